@@ -1,0 +1,48 @@
+"""The bucket layout of HdrHistogram: lowest discernible 1 us, 2 significant digits.
+
+A value below 256 has a bucket of its own; above, every power of two is cut into
+128 buckets, so that a bucket is never wider than 1/128 of its value. Source:
+Gil Tene, HdrHistogram, `countsArrayIndex` with subBucketCount = 256.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from headstart.v1.records_pb2 import Histogram
+
+SUB_BUCKETS = 256
+_HALF = SUB_BUCKETS // 2
+_HALF_BITS = 7
+
+
+def index_of(value_us: int) -> int:
+    """Index of the bucket that holds a latency in whole microseconds (>= 0)."""
+    if value_us < SUB_BUCKETS:
+        return value_us
+    bucket = value_us.bit_length() - (_HALF_BITS + 1)
+    return (bucket << _HALF_BITS) + (value_us >> bucket)
+
+
+def lower_bound_us(index: int) -> int:
+    """The smallest value of a bucket; the inverse of `index_of`."""
+    if index < SUB_BUCKETS:
+        return index
+    bucket = (index >> _HALF_BITS) - 1
+    return ((index & (_HALF - 1)) + _HALF) << bucket
+
+
+def histogram_of(latencies_us: Iterable[int]) -> Histogram:
+    """The histogram of whole microseconds; negative values are a caller's error."""
+    by_value = Counter(latencies_us)
+    counts: Counter[int] = Counter()
+    total = 0
+    for value, count in by_value.items():
+        counts[index_of(value)] += count
+        total += value * count
+    histogram = Histogram(total_us=total, maximum_us=max(by_value, default=0))
+    last = 0
+    for index in sorted(counts):
+        histogram.index_delta.append(index - last)
+        histogram.count.append(counts[index])
+        last = index
+    return histogram

@@ -1,0 +1,57 @@
+"""What a load driver is. Drivers stand in a table (`load/table.py`), by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from headstart.v1.experiment_pb2 import Load
+from headstart.v1.records_pb2 import Failure, LoadSummary, LoadWindows
+
+
+@dataclass(frozen=True)
+class LoadTask:
+    """One load phase. `scratch` is a folder on tmpfs that the trial removes afterwards."""
+
+    load: Load
+    trial: int
+    address: str
+    port: int
+    # A Linux cpuset list; empty: not pinned.
+    cpus: str
+    scratch: Path
+    # False as soon as the server has ended; asked a few times a second.
+    server_alive: Callable[[], bool]
+    # True when the run was cancelled; asked a few times a second.
+    cancelled: Callable[[], bool]
+    # Called with the generator's pid once it runs, so that the sampler can watch it.
+    on_started: Callable[[int], None] = lambda _pid: None
+
+
+@dataclass
+class LoadResult:
+    """What came of it. `failure` set: the figures, if any, stop where it failed."""
+
+    summary: LoadSummary
+    # Every window of the phase, in order, without holes; a window without a
+    # completed request is there with completed = 0.
+    windows: list[LoadWindows] = field(default_factory=list)
+    failure: Failure | None = None
+
+
+class LoadDriver(Protocol):
+    """`name` is what an experiment file says."""
+
+    name: str
+
+    def version(self) -> str | None:
+        """None: not installed here."""
+
+    def refuses(self, load: Load) -> str | None:
+        """Why this driver cannot apply this load; None: it can."""
+
+    def run(self, task: LoadTask) -> LoadResult:
+        """Blocks until the phase is over, the server died or the run was cancelled.
+
+        Returns within duration + 10 s whatever the server does; leaves no process behind.
+        """

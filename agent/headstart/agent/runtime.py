@@ -1,0 +1,144 @@
+"""What a runtime is: it makes one fresh instance of a variant for each trial.
+
+Two runtimes stand behind these Protocols: `docker_runtime` and
+`process_runtime`. The order of calls in a trial is
+
+    instance = runtime.create(spec)   # everything but the exec is over
+    opened_ns = instance.open_gate()  # the app starts
+    instance.stop()                   # always, also after a fault; idempotent
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from headstart.v1.experiment_pb2 import Plan, Variant
+from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """One trial's instance: what to start, where, within which limits."""
+
+    run_id: str
+    attempt: int
+    trial: int
+    variant: ResolvedVariant
+    plan: Plan
+    port: int
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """Where the control group of an instance stands in /sys/fs/cgroup.
+
+    Version 2 has one folder for all controllers; version 1 has one each, and
+    `cpu` holds cpuacct too.
+    """
+
+    version: int
+    memory: Path | None
+    cpu: Path | None
+    pids: Path | None
+
+
+class RuntimeFault(Exception):
+    """An instance could not be made or did not start; a result, not a bug.
+
+    `output_tail` holds the last lines that the application wrote, if any.
+    """
+
+    def __init__(
+        self,
+        code: FailureCode,
+        message: str,
+        exit_status: int | None = None,
+        output_tail: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.exit_status = exit_status
+        self.output_tail = output_tail
+
+
+@dataclass(frozen=True)
+class ExitFacts:
+    """How an instance ended."""
+
+    status: int
+    oom_killed: bool = False
+
+
+class Instance(Protocol):
+    """One container or process; before `open_gate` it waits in the gate.
+
+    All *_ns are CLOCK_MONOTONIC. Attributes are set when `create` returns.
+    """
+
+    name: str
+    # Where a client on this host reaches the app: an IP address.
+    address: str
+    # The process that becomes the app: the gate's pid, kept over execve.
+    pid: int
+    cgroup: Cgroup | None
+    create_ns: int
+    start_call_ns: int
+    engine_ready_ns: int
+    gated: bool
+
+    def open_gate(self) -> int:
+        """Let the app start; return the time just before opening.
+
+        Without a gate the app is started here.
+        """
+
+    def exec_ns(self) -> int | None:
+        """The gate's stamp just before execve; None without a gate or before it."""
+
+    def pids(self) -> list[int]:
+        """All processes of the instance now, the first one first; empty when it ended."""
+
+    def exited(self) -> ExitFacts | None:
+        """None while it lives. Cheap enough to ask 100 times a second."""
+
+    def output_tail(self, limit_bytes: int = 16384) -> str:
+        """The last output of the app, stdout and stderr in order, as UTF-8 with replacements."""
+
+    def stop(self) -> None:
+        """Kill and remove everything of this instance. Never raises for what is already gone."""
+
+
+class Runtime(Protocol):
+    """Makes instances. `name` is "docker" or "process"."""
+
+    name: str
+
+    def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:
+        """What every trial of the run will use: digest, argument vector, environment.
+
+        What cannot be run has `failure` set (image missing, refused, no such program).
+        """
+
+    def create(self, spec: InstanceSpec) -> Instance:
+        """Make a fresh instance that waits in the gate.
+
+        Raises RuntimeFault; then nothing of it stays behind.
+        """
+
+    def remove_orphans(self) -> list[str]:
+        """Kill and remove what an earlier agent with the same state folder left; their names."""
+
+    def close(self) -> None:
+        """Remove what was shared by the instances of a run, such as a network holder."""
+
+
+@dataclass
+class RuntimeTable:
+    """Runtimes by name; adding one is a new file and one line where this is filled."""
+
+    by_name: dict[str, Runtime] = field(default_factory=dict)
+
+    def for_variant(self, variant: Variant) -> Runtime:
+        """The runtime of a variant's source. KeyError when it is not there."""
+        return self.by_name["process" if variant.HasField("command") else "docker"]

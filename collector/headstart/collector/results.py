@@ -1,0 +1,180 @@
+"""What analysis finds, as plain data: reports, metrics and the gate read only this.
+
+Every number is in the unit that its metric names (seconds, bytes, requests/s).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """A variant's metric against the baseline's, with a margin."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+    # Nothing to compare: a side has no valid value; the reason says why.
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, 95 % unless said otherwise."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One entry of the catalogue in `analysis/metrics.py`."""
+
+    # Such as "startup_seconds"; the unit is its last word.
+    name: str
+    title: str
+    unit: str
+    lower_is_better: bool
+    # Default margin of equivalence, as a ratio: 0.05 = 5 %.
+    margin: float
+    description: str
+    # The ratio of medians or, for throughput, of means.
+    center: str = "median"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric of one variant of one run: the valid trials and their middle."""
+
+    metric: str
+    variant: str
+    # One value per valid trial, with its block; same length.
+    values: tuple[float, ...]
+    blocks: tuple[int, ...]
+    # Trials that had the value but were left out as invalid.
+    excluded: int
+    center: float | None
+    interval: Interval | None
+    p95: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one variant against the baseline."""
+
+    metric: str
+    variant: str
+    baseline: str
+    verdict: Verdict
+    # variant / baseline; None when unavailable.
+    ratio: float | None
+    interval: Interval | None
+    margin: float
+    # Blocks in which both sides had a valid value.
+    blocks: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One variant's quantity over time, for plots: per trial x ascending seconds."""
+
+    variant: str
+    trial: int
+    # Seconds from exec.
+    seconds: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class WindowSeries:
+    """Throughput and latency of one trial's load, window by window."""
+
+    variant: str
+    trial: int
+    # Start and width of each window, in seconds from the first correct response.
+    start_seconds: tuple[float, ...]
+    width_seconds: tuple[float, ...]
+    # Correct responses per second.
+    throughput_per_second: tuple[float, ...]
+    latency_p50_seconds: tuple[float, ...]
+    latency_p99_seconds: tuple[float, ...]
+    valid: bool = True
+
+
+@dataclass(frozen=True)
+class VariantOutcome:
+    """What became of a variant as a whole."""
+
+    variant: str
+    compilation: str
+    source: str
+    digest: str
+    trials: int
+    trials_failed: int
+    trials_invalid: int
+    # "measured", "does not start", "image missing", "checks fail", ...
+    outcome: str
+    failure_message: str = ""
+    output_tail: str = ""
+    checks_passed: int = 0
+    checks_failed: int = 0
+    # First failing checks, as sentences.
+    failing_checks: tuple[str, ...] = ()
+    # Flag code -> in how many trials.
+    flags: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InvalidTrial:
+    """A trial whose figures, or some of them, are left out, and why."""
+
+    trial: int
+    block: int
+    variant: str
+    effect: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Everything that a report of one run says."""
+
+    run_id: str
+    attempt: int
+    experiment: str
+    baseline: str
+    host: str
+    fingerprint: str
+    cpu_model: str
+    revision: str
+    state: str
+    reason: str
+    started_unix_seconds: float
+    ended_unix_seconds: float
+    seed: int
+    blocks_completed: int
+    variants: tuple[VariantOutcome, ...]
+    figures: tuple[Figure, ...]
+    comparisons: tuple[Comparison, ...]
+    invalid_trials: tuple[InvalidTrial, ...]
+    rss_series: tuple[Series, ...]
+    load_series: tuple[WindowSeries, ...]
+    host_facts: tuple[tuple[str, str], ...]
+    advice: tuple[tuple[str, str, str], ...]
+    # Differences between variants that may explain a result by themselves.
+    confounders: tuple[str, ...]
+    # Sentences about what is missing or limited in this run.
+    remarks: tuple[str, ...]
+    source_text: str
+
+    def figure(self, metric: str, variant: str) -> Figure | None:
+        """The figure of one metric and variant, or None when it was not measured."""
+        return next((f for f in self.figures if (f.metric, f.variant) == (metric, variant)), None)
+
+    def comparison(self, metric: str, variant: str) -> Comparison | None:
+        """The comparison of one metric and variant with the baseline, or None."""
+        return next(
+            (c for c in self.comparisons if (c.metric, c.variant) == (metric, variant)), None
+        )

