@@ -33,7 +33,14 @@ def _dotnet_missing() -> str | None:
     if reason := _docker_missing():
         return reason
     found = subprocess.run(
-        ["docker", "image", "inspect", "players:aot-scratch", "players:jit-deps", "squad:aot-debian"],
+        [
+            "docker",
+            "image",
+            "inspect",
+            "players:aot-scratch",
+            "players:jit-deps",
+            "squad:aot-debian",
+        ],
         capture_output=True,
         check=False,
     )

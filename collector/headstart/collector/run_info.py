@@ -1,0 +1,22 @@
+"""What the store knows of a run besides its records."""
+
+from dataclasses import dataclass
+
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.host_pb2 import HostFacts
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run, at its current attempt. Times are Unix seconds; 0: not yet."""
+
+    run_id: str
+    attempt: int
+    experiment: Experiment
+    host: HostFacts
+    state: RunState
+    reason: str
+    submitted_time_seconds: float
+    started_time_seconds: float
+    ended_time_seconds: float
