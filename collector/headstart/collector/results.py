@@ -40,6 +40,12 @@ class Metric:
     description: str
     # The ratio of medians or, for throughput, of means.
     center: str = "median"
+    # The same in every trial by nature (bytes of an image): compared without statistics.
+    exact: bool = False
+    # False: shown as it is; a ratio of it means nothing (it may rightly be zero).
+    compared: bool = True
+    # Whether `blocks: auto` goes on until its verdict is decided.
+    headline: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,164 @@
+"""The catalogue of metrics: every name that a figure, a verdict, a gate or a gauge may bear.
+
+Light on purpose (no numpy): validation of experiment files and the exposition read it.
+How each one is taken from a trial is in `figures.py`; what it means and how wrong it
+can be, in docs/METHODOLOGY.md.
+"""
+
+from headstart.collector.results import Metric
+
+# A user who states no margin gets these: below them a difference is rarely worth a
+# change of how one ships. Memory and startup vary more from build to build than
+# steady throughput, whose usual target is "within 5 % of JIT" (dotnet/runtime 79003).
+_MARGIN = 0.05
+_MARGIN_TAIL = 0.10
+
+_METRICS = (
+    Metric(
+        name="startup_seconds",
+        title="Startup",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="From exec to the first correct response.",
+        headline=True,
+    ),
+    Metric(
+        name="startup_data_seconds",
+        title="Startup to first data",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="From exec to the first correct response that reached the database.",
+    ),
+    Metric(
+        name="startup_cpu_seconds",
+        title="CPU time of startup",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="CPU time of all processes from exec to the first correct response.",
+    ),
+    Metric(
+        name="engine_start_seconds",
+        title="Container engine",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN_TAIL,
+        description="From the start call until the container waited in the gate; "
+        "the engine's own time, not part of startup.",
+    ),
+    Metric(
+        name="rss_startup_bytes",
+        title="Memory during startup",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Highest resident set seen from exec to the first correct response.",
+    ),
+    Metric(
+        name="rss_idle_bytes",
+        title="Memory idle",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Resident set at the end of the idle phase, before any load.",
+        headline=True,
+    ),
+    Metric(
+        name="rss_load_bytes",
+        title="Memory under load",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Highest resident set seen during the load phase.",
+        headline=True,
+    ),
+    Metric(
+        name="rss_settled_bytes",
+        title="Memory after load",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Resident set at the end of the settled phase, after load.",
+    ),
+    Metric(
+        name="memory_high_water_bytes",
+        title="Memory high water",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Peak resident set since exec, counted by the kernel (VmHWM), of the "
+        "trials with load where there is load, else of all.",
+    ),
+    Metric(
+        name="throughput_first_seconds_per_second",
+        title="Throughput, first 5 s",
+        unit="per_second",
+        lower_is_better=False,
+        margin=_MARGIN,
+        description="Correct responses per second over the first five seconds of load, "
+        "which begin with the first correct response: what is served while warming up.",
+        center="mean",
+    ),
+    Metric(
+        name="throughput_steady_per_second",
+        title="Steady throughput",
+        unit="per_second",
+        lower_is_better=False,
+        margin=_MARGIN,
+        description="Correct responses per second once the trial had settled; "
+        "unavailable while it had not.",
+        center="mean",
+        headline=True,
+    ),
+    Metric(
+        name="time_to_steady_seconds",
+        title="Time to steady throughput",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN_TAIL,
+        description="From the first correct response until throughput had settled; "
+        "zero when it was level from the start.",
+        compared=False,
+    ),
+    Metric(
+        name="latency_p50_seconds",
+        title="Latency, median",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Median latency of the steady part of the load.",
+    ),
+    Metric(
+        name="latency_p99_seconds",
+        title="Latency, 99th percentile",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN_TAIL,
+        description="99th percentile of the latency of the steady part of the load.",
+    ),
+    Metric(
+        name="load_cpu_seconds_per_request",
+        title="CPU time per request",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="CPU time of all processes during the load phase, warm-up included, "
+        "divided by the correct responses of that phase.",
+    ),
+    Metric(
+        name="image_unpacked_bytes",
+        title="Image size",
+        unit="bytes",
+        lower_is_better=True,
+        margin=0.01,
+        description="Bytes of the image's layers, unpacked.",
+        exact=True,
+    ),
+)
+
+CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+
+# What "first seconds" means, wherever it is said.
+FIRST_SECONDS = 5.0
