@@ -50,7 +50,7 @@ class RuntimeFault(Exception):
 
     def __init__(
         self,
-        code: FailureCode,
+        code: FailureCode.ValueType,
         message: str,
         exit_status: int | None = None,
         output_tail: str = "",

@@ -1,0 +1,260 @@
+"""The agent's side of `FleetService.Attend`: one stream, resumed for ever.
+
+One coroutine writes (hello, heartbeats, questions, records), one reads (acks,
+leases, cancels). What is in flight is bounded by the collector's ack window;
+after a reconnect, sending resumes behind the highest acked sequence.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import grpc
+import grpc.aio
+
+from headstart.agent.leases import HeldRuns
+from headstart.agent.spool import Spool
+from headstart.v1.fleet_pb2 import (
+    AttendRequest,
+    AttendResponse,
+    BlockFinished,
+    Heartbeat,
+    Hello,
+    RecordBatch,
+    Welcome,
+)
+from headstart.v1.fleet_pb2_grpc import FleetServiceStub
+from headstart.v1.host_pb2 import HostFacts, Policy
+from headstart.v1.records_pb2 import Envelope
+
+log = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 1
+_BATCH_ENVELOPES = 32
+_BATCH_BYTES = 512 * 1024
+_FIRST_BACKOFF_SECONDS = 0.2
+_LONGEST_BACKOFF_SECONDS = 15.0
+# Keepalive alone notices a frozen peer after 45 s and more; with ping_timeout
+# set it takes time + timeout. The collector allows pings this often.
+CHANNEL_OPTIONS = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+]
+
+
+_Stream: TypeAlias = "grpc.aio.StreamStreamCall[AttendRequest, AttendResponse]"
+
+
+class Refused(Exception):
+    """The collector will not have this agent; trying again changes nothing."""
+
+
+@dataclass
+class Attendance:
+    """Keeps the stream; `run` returns only when `stopping` is set or on Refused."""
+
+    target: str
+    credentials: grpc.ChannelCredentials | None
+    host: Callable[[], HostFacts]
+    policy: Policy
+    spool: Spool
+    runs: HeldRuns
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    # Called once with True at every welcome and with False at every loss.
+    on_connected: Callable[[bool], None] = lambda _connected: None
+    _questions: deque[BlockFinished] = field(default_factory=deque)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _sent: int = 0
+    _acked: int = 0
+
+    async def run(self) -> None:
+        """Attend until stopped; every loss of the stream is followed by another try."""
+        self._loop = asyncio.get_running_loop()
+        self.spool.on_append(self.wake)
+        backoff = _FIRST_BACKOFF_SECONDS
+        while not self.stopping.is_set():
+            try:
+                async with self._channel() as channel:
+                    await self._session(channel)
+                backoff = _FIRST_BACKOFF_SECONDS
+            except grpc.aio.AioRpcError as error:
+                if error.code() in (
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    grpc.StatusCode.PERMISSION_DENIED,
+                    grpc.StatusCode.UNAUTHENTICATED,
+                ):
+                    raise Refused(error.details() or error.code().name) from error
+                log.warning(
+                    "collector %s: %s (%s); again in %.1f s, records wait in the spool",
+                    self.target,
+                    error.code().name,
+                    error.details(),
+                    backoff,
+                )
+            self.on_connected(False)
+            await self._pause(backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
+            backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    def wake(self) -> None:
+        """Something new is to be sent; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def ask(self, question: BlockFinished) -> None:
+        """Queue a question for the collector; from any thread."""
+        self._questions.append(question)
+        self.wake()
+
+    def _channel(self) -> grpc.aio.Channel:
+        if self.credentials is None:
+            return grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(self.target, self.credentials, options=CHANNEL_OPTIONS)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _session(self, channel: grpc.aio.Channel) -> None:
+        stream = FleetServiceStub(channel).Attend()
+        await stream.write(AttendRequest(hello=self._hello()))
+        first = await stream.read()
+        if not isinstance(first, AttendResponse):
+            # The status says why; reading it raises what `run` handles.
+            await _raise_status(stream)
+            return
+        welcome = first.welcome
+        self.spool.ack(welcome.acked_sequence)
+        self._acked = self._sent = welcome.acked_sequence
+        self.on_connected(True)
+        log.info("attending %s, resuming after sequence %d", self.target, self._acked)
+        reader = asyncio.create_task(self._read(stream))
+        writer = asyncio.create_task(self._write(stream, welcome))
+        stopper = asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer, stopper):
+                task.cancel()
+            await asyncio.gather(reader, writer, stopper, return_exceptions=True)
+            if self.stopping.is_set():
+                await stream.done_writing()
+                stream.cancel()
+        for task in (reader, writer):
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+        if not self.stopping.is_set():
+            await _raise_status(stream)
+
+    def _hello(self) -> Hello:
+        return Hello(
+            protocol_version=PROTOCOL_VERSION,
+            host=self.host(),
+            policy=self.policy,
+            stream_id=self.spool.stream_id,
+            running=[held.key() for held in self.runs.running()],
+            unacked=self.spool.unacked_attempts(),
+        )
+
+    async def _write(self, stream: _Stream, welcome: Welcome) -> None:
+        loop = asyncio.get_running_loop()
+        heartbeat_seconds = welcome.heartbeat_seconds or 5.0
+        window = welcome.ack_window or 256
+        limit_bytes = min(welcome.maximum_batch_bytes or _BATCH_BYTES, _BATCH_BYTES)
+        next_heartbeat = loop.time()
+        while True:
+            self._wake.clear()
+            await asyncio.to_thread(self.spool.flush)
+            if loop.time() >= next_heartbeat:
+                await stream.write(AttendRequest(heartbeat=self._heartbeat()))
+                next_heartbeat = loop.time() + heartbeat_seconds
+            while self._questions:
+                await stream.write(AttendRequest(block_finished=self._questions.popleft()))
+            free = window - (self._sent - self._acked)
+            batch = await asyncio.to_thread(
+                self.spool.read, self._sent, max(0, min(free, _BATCH_ENVELOPES))
+            )
+            if batch:
+                batch = _fitting(batch, limit_bytes)
+                self._sent = batch[-1].sequence
+                await stream.write(AttendRequest(batch=RecordBatch(envelopes=batch)))
+                continue
+            try:
+                # At most a second, so that waiting sample batches are flushed.
+                async with asyncio.timeout(min(1.0, max(0.01, next_heartbeat - loop.time()))):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _heartbeat(self) -> Heartbeat:
+        spool_bytes, spool_records, dropped = self.spool.state()
+        running = self.runs.running()
+        return Heartbeat(
+            running=[held.key() for held in running],
+            spool_bytes=spool_bytes,
+            spool_records=spool_records,
+            dropped_batches=dropped,
+            progress=[held.progress for held in running],
+        )
+
+    async def _read(self, stream: _Stream) -> None:
+        while True:
+            response = await stream.read()
+            if not isinstance(response, AttendResponse):
+                return
+            await self._handle(response)
+
+    async def _handle(self, response: AttendResponse) -> None:
+        match response.WhichOneof("message"):
+            case "ack":
+                self._acked = max(self._acked, response.ack.sequence)
+                await asyncio.to_thread(self.spool.ack, self._acked)
+                self._wake.set()
+            case "lease":
+                lease = response.lease
+                log.info("run %s, attempt %d", lease.attempt.run_id, lease.attempt.attempt)
+                self.runs.start(lease.attempt, lease.experiment, self.ask)
+                self._wake.set()
+            case "cancel":
+                if held := self.runs.get(response.cancel.attempt):
+                    held.cancel_reason = response.cancel.reason
+                    held.cancelled.set()
+            case "block_decision":
+                decision = response.block_decision
+                if held := self.runs.get(decision.attempt):
+                    held.decide(decision.blocks_done, decision.another, decision.reason)
+
+
+def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:
+    """The longest head of a batch within the limit, at least one record."""
+    total = 0
+    for count, envelope in enumerate(batch):
+        total += envelope.ByteSize()
+        if total > limit_bytes and count:
+            return batch[:count]
+    return batch
+
+
+async def _raise_status(
+    stream: _Stream,
+) -> None:
+    """Raise the stream's status as the error that a unary call would have raised."""
+    raise grpc.aio.AioRpcError(
+        await stream.code(),
+        await stream.initial_metadata(),
+        await stream.trailing_metadata(),
+        details=await stream.details(),
+    )
