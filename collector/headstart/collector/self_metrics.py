@@ -1,0 +1,171 @@
+"""What the collector says about its own health, in a registry of its own.
+
+Methods instead of bare metric objects: who reports an event needs to know nothing of
+Prometheus, and a test reads one registry that nobody else writes to.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from headstart.v1.experiments_pb2 import RunState
+
+
+class Refusal(StrEnum):
+    """Why something an agent sent was not taken. An enumeration, so that no agent's text
+    becomes a label."""
+
+    # More bytes or rows than allowed, packed or unpacked.
+    TOO_LARGE = "too_large"
+    # Wrong checksum, or not decodable.
+    CORRUPT = "corrupt"
+    # A sequence that does not follow the last one.
+    GAP = "gap"
+    # Of an attempt that is no longer the current one.
+    FENCED = "fenced"
+    # A message out of turn, or of a protocol version that is not known.
+    PROTOCOL = "protocol"
+    # A certificate or host name that is not the one expected.
+    IDENTITY = "identity"
+
+
+_ENDED = (
+    RunState.RUN_STATE_DONE,
+    RunState.RUN_STATE_FAILED,
+    RunState.RUN_STATE_CANCELLED,
+    RunState.RUN_STATE_LOST,
+)
+
+# A group commit is awaited for 50-100 ms by design; past a second disk is in trouble.
+_COMMIT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 10.0)
+_ANALYSIS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class SelfMetrics:
+    """Counts what the collector does. Every method may be called from any thread."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        info = Gauge(
+            "headstart_collector_info",
+            "Always 1; the collector's version.",
+            ["version"],
+            registry=self.registry,
+        )
+        info.labels(version).set(1)
+        self._batches = self._counter("batches", "Record envelopes that became durable.")
+        self._bytes = self._counter("received_bytes", "Payload bytes that became durable.")
+        self._duplicates = self._counter(
+            "duplicates", "Record envelopes received again after they were durable; harmless."
+        )
+        self._refused = Counter(
+            "headstart_collector_refused",
+            "What agents sent and the collector did not take, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        # At zero from the start: `increase()` cannot see a counter's first step from
+        # nothing to one, so the first refusal would raise no alert.
+        for reason in Refusal:
+            self._refused.labels(reason.value)
+        self._commit_seconds = Histogram(
+            "headstart_collector_commit_seconds",
+            "From receipt of a batch until it was durable.",
+            buckets=_COMMIT_BUCKETS,
+            registry=self.registry,
+        )
+        self._streams = Gauge(
+            "headstart_collector_streams",
+            "Agents' streams that are open now.",
+            registry=self.registry,
+        )
+        self._runs = Gauge(
+            "headstart_collector_runs",
+            "Runs that have not ended, by state.",
+            ["state"],
+            registry=self.registry,
+        )
+        for state in ("queued", "leased"):
+            self._runs.labels(state)
+        self._ended = Counter(
+            "headstart_collector_runs_ended",
+            "Runs that ended since the collector started, by state.",
+            ["state"],
+            registry=self.registry,
+        )
+        for ended in _ENDED:
+            self._ended.labels(_word(ended))
+        self._analysis_seconds = Histogram(
+            "headstart_collector_analysis_seconds",
+            "Time to analyse one ended run.",
+            buckets=_ANALYSIS_BUCKETS,
+            registry=self.registry,
+        )
+        self._analysis_failures = self._counter(
+            "analysis_failures", "Ended runs whose analysis failed; a fault of the collector."
+        )
+
+    def _counter(self, name: str, documentation: str) -> Counter:
+        return Counter(f"headstart_collector_{name}", documentation, registry=self.registry)
+
+    def ingested(self, batches: int, payload_bytes: int) -> None:
+        """Envelopes that became durable for the first time."""
+        self._batches.inc(batches)
+        self._bytes.inc(payload_bytes)
+
+    def duplicated(self, batches: int) -> None:
+        """Envelopes that were durable already."""
+        self._duplicates.inc(batches)
+
+    def refused(self, reason: Refusal) -> None:
+        """Something that an agent sent was not taken."""
+        self._refused.labels(reason.value).inc()
+
+    def committed(self, seconds: float) -> None:
+        """A batch became durable this long after its receipt."""
+        self._commit_seconds.observe(seconds)
+
+    def stream_opened(self) -> None:
+        """An agent's stream began."""
+        self._streams.inc()
+
+    def stream_closed(self) -> None:
+        """An agent's stream ended, for whatever reason."""
+        self._streams.dec()
+
+    def set_runs(self, queued: int, leased: int) -> None:
+        """Runs that wait and runs that an agent has."""
+        self._runs.labels("queued").set(queued)
+        self._runs.labels("leased").set(leased)
+
+    def run_ended(self, state: "RunState.ValueType") -> None:
+        """A run ended as DONE, FAILED, CANCELLED or LOST."""
+        self._ended.labels(_word(state)).inc()
+
+    def analysed(self, seconds: float) -> None:
+        """A run was analysed in this time."""
+        self._analysis_seconds.observe(seconds)
+
+    def analysis_failed(self) -> None:
+        """Analysis raised; the run's records are stored, its figures are missing."""
+        self._analysis_failures.inc()
+
+    def families(self) -> Iterable[Metric]:
+        """Everything as of now, without the `_created` companions that nobody queries."""
+        return _without_created(self.registry)
+
+
+def _word(state: "RunState.ValueType") -> str:
+    return RunState.Name(state).removeprefix("RUN_STATE_").lower()
+
+
+def _without_created(registry: Collector) -> Iterable[Metric]:
+    # prometheus_client can switch them off only for the whole process, which would
+    # change what an embedding program exports.
+    for family in registry.collect():
+        family.samples = [s for s in family.samples if not s.name.endswith("_created")]
+        yield family
