@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from headstart.v1.experiment_pb2 import Plan, Variant
-from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
+from headstart.v1.records_pb2 import FailureCode, ImageFacts, ResolvedVariant
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,9 @@ class Runtime(Protocol):
         What cannot be run has `failure` set (image missing, refused, no such program).
         """
 
+    def image_facts(self, variant: ResolvedVariant) -> ImageFacts | None:
+        """Sizes and layers of what the variant runs; None when it is no image."""
+
     def create(self, spec: InstanceSpec) -> Instance:
         """Make a fresh instance that waits in the gate.
 
@@ -138,6 +141,8 @@ class RuntimeTable:
     """Runtimes by name; adding one is a new file and one line where this is filled."""
 
     by_name: dict[str, Runtime] = field(default_factory=dict)
+    # Why a runtime is not there: name -> sentence.
+    missing: dict[str, str] = field(default_factory=dict)
 
     def for_variant(self, variant: Variant) -> Runtime:
         """The runtime of a variant's source. KeyError when it is not there."""

@@ -1,0 +1,214 @@
+"""One run: resolve the variants, run the blocks, say how it ended."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headstart.agent.load.table import choose
+from headstart.agent.prober import Prober
+from headstart.agent.proc_connector import ProcConnector
+
+from headstart.agent.conformance import Conformance
+from headstart.agent.leases import HeldRun
+from headstart.agent.plan import block_order, draw_seed, has_load
+from headstart.agent.runtime import RuntimeTable
+from headstart.agent.spool import Spool
+from headstart.agent.trial import Bench, Slot, run_trial
+from headstart.agent.wire import AnyRecord, envelope_of
+from headstart.v1.experiment_pb2 import Variant
+from headstart.v1.host_pb2 import HostFacts
+from headstart.v1.records_pb2 import (
+    Event,
+    Failure,
+    FailureCode,
+    ResolvedVariant,
+    RunOutcome,
+    RunStarted,
+    RunStatus,
+)
+
+log = logging.getLogger(__name__)
+
+# A variant that did not start this many times in a row is not tried again.
+GIVE_UP_AFTER = 2
+
+
+@dataclass
+class Tools:
+    """What an agent lends to every run."""
+
+    spool: Spool
+    # Opened anew for each run, so that an engine that was restarted is found again.
+    runtimes: Callable[[], RuntimeTable]
+    host: Callable[[], HostFacts]
+
+
+def execute(held: HeldRun, tools: Tools) -> None:
+    """Run an attempt to its terminal record; never raises for what the run met."""
+    started = time.monotonic()
+    outcome = RunOutcome(status=RunStatus.RUN_STATUS_DONE)
+    run = _Run(held, tools, outcome)
+    try:
+        run.execute()
+        if held.cancelled.is_set():
+            outcome.status = RunStatus.RUN_STATUS_CANCELLED
+            outcome.reason = held.cancel_reason or "cancelled"
+    except Exception as error:
+        log.exception("run %s attempt %d failed", held.run_id, held.attempt)
+        outcome.status = RunStatus.RUN_STATUS_FAILED
+        outcome.reason = f"the agent broke: {type(error).__name__}: {error}"
+    outcome.unix_ns = time.time_ns()
+    outcome.monotonic_ns = time.monotonic_ns()
+    outcome.duration_seconds = time.monotonic() - started
+    run.emit(outcome)
+
+
+class _Run:
+    def __init__(self, held: HeldRun, tools: Tools, outcome: RunOutcome) -> None:
+        self.held = held
+        self.tools = tools
+        self.outcome = outcome
+        self.experiment = held.experiment
+        self.plan = held.experiment.plan
+        self.started = time.monotonic()
+        self.conformance = Conformance(held.experiment)
+        self.failed_starts: dict[str, int] = {}
+
+    def emit(self, record: AnyRecord) -> None:
+        self.tools.spool.append(envelope_of(record, self.held.run_id, self.held.attempt))
+
+    def execute(self) -> None:
+        runtimes = self.tools.runtimes()
+        try:
+            variants = [self._resolve(runtimes, variant) for variant in self.experiment.variants]
+            seed = self.plan.seed or draw_seed()
+            self.emit(
+                RunStarted(
+                    host=self.tools.host(),
+                    seed=seed,
+                    blocks_planned=self.plan.blocks,
+                    variants=variants,
+                    unix_ns=time.time_ns(),
+                    monotonic_ns=time.monotonic_ns(),
+                )
+            )
+            runnable = {v.variant: v for v in variants if not v.HasField("failure")}
+            if not runnable:
+                self.outcome.status = RunStatus.RUN_STATUS_FAILED
+                self.outcome.reason = "no variant can be run: " + "; ".join(
+                    f"{v.variant}: {v.failure.message}" for v in variants
+                )
+                return
+            self._image_facts(runtimes, runnable)
+            self._blocks(runtimes, runnable, seed)
+        finally:
+            for runtime in runtimes.by_name.values():
+                runtime.close()
+
+    def _resolve(self, runtimes: RuntimeTable, variant: Variant) -> ResolvedVariant:
+        try:
+            runtime = runtimes.for_variant(variant)
+        except KeyError:
+            return ResolvedVariant(
+                variant=variant.name,
+                failure=Failure(
+                    code=FailureCode.FAILURE_CODE_ENGINE,
+                    message=runtimes.missing.get("docker", "no runtime for it on this host"),
+                ),
+            )
+        return runtime.resolve(variant, self.experiment.base_directory)
+
+    def _image_facts(self, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]) -> None:
+        for variant in self.experiment.variants:
+            if variant.name in runnable:
+                runtime = runtimes.for_variant(variant)
+                facts = runtime.image_facts(runnable[variant.name])
+                if facts is not None:
+                    self.emit(facts)
+
+    def _blocks(
+        self, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant], seed: int
+    ) -> None:
+        driver = choose(self.experiment.load) if self.experiment.HasField("load") else None
+        by_name = {variant.name: variant for variant in self.experiment.variants}
+        connector = ProcConnector.open()
+        prober = Prober(self.plan.load_cpus)
+        bench = Bench(
+            run_id=self.held.run_id,
+            attempt=self.held.attempt,
+            experiment=self.experiment,
+            prober=prober,
+            connector=connector,
+            driver=driver,
+            emit=self.emit,
+            cancelled=self.held.cancelled,
+            doing=lambda _words: None,
+        )
+        maximum = self.plan.blocks or self.plan.maximum_blocks
+        self.held.progress.trials_planned = self.plan.blocks * len(runnable)
+        try:
+            for block in range(1, maximum + 1):
+                if not runnable or self._over(block):
+                    return
+                for position, name in enumerate(block_order(list(runnable), seed, block), 1):
+                    if self.held.cancelled.is_set():
+                        return
+                    slot = Slot(
+                        trial=self.outcome.trials + 1,
+                        block=block,
+                        position=position,
+                        variant=runnable[name],
+                        load=has_load(self.experiment, block),
+                    )
+                    bench.doing = self._progress(slot)
+                    result = run_trial(slot, runtimes.for_variant(by_name[name]), bench)
+                    self._count(result.outcome.HasField("failure"))
+                    self.conformance.take(result)
+                    started = result.outcome.startup.first_correct_response_monotonic_ns > 0
+                    self.failed_starts[name] = 0 if started else self.failed_starts.get(name, 0) + 1
+                for differing in self.conformance.block_done():
+                    self.emit(differing)
+                self.outcome.blocks_completed = block
+                self._give_up(runnable)
+        finally:
+            prober.close()
+            if connector is not None:
+                connector.close()
+
+    def _over(self, block: int) -> bool:
+        """Whether the plan ends before this block."""
+        limit = self.plan.maximum_seconds
+        if block > 1 and limit and time.monotonic() - self.started > limit:
+            self._note(f"no block after {block - 1}: the plan's {limit:g} s are over")
+            return True
+        if self.plan.blocks == 0 and block > 1:
+            another, reason = self.held.another_block(block - 1)
+            if not another:
+                self._note(f"no block after {block - 1}: {reason}")
+            return not another
+        return False
+
+    def _give_up(self, runnable: dict[str, ResolvedVariant]) -> None:
+        for name, failed in self.failed_starts.items():
+            if failed >= GIVE_UP_AFTER and name in runnable:
+                del runnable[name]
+                self.held.progress.trials_planned = 0
+                self._note(f"{name} is not tried again: it did not start {failed} times in a row")
+
+    def _count(self, failed: bool) -> None:
+        self.outcome.trials += 1
+        self.outcome.trials_failed += failed
+        self.held.progress.trials_done = self.outcome.trials
+
+    def _progress(self, slot: Slot) -> Callable[[str], None]:
+        progress = self.held.progress
+        progress.attempt.CopyFrom(self.held.key())
+
+        def doing(words: str) -> None:
+            progress.doing = f"block {slot.block}, {slot.variant.variant}: {words}"
+
+        return doing
+
+    def _note(self, text: str) -> None:
+        self.emit(Event(monotonic_ns=time.monotonic_ns(), name="note", text=text))

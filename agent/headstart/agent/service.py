@@ -1,0 +1,115 @@
+"""An agent as a whole: state folder, runtimes, host facts, the stream to a collector."""
+
+import asyncio
+import fcntl
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.host import host_facts
+from headstart.agent.load.table import available
+from headstart.agent.policy import Policy
+from headstart.agent.process_runtime import ProcessRuntime
+
+from headstart.agent.attend import Attendance
+from headstart.agent.leases import HeldRuns
+from headstart.agent.run import Tools, execute
+from headstart.agent.runtime import RuntimeFault, RuntimeTable
+from headstart.agent.spool import Spool
+from headstart.v1.host_pb2 import Engine, HostFacts
+
+log = logging.getLogger(__name__)
+
+
+class StateInUse(Exception):
+    """Another agent works in this state folder."""
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """What an agent is told by its operator."""
+
+    target: str
+    state: Path
+    host: str
+    policy: Policy
+    labels: dict[str, str] = field(default_factory=dict)
+    credentials: grpc.ChannelCredentials | None = None
+    spool_limit_bytes: int = 1 << 30
+
+
+class Agent:
+    """`start` cleans up after an earlier life; `run` attends until `stop` is called.
+
+    Raises StateInUse, SpoolError or PolicyError from the constructor.
+    """
+
+    def __init__(
+        self, config: AgentConfig, on_connected: Callable[[bool], None] = lambda _connected: None
+    ) -> None:
+        self.config = config
+        config.state.mkdir(parents=True, exist_ok=True)
+        self._lock = (config.state / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise StateInUse(f"another agent works in {config.state}") from error
+        self.spool = Spool(config.state, config.spool_limit_bytes)
+        self._remove_orphans()
+        self.runs = HeldRuns(
+            lambda held: execute(held, Tools(self.spool, self.runtimes, self.host_facts)),
+            lambda: self.attendance.wake(),
+        )
+        self.attendance = Attendance(
+            target=config.target,
+            credentials=config.credentials,
+            host=self.host_facts,
+            policy=config.policy.message(),
+            spool=self.spool,
+            runs=self.runs,
+            on_connected=on_connected,
+        )
+
+    def runtimes(self) -> RuntimeTable:
+        """The runtimes that work now, and why others do not."""
+        table = RuntimeTable({"process": ProcessRuntime(self.config.state, self.config.policy)})
+        try:
+            table.by_name["docker"] = DockerRuntime.connect(self.config.state, self.config.policy)
+        except RuntimeFault as fault:
+            table.missing["docker"] = fault.message
+        return table
+
+    def host_facts(self) -> HostFacts:
+        """The host as it is now."""
+        return current_host_facts(self.config.host, self.config.labels, self.runtimes())
+
+    def _remove_orphans(self) -> None:
+        for runtime in self.runtimes().by_name.values():
+            for name in runtime.remove_orphans():
+                log.warning("removed %s, left by an agent that was killed", name)
+            runtime.close()
+
+    async def run(self) -> None:
+        """Attend until stopped; then cancel what runs and deliver nothing more."""
+        try:
+            await self.attendance.run()
+        finally:
+            await asyncio.to_thread(self.runs.cancel_all, "the agent was stopped")
+            self.spool.close()
+            self._lock.close()
+
+    def stop(self) -> None:
+        """Make `run` return; call it in the loop's thread."""
+        self.attendance.stopping.set()
+        self.attendance.wake()
+
+
+def current_host_facts(host: str, labels: dict[str, str], runtimes: RuntimeTable) -> HostFacts:
+    """Host facts with what the engine says of itself and the load drivers found."""
+    docker = runtimes.by_name.get("docker")
+    engine: Engine | None = docker.engine() if isinstance(docker, DockerRuntime) else None
+    return host_facts(host, labels, engine, available())

@@ -1,0 +1,309 @@
+"""One trial: a fresh instance, its phases, its evidence; nothing of it stays behind."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.agent.check_runner import CheckRun, run_checks
+from headstart.agent.load.validity import load_flags
+from headstart.agent.memory import phase_memory
+from headstart.agent.prober import Prober
+from headstart.agent.proc_connector import ProcConnector
+from headstart.agent.sampler import Sampler
+from headstart.agent.startup import measure_startup
+
+from headstart.agent.load.driver import LoadDriver, LoadTask
+from headstart.agent.page_cache import drop_page_cache
+from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFault
+from headstart.agent.wire import AnyRecord
+from headstart.v1.experiment_pb2 import Experiment, PageCache
+from headstart.v1.records_pb2 import (
+    CheckStage,
+    Failure,
+    FailureCode,
+    Flag,
+    FlagEffect,
+    Phase,
+    ResolvedVariant,
+    TrialOutcome,
+    TrialStarted,
+)
+
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a trial stands in the plan."""
+
+    trial: int
+    block: int
+    position: int
+    variant: ResolvedVariant
+    load: bool
+
+
+@dataclass
+class Bench:
+    """What the trials of a run share. `doing` takes words for the progress."""
+
+    run_id: str
+    attempt: int
+    experiment: Experiment
+    prober: Prober
+    connector: ProcConnector | None
+    # The driver of the load, or why there is none.
+    driver: LoadDriver | Failure | None
+    emit: Callable[[AnyRecord], None]
+    cancelled: threading.Event
+    doing: Callable[[str], None]
+
+
+class _Ended(Exception):
+    """The trial is over before its plan was."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass
+class TrialResult:
+    """The outcome that was emitted, and the answers to the checks for comparison."""
+
+    outcome: TrialOutcome
+    checks: Sequence[CheckRun]
+    stage: CheckStage.ValueType
+
+
+def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
+    """Run one trial and emit its records; faults of the app or the host are in the outcome."""
+    plan = bench.experiment.plan
+    outcome = TrialOutcome(
+        trial=slot.trial,
+        block=slot.block,
+        position=slot.position,
+        variant=slot.variant.variant,
+        digest=slot.variant.digest,
+        started_monotonic_ns=time.monotonic_ns(),
+    )
+    bench.emit(
+        TrialStarted(
+            trial=slot.trial,
+            block=slot.block,
+            position=slot.position,
+            variant=slot.variant.variant,
+            runtime=runtime.name,
+            unix_ns=time.time_ns(),
+            monotonic_ns=time.monotonic_ns(),
+            page_cache=plan.page_cache,
+        )
+    )
+    spec = InstanceSpec(
+        run_id=bench.run_id,
+        attempt=bench.attempt,
+        trial=slot.trial,
+        variant=slot.variant,
+        plan=plan,
+        port=bench.experiment.service.port,
+    )
+    trial = _Trial(slot, bench, outcome)
+    try:
+        instance = runtime.create(spec)
+        try:
+            trial.measure(instance)
+        finally:
+            outcome.output_tail = instance.output_tail(4096)
+            instance.stop()
+    except RuntimeFault as fault:
+        outcome.failure.CopyFrom(_failure_of(fault))
+    except _Ended as ended:
+        outcome.failure.CopyFrom(ended.failure)
+    outcome.ended_monotonic_ns = time.monotonic_ns()
+    bench.emit(outcome)
+    return TrialResult(outcome, trial.checks, trial.stage)
+
+
+class _Trial:
+    """The phases of one trial, in their order, filling its outcome."""
+
+    def __init__(self, slot: Slot, bench: Bench, outcome: TrialOutcome) -> None:
+        self.slot = slot
+        self.bench = bench
+        self.outcome = outcome
+        self.checks: list[CheckRun] = []
+        self.stage = (
+            CheckStage.CHECK_STAGE_AFTER_LOAD if slot.load else CheckStage.CHECK_STAGE_BEFORE_LOAD
+        )
+
+    def measure(self, instance: Instance) -> None:
+        plan = self.bench.experiment.plan
+        if plan.page_cache == PageCache.PAGE_CACHE_COLD and (reason := drop_page_cache()):
+            self._note("page-cache-not-dropped", reason)
+        sampler = Sampler(
+            self.slot.trial,
+            instance.pids,
+            instance.cgroup,
+            plan.sample_interval_seconds,
+            self.bench.emit,
+        )
+        try:
+            self._startup(instance, sampler)
+            if self.slot.load:
+                self._load(instance, sampler)
+                self._rest(instance, sampler, Phase.PHASE_SETTLED, plan.settle_seconds)
+            else:
+                self._rest(instance, sampler, Phase.PHASE_IDLE, plan.idle_seconds)
+            self._check(instance)
+        finally:
+            summary = sampler.stop()
+            self.outcome.samples = summary.samples
+            self.outcome.missed_slots = summary.missed_slots
+
+    def _startup(self, instance: Instance, sampler: Sampler) -> None:
+        self.bench.doing("startup")
+
+        def gate_opened(opened_ns: int) -> None:
+            sampler.begin_phase(Phase.PHASE_STARTUP)
+            sampler.start(opened_ns)
+
+        started = measure_startup(
+            instance,
+            self.bench.prober,
+            self.bench.connector,
+            self.bench.experiment.service,
+            self.bench.experiment.plan,
+            self.bench.cancelled.is_set,
+            on_gate_opened=gate_opened,
+        )
+        self.outcome.startup.CopyFrom(started.startup)
+        self.outcome.flags.extend(started.flags)
+        if started.failure is not None:
+            raise _Ended(started.failure)
+        self._phase_memory(Phase.PHASE_STARTUP, instance, sampler)
+
+    def _load(self, instance: Instance, sampler: Sampler) -> None:
+        driver = self.bench.driver
+        if driver is None:
+            return
+        if isinstance(driver, Failure):
+            self._fail_on(driver)
+            return
+        sampler.begin_phase(Phase.PHASE_LOAD)
+        self.bench.doing("load")
+        with _scratch() as scratch:
+            task = LoadTask(
+                load=self.bench.experiment.load,
+                trial=self.slot.trial,
+                address=instance.address,
+                port=self.bench.experiment.service.port,
+                cpus=self.bench.experiment.plan.load_cpus,
+                scratch=scratch,
+                server_alive=lambda: instance.exited() is None,
+                cancelled=self.bench.cancelled.is_set,
+                on_started=sampler.watch_generator,
+            )
+            result = driver.run(task)
+        self._phase_memory(Phase.PHASE_LOAD, instance, sampler)
+        for windows in result.windows:
+            self.bench.emit(windows)
+        self.outcome.load.CopyFrom(result.summary)
+        self.outcome.flags.extend(load_flags(result.summary, result.windows))
+        self._raise_if_ended(instance, "under load")
+        if result.failure is not None:
+            self._fail_on(result.failure)
+
+    def _rest(
+        self, instance: Instance, sampler: Sampler, phase: Phase.ValueType, seconds: float
+    ) -> None:
+        """Leave the app alone for a while, then read its memory."""
+        words = "idle" if phase == Phase.PHASE_IDLE else "settling"
+        sampler.begin_phase(phase)
+        self.bench.doing(words)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.bench.cancelled.wait(min(_POLL_SECONDS, left))
+            self._raise_if_ended(instance, words)
+        self._phase_memory(phase, instance, sampler)
+
+    def _check(self, instance: Instance) -> None:
+        service = self.bench.experiment.service
+        if not service.checks:
+            return
+        self.bench.doing("checks")
+        self.checks = run_checks(
+            service.checks,
+            instance.address,
+            service.port,
+            self.slot.trial,
+            self.stage,
+        )
+        for check in self.checks:
+            self.bench.emit(check.outcome)
+        self.outcome.checks_passed = sum(check.outcome.passed for check in self.checks)
+        self.outcome.checks_failed = len(self.checks) - self.outcome.checks_passed
+        self._raise_if_ended(instance, "during its checks")
+
+    def _phase_memory(self, phase: Phase.ValueType, instance: Instance, sampler: Sampler) -> None:
+        if instance.exited() is None:
+            self.outcome.memory.append(
+                phase_memory(phase, instance.pids(), instance.cgroup, sampler)
+            )
+
+    def _raise_if_ended(self, instance: Instance, when: str) -> None:
+        if self.bench.cancelled.is_set():
+            raise _Ended(
+                Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message="the run was cancelled")
+            )
+        ended = instance.exited()
+        if ended is None:
+            return
+        name = self.slot.variant.variant
+        tail = instance.output_tail()
+        if ended.oom_killed:
+            raise _Ended(
+                Failure(
+                    code=FailureCode.FAILURE_CODE_OUT_OF_MEMORY,
+                    message=f"{name} was killed {when}: out of memory within its limit",
+                    exit_status=ended.status,
+                    output_tail=tail,
+                )
+            )
+        raise _Ended(
+            Failure(
+                code=FailureCode.FAILURE_CODE_DIED,
+                message=f"{name} ended {when} with status {ended.status}",
+                exit_status=ended.status,
+                output_tail=tail,
+            )
+        )
+
+    def _fail_on(self, failure: Failure) -> None:
+        """Record a failure of the load and go on: what else can be measured, is."""
+        self.outcome.failure.CopyFrom(failure)
+
+    def _note(self, code: str, text: str) -> None:
+        self.outcome.flags.append(Flag(code=code, effect=FlagEffect.FLAG_EFFECT_NOTE, text=text))
+
+
+def _failure_of(fault: RuntimeFault) -> Failure:
+    failure = Failure(code=fault.code, message=fault.message, output_tail=fault.output_tail)
+    if fault.exit_status is not None:
+        failure.exit_status = fault.exit_status
+    return failure
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder on tmpfs where there is one: a generator's log must not wait for a disk."""
+    shared = Path("/dev/shm")  # noqa: S108  # tmpfs on every Linux; mkdtemp makes a private folder
+    path = Path(tempfile.mkdtemp(prefix="headstart-", dir=shared if shared.is_dir() else None))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
