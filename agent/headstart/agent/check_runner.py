@@ -1,0 +1,180 @@
+"""Runs an experiment's checks against a live app: requests and commands of the user's own."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate, expectation
+from headstart.agent.http_client import RequestFault, fetch
+from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
+from headstart.v1.records_pb2 import CheckOutcome, CheckStage
+
+EXCERPT_BYTES = 4096
+_TIMEOUT_SECONDS = 10.0
+# What a command inherits of the agent's environment; the rest may hold secrets.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """How a check went, and the first MiB of the answer, to be compared with the baseline's."""
+
+    outcome: CheckOutcome
+    body: bytes
+
+
+def run_checks(
+    checks: Sequence[Check],
+    address: str,
+    port: int,
+    trial: int,
+    stage: CheckStage.ValueType,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
+    working_directory: str | None = None,
+    commands_allowed: bool = False,
+) -> list[CheckRun]:
+    """Run every check, in order; what fails is a result, and the next one runs.
+
+    `timeout_seconds` bounds each request, and each command that states no time of
+    its own. Commands run in `working_directory`, and only where the host's policy
+    allows them.
+    """
+    runs = []
+    for check in checks:
+        outcome = CheckOutcome(
+            trial=trial, check=check.name, stage=stage, monotonic_ns=time.monotonic_ns()
+        )
+        if check.HasField("command"):
+            seconds = check.command.timeout_seconds or timeout_seconds
+            url = f"http://{address}:{port}"
+            body = (
+                _run_command(check.command, url, seconds, working_directory, outcome)
+                if commands_allowed
+                else _refuse_command(outcome)
+            )
+        else:
+            body = _run_request(check.http, address, port, timeout_seconds, outcome)
+        outcome.excerpt = body[:EXCERPT_BYTES]
+        runs.append(CheckRun(outcome, body[:BODY_LIMIT_BYTES]))
+    return runs
+
+
+def _run_request(
+    check: HttpCheck, address: str, port: int, timeout_seconds: float, outcome: CheckOutcome
+) -> bytes:
+    try:
+        response = fetch(address, port, check.request, timeout_seconds)
+    except RequestFault as fault:
+        outcome.expected = expectation(check)
+        outcome.actual = str(fault)
+        return b""
+    evaluation = evaluate(check, response.status, response.headers, response.body)
+    outcome.passed = evaluation.passed
+    outcome.expected = evaluation.expected
+    outcome.actual = evaluation.actual
+    outcome.status = response.status
+    return response.body
+
+
+def _refuse_command(outcome: CheckOutcome) -> bytes:
+    outcome.expected = "a command that the policy of this host allows"
+    outcome.actual = "not run: the policy of this host allows no commands"
+    return b""
+
+
+def _run_command(
+    check: CommandCheck,
+    url: str,
+    timeout_seconds: float,
+    working_directory: str | None,
+    outcome: CheckOutcome,
+) -> bytes:
+    outcome.expected = f"exit status {check.exit_status}"
+    if check.output_pattern:
+        outcome.expected += f" and output matching /{check.output_pattern}/"
+    try:
+        ended = run_bounded(
+            list(check.argv),
+            {name: os.environ[name] for name in _INHERITED if name in os.environ}
+            | {"HEADSTART_URL": url},
+            timeout_seconds,
+            working_directory,
+        )
+    except OSError as error:
+        outcome.actual = f"{check.argv[0]} cannot be run: {error.strerror}"
+        return b""
+    output = ended.output.decode(errors="replace")
+    found = not check.output_pattern or re.search(check.output_pattern, output) is not None
+    outcome.passed = ended.status == check.exit_status and found
+    if ended.status is None:
+        outcome.actual = f"still running after {timeout_seconds:g} s, killed"
+    elif ended.status < 0:
+        outcome.actual = f"killed by signal {-ended.status}"
+    else:
+        outcome.actual = f"exit status {ended.status}"
+    if not outcome.passed:
+        outcome.actual += f", last output {output[-200:].strip()!r}"
+    return ended.output
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command's end: None as status when its time was over; a negative one is a signal."""
+
+    status: int | None
+    # stdout and stderr in order, the first MiB.
+    output: bytes
+
+
+def run_bounded(
+    argv: list[str],
+    environment: dict[str, str],
+    timeout_seconds: float,
+    working_directory: str | None = None,
+) -> Ended:
+    """Run a command in a process group of its own, which is killed when the command ends.
+
+    OSError when it cannot be started.
+    """
+    process = subprocess.Popen(
+        argv,
+        env=environment,
+        cwd=working_directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    output = bytearray()
+    reader = threading.Thread(target=_drain, args=(process, output), daemon=True)
+    reader.start()
+    try:
+        ended = _ends_within(process.pid, timeout_seconds)
+    finally:
+        # Not yet reaped, so that the group's number is still its own.
+        os.killpg(process.pid, signal.SIGKILL)
+        status = process.wait()
+        # What left the group may hold the pipe open for ever.
+        reader.join(timeout=1.0)
+    return Ended(status if ended else None, bytes(output))
+
+
+def _ends_within(pid: int, timeout_seconds: float) -> bool:
+    descriptor = os.pidfd_open(pid)
+    try:
+        return bool(select.select([descriptor], [], [], timeout_seconds)[0])
+    finally:
+        os.close(descriptor)
+
+
+def _drain(process: subprocess.Popen[bytes], output: bytearray) -> None:
+    assert process.stdout is not None  # noqa: S101  # opened above with a pipe
+    with process.stdout as pipe:
+        while data := os.read(pipe.fileno(), 65536):
+            output += data[: BODY_LIMIT_BYTES - len(output)]
