@@ -70,7 +70,7 @@ class Session:
             if not answer.isclosed():
                 # The rest of a long body is not read: the connection cannot serve again.
                 self._connection.close()
-                if len(body) <= BODY_LIMIT_BYTES:
+                if answer.length and len(body) <= BODY_LIMIT_BYTES:
                     raise http.client.IncompleteRead(body, answer.length)
             return Response(answer.status, answer.getheaders(), body)
         except (OSError, http.client.HTTPException) as error:
