@@ -1,0 +1,265 @@
+"""The text that Prometheus scrapes: rendered when results change, served as cached bytes.
+
+Rendering costs ~6 us a series in Python, so a run is rendered once, when it arrives, and
+kept as bytes by metric; a changed page is joined from those. The gzip form is a sequence
+of members (RFC 1952, 2.2), which lets the cached results and the fresh health metrics be
+compressed apart and sent as one body.
+"""
+
+import gzip
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import Gauge, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from headstart.collector.exposition_families import (
+    CURVE,
+    HOST_FAMILIES,
+    RESULT_FAMILIES,
+    Family,
+    Sample,
+    curve_samples,
+    host_samples,
+    label_value,
+    run_samples,
+)
+from headstart.collector.results import RunResult
+from headstart.collector.self_metrics import SelfMetrics
+from headstart.v1.experiments_pb2 import HostState
+
+# A Prometheus of a gigabyte or two holds a million series; one collector may be one of many.
+MAXIMUM_SERIES = 50_000
+
+# Results are the point, but hosts must not vanish when there are many results: 1 in 5.
+_HOST_SHARE = 5
+
+# Level 9, the client library's own choice, costs ten times as much for a tenth less bytes.
+_GZIP_LEVEL = 1
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """Rendered samples by family name, and how many series they are."""
+
+    lines: dict[str, bytes]
+    series: int
+    # Series that were not rendered, by reason.
+    dropped: Counter[str]
+
+
+@dataclass(frozen=True)
+class _ShownRun:
+    ended_unix_seconds: float
+    figures: _Fragment
+    curve: _Fragment
+
+
+@dataclass(frozen=True)
+class _Page:
+    plain: bytes
+    compressed: bytes
+    series: int
+    dropped: Counter[str]
+
+
+class Exposition:
+    """The latest ended run of every experiment on every host, the hosts, and our own health.
+
+    `update` may be called from any thread, `scrape` at the same time from others.
+    """
+
+    def __init__(self, own: SelfMetrics, maximum_series: int = MAXIMUM_SERIES) -> None:
+        self._own = own
+        self._host_room = maximum_series // _HOST_SHARE
+        self._run_room = maximum_series - self._host_room
+        self._runs: dict[tuple[str, str], _ShownRun] = {}
+        self._updating = threading.Lock()
+        self._results = _page(RESULT_FAMILIES, [])
+        self._hosts = _page(HOST_FAMILIES, [])
+        self._gauges = _Gauges(own)
+        self._gauges.show(self._results, self._hosts, 0.0)
+
+    def update(
+        self,
+        results: Iterable[RunResult] = (),
+        hosts: Sequence[HostState] | None = None,
+        gone: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Shows `results` in place of older runs of the same experiment and host.
+
+        Runs shown before stay, so only new results need to be given; none is kept in memory
+        beyond its rendered text. `gone` names (experiment, host) pairs to show no longer.
+        `hosts`, when given, are all hosts there are. A run without a single trial shows
+        nothing and replaces nothing: the last figures are still the last figures.
+        """
+        began = time.perf_counter()
+        with self._updating:
+            changes = [self._remove(experiment, host) for experiment, host in gone]
+            changes += [self._add(result) for result in results]
+            if any(changes):
+                self._results = self._result_page()
+            if hosts is not None:
+                self._hosts = self._host_page(hosts)
+            self._gauges.show(self._results, self._hosts, time.perf_counter() - began)
+
+    def scrape(self, compressed: bool = False) -> bytes:
+        """The whole exposition, Prometheus text format 0.0.4, gzip when `compressed`.
+
+        Cached but for the collector's own metrics, which are as of now.
+        """
+        own = generate_latest(_Families(self._own.families()))
+        if compressed:
+            health = gzip.compress(own, _GZIP_LEVEL, mtime=0)
+            return self._results.compressed + self._hosts.compressed + health
+        return self._results.plain + self._hosts.plain + own
+
+    def _add(self, result: RunResult) -> bool:
+        key = (label_value(result.experiment), label_value(result.host))
+        shown = self._runs.get(key)
+        if not any(variant.trials for variant in result.variants) or (
+            shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
+        ):
+            return False
+        self._runs[key] = _ShownRun(
+            result.ended_unix_seconds,
+            _render(RESULT_FAMILIES, run_samples(result)),
+            _render((CURVE,), curve_samples(result)),
+        )
+        return True
+
+    def _remove(self, experiment: str, host: str) -> bool:
+        key = (label_value(experiment), label_value(host))
+        return self._runs.pop(key, None) is not None
+
+    def _result_page(self) -> _Page:
+        """Newest runs first while there is room: with its curve, without it, or not at all."""
+        room = self._run_room
+        kept: list[_Fragment] = []
+        dropped: Counter[str] = Counter()
+        for run in sorted(self._runs.values(), key=lambda run: -run.ended_unix_seconds):
+            if run.figures.series > room:
+                dropped["cap"] += run.figures.series + run.curve.series
+                continue
+            kept.append(run.figures)
+            room -= run.figures.series
+            if run.curve.series > room:
+                dropped["cap"] += run.curve.series
+                continue
+            kept.append(run.curve)
+            room -= run.curve.series
+        return _page(RESULT_FAMILIES, kept, dropped)
+
+    def _host_page(self, hosts: Sequence[HostState]) -> _Page:
+        """Connected hosts first, then those heard of last, while there is room."""
+        room = self._host_room
+        kept: list[Sample] = []
+        dropped: Counter[str] = Counter()
+        for host in sorted(hosts, key=lambda h: (not h.connected, -h.last_seen_time_seconds)):
+            samples = list(host_samples(host))
+            if len(kept) + len(samples) <= room:
+                kept += samples
+            else:
+                dropped["cap"] += len(samples)
+        return _page(HOST_FAMILIES, [_render(HOST_FAMILIES, kept)], dropped)
+
+
+class _Gauges:
+    """What the exposition says of itself, beside the collector's other health metrics."""
+
+    def __init__(self, own: SelfMetrics) -> None:
+        registry = own.registry
+        self._series = Gauge(
+            "headstart_exposition_series",
+            "Series of results and hosts that are exposed.",
+            registry=registry,
+        )
+        self._bytes = Gauge(
+            "headstart_exposition_bytes",
+            "Size of the cached text.",
+            ["encoding"],
+            registry=registry,
+        )
+        self._dropped = Gauge(
+            "headstart_exposition_dropped_series",
+            "Series that are not exposed. reason: cap (too many), not_finite, duplicate, "
+            "unknown (a metric that this version does not know).",
+            ["reason"],
+            registry=registry,
+        )
+        self._build_seconds = Gauge(
+            "headstart_exposition_build_seconds",
+            "Time that the latest change of the exposition took to render.",
+            registry=registry,
+        )
+
+    def show(self, results: _Page, hosts: _Page, seconds: float) -> None:
+        self._series.set(results.series + hosts.series)
+        self._bytes.labels("plain").set(len(results.plain) + len(hosts.plain))
+        self._bytes.labels("gzip").set(len(results.compressed) + len(hosts.compressed))
+        dropped = results.dropped + hosts.dropped
+        for reason in ("cap", "not_finite", "duplicate", "unknown"):
+            self._dropped.labels(reason).set(dropped[reason])
+        self._build_seconds.set(seconds)
+
+
+class _Families:
+    """Finished metric families in the form that `generate_latest` asks for."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _page(
+    families: Sequence[Family],
+    fragments: Sequence[_Fragment],
+    dropped: Counter[str] | None = None,
+) -> _Page:
+    """Joins fragments by family: the format wants all series of a metric together."""
+    parts: list[bytes] = []
+    for family in families:
+        lines = [f.lines[family.name] for f in fragments if family.name in f.lines]
+        if lines:
+            parts += [_text(family, {}), *lines]
+    plain = b"".join(parts)
+    return _Page(
+        plain=plain,
+        compressed=gzip.compress(plain, _GZIP_LEVEL, mtime=0),
+        series=sum(fragment.series for fragment in fragments),
+        dropped=sum((f.dropped for f in fragments), dropped or Counter()),
+    )
+
+
+def _render(families: Sequence[Family], samples: Iterable[Sample]) -> _Fragment:
+    values: dict[str, dict[tuple[str, ...], float]] = {family.name: {} for family in families}
+    dropped: Counter[str] = Counter()
+    for sample in samples:
+        if sample.family not in values:
+            dropped["unknown"] += 1
+        elif not math.isfinite(sample.value):
+            dropped["not_finite"] += 1
+        elif sample.labels in values[sample.family]:
+            # Two names that differ only in what a label cannot hold.
+            dropped["duplicate"] += 1
+        else:
+            values[sample.family][sample.labels] = sample.value
+    lines = {
+        family.name: _text(family, values[family.name]).removeprefix(_text(family, {}))
+        for family in families
+        if values[family.name]
+    }
+    return _Fragment(lines, sum(map(len, values.values())), dropped)
+
+
+def _text(family: Family, values: dict[tuple[str, ...], float]) -> bytes:
+    metric = GaugeMetricFamily(family.name, family.documentation, labels=family.labels)
+    for labels, value in values.items():
+        metric.add_metric(labels, value)
+    return generate_latest(_Families([metric]))

@@ -1,0 +1,243 @@
+"""The metrics that the collector exposes, and how a run or a host becomes samples of them.
+
+Pure: no cache, no HTTP. Names and labels are an interface that users' dashboards and
+alerts are built on; docs/adr/0042 says why they have this shape.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.results import Comparison, Figure, RunResult, VariantOutcome
+from headstart.collector.warmup_curve import warmup_curve
+from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.host_pb2 import AdviceLevel
+
+# Hosts and experiments name themselves: what they say must not be able to blow up a scrape.
+MAXIMUM_LABEL_CHARACTERS = 128
+
+# On every gauge of a run, so that a dashboard can filter by hardware without a join.
+RUN_LABELS = ("experiment", "host", "fingerprint", "cpu_model")
+_VARIANT_LABELS = (*RUN_LABELS, "variant")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One metric of the exposition; all of them are gauges."""
+
+    name: str
+    documentation: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One series: its family's name, its label values in the family's order, its value."""
+
+    family: str
+    labels: tuple[str, ...]
+    value: float
+
+
+CURVE = Family(
+    "headstart_warmup_throughput_per_second",
+    "Correct responses per second up to `elapsed` seconds after the first correct response, "
+    "counted from the grid point before; median of the valid trials.",
+    (*_VARIANT_LABELS, "elapsed"),
+)
+
+RESULT_FAMILIES = (
+    *(
+        Family(
+            f"headstart_{metric.name}",
+            f"{metric.title}. {metric.description} stat: center ({metric.center} of the valid "
+            "trials), ci_low and ci_high (its 95 % interval), p95.",
+            (*_VARIANT_LABELS, "stat"),
+        )
+        for metric in CATALOGUE.values()
+    ),
+    Family(
+        "headstart_ratio",
+        "The variant's metric over the baseline's. stat: center, ci_low, ci_high.",
+        (*_VARIANT_LABELS, "metric", "stat"),
+    ),
+    Family(
+        "headstart_verdict",
+        "Always 1; `verdict` is the judgement that holds now against the baseline.",
+        (*_VARIANT_LABELS, "metric", "verdict"),
+    ),
+    Family(
+        "headstart_variant_outcome",
+        "Always 1; `outcome` is what became of the variant as a whole.",
+        (*_VARIANT_LABELS, "outcome"),
+    ),
+    Family(
+        "headstart_variant_info",
+        "Always 1; how the variant is compiled and the digest that was measured.",
+        (*_VARIANT_LABELS, "compilation", "digest"),
+    ),
+    Family("headstart_trials", "Trials of the variant, valid or not.", _VARIANT_LABELS),
+    Family("headstart_trials_failed", "Trials that did not become ready.", _VARIANT_LABELS),
+    Family(
+        "headstart_trials_invalid",
+        "Trials of which a figure was left out of verdicts, because something disturbed it.",
+        _VARIANT_LABELS,
+    ),
+    Family("headstart_checks_passed", "Check outcomes that were right.", _VARIANT_LABELS),
+    Family("headstart_checks_failed", "Check outcomes that were wrong.", _VARIANT_LABELS),
+    Family(
+        "headstart_run_info",
+        "Always 1; slow facts of the latest run of an experiment on a host.",
+        (*RUN_LABELS, "baseline", "revision", "state"),
+    ),
+    Family("headstart_run_end_timestamp_seconds", "When the run ended, Unix time.", RUN_LABELS),
+    Family("headstart_run_duration_seconds", "From the run's start to its end.", RUN_LABELS),
+    Family("headstart_run_blocks", "Blocks that the run completed.", RUN_LABELS),
+    CURVE,
+)
+
+HOST_FAMILIES = (
+    Family("headstart_host_up", "1 while the host's agent is connected.", ("host",)),
+    Family("headstart_host_busy", "1 while the host has a run.", ("host",)),
+    Family(
+        "headstart_host_last_seen_timestamp_seconds",
+        "When the host's agent was last heard of, Unix time.",
+        ("host",),
+    ),
+    Family(
+        "headstart_host_spool_bytes",
+        "Records that the agent holds on disk and the collector has not confirmed.",
+        ("host",),
+    ),
+    Family(
+        "headstart_host_advice",
+        "Findings about the host that spoil measurements, by level (see `headstart doctor`).",
+        ("host", "level"),
+    ),
+    Family(
+        "headstart_host_info",
+        "Always 1; slow facts of a host.",
+        (
+            "host",
+            "fingerprint",
+            "cpu_model",
+            "virtualisation",
+            "kernel",
+            "operating_system",
+            "engine",
+            "agent_version",
+        ),
+    ),
+)
+
+
+def label_value(text: str) -> str:
+    """`text` as a label value: printable, valid UTF-8 and bounded in length.
+
+    A value that is too long ends in a short hash of itself, so that two of them stay two.
+    """
+    encoded = text.encode("utf-8", "replace")
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in encoded.decode())
+    if len(clean) <= MAXIMUM_LABEL_CHARACTERS:
+        return clean
+    suffix = "~" + hashlib.sha256(encoded).hexdigest()[:8]
+    return clean[: MAXIMUM_LABEL_CHARACTERS - len(suffix)] + suffix
+
+
+def run_samples(result: RunResult) -> Iterator[Sample]:
+    """Everything that one run says, without its warm-up curves; values are finite or NaN."""
+    run = _run_labels(result)
+    yield Sample(
+        "headstart_run_info",
+        (*run, *map(label_value, (result.baseline, result.revision, result.state))),
+        1.0,
+    )
+    yield Sample("headstart_run_end_timestamp_seconds", run, result.ended_unix_seconds)
+    yield Sample(
+        "headstart_run_duration_seconds",
+        run,
+        result.ended_unix_seconds - result.started_unix_seconds,
+    )
+    yield Sample("headstart_run_blocks", run, result.blocks_completed)
+    for variant in result.variants:
+        yield from _variant_samples(variant, (*run, label_value(variant.variant)))
+    for figure in result.figures:
+        yield from _figure_samples(figure, (*run, label_value(figure.variant)))
+    for comparison in result.comparisons:
+        yield from _comparison_samples(comparison, (*run, label_value(comparison.variant)))
+
+
+def curve_samples(result: RunResult) -> Iterator[Sample]:
+    """The warm-up curve of each variant: most of a run's series, so the first to go."""
+    run = _run_labels(result)
+    for variant in dict.fromkeys(series.variant for series in result.load_series):
+        trials = [series for series in result.load_series if series.variant == variant]
+        for elapsed, throughput in warmup_curve(trials).items():
+            labels = (*run, label_value(variant), f"{elapsed:g}")
+            yield Sample(CURVE.name, labels, throughput)
+
+
+def _run_labels(result: RunResult) -> tuple[str, ...]:
+    return tuple(
+        map(label_value, (result.experiment, result.host, result.fingerprint, result.cpu_model))
+    )
+
+
+def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterator[Sample]:
+    yield Sample("headstart_variant_outcome", (*labels, label_value(outcome.outcome)), 1.0)
+    info = (label_value(outcome.compilation), label_value(outcome.digest))
+    yield Sample("headstart_variant_info", (*labels, *info), 1.0)
+    yield Sample("headstart_trials", labels, outcome.trials)
+    yield Sample("headstart_trials_failed", labels, outcome.trials_failed)
+    yield Sample("headstart_trials_invalid", labels, outcome.trials_invalid)
+    yield Sample("headstart_checks_passed", labels, outcome.checks_passed)
+    yield Sample("headstart_checks_failed", labels, outcome.checks_failed)
+
+
+def _figure_samples(figure: Figure, labels: tuple[str, ...]) -> Iterator[Sample]:
+    name = f"headstart_{figure.metric}"
+    if figure.center is not None:
+        yield Sample(name, (*labels, "center"), figure.center)
+    if figure.interval is not None:
+        yield Sample(name, (*labels, "ci_low"), figure.interval.low)
+        yield Sample(name, (*labels, "ci_high"), figure.interval.high)
+    if figure.p95 is not None:
+        yield Sample(name, (*labels, "p95"), figure.p95)
+
+
+def _comparison_samples(comparison: Comparison, labels: tuple[str, ...]) -> Iterator[Sample]:
+    metric = (*labels, label_value(comparison.metric))
+    yield Sample("headstart_verdict", (*metric, comparison.verdict.value), 1.0)
+    if comparison.ratio is not None:
+        yield Sample("headstart_ratio", (*metric, "center"), comparison.ratio)
+    if comparison.interval is not None:
+        yield Sample("headstart_ratio", (*metric, "ci_low"), comparison.interval.low)
+        yield Sample("headstart_ratio", (*metric, "ci_high"), comparison.interval.high)
+
+
+def host_samples(state: HostState) -> Iterator[Sample]:
+    """What is known of one host now."""
+    facts = state.host
+    host = (label_value(facts.host),)
+    yield Sample("headstart_host_up", host, float(state.connected))
+    yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
+    yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
+    yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)
+    for level, word in (
+        (AdviceLevel.ADVICE_LEVEL_WARNING, "warning"),
+        (AdviceLevel.ADVICE_LEVEL_BAD, "bad"),
+    ):
+        found = sum(advice.level == level for advice in facts.advice)
+        yield Sample("headstart_host_advice", (*host, word), found)
+    engine = f"{facts.engine.name} {facts.engine.version}".strip()
+    info = (
+        facts.fingerprint,
+        facts.cpu.model,
+        facts.cpu.virtualisation,
+        facts.kernel,
+        facts.operating_system,
+        engine,
+        facts.agent_version,
+    )
+    yield Sample("headstart_host_info", (*host, *map(label_value, info)), 1.0)

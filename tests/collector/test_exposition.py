@@ -1,0 +1,369 @@
+"""The exposition as a reader of the text sees it: prometheus_client's parser, promtool."""
+
+import gzip
+import math
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.exposition import Exposition
+from headstart.collector.exposition_families import (
+    HOST_FAMILIES,
+    MAXIMUM_LABEL_CHARACTERS,
+    RESULT_FAMILIES,
+)
+from headstart.collector.results import Figure, RunResult
+from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.v1.experiments_pb2 import HostState, RunState
+from support.metrics_results import does_not_start, fleet, host_state, host_states, run_result
+
+
+class Scraped:
+    """An exposition to update, and its text read back."""
+
+    def __init__(self, maximum_series: int = 50_000) -> None:
+        self.own = SelfMetrics("0.1.0")
+        self.exposition = Exposition(self.own, maximum_series)
+
+    def update(
+        self, results: Sequence[RunResult] = (), hosts: Sequence[HostState] | None = None
+    ) -> "Scraped":
+        self.exposition.update(results, hosts)
+        return self
+
+    def samples(self, name: str, **labels: str) -> Iterator[Sample]:
+        text = self.exposition.scrape().decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    yield sample
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The one sample that matches, or None."""
+        found = [sample.value for sample in self.samples(name, **labels)]
+        assert len(found) <= 1, f"{name} {labels} is not one sample but {len(found)}"
+        return found[0] if found else None
+
+
+@pytest.fixture
+def scraped() -> Scraped:
+    return Scraped()
+
+
+def test_a_figure_is_shown_with_its_interval_and_tail(scraped: Scraped) -> None:
+    result = run_result()
+    figure = result.figure("startup_seconds", "aot")
+    assert figure is not None
+    assert figure.interval is not None
+
+    scraped.update([result])
+
+    labels = {"experiment": "players-api", "host": "alpha", "variant": "aot"}
+    shown = {
+        s.labels["stat"]: s.value for s in scraped.samples("headstart_startup_seconds", **labels)
+    }
+    assert shown == {
+        "center": figure.center,
+        "ci_low": figure.interval.low,
+        "ci_high": figure.interval.high,
+        "p95": figure.p95,
+    }
+
+
+def test_every_gauge_of_a_run_bears_the_hardware_and_none_the_run(scraped: Scraped) -> None:
+    scraped.update(fleet())
+
+    for family in text_string_to_metric_families(scraped.exposition.scrape().decode()):
+        for sample in family.samples:
+            assert "run" not in sample.labels
+            assert "run_id" not in sample.labels
+            assert sample.timestamp is None
+            if "experiment" in sample.labels:
+                assert sample.labels.keys() >= {"host", "fingerprint", "cpu_model"}
+
+
+def test_every_metric_of_the_catalogue_is_a_gauge(scraped: Scraped) -> None:
+    text = scraped.update([run_result()]).exposition.scrape().decode()
+    types = {family.name: family.type for family in text_string_to_metric_families(text)}
+
+    assert {types[f"headstart_{name}"] for name in CATALOGUE} == {"gauge"}
+
+
+def test_ratio_and_verdict_against_the_baseline(scraped: Scraped) -> None:
+    result = run_result()
+    comparison = result.comparison("startup_seconds", "aot")
+    assert comparison is not None
+    assert comparison.interval is not None
+
+    scraped.update([result])
+
+    labels = {"metric": "startup_seconds", "variant": "aot"}
+    assert scraped.value("headstart_ratio", stat="center", **labels) == comparison.ratio
+    assert scraped.value("headstart_ratio", stat="ci_high", **labels) == comparison.interval.high
+    verdicts = [s.labels["verdict"] for s in scraped.samples("headstart_verdict", **labels)]
+    assert verdicts == ["better"]
+
+
+def test_a_variant_that_does_not_start_is_a_result(scraped: Scraped) -> None:
+    scraped.update([does_not_start(run_result(), "aot")])
+
+    outcome = {"variant": "aot", "outcome": "does not start"}
+    assert scraped.value("headstart_variant_outcome", **outcome) == 1
+    assert scraped.value("headstart_trials_failed", variant="aot") == 10
+    assert scraped.value("headstart_startup_seconds", variant="aot", stat="center") is None
+
+
+def test_the_warm_up_curve_rises_for_the_jit_and_lies_flat_for_the_other(scraped: Scraped) -> None:
+    scraped.update([run_result()])
+
+    def curve(variant: str) -> list[float]:
+        name = "headstart_warmup_throughput_per_second"
+        samples = sorted(
+            scraped.samples(name, variant=variant), key=lambda s: float(s.labels["elapsed"])
+        )
+        return [sample.value for sample in samples]
+
+    assert curve("jit")[-1] > 2 * curve("jit")[0]
+    assert curve("jit") == sorted(curve("jit"))
+    assert max(curve("aot")) == pytest.approx(min(curve("aot")))
+
+
+def test_a_newer_run_replaces_and_an_older_one_does_not(scraped: Scraped) -> None:
+    newer, older = run_result(ended=2_000.0, factor=2.0), run_result(ended=1_000.0)
+
+    for order in ([older, newer], [newer, older]):
+        fresh = Scraped()
+        for result in order:
+            fresh.update([result])
+
+        assert fresh.value("headstart_run_end_timestamp_seconds") == 2_000.0
+        assert fresh.value("headstart_startup_seconds", variant="jit", stat="center") == 0.56
+
+
+def test_one_experiment_on_two_hosts_is_two_runs(scraped: Scraped) -> None:
+    scraped.update([run_result(host="alpha")]).update([run_result(host="beta")])
+
+    ended = scraped.samples("headstart_run_end_timestamp_seconds")
+    assert {sample.labels["host"] for sample in ended} == {"alpha", "beta"}
+
+
+def test_a_run_without_a_trial_keeps_the_last_figures(scraped: Scraped) -> None:
+    measured = run_result(ended=1_000.0)
+    nothing = replace(
+        run_result(ended=2_000.0),
+        state="lost",
+        variants=tuple(replace(v, trials=0) for v in measured.variants),
+        figures=(),
+        comparisons=(),
+    )
+
+    scraped.update([measured]).update([nothing])
+
+    assert scraped.value("headstart_run_end_timestamp_seconds") == 1_000.0
+
+
+def test_what_is_gone_is_no_longer_shown(scraped: Scraped) -> None:
+    scraped.update([run_result(host="alpha"), run_result(host="beta")])
+
+    scraped.exposition.update(gone=[("players-api", "alpha"), ("never", "seen")])
+
+    ended = scraped.samples("headstart_run_end_timestamp_seconds")
+    assert [sample.labels["host"] for sample in ended] == ["beta"]
+
+
+def test_hosts_are_shown_with_their_state(scraped: Scraped) -> None:
+    scraped.update(hosts=host_states())
+
+    assert scraped.value("headstart_host_up", host="alpha") == 1
+    assert scraped.value("headstart_host_busy", host="alpha") == 1
+    assert scraped.value("headstart_host_up", host="gamma") == 0
+    assert scraped.value("headstart_host_spool_bytes", host="beta") == 1 << 20
+    assert scraped.value("headstart_host_advice", host="gamma", level="bad") == 1
+    assert scraped.value("headstart_host_info", host="alpha", engine="docker 20.10.24") == 1
+
+
+def test_hosts_are_replaced_as_a_whole_and_results_stay(scraped: Scraped) -> None:
+    scraped.update([run_result()], host_states()).update(hosts=[host_state("delta")])
+
+    assert [s.labels["host"] for s in scraped.samples("headstart_host_up")] == ["delta"]
+    assert scraped.value("headstart_run_end_timestamp_seconds") is not None
+
+
+def test_health_is_as_of_the_scrape_without_an_update(scraped: Scraped) -> None:
+    scraped.own.ingested(batches=3, payload_bytes=700)
+    scraped.own.duplicated(2)
+    scraped.own.refused(Refusal.CORRUPT)
+    scraped.own.committed(0.06)
+    scraped.own.stream_opened()
+    scraped.own.stream_opened()
+    scraped.own.stream_closed()
+    scraped.own.set_runs(queued=4, leased=2)
+    scraped.own.run_ended(RunState.RUN_STATE_LOST)
+    scraped.own.analysed(0.3)
+    scraped.own.analysis_failed()
+
+    assert scraped.value("headstart_collector_batches_total") == 3
+    assert scraped.value("headstart_collector_received_bytes_total") == 700
+    assert scraped.value("headstart_collector_duplicates_total") == 2
+    assert scraped.value("headstart_collector_refused_total", reason="corrupt") == 1
+    assert scraped.value("headstart_collector_refused_total", reason="too_large") == 0
+    assert scraped.value("headstart_collector_commit_seconds_bucket", le="0.075") == 1
+    assert scraped.value("headstart_collector_commit_seconds_bucket", le="0.05") == 0
+    assert scraped.value("headstart_collector_streams") == 1
+    assert scraped.value("headstart_collector_runs", state="queued") == 4
+    assert scraped.value("headstart_collector_runs_ended_total", state="lost") == 1
+    assert scraped.value("headstart_collector_runs_ended_total", state="done") == 0
+    assert scraped.value("headstart_collector_analysis_seconds_count") == 1
+    assert scraped.value("headstart_collector_analysis_failures_total") == 1
+    assert scraped.value("headstart_collector_info", version="0.1.0") == 1
+
+
+def test_compressed_and_plain_say_the_same(scraped: Scraped) -> None:
+    scraped.update(fleet(), host_states())
+
+    def without_process(text: bytes) -> list[bytes]:
+        return [line for line in text.splitlines() if not line.startswith(b"process_")]
+
+    plain = without_process(scraped.exposition.scrape())
+    compressed = without_process(gzip.decompress(scraped.exposition.scrape(compressed=True)))
+    assert plain == compressed
+
+
+HOSTILE = 'a"b\\c\nd\x00e\udc80\u202e}# {x="1"} 1'
+
+
+def test_hostile_names_break_no_line_and_are_read_back(scraped: Scraped) -> None:
+    hostile = run_result(HOSTILE, HOSTILE, cpu_model=HOSTILE, variants=("jit", HOSTILE))
+
+    scraped.update([hostile, run_result()], [host_state(HOSTILE.replace("\udc80", ""))])
+
+    experiments = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
+    assert experiments == {"players-api", 'a"b\\c�d�e?�}# {x="1"} 1'}
+    assert len(list(scraped.samples("headstart_host_up"))) == 1
+
+
+def test_long_names_are_cut_and_stay_apart(scraped: Scraped) -> None:
+    long = "x" * 5_000
+
+    scraped.update([run_result(long + "1"), run_result(long + "2")])
+
+    experiments = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
+    assert {len(name) for name in experiments} == {MAXIMUM_LABEL_CHARACTERS}
+    assert len(experiments) == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_is_left_out_and_counted(scraped: Scraped, value: float) -> None:
+    result = run_result()
+    figures = tuple(
+        replace(f, center=value) if f.metric == "startup_seconds" else f for f in result.figures
+    )
+
+    scraped.update([replace(result, figures=figures)])
+
+    assert list(scraped.samples("headstart_startup_seconds", stat="center")) == []
+    assert scraped.value("headstart_exposition_dropped_series", reason="not_finite") == 2
+
+
+def test_duplicates_and_unknown_metrics_are_left_out_and_counted(scraped: Scraped) -> None:
+    result = run_result()
+    unknown = Figure("warp_factor", "jit", (9.0,), (1,), 0, 9.0, None)
+
+    scraped.update([replace(result, figures=(*result.figures, result.figures[0], unknown))])
+
+    assert scraped.value("headstart_exposition_dropped_series", reason="duplicate") == 4
+    assert scraped.value("headstart_exposition_dropped_series", reason="unknown") == 1
+    assert b"warp_factor" not in scraped.exposition.scrape()
+
+
+def test_when_there_are_too_many_series_curves_go_first_then_the_oldest_runs() -> None:
+    one = Scraped().update([run_result()])
+    series = one.value("headstart_exposition_series")
+    curve = len(list(one.samples("headstart_warmup_throughput_per_second")))
+    assert series is not None
+    # Four fifths are for results: room for two runs, but for the second's curve.
+    maximum = math.ceil((2 * series - 5) / 0.8)
+    runs = [run_result(f"experiment-{i}", ended=1_000.0 + i) for i in range(3)]
+
+    scraped = Scraped(maximum).update(runs)
+
+    shown = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
+    name = "headstart_warmup_throughput_per_second"
+    with_curve = {s.labels["experiment"] for s in scraped.samples(name)}
+    assert shown == {"experiment-2", "experiment-1"}
+    assert with_curve == {"experiment-2"}
+    dropped = scraped.value("headstart_exposition_dropped_series", reason="cap")
+    assert dropped == series + curve
+    assert scraped.value("headstart_exposition_series") == 2 * series - curve
+
+
+def test_one_run_too_large_for_the_cap_leaves_room_for_others() -> None:
+    huge = run_result("huge", variants=[f"v{i}" for i in range(20)], ended=9_000.0)
+
+    scraped = Scraped(maximum_series=600).update([huge, run_result("small", ended=1_000.0)])
+
+    shown = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
+    assert shown == {"small"}
+
+
+def test_too_many_hosts_leave_out_those_that_are_away() -> None:
+    away = [host_state(f"away-{i}", connected=False, last_seen=float(i)) for i in range(5)]
+
+    scraped = Scraped(maximum_series=5 * 7 * 3).update(hosts=[*away, host_state("here")])
+
+    shown = {s.labels["host"] for s in scraped.samples("headstart_host_up")}
+    assert shown == {"here", "away-4", "away-3"}
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 7
+
+
+def test_what_is_exposed_is_what_the_tables_say(scraped: Scraped) -> None:
+    scraped.update(fleet(), host_states())
+
+    text = scraped.exposition.scrape().decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    for family in (*RESULT_FAMILIES, *HOST_FAMILIES):
+        labels = {frozenset(sample.labels) for sample in families[family.name].samples}
+        assert labels == {frozenset(family.labels)}, family.name
+
+
+def test_updates_and_scrapes_at_the_same_time_never_show_half_a_run(scraped: Scraped) -> None:
+    problems: list[str] = []
+    stop = threading.Event()
+
+    def scrape() -> None:
+        while not stop.is_set():
+            text = gzip.decompress(scraped.exposition.scrape(compressed=True)).decode()
+            families = {f.name: f.samples for f in text_string_to_metric_families(text)}
+            runs = len(families.get("headstart_run_info", []))
+            trials = len(families.get("headstart_trials", []))
+            if trials != 2 * runs:
+                problems.append(f"{trials} trials of {runs} runs")
+
+    reader = threading.Thread(target=scrape)
+    reader.start()
+    for i in range(20):
+        scraped.update([run_result(f"experiment-{i % 4}", ended=1_000.0 + i)])
+    stop.set()
+    reader.join()
+
+    assert problems == []
+
+
+@pytest.mark.prometheus
+def test_promtool_finds_nothing_to_complain_about(scraped: Scraped) -> None:
+    scraped.update([*fleet(), run_result(HOSTILE)], host_states())
+
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=scraped.exposition.scrape(),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

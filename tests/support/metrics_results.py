@@ -1,0 +1,245 @@
+"""Run results and host states as a collector would have them: made up, but shaped as real.
+
+The figures are those seen on the .NET pair (a JIT that starts in 0.28 s and warms up for
+half a minute, an ahead-of-time build that does neither), with a host's own factor.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.results import (
+    Comparison,
+    Figure,
+    Interval,
+    InvalidTrial,
+    RunResult,
+    VariantOutcome,
+    Verdict,
+    WindowSeries,
+)
+from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
+
+XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
+EPYC = "AMD EPYC 7B13"
+TRIALS = 10
+
+# Metric -> what the JIT and the ahead-of-time variant do.
+_LEVELS = {
+    "startup_seconds": (0.280, 0.035),
+    "startup_data_seconds": (0.410, 0.050),
+    "startup_cpu_seconds": (0.300, 0.020),
+    "engine_start_seconds": (0.118, 0.117),
+    "rss_startup_bytes": (60e6, 19e6),
+    "rss_idle_bytes": (66e6, 21e6),
+    "rss_load_bytes": (89e6, 37e6),
+    "rss_settled_bytes": (88e6, 36e6),
+    "memory_high_water_bytes": (92e6, 38e6),
+    "throughput_first_seconds_per_second": (6_500.0, 14_600.0),
+    "throughput_steady_per_second": (14_700.0, 14_900.0),
+    "time_to_steady_seconds": (29.0, 0.0),
+    "latency_p50_seconds": (0.0011, 0.0010),
+    "latency_p99_seconds": (0.0040, 0.0031),
+    "load_cpu_seconds_per_request": (71e-6, 66e-6),
+    "image_unpacked_bytes": (118e6, 14e6),
+}
+
+
+def run_result(
+    experiment: str = "players-api",
+    host: str = "alpha",
+    *,
+    cpu_model: str = XEON,
+    fingerprint: str = "c0ffee12",
+    ended: float = 1_800_000_000.0,
+    variants: Sequence[str] = ("jit", "aot"),
+    factor: float = 1.0,
+) -> RunResult:
+    """A run in which the first variant is a JIT and the baseline, the others are not."""
+    figures = [
+        _figure(metric, variant, index, factor)
+        for metric in CATALOGUE
+        for index, variant in enumerate(variants)
+    ]
+    return RunResult(
+        run_id=f"{experiment}-{host}-{ended:.0f}",
+        attempt=1,
+        experiment=experiment,
+        baseline=variants[0],
+        host=host,
+        fingerprint=fingerprint,
+        cpu_model=cpu_model,
+        revision="3f2c1ab",
+        state="done",
+        reason="",
+        started_unix_seconds=ended - 1_200,
+        ended_unix_seconds=ended,
+        seed=7,
+        blocks_completed=TRIALS,
+        variants=tuple(outcome(variant) for variant in variants),
+        figures=tuple(figures),
+        comparisons=tuple(
+            _comparison(metric.name, variant, variants[0])
+            for metric in CATALOGUE.values()
+            if metric.compared
+            for variant in variants[1:]
+        ),
+        invalid_trials=(InvalidTrial(3, 2, variants[0], "startup", "run_delay", "run delay 3 ms"),),
+        rss_series=(),
+        load_series=tuple(
+            _load(variant, trial, warming=index == 0)
+            for index, variant in enumerate(variants)
+            for trial in range(1, 4)
+        ),
+        host_facts=(("kernel", "6.18.0"),),
+        advice=(),
+        confounders=(),
+        remarks=(),
+        source_text="experiment: players-api\n",
+    )
+
+
+def outcome(variant: str) -> VariantOutcome:
+    """A variant that was measured, with one trial that something disturbed."""
+    return VariantOutcome(
+        variant=variant,
+        compilation="aot" if "aot" in variant else "jit",
+        source=f"players:{variant}",
+        digest="sha256:" + "0123456789abcdef" * 4,
+        trials=TRIALS,
+        trials_failed=0,
+        trials_invalid=1,
+        outcome="measured",
+        checks_passed=4 * TRIALS,
+        checks_failed=0,
+    )
+
+
+def does_not_start(result: RunResult, variant: str) -> RunResult:
+    """The same run, with a variant that never answered."""
+    dead = replace(
+        outcome(variant),
+        trials_failed=TRIALS,
+        trials_invalid=0,
+        outcome="does not start",
+        failure_message="exited with status 134 after 0.4 s",
+        checks_passed=0,
+    )
+    return replace(
+        result,
+        variants=tuple(dead if v.variant == variant else v for v in result.variants),
+        figures=tuple(f for f in result.figures if f.variant != variant),
+        comparisons=tuple(c for c in result.comparisons if c.variant != variant),
+        load_series=tuple(s for s in result.load_series if s.variant != variant),
+    )
+
+
+def fleet() -> list[RunResult]:
+    """Two experiments on three hosts of two kinds; in one a variant does not start."""
+    variants = ("jit", "r2r", "aot-scratch")
+    squad = run_result("squad-api", "alpha", variants=("jit", "aot"), ended=1_800_000_500.0)
+    return [
+        run_result(variants=variants),
+        run_result(host="beta", variants=variants, factor=1.03),
+        run_result(
+            host="gamma", variants=variants, factor=0.7, cpu_model=EPYC, fingerprint="beefcafe"
+        ),
+        does_not_start(squad, "aot"),
+    ]
+
+
+def host_state(
+    name: str = "alpha",
+    *,
+    connected: bool = True,
+    last_seen: float = 1_800_000_600.0,
+    spool_bytes: int = 4096,
+    running: str = "",
+    cpu_model: str = XEON,
+    advice: Sequence[AdviceLevel.ValueType] = (),
+) -> HostState:
+    """A host as the collector knows it."""
+    facts = HostFacts(
+        host=name,
+        fingerprint="c0ffee12",
+        cpu=Cpu(model=cpu_model, virtualisation="kvm"),
+        kernel="6.18.0",
+        operating_system="Debian GNU/Linux 12",
+        engine=Engine(name="docker", version="20.10.24"),
+        agent_version="0.1.0",
+        advice=[Advice(level=level, code="governor") for level in advice],
+    )
+    return HostState(
+        host=facts,
+        connected=connected,
+        last_seen_time_seconds=last_seen,
+        spool_bytes=spool_bytes,
+        running_run_id=running,
+    )
+
+
+def host_states() -> list[HostState]:
+    """The hosts of `fleet`: one busy, one idle, one lost and badly set up."""
+    return [
+        host_state("alpha", running="run-1"),
+        host_state("beta", spool_bytes=1 << 20),
+        host_state(
+            "gamma",
+            connected=False,
+            cpu_model=EPYC,
+            advice=[AdviceLevel.ADVICE_LEVEL_BAD, AdviceLevel.ADVICE_LEVEL_WARNING],
+        ),
+    ]
+
+
+def _figure(metric: str, variant: str, index: int, factor: float) -> Figure:
+    jit, aot = _LEVELS.get(metric, (2.0, 1.0))
+    level = (jit if index == 0 else aot * (1 + 0.02 * index)) * factor
+    exact = CATALOGUE[metric].exact
+    values = tuple(level * (1.0 if exact else 1 + 0.01 * math.sin(t)) for t in range(TRIALS))
+    return Figure(
+        metric=metric,
+        variant=variant,
+        values=values,
+        blocks=tuple(range(1, TRIALS + 1)),
+        excluded=1,
+        center=level,
+        interval=None if exact else Interval(level * 0.99, level * 1.01),
+        p95=None if exact else level * 1.02,
+    )
+
+
+def _comparison(metric: str, variant: str, baseline: str) -> Comparison:
+    jit, aot = _LEVELS.get(metric, (2.0, 1.0))
+    ratio = aot / jit
+    margin = CATALOGUE[metric].margin
+    if abs(ratio - 1) <= margin:
+        verdict = Verdict.EQUIVALENT
+    elif (ratio < 1) == CATALOGUE[metric].lower_is_better:
+        verdict = Verdict.BETTER
+    else:
+        verdict = Verdict.WORSE
+    interval = Interval(ratio * 0.99, ratio * 1.01)
+    return Comparison(metric, variant, baseline, verdict, ratio, interval, margin, TRIALS)
+
+
+def _load(variant: str, trial: int, *, warming: bool) -> WindowSeries:
+    """Sixty seconds of load: 100 ms windows for five seconds, then one a second."""
+    starts = [i / 10 for i in range(50)] + [float(i) for i in range(5, 60)]
+    widths = [0.1] * 50 + [1.0] * 55
+    steady = 14_700.0 + 10 * trial
+    throughput = [
+        steady * (1 - 0.6 * math.exp(-(start + width / 2) / 8)) if warming else steady
+        for start, width in zip(starts, widths, strict=True)
+    ]
+    return WindowSeries(
+        variant=variant,
+        trial=trial,
+        start_seconds=tuple(starts),
+        width_seconds=tuple(widths),
+        throughput_per_second=tuple(throughput),
+        latency_p50_seconds=tuple(16 / t for t in throughput),
+        latency_p99_seconds=tuple(48 / t for t in throughput),
+    )
