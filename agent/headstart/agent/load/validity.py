@@ -1,0 +1,174 @@
+"""Whether the figures of a load phase may be used: pure, from its summary and windows.
+
+What makes them invalid leaves the trial's startup alone.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from headstart.v1.records_pb2 import (
+    Flag,
+    FlagEffect,
+    LatencyBasis,
+    LoadSummary,
+    LoadWindow,
+    LoadWindows,
+)
+
+# Share of its cores above which a generator measures itself.
+SATURATION_LIMIT = 0.9
+# Within a second of the load; a window is 100 ms wide at its finest.
+RUN_DELAY_LIMIT_US = 100_000
+LITTLE_LIMIT = 0.1
+SEND_LATENESS_LIMIT_US = 10_000
+OFFERED_LIMIT = 0.99
+
+
+def load_flags(summary: LoadSummary, windows: Sequence[LoadWindows]) -> list[Flag]:
+    """Every reason to doubt the phase; empty when there is none."""
+    if not summary.duration_seconds:
+        return []
+    flat = [window for message in windows for window in message.windows]
+    return [
+        *_generator(summary),
+        *_answers(summary),
+        *_sums(summary, flat),
+        *(_little(summary, flat) if not _is_open(summary) else _schedule(summary, flat)),
+    ]
+
+
+def _is_open(summary: LoadSummary) -> bool:
+    return summary.latency_basis == LatencyBasis.LATENCY_BASIS_INTENDED_SEND
+
+
+def _generator(summary: LoadSummary) -> Iterator[Flag]:
+    cores = max(1, summary.generator_cores)
+    used = summary.generator_cpu_seconds / summary.duration_seconds / cores
+    if used > SATURATION_LIMIT:
+        yield _invalid(
+            "generator-saturated",
+            f"{summary.driver} used {used:.0%} of its {cores} core(s):"
+            " the throughput may be the generator's own",
+            used,
+            SATURATION_LIMIT,
+        )
+    delay_us = summary.generator_run_delay_max_us
+    if delay_us > RUN_DELAY_LIMIT_US:
+        yield _invalid(
+            "generator-jitter",
+            f"{summary.driver} waited {delay_us / 1e3:.0f} ms for a core within one second",
+            delay_us,
+            RUN_DELAY_LIMIT_US,
+        )
+
+
+def _answers(summary: LoadSummary) -> Iterator[Flag]:
+    if summary.incorrect:
+        yield _invalid(
+            "incorrect-responses",
+            f"{summary.incorrect} of {summary.completed} answers under load were not correct",
+            summary.incorrect,
+            0,
+        )
+    if summary.failed:
+        yield _invalid(
+            "failed-requests",
+            f"{summary.failed} requests under load were refused, reset or timed out",
+            summary.failed,
+            0,
+        )
+
+
+def _sums(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]:
+    in_windows = sum(window.completed for window in windows)
+    own = summary.driver_completed
+    if in_windows != summary.completed or (own and own != in_windows):
+        yield _invalid(
+            "sum-mismatch",
+            f"the windows hold {in_windows} requests, {summary.driver} itself counted {own}",
+            in_windows,
+            own,
+        )
+
+
+def _little(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]:
+    """Little's law: requests in flight = throughput x mean latency.
+
+    In a closed loop every connection has a request in flight, so that the sum of
+    the latencies is the connections times the time (Little 1961).
+    """
+    connections = summary.connections
+    if not connections or not summary.completed:
+        return
+    in_flight = summary.latency.total_us / (summary.duration_seconds * 1e6)
+    off = abs(in_flight / connections - 1)
+    if off > LITTLE_LIMIT:
+        yield _invalid(
+            "littles-law",
+            f"on average {in_flight:.1f} requests were in flight on {connections} connections:"
+            f" {summary.driver} lost connections or was itself late",
+            off,
+            LITTLE_LIMIT,
+        )
+    violating = sum(_violates(windows, at, connections) for at in range(len(windows)))
+    if violating:
+        yield _note(
+            "littles-law-windows",
+            f"in {violating} of {len(windows)} windows throughput and latency do not fit"
+            f" {connections} connections",
+            violating,
+            0,
+        )
+
+
+def _violates(windows: Sequence[LoadWindow], at: int, connections: int) -> bool:
+    """Little's law in one window.
+
+    A request is counted whole where it completed, so each connection may carry
+    one latency in from an earlier window and one out to a later one.
+    """
+    window = windows[at]
+    span_us = connections * window.duration_us
+    surplus_us = abs(window.latency.total_us - span_us) - LITTLE_LIMIT * span_us
+    if surplus_us <= connections * window.latency.maximum_us:
+        return False
+    end_us = window.start_us + window.duration_us
+    carried_out_us = max(
+        (
+            later.latency.maximum_us
+            for later in windows[at + 1 :]
+            if later.latency.maximum_us >= later.start_us - end_us
+        ),
+        default=0,
+    )
+    return surplus_us > connections * (window.latency.maximum_us + carried_out_us)
+
+
+def _schedule(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]:
+    late_us = summary.send_lateness_p99_us
+    if late_us > SEND_LATENESS_LIMIT_US:
+        yield _invalid(
+            "send-lateness",
+            f"{summary.driver} sent its requests late, p99 {late_us / 1e3:.1f} ms",
+            late_us,
+            SEND_LATENESS_LIMIT_US,
+        )
+    sent = sum(window.sent for window in windows)
+    if sent < OFFERED_LIMIT * summary.offered:
+        share = sent / summary.offered
+        yield _note(
+            "rate-not-held",
+            f"only {share:.0%} of the stated rate could be sent over {summary.connections}"
+            " connections: the latency grows with the length of the load",
+            share,
+            OFFERED_LIMIT,
+        )
+
+
+def _invalid(code: str, text: str, value: float, limit: float) -> Flag:
+    effect = FlagEffect.FLAG_EFFECT_LOAD_INVALID
+    return Flag(code=code, effect=effect, text=text, value=value, limit=limit)
+
+
+def _note(code: str, text: str, value: float, limit: float) -> Flag:
+    effect = FlagEffect.FLAG_EFFECT_NOTE
+    return Flag(code=code, effect=effect, text=text, value=value, limit=limit)
