@@ -42,6 +42,7 @@ class Tools:
     # Opened anew for each run, so that an engine that was restarted is found again.
     runtimes: Callable[[], RuntimeTable]
     host: Callable[[], HostFacts]
+    commands_allowed: bool
 
 
 def execute(held: HeldRun, tools: Tools) -> None:
@@ -140,6 +141,7 @@ class _Run:
             experiment=self.experiment,
             prober=prober,
             connector=connector,
+            commands_allowed=self.tools.commands_allowed,
             driver=driver,
             emit=self.emit,
             cancelled=self.held.cancelled,

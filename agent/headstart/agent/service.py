@@ -60,8 +60,9 @@ class Agent:
             raise StateInUse(f"another agent works in {config.state}") from error
         self.spool = Spool(config.state, config.spool_limit_bytes)
         self._remove_orphans()
+        tools = Tools(self.spool, self.runtimes, self.host_facts, config.policy.commands)
         self.runs = HeldRuns(
-            lambda held: execute(held, Tools(self.spool, self.runtimes, self.host_facts)),
+            lambda held: execute(held, tools),
             lambda: self.attendance.wake(),
         )
         self.attendance = Attendance(

@@ -57,6 +57,8 @@ class Bench:
     experiment: Experiment
     prober: Prober
     connector: ProcConnector | None
+    # Whether the host's policy lets checks be commands.
+    commands_allowed: bool
     # The driver of the load, or why there is none.
     driver: LoadDriver | Failure | None
     emit: Callable[[AnyRecord], None]
@@ -242,6 +244,8 @@ class _Trial:
             service.port,
             self.slot.trial,
             self.stage,
+            working_directory=self.bench.experiment.base_directory or None,
+            commands_allowed=self.bench.commands_allowed,
         )
         for check in self.checks:
             self.bench.emit(check.outcome)

@@ -1,0 +1,66 @@
+"""`headstart agent`."""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+import click
+
+from headstart.agent.policy import Policy
+from headstart.agent.service import Agent, AgentConfig
+from headstart.cli.agent_options import default_state, host_name, parse_labels
+from headstart.cli.client import channel_credentials, collector_options
+from headstart.cli.faults import agent_faults
+
+
+@click.command("agent")
+@click.option("--host", help="Name of this host in results. Default: its hostname.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="TOML file that says what may run here. Without it: no image and no command is allowed.",
+)
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the spool. Default: ~/.local/state/headstart/agent.",
+)
+@click.option(
+    "--spool-mib", default=1024, show_default=True, help="Most that samples may fill on disk."
+)
+@collector_options
+def command(
+    host: str | None,
+    labels: tuple[str, ...],
+    policy_file: Path | None,
+    state: Path | None,
+    spool_mib: int,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Run experiments on this host for a collector, until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    with agent_faults():
+        agent = Agent(
+            AgentConfig(
+                target=target,
+                state=(state or default_state()).absolute(),
+                host=host_name(host),
+                policy=Policy.load(policy_file) if policy_file else Policy.default(),
+                labels=parse_labels(labels),
+                credentials=channel_credentials(tls_authority, tls_certificate, tls_key),
+                spool_limit_bytes=spool_mib << 20,
+            )
+        )
+        asyncio.run(_attend(agent))
+
+
+async def _attend(agent: Agent) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, agent.stop)
+    await agent.run()

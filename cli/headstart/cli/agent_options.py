@@ -1,0 +1,32 @@
+"""Options that say what an agent is called and may do; `run`, `agent` and `doctor` share them."""
+
+import socket
+from pathlib import Path
+
+from headstart.cli.errors import InputError
+
+
+def host_name(given: str | None) -> str:
+    """The name under which results are kept: given, or the machine's own."""
+    return given or socket.gethostname()
+
+
+def parse_labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`--label pool=perf` as a mapping; all mistakes at once."""
+    labels: dict[str, str] = {}
+    wrong = []
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not (separator and name and value):
+            wrong.append(pair)
+        labels[name] = value
+    if wrong:
+        raise InputError(
+            f"--label: expected name=value, got {', '.join(repr(pair) for pair in wrong)}"
+        )
+    return labels
+
+
+def default_state() -> Path:
+    """Where an agent keeps its spool: XDG's folder for state."""
+    return Path.home() / ".local" / "state" / "headstart" / "agent"

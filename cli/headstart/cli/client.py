@@ -1,0 +1,137 @@
+"""Calls to a collector's `ExperimentsService`, and its errors in plain words."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import grpc
+
+from headstart.cli.errors import CommandError, InputError
+from headstart.v1.experiments_pb2 import (
+    ReportFormat,
+    ReportRequest,
+    RunState,
+    RunSummary,
+    SubmitProblems,
+    WatchRequest,
+)
+from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+
+ENDED = (
+    RunState.RUN_STATE_DONE,
+    RunState.RUN_STATE_FAILED,
+    RunState.RUN_STATE_CANCELLED,
+    RunState.RUN_STATE_LOST,
+)
+
+_INPUT_CODES = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+)
+
+
+def collector_options(command: Callable[..., object]) -> Callable[..., object]:
+    """--collector and the TLS files that reach it."""
+    for option in (
+        click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM."),
+        click.option(
+            "--tls-certificate", type=click.Path(path_type=Path), help="Own certificate, PEM."
+        ),
+        click.option(
+            "--tls-authority",
+            type=click.Path(path_type=Path),
+            help="Certificate of the authority that signed the collector's, PEM; turns TLS on.",
+        ),
+        click.option(
+            "--collector",
+            "target",
+            default="127.0.0.1:7070",
+            show_default=True,
+            envvar="HEADSTART_COLLECTOR",
+            help="Address of the collector, host:port.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def channel_credentials(
+    authority: Path | None, certificate: Path | None, key: Path | None
+) -> grpc.ChannelCredentials | None:
+    """Credentials from PEM files; None without an authority: plaintext, loopback only."""
+    if authority is None:
+        if certificate or key:
+            raise InputError("--tls-certificate and --tls-key need --tls-authority")
+        return None
+    if (certificate is None) != (key is None):
+        raise InputError("--tls-certificate and --tls-key go together")
+    try:
+        return grpc.ssl_channel_credentials(
+            authority.read_bytes(),
+            key.read_bytes() if key else None,
+            certificate.read_bytes() if certificate else None,
+        )
+    except OSError as error:
+        raise InputError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextmanager
+def experiments(
+    target: str, credentials: grpc.ChannelCredentials | None
+) -> Iterator[ExperimentsServiceStub]:
+    """A stub; errors of its calls come out as CommandError or InputError."""
+    channel = (
+        grpc.secure_channel(target, credentials) if credentials else grpc.insecure_channel(target)
+    )
+    with channel:
+        try:
+            yield ExperimentsServiceStub(channel)
+        except grpc.RpcError as error:
+            raise explained(error, target) from error
+
+
+def explained(error: grpc.RpcError, target: str) -> CommandError:
+    """What went wrong in a call, for a person."""
+    assert isinstance(error, grpc.Call)  # noqa: S101  # grpc's errors are calls too
+    for key, value in error.trailing_metadata() or ():
+        if key == "headstart-problems-bin":
+            problems = SubmitProblems.FromString(bytes(value)).problems
+            return InputError(
+                "\n".join(
+                    [f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}:"]
+                    + [f"  line {p.line}: {p.path}: {p.message}" for p in problems]
+                )
+            )
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        return CommandError(f"no collector answers at {target}: {error.details()}")
+    kind = InputError if error.code() in _INPUT_CODES else CommandError
+    return kind(error.details() or error.code().name)
+
+
+def follow(
+    stub: ExperimentsServiceStub, run_id: str, changed: Callable[[RunSummary], None]
+) -> RunSummary:
+    """Call `changed` at every change; return the run when it ended."""
+    while True:
+        for response in stub.Watch(WatchRequest(run_id=run_id)):
+            changed(response.run)
+            if response.run.state in ENDED:
+                return response.run
+        # The collector closed the stream without an end, as at its restart.
+        time.sleep(1.0)
+
+
+def fetch_report(
+    stub: ExperimentsServiceStub, run_id: str, report_format: ReportFormat.ValueType
+) -> bytes:
+    """A report as bytes."""
+    request = ReportRequest(run_id=run_id, format=report_format)
+    return b"".join(piece.chunk for piece in stub.Report(request))
+
+
+def state_word(state: RunState.ValueType) -> str:
+    """queued, leased, done, failed, cancelled or lost."""
+    return RunState.Name(state).removeprefix("RUN_STATE_").lower()

@@ -1,0 +1,69 @@
+"""`headstart doctor`."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.policy import Policy
+from headstart.agent.runtime import RuntimeFault, RuntimeTable
+from headstart.agent.service import current_host_facts
+from headstart.cli.agent_options import host_name
+from headstart.v1.host_pb2 import AdviceLevel, HostFacts
+
+_WORDS = {
+    AdviceLevel.ADVICE_LEVEL_GOOD: ("ok", "green"),
+    AdviceLevel.ADVICE_LEVEL_WARNING: ("warning", "yellow"),
+    AdviceLevel.ADVICE_LEVEL_BAD: ("bad", "red"),
+}
+
+
+@click.command("doctor")
+@click.option("--host", help="Name of this host in results. Default: its hostname.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def command(host: str | None, as_json: bool) -> int:
+    """Say what about this host spoils measurements; exit code 1 when they cannot be trusted."""
+    facts = _facts(host_name(host))
+    if as_json:
+        click.echo(json.dumps(MessageToDict(facts), indent=2))
+    else:
+        _print(facts)
+    levels = [advice.level for advice in facts.advice]
+    return 1 if AdviceLevel.ADVICE_LEVEL_BAD in levels else 0
+
+
+def _facts(host: str) -> HostFacts:
+    table = RuntimeTable()
+    with tempfile.TemporaryDirectory() as state:
+        try:
+            table.by_name["docker"] = DockerRuntime.connect(Path(state), Policy.local())
+        except RuntimeFault as fault:
+            table.missing["docker"] = fault.message
+        try:
+            return current_host_facts(host, {}, table)
+        finally:
+            for runtime in table.by_name.values():
+                runtime.close()
+
+
+def _print(facts: HostFacts) -> None:
+    cpu = facts.cpu
+    click.echo(f"{facts.host}  fingerprint {facts.fingerprint}")
+    click.echo(f"  CPU     {cpu.model}, {cpu.cores} cores, {cpu.threads} threads")
+    click.echo(f"  memory  {facts.memory_bytes / 2**30:.1f} GiB")
+    click.echo(f"  kernel  {facts.kernel}, cgroup v{facts.cgroup_version}")
+    engine = facts.engine
+    click.echo(f"  engine  {f'{engine.name} {engine.version}' if engine.version else 'none'}")
+    drivers = ", ".join(f"{driver.name} {driver.value}" for driver in facts.load_drivers)
+    click.echo(f"  load    {drivers}")
+    for fact in facts.other:
+        click.echo(f"  {fact.name}: {fact.value}")
+    click.echo()
+    for advice in sorted(facts.advice, key=lambda advice: -advice.level):
+        word, colour = _WORDS.get(advice.level, ("?", "white"))
+        click.echo(f"{click.style(f'{word:>8}', fg=colour)}  {advice.finding}")
+        if advice.remedy and advice.level != AdviceLevel.ADVICE_LEVEL_GOOD:
+            click.echo(f"{'':>10}{advice.remedy}")

@@ -1,0 +1,16 @@
+"""How a command ends when it cannot do what it was asked."""
+
+WRONG_INPUT = 2
+SYSTEM_FAILED = 3
+
+
+class CommandError(Exception):
+    """A message for the person at the terminal, and the exit code."""
+
+    exit_code = SYSTEM_FAILED
+
+
+class InputError(CommandError):
+    """What was given is wrong: a file, a name, an option."""
+
+    exit_code = WRONG_INPUT

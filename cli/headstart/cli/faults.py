@@ -1,0 +1,35 @@
+"""Faults of the parts, turned into what a command says and exits with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from headstart.cli.errors import CommandError, InputError
+
+
+@contextmanager
+def agent_faults() -> Iterator[None]:
+    """Faults that keep an agent from working."""
+    from headstart.agent.attend import Refused
+    from headstart.agent.policy import PolicyError
+    from headstart.agent.service import StateInUse
+    from headstart.agent.spool import SpoolError
+
+    try:
+        yield
+    except PolicyError as error:
+        raise InputError(str(error)) from error
+    except Refused as error:
+        raise CommandError(f"the collector refuses this agent: {error}") from error
+    except (StateInUse, SpoolError) as error:
+        raise CommandError(str(error)) from error
+
+
+@contextmanager
+def collector_faults() -> Iterator[None]:
+    """Faults that keep a collector from starting."""
+    from headstart.collector.server import StartFault
+
+    try:
+        yield
+    except StartFault as error:
+        raise CommandError(str(error)) from error

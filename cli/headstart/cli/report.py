@@ -1,0 +1,69 @@
+"""`headstart report`."""
+
+from pathlib import Path
+
+import click
+
+from headstart.cli.client import (
+    channel_credentials,
+    collector_options,
+    experiments,
+    fetch_report,
+)
+from headstart.cli.errors import InputError
+from headstart.v1.experiments_pb2 import ReportFormat
+
+FORMATS = {
+    "json": ReportFormat.REPORT_FORMAT_JSON,
+    "markdown": ReportFormat.REPORT_FORMAT_MARKDOWN,
+    "html": ReportFormat.REPORT_FORMAT_HTML,
+}
+_SUFFIXES = {".json": "json", ".md": "markdown", ".html": "html"}
+
+
+@click.command("report")
+@click.argument("run_id")
+@click.option(
+    "--format",
+    "name",
+    type=click.Choice(["terminal", *FORMATS]),
+    help="Default: by the suffix of --output, else terminal.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write."
+)
+@collector_options
+def command(
+    run_id: str,
+    name: str | None,
+    output: Path | None,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Print the report of RUN_ID, or write it to a file (.html, .md, .json)."""
+    if name is None:
+        name = _SUFFIXES.get(output.suffix, "") if output else "terminal"
+        if not name:
+            raise InputError(f"{output}: say --format, or end the name in .html, .md or .json")
+    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+    with experiments(target, credentials) as stub:
+        if name == "terminal":
+            print_terminal(fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON))
+            return
+        content = fetch_report(stub, run_id, FORMATS[name])
+    if output is None:
+        click.echo(content.decode())
+    else:
+        output.write_bytes(content)
+        click.echo(f"written: {output}", err=True)
+
+
+def print_terminal(report_json: bytes) -> None:
+    """The terminal's form of a report that came as JSON."""
+    from headstart.collector.report.terminal import print_result
+    from headstart.collector.results_json import from_json
+    from rich.console import Console
+
+    print_result(from_json(report_json.decode()), Console())

@@ -1,0 +1,58 @@
+"""`headstart status`."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.progress import describe
+from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
+
+
+@click.command("status")
+@click.option("--experiment", default="", help="Only runs of this experiment.")
+@click.option("--host", default="", help="Only runs on this host.")
+@click.option("--limit", default=20, show_default=True, help="Newest runs to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print hosts and runs as JSON.")
+@collector_options
+def command(
+    experiment: str,
+    host: str,
+    limit: int,
+    as_json: bool,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """List hosts, and runs with the newest first."""
+    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+    with experiments(target, credentials) as stub:
+        hosts = stub.ListHosts(ListHostsRequest()).hosts
+        runs = stub.List(ListRequest(experiment=experiment, host=host, limit=limit)).runs
+    if as_json:
+        found = {
+            "hosts": [MessageToDict(state) for state in hosts],
+            "runs": [MessageToDict(run) for run in runs],
+        }
+        click.echo(json.dumps(found, indent=2))
+        return
+    for state in hosts:
+        click.echo(_host_line(state))
+    if hosts and runs:
+        click.echo()
+    for run in runs:
+        click.echo(f"{run.run_id}  {describe(run)}")
+    if not hosts:
+        click.echo("no agent has attended this collector yet", err=True)
+
+
+def _host_line(state: HostState) -> str:
+    labels = ",".join(f"{k}={v}" for k, v in sorted(state.host.labels.items())) or "no labels"
+    ago = max(0.0, time.time() - state.last_seen_time_seconds)
+    seen = "connected" if state.connected else f"last seen {ago:.0f} s ago"
+    busy = f", runs {state.running_run_id}" if state.running_run_id else ""
+    return f"{state.host.host}: {seen}, {state.host.cpu.model or 'unknown CPU'}, {labels}{busy}"

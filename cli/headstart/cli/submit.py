@@ -1,0 +1,45 @@
+"""`headstart submit`."""
+
+import json
+from pathlib import Path
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.v1.experiments_pb2 import SubmitRequest
+
+
+@click.command("submit")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--revision", default="", help="What was built: a commit, a tag, a build number.")
+@click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
+@collector_options
+def command(
+    file: Path,
+    revision: str,
+    as_json: bool,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Submit the experiment in FILE: one run on every host whose labels match."""
+    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+    with experiments(target, credentials) as stub:
+        runs = stub.Submit(submission(file, revision)).runs
+    if as_json:
+        click.echo(json.dumps([MessageToDict(run) for run in runs], indent=2))
+        return
+    for run in runs:
+        click.echo(f"{run.run_id}  {run.experiment} on {run.host}")
+
+
+def submission(file: Path, revision: str) -> SubmitRequest:
+    """The request that carries a file; relative paths in it mean its own folder."""
+    return SubmitRequest(
+        source_text=file.read_text(encoding="utf-8", errors="replace"),
+        base_directory=str(file.resolve().parent),
+        revision=revision,
+        file_name=str(file),
+    )
