@@ -1,0 +1,138 @@
+"""What a variant's command means on this host: its program, environment and digest."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.v1.experiment_pb2 import Variant
+from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+
+Signature = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ResolvedCommand:
+    """`files`: those that the digest was taken of, by which a later change is noticed."""
+
+    variant: ResolvedVariant
+    files: Mapping[Path, Signature]
+
+
+def resolve_command(
+    variant: Variant, base_directory: str, inherited: Mapping[str, str]
+) -> ResolvedCommand:
+    """The argument vector with its program found, the whole environment, the digest.
+
+    Of the agent's environment (`inherited`) only what a program cannot do
+    without is passed on, so that a shell's settings do not get into a figure.
+    The digest is the SHA-256 over the program and every file that its arguments
+    name (`app.jar`, `-XX:AOTCache=app.aot`): for `java -jar app.jar` the
+    program alone says nothing.
+    """
+    argv = list(variant.command.argv)
+    folder = Path(variant.command.working_directory or base_directory or "/")
+    environment = {
+        "PATH": inherited.get("PATH", os.defpath),
+        "HOME": inherited.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+        **variant.environment,
+    }
+    resolved = ResolvedVariant(
+        variant=variant.name,
+        argv=argv,
+        environment=environment,
+        working_directory=str(folder),
+    )
+    if reason := _why_not(argv, folder):
+        return _failed(resolved, reason)
+    program = find_program(argv[0], folder, environment["PATH"])
+    if program is None:
+        where = folder if "/" in argv[0] else f"PATH ({environment['PATH']})"
+        return _failed(resolved, f"no program {argv[0]} that can be executed in {where}")
+    resolved.argv[0] = str(program)
+    files = [program, *named_files(argv[1:], folder)]
+    try:
+        resolved.digest = digest_of(files)
+        return ResolvedCommand(resolved, {file: signature(file) for file in files})
+    except OSError as error:
+        return _failed(resolved, f"{error.filename} cannot be read: {error.strerror}")
+
+
+def _why_not(argv: list[str], folder: Path) -> str | None:
+    if not argv or not argv[0]:
+        return "its command is empty"
+    if not folder.is_dir():
+        return f"its working directory {folder} does not exist"
+    return None
+
+
+def _failed(resolved: ResolvedVariant, reason: str) -> ResolvedCommand:
+    resolved.failure.CopyFrom(
+        Failure(
+            code=FailureCode.FAILURE_CODE_DOES_NOT_START,
+            message=f"{resolved.variant} cannot be started: {reason}",
+        )
+    )
+    return ResolvedCommand(resolved, {})
+
+
+def find_program(name: str, folder: Path, search_path: str) -> Path | None:
+    """The file to execute, absolute; links are kept, since programs look at their own name."""
+    if "/" in name:
+        program = folder / name
+        usable = program.is_file() and os.access(program, os.X_OK)
+        return Path(os.path.normpath(program)) if usable else None
+    found = shutil.which(name, path=search_path)
+    return folder / found if found else None
+
+
+def named_files(arguments: list[str], folder: Path) -> Iterator[Path]:
+    """Files among the arguments: as a whole, after '=', or in a list with colons."""
+    seen: set[Path] = set()
+    for argument in arguments:
+        value = argument.partition("=")[2]
+        for name in (argument, value, *value.split(":"), *argument.split(":")):
+            file = folder / name
+            if name and file not in seen and _is_file(file):
+                seen.add(file)
+                yield file
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        # An inline program: too long, or with characters that no file name has.
+        return False
+
+
+def digest_of(files: list[Path]) -> str:
+    """SHA-256 of the only file, or of the SHA-256 of each in order."""
+    digests = []
+    for path in files:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256"))
+    if len(digests) == 1:
+        return f"sha256:{digests[0].hexdigest()}"
+    return f"sha256:{hashlib.sha256(b''.join(each.digest() for each in digests)).hexdigest()}"
+
+
+def signature(file: Path) -> Signature:
+    """Changes when the file is written or replaced; costs no reading of it."""
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def changed_file(files: Mapping[Path, Signature]) -> Path | None:
+    """The first file that is no longer what it was."""
+    for file, before in files.items():
+        try:
+            same = signature(file) == before
+        except OSError:
+            same = False
+        if not same:
+            return file
+    return None

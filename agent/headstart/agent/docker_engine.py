@@ -1,0 +1,240 @@
+"""The calls to a Docker Engine that the agent needs, and what they mean when they fail.
+
+Every failure is a RuntimeFault with the code ENGINE and the engine's own words.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import LogConfig, Mount
+from docker.utils import kwargs_from_env
+
+from headstart.agent.runtime import ExitFacts, RuntimeFault
+from headstart.v1.host_pb2 import Engine as EngineFacts
+from headstart.v1.records_pb2 import FailureCode
+
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
+# A start on a busy disk takes seconds; more means that the engine hangs.
+_TIMEOUT_SECONDS = 60
+_EXIT_SECONDS = 10
+_REMOVE_SECONDS = 10.0
+# How long a container may take to appear whose creation was interrupted.
+_APPEAR_SECONDS = 2.0
+_TAIL_LINES = 400
+_BUILDX = (
+    "~/.docker/cli-plugins",
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container as the engine is to make it; nothing that is not here is granted."""
+
+    name: str
+    image: str
+    argv: Sequence[str]
+    labels: Mapping[str, str]
+    # "host", "bridge" or "container:ID".
+    network: str
+    memory_bytes: int
+    pids: int
+    # Host path -> (path in the container, read-only), in order.
+    mounts: Mapping[Path, tuple[str, bool]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    # Empty: the image's own.
+    working_directory: str = ""
+    user: str = ""
+    # A cpuset list; empty: all CPUs.
+    cpuset: str = ""
+    # 0: no limit.
+    cpus: float = 0.0
+
+
+class Engine:
+    """A connection to one engine; `close` it."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        """Use `connect`."""
+        self._client = client
+
+    @classmethod
+    def connect(cls) -> "Engine":
+        """The engine that DOCKER_HOST names, else the one of this host."""
+        with _faults("be reached"):
+            return cls(docker.APIClient(timeout=_TIMEOUT_SECONDS, **kwargs_from_env()))
+
+    def close(self) -> None:
+        """Close the connections; the next call would open new ones."""
+        self._client.close()
+
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself."""
+        with _faults("say what it is"):
+            version, info = self._client.version(), self._client.info()
+        # Podman speaks the same language, and says so only here.
+        parts = [part.get("Name", "") for part in version.get("Components") or []]
+        return EngineFacts(
+            name="podman" if any("podman" in part.lower() for part in parts) else "docker",
+            version=version.get("Version", ""),
+            storage_driver=info.get("Driver", ""),
+            cgroup_driver=info.get("CgroupDriver", ""),
+            runtime=info.get("DefaultRuntime", ""),
+            buildkit=any((Path(at).expanduser() / "docker-buildx").exists() for at in _BUILDX),
+        )
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """What `docker image inspect` shows; None when the engine does not hold it."""
+        with _faults(f"look for image {reference}"):
+            try:
+                return dict(self._client.inspect_image(reference))  # type: ignore[no-untyped-call]  # stub
+            except NotFound:
+                return None
+
+    def history(self, image_id: str) -> list[dict[str, Any]]:
+        """The image's history, the oldest step first."""
+        with _faults(f"read the history of image {image_id}"):
+            return list(reversed(self._client.history(image_id)))  # type: ignore[no-untyped-call]  # stub
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Make a container and return its id."""
+        with _faults(f"create {spec.name}"):
+            host = self._client.create_host_config(
+                network_mode=spec.network,
+                mounts=[
+                    Mount(target, str(source), type="bind", read_only=read_only)
+                    for source, (target, read_only) in spec.mounts.items()
+                ],
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                privileged=False,
+                # Equal: no swap, which would hide memory from every figure.
+                mem_limit=spec.memory_bytes,
+                memswap_limit=spec.memory_bytes,
+                pids_limit=spec.pids,
+                cpuset_cpus=spec.cpuset or None,
+                nano_cpus=round(spec.cpus * 1e9) or None,
+                # An engine may be set up to put an init before every program.
+                init=False,
+                log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
+            )
+            try:
+                made = self._client.create_container(
+                    image=spec.image,
+                    entrypoint=list(spec.argv),
+                    environment=dict(spec.environment),
+                    working_dir=spec.working_directory or None,
+                    user=spec.user or None,
+                    labels=dict(spec.labels),
+                    name=spec.name,
+                    host_config=host,
+                    # The image's own would run programs beside the app while it is measured.
+                    healthcheck={"test": ["NONE"]},
+                    use_config_proxy=False,
+                )
+            except APIError:
+                raise
+            except BaseException:
+                # Ctrl-C or a time-out: the engine makes it nevertheless.
+                with suppress(RuntimeFault):
+                    self.remove(spec.name, interrupted=True)
+                raise
+        return str(made["Id"])
+
+    def start(self, container: str, name: str) -> tuple[int, str]:
+        """Start it; the pid of its first process (0: it ended at once) and its address."""
+        with _faults(f"start {name}"):
+            self._client.start(container)
+            found = self._client.inspect_container(container)
+        return int(found["State"]["Pid"]), str(found["NetworkSettings"].get("IPAddress") or "")
+
+    def exit_facts(self, container: str, name: str) -> ExitFacts:
+        """Waits until the engine has seen the end and has all of the output; then how it was."""
+        with _faults(f"say how {name} ended"):
+            self._client.wait(container, timeout=_EXIT_SECONDS)
+            state = self._client.inspect_container(container)["State"]
+        return ExitFacts(status=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]))
+
+    def output(self, container: str, limit_bytes: int) -> str:
+        """The end of stdout and stderr, in the order in which the engine got them."""
+        with _faults("read the output of the app"):
+            data: bytes = self._client.logs(
+                container, stdout=True, stderr=True, tail=_TAIL_LINES, stream=False
+            )
+        return data[-limit_bytes:].decode("utf-8", "replace")
+
+    def labelled(self, label: str, value: str) -> dict[str, str]:
+        """All containers with this label, running or not: id -> name."""
+        with _faults("list containers"):
+            found = self._client.containers(all=True, filters={"label": f"{label}={value}"})
+        return {each["Id"]: each["Names"][0].lstrip("/") for each in found if each["Names"]}
+
+    def remove(self, container: str, interrupted: bool = False) -> None:
+        """Kill and remove, with its anonymous volumes; nothing when it is gone.
+
+        `interrupted`: its creation was, so that it may appear yet.
+        """
+        begin = time.monotonic()
+        with _faults(f"remove {container}"):
+            while True:
+                waited = time.monotonic() - begin
+                try:
+                    self._client.remove_container(container, v=True, force=True)
+                except NotFound:
+                    if not interrupted or waited > _APPEAR_SECONDS:
+                        return
+                except APIError as error:
+                    # 409: somebody else removes it at this moment.
+                    if error.status_code != 409 or waited > _REMOVE_SECONDS:
+                        raise
+                else:
+                    return
+                time.sleep(0.02)
+
+
+@contextmanager
+def _faults(doing: str) -> Iterator[None]:
+    """Tell what failed in the engine's words, or why the engine cannot be spoken with."""
+    try:
+        yield
+    except APIError as error:
+        words = error.explanation or str(error)
+        raise RuntimeFault(
+            FailureCode.FAILURE_CODE_ENGINE, f"the Docker Engine could not {doing}: {words}"
+        ) from error
+    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise RuntimeFault(
+            FailureCode.FAILURE_CODE_ENGINE,
+            f"the Docker Engine at {os.environ.get('DOCKER_HOST') or _DEFAULT_HOST} could not"
+            f" {doing}: {_reason(error)}",
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The system's error under the layers of requests, urllib3 and docker, with what to do."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.strerror:
+            advice = _ADVICE.get(type(below), "")
+            return f"{below.strerror}{advice}"
+        below = below.__cause__ or below.__context__
+    return str(error)
+
+
+_ADVICE = {
+    FileNotFoundError: "; is dockerd running? (DOCKER_HOST may name another socket)",
+    ConnectionRefusedError: "; is dockerd running?",
+    PermissionError: "; this user may not use it (join the group docker, or be root)",
+}

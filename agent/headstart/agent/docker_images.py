@@ -1,0 +1,79 @@
+"""What a variant's image is: the id that every trial uses, what it runs, its layers."""
+
+from headstart.agent.docker_engine import Engine
+from headstart.agent.policy import Policy
+from headstart.v1.experiment_pb2 import Variant
+from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, Layer, ResolvedVariant
+
+
+def resolve_image(engine: Engine, policy: Policy, variant: Variant) -> ResolvedVariant:
+    """See `Runtime.resolve`. RuntimeFault when the engine does not answer."""
+    resolved = ResolvedVariant(variant=variant.name)
+    if variant.WhichOneof("source") != "image":
+        return _refused(
+            resolved,
+            FailureCode.FAILURE_CODE_BUILD,
+            "this agent does not build images; build it and name the result as image:",
+        )
+    reference = variant.image
+    image = engine.image(reference)
+    digests = [image["Id"], *(image.get("RepoDigests") or [])] if image else []
+    if not policy.allows_image(reference, digests):
+        patterns = ", ".join(policy.images) or "none"
+        return _refused(
+            resolved,
+            FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+            f"the policy of this host does not allow image {reference} (images: {patterns})",
+        )
+    if image is None:
+        return _refused(
+            resolved,
+            FailureCode.FAILURE_CODE_IMAGE_MISSING,
+            f"this host's engine does not hold image {reference}; pull, load or build it there"
+            f" (docker pull {reference}), since a pull is never part of a run",
+        )
+    config = image.get("Config") or {}
+    environment = dict(each.partition("=")[::2] for each in config.get("Env") or [])
+    resolved.digest = image["Id"]
+    resolved.argv.extend(
+        variant.entrypoint or [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+    )
+    resolved.environment.update({**environment, **variant.environment})
+    resolved.working_directory = variant.working_directory or config.get("WorkingDir") or "/"
+    resolved.user = config.get("User") or ""
+    if not resolved.argv:
+        return _refused(
+            resolved,
+            FailureCode.FAILURE_CODE_DOES_NOT_START,
+            f"image {reference} has neither entrypoint nor command; give the variant an entrypoint",
+        )
+    return resolved
+
+
+def image_facts(engine: Engine, variant: ResolvedVariant) -> ImageFacts | None:
+    """Sizes as the engine unpacked them; what was pulled it does not tell (0)."""
+    image = engine.image(variant.digest)
+    if image is None:
+        return None
+    steps = [step for step in engine.history(variant.digest) if step["Size"]]
+    digests: list[str] = (image.get("RootFS") or {}).get("Layers") or []
+    if len(digests) != len(steps):
+        # Some layers hold no bytes (WORKDIR), and the history does not say which.
+        digests = [""] * len(steps)
+    layers = [
+        Layer(digest=digest, bytes=step["Size"], created_by=step["CreatedBy"])
+        for step, digest in zip(steps, digests, strict=True)
+    ]
+    return ImageFacts(
+        variant=variant.variant,
+        digest=variant.digest,
+        unpacked_bytes=sum(layer.bytes for layer in layers),
+        layers=layers,
+    )
+
+
+def _refused(
+    resolved: ResolvedVariant, code: FailureCode.ValueType, message: str
+) -> ResolvedVariant:
+    resolved.failure.CopyFrom(Failure(code=code, message=f"{resolved.variant}: {message}"))
+    return resolved

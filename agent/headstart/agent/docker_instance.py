@@ -1,0 +1,146 @@
+"""One container, from the gate to its removal."""
+
+import shutil
+import signal
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from headstart.agent.cgroup import open_cgroup
+from headstart.agent.cgroup_paths import find_cgroup
+from headstart.agent.docker_engine import ContainerSpec, Engine
+from headstart.agent.gate import GateFolder
+from headstart.agent.gated import Gated
+from headstart.agent.members import Handle
+from headstart.agent.runtime import ExitFacts, RuntimeFault
+from headstart.v1.records_pb2 import FailureCode
+
+# Where the gate's folder stands in a container: read-only but for its stamp,
+# since what runs there may be hostile to what the agent opens.
+_GATE = "/.headstart"
+_BLOCKED_SECONDS = 10.0
+_KILLED = 128 + signal.SIGKILL
+
+
+class DockerInstance(Gated):
+    """See `Instance`. The constructor returns when the gate waits; RuntimeFault when it does not.
+
+    `address`: where clients reach the app; empty: the container's own.
+    """
+
+    def __init__(self, engine: Engine, spec: ContainerSpec, folder: Path, address: str) -> None:
+        self.name = spec.name
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._facts: ExitFacts | None = None
+        # Each part says how it is undone before the next is made; the last one first.
+        with ExitStack() as undo:
+            self.create_ns = time.monotonic_ns()
+            folder.mkdir(parents=True)
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            gate = GateFolder.make(folder)
+            undo.callback(gate.close)
+            super().__init__(gate, spec.argv[0])
+            self.container = engine.create(_behind_gate(spec, gate))
+            undo.callback(engine.remove, self.container)
+            self.start_call_ns = time.monotonic_ns()
+            self.pid, own_address = engine.start(self.container, self.name)
+            self.address = address or own_address
+            self._process = self._handle()
+            undo.callback(self._process.close)
+            undo.callback(self._process.kill)
+            if not gate.wait_blocked(_BLOCKED_SECONDS, self._process.alive):
+                raise self._fault("its gate does not run")
+            self.engine_ready_ns = time.monotonic_ns()
+            self.cgroup = find_cgroup(self.pid)
+            self._reader = open_cgroup(self.cgroup) if self.cgroup else None
+            if self._reader:
+                undo.callback(self._reader.close)
+            self._undo = undo.pop_all()
+
+    def pids(self) -> list[int]:
+        """See `Instance`."""
+        if not self._process.alive():
+            return []
+        listed = self._reader.pids() if self._reader else None
+        if listed is None:
+            listed = _descendants(self.pid)
+        return sorted(listed, key=lambda pid: (pid != self.pid, pid))
+
+    def exited(self) -> ExitFacts | None:
+        """See `Instance`; RuntimeFault when the engine cannot say how it ended."""
+        if self._process.alive():
+            return None
+        with self._lock:
+            if self._facts is None:
+                self._facts = self._engine.exit_facts(self.container, self.name)
+            return self._facts
+
+    def output_tail(self, limit_bytes: int = 16384) -> str:
+        """See `Instance`; empty once stopped, the reason when the engine does not tell."""
+        if self._stopped:
+            return ""
+        try:
+            tail = self._engine.output(self.container, limit_bytes)
+        except RuntimeFault as fault:
+            tail = f"[{fault.message}]\n"
+        return self.with_exec_error(tail)
+
+    def stop(self) -> None:
+        """See `Instance`; RuntimeFault when the engine does not answer.
+
+        Then it is dead nevertheless, and removed when the agent starts anew.
+        """
+        with self._lock:
+            if self._facts is None:
+                self._facts = ExitFacts(_KILLED)
+            self._stopped = True
+        self._undo.close()
+
+    def _handle(self) -> Handle:
+        """The process behind the pid that the engine told, if it is one of this kernel's."""
+        try:
+            process = Handle(self.pid)
+        except (OSError, ValueError) as error:
+            raise self._fault("it ended at once, or runs where this agent cannot see it") from error
+        # A Docker Desktop's pids are those of its virtual machine: another process here.
+        if self.container in _text(Path(f"/proc/{self.pid}/cgroup")):
+            return process
+        process.close()
+        raise self._fault(f"pid {self.pid}, as the engine says, is not its process on this host")
+
+    def _fault(self, reason: str) -> RuntimeFault:
+        return RuntimeFault(
+            FailureCode.FAILURE_CODE_ENGINE,
+            f"{self.name} did not get ready: {reason}; the engine must run on this host and kernel",
+            output_tail=self.output_tail(),
+        )
+
+
+def _behind_gate(spec: ContainerSpec, gate: GateFolder) -> ContainerSpec:
+    stamp = gate.path / "stamp"
+    return replace(
+        spec,
+        argv=gate.argv(spec.argv, _GATE),
+        mounts={gate.path: (_GATE, True), stamp: (f"{_GATE}/{stamp.name}", False)},
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        process = psutil.Process(pid)
+        return [pid, *(child.pid for child in process.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,122 @@
+"""The runtime of images: a fresh container for each trial, as little privileged as can be."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from headstart.agent.docker_engine import ContainerSpec, Engine
+from headstart.agent.docker_images import image_facts, resolve_image
+from headstart.agent.docker_instance import DockerInstance
+from headstart.agent.identity import LABEL_STATE, instance_name, labels, state_id
+from headstart.agent.policy import Policy
+from headstart.agent.ports import require_free_port
+from headstart.agent.runtime import InstanceSpec, RuntimeFault
+from headstart.v1 import host_pb2
+from headstart.v1.experiment_pb2 import Network, Variant
+from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, ResolvedVariant
+
+# The engine's least; the holder is 1 kB of code.
+_HOLDER_MEMORY_BYTES = 6 << 20
+_HOLDER_PIDS = 4
+
+
+class DockerRuntime:
+    """Containers of one agent, known again by their label."""
+
+    name = "docker"
+
+    def __init__(self, state: Path, policy: Policy, engine: Engine) -> None:
+        """Use `connect`."""
+        self._policy = policy
+        self._identity = state_id(state)
+        self._folder = state / "containers"
+        self._engine = engine
+        self._holder: DockerInstance | None = None
+
+    @classmethod
+    def connect(cls, state: Path, policy: Policy) -> "DockerRuntime":
+        """RuntimeFault, saying why and what to do, where no engine answers."""
+        return cls(state, policy, Engine.connect())
+
+    def engine(self) -> host_pb2.Engine:
+        """What the engine says of itself."""
+        return self._engine.facts()
+
+    def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:  # noqa: ARG002  # Runtime
+        """See `docker_images.resolve_image`."""
+        try:
+            return resolve_image(self._engine, self._policy, variant)
+        except RuntimeFault as fault:
+            return ResolvedVariant(
+                variant=variant.name, failure=Failure(code=fault.code, message=fault.message)
+            )
+
+    def image_facts(self, variant: ResolvedVariant) -> ImageFacts | None:
+        """See `Runtime`."""
+        return image_facts(self._engine, variant)
+
+    def create(self, spec: InstanceSpec) -> DockerInstance:
+        """A container that waits in the gate, in the host's network or the holder's."""
+        container = ContainerSpec(
+            name=instance_name(spec),
+            image=spec.variant.digest,
+            argv=spec.variant.argv,
+            labels=labels(self._identity, spec),
+            network="host",
+            memory_bytes=self._policy.memory_limit(spec.plan.memory_limit_bytes),
+            pids=self._policy.pids_limit,
+            environment=spec.variant.environment,
+            working_directory=spec.variant.working_directory,
+            user=spec.variant.user,
+            cpuset=spec.plan.server_cpus,
+            cpus=spec.plan.cpu_limit,
+        )
+        if spec.plan.network == Network.NETWORK_HOLDER:
+            holder = self._ready_holder(container)
+            in_network = replace(container, network=f"container:{holder.container}")
+            return self._start(in_network, holder.address)
+        if spec.port:
+            require_free_port(spec.port)
+        return self._start(container, "127.0.0.1")
+
+    def remove_orphans(self) -> list[str]:
+        """See `Runtime`; found by label, whatever made them die."""
+        found = self._engine.labelled(LABEL_STATE, self._identity)
+        for container in found:
+            self._engine.remove(container)
+        for folder in self._folder.iterdir() if self._folder.is_dir() else []:
+            shutil.rmtree(folder)
+        return sorted(found.values())
+
+    def close(self) -> None:
+        """See `Runtime`."""
+        try:
+            if self._holder is not None:
+                self._holder.stop()
+        finally:
+            self._holder = None
+            self._engine.close()
+
+    def _ready_holder(self, like: ContainerSpec) -> DockerInstance:
+        """The network of a run: a container of its first image whose gate never opens."""
+        if self._holder is None or self._holder.exited() is not None:
+            if self._holder is not None:
+                self._holder.stop()
+            holder = replace(
+                like,
+                name=f"{like.name}-network",
+                network="bridge",
+                memory_bytes=_HOLDER_MEMORY_BYTES,
+                pids=_HOLDER_PIDS,
+                cpus=0.0,
+            )
+            self._holder = self._start(holder, "")
+        return self._holder
+
+    def _start(self, spec: ContainerSpec, address: str) -> DockerInstance:
+        try:
+            return DockerInstance(self._engine, spec, self._folder / spec.name, address)
+        except OSError as error:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_AGENT, f"{spec.name} could not be prepared: {error}"
+            ) from error

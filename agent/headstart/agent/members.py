@@ -1,0 +1,147 @@
+"""Which processes belong to an instance, and killing all of them.
+
+A child belongs where its parent does, where its session is, or where the mark
+in its environment says: a daemon that forked twice and began a session of its
+own has only the mark left.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Collection, Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Kin:
+    """What /proc/PID/stat says of a process's origin; `start_ticks` makes a pid unique."""
+
+    state: str
+    parent: int
+    session: int
+    start_ticks: int
+
+
+def kin_of(pid: int) -> Kin | None:
+    """None when there is no such process (any more)."""
+    try:
+        return parse_stat((_PROC / str(pid) / "stat").read_text(errors="replace"))
+    except OSError:
+        return None
+
+
+def parse_stat(text: str) -> Kin:
+    """The fields of proc_pid_stat(5); the name before them may hold blanks and brackets."""
+    fields = text[text.rindex(")") + 2 :].split()
+    return Kin(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+
+
+def has_mark(pid: int, entry: str) -> bool:
+    """Whether the environment that the process got at its exec has an entry that begins so."""
+    try:
+        environment = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False
+    return any(each.startswith(entry.encode()) for each in environment.split(b"\0"))
+
+
+def all_pids() -> list[int]:
+    """Every process that can be seen from here."""
+    return [int(name) for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208  # 5 x faster
+
+
+def marked(entry: str) -> list[int]:
+    """Living processes with such an entry in their environment, never this one."""
+    found = [pid for pid in all_pids() if pid != os.getpid() and has_mark(pid, entry)]
+    return [pid for pid in found if is_running(pid)]
+
+
+def is_running(pid: int) -> bool:
+    """False for zombies too."""
+    kin = kin_of(pid)
+    return kin is not None and kin.state not in "ZX"
+
+
+class Handle:
+    """One process by descriptor: its pid may become another's, a descriptor may not.
+
+    ProcessLookupError when there is no such process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._descriptor = os.pidfd_open(pid)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+
+    def alive(self) -> bool:
+        """False for a zombie; costs 1 us."""
+        return self._descriptor >= 0 and not self._poll.poll(0)
+
+    def kill(self) -> None:
+        """SIGKILL, where it is permitted and the process still lives."""
+        with suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Idempotent; afterwards the process counts as dead."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Members:
+    """The processes of one instance, for hosts where it has no control group."""
+
+    def __init__(self, first: int, mark_entry: str) -> None:
+        self._first = first
+        self._mark_entry = mark_entry
+        self._seen: set[int] = set()
+        self._members: set[int] = {first}
+
+    def pids(self) -> list[int]:
+        """The living ones, the first one first; costs 0.1 ms and more for listing /proc."""
+        listed = set(all_pids())
+        self._members &= listed
+        for pid in sorted(listed - self._seen):
+            kin = kin_of(pid)
+            if kin is not None and (
+                kin.parent in self._members
+                or kin.session == self._first
+                or has_mark(pid, self._mark_entry)
+            ):
+                self._members.add(pid)
+        self._seen = listed
+        alive = [pid for pid in self._members if is_running(pid)]
+        return sorted(alive, key=lambda pid: (pid != self._first, pid))
+
+
+def kill_all(find: Callable[[], Collection[int]], timeout_seconds: float) -> list[int]:
+    """SIGKILL what `find` finds until it finds nothing; the pids that survived the time.
+
+    No SIGTERM before it, as a container's removal sends none: what a server
+    does at its end is not measured, and some take half a minute.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while left := list(find()):
+        _kill(left, find)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.002)
+    return left
+
+
+def _kill(pids: Iterable[int], find: Callable[[], Collection[int]]) -> None:
+    """Kill those that are still found once a handle holds them."""
+    with ExitStack() as closing:
+        handles: dict[int, Handle] = {}
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                handles[pid] = Handle(pid)
+                closing.callback(handles[pid].close)
+        for pid in set(find()) & handles.keys():
+            handles[pid].kill()

@@ -1,0 +1,182 @@
+"""What the operator of a host allows an agent to run, from a TOML file that stays on the host.
+
+    images = ["players:*", "registry.example/team/*", "sha256:9f86d081..."]
+    commands = false
+    builds = false
+    memory_limit = "4GiB"
+    pids_limit = 4096
+
+Running a container is root on its host, so without a file nothing is allowed.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import psutil
+
+from headstart.agent.runtime import RuntimeFault
+from headstart.v1 import host_pb2
+from headstart.v1.records_pb2 import FailureCode
+
+_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
+# Below this a Docker Engine refuses a container.
+_SMALLEST_MEMORY_BYTES = 6 << 20
+_DEFAULT_MEMORY_BYTES = 4 << 30
+# Far above what a server needs, far below what a fork bomb does to a host.
+_DEFAULT_PIDS = 4096
+
+
+class PolicyError(Exception):
+    """The policy file is wrong; `problems` are sentences, each with its line."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        super().__init__(f"{path}: " + "; ".join(problems))
+        self.path = path
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may run, and the limits that always hold for it.
+
+    `memory_limit_bytes` is the limit of an instance whose plan names none, and
+    the most that a plan may name.
+    """
+
+    images: tuple[str, ...] = ()
+    commands: bool = False
+    builds: bool = False
+    memory_limit_bytes: int = _DEFAULT_MEMORY_BYTES
+    pids_limit: int = _DEFAULT_PIDS
+
+    @classmethod
+    def default(cls) -> "Policy":
+        """For an agent without a policy file: nothing may run."""
+        return cls()
+
+    @classmethod
+    def local(cls) -> "Policy":
+        """For `headstart run`, where the person who asks is the operator: anything."""
+        return cls(
+            images=("*",),
+            commands=True,
+            builds=True,
+            memory_limit_bytes=psutil.virtual_memory().total,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Policy":
+        """The policy of a file; PolicyError with all its mistakes, OSError when unreadable."""
+        try:
+            return parse_policy(path.read_text(encoding="utf-8"), path)
+        except UnicodeDecodeError as error:
+            raise PolicyError(path, [f"not UTF-8: {error.reason}"]) from error
+
+    def message(self) -> host_pb2.Policy:
+        """The same as it is told to the collector."""
+        return host_pb2.Policy(
+            images=self.images,
+            commands=self.commands,
+            builds=self.builds,
+            memory_limit_bytes=self.memory_limit_bytes,
+            pids_limit=self.pids_limit,
+        )
+
+    def allows_image(self, reference: str, digests: Iterable[str] = ()) -> bool:
+        """Whether a pattern fits the reference as written, with its tag, or a digest of it.
+
+        `*` fits '/' too, so that "registry.example/*" approves a whole registry.
+        """
+        names = [reference, _with_tag(reference), *digests]
+        return any(fnmatchcase(name, pattern) for name in names for pattern in self.images)
+
+    def memory_limit(self, asked_bytes: int) -> int:
+        """The limit to apply, in bytes; 0 asks for the default. RuntimeFault when refused."""
+        if asked_bytes > self.memory_limit_bytes:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"the plan asks for a memory limit of {_size(asked_bytes)}, the policy of this"
+                f" host allows at most {_size(self.memory_limit_bytes)} (memory_limit)",
+            )
+        return asked_bytes or self.memory_limit_bytes
+
+
+def parse_policy(text: str, path: Path) -> Policy:
+    """The policy that a file's text means; `path` is for messages."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(path, [f"not TOML: {error}"]) from error
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    for key, value in table.items():
+        if (known := _KEYS.get(key)) is None:
+            expected = f"unknown key; known are {', '.join(_KEYS)}"
+        else:
+            field, expected, read = known
+            values[field] = read(value)
+            if values[field] is not None:
+                continue
+            expected = f"expected {expected}, not {value!r}"
+        problems.append(f"line {_line_of(key, text)}: {key}: {expected}")
+    if problems:
+        raise PolicyError(path, problems)
+    return Policy(**values)  # type: ignore[arg-type]  # each reader gives its field's type
+
+
+def _read_images(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        return None
+    return tuple(value)
+
+
+def _read_flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _read_size(value: object) -> int | None:
+    match = _SIZE.fullmatch(value if isinstance(value, str) else "")
+    size = int(match[1]) * _UNITS[match[2]] if match else value
+    if not isinstance(size, int) or isinstance(size, bool) or size < _SMALLEST_MEMORY_BYTES:
+        return None
+    return size
+
+
+def _read_count(value: object) -> int | None:
+    count = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return count if 1 <= count < 1 << 22 else None
+
+
+# Key of the file -> field, what is expected, how it is read (None: wrong).
+_KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
+    "images": ("images", 'a list of patterns such as ["players:*"]', _read_images),
+    "commands": ("commands", "true or false", _read_flag),
+    "builds": ("builds", "true or false", _read_flag),
+    "memory_limit": ("memory_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
+    "pids_limit": ("pids_limit", "a whole number from 1 up", _read_count),
+}
+
+
+def _line_of(key: str, text: str) -> int:
+    """Where a top-level key stands; tomllib does not tell."""
+    begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[.=\]]")
+    lines = text.splitlines()
+    return next((n for n, line in enumerate(lines, 1) if begins.match(line)), 1)
+
+
+def _with_tag(reference: str) -> str:
+    """The reference with the tag that an engine adds where none is given."""
+    name = reference.rpartition("/")[2]
+    return reference if ":" in name or "@" in name else f"{reference}:latest"
+
+
+def _size(count: int) -> str:
+    for unit in ("TiB", "GiB", "MiB"):
+        if count >= _UNITS[unit]:
+            return f"{count / _UNITS[unit]:.4g} {unit}"
+    return f"{count} B"

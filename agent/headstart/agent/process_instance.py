@@ -1,0 +1,162 @@
+"""One process of this host, from the gate to its removal."""
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from headstart.agent.cgroup import open_cgroup
+from headstart.agent.gate import GateFolder
+from headstart.agent.gated import Gated
+from headstart.agent.identity import MARK_VARIABLE, mark, mark_entry
+from headstart.agent.members import Members, kill_all, marked
+from headstart.agent.output import OutputPipe
+from headstart.agent.process_cgroup import CgroupParent, Limits, ProcessCgroup
+from headstart.agent.runtime import ExitFacts, RuntimeFault
+from headstart.v1.records_pb2 import FailureCode
+
+_BLOCKED_SECONDS = 10.0
+_KILL_SECONDS = 10.0
+_SIGNALLED = 128
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """A process as it is to be made. `identity` is that of the agent's state folder."""
+
+    identity: str
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    working_directory: str
+    # Empty: every CPU of the agent.
+    cpus: frozenset[int]
+    limits: Limits
+
+
+class ProcessInstance(Gated):
+    """See `Instance`. The constructor returns when the gate waits.
+
+    It raises RuntimeFault, or OSError when something cannot be made. `cgroups`
+    None: this host permits no control group, and no limit holds.
+    """
+
+    address = "127.0.0.1"
+
+    def __init__(self, spec: ProcessSpec, folder: Path, cgroups: CgroupParent | None) -> None:
+        self.name = spec.name
+        self._lock = threading.Lock()
+        self._facts: ExitFacts | None = None
+        entry = mark_entry(spec.identity, spec.name)
+        # Each part says how it is undone before the next is made; the last one first.
+        with ExitStack() as undo:
+            self.create_ns = time.monotonic_ns()
+            folder.mkdir(parents=True)
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            gate = GateFolder.make(folder)
+            undo.callback(gate.close)
+            super().__init__(gate, spec.argv[0])
+            self._output = OutputPipe()
+            undo.callback(self._output.close)
+            group = cgroups.make(spec.name) if cgroups else None
+            if group is not None:
+                undo.callback(group.remove)
+                group.limit(spec.limits)
+            # Before the process is there, since Ctrl-C may come while it is made.
+            undo.callback(_kill_all, partial(marked, entry))
+            self.start_call_ns = time.monotonic_ns()
+            self._process = subprocess.Popen(
+                gate.argv(spec.argv, str(gate.path)),
+                cwd=spec.working_directory,
+                env={**spec.environment, MARK_VARIABLE: mark(spec.identity, spec.name)},
+                stdin=subprocess.DEVNULL,
+                stdout=self._output.write_end,
+                stderr=self._output.write_end,
+                start_new_session=True,
+            )
+            undo.callback(_reap, self._process)
+            self._output.started()
+            self.pid = self._process.pid
+            members = Members(self.pid, entry)
+            undo.callback(_kill_all, members.pids)
+            self._place(spec.cpus, group)
+            if not gate.wait_blocked(_BLOCKED_SECONDS, lambda: self._process.poll() is None):
+                raise self._fault(
+                    f"its gate does not run (status {self._process.poll()});"
+                    f" may programs be executed in {folder}?"
+                )
+            self.engine_ready_ns = time.monotonic_ns()
+            self._pids = group.pids if group else members.pids
+            self.cgroup = group.facts if group else None
+            self._undo = undo.pop_all()
+
+    def pids(self) -> list[int]:
+        """See `Instance`."""
+        return [] if self.exited() else self._pids()
+
+    def exited(self) -> ExitFacts | None:
+        """See `Instance`; a process that a signal ended has status 128 + its number."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        with self._lock:
+            if self._facts is None:
+                self._facts = ExitFacts(
+                    status=_SIGNALLED - status if status < 0 else status,
+                    oom_killed=status < 0 and self._oom_kills() > 0,
+                )
+            return self._facts
+
+    def output_tail(self, limit_bytes: int = 16384) -> str:
+        """See `Instance`."""
+        return self.with_exec_error(self._output.tail(limit_bytes))
+
+    def stop(self) -> None:
+        """See `Instance`; RuntimeFault when something could not be killed or removed."""
+        try:
+            self._undo.close()
+        except OSError as error:
+            raise self._fault(f"it could not be removed: {error}") from error
+
+    def _place(self, cpus: frozenset[int], group: ProcessCgroup | None) -> None:
+        """While it waits in the gate: what it becomes inherits both."""
+        if group is not None:
+            group.place(self.pid)
+        if cpus:
+            try:
+                os.sched_setaffinity(self.pid, cpus)
+            except OSError as error:
+                raise self._fault(
+                    f"the plan pins the server to CPUs {sorted(cpus)}, this agent may use"
+                    f" {sorted(os.sched_getaffinity(0))}"
+                ) from error
+
+    def _oom_kills(self) -> int:
+        if self.cgroup is None:
+            return 0
+        reader = open_cgroup(self.cgroup)
+        kills = reader.oom_kills() or 0
+        reader.close()
+        return kills
+
+    def _fault(self, reason: str) -> RuntimeFault:
+        return RuntimeFault(FailureCode.FAILURE_CODE_AGENT, f"{self.name}: {reason}")
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    try:
+        process.wait(_KILL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"process {process.pid} lives on after SIGKILL") from error
+
+
+def _kill_all(find: Callable[[], Collection[int]]) -> None:
+    if left := kill_all(find, _KILL_SECONDS):
+        raise OSError(f"processes {left} live on after SIGKILL")
