@@ -48,6 +48,14 @@ class Metric:
     headline: bool = False
 
 
+class Basis(StrEnum):
+    """What the trials behind a figure or a comparison are worth."""
+
+    VALID = "valid"
+    # Fewer than three were valid, so that flagged ones were taken in as well.
+    FLAGGED = "flagged"
+
+
 @dataclass(frozen=True)
 class Figure:
     """One metric of one variant of one run: the valid trials and their middle."""
@@ -61,7 +69,11 @@ class Figure:
     excluded: int
     center: float | None
     interval: Interval | None
+    # Of 20 trials or more.
     p95: float | None = None
+    # The values that were left out, for plots that show them as such.
+    excluded_values: tuple[float, ...] = ()
+    basis: Basis = Basis.VALID
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,10 @@ class Comparison:
     # Blocks in which both sides had a valid value.
     blocks: int
     reason: str = ""
+    # Of the interval at this look. A plan that stops when decided looks up to four
+    # times and takes each interval wider, so that all of them hold together with 95 %.
+    confidence: float = 0.95
+    basis: Basis = Basis.VALID
 
 
 @dataclass(frozen=True)
@@ -103,9 +119,45 @@ class WindowSeries:
     width_seconds: tuple[float, ...]
     # Correct responses per second.
     throughput_per_second: tuple[float, ...]
-    latency_p50_seconds: tuple[float, ...]
-    latency_p99_seconds: tuple[float, ...]
+    # None: nothing was completed in the window.
+    latency_p50_seconds: tuple[float | None, ...]
+    latency_p99_seconds: tuple[float | None, ...]
     valid: bool = True
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """The course of one trial's throughput under load; seconds from the beginning of load."""
+
+    variant: str
+    trial: int
+    # "flat", "warmup", "slowdown", "no steady state", "too short".
+    shape: str
+    observed_seconds: float
+    # Where the steady part begins; None: there is none, and `reason` says how it ended.
+    steady_from_seconds: float | None
+    steady_per_second: float | None
+    first_second_per_second: float | None
+    # Over the first five seconds.
+    first_seconds_per_second: float | None
+    last_second_per_second: float | None
+    reason: str = ""
+    valid: bool = True
+
+
+@dataclass(frozen=True)
+class VariantWarmup:
+    """The trials of one variant together: "inconsistent" where they disagree."""
+
+    variant: str
+    shape: str
+    trials: int
+    settled: int
+    # Medians over the settled trials.
+    steady_from_seconds: float | None
+    observed_seconds: float
+    # Such as "was still rising after 30 s in 2 of 3 trials".
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +181,8 @@ class VariantOutcome:
     failing_checks: tuple[str, ...] = ()
     # Flag code -> in how many trials.
     flags: dict[str, int] = field(default_factory=dict)
+    argv: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +228,14 @@ class RunResult:
     # Sentences about what is missing or limited in this run.
     remarks: tuple[str, ...]
     source_text: str
+    warmups: tuple[Warmup, ...] = ()
+    variant_warmups: tuple[VariantWarmup, ...] = ()
+    # The load as asked for, such as "16 connections, closed loop, 60 s, h2load 1.52".
+    load_description: str = ""
+    # What a reader needs to run the same again, such as "server on CPU 0".
+    plan_description: tuple[str, ...] = ()
+    # Whether memory was read by cgroup and process, what stamped exec, ...
+    method: tuple[tuple[str, str], ...] = ()
 
     def figure(self, metric: str, variant: str) -> Figure | None:
         """The figure of one metric and variant, or None when it was not measured."""

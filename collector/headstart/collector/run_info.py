@@ -15,7 +15,7 @@ class RunInfo:
     attempt: int
     experiment: Experiment
     host: HostFacts
-    state: RunState
+    state: RunState.ValueType
     reason: str
     submitted_time_seconds: float
     started_time_seconds: float

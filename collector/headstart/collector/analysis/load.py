@@ -1,0 +1,173 @@
+"""One trial under load: its series, its course, and the figures of its steady part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.collector.analysis.columns import MalformedBatch, readings
+from headstart.collector.analysis.histogram import (
+    Counts,
+    MalformedHistogram,
+    counts_of,
+    merged,
+    quantiles_seconds,
+)
+from headstart.collector.analysis.metrics import FIRST_SECONDS
+from headstart.collector.analysis.trials import Trial, Window
+from headstart.collector.analysis.warmup import Floats, course_of
+from headstart.collector.results import Warmup, WindowSeries
+from headstart.v1.records_pb2 import Quantity
+
+# Windows on which the course is judged; the finer ones of the first seconds are for
+# plots. Narrower ones are mostly noise, and steps in time of a second are fine enough.
+GRID_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class TrialLoad:
+    """What a trial's load phase gave; None: could not be told."""
+
+    warmup: Warmup
+    series: WindowSeries
+    latency_p50_seconds: float | None
+    latency_p99_seconds: float | None
+    cpu_seconds_per_request: float | None
+
+
+def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
+    """None when the trial had no load or no window of it arrived."""
+    windows = trial.windows()
+    if not windows:
+        return None
+    grid = _on_grid(windows)
+    rates = np.array([cell.rate for cell in grid])
+    course = course_of(rates)
+    observed = windows[-1].start_seconds + windows[-1].width_seconds
+    steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
+    steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
+    latencies = _histograms(windows)
+    p50, p99 = _quantiles([latencies[id(window)] for window in steady])
+    warmup = Warmup(
+        variant=trial.variant,
+        trial=trial.number,
+        shape=course.shape.value,
+        observed_seconds=observed,
+        steady_from_seconds=steady_from,
+        steady_per_second=_rate(steady) if steady else None,
+        first_second_per_second=_rate_of_first(windows, GRID_SECONDS),
+        first_seconds_per_second=_rate_of_first(windows, FIRST_SECONDS),
+        last_second_per_second=float(rates[-1]) if len(rates) else None,
+        reason=course.reason,
+        valid=valid,
+    )
+    return TrialLoad(
+        warmup=warmup,
+        series=_series(trial, windows, latencies, valid),
+        latency_p50_seconds=p50,
+        latency_p99_seconds=p99,
+        cpu_seconds_per_request=_cpu_per_request(trial, windows, observed),
+    )
+
+
+@dataclass(frozen=True)
+class _Cell:
+    start_seconds: float
+    rate: float
+
+
+def _on_grid(windows: list[Window]) -> list[_Cell]:
+    """Windows joined to cells of a second, or of the widest window where that is wider.
+
+    What is left over at the end is less than a cell and is dropped.
+    """
+    width = max(GRID_SECONDS, max(window.width_seconds for window in windows))
+    cells = []
+    start, joined, correct = windows[0].start_seconds, 0.0, 0
+    for window in windows:
+        joined += window.width_seconds
+        correct += window.correct
+        if joined >= 0.99 * width:
+            cells.append(_Cell(start, correct / joined))
+            start, joined, correct = window.start_seconds + window.width_seconds, 0.0, 0
+    return cells
+
+
+def _rate(windows: list[Window]) -> float:
+    return sum(w.correct for w in windows) / sum(w.width_seconds for w in windows)
+
+
+def _rate_of_first(windows: list[Window], seconds: float) -> float | None:
+    """None when the load was shorter, or its windows do not end there."""
+    first = [w for w in windows if w.start_seconds + w.width_seconds <= seconds + 1e-3]
+    covered = sum(window.width_seconds for window in first)
+    return _rate(first) if covered >= 0.95 * seconds else None
+
+
+def _histograms(windows: list[Window]) -> dict[int, Counts]:
+    """By identity of the window; one that cannot be read counts nothing."""
+    found = {}
+    for window in windows:
+        try:
+            found[id(window)] = counts_of(window.window.latency)
+        except MalformedHistogram:
+            found[id(window)] = np.zeros(0, dtype=np.int64)
+    return found
+
+
+def _quantiles(counts: list[Counts]) -> tuple[float | None, float | None]:
+    found = quantiles_seconds(merged(counts), (0.5, 0.99))
+    return (None, None) if found is None else (found[0], found[1])
+
+
+def _series(
+    trial: Trial, windows: list[Window], latencies: dict[int, Counts], valid: bool
+) -> WindowSeries:
+    origin_ns = min(load.origin_monotonic_ns for load in trial.loads)
+    first_ns = trial.first_response_ns or origin_ns
+    offset = (origin_ns - first_ns) / 1e9
+    quantiles = [_quantiles([latencies[id(window)]]) for window in windows]
+    return WindowSeries(
+        variant=trial.variant,
+        trial=trial.number,
+        start_seconds=tuple(offset + window.start_seconds for window in windows),
+        width_seconds=tuple(window.width_seconds for window in windows),
+        throughput_per_second=tuple(w.correct / w.width_seconds for w in windows),
+        latency_p50_seconds=tuple(p50 for p50, _ in quantiles),
+        latency_p99_seconds=tuple(p99 for _, p99 in quantiles),
+        valid=valid,
+    )
+
+
+def _cpu_per_request(trial: Trial, windows: list[Window], observed: float) -> float | None:
+    correct = sum(window.correct for window in windows)
+    seconds = _cpu_between(
+        trial, min(load.origin_monotonic_ns for load in trial.loads), 0.0, observed
+    )
+    return seconds / correct if seconds is not None and correct else None
+
+
+def _cpu_between(trial: Trial, zero_ns: int, begin: float, end: float) -> float | None:
+    """CPU seconds of all processes between two times, from cumulative counters.
+
+    The control group's counter where there is one: it keeps the time of processes that
+    have ended.
+    """
+    for quantities in (
+        (Quantity.QUANTITY_CGROUP_CPU_US,),
+        (Quantity.QUANTITY_CPU_USER_US, Quantity.QUANTITY_CPU_SYSTEM_US),
+    ):
+        total: Floats | None = None
+        for quantity in quantities:
+            try:
+                found = readings(trial.batches, quantity, zero_ns)
+            except MalformedBatch:
+                return None
+            # Sampling goes on after load; half a second is the most that may be missing.
+            if len(found.seconds) < 2 or found.seconds[0] > begin or found.seconds[-1] < end - 0.5:
+                break
+            at = np.interp((begin, end), found.seconds, found.values)
+            total = at if total is None else total + at
+        else:
+            if total is not None and total[1] >= total[0]:
+                return float(total[1] - total[0]) / 1e6
+    return None

@@ -1,0 +1,267 @@
+"""The analysis of one run: records in, everything that a report says out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from headstart.collector.analysis.columns import MalformedBatch, Readings, readings, thinned
+from headstart.collector.analysis.compare import compare, unavailable
+from headstart.collector.analysis.confounders import confounders
+from headstart.collector.analysis.courses import is_steady, variant_warmup
+from headstart.collector.analysis.decide import confidence_of
+from headstart.collector.analysis.figures import (
+    LOAD_METRICS,
+    STEADY_METRICS,
+    Part,
+    Reading,
+    Standing,
+    figure_of,
+    readings_of,
+    standing,
+)
+from headstart.collector.analysis.load import TrialLoad, load_of
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.outcomes import (
+    CHECKS_FAIL,
+    MEASURED,
+    invalid_trials,
+    variant_outcomes,
+)
+from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
+from headstart.collector.analysis.trials import RunRecords, Trial, gather
+from headstart.collector.results import (
+    Comparison,
+    Figure,
+    RunResult,
+    Series,
+    VariantOutcome,
+    VariantWarmup,
+)
+from headstart.collector.run_info import RunInfo
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.host_pb2 import AdviceLevel, HostFacts
+from headstart.v1.records_pb2 import Quantity, Record
+
+# Of each trial's memory over time; a curve in a plot shows no more.
+_SERIES_POINTS = 160
+
+_ByMetric = dict[tuple[str, str], list[Reading]]
+
+
+def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
+    """Figures, verdicts and evidence of a run, also of one that goes on or went wrong.
+
+    What the measured programs did is never an exception: a metric that cannot be
+    compared is unavailable and says why. The same records give the same result.
+    """
+    run = gather(records)
+    experiment = info.experiment
+    loads = _loads(run.trials)
+    outcomes = variant_outcomes(experiment, run)
+    warmups = _variant_warmups(experiment, loads)
+    found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
+    _add_images(found, run)
+    for metric in STEADY_METRICS:
+        for name, warmup in warmups.items():
+            if not is_steady(warmup):
+                found.pop((metric, name), None)
+    figures = _figures(info, found)
+    compared = _Compared(info, found, {o.variant: o for o in outcomes}, warmups)
+    comparisons = compared.all()
+    host = run.started.host if run.started and run.started.host.host else info.host
+    return RunResult(
+        run_id=info.run_id,
+        attempt=info.attempt,
+        experiment=experiment.name,
+        baseline=experiment.baseline,
+        host=host.host,
+        fingerprint=host.fingerprint,
+        cpu_model=host.cpu.model,
+        revision=experiment.revision,
+        state=RunState.Name(info.state).removeprefix("RUN_STATE_").lower(),
+        reason=info.reason or (run.outcome.reason if run.outcome else ""),
+        started_unix_seconds=info.started_time_seconds,
+        ended_unix_seconds=info.ended_time_seconds,
+        seed=run.started.seed if run.started else experiment.plan.seed,
+        blocks_completed=_blocks_completed(run),
+        variants=outcomes,
+        figures=figures,
+        comparisons=comparisons,
+        invalid_trials=invalid_trials(run.trials),
+        rss_series=tuple(filter(None, map(_rss_series, run.trials))),
+        load_series=tuple(load.series for load in loads.values()),
+        host_facts=_host_facts(host),
+        advice=tuple(
+            (_level(a.level), a.code, f"{a.finding} {a.remedy}".strip()) for a in host.advice
+        ),
+        confounders=tuple(confounders(experiment, run)),
+        remarks=tuple(remarks(info, run, figures, comparisons, dropped)),
+        source_text=experiment.source_text,
+        warmups=tuple(load.warmup for load in loads.values()),
+        variant_warmups=tuple(warmups.values()),
+        load_description=load_description(experiment, run.trials),
+        plan_description=tuple(plan_description(experiment)),
+        method=tuple(method(run)),
+    )
+
+
+def _loads(trials: Iterable[Trial]) -> dict[int, TrialLoad]:
+    """By trial; those that failed under load are left out, for theirs is a torso."""
+    found = {}
+    for trial in trials:
+        if not trial.outcome.HasField("failure"):
+            load = load_of(trial, standing(trial, Part.LOAD) is Standing.VALID)
+            if load is not None:
+                found[trial.number] = load
+    return found
+
+
+def _variant_warmups(
+    experiment: Experiment, loads: Mapping[int, TrialLoad]
+) -> dict[str, VariantWarmup]:
+    found = {}
+    for variant in experiment.variants:
+        courses = [load.warmup for load in loads.values() if load.warmup.variant == variant.name]
+        if courses:
+            found[variant.name] = variant_warmup(variant.name, courses)
+    return found
+
+
+def _add_images(found: _ByMetric, run: RunRecords) -> None:
+    """An image has one size, whatever the trials did: block 0 pairs with block 0."""
+    for name, facts in run.images.items():
+        if facts.unpacked_bytes:
+            found["image_unpacked_bytes", name] = [
+                Reading(0, 0, float(facts.unpacked_bytes), Standing.VALID)
+            ]
+
+
+def _figures(info: RunInfo, found: _ByMetric) -> tuple[Figure, ...]:
+    confidence = confidence_of(info.experiment.plan)
+    return tuple(
+        figure_of(metric, variant.name, found[metric.name, variant.name], confidence, info.run_id)
+        for metric in CATALOGUE.values()
+        for variant in info.experiment.variants
+        if (metric.name, variant.name) in found
+    )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The comparisons of a run: every metric that any variant has, for every variant."""
+
+    info: RunInfo
+    found: _ByMetric
+    outcomes: Mapping[str, VariantOutcome]
+    warmups: Mapping[str, VariantWarmup]
+
+    def all(self) -> tuple[Comparison, ...]:
+        baseline = self.info.experiment.baseline
+        names = [v.name for v in self.info.experiment.variants if v.name != baseline]
+        present = {metric for metric, _ in self.found}
+        if self.warmups:
+            # Where nothing settled there is no figure, and a verdict must say so.
+            present.add("throughput_steady_per_second")
+        return tuple(
+            self._one(metric, name)
+            for metric in CATALOGUE
+            if metric in present and CATALOGUE[metric].compared
+            for name in names
+        )
+
+    def _one(self, metric_name: str, variant: str) -> Comparison:
+        experiment = self.info.experiment
+        metric, baseline = CATALOGUE[metric_name], experiment.baseline
+        margin = experiment.margins.get(metric_name, metric.margin)
+        missing = "; ".join(
+            f"{name} {reason}"
+            for name in (baseline, variant)
+            if (reason := self._missing(metric_name, name))
+        )
+        if missing:
+            return unavailable(metric, variant, baseline, margin, missing)
+        return compare(
+            metric,
+            variant,
+            baseline,
+            self.found[metric_name, variant],
+            self.found[metric_name, baseline],
+            margin=margin,
+            confidence=confidence_of(experiment.plan),
+            run_id=self.info.run_id,
+        )
+
+    def _missing(self, metric: str, variant: str) -> str:
+        """Why a variant has no usable value, as a predicate; empty when it has one."""
+        readings = self.found.get((metric, variant), [])
+        if any(reading.standing is not Standing.WRONG for reading in readings):
+            return ""
+        outcome = self.outcomes.get(variant)
+        if outcome is None:
+            return "is not in the experiment"
+        if readings:
+            checks = outcome.failing_checks
+            return "answers wrongly" + (f" ({checks[0]})" if checks else " under load")
+        if outcome.outcome not in (MEASURED, CHECKS_FAIL):
+            return f"{outcome.outcome}"
+        warmup = self.warmups.get(variant)
+        if metric in STEADY_METRICS and warmup is not None and warmup.reason:
+            return warmup.reason
+        if metric in LOAD_METRICS and outcome.failure_message:
+            return f"could not be put under load: {outcome.failure_message}"
+        return "was not measured"
+
+
+def _blocks_completed(run: RunRecords) -> int:
+    if run.outcome is not None:
+        return run.outcome.blocks_completed
+    return max((trial.outcome.block for trial in run.trials), default=0)
+
+
+def _rss_series(trial: Trial) -> Series | None:
+    if not trial.exec_ns:
+        return None
+    try:
+        found = readings(trial.batches, Quantity.QUANTITY_RSS_BYTES, trial.exec_ns)
+    except MalformedBatch:
+        return None
+    running = (found.seconds > 0) & (found.values > 0)
+    if not running.any():
+        return None
+    shown = thinned(Readings(found.seconds[running], found.values[running]), _SERIES_POINTS)
+    return Series(
+        trial.variant,
+        trial.number,
+        tuple(map(float, shown.seconds)),
+        tuple(map(float, shown.values)),
+    )
+
+
+def _host_facts(host: HostFacts) -> tuple[tuple[str, str], ...]:
+    cpu = host.cpu
+    facts = [
+        ("CPU", cpu.model),
+        ("cores", f"{cpu.cores} cores, {cpu.threads} threads" if cpu.threads else ""),
+        ("governor", cpu.governor),
+        ("turbo", cpu.turbo),
+        ("SMT", cpu.smt),
+        ("virtualisation", cpu.virtualisation),
+        ("memory", f"{host.memory_bytes / 1e9:.1f} GB" if host.memory_bytes else ""),
+        ("operating system", host.operating_system),
+        ("kernel", host.kernel),
+        ("cgroup", f"version {host.cgroup_version}" if host.cgroup_version else ""),
+        (
+            "engine",
+            f"{host.engine.name} {host.engine.version}, {host.engine.storage_driver}"
+            if host.HasField("engine")
+            else "none",
+        ),
+        ("agent", host.agent_version),
+        ("fingerprint", host.fingerprint),
+    ]
+    facts += [(fact.name, fact.value) for fact in host.other]
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _level(level: AdviceLevel.ValueType) -> str:
+    return AdviceLevel.Name(level).removeprefix("ADVICE_LEVEL_").lower() if level else "unknown"

@@ -1,0 +1,154 @@
+"""A run's records sorted into trials, in one pass over them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from headstart.v1.records_pb2 import (
+    CheckOutcome,
+    ExecStamp,
+    Gap,
+    ImageFacts,
+    LoadWindow,
+    LoadWindows,
+    Phase,
+    PhaseMemory,
+    Record,
+    RunOutcome,
+    RunStarted,
+    SampleBatch,
+    Startup,
+    TrialOutcome,
+    TrialStarted,
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of load; seconds from the beginning of load."""
+
+    start_seconds: float
+    width_seconds: float
+    window: LoadWindow
+
+    @property
+    def correct(self) -> int:
+        """Responses that were complete and right; others are no throughput."""
+        return max(0, self.window.completed - self.window.incorrect)
+
+
+@dataclass
+class Trial:
+    """Everything that the records say of one trial that has an outcome."""
+
+    outcome: TrialOutcome
+    started: TrialStarted = field(default_factory=TrialStarted)
+    batches: list[SampleBatch] = field(default_factory=list)
+    loads: list[LoadWindows] = field(default_factory=list)
+    checks: list[CheckOutcome] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return self.outcome.trial
+
+    @property
+    def variant(self) -> str:
+        return self.outcome.variant
+
+    @property
+    def exec_ns(self) -> int:
+        """What startup is counted from; 0: the app was never started."""
+        return exec_ns(self.outcome.startup)
+
+    @property
+    def first_response_ns(self) -> int:
+        """0: no correct response came."""
+        return self.outcome.startup.first_correct_response_monotonic_ns
+
+    def memory(self, phase: Phase.ValueType) -> PhaseMemory | None:
+        """The reading at a phase's end; None when the trial had no such phase."""
+        return next((m for m in self.outcome.memory if m.phase == phase), None)
+
+    def failing_checks(self) -> dict[str, CheckOutcome]:
+        """Checks that a response did not pass, also those that only differ from the baseline."""
+        return {c.check: c for c in self.checks if not c.passed}
+
+    def windows(self) -> list[Window]:
+        """The windows of load in their order; those without a width are left out."""
+        if not self.loads:
+            return []
+        origin = min(load.origin_monotonic_ns for load in self.loads)
+        found = [
+            Window(
+                (load.origin_monotonic_ns - origin) / 1e9 + window.start_us / 1e6,
+                window.duration_us / 1e6,
+                window,
+            )
+            for load in self.loads
+            for window in load.windows
+            if window.duration_us > 0
+        ]
+        return sorted(found, key=lambda window: window.start_seconds)
+
+
+@dataclass
+class RunRecords:
+    """A run's records; `unfinished` are trials that began and have no outcome."""
+
+    trials: list[Trial] = field(default_factory=list)
+    unfinished: list[int] = field(default_factory=list)
+    started: RunStarted | None = None
+    outcome: RunOutcome | None = None
+    images: dict[str, ImageFacts] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    # What the agent noted on the run, such as why there was no further block.
+    notes: list[str] = field(default_factory=list)
+
+
+def exec_ns(startup: Startup) -> int:
+    """The stamp that stands for exec, by its source."""
+    if startup.exec_stamp == ExecStamp.EXEC_STAMP_PROC_CONNECTOR:
+        return startup.exec_kernel_monotonic_ns
+    if startup.exec_stamp == ExecStamp.EXEC_STAMP_DEGRADED:
+        return startup.start_call_monotonic_ns
+    return startup.exec_monotonic_ns
+
+
+def gather(records: Iterable[Record]) -> RunRecords:
+    """Sort records, which may come in any order, into trials in the order of their numbers."""
+    run = RunRecords()
+    trials: dict[int, Trial] = {}
+    begun: set[int] = set()
+
+    def trial(number: int) -> Trial:
+        return trials.setdefault(number, Trial(TrialOutcome(trial=number)))
+
+    finished: set[int] = set()
+    for record in records:
+        match record.WhichOneof("record"):
+            case "run_started":
+                run.started = record.run_started
+            case "run_outcome":
+                run.outcome = record.run_outcome
+            case "trial_started":
+                trial(record.trial_started.trial).started = record.trial_started
+                begun.add(record.trial_started.trial)
+            case "trial_outcome":
+                trial(record.trial_outcome.trial).outcome = record.trial_outcome
+                finished.add(record.trial_outcome.trial)
+            case "samples":
+                trial(record.samples.trial).batches.append(record.samples)
+            case "load_windows":
+                trial(record.load_windows.trial).loads.append(record.load_windows)
+            case "check_outcome":
+                trial(record.check_outcome.trial).checks.append(record.check_outcome)
+            case "image_facts":
+                run.images[record.image_facts.variant] = record.image_facts
+            case "gap":
+                run.gaps.append(record.gap)
+            case "event" if record.event.trial == 0 and record.event.text:
+                run.notes.append(record.event.text)
+            case _:
+                pass
+    run.trials = [trials[number] for number in sorted(finished)]
+    run.unfinished = sorted(begun - finished)
+    return run

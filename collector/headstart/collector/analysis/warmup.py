@@ -1,0 +1,163 @@
+"""Where a trial's throughput is level, and where it was still warming up.
+
+Barrett et al., "Virtual Machine Warmup Blows Hot and Cold" (OOPSLA 2017): the series
+is cut where its mean or variance changes, segments that cannot be told apart are one
+level, and what lies after the last change of level is the steady state, if enough of
+it was seen. Two things differ from theirs: a server's warm-up is a smooth climb rather
+than a staircase, so a steady part must also be free of a trend; and the bounds are
+ratios, because bounds in units of time give another answer in another unit.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# Of this many windows a segment consists at least.
+MINIMUM_SEGMENT = 5
+# Two levels within 2 % of each other are one, and a trend of 2 % is none.
+EQUIVALENCE = 0.02
+# A difference of levels within 2.58 standard errors is not one either (99 %).
+_LEVEL_ERRORS = 2.58
+# After a change of level a trend counts from 1.64 standard errors on (90 %): there,
+# calling a climb steady is the worse mistake.
+_TREND_ERRORS = 1.64
+# Of the load the steady part must be at least this share (Barrett et al.: a quarter).
+# With a quarter, a climb of which 10 % were still to come was called steady in 21 % of
+# simulated trials (time constant 15 s, load of 30 s, noise 2 %); with a third, in 3 %.
+_STEADY_SHARE = 1 / 3
+# Below half a percent windows are taken to be alike: counts are whole numbers, and a
+# variance of zero would make any later change infinitely improbable.
+_VARIANCE_FLOOR = 0.005
+
+
+class Shape(StrEnum):
+    """The course of one trial's throughput."""
+
+    FLAT = "flat"
+    WARMUP = "warmup"
+    SLOWDOWN = "slowdown"
+    NO_STEADY_STATE = "no steady state"
+    # Too few windows to say anything.
+    TOO_SHORT = "too short"
+
+
+@dataclass(frozen=True)
+class Course:
+    """`steady_from` is the first window of the steady part; None where there is none."""
+
+    shape: Shape
+    steady_from: int | None
+    # Why there is no steady part, as the end of a sentence; empty where there is one.
+    reason: str = ""
+
+
+def course_of(throughput: Floats) -> Course:
+    """Classify a series of equally wide windows; scale-free, so the unit does not matter."""
+    windows = len(throughput)
+    if windows < 2 * MINIMUM_SEGMENT:
+        return Course(
+            Shape.TOO_SHORT, None, f"{windows} windows are too few, {2 * MINIMUM_SEGMENT} needed"
+        )
+    if not np.isfinite(throughput).all() or throughput.min() < 0 or throughput.max() == 0:
+        return Course(Shape.NO_STEADY_STATE, None, "served nothing")
+    starts = changepoints(throughput)
+    if len(starts) == 1 and not _has_trend(throughput, _LEVEL_ERRORS):
+        return Course(Shape.FLAT, 0)
+    segments = np.split(throughput, starts[1:])
+    first = len(segments) - 1
+    while first > 0 and equivalent(segments[first - 1], segments[-1]):
+        first -= 1
+    latest = windows - max(MINIMUM_SEGMENT, math.ceil(_STEADY_SHARE * windows))
+    for start in range(starts[first], latest + 1):
+        if not _has_trend(throughput[start:], _TREND_ERRORS):
+            return _settled(throughput, start)
+    return Course(Shape.NO_STEADY_STATE, None, _ending(throughput))
+
+
+def changepoints(series: Floats) -> list[int]:
+    """First indices of the segments of the optimal partition; always begins with 0.
+
+    Cost: -2 log likelihood of a normal distribution of its own mean and variance in
+    each segment; penalty 15 ln n per segment (Barrett et al.). The optimum is the one
+    that PELT (Killick et al. 2012) finds; at the hundreds of windows of a load its
+    pruning costs more than it saves.
+    """
+    count = len(series)
+    scaled = series / series.mean()
+    sums = np.concatenate(([0.0], np.cumsum(scaled)))
+    squares = np.concatenate(([0.0], np.cumsum(scaled**2)))
+    penalty = 15 * math.log(count)
+    best = np.full(count + 1, np.inf)
+    best[0] = -penalty
+    previous = np.zeros(count + 1, dtype=np.int64)
+    for end in range(MINIMUM_SEGMENT, count + 1):
+        begin = np.arange(0, end - MINIMUM_SEGMENT + 1)
+        length = end - begin
+        mean = (sums[end] - sums[begin]) / length
+        variance = (squares[end] - squares[begin]) / length - mean**2
+        floor = (_VARIANCE_FLOOR * np.maximum(mean, 1e-9)) ** 2
+        cost = best[begin] + length * (np.log(np.maximum(variance, floor)) + 1) + penalty
+        chosen = int(np.argmin(cost))
+        best[end] = cost[chosen]
+        previous[end] = begin[chosen]
+    starts = []
+    at = count
+    while at > 0:
+        at = int(previous[at])
+        starts.append(at)
+    return starts[::-1]
+
+
+def equivalent(one: Floats, other: Floats) -> bool:
+    """Whether two levels are one: within 2 %, or not to be told apart by their noise."""
+    means = float(one.mean()), float(other.mean())
+    largest = max(means)
+    if largest <= 0:
+        return True
+    error = math.sqrt(_noise(one) / len(one) + _noise(other) / len(other))
+    return abs(means[0] - means[1]) <= max(EQUIVALENCE * largest, _LEVEL_ERRORS * error)
+
+
+def _noise(part: Floats) -> float:
+    """Variance of the windows without that of a trend: from successive differences.
+
+    Von Neumann 1941. A climb's own variance would make it equivalent to anything.
+    """
+    if len(part) < 2:
+        return 0.0
+    successive = float(np.mean(np.diff(part) ** 2)) / 2
+    return min(successive, float(part.var(ddof=1)))
+
+
+def _has_trend(part: Floats, errors: float) -> bool:
+    """Whether the least-squares line rises or falls by more than 2 % and than its error."""
+    count = len(part)
+    x = np.arange(count) - (count - 1) / 2
+    spread = float(x @ x)
+    slope = float(x @ part) / spread
+    residual = part - part.mean() - slope * x
+    error = math.sqrt(float(residual @ residual) / (count - 2) / spread)
+    change = abs(slope) * (count - 1)
+    return change > max(EQUIVALENCE * float(part.mean()), errors * error * (count - 1))
+
+
+def _settled(throughput: Floats, start: int) -> Course:
+    before, steady = throughput[:start], throughput[start:]
+    if len(before) == 0 or equivalent(before, steady):
+        return Course(Shape.FLAT, 0)
+    rose = before.mean() < steady.mean()
+    return Course(Shape.WARMUP if rose else Shape.SLOWDOWN, start)
+
+
+def _ending(throughput: Floats) -> str:
+    """How it ended, in words: its last third."""
+    last = throughput[-max(MINIMUM_SEGMENT, len(throughput) // 3) :]
+    if not _has_trend(last, _TREND_ERRORS):
+        return "had not settled"
+    half = len(last) // 2
+    return "was still rising" if last[:half].mean() < last[half:].mean() else "was still falling"

@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+
+from headstart.collector.analysis.decide import confidence_of, decide_blocks
+from headstart.collector.results import RunResult, Verdict
+from headstart.v1.experiment_pb2 import Plan
+from support.fake_runs import small
+
+AUTO = Plan(maximum_blocks=30)
+DECIDED = small(blocks=10).result()
+UNDECIDED = replace(
+    DECIDED,
+    comparisons=tuple(replace(c, verdict=Verdict.INCONCLUSIVE) for c in DECIDED.comparisons),
+)
+NOTHING = replace(
+    DECIDED,
+    comparisons=tuple(replace(c, verdict=Verdict.UNAVAILABLE) for c in DECIDED.comparisons),
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "blocks", "another"),
+    [
+        (DECIDED, 1, True),
+        (DECIDED, 5, True),
+        (DECIDED, 9, True),
+        (DECIDED, 10, False),
+        (DECIDED, 12, True),
+        (UNDECIDED, 10, True),
+        (UNDECIDED, 20, True),
+        (UNDECIDED, 30, False),
+        (NOTHING, 4, True),
+        (NOTHING, 5, False),
+    ],
+)
+def test_a_run_goes_on_until_a_look_finds_it_decided(
+    result: RunResult, blocks: int, another: bool
+) -> None:
+    decision, reason = decide_blocks(replace(result, blocks_completed=blocks), AUTO)
+
+    assert decision is another
+    assert reason
+
+
+def test_the_reason_names_what_is_undecided() -> None:
+    _, reason = decide_blocks(replace(UNDECIDED, blocks_completed=15), AUTO)
+
+    assert "aot startup_seconds" in reason
+
+
+def test_a_smaller_cap_holds_between_looks() -> None:
+    plan = Plan(maximum_blocks=7)
+
+    assert decide_blocks(replace(UNDECIDED, blocks_completed=6), plan)[0]
+    assert not decide_blocks(replace(UNDECIDED, blocks_completed=7), plan)[0]
+
+
+def test_a_fixed_plan_runs_its_blocks() -> None:
+    plan = Plan(blocks=12)
+
+    assert decide_blocks(replace(DECIDED, blocks_completed=11), plan)[0]
+    assert not decide_blocks(replace(DECIDED, blocks_completed=12), plan)[0]
+
+
+def test_repeated_looks_share_the_error_budget() -> None:
+    assert confidence_of(Plan(blocks=10)) == 0.95
+    assert confidence_of(AUTO) == pytest.approx(0.9875)

@@ -1,0 +1,105 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from headstart.collector.analysis.warmup import Floats, Shape, changepoints, course_of
+
+RNG = np.random.default_rng(20)
+TIMES = 60
+
+
+def noisy(level: Floats, noise: float = 0.02) -> Floats:
+    return np.asarray(level * (1 + RNG.normal(0, noise, len(level))))
+
+
+def climb(windows: int, constant: float, first: float = 6_000, last: float = 14_700) -> Floats:
+    seconds = np.arange(windows) + 0.5
+    return np.asarray(last - (last - first) * np.exp(-seconds / constant))
+
+
+def share(make: Callable[[], Floats], shape: Shape) -> float:
+    return sum(course_of(make()).shape is shape for _ in range(TIMES)) / TIMES
+
+
+def test_a_level_series_is_flat_from_the_start() -> None:
+    course = course_of(np.full(60, 14_800.0))
+
+    assert course.shape is Shape.FLAT
+    assert course.steady_from == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: noisy(np.full(60, 14_800.0)), Shape.FLAT),
+        (lambda: noisy(np.full(30, 14_800.0), 0.1), Shape.FLAT),
+        (lambda: noisy(climb(60, 8)), Shape.WARMUP),
+        (lambda: noisy(climb(60, 2)), Shape.WARMUP),
+        (lambda: noisy(np.repeat([9_000.0, 8_000.0], [20, 40])), Shape.SLOWDOWN),
+        (lambda: noisy(climb(30, 15)), Shape.NO_STEADY_STATE),
+        (lambda: noisy(climb(60, 40)), Shape.NO_STEADY_STATE),
+    ],
+    ids=["flat", "flat-noisy", "slow-climb", "quick-climb", "slower", "cut-off", "endless"],
+)
+def test_shapes_are_recognised_in_noise(make: Callable[[], Floats], shape: Shape) -> None:
+    assert share(make, shape) >= 0.9
+
+
+def test_the_answer_does_not_depend_on_the_unit() -> None:
+    series = noisy(climb(60, 8))
+
+    assert course_of(series) == course_of(series / 3_600) == course_of(series * 1e6)
+
+
+def test_single_spikes_do_not_change_the_shape() -> None:
+    def spiky() -> Floats:
+        dips = np.where(RNG.random(60) < 0.1, 0.97, 1.0)
+        return noisy(np.full(60, 14_800.0)) * dips
+
+    assert share(spiky, Shape.FLAT) >= 0.9
+
+
+def test_a_climb_that_was_cut_off_says_that_it_was_still_rising() -> None:
+    course = course_of(climb(30, 15))
+
+    assert course.steady_from is None
+    assert course.reason == "was still rising"
+
+
+def test_the_steady_part_of_a_climb_lies_at_its_level() -> None:
+    series = [noisy(climb(60, 8)) for _ in range(TIMES)]
+    starts = [course_of(one).steady_from for one in series]
+
+    levels = [s[start:].mean() for s, start in zip(series, starts, strict=True) if start]
+    assert len(levels) >= 0.9 * TIMES
+    assert levels == pytest.approx([14_700] * len(levels), rel=0.025)
+
+
+@pytest.mark.parametrize("windows", [0, 1, 9])
+def test_too_few_windows_say_nothing(windows: int) -> None:
+    course = course_of(np.full(windows, 100.0))
+
+    assert course.shape is Shape.TOO_SHORT
+    assert course.steady_from is None
+
+
+@pytest.mark.parametrize(
+    "series",
+    [np.zeros(20), np.full(20, np.nan), np.full(20, -1.0)],
+    ids=["zero", "nan", "negative"],
+)
+def test_nothing_served_is_no_steady_state(series: Floats) -> None:
+    assert course_of(series).shape is Shape.NO_STEADY_STATE
+
+
+def test_a_server_that_stops_answering_is_no_steady_state_at_full_speed() -> None:
+    series = noisy(np.repeat([10_000.0, 0.0], [40, 20]))
+
+    course = course_of(series)
+
+    assert course.steady_from is None or series[course.steady_from :].mean() == 0
+
+
+def test_a_step_is_found_where_it_is() -> None:
+    assert changepoints(noisy(np.repeat([100.0, 130.0], [25, 35]))) == [0, 25]
