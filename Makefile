@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test bench proto dashboards schema lint format types clean
+.PHONY: help demo test bench proto dashboards schema generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,3 +36,24 @@ format: $(VENV)/.dev ## rewrite the code in the house's form
 
 types: $(VENV)/.dev ## strict mypy
 	$(BIN)/mypy
+
+demo: $(VENV)/.demo ## measure two AOT/JIT pairs on this machine
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev ## every test that this machine can run
+	$(BIN)/pytest
+
+bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
+	$(BIN)/python -m bench
+
+dashboards: $(VENV)/.dev ## generate dashboards/generated
+	$(BIN)/headstart dashboards --output dashboards/generated
+
+schema: $(VENV)/.dev ## generate docs/experiment.schema.json
+	$(BIN)/headstart schema > docs/experiment.schema.json
+
+generated: proto dashboards schema ## regenerate everything; fails when the commit differs
+	git diff --exit-code -- proto/gen dashboards/generated docs/experiment.schema.json
+
+clean: ## remove what was made here
+	rm -rf $(VENV) .headstart .mypy_cache .ruff_cache .pytest_cache examples/*/build

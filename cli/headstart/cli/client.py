@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import click
 import grpc
@@ -95,20 +96,20 @@ def experiments(
 
 def explained(error: grpc.RpcError, target: str) -> CommandError:
     """What went wrong in a call, for a person."""
-    assert isinstance(error, grpc.Call)  # noqa: S101  # grpc's errors are calls too
-    for key, value in error.trailing_metadata() or ():
+    call = cast("grpc.Call", error)  # every error of a stub is its call too
+    for key, value in call.trailing_metadata() or ():
         if key == "headstart-problems-bin":
-            problems = SubmitProblems.FromString(bytes(value)).problems
+            problems = SubmitProblems.FromString(cast("bytes", value)).problems
             return InputError(
                 "\n".join(
                     [f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}:"]
                     + [f"  line {p.line}: {p.path}: {p.message}" for p in problems]
                 )
             )
-    if error.code() == grpc.StatusCode.UNAVAILABLE:
-        return CommandError(f"no collector answers at {target}: {error.details()}")
-    kind = InputError if error.code() in _INPUT_CODES else CommandError
-    return kind(error.details() or error.code().name)
+    if call.code() == grpc.StatusCode.UNAVAILABLE:
+        return CommandError(f"no collector answers at {target}: {call.details()}")
+    kind = InputError if call.code() in _INPUT_CODES else CommandError
+    return kind(call.details() or call.code().name)
 
 
 def follow(
