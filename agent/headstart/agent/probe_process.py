@@ -1,0 +1,56 @@
+"""The process that the prober works in: `python -m headstart.agent.probe_process FD`.
+
+FD is its end of a pair of connected sockets; it ends when the other end is
+closed, also in the middle of a probe.
+"""
+
+import gc
+import os
+import select
+import sys
+from multiprocessing.connection import Connection
+
+from headstart.agent.probe import Probe
+from headstart.agent.probe_task import ProbeTask, Word
+
+
+def main(descriptor: int) -> None:
+    """Serve one task after the other."""
+    # Garbage is collected between probes only.
+    gc.disable()
+    shares_core = len(os.sched_getaffinity(0)) == 1 and os.cpu_count() == 1
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    connection: Connection[object, object] = Connection(descriptor)
+    try:
+        while True:
+            task = connection.recv()
+            # Anything else is a cancel that came after its probe had ended.
+            if isinstance(task, ProbeTask):
+                probe = Probe(task, lambda: bool(poller.poll(0)), shares_core)
+                try:
+                    _serve(connection, probe)
+                finally:
+                    probe.close()
+                gc.collect()
+    except (EOFError, ConnectionError):
+        return
+
+
+def _serve(connection: "Connection[object, object]", probe: Probe) -> None:
+    if probe.accepts():
+        connection.send(Word.OCCUPIED)
+        return
+    probe.rehearse()
+    connection.send(Word.ARMED)
+    if connection.recv() is not Word.GO:
+        return
+    if not probe.begin():
+        connection.send(Word.OCCUPIED)
+        return
+    connection.send(Word.GOING)
+    connection.send(probe.run())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

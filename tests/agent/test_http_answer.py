@@ -1,0 +1,115 @@
+"""An answer is complete at its last byte, however it is framed and cut."""
+
+import pytest
+
+from headstart.agent.checks import BODY_LIMIT_BYTES
+from headstart.agent.http_answer import Answer, NotHttp
+
+COUNTED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3\r\nhel\r\n2;name=value\r\nlo\r\n0\r\nTrailer: x\r\n\r\n"
+)
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + COUNTED
+
+
+@pytest.mark.parametrize(
+    "answer", [COUNTED, CHUNKED, INTERIM], ids=["counted", "chunked", "interim"]
+)
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+def test_the_answer_is_complete_at_its_last_byte_and_not_before(answer: bytes, step: int) -> None:
+    parsed = Answer()
+    *before, last = [answer[i : i + step] for i in range(0, len(answer), step)]
+
+    assert not any(parsed.feed(part) for part in before)
+    assert parsed.feed(last)
+    assert (parsed.status, bytes(parsed.body), parsed.closes) == (200, b"hello", False)
+
+
+def test_headers_keep_their_order_and_repetitions() -> None:
+    parsed = Answer()
+    parsed.feed(b"HTTP/1.1 200 OK\r\nA: 1\r\nb:2\r\nA: 3 \r\nContent-Length: 0\r\n\r\n")
+
+    assert parsed.complete
+    assert parsed.headers == [("A", "1"), ("b", "2"), ("A", "3"), ("Content-Length", "0")]
+
+
+def test_without_a_length_the_answer_ends_with_the_connection() -> None:
+    parsed = Answer()
+
+    assert not parsed.feed(b"HTTP/1.1 200 OK\r\n\r\nhel")
+    assert not parsed.feed(b"lo")
+    assert parsed.end()
+    assert bytes(parsed.body) == b"hello"
+
+
+@pytest.mark.parametrize("cut", [b"", COUNTED[:10], COUNTED[:-1], CHUNKED[:-1]])
+def test_an_answer_cut_off_by_the_connection_is_not_complete(cut: bytes) -> None:
+    parsed = Answer()
+    parsed.feed(cut)
+
+    assert not parsed.end()
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_some_answers_have_no_body_whatever_they_say(status: bytes) -> None:
+    assert Answer().feed(b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\n")
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    assert Answer(to_head=True).feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "closes"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: Close\r\n", True),
+        (b"HTTP/1.0 200 OK\r\n", True),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n", False),
+    ],
+)
+def test_whether_the_connection_can_be_asked_again(head: bytes, closes: bool) -> None:
+    parsed = Answer()
+    parsed.feed(head + b"Content-Length: 0\r\n\r\n")
+
+    assert parsed.complete
+    assert parsed.closes is closes
+
+
+def test_bytes_after_the_answer_spoil_the_connection() -> None:
+    parsed = Answer()
+
+    assert parsed.feed(COUNTED + b"HTTP/1.1 200")
+    assert parsed.closes
+
+
+def test_a_long_body_is_read_to_its_end_but_not_kept() -> None:
+    length = 3 * BODY_LIMIT_BYTES
+    parsed = Answer()
+    parsed.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+
+    assert not parsed.feed(bytes(length - 1))
+    assert parsed.feed(b"x")
+    assert len(parsed.body) == BODY_LIMIT_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 5000,
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 70000,
+    ],
+)
+def test_what_is_not_http_is_told(nonsense: bytes) -> None:
+    with pytest.raises(NotHttp):
+        Answer().feed(nonsense)
