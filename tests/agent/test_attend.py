@@ -1,0 +1,274 @@
+"""The agent's side of the stream, against a real gRPC server that plays the collector."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+
+from headstart.agent.attend import Attendance, Refused
+from headstart.agent.leases import HeldRun, HeldRuns
+from headstart.agent.spool import Spool
+from headstart.agent.wire import envelope_of
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.fleet_pb2 import (
+    Ack,
+    Attempt,
+    AttendRequest,
+    AttendResponse,
+    BlockDecision,
+    Cancel,
+    Hello,
+    Lease,
+    Welcome,
+)
+from headstart.v1.fleet_pb2_grpc import FleetServiceServicer, add_FleetServiceServicer_to_server
+from headstart.v1.host_pb2 import HostFacts, Policy
+from headstart.v1.records_pb2 import Event, RunOutcome
+
+Script = Callable[["Peer"], Awaitable[None]]
+
+
+@dataclass
+class Peer:
+    """One attended stream, as a script sees it."""
+
+    requests: AsyncIterator[AttendRequest]
+    context: "grpc.aio.ServicerContext[AttendRequest, AttendResponse]"
+    hello: Hello = field(default_factory=Hello)
+
+    async def welcome(self, acked: int = 0, window: int = 256) -> None:
+        self.hello = (await anext(self.requests)).hello
+        await self.send(
+            AttendResponse(
+                welcome=Welcome(acked_sequence=acked, heartbeat_seconds=0.05, ack_window=window)
+            )
+        )
+
+    async def send(self, response: AttendResponse) -> None:
+        await self.context.write(response)
+
+    async def sequences(self, count: int) -> list[int]:
+        """The next `count` sequences of records that arrive."""
+        found: list[int] = []
+        while len(found) < count:
+            request = await anext(self.requests)
+            found += [envelope.sequence for envelope in request.batch.envelopes]
+        return found
+
+    async def expect(self, kind: str) -> AttendRequest:
+        """The next request of a kind."""
+        async for request in self.requests:
+            if request.WhichOneof("message") == kind:
+                return request
+        raise AssertionError(f"the stream ended without {kind}")
+
+
+class Collector(FleetServiceServicer):
+    """Plays one script for each stream in turn; the last one's end is awaited with `done`."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self.scripts = list(scripts)
+        self.failures: list[BaseException] = []
+        self.done = asyncio.Event()
+
+    async def Attend(  # type: ignore[override]  # the generated base is for sync and async servers
+        self,
+        requests: AsyncIterator[AttendRequest],
+        context: "grpc.aio.ServicerContext[AttendRequest, AttendResponse]",
+    ) -> None:
+        if not self.scripts:
+            return
+        script = self.scripts.pop(0)
+        try:
+            await script(Peer(requests, context))
+        except Exception as failure:
+            if not isinstance(failure, grpc.aio.AbortError):
+                self.failures.append(failure)
+            raise
+        finally:
+            if not self.scripts:
+                self.done.set()
+
+
+async def attend(
+    spool: Spool,
+    *scripts: Script,
+    execute: Callable[[HeldRun], None] = lambda _held: None,
+    stops_itself: bool = False,
+) -> None:
+    """Run an agent's attendance against the scripts until the last one is through."""
+    collector = Collector(*scripts)
+    server = grpc.aio.server()
+    add_FleetServiceServicer_to_server(collector, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    runs = HeldRuns(execute, lambda: attendance.wake())
+    attendance = Attendance(
+        target=f"127.0.0.1:{port}",
+        credentials=None,
+        host=lambda: HostFacts(host="h"),
+        policy=Policy(),
+        spool=spool,
+        runs=runs,
+    )
+    task = asyncio.create_task(attendance.run())
+    try:
+        async with asyncio.timeout(20):
+            await (task if stops_itself else collector.done.wait())
+    finally:
+        attendance.stopping.set()
+        await asyncio.gather(task, return_exceptions=True)
+        await server.stop(0)
+        spool.close()
+    assert collector.failures == []
+
+
+def spool_with(folder: Path, records: int) -> Spool:
+    spool = Spool(folder)
+    for number in range(records):
+        spool.append(envelope_of(Event(name="note", text=str(number)), "run", 1))
+    return spool
+
+
+def test_what_was_not_acked_is_sent_again_after_the_stream_broke(tmp_path: Path) -> None:
+    async def first(peer: Peer) -> None:
+        await peer.welcome()
+        assert await peer.sequences(5) == [1, 2, 3, 4, 5]
+        await peer.send(AttendResponse(ack=Ack(sequence=3)))
+        await peer.context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+
+    async def second(peer: Peer) -> None:
+        await peer.welcome(acked=3)
+        assert await peer.sequences(2) == [4, 5]
+
+    asyncio.run(attend(spool_with(tmp_path, 5), first, second))
+
+
+def test_no_more_than_the_ack_window_is_in_flight(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome(window=4)
+        assert await peer.sequences(4) == [1, 2, 3, 4]
+        # Two heartbeats later still nothing: the window is full.
+        for _ in range(2):
+            request = await anext(peer.requests)
+            assert request.WhichOneof("message") == "heartbeat"
+        await peer.send(AttendResponse(ack=Ack(sequence=2)))
+        assert await peer.sequences(2) == [5, 6]
+
+    asyncio.run(attend(spool_with(tmp_path, 10), script))
+
+
+def test_a_welcome_acks_what_was_durable_before_a_crash(tmp_path: Path) -> None:
+    spool = spool_with(tmp_path, 3)
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(acked=3)
+        await peer.expect("heartbeat")
+
+    asyncio.run(attend(spool, script))
+
+    assert Spool(tmp_path).state()[:2] == (0, 0)
+
+
+def test_hello_names_what_finished_but_is_not_acked(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(envelope_of(RunOutcome(), "run", 3))
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        assert [(a.run_id, a.attempt) for a in peer.hello.unacked] == [("run", 3)]
+
+    asyncio.run(attend(spool, script))
+
+
+def test_a_lease_starts_a_run_and_a_cancel_reaches_it(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def execute(held: HeldRun) -> None:
+        if held.cancelled.wait(10):
+            seen.append(f"{held.run_id}/{held.attempt} {held.cancel_reason}")
+
+    attempt = Attempt(run_id="r1", attempt=2)
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        lease = Lease(attempt=attempt, experiment=Experiment(name="e"))
+        await peer.send(AttendResponse(lease=lease))
+        while not (await peer.expect("heartbeat")).heartbeat.running:
+            pass
+        await peer.send(AttendResponse(cancel=Cancel(attempt=attempt, reason="enough")))
+        while (await peer.expect("heartbeat")).heartbeat.running:
+            pass
+
+    asyncio.run(attend(Spool(tmp_path), script, execute=execute))
+
+    assert seen == ["r1/2 enough"]
+
+
+def test_a_repeated_lease_starts_no_second_run(tmp_path: Path) -> None:
+    started = threading.Semaphore(0)
+    release = threading.Event()
+
+    def execute(_held: HeldRun) -> None:
+        started.release()
+        release.wait(10)
+
+    lease = Lease(attempt=Attempt(run_id="r1", attempt=1))
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for _ in range(2):
+            await peer.send(AttendResponse(lease=lease))
+        while len((await peer.expect("heartbeat")).heartbeat.running) != 1:
+            pass
+        await peer.expect("heartbeat")
+        release.set()
+
+    asyncio.run(attend(Spool(tmp_path), script, execute=execute))
+
+    assert started.acquire(blocking=False)
+    assert not started.acquire(blocking=False)
+
+
+def test_a_run_asks_for_another_block_and_gets_the_word(tmp_path: Path) -> None:
+    decisions: list[tuple[bool, str]] = []
+    attempt = Attempt(run_id="r1", attempt=1)
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.send(AttendResponse(lease=Lease(attempt=attempt)))
+        question = (await peer.expect("block_finished")).block_finished
+        assert question.blocks_done == 5
+        await peer.send(
+            AttendResponse(
+                block_decision=BlockDecision(
+                    attempt=attempt, blocks_done=5, another=False, reason="decided"
+                )
+            )
+        )
+        while (await peer.expect("heartbeat")).heartbeat.running:
+            pass
+
+    asyncio.run(
+        attend(
+            Spool(tmp_path),
+            script,
+            execute=lambda held: decisions.append(held.another_block(5)),
+        )
+    )
+
+    assert decisions == [(False, "decided")]
+
+
+def test_an_agent_that_is_refused_says_why_and_stops(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await anext(peer.requests)
+        await peer.context.abort(grpc.StatusCode.FAILED_PRECONDITION, "protocol 1 is too old")
+
+    with pytest.raises(Refused, match="protocol 1 is too old"):
+        asyncio.run(attend(Spool(tmp_path), script, stops_itself=True))
