@@ -1,0 +1,118 @@
+"""What runs in the analysis process: it reads the store by path and returns text.
+
+A process of its own, because a thread that computes holds up the commits of
+this one (the interpreter lock): measured, 15 times the commit latency. Heavy
+imports happen here, at the first job, never in the collector.
+"""
+
+import os
+import signal
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from headstart.v1.experiments_pb2 import ReportFormat
+
+# A job that takes longer is broken; measured, a long run takes seconds.
+_LIMIT_SECONDS = 300
+_NICE = 10
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """`fault` set: analysis failed, and `result_json` is empty."""
+
+    attempt: int
+    result_json: str
+    fault: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """`fault` set: the analysis failed, and nothing is decided."""
+
+    blocks_completed: int
+    another: bool
+    reason: str
+    fault: str
+
+
+def prepare(lifeline: Connection) -> None:
+    """Make this process yield to the collector, and end when the other end is closed.
+
+    That happens when the collector stops, and also when it is killed.
+    """
+    # Ctrl-C at the terminal reaches the whole process group; the collector decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICE)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    wait([lifeline])
+    # A pool's worker would wait for ever: it holds both ends of its own queue.
+    os._exit(1)
+
+
+def analyse(path: str, run_id: str) -> Analysed:
+    """Analyse what is stored of a run now. Faults come back as text: not all can be pickled."""
+    from headstart.collector import store_queries, store_records, store_sqlite
+    from headstart.collector.analysis.run import analyse_run
+    from headstart.collector.decode import decode
+    from headstart.collector.results_json import to_json
+
+    signal.alarm(_LIMIT_SECONDS)
+    attempt = 0
+    engine = store_sqlite.reader_engine(Path(path))
+    try:
+        with engine.begin() as connection:
+            info = store_queries.info(connection, run_id)
+        attempt = info.attempt
+        records = map(decode, store_records.envelopes(engine, run_id, attempt))
+        return Analysed(attempt, to_json(analyse_run(info, records)), "")
+    except Exception as error:
+        return Analysed(attempt, "", _words(error))
+    finally:
+        signal.alarm(0)
+        engine.dispose()
+
+
+def decide(path: str, run_id: str) -> Decided:
+    """Whether a run that stops when decided does another block, by what is stored now."""
+    from headstart.collector import store_queries, store_sqlite
+    from headstart.collector.analysis.decide import decide_blocks
+    from headstart.collector.results_json import from_json
+
+    analysed = analyse(path, run_id)
+    if analysed.fault:
+        return Decided(0, True, "", analysed.fault)
+    engine = store_sqlite.reader_engine(Path(path))
+    with engine.begin() as connection:
+        plan = store_queries.info(connection, run_id).experiment.plan
+    result = from_json(analysed.result_json)
+    another, reason = decide_blocks(result, plan)
+    return Decided(result.blocks_completed, another, reason, "")
+
+
+def render(result_json: str, report_format: ReportFormat.ValueType) -> tuple[bytes, str]:
+    """A report of a result, and what went wrong if anything did."""
+    from headstart.collector.report.render import render as render_result
+
+    from headstart.collector.results_json import from_json
+
+    signal.alarm(_LIMIT_SECONDS)
+    try:
+        return render_result(from_json(result_json), report_format), ""
+    except Exception as error:
+        return b"", _words(error)
+    finally:
+        signal.alarm(0)
+
+
+def _words(error: Exception) -> str:
+    """The fault and the place, in one line that a person can report."""
+    places = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
+    return f"{type(error).__name__}: {error}{where}"

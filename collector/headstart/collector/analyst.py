@@ -1,0 +1,170 @@
+"""Analyses runs when they end, keeps the results, and renders reports of them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from headstart.collector import analysis_worker, store_queries, store_records, store_results
+from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
+from headstart.collector.analysis_worker import Analysed, Decided
+from headstart.collector.decisions import decide_by_plan
+from headstart.collector.run_info import RunInfo
+from headstart.collector.self_metrics import SelfMetrics
+from headstart.collector.store import Store
+from headstart.collector.store_results import StoredResult
+from headstart.collector.tasks import Tasks
+from headstart.v1.experiments_pb2 import ReportFormat, RunState
+
+log = logging.getLogger(__name__)
+
+_OPEN = (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED)
+
+# A block's last records come behind its agent's question at most this much later.
+_LATE_TRIES = 5
+_LATE_SECONDS = 0.4
+
+
+class NoRecords(Exception):
+    """Nothing was recorded of the run, or it was deleted: there is nothing to report."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"no records of run {run_id} are stored, so there is no report")
+
+
+class ReportFault(Exception):
+    """Analysis or rendering broke: a fault of ours, and the message says which."""
+
+
+class Analyst:
+    """Use from one event loop. `on_result` is awaited with the JSON of every stored result.
+
+    `on_stored` hears of every run whose result, or whose analysis's fault, was stored.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: SelfMetrics,
+        *,
+        on_result: Callable[[str], None] = lambda _json: None,
+        on_stored: Callable[[str], None] = lambda _run_id: None,
+        analyse: Callable[[str, str], Analysed] = analysis_worker.analyse,
+    ) -> None:
+        """`analyse` must be picklable: it is called in another process."""
+        self._store = store
+        self._metrics = metrics
+        self._on_result = on_result
+        self._on_stored = on_stored
+        self._analyse = analyse
+        self._pool = AnalysisPool()
+        self._tasks = Tasks()
+        # Runs that ended and whose analysis is not over.
+        self._pending: dict[str, asyncio.Event] = {}
+
+    async def start(self) -> None:
+        """Catch up on runs that ended when nobody could analyse them."""
+        for run_id in await self._store.read(store_results.missing):
+            self.ended(run_id)
+
+    async def stop(self) -> None:
+        """What is not analysed now is so at the next start."""
+        await self._tasks.stop()
+        await self._pool.stop()
+
+    def ended(self, run_id: str) -> None:
+        """A run ended: its result follows by itself."""
+        self._pending[run_id] = over = asyncio.Event()
+        self._tasks.start(self._keep(run_id, over), f"the analysis of run {run_id}")
+
+    async def _keep(self, run_id: str, over: asyncio.Event) -> None:
+        try:
+            info = await self._store.read(lambda c: store_queries.info(c, run_id))
+            attempt = info.attempt
+            recorded = await self._store.read(lambda c: store_records.any_of(c, run_id, attempt))
+            # A run that was cancelled in the queue has nothing to say.
+            if recorded:
+                await self._analyse_and_store(run_id)
+        finally:
+            over.set()
+            if self._pending.get(run_id) is over:
+                del self._pending[run_id]
+
+    async def _analyse_and_store(self, run_id: str) -> StoredResult:
+        began = time.monotonic()
+        analysed = await self._analysed(run_id)
+        result = StoredResult(run_id, analysed.attempt, analysed.result_json, analysed.fault)
+        now = self._store.now()
+        await self._store.write(lambda c: store_results.put(c, result, now))
+        self._on_stored(run_id)
+        if result.fault:
+            self._metrics.analysis_failed()
+            log.error("run %s: analysis failed: %s", run_id, result.fault)
+        else:
+            self._metrics.analysed(time.monotonic() - began)
+            # Rendering the exposition takes milliseconds of CPU.
+            await asyncio.to_thread(self._on_result, result.result_json)
+        return result
+
+    async def _analysed(self, run_id: str) -> Analysed:
+        try:
+            return await self._pool.run(self._analyse, str(self._store.path), run_id)
+        except WorkerDied as error:
+            info = await self._store.read(lambda c: store_queries.info(c, run_id))
+            return Analysed(info.attempt, "", str(error))
+
+    async def decide(self, info: RunInfo, blocks_done: int) -> tuple[bool, str]:
+        """Whether a run does another block: as planned, or until its verdicts are decided."""
+        if info.experiment.plan.blocks:
+            return await decide_by_plan(info, blocks_done)
+        decided = await self._decided(info.run_id)
+        for _ in range(_LATE_TRIES):
+            if decided.blocks_completed >= blocks_done:
+                break
+            # The question overtook the last records of its block.
+            await asyncio.sleep(_LATE_SECONDS)
+            decided = await self._decided(info.run_id)
+        if decided.fault:
+            raise ReportFault(f"analysis failed: {decided.fault}")
+        return decided.another, decided.reason
+
+    async def _decided(self, run_id: str) -> Decided:
+        return await self._pool.run(analysis_worker.decide, str(self._store.path), run_id)
+
+    async def report(self, run_id: str, report_format: ReportFormat.ValueType) -> bytes:
+        """A report of what is known now. Raises NoSuchRun, NoRecords and ReportFault.
+
+        An ended run's is of its stored result; a running one is analysed for it.
+        """
+        if pending := self._pending.get(run_id):
+            await pending.wait()
+        result_json = await self._result(run_id)
+        try:
+            content, fault = await self._pool.run(
+                analysis_worker.render, result_json, report_format
+            )
+        except WorkerDied as error:
+            raise ReportFault(str(error)) from error
+        if fault:
+            log.error("run %s: rendering failed: %s", run_id, fault)
+            raise ReportFault(f"the report could not be rendered: {fault}")
+        return content
+
+    async def _result(self, run_id: str) -> str:
+        info = await self._store.read(lambda c: store_queries.info(c, run_id))
+        stored = await self._store.read(lambda c: store_results.get(c, run_id))
+        if stored and not stored.fault and stored.attempt == info.attempt:
+            return stored.result_json
+        attempt = info.attempt
+        if not await self._store.read(lambda c: store_records.any_of(c, run_id, attempt)):
+            raise NoRecords(run_id)
+        if info.state in _OPEN:
+            found = await self._analysed(run_id)
+            fault, result_json = found.fault, found.result_json
+        else:
+            # Its analysis failed before; another release may know better.
+            kept = await self._analyse_and_store(run_id)
+            fault, result_json = kept.fault, kept.result_json
+        if fault:
+            raise ReportFault(f"analysis failed: {fault}")
+        return result_json

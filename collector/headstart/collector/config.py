@@ -1,0 +1,87 @@
+"""What can be set on a collector. The command line turns flags into these."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files; read again when they change, so that certificates rotate without a restart."""
+
+    certificate: Path
+    key: Path
+    # With it every client must show a certificate of this authority, and an agent's
+    # must name the host that it claims to be.
+    client_authority: Path | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds. The agent is told the first two."""
+
+    heartbeat_seconds: float = 5.0
+    # Long enough for an agent to reconnect several times.
+    lease_seconds: float = 60.0
+    tick_seconds: float = 1.0
+    # From the opening of a stream to its hello.
+    hello_seconds: float = 10.0
+    # What comes within this time shares one fsync.
+    group_seconds: float = 0.05
+    # A host that was not there for so long gets no new runs.
+    host_expiry_seconds: float = 7 * 86400.0
+
+    @property
+    def silence_seconds(self) -> float:
+        """A stream without any message for so long is dead, whatever TCP says."""
+        return 3 * self.heartbeat_seconds
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of what is taken from anybody, so that nobody can exhaust the collector."""
+
+    message_bytes: int = MEBIBYTE
+    envelopes_per_batch: int = 1024
+    rows_per_envelope: int = 100_000
+    # Envelopes of one agent that are taken but not yet durable.
+    ack_window: int = 256
+    agents: int = 1000
+    # What one agent may send on average, and in a burst; more waits in its spool.
+    agent_bytes_per_second: int = 8 * MEBIBYTE
+    agent_burst_bytes: int = 32 * MEBIBYTE
+    # Payload of all agents that is taken but not yet durable.
+    pending_bytes: int = 64 * MEBIBYTE
+    hello_bytes: int = 256 * 1024
+    heartbeat_bytes: int = 16 * 1024
+    source_bytes: int = 256 * 1024
+    runs_per_submit: int = 1000
+    listed_runs: int = 1000
+
+
+@dataclass(frozen=True)
+class Retention:
+    """When raw batches of ended runs are deleted; results stay. None: never."""
+
+    age_seconds: float | None = None
+    # Of the whole store, the oldest runs go first.
+    store_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class CollectorConfig:
+    """`data` is a folder of the collector's own, made when it is missing."""
+
+    data: Path
+    # host:port; port 0 takes a free one.
+    listen: str = "127.0.0.1:7070"
+    # None: no /metrics.
+    metrics_listen: str | None = None
+    tls: TlsFiles | None = None
+    metrics_tls: TlsFiles | None = None
+    # Allows a plaintext port that other machines reach.
+    insecure: bool = False
+    timing: Timing = field(default_factory=Timing)
+    limits: Limits = field(default_factory=Limits)
+    retention: Retention = field(default_factory=Retention)

@@ -1,0 +1,40 @@
+"""Whether a run does another block: asked by its agent after every block."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from headstart.collector import store_queries
+from headstart.collector.run_info import RunInfo
+from headstart.collector.store import Store
+from headstart.v1.fleet_pb2 import BlockDecision, BlockFinished
+
+log = logging.getLogger(__name__)
+
+# Called with the number of blocks done; whether another follows, and why.
+Decide = Callable[[RunInfo, int], Awaitable[tuple[bool, str]]]
+
+
+async def decide_by_plan(info: RunInfo, blocks_done: int) -> tuple[bool, str]:
+    """Until the plan's number of blocks, fixed or at most."""
+    plan = info.experiment.plan
+    planned = plan.blocks or plan.maximum_blocks
+    return blocks_done < planned, f"{blocks_done} of {planned} blocks"
+
+
+async def answer(store: Store, decide: Decide, question: BlockFinished) -> BlockDecision:
+    """Decide on what is durable; when `decide` breaks, the plan decides."""
+    await store.flush()
+    run_id = question.attempt.run_id
+    info = await store.read(lambda c: store_queries.info(c, run_id))
+    try:
+        another, reason = await decide(info, question.blocks_done)
+    except Exception as error:
+        log.exception("run %s: whether block %d follows", run_id, question.blocks_done + 1)
+        another, reason = await decide_by_plan(info, question.blocks_done)
+        reason = f"{reason}; the decision failed: {error}"
+    return BlockDecision(
+        attempt=question.attempt,
+        blocks_done=question.blocks_done,
+        another=another,
+        reason=reason,
+    )

@@ -1,0 +1,232 @@
+"""The agents that attend: their hellos, heartbeats and silence."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import grpc
+
+from headstart.collector import store_fleet, store_hosts, store_runs
+from headstart.collector.config import CollectorConfig, Limits
+from headstart.collector.decisions import Decide, answer, decide_by_plan
+from headstart.collector.dispatch import Dispatch
+from headstart.collector.refused import Refused
+from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.collector.session import Session
+from headstart.collector.store import Store
+from headstart.collector.store_records import ForeignStream
+from headstart.collector.tasks import Tasks
+from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.fleet_pb2 import (
+    AttendResponse,
+    BlockFinished,
+    Heartbeat,
+    Hello,
+    Progress,
+    RecordBatch,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 1
+# How often a host's presence is written down while it stays.
+_SEEN_SECONDS = 60.0
+
+
+class Fleet:
+    """Use from one event loop. `clock` judges leases, in seconds that never go back."""
+
+    def __init__(
+        self,
+        config: CollectorConfig,
+        store: Store,
+        metrics: SelfMetrics,
+        *,
+        decide: Decide = decide_by_plan,
+        on_ended: Callable[[str], None] = lambda _run_id: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._metrics = metrics
+        self._decide = decide
+        self._sessions: dict[str, Session] = {}
+        self._tasks = Tasks()
+        self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended, clock)
+
+    async def start(self) -> None:
+        """Take up what the store holds and watch over leases and streams."""
+        await self.dispatch.start()
+        self._tasks.start(self._tick_forever(), "the tick")
+
+    def close_streams(self) -> None:
+        """End every stream; agents keep their runs and come back."""
+        for session in self._sessions.values():
+            session.close(Refused(grpc.StatusCode.UNAVAILABLE, "the collector is stopping"))
+
+    async def stop(self) -> None:
+        """After the last stream has ended."""
+        await self._tasks.stop()
+        await self.dispatch.stop()
+
+    async def greet(self, hello: Hello) -> tuple[Session, Welcome]:
+        """Begin a session. The newest stream of a host wins. Raises Refused."""
+        limits, timing = self._config.limits, self._config.timing
+        _check(hello, limits)
+        host = hello.host.host
+        older = self._sessions.get(host)
+        if older is None and len(self._sessions) >= limits.agents:
+            raise Refused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{limits.agents} agents attend already; this collector takes no more",
+            )
+        session = Session(hello, self._store, limits, self._metrics, self.dispatch.ended)
+        self._sessions[host] = session
+        self._metrics.stream_opened()
+        if older is not None:
+            if older.stream_id != hello.stream_id:
+                log.warning("host %s attends with two spools: are two agents running?", host)
+            older.close(Refused(grpc.StatusCode.ABORTED, "a newer stream of this host took over"))
+        now = self._store.now()
+        try:
+            # Follows all that was taken from the older stream.
+            greeted = await self._store.write(lambda c: store_fleet.greet(c, hello, now))
+        except ForeignStream as error:
+            self.part(session)
+            raise Refused(
+                grpc.StatusCode.FAILED_PRECONDITION, str(error), Refusal.IDENTITY
+            ) from error
+        except BaseException:
+            self.part(session)
+            raise
+        acked = session.resume(greeted.acked)
+        self.dispatch.take_up(session, greeted)
+        return session, Welcome(
+            protocol_version=PROTOCOL_VERSION,
+            acked_sequence=acked,
+            heartbeat_seconds=timing.heartbeat_seconds,
+            lease_seconds=timing.lease_seconds,
+            ack_window=limits.ack_window,
+            # Room for the message around the envelopes.
+            maximum_batch_bytes=limits.message_bytes // 2,
+        )
+
+    def part(self, session: Session) -> None:
+        """A stream ended. Its leases run on: the agent may be back in time."""
+        if self._sessions.get(session.host) is session:
+            del self._sessions[session.host]
+        session.close(Refused(grpc.StatusCode.CANCELLED, "the stream ended"))
+        self._metrics.stream_closed()
+        now = self._store.now()
+        self._tasks.start(
+            self._store.write(lambda c: store_hosts.seen(c, session.host, now)), "last seen"
+        )
+
+    async def take(self, session: Session, batch: RecordBatch) -> None:
+        """Records. Raises Refused."""
+        if batch.envelopes:
+            last = batch.envelopes[-1]
+            self.dispatch.seen(session, last.run_id, last.attempt)
+        await session.take(batch)
+
+    async def beat(self, session: Session, heartbeat: Heartbeat) -> None:
+        """Renew what the agent runs, end what it should not run, offer work when it has none.
+
+        Raises Refused.
+        """
+        if heartbeat.ByteSize() > self._config.limits.heartbeat_bytes:
+            raise Refused(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"a heartbeat of {heartbeat.ByteSize()} bytes",
+                Refusal.TOO_LARGE,
+            )
+        before = {p.attempt.run_id: p for p in session.last_heartbeat.progress}
+        session.last_heartbeat = heartbeat
+        session.running = {(attempt.run_id, attempt.attempt) for attempt in heartbeat.running}
+        for attempt in heartbeat.running:
+            await self.dispatch.renew(session, attempt)
+        for progress in heartbeat.progress:
+            if before.get(progress.attempt.run_id) != progress:
+                await self._keep_progress(session, progress)
+        now = self._store.now()
+        if now - session.last_stored_seconds > _SEEN_SECONDS:
+            session.last_stored_seconds = now
+            await self._store.write(lambda c: store_hosts.seen(c, session.host, now))
+        session.repeat_cancels()
+        await self.dispatch.offer(session)
+
+    async def _keep_progress(self, session: Session, progress: Progress) -> None:
+        await self._store.write(lambda c: store_runs.set_progress(c, progress, session.host))
+        self.dispatch.changes.publish(progress.attempt.run_id)
+
+    def block_finished(self, session: Session, question: BlockFinished) -> None:
+        """The decision takes its time while records go on."""
+        self._tasks.start(self._answer(session, question), "a block's decision")
+
+    async def _answer(self, session: Session, question: BlockFinished) -> None:
+        if await self.dispatch.renew(session, question.attempt):
+            decision = await answer(self._store, self._decide, question)
+            session.outbox.put(
+                ("decision", question.attempt.run_id), AttendResponse(block_decision=decision)
+            )
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.timing.tick_seconds)
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("the tick")
+
+    async def tick(self) -> None:
+        """End leases that have passed their deadline and streams that fell silent."""
+        went_on = await self.dispatch.tick()
+        silence = self._config.timing.silence_seconds
+        now = time.monotonic()
+        for session in list(self._sessions.values()):
+            if not went_on:
+                session.last_message = now
+            elif now - session.last_message > silence:
+                session.close(
+                    Refused(grpc.StatusCode.UNAVAILABLE, f"nothing came for {silence:g} s")
+                )
+
+    def connected(self, host: str) -> bool:
+        """Whether the host's agent attends now."""
+        return host in self._sessions
+
+    async def hosts(self) -> list[HostState]:
+        """Every host, with what its agent says now."""
+        states = await self._store.read(store_hosts.states)
+        for state in states:
+            state.running_run_id = self.dispatch.running_on(state.host.host)
+            if session := self._sessions.get(state.host.host):
+                state.connected = True
+                silent_seconds = time.monotonic() - session.last_message
+                state.last_seen_time_seconds = self._store.now() - silent_seconds
+                state.spool_bytes = session.last_heartbeat.spool_bytes
+        return states
+
+
+def _check(hello: Hello, limits: Limits) -> None:
+    if hello.protocol_version != PROTOCOL_VERSION:
+        raise Refused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"the agent speaks protocol {hello.protocol_version}, this collector "
+            f"{PROTOCOL_VERSION}: install the same release on both",
+            Refusal.PROTOCOL,
+        )
+    if not 0 < len(hello.host.host) <= 253 or not 0 < len(hello.stream_id) <= 64:
+        raise Refused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "a hello needs a host name (at most 253 long) and a stream id (at most 64)",
+            Refusal.PROTOCOL,
+        )
+    if hello.ByteSize() > limits.hello_bytes:
+        raise Refused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"a hello of {hello.ByteSize()} bytes; at most {limits.hello_bytes} are taken",
+            Refusal.TOO_LARGE,
+        )

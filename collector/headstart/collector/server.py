@@ -1,0 +1,222 @@
+"""The collector as a whole: started, stopped, and embedded by `headstart run`.
+
+collector = await Collector.start(CollectorConfig(data=Path("data")))
+print(collector.port)
+await collector.wait()  # or: await collector.stop()
+"""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+
+from headstart.collector import store_results
+from headstart.collector.analyst import Analyst
+from headstart.collector.config import CollectorConfig, Limits
+from headstart.collector.decisions import Decide
+from headstart.collector.experiments_service import ExperimentsServer
+from headstart.collector.exposition import Exposition
+from headstart.collector.fleet import Fleet
+from headstart.collector.fleet_service import FleetServer
+from headstart.collector.metrics_http import MetricsServer, server_tls
+from headstart.collector.results_json import UnreadableResult, from_json
+from headstart.collector.retention import prune_hourly
+from headstart.collector.self_metrics import SelfMetrics
+from headstart.collector.start_fault import StartFault
+from headstart.collector.store import Store
+from headstart.collector.tasks import Tasks
+from headstart.collector.tls import check_exposure, server_credentials
+from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
+from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
+
+__all__ = ["Collector", "StartFault"]
+
+log = logging.getLogger(__name__)
+
+# For calls under way when the collector stops; streams of agents are closed at once.
+_GRACE_SECONDS = 0.5
+_HOSTS_SECONDS = 5.0
+_SERVICES = ("", "headstart.v1.FleetService", "headstart.v1.ExperimentsService")
+
+
+def _options(limits: Limits, tls: bool) -> list[tuple[str, int]]:
+    """Settings that were measured to matter; see architecture.md."""
+    options = [
+        # Else a second collector silently shares the port.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_concurrent_streams", 4),
+        ("grpc.server_handshake_timeout_ms", 2_000),
+        ("grpc.max_allowed_incoming_connections", 2 * limits.agents + 100),
+        # Keepalive alone notices a frozen peer after 45 s and more.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Below an agent's interval, or its pings are taken for abuse.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ]
+    if tls:
+        # Open streams survive a rotation of certificates; grpc adds jitter of a tenth.
+        options += [
+            ("grpc.max_connection_age_ms", 3_600_000),
+            ("grpc.max_connection_age_grace_ms", 30_000),
+        ]
+    return options
+
+
+class Collector:
+    """Made by `start`; lives in one event loop."""
+
+    def __init__(self, config: CollectorConfig, store: Store, decide: Decide | None = None) -> None:
+        """For `start` alone."""
+        self.port = 0
+        self.metrics_port: int | None = None
+        self._config = config
+        self._store = store
+        self._own = SelfMetrics(version("headstart"))
+        self._exposition = Exposition(self._own)
+        self._analyst = Analyst(store, self._own, on_result=self._expose)
+        self._fleet = Fleet(
+            config,
+            store,
+            self._own,
+            decide=decide or self._analyst.decide,
+            on_ended=self._analyst.ended,
+        )
+        self._tasks = Tasks()
+        self._parts = AsyncExitStack()
+        self._stopped = asyncio.Event()
+
+    @classmethod
+    async def start(cls, config: CollectorConfig, decide: Decide | None = None) -> Self:
+        """Listen, and take up what the data folder holds. Raises StartFault.
+
+        `decide` says whether a run does another block; by default the verdicts do.
+        """
+        check_exposure(config.listen, config.tls, config.insecure, "--listen")
+        if config.metrics_listen is not None:
+            check_exposure(
+                config.metrics_listen, config.metrics_tls, config.insecure, "--metrics-listen"
+            )
+        try:
+            store = Store(config.data, group_seconds=config.timing.group_seconds)
+        except OSError as error:
+            raise StartFault(f"{config.data} cannot hold the store: {error}") from error
+        collector = cls(config, store, decide)
+        try:
+            await collector._start()
+        except BaseException:
+            await collector.stop()
+            raise
+        return collector
+
+    async def _start(self) -> None:
+        # Stopped in the opposite order.
+        self._parts.push_async_callback(self._store.close)
+        self._parts.push_async_callback(self._tasks.stop)
+        await self._expose_stored()
+        self._parts.push_async_callback(self._analyst.stop)
+        await self._analyst.start()
+        self._parts.push_async_callback(self._fleet.stop)
+        await self._fleet.start()
+        await self._serve()
+        self._serve_metrics()
+        self._tasks.start(prune_hourly(self._store, self._config.retention), "retention")
+
+    async def _serve(self) -> None:
+        config = self._config
+        server = grpc.aio.server(options=_options(config.limits, config.tls is not None))
+        verified = config.tls is not None and config.tls.client_authority is not None
+        add_FleetServiceServicer_to_server(
+            FleetServer(self._fleet, config.timing, self._own, verified), server
+        )
+        add_ExperimentsServiceServicer_to_server(
+            ExperimentsServer(config, self._store, self._fleet, self._analyst), server
+        )
+        health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        try:
+            if config.tls is not None:
+                self.port = server.add_secure_port(config.listen, server_credentials(config.tls))
+            else:
+                self.port = server.add_insecure_port(config.listen)
+        except RuntimeError as error:
+            raise StartFault(
+                f"{config.listen} cannot be listened on: is another collector there?"
+            ) from error
+        for service in _SERVICES:
+            await health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await server.start()
+
+        async def stop() -> None:
+            await health.enter_graceful_shutdown()
+            self._fleet.close_streams()
+            await server.stop(_GRACE_SECONDS)
+
+        self._parts.push_async_callback(stop)
+
+    def _serve_metrics(self) -> None:
+        config = self._config
+        if config.metrics_listen is None:
+            return
+        try:
+            tls = config.metrics_tls
+            server = MetricsServer(
+                config.metrics_listen,
+                self._exposition,
+                tls=server_tls(tls.certificate, tls.key, tls.client_authority) if tls else None,
+                problem=lambda: self._store.problem,
+            )
+        except OSError as error:
+            raise StartFault(f"{config.metrics_listen} cannot be listened on: {error}") from error
+        self.metrics_port = server.port
+        self._parts.push_async_callback(asyncio.to_thread, server.close)
+        self._tasks.start(self._expose_hosts(), "the exposition of hosts")
+
+    def _expose(self, result_json: str) -> None:
+        self._exposition.update([from_json(result_json)])
+
+    async def _expose_stored(self) -> None:
+        for text in await self._store.read(store_results.latest):
+            try:
+                await asyncio.to_thread(self._expose, text)
+            except UnreadableResult as error:
+                log.error("a stored result is not shown: %s", error)
+
+    async def _expose_hosts(self) -> None:
+        while True:
+            hosts = await self._fleet.hosts()
+            await asyncio.to_thread(self._exposition.update, hosts=hosts)
+            await asyncio.sleep(_HOSTS_SECONDS)
+
+    def connected(self, host: str) -> bool:
+        """Whether the agent of a host attends now."""
+        return self._fleet.connected(host)
+
+    async def stop(self) -> None:
+        """Close every stream, finish what was taken, free the folder. Twice does no harm."""
+        await self._parts.aclose()
+        self._stopped.set()
+
+    async def wait(self) -> None:
+        """Return once the collector was stopped."""
+        await self._stopped.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.stop()

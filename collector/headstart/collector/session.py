@@ -1,0 +1,209 @@
+"""One agent's stream: what was taken, what is durable, and what is still to be said to it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import grpc
+
+from headstart.collector import store_queries, store_records
+from headstart.collector.config import Limits
+from headstart.collector.ingest import check_batch, check_envelope, outcome_of
+from headstart.collector.outbox import Outbox
+from headstart.collector.refused import Refused
+from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.collector.store import Store
+from headstart.collector.store_runs import Change
+from headstart.collector.store_writer import Append, Appended
+from headstart.v1.fleet_pb2 import (
+    Ack,
+    Attempt,
+    AttendResponse,
+    Cancel,
+    Heartbeat,
+    Hello,
+    RecordBatch,
+)
+from headstart.v1.records_pb2 import RecordKind
+
+log = logging.getLogger(__name__)
+
+_OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
+
+
+class Session:
+    """Lives from a valid hello to the end of its stream. `on_ended` hears of ended runs."""
+
+    def __init__(
+        self,
+        hello: Hello,
+        store: Store,
+        limits: Limits,
+        metrics: SelfMetrics,
+        on_ended: Callable[[Change], None],
+    ) -> None:
+        self.host = hello.host.host
+        self.stream_id = hello.stream_id
+        # Attempts that the agent said it runs, minus those whose terminal record came.
+        self.running = {(attempt.run_id, attempt.attempt) for attempt in hello.running}
+        # Run id -> attempt and reason, said again at every heartbeat.
+        self.cancels: dict[str, tuple[int, str]] = {}
+        self.last_heartbeat = Heartbeat()
+        self.last_message = time.monotonic()
+        self.last_stored_seconds = store.now()
+        self.outbox = Outbox()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._store = store
+        self._limits = limits
+        self._metrics = metrics
+        self._on_ended = on_ended
+        self._received = 0
+        self._durable = 0
+        # The first record of a stream that this store has never seen sets its base.
+        self._new_stream = False
+        self._room = asyncio.Event()
+        self._known_runs: dict[str, bool] = {}
+        self._allowance = float(limits.agent_burst_bytes)
+        self._allowance_time = time.monotonic()
+
+    def say_cancel(self, attempt: Attempt, reason: str) -> None:
+        """Tell the agent to end an attempt."""
+        self.outbox.put(
+            ("cancel", attempt.run_id, attempt.attempt),
+            AttendResponse(cancel=Cancel(attempt=attempt, reason=reason)),
+        )
+
+    def repeat_cancels(self) -> None:
+        """Tell again what was asked and has not come about."""
+        for run_id, (number, reason) in self.cancels.items():
+            self.say_cancel(Attempt(run_id=run_id, attempt=number), reason)
+
+    def closed(self) -> bool:
+        """No message of this stream counts any more."""
+        return self._closed.done()
+
+    def close(self, refused: Refused) -> None:
+        """End the stream with a status; takes effect at once, also for what was read already."""
+        if not self._closed.done():
+            self._closed.set_exception(refused)
+            # Read once, or asyncio complains when the stream had ended by itself before.
+            self._closed.exception()
+
+    async def until_closed(self) -> None:
+        """Raises the Refused with which the session was closed."""
+        await asyncio.shield(self._closed)
+
+    def resume(self, acked: int | None) -> int:
+        """Begin behind what is durable (None: the stream is new); the watermark for Welcome."""
+        self._new_stream = acked is None
+        self._received = self._durable = acked or 0
+        return self._durable
+
+    async def take(self, batch: RecordBatch) -> None:
+        """Hand a message's records to the store; acks follow by themselves. Raises Refused."""
+        check_batch(batch, self._limits)
+        append = Append(self.stream_id, [], self._received, [], lambda _done: None)
+        duplicates = 0
+        for envelope in batch.envelopes:
+            if envelope.sequence <= append.upto:
+                duplicates += 1
+                continue
+            check_envelope(envelope, self._limits)
+            self._check_order(envelope.sequence, append.upto)
+            append.upto = envelope.sequence
+            known = self._known_runs.get(envelope.run_id)
+            if known is None:
+                known = await self._look_up(envelope.run_id)
+            if not known:
+                self._metrics.refused(Refusal.FENCED)
+                continue
+            append.rows.append(store_records.row_of(self.stream_id, envelope))
+            append.payload_bytes += len(envelope.payload)
+            if envelope.kind == _OUTCOME:
+                attempt = Attempt(run_id=envelope.run_id, attempt=envelope.attempt)
+                append.outcomes.append((attempt, outcome_of(envelope)))
+        if self.closed():
+            return
+        if duplicates:
+            self._metrics.duplicated(duplicates)
+            self._acknowledge()
+        if append.upto > self._received:
+            self._received = append.upto
+            append.done = self._when_durable(append, time.monotonic())
+            self._store.append(append)
+            await self._wait_for_room(append.payload_bytes)
+
+    def _check_order(self, sequence: int, before: int) -> None:
+        if sequence == before + 1:
+            self._new_stream = False
+        elif self._new_stream:
+            # What came before was acked by a store that is no more: it is not coming again.
+            log.warning(
+                "host %s: stream %s is new here and begins at %d: the records before it "
+                "were acknowledged by another store",
+                self.host,
+                self.stream_id,
+                sequence,
+            )
+            self._metrics.refused(Refusal.GAP)
+            self._new_stream = False
+        else:
+            raise Refused(
+                grpc.StatusCode.OUT_OF_RANGE,
+                f"envelope {sequence} came where {before + 1} was expected",
+                Refusal.GAP,
+            )
+
+    async def _look_up(self, run_id: str) -> bool:
+        """Whether the run is stored. Records of one that is not are acked and dropped."""
+        host = await self._store.read(lambda c: store_queries.host_of(c, run_id))
+        if host is not None and host != self.host:
+            raise Refused(
+                grpc.StatusCode.PERMISSION_DENIED,
+                f"run {run_id} is not a run of host '{self.host}'",
+                Refusal.IDENTITY,
+            )
+        if host is None:
+            log.warning(
+                "host %s sends records of run %s, which this store does not know: dropped",
+                self.host,
+                run_id,
+            )
+        self._known_runs[run_id] = host is not None
+        return host is not None
+
+    def _when_durable(self, append: Append, received_time: float) -> Callable[[Appended], None]:
+        def done(appended: Appended) -> None:
+            if appended.fault is not None:
+                self.close(Refused(grpc.StatusCode.UNAVAILABLE, str(appended.fault)))
+                return
+            self._metrics.ingested(len(append.rows), append.payload_bytes)
+            self._metrics.committed(time.monotonic() - received_time)
+            self._durable = append.upto
+            self._room.set()
+            self._acknowledge()
+            for attempt, _outcome in append.outcomes:
+                self.running.discard((attempt.run_id, attempt.attempt))
+            for change in appended.ended:
+                self._on_ended(change)
+
+        return done
+
+    def _acknowledge(self) -> None:
+        self.outbox.put("ack", AttendResponse(ack=Ack(sequence=self._durable)))
+
+    async def _wait_for_room(self, taken_bytes: int) -> None:
+        """Leave the next message to the transport's flow control while there is too much."""
+        now = time.monotonic()
+        refill = (now - self._allowance_time) * self._limits.agent_bytes_per_second
+        self._allowance = min(self._limits.agent_burst_bytes, self._allowance + refill)
+        self._allowance -= taken_bytes
+        self._allowance_time = now
+        if self._allowance < 0:
+            await asyncio.sleep(-self._allowance / self._limits.agent_bytes_per_second)
+        while self._received - self._durable >= self._limits.ack_window and not self.closed():
+            self._room.clear()
+            await self._room.wait()
+        while self._store.pending_bytes > self._limits.pending_bytes and not self.closed():
+            await asyncio.sleep(0.01)

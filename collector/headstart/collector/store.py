@@ -1,0 +1,130 @@
+"""The store of a collector: a folder with one SQLite file, written by one collector."""
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection
+
+from headstart.collector import store_sqlite
+from headstart.collector.start_fault import StartFault
+from headstart.collector.store_migrations import prepare
+from headstart.collector.store_writer import Append, GroupWriter
+
+T = TypeVar("T")
+
+FILE_NAME = "headstart.sqlite"
+_GROUP_SECONDS = 0.05
+
+
+class FolderInUse(StartFault):
+    """Another collector works on this data folder."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        super().__init__(
+            f"{folder} is in use by another collector{f' (process {owner})' if owner else ''}: "
+            "stop that one, or choose another data folder"
+        )
+        self.folder = folder
+
+
+class FolderLock:
+    """Held for as long as the process lives or until `release`; the kernel frees it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.open(
+            folder / "collector.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._file, 20, 0).decode(errors="replace").strip()
+            os.close(self._file)
+            raise FolderInUse(folder, owner) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Give the folder free."""
+        os.close(self._file)
+
+
+class Store:
+    """Durable writes in groups, readings in short transactions. Use from one event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        group_seconds: float = _GROUP_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises FolderInUse and StoreVersionError."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = (folder / FILE_NAME).absolute()
+        self.now = now
+        self._lock = FolderLock(folder)
+        self._engine = store_sqlite.writer_engine(self.path)
+        try:
+            with self._engine.begin() as connection:
+                prepare(connection)
+        except BaseException:
+            self._engine.dispose()
+            self._lock.release()
+            raise
+        self.readers = store_sqlite.reader_engine(self.path)
+        self._writer = GroupWriter(self._engine, group_seconds, now)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a short query on what is durable now, outside the event loop."""
+
+        def run() -> T:
+            with self.readers.begin() as connection:
+                return query(connection)
+
+        return await asyncio.to_thread(run)
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Run a change; durable on return. See `GroupWriter.write`."""
+        return await self._writer.write(change)
+
+    def append(self, append: Append) -> None:
+        """Take batches; see `GroupWriter.append`."""
+        self._writer.append(append)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Payload that was taken and is not yet durable."""
+        return self._writer.pending_bytes
+
+    @property
+    def problem(self) -> str:
+        """Why the last group could not be made durable; empty: it was."""
+        return self._writer.problem
+
+    async def flush(self) -> None:
+        """Return once everything taken so far is durable."""
+        await self.write(lambda _connection: None)
+
+    async def close(self) -> None:
+        """Commit what waits and free the folder."""
+        await self._writer.close()
+        self._engine.dispose()
+        self.readers.dispose()
+        self._lock.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.close()

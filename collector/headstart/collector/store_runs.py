@@ -1,0 +1,308 @@
+"""Runs in the store: the queue, the leases' durable half, and how a run ends.
+
+Every function works on the caller's connection and within its transaction, so
+that what belongs together is committed together.
+"""
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from headstart.collector.store_queries import NoSuchRun
+from headstart.collector.store_schema import experiments, hosts, runs
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.fleet_pb2 import Attempt, Progress
+from headstart.v1.records_pb2 import RunOutcome, RunStatus
+
+QUEUED = RunState.RUN_STATE_QUEUED
+LEASED = RunState.RUN_STATE_LEASED
+DONE = RunState.RUN_STATE_DONE
+FAILED = RunState.RUN_STATE_FAILED
+CANCELLED = RunState.RUN_STATE_CANCELLED
+LOST = RunState.RUN_STATE_LOST
+ENDED = (DONE, FAILED, CANCELLED, LOST)
+
+# A run is tried three times in all, then it is LOST: what kills an agent twice
+# more kills it again.
+MAXIMUM_LOSSES = 2
+
+_STATE_OF_OUTCOME = {
+    RunStatus.RUN_STATUS_DONE: DONE,
+    RunStatus.RUN_STATUS_FAILED: FAILED,
+    RunStatus.RUN_STATUS_CANCELLED: CANCELLED,
+}
+# Crockford's base 32 without the letters that are mistaken for digits, lower case
+# so that a run id may be part of a container's name.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A run that was just leased, for the Lease message."""
+
+    run_id: str
+    attempt: int
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a transition made of a run."""
+
+    run_id: str
+    host: str
+    attempt: int
+    state: RunState.ValueType
+
+
+def new_run_id(now: float) -> str:
+    """UTC time to the second and four random letters: short, and sorted by time."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{stamp}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
+
+
+def submit(
+    connection: Connection, experiment: Experiment, on_hosts: Iterable[str], now: float
+) -> list[str]:
+    """Store the experiment and one queued run for every host; the run ids."""
+    experiment_id = connection.execute(
+        insert(experiments).values(
+            name=experiment.name,
+            revision=experiment.revision,
+            source_text=experiment.source_text,
+            experiment=experiment.SerializeToString(),
+            submitted_seconds=now,
+        )
+    ).inserted_primary_key[0]  # type: ignore[index]  # a single-row insert always has one
+    made = []
+    for host in on_hosts:
+        run_id = _unused_run_id(connection, now)
+        facts = connection.execute(select(hosts.c.facts).where(hosts.c.host == host)).scalar_one()
+        connection.execute(
+            insert(runs).values(
+                run_id=run_id,
+                experiment_id=experiment_id,
+                host=host,
+                facts=facts,
+                state=QUEUED,
+                attempt=0,
+                losses=0,
+                cancel_requested=False,
+                reason="",
+                submitted_seconds=now,
+                started_seconds=0.0,
+                ended_seconds=0.0,
+                progress=b"",
+                pruned_seconds=0.0,
+            )
+        )
+        made.append(run_id)
+    return made
+
+
+def _unused_run_id(connection: Connection, now: float) -> str:
+    while True:
+        run_id = new_run_id(now)
+        if not connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first():
+            return run_id
+
+
+def counts(connection: Connection) -> dict[RunState.ValueType, int]:
+    """How many runs are in each state that has any."""
+    rows = connection.execute(
+        select(runs.c.state, func.count().label("number")).group_by(runs.c.state)
+    )
+    return {row.state: row.number for row in rows}
+
+
+def waiting_hosts(connection: Connection) -> set[str]:
+    """Hosts with a queued run."""
+    return set(connection.execute(select(runs.c.host).where(runs.c.state == QUEUED)).scalars())
+
+
+def leases(connection: Connection) -> list[Change]:
+    """Every lease that stands."""
+    rows = connection.execute(select(runs).where(runs.c.state == LEASED))
+    return [Change(row.run_id, row.host, row.attempt, LEASED) for row in rows]
+
+
+def leases_of(connection: Connection, host: str) -> list[Change]:
+    """The leases of one host."""
+    return [lease for lease in leases(connection) if lease.host == host]
+
+
+def lease_next(connection: Connection, host: str, now: float) -> Leased | None:
+    """Lease the host's oldest queued run as a new attempt, unless it has a run already."""
+    if connection.execute(
+        select(runs.c.run_id).where(runs.c.host == host, runs.c.state == LEASED)
+    ).first():
+        return None
+    row = connection.execute(
+        select(runs.c.run_id, runs.c.attempt, experiments.c.experiment, hosts.c.facts)
+        .join(experiments)
+        .join(hosts, hosts.c.host == runs.c.host)
+        .where(runs.c.host == host, runs.c.state == QUEUED)
+        .order_by(runs.c.submitted_seconds, runs.c.run_id)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    attempt = row.attempt + 1
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(
+            state=LEASED,
+            attempt=attempt,
+            facts=row.facts,
+            started_seconds=now,
+            progress=b"",
+            reason="",
+        )
+    )
+    return Leased(row.run_id, attempt, Experiment.FromString(row.experiment))
+
+
+def lose(
+    connection: Connection, attempt: Attempt, reason: str, now: float, counted: bool = True
+) -> Change | None:
+    """End a lease without a terminal record; None when the attempt was not leased.
+
+    The run is queued again, or CANCELLED if that was asked for, or LOST when it
+    was lost too often. `counted` is false for a lease that never reached its agent.
+    """
+    row = connection.execute(
+        select(runs).where(
+            runs.c.run_id == attempt.run_id,
+            runs.c.attempt == attempt.attempt,
+            runs.c.state == LEASED,
+        )
+    ).first()
+    if row is None:
+        return None
+    losses = row.losses + counted
+    state = CANCELLED if row.cancel_requested else QUEUED if losses <= MAXIMUM_LOSSES else LOST
+    words = {
+        CANCELLED: row.reason,
+        QUEUED: f"attempt {row.attempt} was lost: {reason}",
+        LOST: f"lost {losses} times, last: {reason}",
+    }
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(
+            state=state,
+            losses=losses,
+            reason=words[state],
+            ended_seconds=0.0 if state == QUEUED else now,
+        )
+    )
+    return Change(row.run_id, row.host, row.attempt, state)
+
+
+def adopt(connection: Connection, attempt: Attempt, host: str) -> Change | None:
+    """Lease the current attempt of a queued or lost run to the agent that still has it.
+
+    An ended lease is a presumption; the agent that comes back with the attempt
+    disproves it. None: the attempt is not the current one, or the run has ended.
+    """
+    matches = (
+        (runs.c.run_id == attempt.run_id)
+        & (runs.c.attempt == attempt.attempt)
+        & (runs.c.attempt > 0)
+        & (runs.c.host == host)
+    )
+    row = connection.execute(
+        select(runs).where(matches, runs.c.state.in_((QUEUED, LOST, LEASED)))
+    ).first()
+    if row is None:
+        return None
+    if row.state != LEASED:
+        connection.execute(
+            update(runs)
+            .where(matches)
+            .values(
+                state=LEASED,
+                losses=max(0, row.losses - 1),
+                reason=row.reason if row.cancel_requested else "",
+                ended_seconds=0.0,
+            )
+        )
+    return Change(row.run_id, row.host, row.attempt, LEASED)
+
+
+def finish(
+    connection: Connection, attempt: Attempt, outcome: RunOutcome, now: float
+) -> Change | None:
+    """End a run by its terminal record; None when it is not of the current attempt."""
+    row = connection.execute(
+        select(runs).where(
+            runs.c.run_id == attempt.run_id,
+            runs.c.attempt == attempt.attempt,
+            runs.c.attempt > 0,
+            runs.c.state.in_((QUEUED, LEASED, LOST)),
+        )
+    ).first()
+    if row is None:
+        return None
+    # An unknown status is a newer agent's; that it did not end well is all we know.
+    state = _STATE_OF_OUTCOME.get(outcome.status, FAILED)
+    reason = outcome.reason
+    if state == CANCELLED and row.cancel_requested:
+        reason = outcome.reason or row.reason
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(state=state, reason=reason, ended_seconds=now)
+    )
+    return Change(row.run_id, row.host, row.attempt, state)
+
+
+def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Change | None:
+    """Ask for the end of a run; a queued one ends at once. None: it has ended already."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise NoSuchRun(run_id)
+    if row.state == QUEUED:
+        state = CANCELLED
+        connection.execute(
+            update(runs)
+            .where(runs.c.run_id == run_id)
+            .values(state=state, cancel_requested=True, reason=reason, ended_seconds=now)
+        )
+        return Change(run_id, row.host, row.attempt, state)
+    if row.state == LEASED:
+        connection.execute(
+            update(runs).where(runs.c.run_id == run_id).values(cancel_requested=True, reason=reason)
+        )
+        return Change(run_id, row.host, row.attempt, LEASED)
+    return None
+
+
+def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:
+    """Leased runs of a host whose end was asked for: run id -> attempt and reason."""
+    rows = connection.execute(
+        select(runs).where(
+            runs.c.host == host, runs.c.state == LEASED, runs.c.cancel_requested.is_(True)
+        )
+    )
+    return {row.run_id: (row.attempt, row.reason) for row in rows}
+
+
+def set_progress(connection: Connection, progress: Progress, host: str) -> bool:
+    """Keep the latest progress of an attempt; false when it is not a lease of the host."""
+    changed = connection.execute(
+        update(runs)
+        .where(
+            runs.c.run_id == progress.attempt.run_id,
+            runs.c.attempt == progress.attempt.attempt,
+            runs.c.host == host,
+            runs.c.state == LEASED,
+        )
+        .values(progress=progress.SerializeToString())
+    )
+    return bool(changed.rowcount)

@@ -1,0 +1,116 @@
+"""The tables of the store. Protobuf messages and payloads lie in them as bytes.
+
+Times are Unix seconds, 0 for "not yet", as in `RunSummary`. A change here needs
+a step in `store_migrations.py`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# One row. The first table that an opener reads, so that a newer store is refused
+# before anything in it is touched.
+version = Table("version", metadata, Column("version", Integer, nullable=False))
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", String(253), primary_key=True),
+    # HostFacts with the labels, and Policy, as of the last hello.
+    Column("facts", LargeBinary, nullable=False),
+    Column("policy", LargeBinary, nullable=False),
+    Column("first_seen_seconds", Float, nullable=False),
+    Column("last_seen_seconds", Float, nullable=False),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("stream_id", String(64), primary_key=True),
+    Column("host", ForeignKey("hosts.host"), nullable=False),
+    # Highest sequence up to which everything was durable. Kept apart from the
+    # batches, since these may be pruned.
+    Column("acked", BigInteger, nullable=False),
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(63), nullable=False),
+    Column("revision", String(128), nullable=False),
+    Column("source_text", Text, nullable=False),
+    # Experiment, checked and normalised.
+    Column("experiment", LargeBinary, nullable=False),
+    Column("submitted_seconds", Float, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(40), primary_key=True),
+    Column("experiment_id", ForeignKey("experiments.id"), nullable=False),
+    Column("host", ForeignKey("hosts.host"), nullable=False),
+    # HostFacts as of the lease: what the figures were measured on.
+    Column("facts", LargeBinary, nullable=False),
+    # A RunState.
+    Column("state", Integer, nullable=False),
+    # 0: never leased.
+    Column("attempt", Integer, nullable=False),
+    # Attempts that were lost; bounds how often the run is queued again.
+    Column("losses", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("submitted_seconds", Float, nullable=False),
+    Column("started_seconds", Float, nullable=False),
+    Column("ended_seconds", Float, nullable=False),
+    Column("progress", LargeBinary, nullable=False),
+    # When the raw batches were deleted; the result stays.
+    Column("pruned_seconds", Float, nullable=False),
+    Index("runs_by_host_and_state", "host", "state"),
+    Index("runs_by_time", "submitted_seconds"),
+)
+
+# The envelopes, header as columns, payload opaque.
+batches = Table(
+    "batches",
+    metadata,
+    Column("stream_id", String(64), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("run_id", String(40), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("trial", BigInteger, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("encoding", Integer, nullable=False),
+    Column("decoded_bytes", Integer, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    # An attempt writes one stream, so its sequence is its order.
+    Index("batches_by_attempt", "run_id", "attempt", "sequence"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    # A RunResult as JSON; empty when the analysis failed.
+    Column("result_json", Text, nullable=False),
+    # What went wrong in the analysis; empty: nothing.
+    Column("fault", Text, nullable=False),
+    Column("analysed_seconds", Float, nullable=False),
+)
