@@ -89,8 +89,18 @@ def test_connections_that_fell_silent_are_found_by_littles_law() -> None:
 
     found = flags([full(0), window(1, half), window(2, half)])
 
+    assert list(found) == ["littles-law"]
     assert "2.7 requests were in flight on 4 connections" in found["littles-law"].text
-    assert found["littles-law-windows"].value == 2
+
+
+def test_single_windows_in_which_connections_fell_silent_are_noted() -> None:
+    half = {1000: CONNECTIONS * 500}
+    others = [full(at) for at in range(1, 10)]
+
+    found = flags([full(0), *others, window(10, half)])
+
+    assert list(found) == ["littles-law-windows"]
+    assert found["littles-law-windows"].value == 1
     assert found["littles-law-windows"].effect == FlagEffect.FLAG_EFFECT_NOTE
 
 

@@ -39,6 +39,19 @@ class LoadResult:
     failure: Failure | None = None
 
 
+class PreparedLoad(Protocol):
+    """A load that can begin at once; it has to be closed, whether it ran or not."""
+
+    def run(self) -> LoadResult:
+        """Blocks until the phase is over, the server died or the run was cancelled.
+
+        Returns within duration + 10 s whatever the server does; leaves no process behind.
+        """
+
+    def close(self) -> None:
+        """End what waits; idempotent."""
+
+
 class LoadDriver(Protocol):
     """`name` is what an experiment file says."""
 
@@ -50,8 +63,11 @@ class LoadDriver(Protocol):
     def refuses(self, load: Load) -> str | None:
         """Why this driver cannot apply this load; None: it can."""
 
-    def run(self, task: LoadTask) -> LoadResult:
-        """Blocks until the phase is over, the server died or the run was cancelled.
+    def prepare(self, task: LoadTask) -> PreparedLoad:
+        """Do what takes time before the app starts, so that its warm-up is seen from the begin.
 
-        Returns within duration + 10 s whatever the server does; leaves no process behind.
+        Called when the instance waits in its gate; the server is not asked anything yet.
         """
+
+    def run(self, task: LoadTask) -> LoadResult:
+        """Prepare, run and close, where the begin does not matter."""

@@ -62,17 +62,18 @@ def _generator(summary: LoadSummary) -> Iterator[Flag]:
 
 
 def _answers(summary: LoadSummary) -> Iterator[Flag]:
+    first = f", the first: {summary.first_fault}" if summary.first_fault else ""
     if summary.incorrect:
         yield _invalid(
             "incorrect-responses",
-            f"{summary.incorrect} of {summary.completed} answers under load were not correct",
+            f"{summary.incorrect} of {summary.completed} answers were not correct{first}",
             summary.incorrect,
             0,
         )
     if summary.failed:
         yield _invalid(
             "failed-requests",
-            f"{summary.failed} requests under load were refused, reset or timed out",
+            f"{summary.failed} requests were refused, reset or timed out{first}",
             summary.failed,
             0,
         )
@@ -109,6 +110,7 @@ def _little(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Fla
             off,
             LITTLE_LIMIT,
         )
+        return
     violating = sum(_violates(windows, at, connections) for at in range(len(windows)))
     if violating:
         yield _note(

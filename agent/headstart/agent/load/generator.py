@@ -1,0 +1,415 @@
+"""The builtin load generator: a process that sends requests and stamps their answers.
+
+    python -P -m headstart.agent.load.generator
+
+The driver writes the task, a JSON line, to stdin, then "go"; frames come out of
+stdout (`frames.py`). When stdin ends, by the driver's will or by its death, the
+generator ends too. It imports no protobuf, to be ready in a tenth of a second.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import select
+import selectors
+import sys
+import time
+from array import array
+from collections import Counter, deque
+from types import SimpleNamespace
+from typing import Any
+
+from headstart.agent.checks import evaluate, is_expected_status
+from headstart.agent.http_answer import Answer, NotHttp
+from headstart.agent.load import frames
+
+# A request unanswered for this long has failed, and its connection with it.
+TIMEOUT_US = 10_000_000
+# What an open loop still owes when the phase ends is awaited this long.
+DRAIN_US = 2_000_000
+# From the second failure in a row on: else a port that refuses would be asked many
+# thousand times a second.
+_PAUSE_AFTER_FAILURE_SECONDS = 0.01
+_SAMPLE_EVERY = 100
+_LOOK_SECONDS = 0.25
+# What four bytes hold: 71 minutes.
+_LATENCY_LIMIT_US = (1 << 32) - 1
+
+
+class PreciseSelector(selectors.EpollSelector):
+    """epoll that wakes at the microsecond asked for, as far as the kernel's timers go.
+
+    epoll_wait counts in milliseconds and Python rounds up, which alone would
+    make an open loop send half a millisecond late on average. An epoll can itself
+    be waited for, with select, whose timeout is in microseconds.
+    """
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """As in the base class."""
+        if timeout is not None and timeout > 0:
+            select.select([self.fileno()], (), (), timeout)
+            timeout = 0
+        return super().select(timeout)
+
+
+class Slot:
+    """One of the load's connections; over its life it may need several sockets."""
+
+    __slots__ = (
+        "busy",
+        "failures",
+        "free_us",
+        "intended_us",
+        "request",
+        "sampled",
+        "sent_us",
+        "task",
+        "wire",
+    )
+
+    def __init__(self) -> None:
+        self.wire: Wire | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.busy = False
+        # Since the last answer.
+        self.failures = 0
+        self.request: Any = None
+        self.sampled = False
+        # Latency counts from here.
+        self.intended_us = 0
+        self.sent_us = 0
+        self.free_us = 0
+
+
+class Wire(asyncio.Protocol):
+    """A socket of a slot. A stale one, whose slot gave it up, has no slot any more."""
+
+    __slots__ = ("answer", "generator", "slot", "transport")
+
+    def __init__(self, generator: "Generator", slot: Slot) -> None:
+        self.generator = generator
+        self.slot: Slot | None = slot
+        self.answer = Answer()
+        self.transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        if self.slot is None:
+            self.transport.abort()
+        else:
+            self.send(self.slot)
+
+    def send(self, slot: Slot) -> None:
+        """Send the slot's request."""
+        self.answer = Answer(slot.request.to_head)
+        self.transport.write(slot.request.data)
+
+    def data_received(self, data: bytes) -> None:
+        slot = self.slot
+        if slot is None:
+            return
+        if not slot.busy:
+            # Unasked: the connection cannot be trusted with a request.
+            self.leave()
+            return
+        self.generator.received_bytes += len(data)
+        try:
+            complete = self.answer.feed(data)
+        except NotHttp as error:
+            self.generator.fail(slot, str(error))
+            return
+        if complete:
+            self.generator.complete(slot, self.answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
+        slot = self.slot
+        if slot is None:
+            return
+        self.leave()
+        if not slot.busy:
+            return
+        if self.answer.end():
+            self.generator.complete(slot, self.answer)
+        elif self.answer.status:
+            self.generator.fail(slot, "connection closed in the middle of an answer")
+        else:
+            self.generator.fail(slot, "connection closed without an answer")
+
+    def leave(self) -> None:
+        """Part from the slot; the socket is closed, now or as soon as there is one."""
+        if self.slot is not None:
+            self.slot.wire = None
+            self.slot = None
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Generator:
+    """The load itself: what is sent when, and what came of it, window by window."""
+
+    def __init__(self, task: dict[str, Any], loop: asyncio.AbstractEventLoop, out: int) -> None:
+        self._loop = loop
+        self._out = out
+        self._address: str = task["address"]
+        self._port: int = task["port"]
+        self._edges: list[int] = task["edges_us"]
+        self._rate: float = task["rate_per_second"]
+        self._requests = [_request(fields) for fields in task["requests"]]
+        self._order: list[int] = task["order"]
+        self._slots = [Slot() for _ in range(task["connections"])]
+        self._free: deque[Slot] = deque()
+        # Requests that an open loop sends over the whole phase, and those sent.
+        self._due = round(self._rate * self._edges[-1] / 1e6)
+        self._next = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = loop.create_future()
+        self._end_us = self._edges[-1]
+        self._origin_us = 0
+        self._window = 0
+        self._sampled_window = -1
+        self._empty_window()
+        self._lateness: Counter[int] = Counter()
+        self.completed = 0
+        self.bodies_checked = 0
+        self.first_fault = ""
+
+    async def run(self) -> None:
+        """Apply the load; every window has been written when this returns."""
+        cpu = time.process_time()
+        origin_ns = time.monotonic_ns()
+        self._origin_us = origin_ns // 1000
+        self._write(frames.BEGUN, str(origin_ns).encode())
+        self._loop.add_reader(sys.stdin.fileno(), self._told_to_stop)
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+        # A little later than the end, so that rounding never brings it before.
+        self._loop.call_at(origin_ns / 1e9 + self._end_us / 1e6 + 1e-5, self._ended)
+        for slot in self._slots:
+            self._offer(slot)
+        await self._over
+        self._close_windows()
+        ending = {
+            "cpu_seconds": time.process_time() - cpu,
+            "completed": self.completed,
+            "bodies_checked": self.bodies_checked,
+            "first_fault": self.first_fault,
+            "offered": self._due,
+            "send_lateness_p99_us": _quantile(self._lateness, 0.99),
+        }
+        self._write(frames.ENDED, json.dumps(ending).encode())
+
+    def complete(self, slot: Slot, answer: Answer) -> None:
+        """A whole answer has arrived."""
+        now = self._now_us()
+        self._advance(now)
+        check = slot.request.check
+        fault = None
+        if slot.sampled:
+            evaluation = evaluate(check, answer.status, answer.headers, bytes(answer.body))
+            self.bodies_checked += slot.request.has_body_check
+            if not evaluation.passed:
+                fault = evaluation.actual
+        elif not is_expected_status(check, answer.status):
+            fault = f"status {answer.status}"
+        if self._counts(now):
+            self._latencies.append(min(now - slot.intended_us, _LATENCY_LIMIT_US))
+            self.completed += 1
+            if fault is not None:
+                self._incorrect += 1
+                self._remember(fault)
+        if answer.closes and slot.wire is not None:
+            slot.wire.leave()
+        slot.busy = False
+        slot.failures = 0
+        self._offer(slot)
+
+    def fail(self, slot: Slot, reason: str) -> None:
+        """No whole answer will arrive."""
+        now = self._now_us()
+        self._advance(now)
+        if self._counts(now):
+            self._failed += 1
+            self._remember(reason)
+        if slot.task is not None and slot.task is not asyncio.current_task(self._loop):
+            slot.task.cancel()
+        if slot.wire is not None:
+            slot.wire.leave()
+        slot.busy = False
+        slot.failures += 1
+        pause = _PAUSE_AFTER_FAILURE_SECONDS if slot.failures > 1 else 0.0
+        self._loop.call_later(pause, self._offer, slot)
+
+    def _offer(self, slot: Slot) -> None:
+        """A connection is free: it takes the next request, or waits for its time."""
+        now = self._now_us()
+        if now >= self._end_us:
+            self._finish_when_drained()
+        if self._rate:
+            slot.free_us = now
+            self._free.append(slot)
+            # With a timer pending the next request is not due yet.
+            if self._timer is None:
+                self._send_due()
+        elif now < self._end_us:
+            self._begin(slot, now, now)
+
+    def _send_due(self) -> None:
+        """Send what is due in an open loop, each on the connection that is free longest.
+
+        The schedule is arithmetic and knows nothing of answers: the n-th request is
+        due at n / rate. With no connection free it waits, and its latency runs.
+        """
+        self._timer = None
+        while self._free and self._next < self._due and not self._over.done():
+            intended = int(self._next * 1_000_000 / self._rate)
+            now = self._now_us()
+            if intended > now:
+                at = (self._origin_us + intended) / 1e6
+                self._timer = self._loop.call_at(at, self._send_due)
+                return
+            slot = self._free.popleft()
+            # Late is only what the generator itself is to blame for.
+            self._lateness[now - max(intended, slot.free_us)] += 1
+            self._begin(slot, intended, now)
+
+    def _begin(self, slot: Slot, intended_us: int, now_us: int) -> None:
+        self._advance(now_us)
+        slot.request = self._requests[self._order[self._next % len(self._order)]]
+        slot.sampled = self._next % _SAMPLE_EVERY == 0 or self._window != self._sampled_window
+        self._sampled_window = self._window
+        self._next += 1
+        slot.busy = True
+        slot.intended_us = intended_us
+        slot.sent_us = now_us
+        self._sent += 1
+        if slot.wire is not None:
+            slot.wire.send(slot)
+        else:
+            slot.wire = Wire(self, slot)
+            slot.task = self._loop.create_task(self._connect(slot, slot.wire))
+
+    async def _connect(self, slot: Slot, wire: Wire) -> None:
+        """Connect; the request is sent as soon as the connection stands."""
+        try:
+            await self._loop.create_connection(lambda: wire, self._address, self._port)
+        except ConnectionRefusedError:
+            self.fail(slot, "connection refused")
+        except OSError as error:
+            self.fail(slot, f"no connection: {error.strerror or error}")
+
+    def _look(self) -> None:
+        """Now and then: has a request waited for too long?"""
+        now = self._now_us()
+        for slot in self._slots:
+            if slot.busy and now - slot.sent_us > TIMEOUT_US:
+                self.fail(slot, f"no answer within {TIMEOUT_US / 1e6:g} s")
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _told_to_stop(self) -> None:
+        self._loop.remove_reader(sys.stdin.fileno())
+        self._end_us = min(self._end_us, self._now_us())
+        self._next = self._due
+        self._stop()
+
+    def _ended(self) -> None:
+        self._loop.call_later(DRAIN_US / 1e6, self._stop)
+        self._finish_when_drained()
+
+    def _finish_when_drained(self) -> None:
+        """After the end: stop as soon as nothing is owed any more."""
+        if self._next >= self._due and not any(slot.busy for slot in self._slots):
+            self._stop()
+
+    def _stop(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _counts(self, now_us: int) -> bool:
+        """A closed loop's windows end with the phase; an open loop owes what was due in it."""
+        return bool(self._rate) or now_us < self._end_us
+
+    def _advance(self, now_us: int) -> None:
+        """Close the windows that are over, but for the last one."""
+        while self._window < len(self._edges) - 2 and now_us >= self._edges[self._window + 1]:
+            self._close_window(self._edges[self._window + 1])
+
+    def _close_windows(self) -> None:
+        # What an open loop still owed at the end belongs to its last window,
+        # which is that much wider.
+        end = max(self._end_us, self._now_us()) if self._rate else self._end_us
+        self._advance(end)
+        if end > self._edges[self._window]:
+            self._close_window(end)
+
+    def _close_window(self, end_us: int) -> None:
+        start = self._edges[self._window]
+        window = frames.Window(
+            start_us=start,
+            duration_us=end_us - start,
+            sent=self._sent,
+            incorrect=self._incorrect,
+            failed=self._failed,
+            received_bytes=self.received_bytes,
+            latencies_us=self._latencies,
+        )
+        self._write(frames.WINDOW, window.pack())
+        self._window += 1
+        self._empty_window()
+
+    def _empty_window(self) -> None:
+        self._sent = self._incorrect = self._failed = self.received_bytes = 0
+        self._latencies = array("I")
+
+    def _remember(self, fault: str) -> None:
+        self.first_fault = self.first_fault or fault
+
+    def _now_us(self) -> int:
+        return time.monotonic_ns() // 1000 - self._origin_us
+
+    def _write(self, kind: bytes, payload: bytes = b"") -> None:
+        data = memoryview(frames.frame(kind, payload))
+        while data:
+            data = data[os.write(self._out, data) :]
+
+
+def _request(fields: dict[str, Any]) -> SimpleNamespace:
+    check = SimpleNamespace(**fields["check"])
+    check.headers = [SimpleNamespace(name=name, value=value) for name, value in check.headers]
+    data = fields["data"].encode("latin-1")
+    return SimpleNamespace(
+        data=data,
+        to_head=data.startswith(b"HEAD "),
+        check=check,
+        has_body_check=bool(check.json_subset or check.body_pattern),
+    )
+
+
+def _quantile(counts: Counter[int], share: float) -> int:
+    """The smallest value that at least this share of the counted ones does not pass."""
+    rank = share * counts.total()
+    for value in sorted(counts):
+        rank -= counts[value]
+        if rank <= 0:
+            return value
+    return 0
+
+
+def main() -> None:
+    """The process: read the task, say READY, wait for "go", apply the load."""
+    task = json.loads(sys.stdin.buffer.readline())
+    loop = asyncio.SelectorEventLoop(PreciseSelector())
+    asyncio.set_event_loop(loop)
+    generator = Generator(task, loop, sys.stdout.fileno())
+    # Nothing of the start is garbage, and a load makes hardly any cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    os.write(sys.stdout.fileno(), frames.frame(frames.READY))
+    if sys.stdin.buffer.readline() == b"go\n":
+        loop.run_until_complete(generator.run())
+    # Sockets and tasks die with the process; closing them one by one serves nobody.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

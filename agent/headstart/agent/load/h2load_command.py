@@ -1,0 +1,133 @@
+"""A load as h2load and nghttp take it: URLs, options, and a file with the body."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.agent.checks import BODY_LIMIT_BYTES, Evaluation, evaluate
+from headstart.agent.http_client import RequestFault, Session
+from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask
+from headstart.agent.load.driver import LoadTask
+from headstart.agent.load.mix import authority, order
+from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, HttpVersion, Load
+
+
+def why_not(load: Load) -> str | None:
+    """Why h2load cannot send the requests of a load; None: it can."""
+    first = load.requests[0].check
+    for other in (request.check for request in load.requests[1:]):
+        if _common(other) != _common(first):
+            return (
+                "h2load sends one method, one set of header fields and one body,"
+                " and cannot expect different statuses in a mix"
+            )
+    return None
+
+
+def _common(check: HttpCheck) -> tuple[object, ...]:
+    fields = [(header.name, header.value) for header in check.request.headers]
+    return check.request.method, fields, check.request.body, check.status
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Files in `task.scratch`, written by `write`, and the arguments that name them."""
+
+    task: LoadTask
+
+    @property
+    def log(self) -> Path:
+        """Where h2load writes a line for every request."""
+        return self.task.scratch / "h2load.log"
+
+    def write(self) -> None:
+        """The files that the arguments name."""
+        urls = [self._url(self._load.requests[index].check.request) for index in order(self._load)]
+        (self.task.scratch / "urls").write_text("\n".join(urls) + "\n")
+        self._body.write_bytes(self._request.body)
+
+    def h2load(self, program: str, threads: int) -> list[str]:
+        """The load. A window of statistics of h2load's own is never asked for."""
+        connections = max(1, self._load.connections)
+        argv = [program, f"--clients={connections}", f"--threads={threads}"]
+        argv += [f"--duration={round(self._load.duration_seconds * 1000)}ms"]
+        argv += ["--npn-list=h2"] if self._is_http2 else ["--h1"]
+        if self._load.rate_per_second:
+            argv.append(f"--rps={self._load.rate_per_second / connections:g}")
+        if self._host:
+            argv.append(f"--connect-to={authority(self.task.address, self.task.port)}")
+        argv += [*self._options(), f"--log-file={self.log}"]
+        return [*argv, f"--input-file={self.task.scratch / 'urls'}"]
+
+    def ask(self, nghttp: str) -> Ask:
+        """How a body is fetched beside the load, over the same version of HTTP."""
+        if self._is_http2:
+            return lambda check: self._ask_nghttp(nghttp, check)
+        session = Session(self.task.address, self.task.port, TIMEOUT_SECONDS, self._load.tls)
+
+        def ask(check: HttpCheck) -> Evaluation:
+            response = session.fetch(check.request)
+            return evaluate(check, response.status, response.headers, response.body)
+
+        return ask
+
+    def _ask_nghttp(self, nghttp: str, check: HttpCheck) -> Evaluation:
+        """nghttp prints the body alone: status and fields are taken as right.
+
+        h2load counts the status of every answer; the fields nobody checks.
+        """
+        argv = [nghttp, "--no-dep", *self._options()]
+        if self._host:
+            argv.append(f"--header=:authority: {self._host}")
+        url = self._url(check.request, authority(self.task.address, self.task.port))
+        try:
+            ended = subprocess.run(
+                [*argv, url],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=TIMEOUT_SECONDS,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise RequestFault(str(error)) from error
+        if not ended.stdout and ended.stderr:
+            raise RequestFault(ended.stderr.decode(errors="replace"))
+        fields = [(header.name, header.value) for header in check.headers]
+        return evaluate(check, check.status or 200, fields, ended.stdout[: BODY_LIMIT_BYTES + 1])
+
+    def _options(self) -> Iterator[str]:
+        """What h2load and nghttp have in common."""
+        yield f"--header=:method: {self._request.method}"
+        for header in self._request.headers:
+            if header.name.lower() != "host":
+                yield f"--header={header.name}: {header.value}"
+        if self._request.body:
+            yield f"--data={self._body}"
+
+    def _url(self, request: HttpRequest, where: str = "") -> str:
+        scheme = "https" if self._load.tls else "http"
+        where = where or self._host or authority(self.task.address, self.task.port)
+        return f"{scheme}://{where}{request.target}"
+
+    @property
+    def _load(self) -> Load:
+        return self.task.load
+
+    @property
+    def _request(self) -> HttpRequest:
+        return self._load.requests[0].check.request
+
+    @property
+    def _is_http2(self) -> bool:
+        return self._load.http_version == HttpVersion.HTTP_VERSION_2
+
+    @property
+    def _host(self) -> str:
+        """The Host that the requests state: h2load would send a second one of its own."""
+        stated = (h.value for h in self._request.headers if h.name.lower() == "host")
+        return next(stated, "")
+
+    @property
+    def _body(self) -> Path:
+        return self.task.scratch / "body"

@@ -1,0 +1,92 @@
+"""A generator's process: started on its CPUs, looked after while it runs, and always ended."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from typing import IO
+
+from headstart.agent.cpus import parse_cpus
+from headstart.agent.load.driver import LoadTask
+from headstart.agent.probe_readings import run_delays_ns
+from headstart.v1.records_pb2 import Failure, FailureCode
+
+LOOK_SECONDS = 0.25
+_LOOKS_PER_SECOND = round(1 / LOOK_SECONDS)
+_affinity = threading.Lock()
+
+
+def start_pinned(
+    argv: list[str],
+    cpus: str,
+    stdin: int,
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> subprocess.Popen[bytes]:
+    """Start a program that runs on these CPUs from its first instruction.
+
+    It has no part in a Ctrl-C, and dies with the thread that started it where
+    setpriv (util-linux) is installed. OSError when it cannot be started, or this
+    host has none of these CPUs.
+    """
+    if setpriv := shutil.which("setpriv"):
+        argv = [setpriv, "--pdeathsig", "KILL", "--", *argv]
+    wanted = parse_cpus(cpus)
+    # A child inherits the affinity of the thread that forks; preexec_fn would run
+    # Python between fork and exec, which a process with threads must not do.
+    own = os.sched_getaffinity(0)
+    try:
+        if wanted:
+            os.sched_setaffinity(0, wanted)
+        return subprocess.Popen(
+            argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def cores_of(cpus: str) -> int:
+    """How many cores a program pinned like this may use."""
+    return len(parse_cpus(cpus) & os.sched_getaffinity(0)) or len(os.sched_getaffinity(0))
+
+
+def reap(process: subprocess.Popen[bytes], timeout_seconds: float) -> float:
+    """End a process if it does not end by itself; its CPU time in seconds, with its children's."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage.ru_utime + usage.ru_stime
+        if time.monotonic() >= deadline:
+            os.kill(process.pid, signal.SIGKILL)
+            deadline = float("inf")
+        time.sleep(0.005)
+
+
+class Watch:
+    """What has to be known of a load while it runs; look four times a second."""
+
+    def __init__(self, task: LoadTask, pid: int) -> None:
+        self._task = task
+        self._pid = pid
+        self._started = time.monotonic()
+        # Run delays of the threads, one reading a look over the last second.
+        self._delays: deque[dict[int, int]] = deque(maxlen=_LOOKS_PER_SECOND + 1)
+        self.run_delay_max_us = 0
+
+    def look(self) -> Failure | None:
+        """Why the load has to end before its time; None: it goes on."""
+        self._delays.append(run_delays_ns([self._pid]))
+        first, last = self._delays[0], self._delays[-1]
+        waited = max((last[tid] - first.get(tid, 0) for tid in last), default=0)
+        self.run_delay_max_us = max(self.run_delay_max_us, waited // 1000)
+        after = f"{time.monotonic() - self._started:.1f} s into the load"
+        if self._task.cancelled():
+            return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=f"cancelled {after}")
+        if not self._task.server_alive():
+            return Failure(code=FailureCode.FAILURE_CODE_DIED, message=f"the server ended {after}")
+        return None
