@@ -4,6 +4,7 @@ Every failure is a RuntimeFault with the code ENGINE and the engine's own words.
 """
 
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Mount
@@ -74,6 +74,7 @@ class Engine:
     def connect(cls) -> "Engine":
         """The engine that DOCKER_HOST names, else the one of this host."""
         with _faults("be reached"):
+            _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
             return cls(docker.APIClient(timeout=_TIMEOUT_SECONDS, **kwargs_from_env()))
 
     def close(self) -> None:
@@ -204,9 +205,19 @@ class Engine:
                 time.sleep(0.02)
 
 
+def _knock(address: str) -> None:
+    """OSError when nobody listens there; docker-py would leave its socket to the collector."""
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(address.removeprefix("unix://"))
+
+
 @contextmanager
 def _faults(doing: str) -> Iterator[None]:
-    """Tell what failed in the engine's words, or why the engine cannot be spoken with."""
+    """Tell what failed in the engine's words, or why the engine cannot be spoken with.
+
+    OSError includes every error of requests.
+    """
     try:
         yield
     except APIError as error:
@@ -214,7 +225,7 @@ def _faults(doing: str) -> Iterator[None]:
         raise RuntimeFault(
             FailureCode.FAILURE_CODE_ENGINE, f"the Docker Engine could not {doing}: {words}"
         ) from error
-    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+    except (DockerException, OSError, urllib3.exceptions.HTTPError) as error:
         raise RuntimeFault(
             FailureCode.FAILURE_CODE_ENGINE,
             f"the Docker Engine at {os.environ.get('DOCKER_HOST') or _DEFAULT_HOST} could not"

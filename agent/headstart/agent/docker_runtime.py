@@ -99,7 +99,7 @@ class DockerRuntime:
 
     def _ready_holder(self, like: ContainerSpec) -> DockerInstance:
         """The network of a run: a container of its first image whose gate never opens."""
-        if self._holder is None or self._holder.exited() is not None:
+        if self._holder is None or not self._holder.pids():
             if self._holder is not None:
                 self._holder.stop()
             holder = replace(

@@ -1,0 +1,50 @@
+"""An agent's part in small: makes instances, says so, waits. For tests that kill it.
+
+Arguments: docker|process, state folder, then for each instance its argument
+vector with blanks between; of a container the first word is the image. The
+first instance stays in its gate, the others are opened.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.identity import state_id
+from headstart.agent.policy import Policy
+from headstart.agent.process_runtime import ProcessRuntime
+from headstart.agent.runtime import InstanceSpec, Runtime
+from headstart.v1.experiment_pb2 import Command, Plan, Variant
+
+
+def main(kind: str, state: str, *commands: str) -> None:
+    runtime: Runtime
+    if kind == "docker":
+        runtime = DockerRuntime.connect(Path(state), Policy.local())
+    else:
+        runtime = ProcessRuntime(Path(state), Policy.local())
+    run = state_id(Path(state))
+    instances = []
+    print("begun", flush=True)
+    try:
+        for trial, words in enumerate(commands, 1):
+            argv = words.split(" ")
+            variant = (
+                Variant(name=f"v{trial}", image=argv[0], entrypoint=argv[1:])
+                if kind == "docker"
+                else Variant(name=f"v{trial}", command=Command(argv=argv))
+            )
+            spec = InstanceSpec(run, 1, trial, runtime.resolve(variant, "/"), Plan(), 0)
+            instances.append(runtime.create(spec))
+            if trial > 1:
+                instances[-1].open_gate()
+        print("ready", *(instance.pid for instance in instances), flush=True)
+        time.sleep(600)
+    finally:
+        for instance in instances:
+            instance.stop()
+        runtime.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
