@@ -75,7 +75,8 @@ def test_cpu_time_of_a_child_that_ended_stays_counted() -> None:
         doll.tell("child(0.1)")
         group.refresh()
         with_child, with_child_ns = group.counters(), group.cpu_ns()
-        assert with_child[USER] + with_child[SYSTEM] >= 100_000
+        # Each counter is cut to steps of 10 ms.
+        assert with_child[USER] + with_child[SYSTEM] >= 80_000
 
         doll.tell("reap()")
         group.refresh()
