@@ -14,6 +14,7 @@ import pytest
 from headstart.agent.gate import GateFolder
 from headstart.agent.probe_task import ProbeResult, request_bytes
 from headstart.agent.prober import PortInUse, Prober, ProberDied
+from headstart.agent.processes import process_cpu_ns
 from headstart.v1.experiment_pb2 import Header, HttpCheck, HttpRequest
 from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scripted
 from support.truth_server import build_truth_server, parse_truth
@@ -321,6 +322,7 @@ def test_the_truth_lies_before_the_stamp_and_the_cpu_time_is_all_there(
     argv = folder.argv([str(truth_server), str(port), "20"], str(folder.path))
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert folder.wait_blocked(10, lambda: process.poll() is None)
+        gate_cpu_ns = process_cpu_ns(process.pid) or 0
         ready = HttpCheck(request=HttpRequest(method="GET", target="/"), body_pattern="Hello")
         prober.arm("127.0.0.1", port, ready, None, 30, process.pid, None)
         prober.go()
@@ -337,7 +339,7 @@ def test_the_truth_lies_before_the_stamp_and_the_cpu_time_is_all_there(
     assert result.spent is not None
     assert result.spent.cpu_ns is not None
     # The truth is read on the way to what the prober reads.
-    assert result.spent.cpu_ns >= 0.98 * truth.cpu_ns
+    assert result.spent.cpu_ns >= 0.98 * (truth.cpu_ns - gate_cpu_ns)
     assert result.spent.cpu_ns <= truth.cpu_ns + time.monotonic_ns() - truth.response_ns
     assert result.spent.run_delay_ns is not None
 

@@ -200,16 +200,15 @@ class Probe:
                 if answer.feed(view[:length]) if length else answer.end():
                     return _Exchange(answer, stamp_ns, nothing_ns)
                 if not length:
-                    result.wrong = WrongAnswer(
-                        problem="the connection was closed without an answer"
-                    )
-                    result.incorrect_responses += bool(answer.status)
+                    if answer.status:
+                        self._wrong_answer(WrongAnswer(problem="an answer that was cut off"))
+                    else:
+                        self._no_answer("the connection was closed without an answer")
                     return None
         except NotHttp as error:
-            result.incorrect_responses += 1
-            result.wrong = WrongAnswer(problem=f"not HTTP/1: {error}")
+            self._wrong_answer(WrongAnswer(problem=f"not HTTP/1: {error}"))
         except OSError as error:
-            result.wrong = WrongAnswer(problem=error.strerror or type(error).__name__)
+            self._no_answer(error.strerror or type(error).__name__)
         return None
 
     def _correct(self, check: HttpCheck, answer: Answer) -> bool:

@@ -1,0 +1,151 @@
+"""CPU times and run delays of a start are read of the right processes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headstart.agent import probe_readings
+from headstart.agent.probe_readings import (
+    ServerReader,
+    cpu_clocks,
+    descendants,
+    own_run_delay_ns,
+    run_delays_ns,
+)
+
+# Uses CPU when told a number of ms, then says so; children are told through it.
+WORKER = """if True:
+    import sys, time
+    def burn(ms):
+        end = time.process_time() + ms / 1e3
+        while time.process_time() < end: pass
+    print("ready", flush=True)
+    for line in sys.stdin:
+        burn(float(line))
+        print(time.process_time_ns(), flush=True)
+"""
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        self._line()
+
+    def burn(self, ms: float) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{ms}\n")
+        self.process.stdin.flush()
+        return int(self._line())
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+
+@pytest.fixture
+def workers() -> Iterator[list[Worker]]:
+    started = [Worker(), Worker()]
+    yield started
+    for worker in started:
+        with worker.process as process:
+            process.kill()
+
+
+def test_cpu_time_is_the_apps_and_foreign_time_the_others(workers: list[Worker]) -> None:
+    app, other = workers
+    reader = ServerReader(app.process.pid, None)
+    app.burn(20)
+    reader.begin()
+    app.burn(30)
+    other.burn(50)
+    spent = reader.since_begin()
+    reader.close()
+
+    assert spent.cpu_ns is not None
+    assert 30_000_000 <= spent.cpu_ns < 50_000_000
+    assert spent.cpu_resolution_ns == 1000
+    assert spent.foreign_cpu_ns >= 50_000_000
+
+
+def test_neighbours_that_cannot_run_where_the_app_does_are_not_foreign(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("one CPU only")
+    app, other = workers
+    monkeypatch.setattr(probe_readings, "_all_pids", lambda: [other.process.pid])
+    os.sched_setaffinity(app.process.pid, cpus[:1])
+    os.sched_setaffinity(other.process.pid, cpus[1:])
+    reader = ServerReader(app.process.pid, None)
+    reader.begin()
+    other.burn(50)
+    apart = reader.since_begin()
+    os.sched_setaffinity(other.process.pid, cpus[:1])
+    other.burn(0)
+    together = reader.since_begin()
+
+    assert apart.foreign_cpu_ns == 0
+    assert together.foreign_cpu_ns >= 50_000_000
+
+
+def test_an_app_that_is_not_known_has_no_readings() -> None:
+    reader = ServerReader(0, None)
+    reader.begin()
+    spent = reader.since_begin()
+
+    assert (spent.cpu_ns, spent.cpu_resolution_ns, spent.run_delay_ns) == (None, 0, None)
+    assert spent.foreign_cpu_ns == 0
+
+
+def test_an_app_that_has_ended_has_no_readings() -> None:
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+    reader = ServerReader(process.pid, None)
+    reader.begin()
+
+    assert reader.since_begin().cpu_ns is None
+
+
+def test_children_belong_to_the_app() -> None:
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "/bin/sh -c 'echo; sleep 60; true' & wait"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while len(found := descendants(process.pid)) < 3:
+            os.sched_yield()
+        for pid in found:
+            os.kill(pid, 9)
+
+    assert found[0] == process.pid
+    assert len(set(found)) == 3
+
+
+def test_run_delays_are_those_of_every_thread(tmp_path: Path) -> None:
+    for pid, thread, text in ((7, 7, "5000 11 3\n"), (7, 8, "1 22 1\n"), (9, 9, "1 33 1\n")):
+        folder = tmp_path / str(pid) / "task" / str(thread)
+        folder.mkdir(parents=True)
+        (folder / "schedstat").write_text(text)
+
+    assert run_delays_ns([7, 9, 12], tmp_path) == {7: 11, 8: 22, 9: 33}
+
+
+def test_the_clock_of_this_process_is_read() -> None:
+    before = time.process_time_ns()
+    clocks = cpu_clocks([os.getpid(), 2**22 + 1])
+
+    assert before <= clocks[os.getpid()] <= time.process_time_ns()
+    assert list(clocks) == [os.getpid()]
+    assert own_run_delay_ns() >= 0
