@@ -25,6 +25,7 @@ from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
 EPYC = "AMD EPYC 7B13"
 TRIALS = 10
+NOW = 1_790_000_000.0
 
 # Metric -> what the JIT and the ahead-of-time variant do.
 _LEVELS = {
@@ -53,7 +54,7 @@ def run_result(
     *,
     cpu_model: str = XEON,
     fingerprint: str = "c0ffee12",
-    ended: float = 1_800_000_000.0,
+    ended: float = NOW,
     variants: Sequence[str] = ("jit", "aot"),
     factor: float = 1.0,
 ) -> RunResult:
@@ -136,15 +137,20 @@ def does_not_start(result: RunResult, variant: str) -> RunResult:
     )
 
 
-def fleet() -> list[RunResult]:
+def fleet(now: float = NOW) -> list[RunResult]:
     """Two experiments on three hosts of two kinds; in one a variant does not start."""
     variants = ("jit", "r2r", "aot-scratch")
-    squad = run_result("squad-api", "alpha", variants=("jit", "aot"), ended=1_800_000_500.0)
+    squad = run_result("squad-api", "alpha", variants=("jit", "aot"), ended=now - 60)
     return [
-        run_result(variants=variants),
-        run_result(host="beta", variants=variants, factor=1.03),
+        run_result(variants=variants, ended=now - 600),
+        run_result(host="beta", variants=variants, factor=1.03, ended=now - 900),
         run_result(
-            host="gamma", variants=variants, factor=0.7, cpu_model=EPYC, fingerprint="beefcafe"
+            host="gamma",
+            variants=variants,
+            factor=0.7,
+            cpu_model=EPYC,
+            fingerprint="beefcafe",
+            ended=now - 86_400,
         ),
         does_not_start(squad, "aot"),
     ]
@@ -154,7 +160,7 @@ def host_state(
     name: str = "alpha",
     *,
     connected: bool = True,
-    last_seen: float = 1_800_000_600.0,
+    last_seen: float = NOW,
     spool_bytes: int = 4096,
     running: str = "",
     cpu_model: str = XEON,
@@ -180,14 +186,15 @@ def host_state(
     )
 
 
-def host_states() -> list[HostState]:
+def host_states(now: float = NOW) -> list[HostState]:
     """The hosts of `fleet`: one busy, one idle, one lost and badly set up."""
     return [
-        host_state("alpha", running="run-1"),
-        host_state("beta", spool_bytes=1 << 20),
+        host_state("alpha", running="run-1", last_seen=now),
+        host_state("beta", spool_bytes=1 << 20, last_seen=now),
         host_state(
             "gamma",
             connected=False,
+            last_seen=now - 3_600,
             cpu_model=EPYC,
             advice=[AdviceLevel.ADVICE_LEVEL_BAD, AdviceLevel.ADVICE_LEVEL_WARNING],
         ),

@@ -179,9 +179,9 @@ def curve_samples(result: RunResult) -> Iterator[Sample]:
 
 
 def _run_labels(result: RunResult) -> tuple[str, ...]:
-    return tuple(
-        map(label_value, (result.experiment, result.host, result.fingerprint, result.cpu_model))
-    )
+    # To Prometheus an empty label is no label, and a filter such as =~".+" would miss the run.
+    texts = (result.experiment, result.host, result.fingerprint, result.cpu_model)
+    return tuple(label_value(text) or "unknown" for text in texts)
 
 
 def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterator[Sample]:

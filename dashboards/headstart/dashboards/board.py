@@ -1,0 +1,255 @@
+"""What every dashboard here has in common: the grid, queries, variables, tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from headstart.dashboards.sdk import (
+    PromQueryFormat,
+    builder,
+    common,
+    common_builders,
+    dashboard,
+    models,
+    prometheus,
+    table,
+    timeseries,
+    variants,
+)
+
+# Every dashboard has it, and every dashboard links to all that do.
+TAG = "headstart"
+GRID_WIDTH = 24
+DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+Panel = Any  # the SDK's panel builders have the same methods and no common type
+
+Target = builder.Builder[variants.Dataquery]
+
+
+class Board:
+    """A dashboard whose panels flow left to right, each with an id and a place.
+
+    The SDK leaves ids empty and lets a panel that does not fit hang over the grid's edge.
+    """
+
+    def __init__(self, uid: str, title: str, description: str) -> None:
+        self._id = 0
+        self._x = self._y = self._height = 0
+        self.builder = (
+            dashboard.Dashboard(title)
+            .uid(uid)
+            .description(description)
+            .tags([TAG])
+            .readonly()
+            .tooltip(models.DashboardCursorSync.CROSSHAIR)
+            .time("now-30d", "now")
+            .refresh("1m")
+            .timezone("browser")
+            .link(
+                dashboard.DashboardLink("Headstart")
+                .type(models.DashboardLinkType.DASHBOARDS)
+                .tags([TAG])
+                .include_vars(True)
+                .keep_time(True)
+            )
+            .with_variable(
+                dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
+            )
+        )
+
+    def row(self, title: str) -> None:
+        """Begins a titled row."""
+        self._new_line()
+        self.builder.with_row(
+            dashboard.Row(title).id(self._next_id()).grid_pos(self._place(GRID_WIDTH, 1))
+        )
+
+    def add(self, panel: Panel, width: int, height: int) -> None:
+        """Places a panel right of the last one, or below where it does not fit."""
+        if self._x + width > GRID_WIDTH:
+            self._new_line()
+        panel = panel.id(self._next_id()).grid_pos(self._place(width, height))
+        self.builder.with_panel(panel.datasource(DATASOURCE))
+
+    def _next_id(self) -> int:
+        self._id += 1
+        return self._id
+
+    def _place(self, width: int, height: int) -> models.GridPos:
+        place = models.GridPos(x=self._x, y=self._y, w=width, h=height)
+        self._x += width
+        self._height = max(self._height, height)
+        return place
+
+    def _new_line(self) -> None:
+        self._x, self._y, self._height = 0, self._y + self._height, 0
+
+
+def variable(
+    name: str, label: str, query: str, selected: Sequence[str] = ()
+) -> builder.Builder[models.VariableModel]:
+    """A choice of label values; all of them unless some are `selected` from the start."""
+    current = models.VariableOption(selected=True, text="All", value="$__all")
+    if selected:
+        current = models.VariableOption(selected=True, text=list(selected), value=list(selected))
+    return (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .query(query)
+        .definition(query)
+        .datasource(DATASOURCE)
+        .current(current)
+        .multi(True)
+        .include_all(True)
+        .all_value(".+")
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def query(expr: str, legend: str = "", ref: str = "A") -> Target:
+    """A query over the dashboard's time range."""
+    return _query(expr, ref).range().legend_format(legend)
+
+
+def instant(expr: str, ref: str = "A") -> Target:
+    """A query for now, as a table: one row a series, one column a label."""
+    return _query(expr, ref).instant().format(PromQueryFormat.TABLE)
+
+
+def _query(expr: str, ref: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().datasource(DATASOURCE).expr(expr).ref_id(ref)
+
+
+def transformation(name: str, **options: object) -> models.DataTransformerConfig:
+    """One step between the data and the panel."""
+    return models.DataTransformerConfig(id_val=name, options=options)
+
+
+def properties(**values: object) -> list[models.DynamicConfigValue]:
+    """Properties of a field override; `custom__x` stands for `custom.x`."""
+    return [
+        models.DynamicConfigValue(id_val=name.replace("__", "."), value=value)
+        for name, value in values.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: a query's value, a label that its queries share, or, with both,
+    a label that only this query has."""
+
+    title: str
+    expr: str = ""
+    label: str = ""
+    # Overrides for the column, such as unit or custom__width.
+    look: Mapping[str, object] = field(default_factory=dict)
+
+
+def columns_table(
+    title: str, description: str, columns: Sequence[Column], *, sort_by: str, descending: bool
+) -> table.Panel:
+    """A table that joins several queries (at least two) on the labels that all of them share."""
+    refs = {c.title: chr(ord("A") + i) for i, c in enumerate(c for c in columns if c.expr)}
+    values = {c.title: f"Value #{refs[c.title]}" for c in columns if c.expr}
+    panel = (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .targets([instant(c.expr, refs[c.title]) for c in columns if c.expr])
+        .transformations(
+            [
+                transformation("merge"),
+                organize(
+                    {c.label or values[c.title]: c.title for c in columns},
+                    without=[values[c.title] for c in columns if c.expr and c.label],
+                ),
+                transformation("sortBy", fields={}, sort=[{"field": sort_by, "desc": descending}]),
+            ]
+        )
+        .unit("none")
+        .filterable(True)
+    )
+    for column in columns:
+        if column.look:
+            panel = panel.override_by_name(column.title, properties(**column.look))
+    return panel
+
+
+def organize(
+    titles: Mapping[str, str], without: Sequence[str] = ()
+) -> models.DataTransformerConfig:
+    """Orders and renames columns, and leaves out some and the time of the query."""
+    return transformation(
+        "organize",
+        excludeByName=dict.fromkeys(("Time", *without), True),
+        includeByName={},
+        indexByName={name: i for i, name in enumerate(titles)},
+        renameByName=dict(titles),
+    )
+
+
+def matrix(column: str, row: str, value: str) -> models.DataTransformerConfig:
+    """One row a value of `row`, one column a value of `column`; the first column's name is
+    both with a backslash between."""
+    return transformation(
+        "groupingToMatrix",
+        columnField=column,
+        rowField=row,
+        valueField=value,
+        emptyValue="null",
+    )
+
+
+def interval_lines(
+    title: str, description: str, unit: str, series: str, matchers: str, legend: str
+) -> timeseries.Panel:
+    """A figure over time with its 95 % interval as dashed lines of the same colour."""
+    stats = {"A": "center", "B": "ci_low", "C": "ci_high"}
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .targets(
+            [
+                query(f'{series}{{{matchers},stat="{stat}"}}', legend, ref)
+                for ref, stat in stats.items()
+            ]
+        )
+        # By name, so that a variant and its two bounds, which bear one name, share a colour.
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .legend(table_legend())
+        .tooltip(
+            common_builders.VizTooltipOptions()
+            .mode(common.TooltipDisplayMode.MULTI)
+            .sort(common.SortOrder.DESCENDING)
+        )
+        .fill_opacity(0)
+        .line_width(2)
+        # A result holds until the next run: a step, not a slope.
+        .line_interpolation(common.LineInterpolation.STEP_AFTER)
+        .axis_soft_min(0)
+    )
+    for ref in ("B", "C"):
+        panel = panel.override_by_query(
+            ref,
+            properties(
+                custom__lineWidth=1,
+                custom__lineStyle={"fill": "dash", "dash": [4, 6]},
+                custom__hideFrom={"legend": True, "tooltip": False, "viz": False},
+            ),
+        )
+    return panel
+
+
+def table_legend() -> common_builders.VizLegendOptions:
+    """A legend below the panel with the last value."""
+    return (
+        common_builders.VizLegendOptions()
+        .display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs(["lastNotNull"])
+    )

@@ -1,0 +1,70 @@
+"""The metrics that dashboards and rules are made of: names, titles, units.
+
+What the collector exposes is defined in the collector; this package may not import it, so
+a test holds both equal.
+"""
+
+from dataclasses import dataclass
+
+PREFIX = "headstart_"
+
+# Grafana's unit for the unit that a metric's name ends in.
+GRAFANA_UNITS = {"seconds": "s", "bytes": "bytes", "per_second": "reqps"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a variant: exposed as `headstart_<name>` with a label `stat`."""
+
+    name: str
+    title: str
+    unit: str
+
+    @property
+    def series(self) -> str:
+        """The name in Prometheus."""
+        return PREFIX + self.name
+
+    @property
+    def grafana_unit(self) -> str:
+        """The unit as Grafana calls it."""
+        return GRAFANA_UNITS[self.unit]
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("startup_seconds", "Startup", "seconds"),
+        Metric("startup_data_seconds", "Startup to first data", "seconds"),
+        Metric("startup_cpu_seconds", "CPU time of startup", "seconds"),
+        Metric("engine_start_seconds", "Container engine", "seconds"),
+        Metric("rss_startup_bytes", "Memory during startup", "bytes"),
+        Metric("rss_idle_bytes", "Memory idle", "bytes"),
+        Metric("rss_load_bytes", "Memory under load", "bytes"),
+        Metric("rss_settled_bytes", "Memory after load", "bytes"),
+        Metric("memory_high_water_bytes", "Memory high water", "bytes"),
+        Metric("throughput_first_seconds_per_second", "First 5 s of load", "per_second"),
+        Metric("throughput_steady_per_second", "Steady throughput", "per_second"),
+        Metric("time_to_steady_seconds", "Time to steady", "seconds"),
+        Metric("latency_p50_seconds", "Latency, median", "seconds"),
+        Metric("latency_p99_seconds", "Latency, p99", "seconds"),
+        Metric("load_cpu_seconds_per_request", "CPU time per request", "seconds"),
+        Metric("image_unpacked_bytes", "Image size", "bytes"),
+    )
+}
+
+STATS = ("center", "ci_low", "ci_high", "p95")
+
+# Verdict -> colour. Blue and orange, which the colour-blind can tell apart; red and green
+# they cannot.
+VERDICT_COLOURS = {
+    "better": "semi-dark-blue",
+    "worse": "semi-dark-orange",
+    "equivalent": "#6e7681",
+    "inconclusive": "#a98bd1",
+    "unavailable": "transparent",
+}
+
+# The outcome of a variant that never answered, and of one that is as it should be.
+DOES_NOT_START = "does not start"
+MEASURED = "measured"

@@ -1,0 +1,248 @@
+"""The dashboard "Variants compared": the latest runs side by side, across hosts and hardware."""
+
+from headstart.dashboards.board import DATASOURCE, Board, Column, columns_table, variable
+from headstart.dashboards.compared_panels import (
+    BY_KEY,
+    KEY,
+    KEY_COLUMNS,
+    RUN,
+    VARIANT,
+    figure_by_host,
+    figure_column,
+    figure_over_runs,
+    figure_with_interval,
+    figures_side_by_side,
+    ratio_by_hardware,
+    ratios_with_intervals,
+    verdicts,
+    warm_up,
+)
+from headstart.dashboards.sdk import builder, dashboard, models, prometheus, table
+
+UID = "headstart-compared"
+
+_RUN_KEY = ("experiment", "host", "cpu_model")
+
+
+def compared() -> builder.Builder[models.Dashboard]:
+    """Builds the dashboard."""
+    board = Board(
+        UID,
+        "Headstart / Variants compared",
+        "The latest run of every experiment on every host: ahead-of-time against just-in-time.",
+    )
+    _choices(board)
+
+    board.row("Latest runs")
+    board.add(_latest_figures(), 24, 9)
+    board.add(verdicts(), 24, 8)
+
+    board.row("Startup: from exec to the first correct response")
+    board.add(
+        figure_by_host(
+            "startup_seconds", "Startup of the latest run", "Middle of the valid trials."
+        ),
+        12,
+        9,
+    )
+    board.add(
+        figure_with_interval(
+            "startup_seconds",
+            "Startup with its interval",
+            "The 95 % interval of the middle, the slow tail, and the CPU time used until then, "
+            "which suffers less from noisy neighbours.",
+            figure_column("startup_cpu_seconds", "CPU time"),
+        ),
+        12,
+        9,
+    )
+    board.add(figure_over_runs("startup_seconds"), 24, 8)
+
+    board.row("Memory")
+    board.add(
+        figures_side_by_side(
+            "Memory by phase",
+            "Resident set: the highest of startup and of load, the last of idle and settled.",
+            {
+                "startup": "rss_startup_bytes",
+                "idle": "rss_idle_bytes",
+                "under load": "rss_load_bytes",
+                "settled": "rss_settled_bytes",
+            },
+        ),
+        12,
+        9,
+    )
+    board.add(
+        figure_with_interval(
+            "rss_load_bytes",
+            "Memory under load with its interval",
+            "The 95 % interval of the middle, the largest trials, and the kernel's high water.",
+            figure_column("memory_high_water_bytes", "High water"),
+        ),
+        12,
+        9,
+    )
+    board.add(figure_over_runs("rss_load_bytes"), 24, 8)
+
+    board.row("Throughput and warm-up")
+    board.add(
+        figures_side_by_side(
+            "Throughput: first seconds and steady",
+            "A JIT serves less until it has compiled: neither figure stands for the other.",
+            {
+                "first 5 s": "throughput_first_seconds_per_second",
+                "steady": "throughput_steady_per_second",
+            },
+        ),
+        12,
+        9,
+    )
+    board.add(warm_up(), 12, 9)
+    board.add(_throughput_figures(), 24, 8)
+    board.add(figure_over_runs("throughput_steady_per_second"), 24, 8)
+
+    board.row("Ratio to the baseline, by hardware")
+    board.add(ratio_by_hardware(), 24, 8)
+    board.add(ratios_with_intervals(), 24, 9)
+
+    board.row("What the figures rest on")
+    board.add(_trials(), 12, 9)
+    board.add(_runs(), 12, 9)
+    return board.builder
+
+
+def _choices(board: Board) -> None:
+    runs = 'headstart_run_info{experiment=~"$experiment"'
+    ended = f"headstart_run_end_timestamp_seconds{{{RUN}}} * 1000"
+    for choice in (
+        variable("experiment", "Experiment", "label_values(headstart_run_info, experiment)"),
+        variable("cpu_model", "CPU", f"label_values({runs}}}, cpu_model)"),
+        variable("host", "Host", f'label_values({runs},cpu_model=~"$cpu_model"}}, host)'),
+        variable("variant", "Variant", f"label_values(headstart_trials{{{RUN}}}, variant)"),
+        variable(
+            "metric",
+            "Ratios of",
+            f"label_values(headstart_verdict{{{RUN}}}, metric)",
+            selected=("startup_seconds", "rss_load_bytes", "throughput_steady_per_second"),
+        ),
+    ):
+        board.builder.with_variable(choice)
+    board.builder.annotation(
+        dashboard.AnnotationQuery()
+        .name("Run ended")
+        .datasource(DATASOURCE)
+        .enable(True)
+        .icon_color("semi-dark-blue")
+        .expr(ended)
+        .target(prometheus.Dataquery().datasource(DATASOURCE).expr(ended).ref_id("Anno"))
+        .step("60s")
+        .title_format("{{experiment}} on {{host}}")
+        .tag_keys("experiment,host")
+        # The value is the time of the event; the sample's own time is that of a scrape.
+        .use_value_for_time(True)
+    )
+
+
+def _latest_figures() -> table.Panel:
+    run_key = ", ".join(_RUN_KEY)
+    # The end of a run has no variant: it is added to a zero that has one.
+    ended = (
+        f"({BY_KEY} (headstart_trials{{{VARIANT}}}) * 0 + on ({run_key}) group_left () "
+        f"max by ({run_key}) (headstart_run_end_timestamp_seconds{{{RUN}}})) * 1000"
+    )
+    outcome = f"max by ({', '.join(KEY)}, outcome) (headstart_variant_outcome{{{VARIANT}}})"
+    return columns_table(
+        "Latest figures",
+        "Middle of the valid trials of the latest run. A variant that does not work has an "
+        "outcome and no figures.",
+        (
+            *KEY_COLUMNS,
+            Column("Outcome", outcome, "outcome"),
+            figure_column("startup_seconds"),
+            figure_column("startup_cpu_seconds", "Startup CPU"),
+            figure_column("rss_idle_bytes"),
+            figure_column("rss_load_bytes"),
+            figure_column("throughput_first_seconds_per_second", "Throughput, first 5 s"),
+            figure_column("throughput_steady_per_second"),
+            figure_column("image_unpacked_bytes"),
+            Column("Ended", ended, look={"unit": "dateTimeFromNow"}),
+        ),
+        sort_by="Startup",
+        descending=False,
+    )
+
+
+def _throughput_figures() -> table.Panel:
+    return columns_table(
+        "Throughput and latency in figures",
+        "Steady figures are missing where a variant did not settle within the load.",
+        (
+            *KEY_COLUMNS,
+            figure_column("throughput_first_seconds_per_second", "First 5 s"),
+            figure_column("throughput_steady_per_second", "Steady"),
+            figure_column("throughput_steady_per_second", "Low", "ci_low"),
+            figure_column("throughput_steady_per_second", "High", "ci_high"),
+            figure_column("time_to_steady_seconds", "Time to steady"),
+            figure_column("latency_p50_seconds", "Latency p50"),
+            figure_column("latency_p99_seconds", "Latency p99"),
+            figure_column("load_cpu_seconds_per_request", "CPU per request"),
+        ),
+        sort_by="Steady",
+        descending=True,
+    )
+
+
+def _trials() -> table.Panel:
+    def count(title: str, series: str) -> Column:
+        return Column(title, f"{BY_KEY} ({series}{{{VARIANT}}})")
+
+    return columns_table(
+        "Trials and checks",
+        "An invalid trial was disturbed and is left out of verdicts; the report says why. A "
+        "variant with failing checks answers wrongly, however fast.",
+        (
+            *KEY_COLUMNS,
+            count("Trials", "headstart_trials"),
+            count("Failed", "headstart_trials_failed"),
+            count("Invalid", "headstart_trials_invalid"),
+            count("Checks passed", "headstart_checks_passed"),
+            count("Checks failed", "headstart_checks_failed"),
+        ),
+        sort_by="Invalid",
+        descending=True,
+    )
+
+
+def _runs() -> table.Panel:
+    by = f"max by ({', '.join(_RUN_KEY)}, fingerprint"
+    return columns_table(
+        "Runs",
+        "Absolute figures are comparable only between runs of one fingerprint.",
+        (
+            Column("Experiment", label="experiment"),
+            Column("Host", label="host"),
+            Column("CPU", label="cpu_model"),
+            Column("Fingerprint", label="fingerprint"),
+            Column(
+                "Revision",
+                f"{by}, revision, baseline, state) (headstart_run_info{{{RUN}}})",
+                "revision",
+            ),
+            Column("Baseline", label="baseline"),
+            Column("State", label="state"),
+            Column("Blocks", f"{by}) (headstart_run_blocks{{{RUN}}})"),
+            Column(
+                "Duration",
+                f"{by}) (headstart_run_duration_seconds{{{RUN}}})",
+                look={"unit": "s"},
+            ),
+            Column(
+                "Ended",
+                f"{by}) (headstart_run_end_timestamp_seconds{{{RUN}}}) * 1000",
+                look={"unit": "dateTimeFromNow"},
+            ),
+        ),
+        sort_by="Ended",
+        descending=True,
+    )

@@ -1,0 +1,276 @@
+"""The panels of "Variants compared" that are made for several metrics alike."""
+
+from collections.abc import Mapping
+
+from headstart.dashboards.board import (
+    Column,
+    columns_table,
+    instant,
+    interval_lines,
+    matrix,
+    organize,
+    properties,
+    table_legend,
+    transformation,
+)
+from headstart.dashboards.catalogue import METRICS, VERDICT_COLOURS
+from headstart.dashboards.sdk import (
+    barchart,
+    common,
+    common_builders,
+    dashboard,
+    models,
+    table,
+    timeseries,
+    trend,
+)
+
+# What the dashboard's variables let through. A run has no variant of its own.
+RUN = 'experiment=~"$experiment",host=~"$host",cpu_model=~"$cpu_model"'
+VARIANT = f'{RUN},variant=~"$variant"'
+
+# A row of a table: which variant, where.
+KEY = ("experiment", "variant", "host", "cpu_model")
+BY_KEY = f"max by ({', '.join(KEY)})"
+KEY_COLUMNS = (
+    Column("Experiment", label="experiment"),
+    Column("Variant", label="variant"),
+    Column("Host", label="host"),
+    Column("CPU", label="cpu_model", look={"custom__width": 230}),
+)
+
+_SEPARATOR = '" · "'
+
+VERDICT_MAPPING = models.ValueMap(
+    options={
+        verdict: models.ValueMappingResult(color=colour, index=index)
+        for index, (verdict, colour) in enumerate(VERDICT_COLOURS.items())
+    }
+)
+
+
+def joined(expr: str, target: str, *labels: str) -> str:
+    """`expr` with one more label, made of several, for axes and legends that have room for one."""
+    sources = ", ".join(f'"{label}"' for label in labels)
+    return f'label_join({expr}, "{target}", {_SEPARATOR}, {sources})'
+
+
+def figure_column(name: str, title: str = "", stat: str = "center") -> Column:
+    """A figure of the catalogue as a column, in its unit."""
+    metric = METRICS[name]
+    expr = f'{BY_KEY} ({metric.series}{{{VARIANT},stat="{stat}"}})'
+    return Column(title or metric.title, expr, look={"unit": metric.grafana_unit})
+
+
+def figure_by_host(name: str, title: str, description: str) -> barchart.Panel:
+    """Bars of one figure: a group for each variant, a bar for each host."""
+    metric = METRICS[name]
+    series = f'{metric.series}{{{VARIANT},stat="center"}}'
+    expr = f"max by (what, host) ({joined(series, 'what', 'experiment', 'variant')})"
+    return (
+        _bars(title, description, metric.grafana_unit)
+        .targets([instant(expr)])
+        .transformations([matrix("host", "what", "Value"), organize({"what\\host": "Variant"})])
+        .x_field("Variant")
+    )
+
+
+def figures_side_by_side(title: str, description: str, names: Mapping[str, str]) -> barchart.Panel:
+    """Bars of several figures of one unit (title of the bar -> metric) for each variant."""
+    targets = []
+    titles = {"what": "Variant"}
+    for i, (bar, name) in enumerate(names.items()):
+        ref = chr(ord("A") + i)
+        series = f'{METRICS[name].series}{{{VARIANT},stat="center"}}'
+        joint = joined(series, "what", "experiment", "variant", "host")
+        targets.append(instant(f"max by (what) ({joint})", ref))
+        titles[f"Value #{ref}"] = bar
+    unit = METRICS[next(iter(names.values()))].grafana_unit
+    return (
+        _bars(title, description, unit)
+        .targets(targets)
+        .transformations([transformation("merge"), organize(titles)])
+        .x_field("Variant")
+    )
+
+
+def _bars(title: str, description: str, unit: str) -> barchart.Panel:
+    return (
+        barchart.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .axis_soft_min(0)
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .show_value(common.VisibilityMode.AUTO)
+        .legend(
+            common_builders.VizLegendOptions()
+            .display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+    )
+
+
+def figure_with_interval(name: str, title: str, description: str, *others: Column) -> table.Panel:
+    """A figure of the latest run with its interval and tail, and what belongs to it."""
+    return columns_table(
+        title,
+        description,
+        (
+            *KEY_COLUMNS,
+            figure_column(name, "Middle"),
+            figure_column(name, "Low", "ci_low"),
+            figure_column(name, "High", "ci_high"),
+            figure_column(name, "p95", "p95"),
+            *others,
+        ),
+        sort_by="Middle",
+        descending=False,
+    )
+
+
+def figure_over_runs(name: str) -> timeseries.Panel:
+    """A figure of each run over time, with its interval."""
+    metric = METRICS[name]
+    return interval_lines(
+        f"{metric.title} from run to run",
+        "Each step is a run. Dashed: the 95 % interval. Steps that stay within each other's "
+        "intervals are no news.",
+        metric.grafana_unit,
+        metric.series,
+        VARIANT,
+        "{{experiment}} · {{variant}} · {{host}}",
+    )
+
+
+def warm_up() -> trend.Panel:
+    """Throughput by seconds since the first correct response."""
+    series = f"headstart_warmup_throughput_per_second{{{VARIANT}}}"
+    return (
+        trend.Panel()
+        .title("Warm-up of the latest run")
+        .description(
+            "Correct responses per second, by seconds since the first correct response; the "
+            "median of the valid trials. The x axis is not the time of day."
+        )
+        .targets([instant(joined(series, "what", "experiment", "variant", "host"))])
+        .transformations(
+            [
+                transformation(
+                    "convertFieldType",
+                    fields={},
+                    conversions=[{"targetField": "elapsed", "destinationType": "number"}],
+                ),
+                matrix("what", "elapsed", "Value"),
+                # The panel wants numbers in ascending order on x.
+                transformation("sortBy", fields={}, sort=[{"field": "elapsed\\what"}]),
+                organize({"elapsed\\what": "elapsed"}),
+            ]
+        )
+        .x_field("elapsed")
+        .unit("reqps")
+        .override_by_name("elapsed", properties(unit="s"))
+        .line_width(2)
+        .fill_opacity(0)
+        .axis_soft_min(0)
+        .legend(table_legend())
+        .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
+    )
+
+
+def verdicts() -> table.Panel:
+    """One row a variant, one column a metric, one word a cell."""
+    series = f"headstart_verdict{{{VARIANT}}} == 1"
+    titles = {
+        "what\\metric": "Variant",
+        **{metric.name: metric.title for metric in METRICS.values()},
+    }
+    return (
+        table.Panel()
+        .title("Verdicts against the baseline")
+        .description(
+            "better or worse: the whole 95 % interval of the ratio lies past the margin. "
+            "equivalent: wholly inside it. inconclusive: neither; more blocks may tell. "
+            "unavailable: a side has no valid value."
+        )
+        .targets([instant(joined(series, "what", "experiment", "variant", "host"))])
+        .transformations([matrix("metric", "what", "verdict"), organize(titles)])
+        .unit("string")
+        .mappings([VERDICT_MAPPING])
+        .cell_options(
+            common.TableColoredBackgroundCellOptions(
+                mode=common.TableCellBackgroundDisplayMode.BASIC
+            )
+        )
+        .override_by_name("Variant", properties(custom__cellOptions={"type": "auto"}))
+    )
+
+
+def ratio_by_hardware() -> barchart.Panel:
+    """The ratio to the baseline on each host; the panel repeats for every metric chosen."""
+    series = f'headstart_ratio{{{VARIANT},metric=~"$metric",stat="center"}}'
+    joint = joined(series, "where", "experiment", "host", "cpu_model")
+    return (
+        _bars(
+            "$metric: ratio to the baseline",
+            "Figures of unlike hardware must not be compared; their ratios may. Below 1: less "
+            "than the baseline, which is good or bad as the metric is.",
+            "none",
+        )
+        .targets([instant(f"max by (where, variant) ({joint})")])
+        .transformations(
+            [matrix("variant", "where", "Value"), organize({"where\\variant": "Host"})]
+        )
+        .x_field("Host")
+        .decimals(3)
+        .thresholds(
+            dashboard.ThresholdsConfig()
+            .mode(models.ThresholdsMode.ABSOLUTE)
+            .steps(
+                [
+                    models.Threshold(value=None, color="transparent"),
+                    models.Threshold(value=1.0, color="semi-dark-orange"),
+                ]
+            )
+        )
+        .thresholds_style(
+            common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.LINE)
+        )
+        .repeat("metric")
+        .repeat_direction("h")
+        .max_per_row(3)
+    )
+
+
+def ratios_with_intervals() -> table.Panel:
+    """Ratio, interval and verdict of every metric chosen."""
+
+    def ratio(stat: str) -> str:
+        return f'{by} (headstart_ratio{{{VARIANT},metric=~"$metric",stat="{stat}"}})'
+
+    by = f"max by ({', '.join(KEY)}, metric)"
+    verdicts_now = f'headstart_verdict{{{VARIANT},metric=~"$metric"}}'
+    three_digits = {"decimals": 3}
+    return columns_table(
+        "Ratios with their intervals",
+        "Variant over baseline, with the 95 % interval that the verdict was taken from.",
+        (
+            Column("Metric", label="metric"),
+            *KEY_COLUMNS,
+            Column("Ratio", ratio("center"), look=three_digits),
+            Column("Low", ratio("ci_low"), look=three_digits),
+            Column("High", ratio("ci_high"), look=three_digits),
+            Column(
+                "Verdict",
+                f"max by ({', '.join(KEY)}, metric, verdict) ({verdicts_now})",
+                "verdict",
+                {
+                    "mappings": [VERDICT_MAPPING],
+                    "custom__cellOptions": {"type": "color-background", "mode": "basic"},
+                },
+            ),
+        ),
+        sort_by="Metric",
+        descending=False,
+    )

@@ -1,0 +1,79 @@
+"""The dashboards' own list of metrics against what the collector really exposes."""
+
+import re
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.exposition import Exposition
+from headstart.collector.results import Verdict
+from headstart.collector.self_metrics import SelfMetrics
+from headstart.dashboards.catalogue import (
+    DOES_NOT_START,
+    GRAFANA_UNITS,
+    METRICS,
+    STATS,
+    VERDICT_COLOURS,
+)
+from headstart.dashboards.generate import dashboards
+from headstart.dashboards.rules import rule_file
+from support.dashboard_json import expressions
+from support.metrics_results import fleet, host_states
+
+# What Prometheus itself adds, and what its client adds for every process.
+FROM_ELSEWHERE = {"scrape_duration_seconds"}
+
+
+def exposed_labels() -> dict[str, set[str]]:
+    """Every sample name of an exposition with everything in it -> its labels."""
+    exposition = Exposition(SelfMetrics("0.1.0"))
+    exposition.update(fleet(), host_states())
+    labels: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(exposition.scrape().decode()):
+        for sample in family.samples:
+            labels.setdefault(sample.name, set()).update(sample.labels)
+    return labels
+
+
+def test_metrics_are_those_of_the_collector_with_titles_and_units() -> None:
+    collector = {name: (metric.title, metric.unit) for name, metric in CATALOGUE.items()}
+    here = {name: (metric.title, metric.unit) for name, metric in METRICS.items()}
+
+    assert collector == here
+    assert {metric.unit for metric in CATALOGUE.values()} <= GRAFANA_UNITS.keys()
+
+
+def test_each_metric_is_exposed_under_the_name_that_panels_ask_for() -> None:
+    labels = exposed_labels()
+
+    assert [m.series for m in METRICS.values() if m.series not in labels] == []
+
+
+def test_verdicts_and_their_colours() -> None:
+    assert {verdict.value for verdict in Verdict} == VERDICT_COLOURS.keys()
+
+
+def test_stats() -> None:
+    exposition = Exposition(SelfMetrics("0.1.0"))
+    exposition.update(fleet())
+
+    assert set(re.findall(r'stat="(\w+)"', exposition.scrape().decode())) == set(STATS)
+
+
+def test_queries_and_rules_name_only_metrics_and_labels_that_are_exposed() -> None:
+    labels = exposed_labels()
+    rules = [rule["expr"] for group in rule_file()["groups"] for rule in group["rules"]]
+    asked = [expr for board in dashboards() for expr in expressions(board)] + rules
+
+    for expr in asked:
+        for name, matchers in re.findall(r"\b((?:headstart|process|scrape)_\w+)(\{[^}]*\})?", expr):
+            if name in FROM_ELSEWHERE:
+                continue
+            assert name in labels, expr
+            # Prometheus gives every scraped series these two.
+            known = labels[name] | {"job", "instance"}
+            assert set(re.findall(r"(\w+)(?:=~|!=|=)", matchers)) <= known, expr
+
+
+def test_the_outcome_that_alerts_is_one_that_analysis_gives() -> None:
+    assert DOES_NOT_START in {v.outcome for result in fleet() for v in result.variants}

@@ -1,0 +1,141 @@
+"""Every query of every dashboard, by promtool and against a Prometheus that scraped a collector."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from headstart.collector.exposition import Exposition
+from headstart.collector.metrics_http import MetricsServer
+from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.dashboards import write
+from headstart.dashboards.generate import dashboards
+from support.dashboard_json import annotations, expressions, interpolated, targets, variables
+from support.metrics_results import fleet, host_states
+from support.prometheus_server import PrometheusServer, prometheus
+
+pytestmark = pytest.mark.prometheus
+
+BOARDS = {board["uid"]: board for board in dashboards()}
+
+# With a scrape a second.
+RATE_INTERVAL = "5s"
+
+
+@pytest.fixture(params=BOARDS.values(), ids=BOARDS.keys())
+def board(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found: dict[str, Any] = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """A Prometheus with a few scrapes of a collector that has results, hosts and a past."""
+    now = time.time()
+    own = SelfMetrics("0.1.0")
+    own.ingested(batches=10, payload_bytes=7_000)
+    own.committed(0.06)
+    own.refused(Refusal.CORRUPT)
+    own.analysed(0.4)
+    own.stream_opened()
+    exposition = Exposition(own)
+    exposition.update(fleet(now), host_states(now))
+    folder = tmp_path_factory.mktemp("prometheus")
+    *_, rules = write(folder / "generated")
+    with (
+        closing(MetricsServer("127.0.0.1:0", exposition)) as metrics,
+        prometheus(folder, [f"127.0.0.1:{metrics.port}"], [rules]) as running,
+    ):
+        running.wait_for("rate(headstart_collector_batches_total[5s])")
+        running.wait_for("ALERTS")
+        yield running
+
+
+def test_every_query_is_promql(board: dict[str, Any], tmp_path: Path) -> None:
+    rules = [
+        {"record": f"query:{i}", "expr": interpolated(expr, board)}
+        for i, expr in enumerate(expressions(board))
+    ]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_scrape_went_well(server: PrometheusServer) -> None:
+    (up,) = server.query('up{job="headstart"}')
+    (target,) = server.get("targets")["activeTargets"]
+
+    assert up["value"][1] == "1"
+    assert target["lastError"] == ""
+
+
+def test_every_panel_has_data(board: dict[str, Any], server: PrometheusServer) -> None:
+    empty = []
+    for panel, target in targets(board):
+        expr = interpolated(target["expr"], board, RATE_INTERVAL)
+        found = server.query(expr) if target["instant"] else server.query_range(expr)
+        if not found:
+            empty.append(f"{panel['title']}, query {target['refId']}: {expr}")
+
+    assert empty == []
+
+
+def test_every_variable_has_something_to_choose(
+    board: dict[str, Any], server: PrometheusServer
+) -> None:
+    for variable in variables(board):
+        query = interpolated(variable["query"], board)
+        selector, _, label = query.removeprefix("label_values(").removesuffix(")").rpartition(", ")
+        offered = server.label_values(label, selector)
+        assert offered, variable["name"]
+        selected = variable["current"]["value"]
+        assert selected == "$__all" or set(selected) <= set(offered), variable["name"]
+
+
+def test_annotations_mark_when_runs_ended(board: dict[str, Any], server: PrometheusServer) -> None:
+    for annotation in annotations(board):
+        found = server.query(interpolated(annotation["expr"], board))
+
+        # Milliseconds, which is what Grafana takes for a time: the runs of the fleet.
+        ages = sorted(time.time() - float(series["value"][1]) / 1000 for series in found)
+        assert len(ages) == 4
+        assert 60 <= ages[0] < 60 + 300
+        assert annotation["useValueForTime"]
+
+
+def test_a_hardware_filter_with_special_characters_finds_its_hosts(
+    server: PrometheusServer,
+) -> None:
+    # As Grafana escapes the choice "Intel(R) Xeon(R) CPU @ 2.20GHz" for =~.
+    choice = r"Intel\\(R\\) Xeon\\(R\\) CPU @ 2\\.20GHz"
+    found = server.query(f'headstart_run_info{{cpu_model=~"{choice}"}}')
+
+    assert {series["metric"]["host"] for series in found} == {"alpha", "beta"}
+
+
+def test_results_are_not_told_apart_by_run(server: PrometheusServer) -> None:
+    (series,) = server.query(
+        'headstart_startup_seconds{experiment="players-api",host="alpha",variant="jit",stat="center"}'
+    )
+
+    assert series["metric"].keys() == {
+        "__name__",
+        "job",
+        "instance",
+        "experiment",
+        "host",
+        "fingerprint",
+        "cpu_model",
+        "variant",
+        "stat",
+    }

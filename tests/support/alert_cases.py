@@ -1,0 +1,331 @@
+"""For every alert: series in which it fires, with what it says, and in which it stays quiet.
+
+The notation of `values` is promtool's: 2x5 is a two and five more, 0+3x5 counts up by
+threes, _ is a scrape without the series. Time begins at zero, so a run that "ended at 0"
+ended when the series begin.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+RUN = 'experiment="players-api",host="alpha"'
+AOT = f'{RUN},variant="aot"'
+WHERE = {"experiment": "players-api", "host": "alpha"}
+AOT_ON_ALPHA = {**WHERE, "variant": "aot"}
+COLLECTOR = {"job": "headstart", "instance": "c:9464"}
+
+
+def of_collector(name: str, label: str, value: str) -> str:
+    """A series of the collector's own."""
+    return f'{name}{{job="headstart",instance="c:9464",{label}="{value}"}}'
+
+
+ENDED = f"headstart_run_end_timestamp_seconds{{{RUN}}}"
+INFO = 'headstart_collector_info{version="0.1.0"}'
+MEBIBYTE = 1 << 20
+# In seconds. A time before the series begin is negative.
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series, and what is expected of one alert at one time; no `says`: it stays quiet."""
+
+    alert: str
+    why: str
+    series: Mapping[str, str]
+    at: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    # Summary and description.
+    says: tuple[str, str] | None = None
+
+
+CASES = (
+    Case(
+        "HeadstartVariantFailsChecks",
+        "two checks fail",
+        {f"headstart_checks_failed{{{AOT}}}": "2x10", ENDED: "0x10"},
+        at="5m",
+        labels=AOT_ON_ALPHA,
+        says=(
+            "aot of players-api on alpha answers wrongly",
+            "2 checks failed in the latest run. However fast it is, it is not the same program.",
+        ),
+    ),
+    Case(
+        "HeadstartVariantFailsChecks",
+        "all checks pass",
+        {f"headstart_checks_failed{{{AOT}}}": "0x10", ENDED: "0x10"},
+        at="5m",
+    ),
+    Case(
+        "HeadstartVariantFailsChecks",
+        "the run is more than a week old",
+        {f"headstart_checks_failed{{{AOT}}}": "2x30", ENDED: f"-{7 * DAY}x30"},
+        at="5m",
+    ),
+    Case(
+        "HeadstartVariantFailsChecks",
+        "the next run is fine",
+        {f"headstart_checks_failed{{{AOT}}}": "2x5 0x10", ENDED: "0x5 300x10"},
+        at="8m",
+    ),
+    Case(
+        "HeadstartVariantDoesNotStart",
+        "no trial got an answer",
+        {
+            f'headstart_variant_outcome{{{AOT},outcome="does not start"}}': "1x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+        labels={**AOT_ON_ALPHA, "outcome": "does not start"},
+        says=(
+            "aot of players-api on alpha does not start",
+            "No trial of the latest run got a correct response. The report has its last output.",
+        ),
+    ),
+    Case(
+        "HeadstartVariantDoesNotStart",
+        "it was measured",
+        {f'headstart_variant_outcome{{{AOT},outcome="measured"}}': "1x10", ENDED: "0x10"},
+        at="5m",
+    ),
+    Case(
+        "HeadstartVariantDoesNotStart",
+        "it starts again in the next run",
+        {
+            f'headstart_variant_outcome{{{AOT},outcome="does not start"}}': "1x5 stale",
+            f'headstart_variant_outcome{{{AOT},outcome="measured"}}': "_x5 1x10",
+            ENDED: "0x5 300x10",
+        },
+        at="8m",
+    ),
+    Case(
+        "HeadstartManyInvalidTrials",
+        "four of ten",
+        {
+            f"headstart_trials_invalid{{{AOT}}}": "4x10",
+            f"headstart_trials{{{AOT}}}": "10x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+        labels=AOT_ON_ALPHA,
+        says=(
+            "Many trials of aot of players-api on alpha are invalid",
+            "40% of the trials of the latest run were disturbed and are left out of verdicts.",
+        ),
+    ),
+    Case(
+        "HeadstartManyInvalidTrials",
+        "three of ten",
+        {
+            f"headstart_trials_invalid{{{AOT}}}": "3x10",
+            f"headstart_trials{{{AOT}}}": "10x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+    ),
+    Case(
+        "HeadstartResultsStale",
+        "daily runs that stopped three days ago",
+        {ENDED: f"-{6 * DAY}x14 -{5 * DAY}x14 -{4 * DAY}x14 -{3 * DAY}x30"},
+        at="1h",
+        labels=WHERE,
+        says=(
+            "players-api on alpha is no longer measured",
+            "It used to run regularly; the last run ended 3d 1h 0m 0s ago.",
+        ),
+    ),
+    Case(
+        "HeadstartResultsStale",
+        "daily runs with two days of rest",
+        {ENDED: f"-{5 * DAY}x14 -{4 * DAY}x14 -{3 * DAY}x14 -{2 * DAY}x30"},
+        at="1h",
+    ),
+    Case(
+        "HeadstartResultsStale",
+        "an experiment that ran once",
+        {ENDED: f"-{6 * DAY}x90"},
+        at="1h",
+    ),
+    Case(
+        "HeadstartResultsAbsent",
+        "a result that is no longer exposed",
+        {ENDED: "0x60 stale", INFO: "1x200"},
+        at="2h",
+        labels=WHERE,
+        says=(
+            "The results of players-api on alpha are gone",
+            "They were exposed within the last day and no longer are.",
+        ),
+    ),
+    Case(
+        "HeadstartResultsAbsent",
+        "a result that is there",
+        {ENDED: "0x200", INFO: "1x200"},
+        at="2h",
+    ),
+    Case(
+        "HeadstartResultsAbsent",
+        "the same run on a host with another fingerprint",
+        {
+            f'headstart_run_end_timestamp_seconds{{{RUN},fingerprint="old"}}': "0x60 stale",
+            f'headstart_run_end_timestamp_seconds{{{RUN},fingerprint="new"}}': "_x60 3600x100",
+            INFO: "1x200",
+        },
+        at="2h",
+    ),
+    Case(
+        "HeadstartResultsAbsent",
+        "the collector is away, which another alert says",
+        {ENDED: "0x60 stale", INFO: "1x60 stale"},
+        at="2h",
+    ),
+    Case(
+        "HeadstartAgentLost",
+        "away for six minutes",
+        {
+            'headstart_host_up{host="alpha"}': "1x4 0x20",
+            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': "0+60x4 240x20",
+        },
+        at="11m",
+        labels={"host": "alpha"},
+        says=(
+            "The agent of alpha is away",
+            "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
+        ),
+    ),
+    Case(
+        "HeadstartAgentLost",
+        "a restart of three minutes",
+        {
+            'headstart_host_up{host="alpha"}': "1x4 0x2 1x20",
+            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': "0+60x30",
+        },
+        at="11m",
+    ),
+    Case(
+        "HeadstartAgentLost",
+        "a machine that was taken away a week ago",
+        {
+            'headstart_host_up{host="alpha"}': "0x30",
+            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': f"-{7 * DAY}x30",
+        },
+        at="20m",
+    ),
+    Case(
+        "HeadstartSpoolGrowing",
+        "a mebibyte a minute while connected",
+        {
+            'headstart_host_spool_bytes{host="alpha"}': f"{65 * MEBIBYTE}+{MEBIBYTE}x60",
+            'headstart_host_up{host="alpha"}': "1x60",
+        },
+        at="30m",
+        labels={"host": "alpha"},
+        says=(
+            "The spool of alpha grows",
+            (
+                "95MiB are not confirmed although the agent is connected. When the spool is "
+                "full, samples are dropped, with a record of the gap."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartSpoolGrowing",
+        "large but shrinking",
+        {
+            'headstart_host_spool_bytes{host="alpha"}': f"{900 * MEBIBYTE}-{MEBIBYTE}x60",
+            'headstart_host_up{host="alpha"}': "1x60",
+        },
+        at="30m",
+    ),
+    Case(
+        "HeadstartSpoolGrowing",
+        "growing but small",
+        {
+            'headstart_host_spool_bytes{host="alpha"}': f"0+{MEBIBYTE}x60",
+            'headstart_host_up{host="alpha"}': "1x60",
+        },
+        at="30m",
+    ),
+    Case(
+        "HeadstartCollectorDown",
+        "no collector is scraped any more",
+        {INFO: "1x10 stale"},
+        at="15m",
+        says=(
+            "No collector is scraped",
+            (
+                "Prometheus sees no Headstart collector: neither results nor the other alerts "
+                "can be trusted until it does."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartCollectorDown",
+        "a collector is scraped",
+        {INFO: "1x30"},
+        at="15m",
+    ),
+    Case(
+        "HeadstartCollectorRefusing",
+        "three refusals",
+        {of_collector("headstart_collector_refused_total", "reason", "corrupt"): ("0x20 3x20")},
+        at="25m",
+        labels={**COLLECTOR, "reason": "corrupt"},
+        says=(
+            "The collector refuses what agents send: corrupt",
+            "3 refusals in ten minutes. Measurements may be missing.",
+        ),
+    ),
+    Case(
+        "HeadstartCollectorRefusing",
+        "none, and some that were long ago",
+        {
+            of_collector("headstart_collector_refused_total", "reason", "gap"): ("0x40"),
+            of_collector("headstart_collector_refused_total", "reason", "corrupt"): ("0x5 3x40"),
+        },
+        at="25m",
+    ),
+    Case(
+        "HeadstartRunsFailing",
+        "two runs were lost",
+        {of_collector("headstart_collector_runs_ended_total", "state", "lost"): ("0x60 2x30")},
+        at="75m",
+        labels={**COLLECTOR, "state": "lost"},
+        says=(
+            "Runs end as lost",
+            "2 runs within an hour. Their experiments keep the results of the run before.",
+        ),
+    ),
+    Case(
+        "HeadstartRunsFailing",
+        "runs are done or cancelled",
+        {
+            of_collector("headstart_collector_runs_ended_total", "state", "done"): ("0+1x90"),
+            of_collector("headstart_collector_runs_ended_total", "state", "cancelled"): ("0+1x90"),
+            of_collector("headstart_collector_runs_ended_total", "state", "lost"): ("0x90"),
+        },
+        at="75m",
+    ),
+    Case(
+        "HeadstartSeriesDropped",
+        "above the cap",
+        {of_collector("headstart_exposition_dropped_series", "reason", "cap"): ("120x20")},
+        at="10m",
+        labels={**COLLECTOR, "reason": "cap"},
+        says=(
+            "Series are not exposed: cap",
+            (
+                "120 series of results or hosts are missing from /metrics, so from dashboards "
+                "and alerts too."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartSeriesDropped",
+        "nothing left out",
+        {of_collector("headstart_exposition_dropped_series", "reason", "cap"): ("0x20")},
+        at="10m",
+    ),
+)

@@ -1,0 +1,41 @@
+"""Walks dashboards as plain JSON."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """All panels but the titles of rows."""
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def targets(board: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every panel with each of its queries."""
+    for panel in panels(board):
+        for target in panel["targets"]:
+            yield panel, target
+
+
+def annotations(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """The dashboard's annotation queries."""
+    found: list[dict[str, Any]] = board.get("annotations", {}).get("list", [])
+    return found
+
+
+def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """The variables that ask Prometheus."""
+    return [v for v in board["templating"]["list"] if v["type"] == "query"]
+
+
+def expressions(board: dict[str, Any]) -> list[str]:
+    """The PromQL of all panels and annotations."""
+    return [target["expr"] for _, target in targets(board)] + [
+        annotation["expr"] for annotation in annotations(board)
+    ]
+
+
+def interpolated(text: str, board: dict[str, Any], rate_interval: str = "5m") -> str:
+    """`text` as Grafana sends it while every variable is at "All"."""
+    for variable in variables(board):
+        text = text.replace(f"${variable['name']}", variable["allValue"])
+    return text.replace("$__rate_interval", rate_interval)
