@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from headstart.collector.experiment_file import (
-    MAXIMUM_PROBLEMS,
+    MAXIMUM_PROBLEM_BYTES,
     ExperimentProblems,
     load_experiment,
 )
@@ -242,8 +242,10 @@ def test_a_flood_of_mistakes_is_cut_with_a_count() -> None:
     with pytest.raises(ExperimentProblems) as refused:
         load_experiment(text, "/x")
 
-    assert len(refused.value.problems) == MAXIMUM_PROBLEMS
-    assert refused.value.problems[-1].message == "and 151 more mistakes"
+    *told, last = refused.value.problems
+    assert sum(problem.ByteSize() for problem in told) <= MAXIMUM_PROBLEM_BYTES
+    assert last.message == f"and {200 - len(told)} more mistakes from here on"
+    assert last.line == told[-1].line + 1
 
 
 def test_problems_are_written_as_editors_understand_them() -> None:

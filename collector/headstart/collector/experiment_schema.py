@@ -43,17 +43,17 @@ class _Generator(GenerateJsonSchema):
         return False
 
 
-def experiment_schema() -> dict[str, Any]:
+def schema() -> dict[str, Any]:
     """The schema as plain data."""
-    schema = ExperimentForm.model_json_schema(schema_generator=_Generator)
-    for definition in schema["$defs"].values():
+    found = ExperimentForm.model_json_schema(schema_generator=_Generator)
+    for definition in found["$defs"].values():
         definition.pop("title", None)
-    return {"$schema": _DIALECT, **schema, "title": "Headstart experiment"}
+    return {"$schema": _DIALECT, **found, "title": "Headstart experiment"}
 
 
 def schema_text() -> str:
     """The schema as the file holds it."""
-    return json.dumps(experiment_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema(), indent=2) + "\n"
 
 
 def main(arguments: list[str]) -> None:

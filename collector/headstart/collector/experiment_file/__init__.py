@@ -19,10 +19,11 @@ from headstart.collector.experiment_file.rules import broken_rules
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import Problem
 
-__all__ = ["MAXIMUM_PROBLEMS", "ExperimentProblems", "load_experiment"]
+__all__ = ["MAXIMUM_PROBLEM_BYTES", "ExperimentProblems", "load_experiment"]
 
-# Problems travel in the trailers of a refused call, which must stay small.
-MAXIMUM_PROBLEMS = 50
+# Problems travel in the trailers of a refused call, as text and as messages, and
+# gRPC takes trailers of 8 KiB. This is enough for some thirty mistakes.
+MAXIMUM_PROBLEM_BYTES = 3000
 
 
 class ExperimentProblems(Exception):
@@ -74,10 +75,7 @@ def load_experiment(
             problems += _news(problems, problems_of(error, document, ExperimentForm))
     if problems or form is None:
         problems.sort(key=lambda problem: (problem.line, problem.column))
-        if len(problems) > MAXIMUM_PROBLEMS:
-            more = len(problems) - MAXIMUM_PROBLEMS + 1
-            problems[MAXIMUM_PROBLEMS - 1 :] = [Problem(message=f"and {more} more mistakes")]
-        raise ExperimentProblems(problems, file_name)
+        raise ExperimentProblems(_first(problems), file_name)
     return to_experiment(form, posixpath.normpath(base_directory), source_text, revision)
 
 
@@ -85,6 +83,18 @@ def _news(told: list[Problem], found: Iterable[Problem]) -> list[Problem]:
     """Problems of keys that nothing was said of yet: the layer before knew better."""
     known = {(problem.path, problem.line) for problem in told}
     return [problem for problem in found if (problem.path, problem.line) not in known]
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    """As many problems as may travel; the last one counts those that may not."""
+    size = 0
+    for index, problem in enumerate(problems):
+        size += problem.ByteSize()
+        if size > MAXIMUM_PROBLEM_BYTES:
+            count = Problem(line=problem.line, column=problem.column)
+            count.message = f"and {len(problems) - index} more mistakes from here on"
+            return [*problems[:index], count]
+    return problems
 
 
 def _argument_problems(base_directory: str, revision: str) -> list[Problem]:

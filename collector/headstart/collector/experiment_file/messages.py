@@ -23,6 +23,8 @@ def problems_of(error: ValidationError, document: Document, model: type[Form]) -
             yield document.problem((*path, key), message)
         elif kind == "extra_forbidden":
             message = _unknown(str(path[-1]), forms[path[:-1]], model)
+            if fault["input"] is None:
+                message += " (a text with ', ' or ': ' within needs quotes)"
             yield document.problem(path, message, at_key=True)
         else:
             at_key = rest == ("[key]",) or isinstance(fault["input"], dict | list)

@@ -33,8 +33,8 @@ class RequestLine(Scalar):
         if not isinstance(value, str):
             raise ValueError(f"expected a request such as {_EXAMPLE}, found {found(value)}")
         line, arrow, status = value.partition("->")
-        method, _, target = line.strip().partition(" ")
-        target = target.strip()
+        method, _, target = line.strip(" ").partition(" ")
+        target = target.strip(" ")
         if not target or method.startswith("/"):
             raise ValueError(f"expected a request such as {_EXAMPLE}, found {found(value)}")
         if method not in METHODS:
@@ -47,7 +47,7 @@ class RequestLine(Scalar):
                 "expected a path that begins with '/', of ASCII without spaces and '#' "
                 f"(write %20 and the like), found {found(target)}"
             )
-        return Request(method, target, self._status(status.strip()) if arrow else 0)
+        return Request(method, target, self._status(status.strip(" ")) if arrow else 0)
 
     @staticmethod
     def _status(text: str) -> int:
@@ -173,6 +173,8 @@ def slow_part(pattern: str) -> str | None:
         elif token["either"]:
             groups[-1].varies = True
         elif token["repeat"]:
+            if token["greed"] == "+":
+                return f"'{token[0]}' never gives back what it took, which is not known here"
             low, high = _bounds(token)
             if last and high > 1 and (last.unbounded or (last.varies and high > _MANY)):
                 sign = token["repeat"]

@@ -1,0 +1,96 @@
+"""docs/EXPERIMENT.md says what the models say: every key, every default, and files that load."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.experiment_file import load_experiment
+from headstart.collector.experiment_schema import schema
+
+TEXT = (Path(__file__).parents[2] / "docs" / "EXPERIMENT.md").read_text()
+
+FORM_OF_SECTION = {
+    "The file": "",
+    "variants": "VariantForm",
+    "build": "BuildForm",
+    "service": "ServiceForm",
+    "Checks": "CheckForm",
+    "expect": "ExpectForm",
+    "load": "LoadForm",
+    "requests": "LoadRequestForm",
+    "plan": "PlanForm",
+    "maximum": "MaximumForm",
+    "cpus": "CpusForm",
+    "hosts": "HostsForm",
+    "gates": "GateIn_seconds",
+}
+
+
+def section(title: str) -> str:
+    found = re.search(
+        rf"^##+ {re.escape(title)}\n(.*?)(?=^##+ |\Z)", TEXT, re.MULTILINE | re.DOTALL
+    )
+    assert found, f"no section is called {title}"
+    return found[1]
+
+
+def properties(form: str) -> dict[str, Any]:
+    found = schema()
+    stated: dict[str, Any] = (found["$defs"][form] if form else found)["properties"]
+    return stated
+
+
+@pytest.mark.parametrize("title", FORM_OF_SECTION)
+def test_every_key_stands_in_the_table_with_its_default(title: str) -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.*?) \|", section(title), re.MULTILINE)
+    stated = {key: default.strip("`") for key, default in rows if default.startswith("`")}
+    keys = properties(FORM_OF_SECTION[title])
+    defaults = {
+        key: str(value["default"]).lower()
+        if isinstance(value["default"], bool)
+        else str(value["default"])
+        for key, value in keys.items()
+        if value.get("default", "") != ""
+    }
+
+    assert {key for key, _ in rows} == set(keys)
+    assert stated == defaults
+
+
+def test_every_form_has_a_section() -> None:
+    forms = {
+        name
+        for name in schema()["$defs"]
+        if not name.startswith(("GateIn_", "GatesForm", "MarginsForm"))
+    }
+
+    assert forms <= set(FORM_OF_SECTION.values())
+
+
+def test_every_metric_is_listed_under_its_unit() -> None:
+    listed = {
+        title: re.findall(r"`(\w+)`", names)
+        for title, names in re.findall(r"^- (\w+): (.*)$", section("Metrics"), re.MULTILINE)
+    }
+    units = {"seconds": "Durations", "bytes": "Sizes", "per_second": "Rates"}
+    expected: dict[str, list[str]] = {title: [] for title in units.values()}
+    for metric in CATALOGUE.values():
+        expected[units[metric.unit]].append(metric.name)
+
+    assert listed == expected, "docs/EXPERIMENT.md lists the catalogue of analysis/metrics.py"
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL))
+def test_the_examples_load(block: str) -> None:
+    whole = (Path(__file__).parent / "experiment_files" / "minimal.yaml").read_text()
+    if block.startswith("checks:"):
+        block = whole + re.sub("^", "  ", block, flags=re.MULTILINE)
+    elif "experiment:" not in block and "variants:" in block:
+        block = "experiment: x\nbaseline: jar\n" + block
+    elif "experiment:" not in block:
+        block = whole + block
+
+    assert load_experiment(block, "/x").variants
