@@ -50,7 +50,7 @@ def test_a_load_that_never_began_has_no_flag() -> None:
     ("summary", "code"),
     [
         ({"generator_cpu_seconds": 1.9}, "generator-saturated"),
-        ({"generator_run_delay_max_us": 100_001}, "generator-jitter"),
+        ({"generator_run_delay_seconds": 0.11}, "generator-starved"),
         ({"driver_completed": 7999}, "sum-mismatch"),
         ({"completed": 7999}, "sum-mismatch"),
         ({"connections": 5}, "littles-law"),
@@ -61,6 +61,13 @@ def test_a_fault_of_the_generator_invalidates_the_load(summary: dict[str, Any], 
 
     assert found[code].effect == FlagEffect.FLAG_EFFECT_LOAD_INVALID
     assert found[code].text
+
+
+def test_a_generator_that_waited_for_a_core_now_and_then_is_noted() -> None:
+    found = flags([full(0), full(1)], generator_run_delay_max_us=100_001)
+
+    assert list(found) == ["generator-jitter"]
+    assert found["generator-jitter"].effect == FlagEffect.FLAG_EFFECT_NOTE
 
 
 def test_cores_of_the_generator_are_taken_together() -> None:

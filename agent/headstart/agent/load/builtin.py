@@ -118,7 +118,7 @@ class PreparedBuiltin:
                 # It writes what it has so far, and ends.
                 self._stop()
                 deadline = time.monotonic() + _GRACE_SECONDS
-        self._about.generator_run_delay_max_us = watch.run_delay_max_us
+        watch.describe(self._about)
         return failure
 
     def _result(self, failure: Failure | None) -> LoadResult:

@@ -132,7 +132,7 @@ class PreparedH2load:
             os.close(descriptor)
         # A server that died just before the end was not looked at yet.
         self._failure = self._failure or watch.look()
-        self._about.generator_run_delay_max_us = watch.run_delay_max_us
+        watch.describe(self._about)
 
     def _result(
         self, clock: "Clock", samples: Sequence[Sample], output: str, status: int

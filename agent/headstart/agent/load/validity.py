@@ -16,8 +16,11 @@ from headstart.v1.records_pb2 import (
 
 # Share of its cores above which a generator measures itself.
 SATURATION_LIMIT = 0.9
-# Within a second of the load; a window is 100 ms wide at its finest.
-RUN_DELAY_LIMIT_US = 100_000
+# Share of the load that the generator may wait for a core: beyond it throughput is
+# off by as much as a verdict's margin.
+STARVATION_LIMIT = 0.05
+# Of that, within one second: a window is 100 ms wide at its finest.
+JITTER_LIMIT_US = 100_000
 LITTLE_LIMIT = 0.1
 SEND_LATENESS_LIMIT_US = 10_000
 OFFERED_LIMIT = 0.99
@@ -51,13 +54,22 @@ def _generator(summary: LoadSummary) -> Iterator[Flag]:
             used,
             SATURATION_LIMIT,
         )
-    delay_us = summary.generator_run_delay_max_us
-    if delay_us > RUN_DELAY_LIMIT_US:
+    waited = summary.generator_run_delay_seconds / summary.duration_seconds
+    worst_us = summary.generator_run_delay_max_us
+    if waited > STARVATION_LIMIT:
         yield _invalid(
+            "generator-starved",
+            f"{summary.driver} waited for a core for {waited:.0%} of the load:"
+            " something else ran on its CPUs",
+            waited,
+            STARVATION_LIMIT,
+        )
+    elif worst_us > JITTER_LIMIT_US:
+        yield _note(
             "generator-jitter",
-            f"{summary.driver} waited {delay_us / 1e3:.0f} ms for a core within one second",
-            delay_us,
-            RUN_DELAY_LIMIT_US,
+            f"{summary.driver} waited {worst_us / 1e3:.0f} ms for a core within one second",
+            worst_us,
+            JITTER_LIMIT_US,
         )
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections import deque
 from typing import IO
@@ -12,11 +11,10 @@ from typing import IO
 from headstart.agent.cpus import parse_cpus
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.probe_readings import run_delays_ns
-from headstart.v1.records_pb2 import Failure, FailureCode
+from headstart.v1.records_pb2 import Failure, FailureCode, LoadSummary
 
 LOOK_SECONDS = 0.25
 _LOOKS_PER_SECOND = round(1 / LOOK_SECONDS)
-_affinity = threading.Lock()
 
 
 def start_pinned(
@@ -74,19 +72,32 @@ class Watch:
         self._task = task
         self._pid = pid
         self._started = time.monotonic()
-        # Run delays of the threads, one reading a look over the last second.
-        self._delays: deque[dict[int, int]] = deque(maxlen=_LOOKS_PER_SECOND + 1)
-        self.run_delay_max_us = 0
+        # Run delays of the threads in ns, one reading a look over the last second.
+        self._first = run_delays_ns([pid])
+        self._readings = deque([self._first], maxlen=_LOOKS_PER_SECOND + 1)
+        # Maxima, since a thread that ended can no longer be read.
+        self._in_a_second_ns = 0
+        self._in_all_ns = 0
 
     def look(self) -> Failure | None:
         """Why the load has to end before its time; None: it goes on."""
-        self._delays.append(run_delays_ns([self._pid]))
-        first, last = self._delays[0], self._delays[-1]
-        waited = max((last[tid] - first.get(tid, 0) for tid in last), default=0)
-        self.run_delay_max_us = max(self.run_delay_max_us, waited // 1000)
+        self._readings.append(run_delays_ns([self._pid]))
+        first, last = self._readings[0], self._readings[-1]
+        self._in_a_second_ns = max(self._in_a_second_ns, _waited_ns(first, last))
+        self._in_all_ns = max(self._in_all_ns, _waited_ns(self._first, last))
         after = f"{time.monotonic() - self._started:.1f} s into the load"
         if self._task.cancelled():
             return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=f"cancelled {after}")
         if not self._task.server_alive():
             return Failure(code=FailureCode.FAILURE_CODE_DIED, message=f"the server ended {after}")
         return None
+
+    def describe(self, summary: LoadSummary) -> None:
+        """Fill in how long the generator waited for a core."""
+        summary.generator_run_delay_max_us = self._in_a_second_ns // 1000
+        summary.generator_run_delay_seconds = self._in_all_ns / 1e9
+
+
+def _waited_ns(before: dict[int, int], after: dict[int, int]) -> int:
+    """By the thread that waited longest."""
+    return max((after[thread] - before.get(thread, 0) for thread in after), default=0)

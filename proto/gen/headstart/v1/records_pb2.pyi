@@ -858,6 +858,7 @@ class LoadSummary(_message.Message):
     GENERATOR_RUN_DELAY_MAX_US_FIELD_NUMBER: _builtins.int
     OFFERED_FIELD_NUMBER: _builtins.int
     FIRST_FAULT_FIELD_NUMBER: _builtins.int
+    GENERATOR_RUN_DELAY_SECONDS_FIELD_NUMBER: _builtins.int
     driver: _builtins.str
     driver_version: _builtins.str
     origin_monotonic_ns: _builtins.int
@@ -880,8 +881,8 @@ class LoadSummary(_message.Message):
     killed before it could say.
     """
     generator_run_delay_max_us: _builtins.int
-    """Longest that the generator could have run but waited for a core, within any
-    second of the load, in us.
+    """Time that the generator could have run but waited for a core: most within any
+    second of the load, and over all of it.
     """
     offered: _builtins.int
     """Requests whose intended time came; 0: closed loop."""
@@ -889,6 +890,7 @@ class LoadSummary(_message.Message):
     """What was wrong with the first answer that was not correct or the first request
     that failed, for a person.
     """
+    generator_run_delay_seconds: _builtins.float
     @_builtins.property
     def latency(self) -> Global___Histogram: ...
     @_builtins.property
@@ -916,10 +918,11 @@ class LoadSummary(_message.Message):
         generator_run_delay_max_us: _builtins.int = ...,
         offered: _builtins.int = ...,
         first_fault: _builtins.str = ...,
+        generator_run_delay_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "bodies_checked", b"bodies_checked", "completed", b"completed", "connections", b"connections", "driver", b"driver", "driver_completed", b"driver_completed", "driver_version", b"driver_version", "duration_seconds", b"duration_seconds", "failed", b"failed", "first_fault", b"first_fault", "generator_cores", b"generator_cores", "generator_cpu_seconds", b"generator_cpu_seconds", "generator_cpus", b"generator_cpus", "generator_run_delay_max_us", b"generator_run_delay_max_us", "incorrect", b"incorrect", "latency", b"latency", "latency_basis", b"latency_basis", "offered", b"offered", "origin_monotonic_ns", b"origin_monotonic_ns", "send_lateness_p99_us", b"send_lateness_p99_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "bodies_checked", b"bodies_checked", "completed", b"completed", "connections", b"connections", "driver", b"driver", "driver_completed", b"driver_completed", "driver_version", b"driver_version", "duration_seconds", b"duration_seconds", "failed", b"failed", "first_fault", b"first_fault", "generator_cores", b"generator_cores", "generator_cpu_seconds", b"generator_cpu_seconds", "generator_cpus", b"generator_cpus", "generator_run_delay_max_us", b"generator_run_delay_max_us", "generator_run_delay_seconds", b"generator_run_delay_seconds", "incorrect", b"incorrect", "latency", b"latency", "latency_basis", b"latency_basis", "offered", b"offered", "origin_monotonic_ns", b"origin_monotonic_ns", "send_lateness_p99_us", b"send_lateness_p99_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
