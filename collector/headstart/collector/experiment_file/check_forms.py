@@ -45,7 +45,7 @@ class RequestForm(Form):
 class CheckForm(RequestForm):
     """A request, or a command of the user's own, and what is correct."""
 
-    EXACTLY_ONE: ClassVar = (("request", "command"),)
+    EXACTLY_ONE: ClassVar = ("request", "command")
     COMMAND_KEYS: ClassVar = frozenset({"exit", "output", "timeout"})
     REQUEST_KEYS: ClassVar = frozenset({"json", "body", "headers", "expect"})
 
@@ -67,7 +67,7 @@ Check = Annotated[CheckForm, Shorthand("request", RequestLine())]
 class LoadRequestForm(RequestForm):
     """One request of a mix."""
 
-    EXACTLY_ONE: ClassVar = (("request",),)
+    EXACTLY_ONE: ClassVar = ("request",)
 
     weight: Annotated[int, Whole(1, 1000)] = written(1)
     """How often it is sent, in relation to the others."""

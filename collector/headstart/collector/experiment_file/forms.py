@@ -26,8 +26,8 @@ class Form(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    # Of each of these groups of keys exactly one key is there.
-    EXACTLY_ONE: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    # Of these keys exactly one is there.
+    EXACTLY_ONE: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def known_keys(cls) -> dict[str, Any]:
@@ -39,8 +39,8 @@ class Form(BaseModel):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         found = handler.resolve_ref_schema(handler(schema))
-        for group in cls.EXACTLY_ONE:
-            found["oneOf"] = [{"required": [key]} for key in group]
+        if cls.EXACTLY_ONE:
+            found["oneOf"] = [{"required": [key]} for key in cls.EXACTLY_ONE]
         return found
 
 

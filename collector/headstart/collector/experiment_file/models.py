@@ -68,7 +68,7 @@ class BuildForm(Form):
 class VariantForm(Form):
     """One way to build and run the app."""
 
-    EXACTLY_ONE: ClassVar = (("image", "build", "command"),)
+    EXACTLY_ONE: ClassVar = ("image", "build", "command")
 
     image: Annotated[str, _IMAGE] | None = None
     """An image that the engine of the host holds or may pull."""
@@ -112,7 +112,7 @@ class ServiceForm(Form):
 class LoadForm(Form):
     """The load that begins with the first correct response."""
 
-    EXACTLY_ONE: ClassVar = (("request", "requests"),)
+    EXACTLY_ONE: ClassVar = ("request", "requests")
 
     request: Annotated[Request, RequestLine()] | None = None
     """The one request that is sent."""

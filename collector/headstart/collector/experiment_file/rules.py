@@ -50,14 +50,13 @@ def _values_are_there(path: Path, form: type[Form], mapping: dict[str, Any]) -> 
 
 
 def _exactly_one(path: Path, form: type[Form], mapping: dict[str, Any]) -> Iterator[Found]:
-    for group in form.EXACTLY_ONE:
-        there = [key for key in group if key in mapping]
-        if not there:
-            yield path, f"expected {listed(map(quoted, group))}", True
-        for key in there[1:]:
-            names = listed(map(quoted, group), "and")
-            message = f"expected only one of {names}; '{there[0]}' is there already"
-            yield (*path, key), message, True
+    keys = form.EXACTLY_ONE
+    there = [key for key in keys if key in mapping]
+    if keys and not there:
+        yield path, f"expected {listed(map(quoted, keys))}", True
+    for key in there[1:]:
+        names = listed(map(quoted, keys), "and")
+        yield (*path, key), f"expected only one of {names}; '{there[0]}' is there already", True
 
 
 def _variants(data: dict[str, Any]) -> Iterator[Found]:
