@@ -1,6 +1,6 @@
 """An agent's part in small: makes instances, says so, waits. For tests that kill it.
 
-Arguments: docker|process, state folder, then for each instance its argument
+Arguments: docker|process|process without groups, state folder, then for each instance its argument
 vector with blanks between; of a container the first word is the image. The
 first instance stays in its gate, the others are opened.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.identity import state_id
 from headstart.agent.policy import Policy
+from headstart.agent.process_cgroup import CgroupParent
 from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.runtime import InstanceSpec, Runtime
 from headstart.v1.experiment_pb2 import Command, Plan, Variant
@@ -22,6 +23,8 @@ def main(kind: str, state: str, *commands: str) -> None:
     if kind == "docker":
         runtime = DockerRuntime.connect(Path(state), Policy.local())
     else:
+        if kind == "process without groups":
+            CgroupParent.open = lambda _name: None  # type: ignore[method-assign, assignment]  # as if not root
         runtime = ProcessRuntime(Path(state), Policy.local())
     run = state_id(Path(state))
     instances = []

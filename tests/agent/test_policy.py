@@ -1,0 +1,144 @@
+"""The policy: what a file may say, what it means, and that silence allows nothing."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from headstart.agent.policy import Policy, PolicyError, parse_policy
+from headstart.agent.runtime import RuntimeFault
+from headstart.v1.records_pb2 import FailureCode
+
+FILE = Path("policy.toml")
+MIB, GIB = 1 << 20, 1 << 30
+
+
+def test_without_a_file_nothing_may_run_and_limits_hold() -> None:
+    policy = Policy.default()
+
+    assert (policy.images, policy.commands, policy.builds) == ((), False, False)
+    assert not policy.allows_image("players:jit")
+    assert policy.memory_limit_bytes > 0
+    assert policy.pids_limit > 0
+
+
+def test_on_ones_own_machine_everything_may_run() -> None:
+    policy = Policy.local()
+
+    assert policy.allows_image("registry.example/team/players:jit")
+    assert (policy.commands, policy.builds) == (True, True)
+    assert policy.memory_limit(0) == psutil.virtual_memory().total
+
+
+def test_a_file_is_read_whole() -> None:
+    text = """
+        images = ["players:*", "registry.example/team/*"]
+        commands = true
+        builds = true
+        memory_limit = "1 GiB"
+        pids_limit = 512
+    """
+
+    assert parse_policy(text, FILE) == Policy(
+        images=("players:*", "registry.example/team/*"),
+        commands=True,
+        builds=True,
+        memory_limit_bytes=GIB,
+        pids_limit=512,
+    )
+
+
+def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text('images = ["players:*"]\n')
+
+    assert Policy.load(path) == Policy(images=("players:*",))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('image = ["a"]', "line 2: image: unknown key; known are images, commands, builds"),
+        ("[images]", "line 2: images: expected a list of patterns"),
+        ('images = "players:*"', "line 2: images: expected a list of patterns"),
+        ('images = ["a", 1]', "line 2: images: expected a list of patterns"),
+        ('images = [""]', "line 2: images: expected a list of patterns"),
+        ("commands = 1", "line 2: commands: expected true or false, not 1"),
+        ('builds = "yes"', "line 2: builds: expected true or false, not 'yes'"),
+        ('memory_limit = "4 gigs"', "line 2: memory_limit: expected a size"),
+        ('memory_limit = "5MiB"', 'line 2: memory_limit: expected a size from "6MiB" up'),
+        ("memory_limit = true", "line 2: memory_limit: expected a size"),
+        ("pids_limit = 0", "line 2: pids_limit: expected a whole number from 1 up, not 0"),
+        ("pids_limit = true", "line 2: pids_limit: expected a whole number"),
+        ("pids_limit = 1.5", "line 2: pids_limit: expected a whole number"),
+        ("commands = yes", "not TOML: "),
+        ("commands = true\ncommands = false", "not TOML: "),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_what_was_expected(line: str, problem: str) -> None:
+    with pytest.raises(PolicyError) as error:
+        parse_policy(f"# a comment\n{line}\n", FILE)
+
+    assert len(error.value.problems) == 1
+    assert error.value.problems[0].startswith(problem)
+    assert str(error.value).startswith("policy.toml: ")
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(PolicyError) as error:
+        parse_policy('privileged = true\nmounts = []\npids_limit = "many"\n', FILE)
+
+    assert [problem.split(":")[:2] for problem in error.value.problems] == [
+        ["line 1", " privileged"],
+        ["line 2", " mounts"],
+        ["line 3", " pids_limit"],
+    ]
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b"images = [\xff]")
+    with pytest.raises(PolicyError, match="not UTF-8"):
+        Policy.load(path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reference", "digests", "allowed"),
+    [
+        ("players:*", "players:jit", [], True),
+        ("players:*", "players", [], True),
+        ("players:latest", "players", [], True),
+        ("players:*", "evil/players:jit", [], False),
+        ("players:*", "squad:jit", [], False),
+        ("registry.example/*", "registry.example/team/players:1", [], True),
+        ("registry.example/*", "registry.example.evil/players:1", [], False),
+        ("registry.example:5000/players:*", "registry.example:5000/players", [], True),
+        ("Players:*", "players:jit", [], False),
+        ("sha256:aa11", "players:jit", ["sha256:aa11"], True),
+        ("sha256:aa11", "players:jit", ["sha256:bb22"], False),
+        ("players@sha256:cc33", "players:jit", ["sha256:aa11", "players@sha256:cc33"], True),
+    ],
+)
+def test_a_pattern_fits_the_reference_or_a_digest(
+    pattern: str, reference: str, digests: list[str], allowed: bool
+) -> None:
+    assert Policy(images=(pattern,)).allows_image(reference, digests) is allowed
+
+
+def test_a_plan_may_ask_for_less_memory_and_not_for_more() -> None:
+    policy = Policy(memory_limit_bytes=GIB)
+    with pytest.raises(RuntimeFault) as refused:
+        policy.memory_limit(GIB + GIB // 2)
+
+    assert (policy.memory_limit(0), policy.memory_limit(64 * MIB)) == (GIB, 64 * MIB)
+    assert refused.value.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+    assert "1.5 GiB" in refused.value.message
+    assert "at most 1 GiB" in refused.value.message
+
+
+def test_the_collector_is_told_all_of_it() -> None:
+    message = Policy(images=("a", "b"), builds=True, memory_limit_bytes=GIB).message()
+
+    assert list(message.images) == ["a", "b"]
+    assert (message.commands, message.builds) == (False, True)
+    assert (message.memory_limit_bytes, message.pids_limit) == (GIB, 4096)
