@@ -110,6 +110,23 @@ def test_ratio_and_verdict_against_the_baseline(scraped: Scraped) -> None:
     assert verdicts == ["better"]
 
 
+def test_a_verdict_from_disturbed_trials_says_so(scraped: Scraped) -> None:
+    scraped.update([run_result()])
+
+    def basis(metric: str) -> list[str]:
+        return [s.labels["basis"] for s in scraped.samples("headstart_verdict", metric=metric)]
+
+    assert basis("latency_p99_seconds") == ["flagged"]
+    assert basis("startup_seconds") == ["valid"]
+
+
+def test_the_shape_of_a_variants_warm_up(scraped: Scraped) -> None:
+    scraped.update([run_result()])
+
+    assert scraped.value("headstart_variant_warmup", variant="jit", shape="warmup") == 1
+    assert scraped.value("headstart_variant_warmup", variant="aot", shape="flat") == 1
+
+
 def test_a_variant_that_does_not_start_is_a_result(scraped: Scraped) -> None:
     scraped.update([does_not_start(run_result(), "aot")])
 

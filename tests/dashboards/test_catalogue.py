@@ -4,13 +4,16 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from headstart.collector.analysis import outcomes
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.exposition import Exposition
-from headstart.collector.results import Verdict
+from headstart.collector.results import Basis, Verdict
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.dashboards.catalogue import (
+    CHECKS_FAIL,
     DOES_NOT_START,
     GRAFANA_UNITS,
+    MEASURED,
     METRICS,
     STATS,
     VERDICT_COLOURS,
@@ -75,5 +78,17 @@ def test_queries_and_rules_name_only_metrics_and_labels_that_are_exposed() -> No
             assert set(re.findall(r"(\w+)(?:=~|!=|=)", matchers)) <= known, expr
 
 
-def test_the_outcome_that_alerts_is_one_that_analysis_gives() -> None:
-    assert DOES_NOT_START in {v.outcome for result in fleet() for v in result.variants}
+def test_outcomes_that_rules_ask_for_are_those_that_analysis_gives() -> None:
+    assert (outcomes.MEASURED, outcomes.CHECKS_FAIL) == (MEASURED, CHECKS_FAIL)
+    assert set(DOES_NOT_START) <= set(outcomes._WORDS.values())
+
+
+def test_bases_that_panels_ask_for_are_those_that_analysis_gives() -> None:
+    asked = {
+        basis
+        for board in dashboards()
+        for expr in expressions(board)
+        for basis in re.findall(r'basis="(\w+)"', expr)
+    }
+
+    assert asked == {basis.value for basis in Basis}

@@ -136,7 +136,7 @@ def test_every_variable_that_is_used_exists_and_every_one_that_exists_is_used(
 ) -> None:
     known = {variable["name"] for variable in variables(board)}
     asked = expressions(board) + [variable["query"] for variable in variables(board)]
-    used = {name for text in asked for name in re.findall(r"\$(?!__)(\w+)", text)}
+    used = {name for text in asked for name in re.findall(r"\$(?!__)([a-z]\w*)", text)}
 
     assert used == known
 

@@ -14,6 +14,7 @@ from headstart.collector.exposition import Exposition
 from headstart.collector.metrics_http import MetricsServer
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.dashboards import write
+from headstart.dashboards.compared_panels import verdict_series
 from headstart.dashboards.generate import dashboards
 from support.dashboard_json import annotations, expressions, interpolated, targets, variables
 from support.metrics_results import fleet, host_states
@@ -111,6 +112,14 @@ def test_annotations_mark_when_runs_ended(board: dict[str, Any], server: Prometh
         assert len(ages) == 4
         assert 60 <= ages[0] < 60 + 300
         assert annotation["useValueForTime"]
+
+
+def test_a_verdict_from_disturbed_trials_bears_a_mark(server: PrometheusServer) -> None:
+    found = server.query(verdict_series('experiment="players-api",host="alpha",variant="r2r"'))
+
+    verdicts = {series["metric"]["metric"]: series["metric"]["verdict"] for series in found}
+    assert verdicts["startup_seconds"] == "better"
+    assert verdicts["latency_p99_seconds"] == "better ?"
 
 
 def test_a_hardware_filter_with_special_characters_finds_its_hosts(

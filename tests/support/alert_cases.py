@@ -101,6 +101,40 @@ CASES = (
         at="8m",
     ),
     Case(
+        "HeadstartVariantDoesNotStart",
+        "its image is missing, which is not of its doing",
+        {
+            f'headstart_variant_outcome{{{AOT},outcome="image missing"}}': "1x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+    ),
+    Case(
+        "HeadstartVariantNotMeasured",
+        "its image is missing",
+        {
+            f'headstart_variant_outcome{{{AOT},outcome="image missing"}}': "1x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+        labels={**AOT_ON_ALPHA, "outcome": "image missing"},
+        says=(
+            "aot of players-api on alpha was not measured: image missing",
+            "The app is not to blame: the host, its engine or the experiment is.",
+        ),
+    ),
+    Case(
+        "HeadstartVariantNotMeasured",
+        "measured, and dead by its own doing",
+        {
+            f'headstart_variant_outcome{{{AOT},outcome="dies"}}': "1x10",
+            f'headstart_variant_outcome{{{RUN},variant="jit",outcome="measured"}}': "1x10",
+            f'headstart_variant_outcome{{{RUN},variant="r2r",outcome="checks fail"}}': "1x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+    ),
+    Case(
         "HeadstartManyInvalidTrials",
         "four of ten",
         {

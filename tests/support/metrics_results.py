@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.results import (
+    Basis,
     Comparison,
     Figure,
     Interval,
     InvalidTrial,
     RunResult,
     VariantOutcome,
+    VariantWarmup,
     Verdict,
     WindowSeries,
 )
@@ -94,6 +96,17 @@ def run_result(
             for index, variant in enumerate(variants)
             for trial in range(1, 4)
         ),
+        variant_warmups=tuple(
+            VariantWarmup(
+                variant=variant,
+                shape="warmup" if index == 0 else "flat",
+                trials=3,
+                settled=3,
+                steady_from_seconds=29.0 if index == 0 else 0.0,
+                observed_seconds=60.0,
+            )
+            for index, variant in enumerate(variants)
+        ),
         host_facts=(("kernel", "6.18.0"),),
         advice=(),
         confounders=(),
@@ -134,6 +147,7 @@ def does_not_start(result: RunResult, variant: str) -> RunResult:
         figures=tuple(f for f in result.figures if f.variant != variant),
         comparisons=tuple(c for c in result.comparisons if c.variant != variant),
         load_series=tuple(s for s in result.load_series if s.variant != variant),
+        variant_warmups=tuple(w for w in result.variant_warmups if w.variant != variant),
     )
 
 
@@ -228,8 +242,17 @@ def _comparison(metric: str, variant: str, baseline: str) -> Comparison:
         verdict = Verdict.BETTER
     else:
         verdict = Verdict.WORSE
-    interval = Interval(ratio * 0.99, ratio * 1.01)
-    return Comparison(metric, variant, baseline, verdict, ratio, interval, margin, TRIALS)
+    return Comparison(
+        metric=metric,
+        variant=variant,
+        baseline=baseline,
+        verdict=verdict,
+        ratio=ratio,
+        interval=Interval(ratio * 0.99, ratio * 1.01),
+        margin=margin,
+        blocks=TRIALS,
+        basis=Basis.FLAGGED if metric == "latency_p99_seconds" else Basis.VALID,
+    )
 
 
 def _load(variant: str, trial: int, *, warming: bool) -> WindowSeries:

@@ -64,8 +64,9 @@ RESULT_FAMILIES = (
     ),
     Family(
         "headstart_verdict",
-        "Always 1; `verdict` is the judgement that holds now against the baseline.",
-        (*_VARIANT_LABELS, "metric", "verdict"),
+        "Always 1; `verdict` is the judgement that holds now against the baseline. basis: valid, "
+        "or flagged where too few trials were valid and disturbed ones were taken in.",
+        (*_VARIANT_LABELS, "metric", "verdict", "basis"),
     ),
     Family(
         "headstart_variant_outcome",
@@ -76,6 +77,11 @@ RESULT_FAMILIES = (
         "headstart_variant_info",
         "Always 1; how the variant is compiled and the digest that was measured.",
         (*_VARIANT_LABELS, "compilation", "digest"),
+    ),
+    Family(
+        "headstart_variant_warmup",
+        "Always 1; `shape` is the course of the variant's throughput under load.",
+        (*_VARIANT_LABELS, "shape"),
     ),
     Family("headstart_trials", "Trials of the variant, valid or not.", _VARIANT_LABELS),
     Family("headstart_trials_failed", "Trials that did not become ready.", _VARIANT_LABELS),
@@ -162,6 +168,9 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
     yield Sample("headstart_run_blocks", run, result.blocks_completed)
     for variant in result.variants:
         yield from _variant_samples(variant, (*run, label_value(variant.variant)))
+    for warmup in result.variant_warmups:
+        labels = (*run, label_value(warmup.variant), label_value(warmup.shape))
+        yield Sample("headstart_variant_warmup", labels, 1.0)
     for figure in result.figures:
         yield from _figure_samples(figure, (*run, label_value(figure.variant)))
     for comparison in result.comparisons:
@@ -208,7 +217,9 @@ def _figure_samples(figure: Figure, labels: tuple[str, ...]) -> Iterator[Sample]
 
 def _comparison_samples(comparison: Comparison, labels: tuple[str, ...]) -> Iterator[Sample]:
     metric = (*labels, label_value(comparison.metric))
-    yield Sample("headstart_verdict", (*metric, comparison.verdict.value), 1.0)
+    yield Sample(
+        "headstart_verdict", (*metric, comparison.verdict.value, comparison.basis.value), 1.0
+    )
     if comparison.ratio is not None:
         yield Sample("headstart_ratio", (*metric, "center"), comparison.ratio)
     if comparison.interval is not None:

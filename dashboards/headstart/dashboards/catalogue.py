@@ -65,6 +65,17 @@ VERDICT_COLOURS = {
     "unavailable": "transparent",
 }
 
-# The outcome of a variant that never answered, and of one that is as it should be.
-DOES_NOT_START = "does not start"
+# A verdict that rests on disturbed trials, for want of others, is shown with this behind it.
+FLAGGED_MARK = " ?"
+
+# Outcomes of a variant: as it should be; of the app's own doing; the rest is of the host's
+# or the experiment's.
 MEASURED = "measured"
+CHECKS_FAIL = "checks fail"
+DOES_NOT_START = (
+    "does not start",
+    "never becomes ready",
+    "dies",
+    "runs out of memory",
+    "does not build",
+)

@@ -49,8 +49,8 @@ def compared() -> builder.Builder[models.Dashboard]:
         figure_with_interval(
             "startup_seconds",
             "Startup with its interval",
-            "The 95 % interval of the middle, the slow tail, and the CPU time used until then, "
-            "which suffers less from noisy neighbours.",
+            "The 95 % interval of the middle, and the CPU time used until then, which suffers "
+            "less from noisy neighbours.",
             figure_column("startup_cpu_seconds", "CPU time"),
         ),
         12,
@@ -77,7 +77,7 @@ def compared() -> builder.Builder[models.Dashboard]:
         figure_with_interval(
             "rss_load_bytes",
             "Memory under load with its interval",
-            "The 95 % interval of the middle, the largest trials, and the kernel's high water.",
+            "The 95 % interval of the middle, and the kernel's own high water.",
             figure_column("memory_high_water_bytes", "High water"),
         ),
         12,
@@ -174,11 +174,13 @@ def _latest_figures() -> table.Panel:
 
 
 def _throughput_figures() -> table.Panel:
+    shape = f"max by ({', '.join(KEY)}, shape) (headstart_variant_warmup{{{VARIANT}}})"
     return columns_table(
         "Throughput and latency in figures",
         "Steady figures are missing where a variant did not settle within the load.",
         (
             *KEY_COLUMNS,
+            Column("Course", shape, "shape"),
             figure_column("throughput_first_seconds_per_second", "First 5 s"),
             figure_column("throughput_steady_per_second", "Steady"),
             figure_column("throughput_steady_per_second", "Low", "ci_low"),

@@ -13,7 +13,7 @@ from headstart.dashboards.board import (
     table_legend,
     transformation,
 )
-from headstart.dashboards.catalogue import METRICS, VERDICT_COLOURS
+from headstart.dashboards.catalogue import FLAGGED_MARK, METRICS, VERDICT_COLOURS
 from headstart.dashboards.sdk import (
     barchart,
     common,
@@ -43,8 +43,9 @@ _SEPARATOR = '" · "'
 
 VERDICT_MAPPING = models.ValueMap(
     options={
-        verdict: models.ValueMappingResult(color=colour, index=index)
-        for index, (verdict, colour) in enumerate(VERDICT_COLOURS.items())
+        verdict + mark: models.ValueMappingResult(color=colour)
+        for verdict, colour in VERDICT_COLOURS.items()
+        for mark in ("", FLAGGED_MARK)
     }
 )
 
@@ -53,6 +54,13 @@ def joined(expr: str, target: str, *labels: str) -> str:
     """`expr` with one more label, made of several, for axes and legends that have room for one."""
     sources = ", ".join(f'"{label}"' for label in labels)
     return f'label_join({expr}, "{target}", {_SEPARATOR}, {sources})'
+
+
+def verdict_series(matchers: str) -> str:
+    """Verdicts, those that rest on disturbed trials with a mark behind the word."""
+    flagged = f'headstart_verdict{{{matchers},basis="flagged"}}'
+    marked = f'label_replace({flagged}, "verdict", "$1{FLAGGED_MARK}", "verdict", "(.*)")'
+    return f'{marked} or headstart_verdict{{{matchers},basis="valid"}}'
 
 
 def figure_column(name: str, title: str = "", stat: str = "center") -> Column:
@@ -113,7 +121,7 @@ def _bars(title: str, description: str, unit: str) -> barchart.Panel:
 
 
 def figure_with_interval(name: str, title: str, description: str, *others: Column) -> table.Panel:
-    """A figure of the latest run with its interval and tail, and what belongs to it."""
+    """A figure of the latest run with its interval, and what belongs to it."""
     return columns_table(
         title,
         description,
@@ -122,7 +130,6 @@ def figure_with_interval(name: str, title: str, description: str, *others: Colum
             figure_column(name, "Middle"),
             figure_column(name, "Low", "ci_low"),
             figure_column(name, "High", "ci_high"),
-            figure_column(name, "p95", "p95"),
             *others,
         ),
         sort_by="Middle",
@@ -181,7 +188,7 @@ def warm_up() -> trend.Panel:
 
 def verdicts() -> table.Panel:
     """One row a variant, one column a metric, one word a cell."""
-    series = f"headstart_verdict{{{VARIANT}}} == 1"
+    series = verdict_series(VARIANT)
     titles = {
         "what\\metric": "Variant",
         **{metric.name: metric.title for metric in METRICS.values()},
@@ -192,7 +199,8 @@ def verdicts() -> table.Panel:
         .description(
             "better or worse: the whole 95 % interval of the ratio lies past the margin. "
             "equivalent: wholly inside it. inconclusive: neither; more blocks may tell. "
-            "unavailable: a side has no valid value."
+            "unavailable: a side has no valid value. A question mark: too few trials were "
+            "undisturbed, and disturbed ones were taken in."
         )
         .targets([instant(joined(series, "what", "experiment", "variant", "host"))])
         .transformations([matrix("metric", "what", "verdict"), organize(titles)])
@@ -250,7 +258,7 @@ def ratios_with_intervals() -> table.Panel:
         return f'{by} (headstart_ratio{{{VARIANT},metric=~"$metric",stat="{stat}"}})'
 
     by = f"max by ({', '.join(KEY)}, metric)"
-    verdicts_now = f'headstart_verdict{{{VARIANT},metric=~"$metric"}}'
+    verdicts_now = verdict_series(f'{VARIANT},metric=~"$metric"')
     three_digits = {"decimals": 3}
     return columns_table(
         "Ratios with their intervals",

@@ -8,7 +8,7 @@ is then wrong is that nobody measures any more, and another alert says that.
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.dashboards.catalogue import DOES_NOT_START
+from headstart.dashboards.catalogue import CHECKS_FAIL, DOES_NOT_START, MEASURED
 
 # Where the runbooks lie in this repository; a fleet gives the URL under which it has them.
 RUNBOOKS = "docs/runbooks"
@@ -50,6 +50,8 @@ class Alert:
 
 _VARIANT = "{{ $labels.variant }} of {{ $labels.experiment }} on {{ $labels.host }}"
 _RUN = "{{ $labels.experiment }} on {{ $labels.host }}"
+_OUTCOME = "{{ $labels.outcome }}"
+_OF_THE_APP = (MEASURED, CHECKS_FAIL, *DOES_NOT_START)
 
 RESULTS = (
     Alert(
@@ -64,10 +66,18 @@ RESULTS = (
     Alert(
         "HeadstartVariantDoesNotStart",
         "critical",
-        f'headstart_variant_outcome{{outcome="{DOES_NOT_START}"}} == 1 {_RECENT_RUN}',
+        f'headstart_variant_outcome{{outcome=~"{"|".join(DOES_NOT_START)}"}} == 1 {_RECENT_RUN}',
         _TWO_SCRAPES,
-        f"{_VARIANT} does not start",
+        f"{_VARIANT} {_OUTCOME}",
         "No trial of the latest run got a correct response. The report has its last output.",
+    ),
+    Alert(
+        "HeadstartVariantNotMeasured",
+        "warning",
+        f'headstart_variant_outcome{{outcome!~"{"|".join(_OF_THE_APP)}"}} == 1 {_RECENT_RUN}',
+        _TWO_SCRAPES,
+        f"{_VARIANT} was not measured: {_OUTCOME}",
+        "The app is not to blame: the host, its engine or the experiment is.",
     ),
     Alert(
         "HeadstartManyInvalidTrials",
