@@ -1,6 +1,7 @@
 """Processes without an engine: from the gate to their end, with and without a control group."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -216,6 +217,38 @@ def test_it_runs_on_the_cpus_of_the_plan_alone(runtime: ProcessRuntime) -> None:
 
     assert output == "{0}\n"
     assert "pins the server to CPUs [4000], this agent may use [0" in fault.value.message
+
+
+def test_limits_that_do_not_hold_are_noted(
+    runtime: ProcessRuntime, request: pytest.FixtureRequest
+) -> None:
+    app = python(runtime, WAIT)
+    unlimited = runtime.create(spec_for(app))
+    limited = runtime.create(spec_for(app, trial=2, memory_limit_bytes=64 << 20))
+    notes = (list(unlimited.notes), list(limited.notes))
+    unlimited.stop()
+    limited.stop()
+
+    assert notes[0] == []
+    assert len(notes[1]) == ("no control group" in request.node.name)
+
+
+def test_a_crash_leaves_no_core_file(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    command = Command(
+        argv=[sys.executable, "-c", "import os; os.abort()"], working_directory=str(folder)
+    )
+    app = runtime.resolve(Variant(name="app", command=command), "/")
+    instance = runtime.create(spec_for(app))
+    limit = resource.prlimit(instance.pid, resource.RLIMIT_CORE)
+    instance.open_gate()
+    facts = end_of(instance)
+    instance.stop()
+
+    assert limit == (0, 0)
+    assert facts.status == 128 + signal.SIGABRT
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.root

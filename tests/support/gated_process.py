@@ -16,6 +16,7 @@ class GatedProcess:
     address = "127.0.0.1"
     cgroup: Cgroup | None = None
     gated = True
+    notes = ()
     # What a test wants an exit to look like.
     oom_killed = False
 

@@ -15,7 +15,7 @@ from typing import Any
 import docker
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
-from docker.types import LogConfig, Mount
+from docker.types import LogConfig, Mount, Ulimit
 from docker.utils import kwargs_from_env
 
 from headstart.agent.runtime import ExitFacts, RuntimeFault
@@ -127,6 +127,8 @@ class Engine:
                 pids_limit=spec.pids,
                 cpuset_cpus=spec.cpuset or None,
                 nano_cpus=round(spec.cpus * 1e9) or None,
+                # A crash is to write no file while the next trial is measured.
+                ulimits=[Ulimit(name="core", soft=0, hard=0)],
                 # An engine may be set up to put an init before every program.
                 init=False,
                 log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),

@@ -4,6 +4,7 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,8 @@ class DockerInstance(Gated):
 
     `address`: where clients reach the app; empty: the container's own.
     """
+
+    notes: Sequence[str] = ()
 
     def __init__(self, engine: Engine, spec: ContainerSpec, folder: Path, address: str) -> None:
         self.name = spec.name

@@ -19,8 +19,8 @@ from headstart.agent.runtime import Cgroup
 
 log = logging.getLogger(__name__)
 
-_V1_NEEDED = ("memory", "cpuacct")
-_V1_WANTED = ("cpu", "pids")
+_V1_NEEDED = ("memory", "cpuacct", "cpu")
+_V1_WANTED = ("pids",)
 _CPU_PERIOD_US = 100_000
 _REMOVE_SECONDS = 2.0
 

@@ -1,6 +1,7 @@
 """One process of this host, from the gate to its removal."""
 
 import os
+import resource
 import shutil
 import subprocess
 import threading
@@ -48,6 +49,7 @@ class ProcessInstance(Gated):
     """
 
     address = "127.0.0.1"
+    notes: Sequence[str] = ()
 
     def __init__(self, spec: ProcessSpec, folder: Path, cgroups: CgroupParent | None) -> None:
         self.name = spec.name
@@ -126,6 +128,8 @@ class ProcessInstance(Gated):
 
     def _place(self, cpus: frozenset[int], group: ProcessCgroup | None) -> None:
         """While it waits in the gate: what it becomes inherits both."""
+        # A crash is to leave no file in the user's folder.
+        resource.prlimit(self.pid, resource.RLIMIT_CORE, (0, 0))
         if group is not None:
             group.place(self.pid)
         if cpus:

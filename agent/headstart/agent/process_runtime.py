@@ -18,6 +18,10 @@ from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, ResolvedVariant
 
 _KILL_SECONDS = 10.0
+_LIMITS_DO_NOT_HOLD = (
+    "the plan's limits of memory and CPU do not hold: on this host a process gets no control"
+    " group of its own (is the agent root?)"
+)
 
 
 class ProcessRuntime:
@@ -73,12 +77,17 @@ class ProcessRuntime:
         self._require_unchanged(spec.variant)
         if spec.port:
             require_free_port(spec.port)
+        cgroups = self._open_cgroups()
         try:
-            return ProcessInstance(process, self._folder / name, self._open_cgroups())
+            instance = ProcessInstance(process, self._folder / name, cgroups)
         except OSError as error:
             raise RuntimeFault(
                 FailureCode.FAILURE_CODE_AGENT, f"{name} could not be prepared: {error}"
             ) from error
+
+        if cgroups is None and (spec.plan.memory_limit_bytes or spec.plan.cpu_limit):
+            instance.notes = [_LIMITS_DO_NOT_HOLD]
+        return instance
 
     def remove_orphans(self) -> list[str]:
         """See `Runtime`; found by the mark in the environment, by control group and by folder."""

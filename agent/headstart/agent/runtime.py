@@ -8,6 +8,7 @@ Two runtimes stand behind these Protocols: `docker_runtime` and
     instance.stop()                   # always, also after a fault; idempotent
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -86,6 +87,8 @@ class Instance(Protocol):
     start_call_ns: int
     engine_ready_ns: int
     gated: bool
+    # What of the plan could not be applied on this host, in sentences.
+    notes: Sequence[str]
 
     def open_gate(self) -> int:
         """Let the app start; return the time just before opening.

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.check_runner import CheckRun, run_checks
+from headstart.agent.load.driver import LoadDriver, LoadTask
 from headstart.agent.load.validity import load_flags
 from headstart.agent.memory import phase_memory
+from headstart.agent.page_cache import drop_page_cache
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
+from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFault
 from headstart.agent.sampler import Sampler
 from headstart.agent.startup import measure_startup
-
-from headstart.agent.load.driver import LoadDriver, LoadTask
-from headstart.agent.page_cache import drop_page_cache
-from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFault
 from headstart.agent.wire import AnyRecord
 from headstart.v1.experiment_pb2 import Experiment, PageCache
 from headstart.v1.records_pb2 import (
@@ -147,6 +146,8 @@ class _Trial:
         plan = self.bench.experiment.plan
         if plan.page_cache == PageCache.PAGE_CACHE_COLD and (reason := drop_page_cache()):
             self._note("page-cache-not-dropped", reason)
+        for text in instance.notes:
+            self._note("plan-not-applied", text)
         sampler = Sampler(
             self.slot.trial,
             instance.pids,
