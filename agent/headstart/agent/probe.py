@@ -1,10 +1,9 @@
 """The probe: finds the moment of an app's first correct response.
 
 It runs in the prober's process, on a core of its own, and spins: sleeping and
-being woken would cost more than what is measured. How wrong it is it says
-itself: the true time of listening lies between the last refused and the first
-successful connect, the true time of the answer at most `response_gap_ns` before
-its stamp.
+being woken would cost more than what is measured. How late its stamps can be it
+says itself, in `error_ns`: others may take its core away, and between two looks
+it is blind.
 """
 
 import contextlib
@@ -61,6 +60,7 @@ class Probe:
         self._began_ns = 0
         self._deadline_ns = 0
         self._delay_before_ns = 0
+        self._connected_ns = 0
         self._looks = 0
         self._answered = False
 
@@ -129,16 +129,18 @@ class Probe:
         first = check is self._task.ready
         self._answered = False
         while True:
-            if sock is None and (sock := self._connect()) is None:
-                return None
             asked_ns = time.monotonic_ns()
+            if sock is None:
+                if (sock := self._connect()) is None:
+                    return None
+                asked_ns = self._connected_ns
             exchange = self._exchange(sock, check.request.method == "HEAD", request)
             if exchange is None or exchange.answer.closes:
                 sock.close()
                 sock = None
             if exchange is not None and self._correct(check, exchange.answer):
                 if first:
-                    self.result.response_gap_ns = exchange.stamp_ns - exchange.nothing_ns
+                    self.result.error_ns = self._error_ns(asked_ns, exchange)
                 stamp(exchange.stamp_ns)
                 return sock
             if self._over():
@@ -157,9 +159,9 @@ class Probe:
             error = sock.connect_ex(self._target)
             attempts += 1
             if error == 0:
-                connected_ns = monotonic_ns()
+                self._connected_ns = monotonic_ns()
                 if result.connected_ns == 0:
-                    result.connected_ns = connected_ns
+                    result.connected_ns = self._connected_ns
                     result.connect_attempts += attempts
                 return sock
             if result.connected_ns == 0:
@@ -180,9 +182,9 @@ class Probe:
         result, monotonic_ns = self.result, time.monotonic_ns
         view = memoryview(self._buffer)
         answer = Answer(to_head)
-        nothing_ns = monotonic_ns()
         try:
             sock.sendall(request)
+            sent_ns = nothing_ns = monotonic_ns()
             while True:
                 try:
                     length = sock.recv_into(view, 0, socket.MSG_DONTWAIT)
@@ -198,7 +200,7 @@ class Probe:
                 if result.first_byte_ns == 0 and length:
                     result.first_byte_ns = stamp_ns
                 if answer.feed(view[:length]) if length else answer.end():
-                    return _Exchange(answer, stamp_ns, nothing_ns)
+                    return _Exchange(answer, sent_ns, nothing_ns, stamp_ns)
                 if not length:
                     if answer.status:
                         self._wrong_answer(WrongAnswer(problem="an answer that was cut off"))
@@ -221,6 +223,13 @@ class Probe:
                 )
             )
         return evaluation.passed
+
+    def _error_ns(self, asked_ns: int, exchange: "_Exchange") -> int:
+        """From listening to the stamp, what was not the app's: blind, or late to ask."""
+        result = self.result
+        late_ns = exchange.sent_ns - asked_ns + exchange.stamp_ns - exchange.nothing_ns
+        # After a wrong answer the app was found listening long ago.
+        return late_ns + (0 if self._answered else result.connected_ns - result.last_refused_ns)
 
     def _wrong_answer(self, wrong: WrongAnswer) -> None:
         self.result.wrong = wrong
@@ -282,6 +291,7 @@ class Probe:
 @dataclass(frozen=True)
 class _Exchange:
     answer: Answer
-    # When its last byte was there, and when last nothing was.
-    stamp_ns: int
+    # When it was asked for, when last nothing was there, and when its last byte was.
+    sent_ns: int
     nothing_ns: int
+    stamp_ns: int

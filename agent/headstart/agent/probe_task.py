@@ -58,8 +58,10 @@ class ProbeResult:
     first_correct_response_ns: int = 0
     first_data_response_ns: int = 0
     incorrect_responses: int = 0
-    # From the last look that found nothing to the stamp of the correct response.
-    response_gap_ns: int = 0
+    # How much later than the truth `first_correct_response_ns` can be: from the last
+    # refused connect to the first successful one, from there until the request was
+    # sent, and from the last look that found nothing to the stamp.
+    error_ns: int = 0
     # The pause before the question that was answered correctly; 0 when it was the first.
     retry_pause_ns: int = 0
     # From `begin` to the first correct response; the probe's own run delay too.

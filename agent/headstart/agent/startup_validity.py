@@ -26,8 +26,8 @@ def flags(
     """All flags of a start that ended with a correct response."""
     found = [
         _server_run_delay(startup, result),
-        _prober_run_delay(startup),
         _probe_error(startup, result),
+        _prober_run_delay(startup),
         _exec_stamps(startup, plan),
         _degraded(startup),
         _not_quiet(quiet),
@@ -74,34 +74,32 @@ def _server_run_delay(startup: Startup, result: ProbeResult) -> Flag | None:
     )
 
 
-def _prober_run_delay(startup: Startup) -> Flag | None:
-    value = startup.prober_run_delay_seconds
-    limit = _limit(startup, PROBER_RUN_DELAY_SECONDS)
+def _probe_error(startup: Startup, result: ProbeResult) -> Flag | None:
+    """How much later than the truth the stamps can be, by the prober's own account."""
+    value = result.error_ns / 1e9
+    limit = _limit(startup, PROBE_ERROR_SECONDS)
     if value <= limit:
         return None
     return Flag(
-        code="prober-run-delay",
+        code="probe-error",
         effect=_INVALID,
-        text=f"the prober waited {_ms(value)} ms for a CPU",
+        text=f"the prober did not look or ask for {_ms(value)} ms when it counted",
         value=value,
         limit=limit,
     )
 
 
-def _probe_error(startup: Startup, result: ProbeResult) -> Flag | None:
-    """How much later than the truth the stamps can be, by the prober's own account."""
-    refused_ns = startup.last_refused_monotonic_ns or startup.gate_opened_monotonic_ns
-    bracket_ns = startup.connected_monotonic_ns - refused_ns
-    value = (bracket_ns + result.response_gap_ns) / 1e9
-    limit = _limit(startup, PROBE_ERROR_SECONDS)
-    if value <= limit:
+def _prober_run_delay(startup: Startup) -> Flag | None:
+    """Noted only: a wait at the wrong moment is a probe error, at another it does no harm."""
+    value = startup.prober_run_delay_seconds
+    if value <= PROBER_RUN_DELAY_SECONDS:
         return None
     return Flag(
-        code="probe-bracket",
-        effect=_INVALID,
-        text=f"the prober looked away for {_ms(value)} ms when it counted",
+        code="prober-run-delay",
+        effect=_NOTE,
+        text=f"the prober waited {_ms(value)} ms for a CPU",
         value=value,
-        limit=limit,
+        limit=PROBER_RUN_DELAY_SECONDS,
     )
 
 
@@ -149,14 +147,14 @@ def _not_quiet(quiet: Quiet) -> Flag | None:
 
 
 def _retried(result: ProbeResult) -> Flag | None:
-    if not result.incorrect_responses:
+    if not result.retry_pause_ns:
         return None
     value = result.retry_pause_ns / 1e9
     return Flag(
         code="asked-again",
         effect=_NOTE,
         text=f"{result.incorrect_responses} answers were not correct before the first that was;"
-        f" the last pause between questions was {_ms(value)} ms",
+        f" it may have been ready up to {_ms(value)} ms before it was asked again",
         value=value,
     )
 
