@@ -48,6 +48,11 @@ class Metric:
     headline: bool = False
 
 
+# `VariantOutcome.outcome` of a variant that has figures, and of one whose answers are wrong.
+MEASURED = "measured"
+CHECKS_FAIL = "checks fail"
+
+
 class Basis(StrEnum):
     """What the trials behind a figure or a comparison are worth."""
 

@@ -76,7 +76,7 @@ def test_a_difference_on_the_margin_is_inconclusive_and_says_so() -> None:
     found = compared(readings([0.95 * j for j in JITTER]), readings(list(reversed(JITTER))))
 
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert found.reason == "they differ, but perhaps by less than the margin of 5%"
+    assert found.reason == "they differ, but perhaps by less than the margin of 5 %"
 
 
 @pytest.mark.parametrize("blocks", [1, 2])

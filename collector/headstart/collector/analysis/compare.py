@@ -161,8 +161,8 @@ def _exactly(result: Comparison, metric: Metric, base: float, other: float) -> C
 
 def _straddling(interval: Interval, margin: float) -> str:
     if interval.low > 1 or interval.high < 1:
-        return f"they differ, but perhaps by less than the margin of {margin:.0%}"
-    return f"the interval reaches past the margin of {margin:.0%}"
+        return f"they differ, but perhaps by less than the margin of {margin * 100:g} %"
+    return f"the interval reaches past the margin of {margin * 100:g} %"
 
 
 def _blocks(count: int) -> str:

@@ -93,7 +93,8 @@ _METRICS = (
     ),
     Metric(
         name="throughput_first_seconds_per_second",
-        title="Throughput, first 5 s",
+        # Not "throughput": nobody shall take a warming JIT's first seconds for its throughput.
+        title="First 5 s of load",
         unit="per_second",
         lower_is_better=False,
         margin=_MARGIN,
@@ -114,12 +115,12 @@ _METRICS = (
     ),
     Metric(
         name="time_to_steady_seconds",
-        title="Time to steady throughput",
+        title="Time to steady",
         unit="seconds",
         lower_is_better=True,
         margin=_MARGIN_TAIL,
-        description="From the first correct response until throughput had settled; "
-        "zero when it was level from the start.",
+        description="From the first correct response until responses per second had settled; "
+        "zero when they were level from the start.",
         compared=False,
     ),
     Metric(
@@ -132,7 +133,7 @@ _METRICS = (
     ),
     Metric(
         name="latency_p99_seconds",
-        title="Latency, 99th percentile",
+        title="Latency, p99",
         unit="seconds",
         lower_is_better=True,
         margin=_MARGIN_TAIL,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from headstart.collector.analysis.figures import wrong_share
 from headstart.collector.analysis.trials import RunRecords, Trial
-from headstart.collector.results import InvalidTrial, VariantOutcome
+from headstart.collector.results import CHECKS_FAIL, MEASURED, InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import (
     CheckOutcome,
@@ -14,9 +14,6 @@ from headstart.v1.records_pb2 import (
     FlagEffect,
     ResolvedVariant,
 )
-
-MEASURED = "measured"
-CHECKS_FAIL = "checks fail"
 
 _WORDS = {
     FailureCode.FAILURE_CODE_IMAGE_MISSING: "image missing",
@@ -70,7 +67,9 @@ def invalid_trials(trials: Iterable[Trial]) -> tuple[InvalidTrial, ...]:
         ]
         wrong = trial.outcome.load.incorrect
         if wrong and not any(effect in ("load", "trial") for effect, _, _ in reasons):
-            text = f"{wrong} responses ({wrong_share(trial):.1%}) under load were not correct"
+            text = (
+                f"{wrong} responses ({wrong_share(trial) * 100:.3g} %) under load were not correct"
+            )
             reasons.append(("load", "incorrect-responses", text))
         found += [
             InvalidTrial(trial.number, trial.outcome.block, trial.variant, effect, code, text)

@@ -45,23 +45,26 @@ def _state(info: RunInfo, run: RunRecords) -> Iterator[str]:
 
 def _flagged(figures: Sequence[Figure], comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Loud, because these figures break the rule that invalid trials are left out."""
-    by_variant: dict[str, list[str]] = {}
-    for figure in figures:
-        if figure.basis is Basis.FLAGGED:
-            by_variant.setdefault(figure.variant, []).append(CATALOGUE[figure.metric].title)
-    for variant, titles in by_variant.items():
+    flagged = [figure for figure in figures if figure.basis is Basis.FLAGGED]
+    if flagged:
+        variants = list(dict.fromkeys(figure.variant for figure in flagged))
         yield (
-            f"Fewer than {MINIMUM_BLOCKS} trials of {variant} were valid for "
-            f"{_enumerated(titles)}: these figures come from flagged trials. The host was too "
-            "restless, or the load generator too slow; measure again before deciding."
+            f"Fewer than {MINIMUM_BLOCKS} trials of {_enumerated(variants)} were valid for "
+            f"{_titles({figure.metric for figure in flagged})}: these figures come from flagged "
+            "trials. The host was too restless, or the load generator too slow; measure again "
+            "before deciding."
         )
-    flagged = {c.metric for c in comparisons if c.basis is Basis.FLAGGED}
-    if flagged and not by_variant:
-        titles = [CATALOGUE[metric].title for metric in CATALOGUE if metric in flagged]
+    unpaired = {c.metric for c in comparisons if c.basis is Basis.FLAGGED}
+    unpaired -= {figure.metric for figure in flagged}
+    if unpaired:
         yield (
             f"Fewer than {MINIMUM_BLOCKS} blocks were valid on both sides for "
-            f"{_enumerated(titles)}: these verdicts rest on flagged trials too."
+            f"{_titles(unpaired)}: these verdicts rest on flagged trials too."
         )
+
+
+def _titles(metrics: set[str]) -> str:
+    return _enumerated([CATALOGUE[metric].title for metric in CATALOGUE if metric in metrics])
 
 
 def _losses(run: RunRecords, dropped: int) -> Iterator[str]:

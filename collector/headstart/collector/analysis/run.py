@@ -20,15 +20,12 @@ from headstart.collector.analysis.figures import (
 )
 from headstart.collector.analysis.load import TrialLoad, load_of
 from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.outcomes import (
-    CHECKS_FAIL,
-    MEASURED,
-    invalid_trials,
-    variant_outcomes,
-)
+from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
 from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
 from headstart.collector.results import (
+    CHECKS_FAIL,
+    MEASURED,
     Comparison,
     Figure,
     RunResult,

@@ -52,7 +52,7 @@ class Course:
 
     shape: Shape
     steady_from: int | None
-    # Why there is no steady part, as the end of a sentence; empty where there is one.
+    # Why there is no steady part, as a predicate; empty where there is one.
     reason: str = ""
 
 
@@ -60,9 +60,7 @@ def course_of(throughput: Floats) -> Course:
     """Classify a series of equally wide windows; scale-free, so the unit does not matter."""
     windows = len(throughput)
     if windows < 2 * MINIMUM_SEGMENT:
-        return Course(
-            Shape.TOO_SHORT, None, f"{windows} windows are too few, {2 * MINIMUM_SEGMENT} needed"
-        )
+        return Course(Shape.TOO_SHORT, None, "had not been seen for long enough")
     if not np.isfinite(throughput).all() or throughput.min() < 0 or throughput.max() == 0:
         return Course(Shape.NO_STEADY_STATE, None, "served nothing")
     starts = changepoints(throughput)

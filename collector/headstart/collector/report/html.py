@@ -1,0 +1,101 @@
+"""The report as one HTML file: no script, nothing fetched, readable on a phone and in print."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from headstart.collector.report import plots, view, wording
+from headstart.collector.report.svg import VARIANTS
+from headstart.collector.report.text import clean, line
+from headstart.collector.results import RunResult
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class _Plot:
+    name: str
+    title: str
+    caption: str
+    svg: Markup
+
+
+_PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
+    (
+        "startup",
+        "Startup.",
+        "Each mark is a trial, the line their median; hollow marks were left out.",
+        plots.startup_plot,
+    ),
+    (
+        "ratios",
+        "Every metric against the baseline.",
+        "An interval wholly outside the band is a verdict; the arrow points to better.",
+        plots.ratio_plot,
+    ),
+    (
+        "memory",
+        "Memory over time.",
+        "Thin lines are trials, thick ones their median; time is logarithmic.",
+        plots.memory_plot,
+    ),
+    (
+        "requests",
+        "Under load.",
+        "Correct responses per second from the first one on, nothing thrown away.",
+        plots.requests_plot,
+    ),
+    (
+        "latency",
+        "Latency under load.",
+        "Medians over the trials of each window's median and, dashed, its 99th percentile.",
+        plots.latency_plot,
+    ),
+)
+
+
+def render_html(result: RunResult) -> str:
+    """A self-contained page. Measured programs are untrusted: all their text is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    names = view.variant_names(result)
+    return environment.get_template(
+        "report.html.j2"
+    ).render(
+        style=Markup((_TEMPLATES / "report.css").read_text()),  # noqa: S704  # our own file
+        title=view.title(result),
+        facts=view.facts(result),
+        baseline=result.baseline,
+        variants=names,
+        colours={name: index % len(VARIANTS) for index, name in enumerate(names)},
+        signs=wording.SIGNS,
+        remarks=[line(remark) for remark in result.remarks],
+        headlines=[
+            (name, sentences)
+            for name in names[1:]
+            if (sentences := wording.headlines(result, name))
+        ],
+        courses=list(wording.courses(result)),
+        troubles=view.troubles(result),
+        rows=view.rows(result),
+        interval_note=wording.interval_note(result),
+        plots=_plots(result),
+        confounders=[line(sentence) for sentence in result.confounders],
+        invalid=view.invalid(result),
+        advice=[(level, code, line(text)) for level, code, text in result.advice],
+        host_facts=[(line(name), line(value)) for name, value in result.host_facts],
+        reproduction=view.reproduction(result),
+        source_text=clean(result.source_text),
+    )
+
+
+def _plots(result: RunResult) -> list[_Plot]:
+    return [
+        _Plot(name, title, caption, Markup(svg))  # noqa: S704  # matplotlib escaped what it wrote
+        for name, title, caption, draw in _PLOTS
+        if (svg := draw(result)) is not None
+    ]

@@ -1,0 +1,141 @@
+"""The report as Markdown, in the form of a decision record that a team commits.
+
+It states what was found. What to decide is for its readers; a recommendation needs gates.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from headstart.collector.report import view, wording
+from headstart.collector.report.text import clean, fenced
+from headstart.collector.report.text import markdown as md
+from headstart.collector.results import RunResult
+
+
+def render_markdown(result: RunResult) -> str:
+    """Tables and sentences only: the plots are in the HTML report."""
+    return "\n".join(_lines(result)) + "\n"
+
+
+def _lines(result: RunResult) -> Iterator[str]:
+    yield f"# {md(view.title(result))}"
+    yield ""
+    for name, value in view.facts(result):
+        yield f"- **{md(name)}:** {md(value)}"
+    yield from _listed("## Limits of this run", result.remarks)
+    yield from _findings(result)
+    yield from _troubles(result)
+    for variant in view.variant_names(result)[1:]:
+        yield from _table(result, variant)
+    if result.comparisons:
+        yield ""
+        yield md(
+            f"Medians of the trials, means for requests per second; ratio: variant / "
+            f"{result.baseline}. {wording.interval_note(result)}"
+        )
+    yield from _listed("## What else differs", result.confounders)
+    yield from _invalid(result)
+    yield from _host(result)
+    yield from _again(result)
+
+
+def _findings(result: RunResult) -> Iterator[str]:
+    yield ""
+    yield "## Findings"
+    for variant in view.variant_names(result)[1:]:
+        sentences = wording.headlines(result, variant)
+        if sentences:
+            yield ""
+            yield f"### {md(variant)} against {md(result.baseline)}"
+            yield ""
+            for sentence in sentences:
+                yield f"- **{sentence.verdict.value}:** {md(sentence.text)}"
+    yield from _listed("### Under load over time", wording.courses(result))
+
+
+def _troubles(result: RunResult) -> Iterator[str]:
+    found = view.troubles(result)
+    if not found:
+        return
+    yield ""
+    yield "## What failed"
+    for trouble in found:
+        yield ""
+        yield f"### {md(trouble.variant)}: {md(trouble.outcome)}"
+        why = "; ".join(filter(None, (trouble.message, trouble.trials)))
+        if why:
+            yield ""
+            yield f"{md(why)}."
+        yield from _listed("Checks that failed:", trouble.checks)
+        if trouble.output_tail:
+            yield ""
+            yield "The last lines of its output:"
+            yield ""
+            yield fenced(trouble.output_tail, "text")
+
+
+def _table(result: RunResult, variant: str) -> Iterator[str]:
+    cells = [
+        (row.metric.title, row.cells[0], next(c for c in row.cells if c.variant == variant))
+        for row in view.rows(result)
+    ]
+    shown = [(title, base, cell) for title, base, cell in cells if not cell.blank]
+    if not shown:
+        return
+    yield ""
+    yield f"## Figures: {md(variant)} against {md(result.baseline)}"
+    yield ""
+    yield f"| Metric | {md(result.baseline)} | {md(variant)} | Ratio (95 %) | Verdict |"
+    yield "|---|---|---|---|---|"
+    for title, base, cell in shown:
+        verdict = cell.verdict.value if cell.verdict else ""
+        if cell.reason:
+            verdict = f"{verdict}: {md(cell.reason)}"
+        values = " | ".join(
+            f"{md(side.value)}{' (flagged)' if side.flagged else ''}" for side in (base, cell)
+        )
+        yield f"| {md(title)} | {values} | {md(cell.ratio)} | {verdict} |"
+
+
+def _invalid(result: RunResult) -> Iterator[str]:
+    found = view.invalid(result)
+    if not found:
+        return
+    yield ""
+    yield "## Invalid trials"
+    yield ""
+    yield "| Variant | Left out | Trials | For example |"
+    yield "|---|---|---|---|"
+    for variant, what, count, example in found:
+        yield f"| {md(variant)} | {md(what)} | {count} | {md(example)} |"
+
+
+def _host(result: RunResult) -> Iterator[str]:
+    yield ""
+    yield "## Host"
+    yield ""
+    for level, _, text in result.advice:
+        yield f"- **{md(level)}:** {md(text)}"
+    for name, value in result.host_facts:
+        yield f"- {md(name)}: {md(value)}"
+
+
+def _again(result: RunResult) -> Iterator[str]:
+    yield ""
+    yield "## How to run it again"
+    yield ""
+    for name, value in view.reproduction(result):
+        yield f"- {md(name)}: {md(value)}"
+    if result.source_text:
+        yield ""
+        yield fenced(clean(result.source_text).rstrip("\n"), "yaml")
+
+
+def _listed(heading: str, sentences: Iterable[str]) -> Iterator[str]:
+    """A heading with a list under it; nothing where the list is empty."""
+    found = list(sentences)
+    if found:
+        yield ""
+        yield heading
+        yield ""
+        for sentence in found:
+            yield f"- {md(sentence)}"

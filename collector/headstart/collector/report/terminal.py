@@ -1,0 +1,121 @@
+"""The report in a terminal, and as plain text where there is none."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headstart.collector.report import view, wording
+from headstart.collector.report.text import line
+from headstart.collector.results import RunResult, Verdict
+
+_STYLES = {
+    Verdict.BETTER: "green",
+    Verdict.WORSE: "red",
+    Verdict.EQUIVALENT: "blue",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.UNAVAILABLE: "dim",
+}
+# A file has no width of its own; rows of the widest table fit into this.
+_PLAIN_WIDTH = 110
+_TAIL_LINES = 12
+
+
+def print_result(result: RunResult, console: Console) -> None:
+    """Findings, tables, failures and limits; no plots.
+
+    Everything is set as `Text`: neither markup nor escape sequences that a measured
+    program wrote take effect.
+    """
+    printer = _Printer(console)
+    printer.say(Text(view.title(result), style="bold"))
+    printer.say(Text("  ".join(f"{name}: {value}" for name, value in view.facts(result)), "dim"))
+    printer.listed("Limits of this run", [line(remark) for remark in result.remarks], "yellow")
+    for variant in view.variant_names(result)[1:]:
+        printer.findings(result, variant)
+        printer.table(result, variant)
+    printer.listed("Under load over time", list(wording.courses(result)))
+    for trouble in view.troubles(result):
+        printer.trouble(trouble)
+    printer.listed("What else differs", [line(sentence) for sentence in result.confounders])
+    printer.listed(
+        "Invalid trials",
+        [
+            f"{variant}, {what}: {count} ({example})"
+            for variant, what, count, example in view.invalid(result)
+        ],
+    )
+    printer.listed(
+        "Host", [f"{level}: {line(text)}" for level, _, text in result.advice if level != "good"]
+    )
+    if result.comparisons:
+        printer.say(Text(f"\n{wording.interval_note(result)} Seed {result.seed}.", style="dim"))
+
+
+class _Printer:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.width = console.width if console.is_terminal else max(console.width, _PLAIN_WIDTH)
+
+    def say(self, text: Text | Table) -> None:
+        # A plain file gets long lines whole: what reads it, searches it.
+        soft = isinstance(text, Text) and not self.console.is_terminal
+        self.console.print(text, width=self.width, soft_wrap=soft, highlight=False)
+
+    def findings(self, result: RunResult, variant: str) -> None:
+        sentences = wording.headlines(result, variant)
+        if sentences:
+            self.say(Text())
+        for sentence in sentences:
+            said = Text(f"{wording.SIGNS[sentence.verdict]} ", style=_STYLES[sentence.verdict])
+            said.append(sentence.text, style="default")
+            self.say(said)
+
+    def table(self, result: RunResult, variant: str) -> None:
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+        table.add_column(f"{variant} against {result.baseline}")
+        table.add_column(result.baseline, justify="right")
+        table.add_column(variant, justify="right")
+        table.add_column("ratio (95 %)")
+        table.add_column("verdict")
+        for row in view.rows(result):
+            base = row.cells[0]
+            cell = next(cell for cell in row.cells if cell.variant == variant)
+            if cell.blank:
+                continue
+            verdict = Text()
+            if cell.verdict is not None:
+                verdict.append(cell.verdict.value, style=_STYLES[cell.verdict])
+            table.add_row(
+                Text(row.metric.title),
+                _value(base),
+                _value(cell),
+                Text(cell.ratio),
+                verdict,
+            )
+        if table.row_count:
+            self.say(Text())
+            self.say(table)
+
+    def trouble(self, trouble: view.Trouble) -> None:
+        self.say(Text(f"\n{trouble.variant}: {trouble.outcome}", style="bold red"))
+        why = "; ".join(filter(None, (trouble.message, trouble.trials)))
+        if why:
+            self.say(Text(f"{why}."))
+        for check in trouble.checks:
+            self.say(Text(f"  {check}"))
+        for output in trouble.output_tail.split("\n")[-_TAIL_LINES:]:
+            if output.strip():
+                self.say(Text(f"  | {output}", style="dim"))
+
+    def listed(self, heading: str, sentences: list[str], style: str = "default") -> None:
+        if not sentences:
+            return
+        self.say(Text(f"\n{heading}", style="bold"))
+        for sentence in sentences:
+            self.say(Text(f"- {sentence}", style=style))
+
+
+def _value(cell: view.Cell) -> Text:
+    """A flag beside a value that comes from flagged trials."""
+    return Text(f"{cell.value} !" if cell.flagged else cell.value)

@@ -1,0 +1,73 @@
+import re
+
+import pytest
+
+from headstart.collector.report.markdown import render_markdown
+from support.fake_runs import Fake
+from support.odd_results import ODD
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return render_markdown(Fake().result())
+
+
+def test_it_is_a_record_of_findings_with_evidence_and_reproduction(text: str) -> None:
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+    assert headings == [
+        "Findings",
+        "What failed",
+        "Figures: r2r against jit",
+        "Figures: aot against jit",
+        "Figures: aot-broken against jit",
+        "Host",
+        "How to run it again",
+    ]
+
+
+def test_every_row_of_a_table_has_its_columns(text: str) -> None:
+    for row in re.findall(r"^\|.*\|$", text, re.MULTILINE):
+        assert len(re.findall(r"(?<!\\)\|", row)) == 6
+
+
+def test_a_row_has_figures_ratio_and_verdict(text: str) -> None:
+    assert re.search(
+        r"^\| Startup \| 2\d\d ms \| 29\.\d ms \| 0\.10\d \(0\.10\d–0\.10\d\) \| better \|$",
+        text,
+        re.MULTILINE,
+    )
+
+
+def test_no_recommendation_is_made_up(text: str) -> None:
+    assert not re.search(r"(?i)\b(proceed|defer|reject|recommend)", text)
+
+
+def test_output_stands_in_a_fence_that_it_cannot_close(text: str) -> None:
+    fences = re.findall(r"^```.*$", text, re.MULTILINE)
+
+    assert len(fences) % 2 == 0
+    before = text[: text.index("<script>alert")]
+    assert before.rindex("```text") > before.rindex("output:")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_run_that_went_wrong_still_has_its_record(name: str) -> None:
+    text = render_markdown(ODD[name]())
+
+    assert text.startswith("# players-api")
+    assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+def test_failing_checks_are_quoted() -> None:
+    text = render_markdown(ODD["wrong answers"]())
+
+    assert "### aot: checks fail" in text
+    assert "- GET /players/7: expected status 200, got status 500" in text
+
+
+def test_the_loud_remark_on_flagged_trials_comes_before_the_findings() -> None:
+    text = render_markdown(ODD["all flagged"]())
+
+    assert text.index("these figures come from flagged trials") < text.index("## Findings")
+    assert "(flagged)" in text
