@@ -1,0 +1,107 @@
+"""/metrics with 20,000 series: what a scrape costs, and what a run that ends costs."""
+
+import http.client
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from itertools import count
+from statistics import median
+
+from bench.table import BenchRow
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from headstart.collector.exposition import Exposition
+from headstart.collector.metrics_http import MetricsServer
+from headstart.collector.self_metrics import SelfMetrics
+from support.metrics_results import run_result
+
+SERIES = 20_000
+SERVED_SECONDS = 0.050
+VARIANTS = ("jit", "r2r", "aot-dynamic", "aot-scratch")
+
+
+class Rendered:
+    """The reference: the same metrics as prometheus_client renders them at every scrape."""
+
+    def __init__(self, text: str) -> None:
+        self._families = list(text_string_to_metric_families(text))
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def run(quick: bool) -> list[BenchRow]:
+    """One collector with as many runs as make 20,000 series."""
+    scrapes = 10 if quick else 50
+    own = SelfMetrics("bench")
+    exposition = Exposition(own)
+    results = (
+        run_result(f"exp-{i // 10}", f"host-{i % 10}", variants=VARIANTS, factor=1 + i / 77)
+        for i in count()
+    )
+    build = 0.0
+    while _series(own) < SERIES:
+        # Made before the clock starts: a collector has the results from its analysis.
+        batch = [next(results) for _ in range(4)]
+        build += _seconds(exposition.update, batch)
+    newer = [run_result("exp-0", "host-0", variants=VARIANTS, ended=2e9 + i) for i in range(5)]
+    one_run = median(_seconds(exposition.update, [result]) for result in newer)
+
+    rendered = Rendered(exposition.scrape().decode())
+    uncached = median(_seconds(generate_latest, rendered) for _ in range(3))
+    with closing(MetricsServer("127.0.0.1:0", exposition)) as server:
+        served = {
+            encoding: median(_seconds(_get, server.port, encoding) for _ in range(scrapes))
+            for encoding in ("gzip", "identity")
+        }
+    size = {
+        "gzip": len(exposition.scrape(compressed=True)),
+        "identity": len(exposition.scrape()),
+    }
+    return [
+        *(
+            BenchRow(
+                what=f"/metrics, {_series(own):,} series, {encoding}",
+                measured=f"{seconds * 1e3:.1f} ms, {size[encoding] / 1e6:.2f} MB",
+                budget=f"<= {SERVED_SECONDS * 1e3:.0f} ms",
+                ratio=f"{seconds / uncached:.2f} of rendering at each scrape",
+                ok=seconds <= SERVED_SECONDS,
+            )
+            for encoding, seconds in served.items()
+        ),
+        BenchRow(
+            what="exposition, when a run ends",
+            measured=f"{one_run * 1e3:.1f} ms",
+            budget="-",
+            ratio=f"{one_run / uncached:.2f} of rendering everything",
+            ok=None,
+        ),
+        BenchRow(
+            what="exposition, from nothing",
+            measured=f"{build * 1e3:.0f} ms",
+            budget="-",
+            ratio=f"{build / uncached:.2f} of rendering everything",
+            ok=None,
+        ),
+    ]
+
+
+def _series(own: SelfMetrics) -> int:
+    return int(own.registry.get_sample_value("headstart_exposition_series") or 0)
+
+
+def _seconds(work: Callable[..., object], *arguments: object) -> float:
+    began = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - began
+
+
+def _get(port: int, encoding: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with closing(connection):
+        connection.request("GET", "/metrics", headers={"Accept-Encoding": encoding})
+        response = connection.getresponse()
+        assert response.status == 200
+        response.read()
