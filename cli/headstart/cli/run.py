@@ -21,7 +21,7 @@ from headstart.cli.submit import submission
 from headstart.collector.config import CollectorConfig
 from headstart.collector.experiment_file import ExperimentProblems, load_experiment
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.v1.experiments_pb2 import CancelRequest, RunState, SubmitRequest
+from headstart.v1.experiments_pb2 import CancelRequest, ListRequest, RunState, SubmitRequest
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
@@ -86,9 +86,11 @@ async def _run(asked: _Asked) -> int:
         collector = await Collector.start(
             CollectorConfig(data=asked.data / "collector", listen="127.0.0.1:0")
         )
+    target = f"127.0.0.1:{collector.port}"
     try:
+        await asyncio.to_thread(_cancel_abandoned, target)
         with agent_faults():
-            return await _with_agent(asked, f"127.0.0.1:{collector.port}")
+            return await _with_agent(asked, target)
     finally:
         await collector.stop()
 
@@ -138,6 +140,16 @@ async def _follow(asked: _Asked, target: str, agent: Agent) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
     return await asyncio.to_thread(_watch_and_report, asked, target, run_id)
+
+
+def _cancel_abandoned(target: str) -> None:
+    """Cancel what an earlier command left unfinished: nobody waits for it any more."""
+    unfinished = [RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED]
+    with experiments(target, None) as stub:
+        for run in stub.List(ListRequest(states=unfinished)).runs:
+            reason = "the command that started it was killed"
+            stub.Cancel(CancelRequest(run_id=run.run_id, reason=reason))
+            click.echo(f"cancelled run {run.run_id}: {reason}", err=True)
 
 
 def _submit(target: str, request: SubmitRequest) -> str:

@@ -1,0 +1,97 @@
+"""The `headstart` command as a user runs it, and what it may leave behind."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HEADSTART = Path(sys.executable).with_name("headstart")
+APP = Path(__file__).with_name("sample_app.py")
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def app(port: int, behaviour: str = "good") -> dict[str, Any]:
+    """A variant that runs the sample app."""
+    return {"command": [sys.executable, str(APP), str(port), behaviour]}
+
+
+def experiment(port: int, variants: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """An experiment that is over in seconds."""
+    plan = {"blocks": 2, "idle": "100ms", "settle": "100ms", "quiet": "0s"} | parts.pop("plan", {})
+    service = {"port": port, "ready": "GET /health"} | parts.pop("service", {})
+    return {
+        "experiment": "sample",
+        "baseline": next(iter(variants)),
+        "variants": variants,
+        "service": service,
+        "plan": plan,
+        **parts,
+    }
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ended."""
+
+    status: int
+    output: str
+    errors: str
+
+    def report(self) -> dict[str, Any]:
+        """The report that was printed as JSON."""
+        found: dict[str, Any] = json.loads(self.output)
+        return found.get("result", found)
+
+    def variant(self, name: str) -> dict[str, Any]:
+        """What became of a variant."""
+        return next(v for v in self.report()["variants"] if v["variant"] == name)
+
+
+def headstart(*arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
+    """Run the command to its end."""
+    done = subprocess.run(
+        [HEADSTART, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        env=os.environ | (env or {}),
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def run(folder: Path, content: dict[str, Any], env: dict[str, str] | None = None) -> Ran:
+    """`headstart run --json` on an experiment, with its data in `folder`."""
+    file = folder / "experiment.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return headstart("run", file, "--data", folder / "data", "--json", env=env)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes of the sample app or of the gate that belong to tests in `folder`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        ours = str(folder) in command or str(folder).encode() in environment
+        if ours or (str(APP) in command and b"HEADSTART_STATE" in environment):
+            found.append(command)
+    return found
