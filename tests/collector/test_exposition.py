@@ -261,7 +261,7 @@ def test_hostile_names_break_no_line_and_are_read_back(scraped: Scraped) -> None
     scraped.update([hostile, run_result()], [host_state(HOSTILE.replace("\udc80", ""))])
 
     experiments = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
-    assert experiments == {"players-api", 'a"b\\c�d�e?�}# {x="1"} 1'}
+    assert experiments == {"players-api", 'a"b\\c�d�e��}# {x="1"} 1'}
     assert len(list(scraped.samples("headstart_host_up"))) == 1
 
 

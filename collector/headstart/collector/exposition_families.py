@@ -143,11 +143,13 @@ def label_value(text: str) -> str:
 
     A value that is too long ends in a short hash of itself, so that two of them stay two.
     """
-    encoded = text.encode("utf-8", "replace")
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in encoded.decode())
+    if text.isprintable() and len(text) <= MAXIMUM_LABEL_CHARACTERS:
+        return text
+    # Surrogates, which UTF-8 cannot hold, are not printable either.
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     if len(clean) <= MAXIMUM_LABEL_CHARACTERS:
         return clean
-    suffix = "~" + hashlib.sha256(encoded).hexdigest()[:8]
+    suffix = "~" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
     return clean[: MAXIMUM_LABEL_CHARACTERS - len(suffix)] + suffix
 
 
