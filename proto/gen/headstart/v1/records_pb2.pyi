@@ -538,7 +538,9 @@ class ResolvedVariant(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     digest: _builtins.str
-    """Image id or digest that every trial of this run uses; empty for a command."""
+    """Image id that every trial of this run uses; of a command the SHA-256 of its
+    program and of the files that its arguments name.
+    """
     working_directory: _builtins.str
     user: _builtins.str
     @_builtins.property
