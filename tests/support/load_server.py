@@ -73,7 +73,10 @@ class _Answering(asyncio.Protocol):
         while not self.transport.is_closing() and (request := self._next_request()):
             self.counted["requests"] += 1
             self.on_connection += 1
-            self._answer(*request)
+            if self.behaviour == "slow":
+                asyncio.get_running_loop().call_later(self.argument, self._answer, *request)
+            else:
+                self._answer(*request)
 
     def _next_request(self) -> tuple[bytes, bytes] | None:
         head, found, rest = self.buffer.partition(b"\r\n\r\n")

@@ -75,9 +75,10 @@ class PreparedBuiltin:
             connections=_connections(task.load),
             argv=argv,
         )
-        self._errors = (task.scratch / "generator-errors").open("w+b")
+        self._errors = task.scratch / "generator-errors"
         pipe = subprocess.PIPE
-        self._process = start_pinned(argv, task.cpus, pipe, pipe, self._errors)
+        with self._errors.open("wb") as errors:
+            self._process = start_pinned(argv, task.cpus, pipe, pipe, errors)
         # Room for a second of latencies, so that a busy agent never stalls the generator.
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._stdout(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -104,7 +105,7 @@ class PreparedBuiltin:
         if self._process.returncode is None:
             self._stop()
             reap(self._process, 1.0)
-            os.close(self._stdout())
+            self._stdout().close()
 
     def _follow(self) -> Failure | None:
         """Take in frames until the load is over; why it ended before its time, if it did."""
@@ -151,7 +152,7 @@ class PreparedBuiltin:
         poll.register(self._stdout(), select.POLLIN)
         if not poll.poll(timeout_seconds * 1000):
             return True
-        data = os.read(self._stdout(), _PIPE_BYTES)
+        data = os.read(self._stdout().fileno(), _PIPE_BYTES)
         for kind, payload in self._reader.feed(data):
             if kind == frames.READY:
                 self._ready = True
@@ -165,8 +166,7 @@ class PreparedBuiltin:
 
     def _broken(self) -> Failure:
         """The generator itself failed: an error of ours, or of the host's."""
-        self._errors.seek(0)
-        words = self._errors.read().decode(errors="replace").strip()
+        words = self._errors.read_text(errors="replace").strip()
         return Failure(
             code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
             message=f"the builtin load generator ended with status {self._process.returncode}"
@@ -188,9 +188,9 @@ class PreparedBuiltin:
         assert self._process.stdin is not None  # noqa: S101  # opened as a pipe
         return self._process.stdin
 
-    def _stdout(self) -> int:
+    def _stdout(self) -> IO[bytes]:
         assert self._process.stdout is not None  # noqa: S101  # opened as a pipe
-        return self._process.stdout.fileno()
+        return self._process.stdout
 
 
 def _message(task: LoadTask, edges: list[int]) -> dict[str, Any]:

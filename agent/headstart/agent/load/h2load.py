@@ -35,6 +35,7 @@ _PIECE_BYTES = 16 << 10
 # The kernel slews a clock by at most 500 us a second; anything else was a step.
 _DRIFT_LIMIT = 0.001
 _TAIL_CHARACTERS = 2000
+_NULL = subprocess.DEVNULL
 
 
 class H2load:
@@ -99,18 +100,19 @@ class PreparedH2load:
     def run(self) -> LoadResult:
         """Apply the load; see `LoadDriver`."""
         output = self._task.scratch / "h2load-output"
-        probe = BodyProbe(self._task.load, self._commands.ask(shutil.which("nghttp") or "nghttp"))
         clock = Clock()
-        with output.open("wb") as file:
-            process = start_pinned(list(self._about.argv), self._task.cpus, _NULL, file, file)
-        try:
-            self._task.on_started(process.pid)
-            probe.start()
-            self._follow(process)
-        finally:
-            self._about.generator_cpu_seconds = reap(process, 0.0)
-            samples = probe.stop()
-        clock.stop()
+        with self._commands.asking(shutil.which("nghttp") or "nghttp") as ask:
+            probe = BodyProbe(self._task.load, ask)
+            with output.open("wb") as file:
+                process = start_pinned(list(self._about.argv), self._task.cpus, _NULL, file, file)
+            try:
+                self._task.on_started(process.pid)
+                probe.start()
+                self._follow(process)
+            finally:
+                clock.stop()
+                self._about.generator_cpu_seconds = reap(process, 0.0)
+                samples = probe.stop()
         return self._result(clock, samples, output.read_text(errors="replace"), process.returncode)
 
     def close(self) -> None:
@@ -139,8 +141,11 @@ class PreparedH2load:
     ) -> LoadResult:
         edges = edges_us(self._task.load)
         tally = LogTally([edge * (1 + clock.drift) for edge in edges], self._expected_status)
-        for piece in _pieces(self._commands.log):
-            tally.add(piece)
+        try:
+            for piece in _pieces(self._commands.log):
+                tally.add(piece)
+        except ValueError as error:
+            self._failure = _failed(str(error), output)
         origin_ns = clock.monotonic_ns(tally.first_start_us)
         if self._failure is not None:
             edges = cut(edges, max(0, clock.stopped_ns - origin_ns) // 1000)
@@ -185,11 +190,7 @@ class PreparedH2load:
             )
         else:
             return None
-        return Failure(
-            code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-            message=words,
-            output_tail=output[-_TAIL_CHARACTERS:],
-        )
+        return _failed(words, output)
 
     @property
     def _expected_status(self) -> int:
@@ -227,7 +228,12 @@ class Clock:
         return self._started[1] + round(since_start_ns)
 
 
-_NULL = subprocess.DEVNULL
+def _failed(words: str, output: str) -> Failure:
+    return Failure(
+        code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
+        message=words,
+        output_tail=output[-_TAIL_CHARACTERS:],
+    )
 
 
 def _both_clocks() -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,17 +61,20 @@ class Commands:
         argv += [*self._options(), f"--log-file={self.log}"]
         return [*argv, f"--input-file={self.task.scratch / 'urls'}"]
 
-    def ask(self, nghttp: str) -> Ask:
+    @contextmanager
+    def asking(self, nghttp: str) -> Iterator[Ask]:
         """How a body is fetched beside the load, over the same version of HTTP."""
         if self._is_http2:
-            return lambda check: self._ask_nghttp(nghttp, check)
-        session = Session(self.task.address, self.task.port, TIMEOUT_SECONDS, self._load.tls)
+            yield lambda check: self._ask_nghttp(nghttp, check)
+            return
+        where = (self.task.address, self.task.port)
+        with Session(*where, TIMEOUT_SECONDS, self._load.tls) as session:
 
-        def ask(check: HttpCheck) -> Evaluation:
-            response = session.fetch(check.request)
-            return evaluate(check, response.status, response.headers, response.body)
+            def ask(check: HttpCheck) -> Evaluation:
+                response = session.fetch(check.request)
+                return evaluate(check, response.status, response.headers, response.body)
 
-        return ask
+            yield ask
 
     def _ask_nghttp(self, nghttp: str, check: HttpCheck) -> Evaluation:
         """nghttp prints the body alone: status and fields are taken as right.

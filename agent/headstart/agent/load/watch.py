@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections import deque
+from functools import cache
 from typing import IO
 
 from headstart.agent.cpus import parse_cpus
@@ -27,11 +28,10 @@ def start_pinned(
     """Start a program that runs on these CPUs from its first instruction.
 
     It has no part in a Ctrl-C, and dies with the thread that started it where
-    setpriv (util-linux) is installed. OSError when it cannot be started, or this
+    setpriv of util-linux is installed. OSError when it cannot be started, or this
     host has none of these CPUs.
     """
-    if setpriv := shutil.which("setpriv"):
-        argv = [setpriv, "--pdeathsig", "KILL", "--", *argv]
+    argv = [*_dying_with_parent(), *argv]
     wanted = parse_cpus(cpus)
     # A child inherits the affinity of the thread that forks; preexec_fn would run
     # Python between fork and exec, which a process with threads must not do.
@@ -46,9 +46,19 @@ def start_pinned(
         os.sched_setaffinity(0, own)
 
 
+@cache
+def _dying_with_parent() -> tuple[str, ...]:
+    """A prefix to a command; empty where setpriv is missing or, as busybox's, cannot do it."""
+    prefix = ("setpriv", "--pdeathsig", "KILL", "--")
+    if shutil.which("setpriv") is None:
+        return ()
+    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if tried.returncode == 0 else ()
+
+
 def cores_of(cpus: str) -> int:
     """How many cores a program pinned like this may use."""
-    return len(parse_cpus(cpus) & os.sched_getaffinity(0)) or len(os.sched_getaffinity(0))
+    return len(parse_cpus(cpus) or os.sched_getaffinity(0))
 
 
 def reap(process: subprocess.Popen[bytes], timeout_seconds: float) -> float:

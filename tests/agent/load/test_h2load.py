@@ -1,0 +1,270 @@
+"""What h2load conceals is found: its log, the clock and the server say how the load went."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from headstart.agent.load.driver import LoadResult
+from headstart.agent.load.h2load import Clock, H2load
+from headstart.agent.load.validity import load_flags
+from headstart.v1.experiment_pb2 import Header, HttpVersion, Load
+from headstart.v1.records_pb2 import FailureCode, LatencyBasis
+from support.load_server import BODY, Server, serving
+from support.load_tasks import assert_without_holes, load_of, request, task_of, windows_of
+
+pytestmark = pytest.mark.h2load
+
+
+def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
+    return H2load().run(task_of(load, server.port, scratch, server.alive))
+
+
+def test_the_windows_add_up_to_what_h2load_counted(tmp_path: Path) -> None:
+    with serving() as server:
+        result = apply(server, tmp_path, load_of())
+
+    windows, summary = windows_of(result), result.summary
+    assert result.failure is None
+    assert_without_holes(windows)
+    assert [w.duration_us for w in windows] == [100_000] * 5
+    assert summary.completed == sum(w.completed for w in windows) == summary.driver_completed > 0
+    assert summary.completed == sum(sum(w.latency.count) for w in windows)
+    assert sum(w.sent for w in windows) == summary.completed
+    assert 0 <= server.counted["requests"] - summary.completed <= 4
+    assert sum(w.received_bytes for w in windows) > summary.completed * len(BODY)
+
+
+def test_the_summary_says_what_applied_the_load(tmp_path: Path) -> None:
+    pids = []
+    with serving() as server:
+        task = task_of(
+            load_of(), server.port, tmp_path, server.alive, cpus="0", on_started=pids.append
+        )
+        summary = H2load().run(task).summary
+
+    assert (summary.driver, summary.driver_version) == ("h2load", H2load().version())
+    assert summary.latency_basis == LatencyBasis.LATENCY_BASIS_SERVICE_TIME
+    assert (summary.connections, summary.generator_cores, summary.generator_cpus) == (4, 1, "0")
+    assert summary.generator_cpu_seconds > 0
+    assert "--h1" in summary.argv
+    assert not Path(f"/proc/{pids[0]}").exists()
+
+
+def test_windows_begin_with_the_first_request(tmp_path: Path) -> None:
+    with serving() as server:
+        before_ns = time.monotonic_ns()
+        result = apply(server, tmp_path, load_of())
+        after_ns = time.monotonic_ns()
+
+    origin_ns = result.summary.origin_monotonic_ns
+    assert before_ns < origin_ns < after_ns - 500_000_000
+    assert windows_of(result)[0].completed > 0
+
+
+@pytest.mark.parametrize("behaviour", ["error", "limited"])
+def test_other_statuses_are_incorrect_though_h2load_is_content(
+    behaviour: str, tmp_path: Path
+) -> None:
+    with serving(behaviour, "50") as server:
+        result = apply(server, tmp_path, load_of())
+
+    summary = result.summary
+    assert summary.completed - summary.incorrect == (0 if behaviour == "error" else 50)
+    assert summary.first_fault == ("status 500" if behaviour == "error" else "status 429")
+    assert "incorrect-responses" in {f.code for f in load_flags(summary, result.windows)}
+
+
+def test_wrong_bodies_are_found_by_a_second_client(tmp_path: Path) -> None:
+    load = load_of(request(json_subset='{"name": "Ada"}'), duration_seconds=1.0)
+    with serving("wrong-body") as server:
+        result = apply(server, tmp_path, load)
+
+    summary = result.summary
+    assert summary.bodies_checked >= 2
+    assert 0 < summary.incorrect <= summary.completed
+    assert summary.first_fault == 'status 200, $.name is "Bob", not "Ada"'
+
+
+def test_right_bodies_are_counted(tmp_path: Path) -> None:
+    with serving() as server:
+        summary = apply(server, tmp_path, load_of(request(body_pattern="Ada"))).summary
+
+    assert summary.bodies_checked >= 1
+    assert summary.incorrect == 0
+
+
+def test_a_refused_port_is_a_failure(tmp_path: Path) -> None:
+    with serving() as server:
+        port = server.port
+
+    result = H2load().run(task_of(load_of(), port, tmp_path))
+
+    assert result.failure is not None
+    assert result.failure.code == FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED
+    assert result.failure.message == "no request was answered"
+    assert "0 done" in result.failure.output_tail
+    assert [w.completed for w in windows_of(result)] == [0] * 5
+
+
+def test_a_server_that_dies_ends_the_load(tmp_path: Path) -> None:
+    with serving("die", "300") as server:
+        result = apply(server, tmp_path, load_of(duration_seconds=30))
+
+    assert result.failure is not None
+    assert result.failure.code == FailureCode.FAILURE_CODE_DIED
+    assert result.summary.completed == pytest.approx(300, abs=4)
+    assert result.summary.duration_seconds < 10
+    assert_without_holes(windows_of(result))
+
+
+def test_a_cancelled_load_ends_with_what_it_has(tmp_path: Path) -> None:
+    asked = []
+
+    def cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 1
+
+    with serving() as server:
+        task = task_of(load_of(duration_seconds=30), server.port, tmp_path, cancelled=cancelled)
+        result = H2load().run(task)
+
+    assert result.failure is not None
+    assert result.failure.code == FailureCode.FAILURE_CODE_CANCELLED
+    assert 0 < result.summary.duration_seconds < 10
+    assert result.summary.completed > 0
+
+
+def test_connections_closed_without_notice_are_a_failure(tmp_path: Path) -> None:
+    """h2load falls silent then, ends well, and calls what came before its rate."""
+    with serving("close", "20") as server:
+        result = apply(server, tmp_path, load_of(duration_seconds=1.5))
+
+    assert result.failure is not None
+    assert "which h2load does not open again" in result.failure.message
+    assert result.summary.completed == 80
+
+
+def test_a_hang_at_the_end_is_ended_and_the_log_is_used(tmp_path: Path) -> None:
+    """h2load 1.52 with --h1 never ends when every answer closes its connection."""
+    with serving("close-header") as server:
+        result = apply(server, tmp_path, load_of())
+
+    assert result.failure is None
+    assert result.summary.completed > 0
+    assert result.summary.duration_seconds == 0.5
+
+
+def test_every_kind_of_request_is_sent_as_stated(tmp_path: Path) -> None:
+    """The server answers /echo with the body, which the second client compares."""
+    posted = request(
+        "/echo",
+        method="PUT",
+        body=b'{"n": 1}',
+        headers=[Header(name="Host", value="players.example"), Header(name="X-A", value="b")],
+        json_subset='{"n": 1}',
+    )
+    with serving() as server:
+        summary = apply(server, tmp_path, load_of(posted)).summary
+
+    assert summary.completed > 0
+    assert summary.incorrect == 0
+    assert summary.bodies_checked > 0
+    assert server.counted["body_bytes"] == server.counted["requests"] * 8
+
+
+def test_a_mix_of_targets_is_sent_in_turn(tmp_path: Path) -> None:
+    load = load_of(request("/players", weight=2), request("/status/404"), duration_seconds=0.3)
+    with serving() as server:
+        summary = apply(server, tmp_path, load).summary
+
+    assert summary.incorrect == pytest.approx(summary.completed / 3, rel=0.1)
+
+
+def test_a_rate_is_refused_unless_h2load_is_named() -> None:
+    assert "bursts" in (H2load().refuses(load_of(rate_per_second=100)) or "")
+    assert H2load().refuses(load_of(rate_per_second=100, driver="h2load")) is None
+
+
+def test_latency_at_a_named_rate_is_called_service_time(tmp_path: Path) -> None:
+    load = load_of(rate_per_second=200, driver="h2load")
+    with serving() as server:
+        summary = apply(server, tmp_path, load).summary
+
+    assert "--rps=50" in summary.argv
+    assert 0 < summary.completed <= 150
+    assert summary.latency_basis == LatencyBasis.LATENCY_BASIS_SERVICE_TIME
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request(method="POST"),
+        request(headers=[Header(name="X-A", value="1")]),
+        request(body=b"{}"),
+        request(status=404),
+    ],
+    ids=["method", "field", "body", "status"],
+)
+def test_mixes_that_h2load_cannot_send_are_refused(other: object) -> None:
+    reason = H2load().refuses(load_of(request(), other))  # type: ignore[arg-type]  # parametrize
+
+    assert reason is not None
+    assert "one method" in reason
+
+
+def test_times_of_the_log_are_brought_to_the_monotonic_clock() -> None:
+    clock = Clock()
+    unix_us, monotonic_ns = time.time_ns() // 1000, time.monotonic_ns()
+    clock.stop()
+
+    assert abs(clock.monotonic_ns(unix_us) - monotonic_ns) < 5_000_000
+    assert clock.monotonic_ns(0) <= monotonic_ns
+
+
+@pytest.mark.docker
+@pytest.mark.dotnet
+def test_http_2_is_spoken_when_asked_for(tmp_path: Path) -> None:
+    check = request("/players/1", json_subset='{"number": 1}')
+    load = load_of(check, http_version=HttpVersion.HTTP_VERSION_2)
+    with kestrel_http2() as port:
+        result = H2load().run(task_of(load, port, tmp_path))
+
+    summary = result.summary
+    assert result.failure is None
+    assert "--npn-list=h2" in summary.argv
+    assert summary.completed == summary.driver_completed > 0
+    assert summary.incorrect == 0
+    assert summary.bodies_checked >= 1
+
+
+@contextmanager
+def kestrel_http2() -> Iterator[int]:
+    """The players API on a free port, which answers HTTP/2 alone."""
+    with serving() as server:
+        port = server.port
+    environment = {
+        "ASPNETCORE_URLS": f"http://127.0.0.1:{port}",
+        "Kestrel__EndpointDefaults__Protocols": "Http2",
+    }
+    name = f"headstart-test-http2-{os.getpid()}"
+    options = [f"--env={key}={value}" for key, value in environment.items()]
+    options += ["--network=host", f"--name={name}", "--label=headstart.test=load"]
+    run = ["docker", "run", "--rm", "--detach", "--pull=never", *options, "players:aot-scratch"]
+    subprocess.run(run, check=True, capture_output=True)
+    try:
+        url = f"http://127.0.0.1:{port}/health"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            asked = subprocess.run(["nghttp", url], capture_output=True, check=False)
+            if asked.stdout:
+                assert json.loads(asked.stdout)["status"] == "ok"
+                break
+        yield port
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
