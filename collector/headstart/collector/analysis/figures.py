@@ -161,7 +161,10 @@ def _startup_data(trial: Trial, _load: TrialLoad | None, _planned: bool) -> floa
 
 
 def _startup_cpu(trial: Trial, _load: TrialLoad | None, _planned: bool) -> float | None:
-    return trial.outcome.startup.cpu_seconds if trial.first_response_ns else None
+    startup = trial.outcome.startup
+    if not trial.first_response_ns or not (startup.cpu_seconds or startup.cpu_resolution_seconds):
+        return None
+    return startup.cpu_seconds
 
 
 def _engine(trial: Trial, _load: TrialLoad | None, _planned: bool) -> float | None:

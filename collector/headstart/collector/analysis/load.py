@@ -18,9 +18,12 @@ from headstart.collector.analysis.warmup import Floats, course_of
 from headstart.collector.results import Warmup, WindowSeries
 from headstart.v1.records_pb2 import Quantity
 
-# Windows on which the course is judged; the finer ones of the first seconds are for
-# plots. Narrower ones are mostly noise, and steps in time of a second are fine enough.
+# The course is judged on cells of a second: narrower ones are mostly noise. A short load
+# is cut finer, into this many cells.
 GRID_SECONDS = 1.0
+GRID_CELLS = 20
+# Of a shorter load nothing is said: too many servers are level for a second or two.
+SHORTEST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,9 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
     windows = trial.windows()
     if not windows:
         return None
-    grid = _on_grid(windows)
-    rates = np.array([cell.rate for cell in grid])
-    course = course_of(rates)
     observed = windows[-1].start_seconds + windows[-1].width_seconds
+    grid = _on_grid(windows, observed)
+    course = course_of(np.array([cell.rate for cell in grid]))
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
@@ -56,7 +58,7 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
         steady_per_second=_rate(steady) if steady else None,
         first_second_per_second=_rate_of_first(windows, GRID_SECONDS),
         first_seconds_per_second=_rate_of_first(windows, FIRST_SECONDS),
-        last_second_per_second=float(rates[-1]) if len(rates) else None,
+        last_second_per_second=_rate_of_last(windows, observed, GRID_SECONDS),
         reason=course.reason,
         valid=valid,
     )
@@ -75,12 +77,16 @@ class _Cell:
     rate: float
 
 
-def _on_grid(windows: list[Window]) -> list[_Cell]:
-    """Windows joined to cells of a second, or of the widest window where that is wider.
+def _on_grid(windows: list[Window], observed: float) -> list[_Cell]:
+    """Windows joined to cells of equal width; empty when the load was too short.
 
+    No cell is narrower than the later windows, which are wider than the first ones.
     What is left over at the end is less than a cell and is dropped.
     """
-    width = max(GRID_SECONDS, max(window.width_seconds for window in windows))
+    if observed < 0.95 * SHORTEST_SECONDS:
+        return []
+    later = next(w for w in reversed(windows) if w.start_seconds <= 0.75 * observed)
+    width = max(min(GRID_SECONDS, observed / GRID_CELLS), later.width_seconds)
     cells = []
     start, joined, correct = windows[0].start_seconds, 0.0, 0
     for window in windows:
@@ -101,6 +107,11 @@ def _rate_of_first(windows: list[Window], seconds: float) -> float | None:
     first = [w for w in windows if w.start_seconds + w.width_seconds <= seconds + 1e-3]
     covered = sum(window.width_seconds for window in first)
     return _rate(first) if covered >= 0.95 * seconds else None
+
+
+def _rate_of_last(windows: list[Window], observed: float, seconds: float) -> float | None:
+    last = [w for w in windows if w.start_seconds >= observed - seconds - 1e-3]
+    return _rate(last) if last else None
 
 
 def _histograms(windows: list[Window]) -> dict[int, Counts]:

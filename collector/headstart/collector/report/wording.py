@@ -227,7 +227,10 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
         return f"{name} {warmup.reason}: {begins}{ends}it has no steady throughput to compare."
     since = warmup.steady_from_seconds or 0.0
     if warmup.shape == "flat":
-        return f"{name} is level from the start: steady throughput {steady}{_of(warmup)}."
+        observed = f"over {digits(warmup.observed_seconds)} s"
+        return (
+            f"{name} is level from the start, {observed}: steady throughput {steady}{_of(warmup)}."
+        )
     verbs = {"warmup": "warms up", "slowdown": "slows down"}
     verb = verbs.get(warmup.shape, "takes another course from trial to trial")
     return (
