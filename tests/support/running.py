@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from headstart.agent.identity import mark_entry, state_id
+
 HEADSTART = Path(sys.executable).with_name("headstart")
 APP = Path(__file__).with_name("sample_app.py")
 
@@ -81,17 +83,14 @@ def run(folder: Path, content: dict[str, Any], env: dict[str, str] | None = None
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Processes of the sample app or of the gate that belong to tests in `folder`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    """Processes of instances, and folders of gates, of the agent whose data is in `folder`."""
+    state = folder / "data" / "agent"
+    ours = mark_entry(state_id(state)).encode()
+    found = [str(path) for kind in ("processes", "containers") for path in state.glob(f"{kind}/*")]
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            environment = (entry / "environ").read_bytes()
+            if ours in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
         except OSError:
             continue
-        ours = str(folder) in command or str(folder).encode() in environment
-        if ours or (str(APP) in command and b"HEADSTART_STATE" in environment):
-            found.append(command)
     return found

@@ -23,8 +23,11 @@ def state_id(state: Path) -> str:
 
 
 def instance_name(spec: InstanceSpec) -> str:
-    """The name of a trial's container or process: `headstart-1f2e3d4c-1-t7`."""
-    return f"headstart-{spec.run_id[:8]}-{spec.attempt}-t{spec.trial}"
+    """The name of a trial's container or process: `headstart-RUN-ATTEMPT-tTRIAL`.
+
+    The whole run id: several agents may share an engine, and ids of a day begin alike.
+    """
+    return f"headstart-{spec.run_id}-{spec.attempt}-t{spec.trial}"
 
 
 def labels(identity: str, spec: InstanceSpec) -> dict[str, str]:
