@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-PUPPET = """
+PUPPET = '''
 import mmap, os, subprocess, sys, threading, time
 held, children = [], []
 
@@ -21,6 +21,14 @@ def touch(mebibytes):
     for offset in range(0, len(area), 4096):
         area[offset] = 1
     held.append(area)
+
+def work(seconds):
+    """Work done per second of CPU time."""
+    until, cpu, done = time.perf_counter() + seconds, time.thread_time(), 0
+    while time.perf_counter() < until:
+        sum(range(2000))
+        done += 1
+    return done / (time.thread_time() - cpu)
 
 def child(seconds):
     code = f"while time.process_time() < {seconds}: pass"
@@ -49,7 +57,7 @@ def become(code):
 print("ready", flush=True)
 for line in sys.stdin:
     print(eval(line), flush=True)
-"""
+'''
 
 
 class Puppet:
