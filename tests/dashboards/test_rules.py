@@ -89,6 +89,13 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     assert {page.stem for page in PAGES.glob("*.md")} == ALERTS.keys()
 
 
+def test_the_documentation_lists_every_alert_with_its_severity() -> None:
+    document = (PAGES.parent / "OBSERVABILITY.md").read_text()
+
+    listed = re.findall(r"^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| (\w+) \|", document, re.MULTILINE)
+    assert {(alert.name, alert.name, alert.severity) for alert in ALERTS.values()} == set(listed)
+
+
 @pytest.mark.parametrize("name", ALERTS)
 def test_a_runbook_says_what_it_means_what_to_look_at_and_what_to_do(name: str) -> None:
     text = (PAGES / f"{name}.md").read_text()

@@ -51,8 +51,7 @@ RESULT_FAMILIES = (
     *(
         Family(
             f"headstart_{metric.name}",
-            f"{metric.title}. {metric.description} stat: center ({metric.center} of the valid "
-            "trials), ci_low and ci_high (its 95 % interval), p95.",
+            f"{metric.title}. {metric.description} The center is the {metric.center}.",
             (*_VARIANT_LABELS, "stat"),
         )
         for metric in CATALOGUE.values()

@@ -1,0 +1,34 @@
+"""docs/OBSERVABILITY.md against the code."""
+
+from pathlib import Path
+
+from headstart.collector.exposition_reference import reference, with_reference
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "OBSERVABILITY.md"
+
+
+def test_the_document_has_the_metrics_that_are_exposed() -> None:
+    text = DOCUMENT.read_text()
+
+    assert text == with_reference(text), (
+        "run `python -m headstart.collector.exposition_reference docs/OBSERVABILITY.md`"
+    )
+
+
+def test_tables_name_every_kind_of_metric_with_its_labels() -> None:
+    tables = reference()
+
+    assert "| `headstart_startup_seconds` | `variant`, `stat` | Startup. " in tables
+    assert "| `headstart_host_up` | `host` | 1 while" in tables
+    assert "| `headstart_collector_refused_total` | `reason` | Counter. " in tables
+    assert "| `headstart_collector_commit_seconds` |  | Histogram. " in tables
+    assert "| `headstart_exposition_dropped_series` | `reason` | Gauge. " in tables
+
+
+def test_writing_it_twice_changes_nothing_and_the_rest_stays() -> None:
+    document = "before <!-- metrics: generated, do not edit -->old<!-- /metrics --> after"
+    once = with_reference(document)
+
+    assert once.startswith("before ")
+    assert once.endswith(" after")
+    assert with_reference(once) == once

@@ -1,0 +1,116 @@
+"""The examples in deploy/: each is checked by the program that will read it, where it is here."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from headstart.agent.policy import Policy
+from headstart.cli import agent as agent_command
+from headstart.cli import collector as collector_command
+from headstart.collector.exposition import MAXIMUM_SERIES
+from headstart.collector.exposition_families import MAXIMUM_LABEL_CHARACTERS
+from headstart.dashboards import write
+from headstart.dashboards.generate import RULES_FILE
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+def checked(*arguments: str | Path) -> None:
+    """Runs a program that checks a file; skips the test where the program is missing."""
+    if shutil.which(str(arguments[0])) is None:
+        pytest.skip(f"not installed: {arguments[0]}")
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def loaded(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / path).read_text())
+    return found
+
+
+@pytest.mark.prometheus
+def test_prometheus_accepts_its_configuration_with_the_rules(tmp_path: Path) -> None:
+    write(tmp_path)
+    shutil.copy(DEPLOY / "prometheus/prometheus.yml", tmp_path)
+
+    checked("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+def test_prometheus_scrapes_where_the_collector_listens_and_takes_all_it_exposes() -> None:
+    config = loaded("prometheus/prometheus.yml")
+    (job,) = config["scrape_configs"]
+    defaults = {p.name: p.default for p in collector_command.command.params}
+
+    assert job["static_configs"] == [{"targets": [defaults["metrics_listen"]]}]
+    assert config["rule_files"] == [RULES_FILE]
+    # A scrape above the limit fails as a whole.
+    assert job["sample_limit"] > MAXIMUM_SERIES + 1_000
+    assert job["label_value_length_limit"] >= MAXIMUM_LABEL_CHARACTERS
+
+
+def test_alertmanager_accepts_its_configuration() -> None:
+    checked("amtool", "check-config", DEPLOY / "alertmanager/alertmanager.yml")
+
+
+def test_alertmanager_groups_and_silences_by_labels_and_names_that_alerts_have(
+    tmp_path: Path,
+) -> None:
+    *_, rules = write(tmp_path)
+    names = {
+        rule["alert"]
+        for group in yaml.safe_load(rules.read_text())["groups"]
+        for rule in group["rules"]
+    }
+    text = (DEPLOY / "alertmanager/alertmanager.yml").read_text()
+
+    assert set(re.findall(r"Headstart[A-Z]\w+", text)) <= names
+
+
+def test_grafana_is_given_a_data_source_and_the_folder_of_the_dashboards() -> None:
+    (source,) = loaded("grafana/provisioning/datasources/headstart.yml")["datasources"]
+    (provider,) = loaded("grafana/provisioning/dashboards/headstart.yml")["providers"]
+    scraped_every = loaded("prometheus/prometheus.yml")["global"]["scrape_interval"]
+
+    assert source["type"] == "prometheus"
+    assert source["jsonData"]["timeInterval"] == scraped_every
+    assert provider["type"] == "file"
+    assert provider["options"]["path"] in (DEPLOY / "README.md").read_text()
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
+    copy = tmp_path / unit.name
+    # The program is not installed where tests run; systemd wants to see one.
+    copy.write_text(unit.read_text().replace("/opt/headstart/bin/headstart", "/bin/true"))
+
+    checked("systemd-analyze", "verify", copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("collector", collector_command.command), ("agent", agent_command.command)],
+)
+def test_names_in_the_environment_are_options(name: str, command: click.Command) -> None:
+    texts = [
+        (DEPLOY / "systemd" / file).read_text()
+        for file in (f"{name}.env", f"headstart-{name}.service")
+    ]
+    used = {n for text in texts for n in re.findall(r"\b(HEADSTART_\w+)=", text)}
+    known = {p.envvar or f"HEADSTART_{name}_{p.name}".upper() for p in command.params}
+
+    assert used
+    assert used <= known
+
+
+def test_the_policy_is_one_that_an_agent_reads() -> None:
+    path = DEPLOY / "systemd/policy.toml"
+
+    assert tomllib.loads(path.read_text())["images"] == list(Policy.load(path).images)
