@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -159,6 +159,10 @@ class Attending:
     async def ended(self) -> tuple[grpc.StatusCode, str]:
         """How the collector ends the stream; what it still says is passed over."""
         async with asyncio.timeout(_PATIENCE_SECONDS):
+            # The status comes behind the messages that wait, and raises once it is known.
+            with suppress(grpc.aio.AioRpcError):
+                while await self.stream.read() is not grpc.aio.EOF:
+                    pass
             return await self.stream.code(), await self.stream.details()
 
 

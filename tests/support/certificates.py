@@ -16,8 +16,8 @@ class Certificate:
 
 def self_signed(folder: Path, name: str = "localhost") -> Certificate:
     """A certificate for `name` and 127.0.0.1 that is its own authority."""
-    if shutil.which("openssl") is None:
-        pytest.skip("not installed: openssl")
+    _require_openssl()
+    folder.mkdir(exist_ok=True)
     made = Certificate(folder / f"{name}.crt", folder / f"{name}.key")
     subprocess.run(
         [
@@ -30,3 +30,53 @@ def self_signed(folder: Path, name: str = "localhost") -> Certificate:
         capture_output=True,
     )
     return made
+
+
+class Authority:
+    """Signs certificates for names; `certificate` is its own."""
+
+    def __init__(self, folder: Path) -> None:
+        _require_openssl()
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self.certificate = folder / "authority.crt"
+        self._key = folder / "authority.key"
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=authority"),
+                *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+                *("-keyout", str(self._key), "-out", str(self.certificate)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+    def issue(self, name: str) -> Certificate:
+        """A certificate whose one subject alternative name is `name`."""
+        made = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName=DNS:{name}")
+        subprocess.run(
+            [
+                *("openssl", "req", "-new", "-nodes", "-subj", f"/CN={name}"),
+                *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+                *("-keyout", str(made.key), "-out", str(request)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        subprocess.run(
+            [
+                *("openssl", "x509", "-req", "-in", str(request), "-days", "2"),
+                *("-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial"),
+                *("-extfile", str(extensions), "-out", str(made.certificate)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        return made
+
+
+def _require_openssl() -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("not installed: openssl")

@@ -99,7 +99,6 @@ def decide(path: str, run_id: str) -> Decided:
 def render(result_json: str, report_format: ReportFormat.ValueType) -> tuple[bytes, str]:
     """A report of a result, and what went wrong if anything did."""
     from headstart.collector.report.render import render as render_result
-
     from headstart.collector.results_json import from_json
 
     signal.alarm(_LIMIT_SECONDS)

@@ -77,6 +77,10 @@ class Analyst:
         self._pending[run_id] = over = asyncio.Event()
         self._tasks.start(self._keep(run_id, over), f"the analysis of run {run_id}")
 
+    async def idle(self) -> None:
+        """Return once every run that ended so far is analysed."""
+        await asyncio.gather(*(over.wait() for over in list(self._pending.values())))
+
     async def _keep(self, run_id: str, over: asyncio.Event) -> None:
         try:
             info = await self._store.read(lambda c: store_queries.info(c, run_id))

@@ -39,10 +39,10 @@ def states(connection: Connection) -> list[HostState]:
 
 
 def matching(known: list[HostState], labels: Mapping[str, str], seen_after: float) -> list[str]:
-    """Hosts that have every label and were there after a time, by name."""
+    """Hosts that have every label and are here, or were after a time, by name."""
     return [
         state.host.host
         for state in known
-        if state.last_seen_time_seconds >= seen_after
+        if (state.connected or state.last_seen_time_seconds >= seen_after)
         and all(state.host.labels.get(name) == value for name, value in labels.items())
     ]

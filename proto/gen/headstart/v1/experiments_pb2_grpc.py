@@ -78,7 +78,9 @@ class ExperimentsServiceServicer:
 
     def Submit(self, request, context):
         """Checks the file, stores it, and makes one run for every matching host, or
-        does none of it. INVALID_ARGUMENT carries SubmitProblems as a detail.
+        does none of it. INVALID_ARGUMENT carries serialised SubmitProblems in the
+        trailing metadata under headstart-problems-bin; FAILED_PRECONDITION says that
+        no host matches, and which there are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

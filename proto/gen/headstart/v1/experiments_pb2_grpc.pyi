@@ -35,7 +35,9 @@ class ExperimentsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ExperimentsServiceAsyncStub: ...
     Submit: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.SubmitRequest, _experiments_pb2.SubmitResponse]
     """Checks the file, stores it, and makes one run for every matching host, or
-    does none of it. INVALID_ARGUMENT carries SubmitProblems as a detail.
+    does none of it. INVALID_ARGUMENT carries serialised SubmitProblems in the
+    trailing metadata under headstart-problems-bin; FAILED_PRECONDITION says that
+    no host matches, and which there are.
     """
     List: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.ListRequest, _experiments_pb2.ListResponse]
     Get: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.GetRequest, _experiments_pb2.GetResponse]
@@ -53,7 +55,9 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Submit: _aio.UnaryUnaryMultiCallable[_experiments_pb2.SubmitRequest, _experiments_pb2.SubmitResponse]  # type: ignore[assignment]
     """Checks the file, stores it, and makes one run for every matching host, or
-    does none of it. INVALID_ARGUMENT carries SubmitProblems as a detail.
+    does none of it. INVALID_ARGUMENT carries serialised SubmitProblems in the
+    trailing metadata under headstart-problems-bin; FAILED_PRECONDITION says that
+    no host matches, and which there are.
     """
     List: _aio.UnaryUnaryMultiCallable[_experiments_pb2.ListRequest, _experiments_pb2.ListResponse]  # type: ignore[assignment]
     Get: _aio.UnaryUnaryMultiCallable[_experiments_pb2.GetRequest, _experiments_pb2.GetResponse]  # type: ignore[assignment]
@@ -74,7 +78,9 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_experiments_pb2.SubmitResponse, _abc.Awaitable[_experiments_pb2.SubmitResponse]]:
         """Checks the file, stores it, and makes one run for every matching host, or
-        does none of it. INVALID_ARGUMENT carries SubmitProblems as a detail.
+        does none of it. INVALID_ARGUMENT carries serialised SubmitProblems in the
+        trailing metadata under headstart-problems-bin; FAILED_PRECONDITION says that
+        no host matches, and which there are.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,258 @@
+"""The store as a whole: durability in groups, its folder, its version."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+
+from headstart.collector import store_hosts, store_records, store_runs
+from headstart.collector.store import FILE_NAME, FolderInUse, Store
+from headstart.collector.store_migrations import StoreVersionError, prepare
+from headstart.collector.store_schema import batches
+from headstart.collector.store_sqlite import writer_engine
+from headstart.collector.store_writer import Append, Appended, StoreFault
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.host_pb2 import HostFacts, Policy
+from support.attending import envelope, in_loop
+
+
+def greet(connection: Connection, host: str = "h1") -> None:
+    store_hosts.greet(connection, HostFacts(host=host), Policy(), 1.0)
+
+
+def open_stream(connection: Connection) -> None:
+    greet(connection)
+    store_records.open_stream(connection, "s1", "h1")
+
+
+def append(sequences: range, done: Callable[[Appended], None]) -> Append:
+    rows = [store_records.row_of("s1", envelope(n, "r1")) for n in sequences]
+    return Append("s1", rows, sequences[-1], [], done)
+
+
+def stored_sequences(path: Path) -> list[int]:
+    with sqlite3.connect(path) as database:
+        rows = database.execute("SELECT sequence FROM batches ORDER BY sequence").fetchall()
+    database.close()
+    return [row[0] for row in rows]
+
+
+@in_loop
+async def test_what_is_reported_durable_is_in_the_file(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(open_stream)
+        done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        store.append(append(range(1, 6), done.set_result))
+
+        appended = await done
+
+        assert appended.fault is None
+        assert stored_sequences(tmp_path / FILE_NAME) == [1, 2, 3, 4, 5]
+
+
+@in_loop
+async def test_what_came_together_is_committed_together(tmp_path: Path) -> None:
+    async with Store(tmp_path, group_seconds=0.2) as store:
+        await store.write(open_stream)
+        seen: list[int] = []
+        done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        # The first callback looks: everything of the group must be there already.
+        store.append(append(range(1, 3), lambda _: seen.extend(stored_sequences(store.path))))
+        store.append(append(range(3, 5), done.set_result))
+
+        await done
+
+        assert seen == [1, 2, 3, 4]
+
+
+@in_loop
+async def test_a_resent_batch_is_stored_once(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(open_stream)
+        for sequences in (range(1, 4), range(2, 6)):
+            done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+            store.append(append(sequences, done.set_result))
+            assert (await done).fault is None
+
+        assert stored_sequences(store.path) == [1, 2, 3, 4, 5]
+
+
+@in_loop
+async def test_a_change_that_raises_undoes_itself_alone(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+
+        def broken(connection: Connection) -> None:
+            greet(connection, "half")
+            raise KeyError("half done")
+
+        failing = asyncio.create_task(store.write(broken))
+        passing = asyncio.create_task(store.write(greet))
+        with pytest.raises(KeyError, match="half done"):
+            await failing
+        await passing
+
+        hosts = await store.read(store_hosts.states)
+        assert [state.host.host for state in hosts] == ["h1"]
+
+
+@in_loop
+async def test_a_full_disk_fails_the_group_and_not_the_store(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(open_stream)
+
+        def cap(connection: Connection) -> None:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+
+        def lift(connection: Connection) -> None:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+
+        await store.write(cap)
+        big = [store_records.row_of("s1", envelope(1, "r1", payload=bytes(100_000)))]
+        done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        store.append(Append("s1", big, 1, [], done.set_result))
+        fault = (await done).fault
+
+        assert isinstance(fault, StoreFault)
+        assert "full" in str(fault)
+        assert "full" in store.problem
+        assert stored_sequences(store.path) == []
+        assert await store.write(lambda c: store_records.open_stream(c, "s1", "h1")) == 0
+
+        await store.write(lift)
+        again: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        store.append(Append("s1", big, 1, [], again.set_result))
+
+        assert (await again).fault is None
+        assert store.problem == ""
+
+
+@in_loop
+async def test_closing_commits_what_was_taken(tmp_path: Path) -> None:
+    done: list[Appended] = []
+    async with Store(tmp_path, group_seconds=10) as store:
+        await store.write(open_stream)
+        store.append(append(range(1, 4), done.append))
+
+    assert [appended.fault for appended in done] == [None]
+    assert stored_sequences(tmp_path / FILE_NAME) == [1, 2, 3]
+
+
+@in_loop
+async def test_records_are_read_in_order_over_several_transactions(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(open_stream)
+        done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        store.append(append(range(1, 1202), done.set_result))
+        await done
+
+        found = list(store_records.envelopes(store.readers, "r1", 1))
+
+        assert [e.sequence for e in found] == list(range(1, 1202))
+        assert found[700] == envelope(701, "r1")
+        assert list(store_records.envelopes(store.readers, "r1", 2)) == []
+
+
+@in_loop
+async def test_a_folder_has_one_collector(tmp_path: Path) -> None:
+    async with Store(tmp_path):
+        with pytest.raises(FolderInUse, match="in use by another collector"):
+            Store(tmp_path)
+    async with Store(tmp_path):
+        pass
+
+
+@in_loop
+async def test_a_newer_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    async with Store(tmp_path):
+        pass
+    path = tmp_path / FILE_NAME
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE version SET version = 99")
+    database.close()
+    before = path.read_bytes()
+
+    with pytest.raises(StoreVersionError, match=r"version 99.*upgrade headstart"):
+        Store(tmp_path)
+
+    assert path.read_bytes() == before
+    # The refusal freed the folder.
+    with pytest.raises(StoreVersionError):
+        Store(tmp_path)
+
+
+def test_an_older_store_is_upgraded_step_by_step(tmp_path: Path) -> None:
+    engine = writer_engine(tmp_path / FILE_NAME)
+    done: list[str] = []
+
+    def first(connection: Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE hosts ADD COLUMN rack TEXT")
+        done.append("first")
+
+    def second(_connection: Connection) -> None:
+        done.append("second")
+
+    with engine.begin() as connection:
+        assert prepare(connection) == 1
+    with engine.begin() as connection:
+        assert prepare(connection, [first, second]) == 3
+    with engine.begin() as connection:
+        assert prepare(connection, [first, second]) == 3
+        columns = connection.exec_driver_sql("PRAGMA table_info(hosts)").all()
+    engine.dispose()
+
+    assert done == ["first", "second"]
+    assert "rack" in {column.name for column in columns}
+
+
+def test_an_upgrade_that_breaks_changes_nothing(tmp_path: Path) -> None:
+    engine = writer_engine(tmp_path / FILE_NAME)
+
+    def broken(connection: Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE hosts ADD COLUMN rack TEXT")
+        raise RuntimeError("half way")
+
+    with engine.begin() as connection:
+        prepare(connection)
+    with pytest.raises(RuntimeError), engine.begin() as connection:
+        prepare(connection, [broken])
+    with engine.begin() as connection:
+        columns = connection.exec_driver_sql("PRAGMA table_info(hosts)").all()
+        assert prepare(connection) == 1
+    engine.dispose()
+
+    assert "rack" not in {column.name for column in columns}
+
+
+@in_loop
+async def test_a_commit_survives_a_reader_that_stays(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(open_stream)
+        with store.readers.begin() as reader:
+            before = reader.execute(select(batches.c.sequence)).all()
+            done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+            store.append(append(range(1, 4), done.set_result))
+            await done
+            during = reader.execute(select(batches.c.sequence)).all()
+
+        assert before == during == []
+        assert stored_sequences(store.path) == [1, 2, 3]
+
+
+@in_loop
+async def test_runs_of_one_submission_have_ids_of_their_own(tmp_path: Path) -> None:
+    hosts = [f"h{n}" for n in range(300)]
+    async with Store(tmp_path) as store:
+
+        def submit(connection: Connection) -> list[str]:
+            for host in hosts:
+                greet(connection, host)
+            return store_runs.submit(connection, Experiment(name="players"), hosts, 1.8e9)
+
+        run_ids = await store.write(submit)
+
+    assert len(set(run_ids)) == 300
+    assert {run_id[:16] for run_id in run_ids} == {"20270115-080000-"}
