@@ -46,8 +46,8 @@ METRICS = {
         Metric("throughput_first_seconds_per_second", "First 5 s of load", "per_second"),
         Metric("throughput_steady_per_second", "Steady throughput", "per_second"),
         Metric("time_to_steady_seconds", "Time to steady", "seconds"),
-        Metric("latency_p50_seconds", "Latency, median", "seconds"),
-        Metric("latency_p99_seconds", "Latency, p99", "seconds"),
+        Metric("latency_p50_seconds", "Median latency", "seconds"),
+        Metric("latency_p99_seconds", "p99 latency", "seconds"),
         Metric("load_cpu_seconds_per_request", "CPU time per request", "seconds"),
         Metric("image_unpacked_bytes", "Image size", "bytes"),
     )
