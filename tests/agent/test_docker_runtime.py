@@ -97,7 +97,7 @@ def test_the_app_starts_when_the_gate_opens_and_not_before(
     assert output == "hello\n"
     assert pids == [instance.pid]
     assert program == "/bin/app"
-    assert instance.name == "headstart-01234567-1-t1"
+    assert instance.name == "headstart-0123456789abcdef-1-t1"
 
 
 def test_what_runs_is_what_the_image_says_unless_the_variant_says_otherwise(
@@ -168,6 +168,40 @@ def test_a_container_is_granted_nothing_and_limited_always(
         "write /.headstart/gate: Read-only file system",
         "write /.headstart/stamp: done",
     ]
+
+
+def test_an_app_that_spoils_its_stamp_spoils_nothing_else(
+    runtime: DockerRuntime, image: str, tmp_path: Path
+) -> None:
+    instance = runtime.create(spec_for(resolve(runtime, image, "out=hello", "wait")))
+    instance.open_gate()
+    output_with(instance, "hello")
+    (stamp,) = tmp_path.glob("containers/*/gate-*/stamp")
+    with stamp.open("r+b") as file:
+        file.truncate(1 << 40)
+        long = instance.exec_ns()
+        file.truncate(3)
+        short = instance.exec_ns()
+    tail = instance.output_tail()
+    instance.stop()
+
+    assert long is not None
+    assert short is None
+    assert tail == "hello\n"
+
+
+def test_a_state_folder_may_be_named_relative_to_here(
+    tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runtime = DockerRuntime.connect(Path("state"), Policy.local())
+    instance = runtime.create(spec_for(resolve(runtime, image, "wait")))
+    waits = instance.exited() is None
+    instance.stop()
+    runtime.close()
+
+    assert waits
+    assert [*Path("state/containers").iterdir()] == []
 
 
 def test_the_control_group_of_a_container_is_found(runtime: DockerRuntime, image: str) -> None:
@@ -337,7 +371,7 @@ def test_a_holder_lends_its_network_to_trial_after_trial(
     assert all(answer.endswith(b"hello") for answer in answers)
     assert len(addresses) == 1
     assert addresses != {"127.0.0.1"}
-    assert between == ["headstart-01234567-1-t1-network"]
+    assert between == ["headstart-0123456789abcdef-1-t1-network"]
 
 
 def test_a_holder_that_was_removed_is_made_anew(runtime: DockerRuntime, image: str) -> None:
@@ -345,7 +379,9 @@ def test_a_holder_that_was_removed_is_made_anew(runtime: DockerRuntime, image: s
     first = runtime.create(spec_for(app, network=Network.NETWORK_HOLDER))
     first.stop()
     subprocess.run(
-        ["docker", "rm", "-f", "headstart-01234567-1-t1-network"], check=True, capture_output=True
+        ["docker", "rm", "-f", "headstart-0123456789abcdef-1-t1-network"],
+        check=True,
+        capture_output=True,
     )
     second = runtime.create(spec_for(app, trial=2, network=Network.NETWORK_HOLDER))
     waits = second.exited() is None
@@ -389,7 +425,7 @@ def test_a_killed_agents_containers_are_removed_at_its_next_start(
         alive.send_signal(signal.SIGINT)
         alive.wait()
 
-    run, other_run = state_id(tmp_path)[:8], state_id(other)[:8]
+    run, other_run = state_id(tmp_path), state_id(other)
     assert [line.startswith("ready ") for line in ready] == [True, True]
     assert left == removed == [f"headstart-{run}-1-t1", f"headstart-{run}-1-t2"]
     assert again == []

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -45,6 +46,15 @@ def test_what_cannot_be_killed_is_told_after_the_time() -> None:
         process.kill()
         # Not waited for: it stays a zombie, and this finder does not leave those out.
         assert kill_all(lambda: [process.pid], 0.0) == [process.pid]
+
+
+def test_a_handle_may_be_asked_by_several_threads_at_once() -> None:
+    handle = Handle(os.getpid())
+    with ThreadPoolExecutor(4) as pool:
+        answers = set(pool.map(lambda _: handle.alive(), range(20_000)))
+    handle.close()
+
+    assert answers == {True}
 
 
 def test_a_handle_sees_the_end_and_kills() -> None:

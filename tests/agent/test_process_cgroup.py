@@ -81,7 +81,8 @@ def test_a_group_holds_its_processes_until_it_is_removed() -> None:
     parent = CgroupParent.open("headstart-test-group")
     if parent is None:
         pytest.skip("this host permits no control groups")
-    group = parent.make("app")
+    group = parent.group("app")
+    group.make()
     listed = [each.name for each in parent.groups()]
     empty = group.pids()
     group.remove()

@@ -371,7 +371,7 @@ def test_a_killed_agents_processes_are_removed_at_its_next_start(
         alive.send_signal(signal.SIGINT)
         alive.wait()
 
-    run = state_id(tmp_path)[:8]
+    run = state_id(tmp_path)
     assert names == [f"headstart-{run}-1-t1", f"headstart-{run}-1-t2"]
     assert again == []
     assert not any(is_running(pid) for pid in pids)

@@ -147,6 +147,7 @@ class Engine:
                     healthcheck={"test": ["NONE"]},
                     use_config_proxy=False,
                 )
+                return str(made["Id"])
             except APIError:
                 raise
             except BaseException:
@@ -154,14 +155,15 @@ class Engine:
                 with suppress(RuntimeFault):
                     self.remove(spec.name, interrupted=True)
                 raise
-        return str(made["Id"])
 
     def start(self, container: str, name: str) -> tuple[int, str]:
         """Start it; the pid of its first process (0: it ended at once) and its address."""
         with _faults(f"start {name}"):
             self._client.start(container)
             found = self._client.inspect_container(container)
-        return int(found["State"]["Pid"]), str(found["NetworkSettings"].get("IPAddress") or "")
+        networks = found["NetworkSettings"]["Networks"].values()
+        addresses = [network["IPAddress"] for network in networks if network.get("IPAddress")]
+        return int(found["State"]["Pid"]), next(iter(addresses), "")
 
     def exit_facts(self, container: str, name: str) -> ExitFacts:
         """Waits until the engine has seen the end and has all of the output; then how it was."""

@@ -41,11 +41,14 @@ class DockerInstance(Gated):
         self._lock = threading.Lock()
         self._stopped = False
         self._facts: ExitFacts | None = None
-        # Each part says how it is undone before the next is made; the last one first.
+        if folder.exists():
+            raise FileExistsError(f"{folder} is in use")
+        # Each part says how it is undone, as far as can be before it is made, since
+        # Ctrl-C may come while it is; the last one is undone first.
         with ExitStack() as undo:
             self.create_ns = time.monotonic_ns()
-            folder.mkdir(parents=True)
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             gate = GateFolder.make(folder)
             undo.callback(gate.close)
             super().__init__(gate, spec.argv[0])

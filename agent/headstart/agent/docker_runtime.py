@@ -29,7 +29,7 @@ class DockerRuntime:
         """Use `connect`."""
         self._policy = policy
         self._identity = state_id(state)
-        self._folder = state / "containers"
+        self._folder = state.resolve() / "containers"
         self._engine = engine
         self._holder: DockerInstance | None = None
 

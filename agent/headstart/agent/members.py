@@ -75,12 +75,14 @@ class Handle:
 
     def __init__(self, pid: int) -> None:
         self._descriptor = os.pidfd_open(pid)
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
 
     def alive(self) -> bool:
-        """False for a zombie; costs 1 us."""
-        return self._descriptor >= 0 and not self._poll.poll(0)
+        """False for a zombie; costs 1 us. Any thread may ask, hence no poll object is kept."""
+        if self._descriptor < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return not poll.poll(0)
 
     def kill(self) -> None:
         """SIGKILL, where it is permitted and the process still lives."""

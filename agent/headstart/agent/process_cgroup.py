@@ -6,10 +6,10 @@ hierarchy, on version 2 one in the unified one. Sources: kernel documentation,
 admin-guide/cgroup-v1/memory.rst and admin-guide/cgroup-v2.rst.
 """
 
-import contextlib
 import logging
 import os
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,38 +58,34 @@ class CgroupParent:
     @classmethod
     def _make(cls, version: int, folders: dict[str, Path]) -> "CgroupParent | None":
         parent = cls(version, folders)
-        try:
-            for folder in set(folders.values()):
-                folder.mkdir(exist_ok=True)
-                if version == 2:
-                    _enable_controllers(folder.parent)
-                    _enable_controllers(folder)
-        except OSError as error:
-            log.info("processes get no control group of their own: %s", error)
-            parent.close()
-            return None
+        with ExitStack() as undo:
+            undo.callback(parent.close)
+            try:
+                for folder in set(folders.values()):
+                    folder.mkdir(exist_ok=True)
+                    if version == 2:
+                        _enable_controllers(folder.parent)
+                        _enable_controllers(folder)
+            except OSError as error:
+                log.info("processes get no control group of their own: %s", error)
+                return None
+            undo.pop_all()
         return parent
 
-    def make(self, name: str) -> "ProcessCgroup":
-        """A fresh group; OSError when it cannot be made."""
-        group = self._group(name)
-        for folder in group.unique():
-            folder.mkdir()
-        return group
+    def group(self, name: str) -> "ProcessCgroup":
+        """The group of this name, made or not."""
+        folders = {key: folder / name for key, folder in self.folders.items()}
+        return ProcessCgroup(self.version, name, folders)
 
     def groups(self) -> list["ProcessCgroup"]:
         """What is there, also of an earlier life."""
         names = {child.name for folder in self.folders.values() for child in _children(folder)}
-        return [self._group(name) for name in sorted(names)]
-
-    def _group(self, name: str) -> "ProcessCgroup":
-        folders = {key: folder / name for key, folder in self.folders.items()}
-        return ProcessCgroup(self.version, name, folders)
+        return [self.group(name) for name in sorted(names)]
 
     def close(self) -> None:
         """Remove the folders, unless groups of another user of them are still inside."""
         for folder in set(self.folders.values()):
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 folder.rmdir()
 
 
@@ -97,7 +93,7 @@ class ProcessCgroup:
     """One instance's group."""
 
     def __init__(self, version: int, name: str, folders: dict[str, Path]) -> None:
-        """Use `CgroupParent.make`."""
+        """Use `CgroupParent.group`."""
         self.name = name
         self._version = version
         self._folders = folders
@@ -112,6 +108,11 @@ class ProcessCgroup:
     def unique(self) -> list[Path]:
         """Its folders; controllers that are mounted together share one."""
         return sorted(set(self._folders.values()))
+
+    def make(self) -> None:
+        """Make its folders; OSError when one cannot be made or is there."""
+        for folder in self.unique():
+            folder.mkdir()
 
     def limit(self, limits: Limits) -> None:
         """Set the limits; OSError when the kernel refuses one."""

@@ -56,21 +56,24 @@ class ProcessInstance(Gated):
         self._lock = threading.Lock()
         self._facts: ExitFacts | None = None
         entry = mark_entry(spec.identity, spec.name)
-        # Each part says how it is undone before the next is made; the last one first.
+        if folder.exists():
+            raise FileExistsError(f"{folder} is in use")
+        # Each part says how it is undone, as far as can be before it is made, since
+        # Ctrl-C may come while it is; the last one is undone first.
         with ExitStack() as undo:
             self.create_ns = time.monotonic_ns()
-            folder.mkdir(parents=True)
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             gate = GateFolder.make(folder)
             undo.callback(gate.close)
             super().__init__(gate, spec.argv[0])
             self._output = OutputPipe()
             undo.callback(self._output.close)
-            group = cgroups.make(spec.name) if cgroups else None
+            group = cgroups.group(spec.name) if cgroups else None
             if group is not None:
                 undo.callback(group.remove)
+                group.make()
                 group.limit(spec.limits)
-            # Before the process is there, since Ctrl-C may come while it is made.
             undo.callback(_kill_all, partial(marked, entry))
             self.start_call_ns = time.monotonic_ns()
             self._process = subprocess.Popen(

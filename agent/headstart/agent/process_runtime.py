@@ -32,7 +32,7 @@ class ProcessRuntime:
     def __init__(self, state: Path, policy: Policy) -> None:
         self._policy = policy
         self._identity = state_id(state)
-        self._folder = state / "processes"
+        self._folder = state.resolve() / "processes"
         # Made with the first instance; None also where this host permits none.
         self._cgroups: CgroupParent | None = None
         # Of the variants of this run, by name.

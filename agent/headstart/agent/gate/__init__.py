@@ -105,8 +105,12 @@ class GateFolder:
         return opened_ns
 
     def stamps(self) -> GateStamps | None:
-        """What the gate wrote; None before it opened."""
-        stamps = GateStamps(*_STAMP.unpack((self.path / "stamp").read_bytes()))
+        """What the gate wrote; None before it opened, or when the app cut the file short."""
+        with (self.path / "stamp").open("rb") as file:
+            written = file.read(_STAMP.size)
+        if len(written) < _STAMP.size:
+            return None
+        stamps = GateStamps(*_STAMP.unpack(written))
         return stamps if stamps.exec_ns else None
 
     def close(self) -> None:
