@@ -125,7 +125,7 @@ _METRICS = (
     ),
     Metric(
         name="latency_p50_seconds",
-        title="Latency, median",
+        title="Median latency",
         unit="seconds",
         lower_is_better=True,
         margin=_MARGIN,
@@ -133,7 +133,7 @@ _METRICS = (
     ),
     Metric(
         name="latency_p99_seconds",
-        title="Latency, p99",
+        title="p99 latency",
         unit="seconds",
         lower_is_better=True,
         margin=_MARGIN_TAIL,

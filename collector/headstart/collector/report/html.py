@@ -86,7 +86,7 @@ def render_html(result: RunResult) -> str:
         plots=_plots(result),
         confounders=[line(sentence) for sentence in result.confounders],
         invalid=view.invalid(result),
-        advice=[(level, code, line(text)) for level, code, text in result.advice],
+        advice=view.advice(result),
         host_facts=[(line(name), line(value)) for name, value in result.host_facts],
         reproduction=view.reproduction(result),
         source_text=clean(result.source_text),

@@ -113,7 +113,7 @@ def _host(result: RunResult) -> Iterator[str]:
     yield ""
     yield "## Host"
     yield ""
-    for level, _, text in result.advice:
+    for level, text in view.advice(result):
         yield f"- **{md(level)}:** {md(text)}"
     for name, value in result.host_facts:
         yield f"- {md(name)}: {md(value)}"

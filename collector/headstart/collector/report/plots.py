@@ -88,20 +88,13 @@ def requests_plot(result: RunResult) -> str | None:
         return None
     with drawing():
         figure, axes = _figure(3.3)
-        axes.axvspan(0, FIRST_SECONDS, color=GRID, alpha=0.45, linewidth=0)
         for name in variant_names(result):
             curves = [_even(s) for s in shown if s.variant == name]
             _curves(axes, result, name, curves, 1.0, logarithmic=False)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        axes.annotate(
-            f"← first {FIRST_SECONDS:g} s",
-            (FIRST_SECONDS, 0),
-            xytext=(4, 4),
-            textcoords="offset points",
-            color=MUTED,
-            fontsize=9,
-        )
+        if max(_middles(s)[-1] for s in shown) > 1.5 * FIRST_SECONDS:
+            _mark_first_seconds(axes)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.set_xlabel("seconds from first correct response")
         axes.set_ylabel("correct responses per second")
@@ -272,6 +265,18 @@ def _curves(
         color=colour,
         label=name,
         **_marks(result, name),
+    )
+
+
+def _mark_first_seconds(axes: Any) -> None:
+    axes.axvspan(0, FIRST_SECONDS, color=GRID, alpha=0.45, linewidth=0)
+    axes.annotate(
+        f"← first {FIRST_SECONDS:g} s",
+        (FIRST_SECONDS, 0),
+        xytext=(4, 4),
+        textcoords="offset points",
+        color=MUTED,
+        fontsize=9,
     )
 
 

@@ -45,22 +45,23 @@ def print_result(result: RunResult, console: Console) -> None:
             for variant, what, count, example in view.invalid(result)
         ],
     )
-    printer.listed(
-        "Host", [f"{level}: {line(text)}" for level, _, text in result.advice if level != "good"]
-    )
+    printer.listed("Host", [f"{level}: {text}" for level, text in view.advice(result)])
     if result.comparisons:
         printer.say(Text(f"\n{wording.interval_note(result)} Seed {result.seed}.", style="dim"))
 
 
 class _Printer:
     def __init__(self, console: Console) -> None:
+        self.plain = not console.is_terminal
+        if self.plain:
+            width = max(console.width, _PLAIN_WIDTH)
+            console = Console(file=console.file, width=width, color_system=None)
         self.console = console
-        self.width = console.width if console.is_terminal else max(console.width, _PLAIN_WIDTH)
 
     def say(self, text: Text | Table) -> None:
         # A plain file gets long lines whole: what reads it, searches it.
-        soft = isinstance(text, Text) and not self.console.is_terminal
-        self.console.print(text, width=self.width, soft_wrap=soft, highlight=False)
+        soft = self.plain and isinstance(text, Text)
+        self.console.print(text, soft_wrap=soft, highlight=False)
 
     def findings(self, result: RunResult, variant: str) -> None:
         sentences = wording.headlines(result, variant)

@@ -137,6 +137,11 @@ def invalid(result: RunResult) -> list[tuple[str, str, int, str]]:
     ]
 
 
+def advice(result: RunResult) -> list[tuple[str, str]]:
+    """Level and text of what may spoil measurements on the host."""
+    return [(level, line(text)) for level, _, text in result.advice if level != "good"]
+
+
 def moment(unix_seconds: float) -> str:
     """A time in UTC; empty when it has not come."""
     if unix_seconds <= 0:

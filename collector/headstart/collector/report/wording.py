@@ -177,7 +177,8 @@ def _evidence(comparison: Comparison, first: str, end: Callable[[float], str], u
         ends = [end(comparison.interval.low), end(comparison.interval.high)]
         if end in (_inverse, _change) and (comparison.ratio or 1) < 1:
             ends.reverse()
-        parts.append(f"95 % interval {ends[0]}–{ends[1]}{unit}")
+        span = "–".join(dict.fromkeys(ends))
+        parts.append(f"95 % interval {span}{unit}")
     parts.append("1 block" if comparison.blocks == 1 else f"{comparison.blocks} blocks")
     if comparison.basis is Basis.FLAGGED:
         parts.append("from flagged trials")
