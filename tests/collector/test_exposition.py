@@ -22,6 +22,7 @@ from headstart.collector.results import Figure, RunResult
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
 from support.metrics_results import does_not_start, fleet, host_state, host_states, run_result
+from support.odd_results import ODD
 
 
 class Scraped:
@@ -183,6 +184,42 @@ def test_a_run_without_a_trial_keeps_the_last_figures(scraped: Scraped) -> None:
     scraped.update([measured]).update([nothing])
 
     assert scraped.value("headstart_run_end_timestamp_seconds") == 1_000.0
+
+
+def test_a_run_of_which_no_variant_could_be_tried_is_a_result(scraped: Scraped) -> None:
+    result = run_result(ended=2_000.0)
+    missing = [
+        replace(v, trials=0, outcome="image missing", failure_message=f"no image {v.source}")
+        for v in result.variants
+    ]
+    untried = replace(result, variants=tuple(missing), figures=(), comparisons=())
+
+    scraped.update([run_result(ended=1_000.0)]).update([untried])
+
+    assert scraped.value("headstart_run_end_timestamp_seconds") == 2_000.0
+    assert len(list(scraped.samples("headstart_variant_outcome", outcome="image missing"))) == 2
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_analysis_finds_can_be_exposed(name: str, scraped: Scraped) -> None:
+    result = ODD[name]()
+
+    scraped.update([result])
+
+    dropped = scraped.samples("headstart_exposition_dropped_series")
+    assert {sample.labels["reason"]: sample.value for sample in dropped} == {
+        "cap": 0,
+        "not_finite": 0,
+        "duplicate": 0,
+        "unknown": 0,
+    }
+    shown = {s.labels["variant"] for s in scraped.samples("headstart_variant_outcome")}
+    tried = any(variant.trials for variant in result.variants)
+    assert shown == ({variant.variant for variant in result.variants} if tried else set())
+    for figure in result.figures:
+        assert figure.center == scraped.value(
+            f"headstart_{figure.metric}", variant=figure.variant, stat="center"
+        )
 
 
 def test_what_is_gone_is_no_longer_shown(scraped: Scraped) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,21 @@ import yaml
 
 from headstart.collector.exposition import Exposition
 from headstart.collector.metrics_http import MetricsServer
+from headstart.collector.results import RunResult
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.dashboards import write
+from headstart.dashboards.compared import UID as COMPARED
 from headstart.dashboards.compared_panels import verdict_series
 from headstart.dashboards.generate import dashboards
-from support.dashboard_json import annotations, expressions, interpolated, targets, variables
+from support.dashboard_json import (
+    annotations,
+    expressions,
+    interpolated,
+    panels,
+    targets,
+    variables,
+)
+from support.fake_runs import Fake
 from support.metrics_results import fleet, host_states
 from support.prometheus_server import PrometheusServer, prometheus
 
@@ -27,11 +38,18 @@ BOARDS = {board["uid"]: board for board in dashboards()}
 # With a scrape a second.
 RATE_INTERVAL = "5s"
 
+ANALYSED = "analysed"
+
 
 @pytest.fixture(params=BOARDS.values(), ids=BOARDS.keys())
 def board(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = request.param
     return found
+
+
+def analysed(now: float) -> RunResult:
+    """A result that analysis made of an agent's records, in place of one made up."""
+    return replace(Fake().result(), experiment=ANALYSED, ended_unix_seconds=now - 300)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
     own.analysed(0.4)
     own.stream_opened()
     exposition = Exposition(own)
-    exposition.update(fleet(now), host_states(now))
+    exposition.update([*fleet(now), analysed(now)], host_states(now))
     folder = tmp_path_factory.mktemp("prometheus")
     *_, rules = write(folder / "generated")
     with (
@@ -91,6 +109,17 @@ def test_every_panel_has_data(board: dict[str, Any], server: PrometheusServer) -
     assert empty == []
 
 
+def test_a_run_as_analysis_gives_it_fills_every_panel(server: PrometheusServer) -> None:
+    board = BOARDS[COMPARED]
+    filled = {
+        panel["title"]
+        for panel, target in targets(board)
+        if server.query(interpolated(target["expr"], board, experiment=ANALYSED))
+    }
+
+    assert filled == {panel["title"] for panel in panels(board)}
+
+
 def test_every_variable_has_something_to_choose(
     board: dict[str, Any], server: PrometheusServer
 ) -> None:
@@ -109,7 +138,7 @@ def test_annotations_mark_when_runs_ended(board: dict[str, Any], server: Prometh
 
         # Milliseconds, which is what Grafana takes for a time: the runs of the fleet.
         ages = sorted(time.time() - float(series["value"][1]) / 1000 for series in found)
-        assert len(ages) == 4
+        assert len(ages) == len(fleet()) + 1
         assert 60 <= ages[0] < 60 + 300
         assert annotation["useValueForTime"]
 

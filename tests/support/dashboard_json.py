@@ -34,8 +34,9 @@ def expressions(board: dict[str, Any]) -> list[str]:
     ]
 
 
-def interpolated(text: str, board: dict[str, Any], rate_interval: str = "5m") -> str:
-    """`text` as Grafana sends it while every variable is at "All"."""
+def interpolated(text: str, board: dict[str, Any], rate_interval: str = "5m", **chosen: str) -> str:
+    """`text` as Grafana sends it while every variable is at "All" but for those `chosen`."""
     for variable in variables(board):
-        text = text.replace(f"${variable['name']}", variable["allValue"])
+        name = variable["name"]
+        text = text.replace(f"${name}", chosen.get(name, variable["allValue"]))
     return text.replace("$__rate_interval", rate_interval)

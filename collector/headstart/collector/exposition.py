@@ -94,8 +94,9 @@ class Exposition:
 
         Runs shown before stay, so only new results need to be given; none is kept in memory
         beyond its rendered text. `gone` names (experiment, host) pairs to show no longer.
-        `hosts`, when given, are all hosts there are. A run without a single trial shows
-        nothing and replaces nothing: the last figures are still the last figures.
+        `hosts`, when given, are all hosts there are. A run that was given up before it could say
+        anything of a variant shows nothing and replaces nothing: the last figures are still
+        the last figures.
         """
         began = time.perf_counter()
         with self._updating:
@@ -121,9 +122,9 @@ class Exposition:
     def _add(self, result: RunResult) -> bool:
         key = (label_value(result.experiment), label_value(result.host))
         shown = self._runs.get(key)
-        if not any(variant.trials for variant in result.variants) or (
-            shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
-        ):
+        says_something = any(v.trials or v.failure_message for v in result.variants)
+        outdated = shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
+        if outdated or not says_something:
             return False
         self._runs[key] = _ShownRun(
             result.ended_unix_seconds,
