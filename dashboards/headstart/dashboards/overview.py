@@ -321,7 +321,7 @@ def _health() -> tuple[timeseries.Panel, ...]:
         ),
         _lines(
             "Series exposed",
-            "And those left out: raise the cap, or have fewer experiments.",
+            "And those that were left out, which are missing here and in alerts.",
             "none",
             f"headstart_exposition_series{{{_OWN}}}",
             "exposed",
