@@ -24,7 +24,7 @@ class Refusal(StrEnum):
     CORRUPT = "corrupt"
     # A sequence that does not follow the last one.
     GAP = "gap"
-    # Of an attempt that is no longer the current one.
+    # Of a run or an attempt that the store does not have.
     FENCED = "fenced"
     # A message out of turn, or of a protocol version that is not known.
     PROTOCOL = "protocol"
