@@ -159,8 +159,6 @@ class _Handler(BaseHTTPRequestHandler):
     """One request, then the connection ends (HTTP/1.0): no idle connection holds a thread."""
 
     server: _Server
-    server_version = "headstart"
-    sys_version = ""
 
     def setup(self) -> None:
         self._deadline = time.monotonic() + self.server.request_seconds
@@ -211,6 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def version_string(self) -> str:
+        return "headstart"
 
     def log_message(self, format: str, *args: object) -> None:
         _log.debug("metrics: %s", format % args)
