@@ -47,6 +47,45 @@ COMPILATION_INTERPRETER: Compilation.ValueType  # 4
 COMPILATION_OTHER: Compilation.ValueType  # 5
 Global___Compilation: _TypeAlias = Compilation  # noqa: Y015
 
+class _BuildNetwork:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BuildNetworkEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BuildNetwork.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BUILD_NETWORK_UNSPECIFIED: _BuildNetwork.ValueType  # 0
+    BUILD_NETWORK_DEFAULT: _BuildNetwork.ValueType  # 1
+    """The engine's default network."""
+    BUILD_NETWORK_NONE: _BuildNetwork.ValueType  # 2
+
+class BuildNetwork(_BuildNetwork, metaclass=_BuildNetworkEnumTypeWrapper):
+    """What the steps of a build can reach."""
+
+BUILD_NETWORK_UNSPECIFIED: BuildNetwork.ValueType  # 0
+BUILD_NETWORK_DEFAULT: BuildNetwork.ValueType  # 1
+"""The engine's default network."""
+BUILD_NETWORK_NONE: BuildNetwork.ValueType  # 2
+Global___BuildNetwork: _TypeAlias = BuildNetwork  # noqa: Y015
+
+class _Builder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BuilderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Builder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BUILDER_UNSPECIFIED: _Builder.ValueType  # 0
+    """The one that the engine says is its default."""
+    BUILDER_CLASSIC: _Builder.ValueType  # 1
+    BUILDER_BUILDKIT: _Builder.ValueType  # 2
+
+class Builder(_Builder, metaclass=_BuilderEnumTypeWrapper): ...
+
+BUILDER_UNSPECIFIED: Builder.ValueType  # 0
+"""The one that the engine says is its default."""
+BUILDER_CLASSIC: Builder.ValueType  # 1
+BUILDER_BUILDKIT: Builder.ValueType  # 2
+Global___Builder: _TypeAlias = Builder  # noqa: Y015
+
 class _HttpVersion:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -367,12 +406,19 @@ class Build(_message.Message):
     ARGUMENTS_FIELD_NUMBER: _builtins.int
     CLEAN_REPETITIONS_FIELD_NUMBER: _builtins.int
     CACHED_REPETITIONS_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
+    BUILDER_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     context: _builtins.str
     dockerfile: _builtins.str
     target: _builtins.str
     clean_repetitions: _builtins.int
     """Clean builds to time; cached builds to time."""
     cached_repetitions: _builtins.int
+    network: Global___BuildNetwork.ValueType
+    builder: Global___Builder.ValueType
+    timeout_seconds: _builtins.float
+    """A build that takes longer is stopped and counts as failed."""
     @_builtins.property
     def arguments(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -384,10 +430,13 @@ class Build(_message.Message):
         arguments: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         clean_repetitions: _builtins.int = ...,
         cached_repetitions: _builtins.int = ...,
+        network: Global___BuildNetwork.ValueType = ...,
+        builder: Global___Builder.ValueType = ...,
+        timeout_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "cached_repetitions", b"cached_repetitions", "clean_repetitions", b"clean_repetitions", "context", b"context", "dockerfile", b"dockerfile", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "builder", b"builder", "cached_repetitions", b"cached_repetitions", "clean_repetitions", b"clean_repetitions", "context", b"context", "dockerfile", b"dockerfile", "network", b"network", "target", b"target", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -456,22 +505,30 @@ class Check(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     COMMAND_FIELD_NUMBER: _builtins.int
+    COVERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique in the experiment; made from the request when the user gives none."""
     @_builtins.property
     def http(self) -> Global___HttpCheck: ...
     @_builtins.property
     def command(self) -> Global___CommandCheck: ...
+    @_builtins.property
+    def covers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Packages or assemblies (shell patterns) whose code this check runs through:
+        whether it passes decides what the build's warnings about them are worth.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         http: Global___HttpCheck | None = ...,
         command: Global___CommandCheck | None = ...,
+        covers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "http", b"http", "kind", b"kind"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "http", b"http", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "covers", b"covers", "http", b"http", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["http", "command"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
@@ -862,7 +919,7 @@ class DiagnosticRule(_message.Message):
     MATCH_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     match: _builtins.str
-    """A code such as "IL2026", a shell pattern of codes, or an assembly."""
+    """A code, an assembly or a package, or a shell pattern of one."""
     category: Global___DiagnosticCategory.ValueType
     def __init__(
         self,

@@ -1360,6 +1360,8 @@ Global___Job: _TypeAlias = Job  # noqa: Y015
 
 @_typing.final
 class BuildOutcome(_message.Message):
+    """One build of one variant; builds come before the first trial."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     VARIANT_FIELD_NUMBER: _builtins.int
@@ -1371,17 +1373,41 @@ class BuildOutcome(_message.Message):
     MEMORY_PEAK_BYTES_FIELD_NUMBER: _builtins.int
     LOG_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    REPETITION_FIELD_NUMBER: _builtins.int
+    BUILDER_FIELD_NUMBER: _builtins.int
+    ANONYMOUS_PEAK_BYTES_FIELD_NUMBER: _builtins.int
+    LOG_BYTES_FIELD_NUMBER: _builtins.int
+    LOG_CUT_FIELD_NUMBER: _builtins.int
+    DIAGNOSTICS_DROPPED_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     clean: _builtins.bool
+    """Without a cache; otherwise with what the clean builds before it left."""
     duration_seconds: _builtins.float
+    """From packing the context to the engine's last word."""
     memory_peak_bytes: _builtins.int
+    """Highest usage of any step's control group, page cache included; 0: not measured."""
     log: _builtins.bytes
-    """zstd of the whole log."""
+    """zstd of the log, UTF-8: each line with the second of its arrival."""
     digest: _builtins.str
+    """The image that it made; empty: none."""
+    repetition: _builtins.int
+    """From 1 within the variant, clean and cached builds each."""
+    builder: _experiment_pb2.Builder.ValueType
+    anonymous_peak_bytes: _builtins.int
+    """Highest anonymous memory seen at 5 Hz; 0: not measured."""
+    log_bytes: _builtins.int
+    """Bytes of the log as it was written; `log` holds its beginning and its end
+    when it was too long.
+    """
+    log_cut: _builtins.bool
+    diagnostics_dropped: _builtins.int
+    """Places that had no room in `diagnostics`."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BuildStep]: ...
     @_builtins.property
-    def diagnostics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Diagnostic]: ...
+    def diagnostics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Diagnostic]:
+        """Of all the log: those that fit into a record, errors first."""
+
     @_builtins.property
     def failure(self) -> Global___Failure: ...
     def __init__(
@@ -1396,10 +1422,16 @@ class BuildOutcome(_message.Message):
         memory_peak_bytes: _builtins.int = ...,
         log: _builtins.bytes = ...,
         digest: _builtins.str = ...,
+        repetition: _builtins.int = ...,
+        builder: _experiment_pb2.Builder.ValueType = ...,
+        anonymous_peak_bytes: _builtins.int = ...,
+        log_bytes: _builtins.int = ...,
+        log_cut: _builtins.bool = ...,
+        diagnostics_dropped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "clean", b"clean", "diagnostics", b"diagnostics", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "memory_peak_bytes", b"memory_peak_bytes", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
@@ -1415,10 +1447,16 @@ class BuildStep(_message.Message):
     START_SECONDS_FIELD_NUMBER: _builtins.int
     DURATION_SECONDS_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """The instruction of the Dockerfile."""
     start_seconds: _builtins.float
     duration_seconds: _builtins.float
     cached: _builtins.bool
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___BuildStep]:
+        """What its output tells apart, such as restore, compile, ILC and link."""
+
     def __init__(
         self,
         *,
@@ -1426,10 +1464,11 @@ class BuildStep(_message.Message):
         start_seconds: _builtins.float = ...,
         duration_seconds: _builtins.float = ...,
         cached: _builtins.bool = ...,
+        parts: _abc.Iterable[Global___BuildStep] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "duration_seconds", b"duration_seconds", "name", b"name", "start_seconds", b"start_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "duration_seconds", b"duration_seconds", "name", b"name", "parts", b"parts", "start_seconds", b"start_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1437,7 +1476,9 @@ Global___BuildStep: _TypeAlias = BuildStep  # noqa: Y015
 
 @_typing.final
 class Diagnostic(_message.Message):
-    """One finding of a compiler, counted once per place."""
+    """Findings of a compiler, one for each place: the same code at the same line of a
+    file or, where no line is known, in the same member.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1450,15 +1491,26 @@ class Diagnostic(_message.Message):
     PACKAGE_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    MEMBER_FIELD_NUMBER: _builtins.int
+    RULED_FIELD_NUMBER: _builtins.int
     code: _builtins.str
+    """The tool's own; "linker" and "native-image" where it has none."""
     severity: _builtins.str
+    """"warning" or "error"."""
     text: _builtins.str
     file: _builtins.str
     line: _builtins.int
     assembly: _builtins.str
+    """Whose code the place is in; empty: not known."""
     package: _builtins.str
+    """What it is about; empty: the app itself or not known."""
     category: _experiment_pb2.DiagnosticCategory.ValueType
     count: _builtins.int
+    """How often it was said of this place."""
+    member: _builtins.str
+    """Such as "AutoMapper.TypeMap.Seal(IGlobalConfiguration)"."""
+    ruled: _builtins.bool
+    """A rule of the experiment set the category."""
     def __init__(
         self,
         *,
@@ -1471,10 +1523,12 @@ class Diagnostic(_message.Message):
         package: _builtins.str = ...,
         category: _experiment_pb2.DiagnosticCategory.ValueType = ...,
         count: _builtins.int = ...,
+        member: _builtins.str = ...,
+        ruled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assembly", b"assembly", "category", b"category", "code", b"code", "count", b"count", "file", b"file", "line", b"line", "package", b"package", "severity", b"severity", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assembly", b"assembly", "category", b"category", "code", b"code", "count", b"count", "file", b"file", "line", b"line", "member", b"member", "package", b"package", "ruled", b"ruled", "severity", b"severity", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
