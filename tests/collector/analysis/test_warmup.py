@@ -33,14 +33,26 @@ def test_a_level_series_is_flat_from_the_start() -> None:
     ("make", "shape"),
     [
         (lambda: noisy(np.full(60, 14_800.0)), Shape.FLAT),
-        (lambda: noisy(np.full(30, 14_800.0), 0.1), Shape.FLAT),
+        (lambda: noisy(np.full(60, 14_800.0), 0.05), Shape.FLAT),
+        (lambda: noisy(np.full(20, 14_800.0), 0.15), Shape.NO_STEADY_STATE),
         (lambda: noisy(climb(60, 8)), Shape.WARMUP),
         (lambda: noisy(climb(60, 2)), Shape.WARMUP),
         (lambda: noisy(np.repeat([9_000.0, 8_000.0], [20, 40])), Shape.SLOWDOWN),
         (lambda: noisy(climb(30, 15)), Shape.NO_STEADY_STATE),
         (lambda: noisy(climb(60, 40)), Shape.NO_STEADY_STATE),
+        (lambda: noisy(climb(30, 15), 0.1), Shape.NO_STEADY_STATE),
     ],
-    ids=["flat", "flat-noisy", "slow-climb", "quick-climb", "slower", "cut-off", "endless"],
+    ids=[
+        "flat",
+        "flat-noisy",
+        "too-noisy",
+        "slow-climb",
+        "quick-climb",
+        "slower",
+        "cut-off",
+        "endless",
+        "cut-off-noisy",
+    ],
 )
 def test_shapes_are_recognised_in_noise(make: Callable[[], Floats], shape: Shape) -> None:
     assert share(make, shape) >= 0.9
@@ -103,3 +115,9 @@ def test_a_server_that_stops_answering_is_no_steady_state_at_full_speed() -> Non
 
 def test_a_step_is_found_where_it_is() -> None:
     assert changepoints(noisy(np.repeat([100.0, 130.0], [25, 35]))) == [0, 25]
+
+
+def test_a_series_that_varies_too_much_says_so() -> None:
+    reasons = {course_of(noisy(np.full(20, 14_800.0), 0.3)).reason for _ in range(TIMES)}
+
+    assert "varied too much to tell" in reasons

@@ -34,13 +34,20 @@ from headstart.collector.results import (
     VariantWarmup,
 )
 from headstart.collector.run_info import RunInfo
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiment_pb2 import Compilation, Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 from headstart.v1.records_pb2 import Quantity, Record
 
 # Of each trial's memory over time; a curve in a plot shows no more.
 _SERIES_POINTS = 160
+
+# Of a variant that does not say what it is, the worse is assumed.
+_MAY_HAVE_JIT = (
+    Compilation.COMPILATION_UNSPECIFIED,
+    Compilation.COMPILATION_JIT,
+    Compilation.COMPILATION_MIXED,
+)
 
 _ByMetric = dict[tuple[str, str], list[Reading]]
 
@@ -120,7 +127,9 @@ def _variant_warmups(
     for variant in experiment.variants:
         courses = [load.warmup for load in loads.values() if load.warmup.variant == variant.name]
         if courses:
-            found[variant.name] = variant_warmup(variant.name, courses)
+            found[variant.name] = variant_warmup(
+                variant.name, courses, may_have_jit=variant.compilation in _MAY_HAVE_JIT
+            )
     return found
 
 
