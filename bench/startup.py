@@ -21,7 +21,7 @@ from headstart.agent.policy import Policy
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import InstanceSpec, Runtime, RuntimeFault
+from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFault
 from headstart.agent.startup import measure_startup
 from headstart.v1.experiment_pb2 import (
     Check,
@@ -34,7 +34,8 @@ from headstart.v1.experiment_pb2 import (
 )
 from headstart.v1.records_pb2 import FlagEffect
 from support.images import image_of
-from support.truth_server import build_truth_server, parse_truth
+from support.truth_server import Truth, build_truth_server, parse_truth
+from support.waiting import wait_until
 
 WORK_MS = (0, 10, 50, 500)
 BIAS_MS = 0.3
@@ -128,11 +129,11 @@ def _measure(
     instance = runtime.create(InstanceSpec("bench", 1, number, resolved, plan, port))
     try:
         outcome = measure_startup(instance, prober, connector, service, plan, lambda: False)
-        truth = parse_truth(instance.output_tail())
+        if outcome.failure is not None:
+            raise SystemExit(f"startup bench: {outcome.failure.message}")
+        truth = _truth(instance)
     finally:
         instance.stop()
-    if outcome.failure is not None or truth is None:
-        raise SystemExit(f"startup bench: {outcome.failure}")
     stamps = outcome.startup
     kernel_ns = stamps.exec_kernel_monotonic_ns
     invalid = FlagEffect.FLAG_EFFECT_STARTUP_INVALID
@@ -143,6 +144,19 @@ def _measure(
         apart_ms=(kernel_ns - stamps.exec_monotonic_ns) / 1e6 if kernel_ns else None,
         valid=all(flag.effect != invalid for flag in outcome.flags),
     )
+
+
+def _truth(instance: Instance) -> Truth:
+    """What the server printed, once the engine has it."""
+    told: list[Truth] = []
+
+    def has_told() -> bool:
+        truth = parse_truth(instance.output_tail())
+        told.extend([truth] if truth else [])
+        return bool(told)
+
+    wait_until(has_told)
+    return told[0]
 
 
 def _row(runtime: str, work_ms: int, trials: list[Trial]) -> BenchRow:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Literal
 
 from headstart.agent.cpus import parse_cpus
@@ -153,6 +154,9 @@ class Prober:
             # may meet the app on a core, and must not win there.
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, -20)
+                # A session is a scheduling group (sched(7), autogroup), within which
+                # alone the line above would count.
+                Path(f"/proc/{process.pid}/autogroup").write_text("-20")
         return process, connection
 
     def _kill(self) -> None:
