@@ -14,6 +14,7 @@ from headstart.agent.probe_readings import (
     ServerReader,
     cpu_clocks,
     descendants,
+    is_kernel_thread,
     own_run_delay_ns,
     run_delays_ns,
 )
@@ -140,6 +141,16 @@ def test_run_delays_are_those_of_every_thread(tmp_path: Path) -> None:
         (folder / "schedstat").write_text(text)
 
     assert run_delays_ns([7, 9, 12], tmp_path) == {7: 11, 8: 22, 9: 33}
+
+
+def test_kernel_threads_are_known() -> None:
+    comm = Path("/proc/2/comm")
+    if not comm.exists() or comm.read_text() != "kthreadd\n":
+        pytest.skip("the kernel's threads cannot be seen from here")
+
+    assert is_kernel_thread(2)
+    assert not is_kernel_thread(os.getpid())
+    assert not is_kernel_thread(2**22 + 1)
 
 
 def test_the_clock_of_this_process_is_read() -> None:

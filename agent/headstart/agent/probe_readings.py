@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.cgroup import open_cgroup
+from headstart.agent.members import kin_of
 from headstart.agent.processes import process_cpu_ns
 from headstart.agent.runtime import Cgroup
 
 _PROC = Path("/proc")
+_KTHREADD = 2
 _CLOCK_RESOLUTION_NS = 1_000
 # A group's counter lags its running threads by up to one scheduler tick, which
 # is 10 ms at most (CONFIG_HZ=100).
@@ -31,8 +33,8 @@ class Spent:
     cpu_resolution_ns: int
     # Sum over the threads that live at the end; waiting behind each other counts.
     run_delay_ns: int | None
-    # CPU time of all processes that may run where the app may, itself and this
-    # process left out. Those that ended in between are missed.
+    # CPU time of all processes that may run where the app may, but itself, this
+    # process and the kernel's threads. Those that ended in between are missed.
     foreign_cpu_ns: int
 
 
@@ -96,7 +98,9 @@ class ServerReader:
         return {
             pid: ns
             for pid, ns in clocks.items()
-            if ns > self._clocks.get(pid, 0) and self._cpus & _affinity(pid)
+            if ns > self._clocks.get(pid, 0)
+            and self._cpus & _affinity(pid)
+            and not is_kernel_thread(pid)
         }
 
 
@@ -138,6 +142,12 @@ def own_run_delay_ns() -> int:
     with suppress(OSError, IndexError):
         return int((_PROC / "self" / "schedstat").read_text().split()[1])
     return 0
+
+
+def is_kernel_thread(pid: int) -> bool:
+    """They work for the app too: 1 of the 22 ms of a .NET start is freeing and block IO."""
+    kin = kin_of(pid)
+    return kin is not None and (pid == _KTHREADD or kin.parent == _KTHREADD)
 
 
 def _all_pids() -> list[int]:
