@@ -62,7 +62,10 @@ def test_headers_and_body_are_sent_as_stated() -> None:
         def serve() -> None:
             peer, _ = listener.accept()
             with peer:
-                received.append(peer.recv(65536) + peer.recv(65536))
+                data = b""
+                while not data.endswith(b'{"n": 1}'):
+                    data += peer.recv(65536)
+                received.append(data)
                 peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
         thread = threading.Thread(target=serve)
