@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.collector.report import plots, view, wording
+from headstart.collector.report import curves, plots, view, wording
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
@@ -40,19 +40,19 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
         "memory",
         "Memory over time.",
         "Thin lines are trials, thick ones their median; time is logarithmic.",
-        plots.memory_plot,
+        curves.memory_plot,
     ),
     (
         "requests",
         "Under load.",
         "Correct responses per second from the first one on, nothing thrown away.",
-        plots.requests_plot,
+        curves.requests_plot,
     ),
     (
         "latency",
         "Latency under load.",
         "Medians over the trials of each window's median and, dashed, its 99th percentile.",
-        plots.latency_plot,
+        curves.latency_plot,
     ),
 )
 
