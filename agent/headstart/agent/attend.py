@@ -129,8 +129,10 @@ class Attendance:
             pass
 
     async def _session(self, channel: grpc.aio.Channel) -> None:
+        # Reading host facts takes a moment, in which other coroutines go on.
+        hello = await asyncio.to_thread(self._hello)
         stream = FleetServiceStub(channel).Attend()
-        await stream.write(AttendRequest(hello=self._hello()))
+        await _write(stream, AttendRequest(hello=hello))
         first = await stream.read()
         if not isinstance(first, AttendResponse):
             # The status says why; reading it raises what `run` handles.
@@ -179,10 +181,10 @@ class Attendance:
             self._wake.clear()
             await asyncio.to_thread(self.spool.flush)
             if loop.time() >= next_heartbeat:
-                await stream.write(AttendRequest(heartbeat=self._heartbeat()))
+                await _write(stream, AttendRequest(heartbeat=self._heartbeat()))
                 next_heartbeat = loop.time() + heartbeat_seconds
             while self._questions:
-                await stream.write(AttendRequest(block_finished=self._questions.popleft()))
+                await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
             free = window - (self._sent - self._acked)
             batch = await asyncio.to_thread(
                 self.spool.read, self._sent, max(0, min(free, _BATCH_ENVELOPES))
@@ -190,7 +192,7 @@ class Attendance:
             if batch:
                 batch = _fitting(batch, limit_bytes)
                 self._sent = batch[-1].sequence
-                await stream.write(AttendRequest(batch=RecordBatch(envelopes=batch)))
+                await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
                 continue
             try:
                 # At most a second, so that waiting sample batches are flushed.
@@ -246,6 +248,14 @@ def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:
         if total > limit_bytes and count:
             return batch[:count]
     return batch
+
+
+async def _write(stream: _Stream, request: AttendRequest) -> None:
+    """Write, and raise the status when the call has ended meanwhile."""
+    try:
+        await stream.write(request)
+    except asyncio.InvalidStateError:
+        await _raise_status(stream)
 
 
 async def _raise_status(

@@ -41,7 +41,8 @@ class Tools:
     spool: Spool
     # Opened anew for each run, so that an engine that was restarted is found again.
     runtimes: Callable[[], RuntimeTable]
-    host: Callable[[], HostFacts]
+    # Given the CPUs of the server and of the load.
+    host: Callable[[str, str], HostFacts]
     commands_allowed: bool
 
 
@@ -86,7 +87,7 @@ class _Run:
             seed = self.plan.seed or draw_seed()
             self.emit(
                 RunStarted(
-                    host=self.tools.host(),
+                    host=self.tools.host(self.plan.server_cpus, self.plan.load_cpus),
                     seed=seed,
                     blocks_planned=self.plan.blocks,
                     variants=variants,

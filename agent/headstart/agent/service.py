@@ -84,9 +84,11 @@ class Agent:
             table.missing["docker"] = fault.message
         return table
 
-    def host_facts(self) -> HostFacts:
-        """The host as it is now."""
-        return current_host_facts(self.config.host, self.config.labels, self.runtimes())
+    def host_facts(self, server_cpus: str = "", load_cpus: str = "") -> HostFacts:
+        """The host as it is now, judged for what is to run on which CPUs."""
+        return current_host_facts(
+            self.config.host, self.config.labels, self.runtimes(), server_cpus, load_cpus
+        )
 
     def _remove_orphans(self) -> None:
         for runtime in self.runtimes().by_name.values():
@@ -109,8 +111,16 @@ class Agent:
         self.attendance.wake()
 
 
-def current_host_facts(host: str, labels: dict[str, str], runtimes: RuntimeTable) -> HostFacts:
+def current_host_facts(
+    host: str,
+    labels: dict[str, str],
+    runtimes: RuntimeTable,
+    server_cpus: str = "",
+    load_cpus: str = "",
+) -> HostFacts:
     """Host facts with what the engine says of itself and the load drivers found."""
     docker = runtimes.by_name.get("docker")
     engine: Engine | None = docker.engine() if isinstance(docker, DockerRuntime) else None
-    return host_facts(host, labels, engine, available())
+    return host_facts(
+        host, labels, engine, available(), server_cpus=server_cpus, load_cpus=load_cpus
+    )
