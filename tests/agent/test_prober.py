@@ -303,17 +303,6 @@ def test_the_prober_is_pinned() -> None:
     assert affinity == {cpu}
 
 
-@pytest.mark.root
-def test_only_a_pinned_prober_goes_before_others() -> None:
-    """Unpinned it may share the app's core, and would win there."""
-    pinned, unpinned = Prober(str(max(os.sched_getaffinity(0)))), Prober()
-    priorities = [os.getpriority(os.PRIO_PROCESS, prober.pid) for prober in (pinned, unpinned)]
-    pinned.close()
-    unpinned.close()
-
-    assert priorities == [-20, os.getpriority(os.PRIO_PROCESS, 0)]
-
-
 def test_a_cpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="none of the CPUs"):
         Prober("4095")

@@ -1,16 +1,16 @@
 """The agent's side of the prober: a process of its own that times first correct responses.
 
 It is started once a run and serves all of its trials: a Python process takes
-0.2 s to start and some rounds until it is at its best.
+0.2 s to start and some rounds until it is at its best. Its priority is as
+everybody's: raised, it would push what shares its core to the app's, the
+sampler first, and what it misses it knows and says.
 """
 
-import contextlib
 import os
 import socket
 import subprocess
 import sys
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Literal
 
 from headstart.agent.cpus import parse_cpus
@@ -150,13 +150,6 @@ class Prober:
                 process.kill()
                 process.wait()
                 raise ValueError(f"this host has none of the CPUs {sorted(self._cpus)}") from error
-            # Pinned, it is away from the app and may take what it needs. Unpinned it
-            # may meet the app on a core, and must not win there.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, -20)
-                # A session is a scheduling group (sched(7), autogroup), within which
-                # alone the line above would count.
-                Path(f"/proc/{process.pid}/autogroup").write_text("-20")
         return process, connection
 
     def _kill(self) -> None:

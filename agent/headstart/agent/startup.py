@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from headstart.agent import startup_failures, startup_validity
+from headstart.agent.elsewhere import elsewhere
 from headstart.agent.probe_task import ProbeResult
 from headstart.agent.prober import PortInUse, Prober, ProberDied
 from headstart.agent.proc_connector import ProcConnector
@@ -49,7 +50,8 @@ def measure_startup(
     """
     start = _Start(instance, prober, connector, service, plan, cancelled, on_gate_opened)
     try:
-        return start.measure()
+        with elsewhere(plan.server_cpus):
+            return start.measure()
     except PortInUse as error:
         return StartupOutcome(start.startup, failure=startup_failures.port_in_use(error))
     finally:
