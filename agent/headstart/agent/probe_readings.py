@@ -33,8 +33,8 @@ class Spent:
     cpu_resolution_ns: int
     # Sum over the threads that live at the end; waiting behind each other counts.
     run_delay_ns: int | None
-    # CPU time of all processes that may run where the app may, but itself, this
-    # process and the kernel's threads. Those that ended in between are missed.
+    # CPU time of all processes that may run where the app may, but itself, prober
+    # and agent, and the kernel's threads. Those that ended in between are missed.
     foreign_cpu_ns: int
 
 
@@ -72,7 +72,8 @@ class ServerReader:
             group_ns = cgroup_ns - self._cgroup_ns
             if cpu_ns is None or group_ns > cpu_ns + _CGROUP_RESOLUTION_NS:
                 cpu_ns, resolution_ns = group_ns, _CGROUP_RESOLUTION_NS
-        for pid in (*members, os.getpid()):
+        # The prober and its agent are the method's own effect, the same in every trial.
+        for pid in (*members, os.getpid(), os.getppid()):
             others.pop(pid, None)
         return Spent(
             cpu_ns=cpu_ns,
