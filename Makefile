@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test bench proto dashboards schema generated lint format types clean
+.PHONY: help demo test bench proto dashboards schema reference generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,8 +52,11 @@ dashboards: $(VENV)/.dev ## generate dashboards/generated
 schema: $(VENV)/.dev ## generate docs/experiment.schema.json
 	$(BIN)/headstart schema > docs/experiment.schema.json
 
-generated: proto dashboards schema ## regenerate everything; fails when the commit differs
-	git diff --exit-code -- proto/gen dashboards/generated docs/experiment.schema.json
+reference: $(VENV)/.dev ## generate the table of metrics in docs/OBSERVABILITY.md
+	$(BIN)/python -m headstart.collector.exposition_reference docs/OBSERVABILITY.md
+
+generated: proto dashboards schema reference ## regenerate everything; fails when the commit differs
+	git diff --exit-code -- proto/gen dashboards/generated docs
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .headstart .mypy_cache .ruff_cache .pytest_cache examples/*/build

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
+
+from headstart.agent.attend import Attendance
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
+from headstart.agent.leases import HeldRuns
 from headstart.agent.load.table import available
 from headstart.agent.policy import Policy
 from headstart.agent.process_runtime import ProcessRuntime
-
-from headstart.agent.attend import Attendance
-from headstart.agent.leases import HeldRuns
 from headstart.agent.run import Tools, execute
 from headstart.agent.runtime import RuntimeFault, RuntimeTable
 from headstart.agent.spool import Spool
@@ -86,9 +86,14 @@ class Agent:
 
     def host_facts(self, server_cpus: str = "", load_cpus: str = "") -> HostFacts:
         """The host as it is now, judged for what is to run on which CPUs."""
-        return current_host_facts(
-            self.config.host, self.config.labels, self.runtimes(), server_cpus, load_cpus
-        )
+        runtimes = self.runtimes()
+        try:
+            return current_host_facts(
+                self.config.host, self.config.labels, runtimes, server_cpus, load_cpus
+            )
+        finally:
+            for runtime in runtimes.by_name.values():
+                runtime.close()
 
     def _remove_orphans(self) -> None:
         for runtime in self.runtimes().by_name.values():

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     help="Authority of the agents' certificates, PEM: clients without one are refused.",
 )
 @click.option(
+    "--metrics-tls", is_flag=True, help="Serve /metrics with the same certificate and authority."
+)
+@click.option(
     "--insecure", is_flag=True, help="Allow a plaintext port that other machines can reach."
 )
 @click.option(
@@ -51,6 +54,7 @@ def command(
     tls_certificate: Path | None,
     tls_key: Path | None,
     tls_client_authority: Path | None,
+    metrics_tls: bool,
     insecure: bool,
     keep_samples_days: float | None,
 ) -> None:
@@ -61,6 +65,8 @@ def command(
         raise InputError("--tls-certificate and --tls-key go together")
     if tls_client_authority and not tls_certificate:
         raise InputError("--tls-client-authority needs --tls-certificate and --tls-key")
+    if metrics_tls and not tls_certificate:
+        raise InputError("--metrics-tls needs --tls-certificate and --tls-key")
     tls = (
         TlsFiles(tls_certificate, tls_key, tls_client_authority)
         if tls_certificate and tls_key
@@ -72,6 +78,7 @@ def command(
         listen=listen,
         metrics_listen=None if metrics_listen == "none" else metrics_listen,
         tls=tls,
+        metrics_tls=tls if metrics_tls else None,
         insecure=insecure,
         retention=Retention(age_seconds=age),
     )
@@ -80,9 +87,8 @@ def command(
 
 
 async def _serve(config: "CollectorConfig") -> None:
-    from headstart.collector.server import Collector
-
     from headstart.cli.faults import collector_faults
+    from headstart.collector.server import Collector
 
     with collector_faults():
         collector = await Collector.start(config)

@@ -14,9 +14,15 @@ import click
     show_default=True,
     help="Folder to write to; made when missing.",
 )
-def command(output: Path) -> None:
+@click.option(
+    "--runbooks",
+    metavar="URL",
+    help="Where the alerts' runbooks are kept. Default: their path in Headstart's repository.",
+)
+def command(output: Path, runbooks: str | None) -> None:
     """Write the Grafana dashboards (JSON) and the Prometheus alert rules (YAML)."""
     from headstart.dashboards import write
+    from headstart.dashboards.rules import RUNBOOKS
 
-    for path in write(output):
+    for path in write(output, runbooks or RUNBOOKS):
         click.echo(path)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from headstart.collector.server import Collector
 
 from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
@@ -20,6 +19,7 @@ from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
 from headstart.collector.config import CollectorConfig
 from headstart.collector.experiment_file import ExperimentProblems, load_experiment
+from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import CancelRequest, ListRequest, RunState, SubmitRequest
 

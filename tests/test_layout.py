@@ -1,0 +1,80 @@
+"""The rooms of the house and who may enter which."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("agent", "collector", "dashboards", "cli")
+# What each part may import of the namespace, besides itself.
+MAY_IMPORT = {
+    "agent": {"v1"},
+    "collector": {"v1"},
+    "dashboards": set(),
+    "cli": {"v1", "agent", "collector", "dashboards"},
+}
+# Heavy packages that an agent must not need.
+NOT_IN_AGENT = {"numpy", "scipy", "pandas", "matplotlib", "rich", "yaml", "pydantic", "sqlalchemy"}
+
+
+def imports(file: Path) -> set[str]:
+    """Every module that a file imports, absolute names."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def test_the_namespace_belongs_to_nobody() -> None:
+    assert [room for room in ROOMS if (ROOT / room / "headstart" / "__init__.py").exists()] == []
+    assert not (ROOT / "proto/gen/headstart/__init__.py").exists()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_part_imports_only_what_it_may(room: str) -> None:
+    allowed = MAY_IMPORT[room] | {room}
+    trespassers = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in (ROOT / room).rglob("*.py")
+        for name in imports(file)
+        if name.startswith("headstart.") and name.split(".")[1] not in allowed
+    }
+
+    assert trespassers == set()
+
+
+def test_an_agent_stays_lean() -> None:
+    heavy = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in (ROOT / "agent").rglob("*.py")
+        for name in imports(file)
+        if name.split(".")[0] in NOT_IN_AGENT
+    }
+
+    assert heavy == set()
+
+
+def test_only_one_module_talks_to_the_engine() -> None:
+    talking = {
+        file.name
+        for file in (ROOT / "agent").rglob("*.py")
+        # docker.utils packs build contexts and asks no engine.
+        if any(f"{name}.".startswith("docker.") for name in imports(file) - {"docker.utils"})
+    }
+
+    assert talking == {"docker_engine.py"}
+
+
+def test_only_the_commands_exit() -> None:
+    exiting = {
+        str(file.relative_to(ROOT))
+        for room in ("agent", "collector", "dashboards")
+        for file in (ROOT / room).rglob("*.py")
+        if "sys.exit(" in file.read_text() and '__name__ == "__main__"' not in file.read_text()
+    }
+
+    assert exiting == set()
