@@ -2,9 +2,12 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
+import grpc.aio
+import pytest
 
 from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.run_info import RunInfo
@@ -183,6 +186,28 @@ async def test_an_agent_is_told_to_end_what_does_not_count(tmp_path: Path) -> No
 
             await agent.beat((run_id, 1), (run_id, 2))
             assert (await agent.until("cancel")).attempt.attempt == 1
+
+
+@in_loop
+async def test_an_agent_that_does_not_read_is_cut_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        # Cancels for thousands of attempts are more than the transport holds.
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            for beat in range(1000):
+                stale = [(f"20200101-000000-{beat:05}-{n:03}{'x' * 12}", 1) for n in range(64)]
+                await agent.beat(*stale)
+        while "does not read what it is told" not in caplog.text:
+            await asyncio.sleep(0.01)
+
+
+@in_loop
+async def test_a_heartbeat_has_a_size(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        await agent.beat(("r", 1), doing="x" * 20_000)
+
+        assert (await agent.ended())[0] == grpc.StatusCode.INVALID_ARGUMENT
 
 
 @in_loop

@@ -180,6 +180,11 @@ BROKEN = {
         grpc.StatusCode.INVALID_ARGUMENT,
         "holds event",
     ),
+    "outcome that is too large": (
+        {"kind": RecordKind.RECORD_KIND_RUN_OUTCOME, "decoded_bytes": 1 << 20},
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "a terminal record of 1048576 bytes",
+    ),
     "outcome that is not a record": (
         {"kind": RecordKind.RECORD_KIND_RUN_OUTCOME, "decoded_bytes": 3},
         grpc.StatusCode.DATA_LOSS,

@@ -47,6 +47,18 @@ def test_a_renewed_lease_goes_on() -> None:
     assert tick_for(clock, kept, 1) == [Attempt(run_id="r1", attempt=1)]
 
 
+def test_an_agent_that_delivers_keeps_what_it_has() -> None:
+    clock = Clock()
+    kept = leases(clock)
+    kept.grant("r1", 1, "h1")
+    kept.grant("r2", 1, "h2")
+    tick_for(clock, kept, 50)
+
+    kept.renew_all("h1")
+
+    assert tick_for(clock, kept, 60) == [Attempt(run_id="r2", attempt=1)] * 50
+
+
 def test_only_the_current_attempt_on_its_host_renews() -> None:
     clock = Clock()
     kept = leases(clock)

@@ -55,6 +55,8 @@ class Limits:
     pending_bytes: int = 64 * MEBIBYTE
     hello_bytes: int = 256 * 1024
     heartbeat_bytes: int = 16 * 1024
+    # Attempts that an agent says it runs. It has one, and a few it was told to end.
+    running: int = 64
     source_bytes: int = 256 * 1024
     runs_per_submit: int = 1000
     listed_runs: int = 1000

@@ -78,22 +78,38 @@ class Dispatch:
             session.say_cancel(attempt, _NOT_CURRENT)
         session.repeat_cancels()
 
-    def seen(self, session: Session, run_id: str, attempt: int) -> None:
-        """A record shows as well as a heartbeat that the agent has the attempt."""
-        self._leases.renew(run_id, attempt, session.host)
+    def delivers(self, session: Session) -> None:
+        """Records come: the end of a run that does not run any more may be behind them."""
+        self._leases.renew_all(session.host)
 
-    async def renew(self, session: Session, attempt: Attempt) -> bool:
-        """The agent says that the attempt runs: renew its lease, or have it ended (false)."""
-        if not self._leases.renew(attempt.run_id, attempt.attempt, session.host):
-            adopted = await self._store.write(lambda c: store_runs.adopt(c, attempt, session.host))
-            if adopted is None:
+    async def renew(self, session: Session, running: Iterable[Attempt]) -> None:
+        """The agent says what runs: renew these leases, and have the rest ended."""
+        unknown = []
+        for attempt in running:
+            if self._leases.renew(attempt.run_id, attempt.attempt, session.host):
+                self._say_renewed(session, attempt)
+            else:
+                unknown.append(attempt)
+        if not unknown:
+            return
+        adopted = await self._store.write(
+            lambda c: [store_runs.adopt(c, attempt, session.host) for attempt in unknown]
+        )
+        for attempt, change in zip(unknown, adopted, strict=True):
+            if change is None:
                 session.say_cancel(attempt, _NOT_CURRENT)
-                return False
+                continue
             self._leases.grant(attempt.run_id, attempt.attempt, session.host)
             self.changes.publish(attempt.run_id)
+            self._say_renewed(session, attempt)
+
+    def _say_renewed(self, session: Session, attempt: Attempt) -> None:
         renewed = LeaseRenewed(attempt=attempt, lease_seconds=self._lease_seconds)
         session.outbox.put(("renew", attempt.run_id), AttendResponse(lease_renewed=renewed))
-        return True
+
+    def holds(self, session: Session, attempt: Attempt) -> bool:
+        """Whether the attempt is leased to the session's host."""
+        return self._leases.renew(attempt.run_id, attempt.attempt, session.host)
 
     async def queued(self, hosts: Iterable[str]) -> None:
         """Runs were queued on these hosts."""

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 PROTOCOL_VERSION = 1
 # How often a host's presence is written down while it stays.
 _SEEN_SECONDS = 60.0
+# Acks replace each other, so an agent that reads never comes near this.
+_UNREAD_MESSAGES = 1000
 
 
 class Fleet:
@@ -126,9 +128,7 @@ class Fleet:
 
     async def take(self, session: Session, batch: RecordBatch) -> None:
         """Records. Raises Refused."""
-        if batch.envelopes:
-            last = batch.envelopes[-1]
-            self.dispatch.seen(session, last.run_id, last.attempt)
+        self.dispatch.delivers(session)
         await session.take(batch)
 
     async def beat(self, session: Session, heartbeat: Heartbeat) -> None:
@@ -136,17 +136,17 @@ class Fleet:
 
         Raises Refused.
         """
-        if heartbeat.ByteSize() > self._config.limits.heartbeat_bytes:
+        size, many = heartbeat.ByteSize(), len(heartbeat.running)
+        if size > self._config.limits.heartbeat_bytes or many > self._config.limits.running:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f"a heartbeat of {heartbeat.ByteSize()} bytes",
+                f"a heartbeat of {size} bytes with {many} attempts that run",
                 Refusal.TOO_LARGE,
             )
         before = {p.attempt.run_id: p for p in session.last_heartbeat.progress}
         session.last_heartbeat = heartbeat
         session.running = {(attempt.run_id, attempt.attempt) for attempt in heartbeat.running}
-        for attempt in heartbeat.running:
-            await self.dispatch.renew(session, attempt)
+        await self.dispatch.renew(session, heartbeat.running)
         for progress in heartbeat.progress:
             if before.get(progress.attempt.run_id) != progress:
                 await self._keep_progress(session, progress)
@@ -155,6 +155,10 @@ class Fleet:
             session.last_stored_seconds = now
             await self._store.write(lambda c: store_hosts.seen(c, session.host, now))
         session.repeat_cancels()
+        if len(session.outbox) > _UNREAD_MESSAGES:
+            raise Refused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "the agent does not read what it is told"
+            )
         await self.dispatch.offer(session)
 
     async def _keep_progress(self, session: Session, progress: Progress) -> None:
@@ -166,7 +170,8 @@ class Fleet:
         self._tasks.start(self._answer(session, question), "a block's decision")
 
     async def _answer(self, session: Session, question: BlockFinished) -> None:
-        if await self.dispatch.renew(session, question.attempt):
+        await self.dispatch.renew(session, [question.attempt])
+        if self.dispatch.holds(session, question.attempt):
             decision = await answer(self._store, self._decide, question)
             session.outbox.put(
                 ("decision", question.attempt.run_id), AttendResponse(block_decision=decision)

@@ -18,6 +18,8 @@ _ENCODINGS = frozenset({Encoding.ENCODING_PLAIN, Encoding.ENCODING_ZSTD})
 _LARGEST_SEQUENCE = (1 << 63) - 1
 _LARGEST_NUMBER = (1 << 31) - 1
 _LONGEST_RUN_ID = 40
+# Unpacked in the event loop, unlike all others.
+_LARGEST_OUTCOME_BYTES = 64 * 1024
 
 
 def check_batch(batch: RecordBatch, limits: Limits) -> None:
@@ -59,6 +61,8 @@ def check_envelope(envelope: Envelope, limits: Limits) -> None:
 def outcome_of(envelope: Envelope) -> RunOutcome:
     """The terminal record in an envelope of kind RUN_OUTCOME. Raises Refused."""
     name = f"envelope {envelope.sequence}"
+    if envelope.decoded_bytes > _LARGEST_OUTCOME_BYTES:
+        raise _invalid(f"{name}: a terminal record of {envelope.decoded_bytes} bytes")
     try:
         record = decode(envelope)
     except RecordDecodeError as error:

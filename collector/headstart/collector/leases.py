@@ -46,6 +46,12 @@ class Leases:
         lease.deadline = self._clock() + self._lease_seconds
         return True
 
+    def renew_all(self, host: str) -> None:
+        """The agent delivers: what it has finished may wait behind older records."""
+        for lease in self._leases.values():
+            if lease.host == host:
+                lease.deadline = self._clock() + self._lease_seconds
+
     def end(self, run_id: str, attempt: int) -> None:
         """The lease is over, for whatever reason; another attempt's lease stays."""
         lease = self._leases.get(run_id)

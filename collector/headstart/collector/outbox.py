@@ -18,6 +18,10 @@ class Outbox:
         self._messages[subject] = message
         self._some.set()
 
+    def __len__(self) -> int:
+        """Messages that wait."""
+        return len(self._messages)
+
     async def get(self) -> AttendResponse:
         """The next message, as soon as there is one."""
         while not self._messages:

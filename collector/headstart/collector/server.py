@@ -193,8 +193,11 @@ class Collector:
 
     async def _expose_hosts(self) -> None:
         while True:
-            hosts = await self._fleet.hosts()
-            await asyncio.to_thread(self._exposition.update, hosts=hosts)
+            try:
+                hosts = await self._fleet.hosts()
+                await asyncio.to_thread(self._exposition.update, hosts=hosts)
+            except Exception:
+                log.exception("the exposition of hosts stays as it was")
             await asyncio.sleep(_HOSTS_SECONDS)
 
     def connected(self, host: str) -> bool:

@@ -30,6 +30,8 @@ from headstart.v1.records_pb2 import RecordKind
 log = logging.getLogger(__name__)
 
 _OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
+# An agent has one run, and a few in its spool.
+_KNOWN_RUNS = 1000
 
 
 class Session:
@@ -170,6 +172,8 @@ class Session:
                 self.host,
                 run_id,
             )
+        if len(self._known_runs) >= _KNOWN_RUNS:
+            self._known_runs.clear()
         self._known_runs[run_id] = host is not None
         return host is not None
 
