@@ -11,8 +11,6 @@ import asyncio
 import gc
 import json
 import os
-import select
-import selectors
 import sys
 import time
 from array import array
@@ -21,8 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from headstart.agent.checks import evaluate, is_expected_status
-from headstart.agent.http_answer import Answer, NotHttp
+from headstart.agent.http_answer import Answer
 from headstart.agent.load import frames
+from headstart.agent.load.connection import Slot, Wire
+from headstart.agent.load.precise_selector import PreciseSelector
 
 # A request unanswered for this long has failed, and its connection with it.
 TIMEOUT_US = 10_000_000
@@ -35,114 +35,6 @@ _SAMPLE_EVERY = 100
 _LOOK_SECONDS = 0.25
 # What four bytes hold: 71 minutes.
 _LATENCY_LIMIT_US = (1 << 32) - 1
-
-
-class PreciseSelector(selectors.EpollSelector):
-    """epoll that wakes at the microsecond asked for, as far as the kernel's timers go.
-
-    epoll_wait counts in milliseconds and Python rounds up, which alone would
-    make an open loop send half a millisecond late on average. An epoll can itself
-    be waited for, with select, whose timeout is in microseconds.
-    """
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """As in the base class."""
-        if timeout is not None and timeout > 0:
-            select.select([self.fileno()], (), (), timeout)
-            timeout = 0
-        return super().select(timeout)
-
-
-class Slot:
-    """One of the load's connections; over its life it may need several sockets."""
-
-    __slots__ = (
-        "busy",
-        "failures",
-        "free_us",
-        "intended_us",
-        "request",
-        "sampled",
-        "sent_us",
-        "task",
-        "wire",
-    )
-
-    def __init__(self) -> None:
-        self.wire: Wire | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.busy = False
-        # Since the last answer.
-        self.failures = 0
-        self.request: Any = None
-        self.sampled = False
-        # Latency counts from here.
-        self.intended_us = 0
-        self.sent_us = 0
-        self.free_us = 0
-
-
-class Wire(asyncio.Protocol):
-    """A socket of a slot. A stale one, whose slot gave it up, has no slot any more."""
-
-    __slots__ = ("answer", "generator", "slot", "transport")
-
-    def __init__(self, generator: "Generator", slot: Slot) -> None:
-        self.generator = generator
-        self.slot: Slot | None = slot
-        self.answer = Answer()
-        self.transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        if self.slot is None:
-            self.transport.abort()
-        else:
-            self.send(self.slot)
-
-    def send(self, slot: Slot) -> None:
-        """Send the slot's request."""
-        self.answer = Answer(slot.request.to_head)
-        self.transport.write(slot.request.data)
-
-    def data_received(self, data: bytes) -> None:
-        slot = self.slot
-        if slot is None:
-            return
-        if not slot.busy:
-            # Unasked: the connection cannot be trusted with a request.
-            self.leave()
-            return
-        self.generator.received_bytes += len(data)
-        try:
-            complete = self.answer.feed(data)
-        except NotHttp as error:
-            self.generator.fail(slot, str(error))
-            return
-        if complete:
-            self.generator.complete(slot, self.answer)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
-        slot = self.slot
-        if slot is None:
-            return
-        self.leave()
-        if not slot.busy:
-            return
-        if self.answer.end():
-            self.generator.complete(slot, self.answer)
-        elif self.answer.status:
-            self.generator.fail(slot, "connection closed in the middle of an answer")
-        else:
-            self.generator.fail(slot, "connection closed without an answer")
-
-    def leave(self) -> None:
-        """Part from the slot; the socket is closed, now or as soon as there is one."""
-        if self.slot is not None:
-            self.slot.wire = None
-            self.slot = None
-        if self.transport is not None:
-            self.transport.abort()
 
 
 class Generator:
