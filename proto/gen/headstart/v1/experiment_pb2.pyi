@@ -750,6 +750,10 @@ class Plan(_message.Message):
     QUIET_SECONDS_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_FIELD_NUMBER: _builtins.int
     RUNTIME_COUNTERS_FIELD_NUMBER: _builtins.int
+    MEMORY_FLOOR_RESOLUTION_BYTES_FIELD_NUMBER: _builtins.int
+    MEMORY_FLOOR_LOAD_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMORY_FLOOR_MAXIMUM_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMORY_FLOOR_THROUGHPUT_SHARE_FIELD_NUMBER: _builtins.int
     blocks: _builtins.int
     """0: until decided (at most maximum_blocks), asked of the collector."""
     maximum_blocks: _builtins.int
@@ -774,7 +778,18 @@ class Plan(_message.Message):
     quiet_seconds: _builtins.float
     """Bounded wait for an idle host before the gate opens; 0: no wait."""
     memory_floor: _builtins.bool
+    """After the blocks: find the smallest memory limit of each variant at which it serves."""
     runtime_counters: _builtins.bool
+    memory_floor_resolution_bytes: _builtins.int
+    """How that is searched; 0: the agent's defaults. The bracket is narrowed to this
+    or to 2 % of the limit, whichever is wider.
+    """
+    memory_floor_load_seconds: _builtins.float
+    """Load of each probe."""
+    memory_floor_maximum_seconds: _builtins.float
+    """Of a variant; no probe begins after it."""
+    memory_floor_throughput_share: _builtins.float
+    """Share of the throughput without a tight limit below which it does not serve, 0 to 1."""
     def __init__(
         self,
         *,
@@ -795,10 +810,14 @@ class Plan(_message.Message):
         quiet_seconds: _builtins.float = ...,
         memory_floor: _builtins.bool = ...,
         runtime_counters: _builtins.bool = ...,
+        memory_floor_resolution_bytes: _builtins.int = ...,
+        memory_floor_load_seconds: _builtins.float = ...,
+        memory_floor_maximum_seconds: _builtins.float = ...,
+        memory_floor_throughput_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1253,6 +1253,7 @@ class TrialOutcome(_message.Message):
     MISSED_SLOTS_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    OOM_KILLS_FIELD_NUMBER: _builtins.int
     trial: _builtins.int
     block: _builtins.int
     position: _builtins.int
@@ -1267,6 +1268,8 @@ class TrialOutcome(_message.Message):
     """Readings taken and slots missed over the trial."""
     missed_slots: _builtins.int
     digest: _builtins.str
+    oom_kills: _builtins.int
+    """Processes that the kernel killed for want of memory while the instance lived on."""
     @_builtins.property
     def failure(self) -> Global___Failure:
         """Absent: everything asked for was measured."""
@@ -1304,10 +1307,11 @@ class TrialOutcome(_message.Message):
         missed_slots: _builtins.int = ...,
         jobs: _abc.Iterable[Global___Job] | None = ...,
         digest: _builtins.str = ...,
+        oom_kills: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "failure", b"failure", "load", b"load", "startup", b"startup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "block", b"block", "checks_failed", b"checks_failed", "checks_passed", b"checks_passed", "digest", b"digest", "ended_monotonic_ns", b"ended_monotonic_ns", "failure", b"failure", "flags", b"flags", "jobs", b"jobs", "load", b"load", "memory", b"memory", "missed_slots", b"missed_slots", "output_tail", b"output_tail", "position", b"position", "samples", b"samples", "started_monotonic_ns", b"started_monotonic_ns", "startup", b"startup", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "block", b"block", "checks_failed", b"checks_failed", "checks_passed", b"checks_passed", "digest", b"digest", "ended_monotonic_ns", b"ended_monotonic_ns", "failure", b"failure", "flags", b"flags", "jobs", b"jobs", "load", b"load", "memory", b"memory", "missed_slots", b"missed_slots", "oom_kills", b"oom_kills", "output_tail", b"output_tail", "position", b"position", "samples", b"samples", "started_monotonic_ns", b"started_monotonic_ns", "startup", b"startup", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
@@ -1610,16 +1614,36 @@ Global___Layer: _TypeAlias = Layer  # noqa: Y015
 
 @_typing.final
 class MemoryFloor(_message.Message):
+    """The smallest memory limit at which a variant serves, searched after the blocks with
+    a fresh instance for every probe. Nothing of a probe is in any other record.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     VARIANT_FIELD_NUMBER: _builtins.int
     SERVES_BYTES_FIELD_NUMBER: _builtins.int
     FAILS_BYTES_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REFERENCE_THROUGHPUT_PER_SECOND_FIELD_NUMBER: _builtins.int
+    THROUGHPUT_SHARE_FIELD_NUMBER: _builtins.int
+    RESOLUTION_BYTES_FIELD_NUMBER: _builtins.int
+    LOAD_SECONDS_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     serves_bytes: _builtins.int
-    """Smallest limit at which it served, and largest at which it did not."""
+    """Smallest limit at which it served twice, and largest below at which it did not;
+    fails_bytes 0: it served at the smallest limit that is tried.
+    """
     fails_bytes: _builtins.int
+    reason: _builtins.str
+    """Why there is no floor (serves_bytes is 0), or why it is less exact than asked for."""
+    reference_throughput_per_second: _builtins.float
+    """Correct responses per second of the reference probe."""
+    throughput_share: _builtins.float
+    resolution_bytes: _builtins.int
+    load_seconds: _builtins.float
+    duration_seconds: _builtins.float
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemoryFloorStep]: ...
     def __init__(
@@ -1629,10 +1653,16 @@ class MemoryFloor(_message.Message):
         serves_bytes: _builtins.int = ...,
         fails_bytes: _builtins.int = ...,
         steps: _abc.Iterable[Global___MemoryFloorStep] | None = ...,
+        reason: _builtins.str = ...,
+        reference_throughput_per_second: _builtins.float = ...,
+        throughput_share: _builtins.float = ...,
+        resolution_bytes: _builtins.int = ...,
+        load_seconds: _builtins.float = ...,
+        duration_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fails_bytes", b"fails_bytes", "serves_bytes", b"serves_bytes", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_seconds", b"duration_seconds", "fails_bytes", b"fails_bytes", "load_seconds", b"load_seconds", "reason", b"reason", "reference_throughput_per_second", b"reference_throughput_per_second", "resolution_bytes", b"resolution_bytes", "serves_bytes", b"serves_bytes", "steps", b"steps", "throughput_share", b"throughput_share", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1640,16 +1670,30 @@ Global___MemoryFloor: _TypeAlias = MemoryFloor  # noqa: Y015
 
 @_typing.final
 class MemoryFloorStep(_message.Message):
+    """One probe, in the order in which they were made; the first is the reference."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     SERVES_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     THROUGHPUT_PER_SECOND_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    STARTUP_SECONDS_FIELD_NUMBER: _builtins.int
+    RSS_PEAK_BYTES_FIELD_NUMBER: _builtins.int
+    CGROUP_PEAK_BYTES_FIELD_NUMBER: _builtins.int
     limit_bytes: _builtins.int
     serves: _builtins.bool
     reason: _builtins.str
+    """Why it does not serve, in a sentence."""
     throughput_per_second: _builtins.float
+    failure: Global___FailureCode.ValueType
+    """Unspecified: it serves, or its throughput collapsed."""
+    startup_seconds: _builtins.float
+    """From exec to the first correct response; 0: none came."""
+    rss_peak_bytes: _builtins.int
+    """Sum of RSS at its highest, and the peak of the control group."""
+    cgroup_peak_bytes: _builtins.int
     def __init__(
         self,
         *,
@@ -1657,10 +1701,14 @@ class MemoryFloorStep(_message.Message):
         serves: _builtins.bool = ...,
         reason: _builtins.str = ...,
         throughput_per_second: _builtins.float = ...,
+        failure: Global___FailureCode.ValueType = ...,
+        startup_seconds: _builtins.float = ...,
+        rss_peak_bytes: _builtins.int = ...,
+        cgroup_peak_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit_bytes", b"limit_bytes", "reason", b"reason", "serves", b"serves", "throughput_per_second", b"throughput_per_second"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_peak_bytes", b"cgroup_peak_bytes", "failure", b"failure", "limit_bytes", b"limit_bytes", "reason", b"reason", "rss_peak_bytes", b"rss_peak_bytes", "serves", b"serves", "startup_seconds", b"startup_seconds", "throughput_per_second", b"throughput_per_second"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
