@@ -163,7 +163,8 @@ def inhabited() -> Iterator[tuple[ProcessCgroup, Puppet]]:
     parent = CgroupParent.open(f"headstart-test-{uuid4().hex[:8]}")
     if parent is None:
         pytest.skip("this host lets us make no control group")
-    group = parent.make("t")
+    group = parent.group("t")
+    group.make()
     try:
         with puppet() as doll:
             group.place(doll.pid)
@@ -198,6 +199,22 @@ def test_a_real_group_counts_memory_processes_and_cpu(
     assert reader.throttled_ns() == 0
     doll.tell("reap()")
     reader.close()
+
+
+@pytest.mark.root
+def test_a_process_that_came_between_two_readings_is_told_of(
+    inhabited: tuple[ProcessCgroup, Puppet],
+) -> None:
+    group, doll = inhabited
+    reader = open_cgroup(group.facts)
+    before = reader.pids()
+    child = int(doll.tell("child(0)"))
+    after = reader.pids()
+    doll.tell("reap()")
+    reader.close()
+
+    assert before == [doll.pid]
+    assert sorted(after or []) == sorted([doll.pid, child])
 
 
 @pytest.mark.root

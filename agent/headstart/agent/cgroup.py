@@ -101,13 +101,34 @@ class _Kept:
             self._descriptor = -1
 
 
+class _OpenedAnew:
+    """A file that is opened for each reading.
+
+    `cgroup.procs` of version 1: its list is made when it is opened and lives until no
+    descriptor was read for a second (kernel, cgroup-v1.c, CGROUP_PIDLIST_DESTROY_DELAY),
+    so that a kept one, read more often, never tells of a process that came later.
+    """
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        self._path = folder / name if folder is not None else None
+
+    def text(self) -> bytes | None:
+        try:
+            return self._path.read_bytes() if self._path is not None else None
+        except OSError:
+            return None
+
+    def close(self) -> None:
+        self._path = None
+
+
 class CgroupV1:
     """Separate hierarchies for memory, cpu and cpuacct."""
 
     def __init__(self, cgroup: Cgroup) -> None:
         memory = cgroup.memory
         accounting = v1_controller(cgroup.cpu, "cpuacct.usage")
-        self._procs = _Kept(cgroup.pids or memory or cgroup.cpu, "cgroup.procs")
+        self._procs = _OpenedAnew(cgroup.pids or memory or cgroup.cpu, "cgroup.procs")
         self._usage = _Kept(memory, "memory.usage_in_bytes")
         self._stat = _Kept(memory, "memory.stat")
         self._kernel = _Kept(memory, "memory.kmem.usage_in_bytes")
