@@ -58,7 +58,7 @@ def test_an_agent_stays_lean() -> None:
     assert heavy == set()
 
 
-def test_only_one_module_talks_to_the_engine() -> None:
+def test_only_running_and_building_talk_to_the_engine() -> None:
     talking = {
         file.name
         for file in (ROOT / "agent").rglob("*.py")
@@ -66,7 +66,7 @@ def test_only_one_module_talks_to_the_engine() -> None:
         if any(f"{name}.".startswith("docker.") for name in imports(file) - {"docker.utils"})
     }
 
-    assert talking == {"docker_engine.py"}
+    assert talking <= {"docker_engine.py", "engine.py"}
 
 
 def test_only_the_commands_exit() -> None:

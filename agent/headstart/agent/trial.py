@@ -5,12 +5,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.check_runner import CheckRun, run_checks
-from headstart.agent.load.driver import LoadDriver, LoadTask
+from headstart.agent.load.driver import LoadDriver, LoadTask, PreparedLoad
 from headstart.agent.load.validity import load_flags
 from headstart.agent.memory import phase_memory
 from headstart.agent.page_cache import drop_page_cache
@@ -155,18 +155,41 @@ class _Trial:
             plan.sample_interval_seconds,
             self.bench.emit,
         )
-        try:
+        with ExitStack() as ending:
+            ending.callback(self._stop, sampler)
+            load = self._prepare_load(instance, sampler, ending) if self.slot.load else None
             self._startup(instance, sampler)
             if self.slot.load:
-                self._load(instance, sampler)
+                self._load(instance, sampler, load)
                 self._rest(instance, sampler, Phase.PHASE_SETTLED, plan.settle_seconds)
             else:
                 self._rest(instance, sampler, Phase.PHASE_IDLE, plan.idle_seconds)
             self._check(instance)
-        finally:
-            summary = sampler.stop()
-            self.outcome.samples = summary.samples
-            self.outcome.missed_slots = summary.missed_slots
+
+    def _stop(self, sampler: Sampler) -> None:
+        summary = sampler.stop()
+        self.outcome.samples = summary.samples
+        self.outcome.missed_slots = summary.missed_slots
+
+    def _prepare_load(
+        self, instance: Instance, sampler: Sampler, ending: ExitStack
+    ) -> PreparedLoad | None:
+        """The load, ready to begin with the first correct response; None without a driver."""
+        driver = self.bench.driver
+        if driver is None or isinstance(driver, Failure):
+            return None
+        task = LoadTask(
+            load=self.bench.experiment.load,
+            trial=self.slot.trial,
+            address=instance.address,
+            port=self.bench.experiment.service.port,
+            cpus=self.bench.experiment.plan.load_cpus,
+            scratch=ending.enter_context(_scratch()),
+            server_alive=lambda: instance.exited() is None,
+            cancelled=self.bench.cancelled.is_set,
+            on_started=sampler.watch_generator,
+        )
+        return ending.enter_context(closing(driver.prepare(task)))
 
     def _startup(self, instance: Instance, sampler: Sampler) -> None:
         self.bench.doing("startup")
@@ -190,28 +213,14 @@ class _Trial:
             raise _Ended(started.failure)
         self._phase_memory(Phase.PHASE_STARTUP, instance, sampler)
 
-    def _load(self, instance: Instance, sampler: Sampler) -> None:
-        driver = self.bench.driver
-        if driver is None:
-            return
-        if isinstance(driver, Failure):
-            self._fail_on(driver)
+    def _load(self, instance: Instance, sampler: Sampler, load: PreparedLoad | None) -> None:
+        if load is None:
+            if isinstance(self.bench.driver, Failure):
+                self._fail_on(self.bench.driver)
             return
         sampler.begin_phase(Phase.PHASE_LOAD)
         self.bench.doing("load")
-        with _scratch() as scratch:
-            task = LoadTask(
-                load=self.bench.experiment.load,
-                trial=self.slot.trial,
-                address=instance.address,
-                port=self.bench.experiment.service.port,
-                cpus=self.bench.experiment.plan.load_cpus,
-                scratch=scratch,
-                server_alive=lambda: instance.exited() is None,
-                cancelled=self.bench.cancelled.is_set,
-                on_started=sampler.watch_generator,
-            )
-            result = driver.run(task)
+        result = load.run()
         self._phase_memory(Phase.PHASE_LOAD, instance, sampler)
         for windows in result.windows:
             self.bench.emit(windows)
