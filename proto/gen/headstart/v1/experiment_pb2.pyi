@@ -306,6 +306,7 @@ class Variant(_message.Message):
     ENTRYPOINT_FIELD_NUMBER: _builtins.int
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A DNS label, unique in the experiment."""
     compilation: Global___Compilation.ValueType
@@ -315,6 +316,10 @@ class Variant(_message.Message):
     """Working directory in the container; empty: the image's own."""
     description: _builtins.str
     """Free text shown in reports."""
+    base: _builtins.str
+    """The image that this one is built on, or "scratch": bytes above it are counted
+    apart. Empty: the agent looks for it among the host's images.
+    """
     @_builtins.property
     def build(self) -> Global___Build: ...
     @_builtins.property
@@ -341,10 +346,11 @@ class Variant(_message.Message):
         entrypoint: _abc.Iterable[_builtins.str] | None = ...,
         working_directory: _builtins.str = ...,
         description: _builtins.str = ...,
+        base: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "command", b"command", "image", b"image", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["image", "build", "command"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015

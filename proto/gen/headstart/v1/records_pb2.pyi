@@ -282,6 +282,52 @@ FLAG_EFFECT_LOAD_INVALID: FlagEffect.ValueType  # 3
 FLAG_EFFECT_TRIAL_INVALID: FlagEffect.ValueType  # 4
 Global___FlagEffect: _TypeAlias = FlagEffect  # noqa: Y015
 
+class _PullBasis:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PullBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PullBasis.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PULL_BASIS_UNSPECIFIED: _PullBasis.ValueType  # 0
+    PULL_BASIS_STORED: _PullBasis.ValueType  # 1
+    """The engine keeps the layers as they were pulled or are to be pushed."""
+    PULL_BASIS_ESTIMATED: _PullBasis.ValueType  # 2
+    """Estimated by compressing them on the host, gzip level 6."""
+
+class PullBasis(_PullBasis, metaclass=_PullBasisEnumTypeWrapper): ...
+
+PULL_BASIS_UNSPECIFIED: PullBasis.ValueType  # 0
+PULL_BASIS_STORED: PullBasis.ValueType  # 1
+"""The engine keeps the layers as they were pulled or are to be pushed."""
+PULL_BASIS_ESTIMATED: PullBasis.ValueType  # 2
+"""Estimated by compressing them on the host, gzip level 6."""
+Global___PullBasis: _TypeAlias = PullBasis  # noqa: Y015
+
+class _BaseSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BaseSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BaseSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BASE_SOURCE_UNSPECIFIED: _BaseSource.ValueType  # 0
+    BASE_SOURCE_NAMED: _BaseSource.ValueType  # 1
+    """By the experiment."""
+    BASE_SOURCE_LOCAL_IMAGE: _BaseSource.ValueType  # 2
+    """The local image with the most layers that this one begins with."""
+    BASE_SOURCE_ASSUMED_SCRATCH: _BaseSource.ValueType  # 3
+    """Nothing in it looks like an operating system's."""
+
+class BaseSource(_BaseSource, metaclass=_BaseSourceEnumTypeWrapper): ...
+
+BASE_SOURCE_UNSPECIFIED: BaseSource.ValueType  # 0
+BASE_SOURCE_NAMED: BaseSource.ValueType  # 1
+"""By the experiment."""
+BASE_SOURCE_LOCAL_IMAGE: BaseSource.ValueType  # 2
+"""The local image with the most layers that this one begins with."""
+BASE_SOURCE_ASSUMED_SCRATCH: BaseSource.ValueType  # 3
+"""Nothing in it looks like an operating system's."""
+Global___BaseSource: _TypeAlias = BaseSource  # noqa: Y015
+
 class _BinaryKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -298,6 +344,8 @@ class _BinaryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BinaryKind
     BINARY_KIND_STATIC_NATIVE: _BinaryKind.ValueType  # 7
     BINARY_KIND_DYNAMIC_NATIVE: _BinaryKind.ValueType  # 8
     BINARY_KIND_SCRIPT: _BinaryKind.ValueType  # 9
+    BINARY_KIND_MONO_AOT: _BinaryKind.ValueType  # 10
+    """A Mono assembly with a precompiled library beside it."""
 
 class BinaryKind(_BinaryKind, metaclass=_BinaryKindEnumTypeWrapper): ...
 
@@ -311,6 +359,8 @@ BINARY_KIND_DART_AOT: BinaryKind.ValueType  # 6
 BINARY_KIND_STATIC_NATIVE: BinaryKind.ValueType  # 7
 BINARY_KIND_DYNAMIC_NATIVE: BinaryKind.ValueType  # 8
 BINARY_KIND_SCRIPT: BinaryKind.ValueType  # 9
+BINARY_KIND_MONO_AOT: BinaryKind.ValueType  # 10
+"""A Mono assembly with a precompiled library beside it."""
 Global___BinaryKind: _TypeAlias = BinaryKind  # noqa: Y015
 
 class _RunStatus:
@@ -1552,6 +1602,12 @@ class ImageFacts(_message.Message):
     LAYERS_FIELD_NUMBER: _builtins.int
     BINARY_KIND_FIELD_NUMBER: _builtins.int
     BINARY_PATH_FIELD_NUMBER: _builtins.int
+    PULL_BASIS_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    BASE_SOURCE_FIELD_NUMBER: _builtins.int
+    BASE_LAYERS_FIELD_NUMBER: _builtins.int
+    BINARY_DETAIL_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     digest: _builtins.str
     pull_bytes: _builtins.int
@@ -1563,8 +1619,23 @@ class ImageFacts(_message.Message):
     symbol_bytes: _builtins.int
     binary_kind: Global___BinaryKind.ValueType
     binary_path: _builtins.str
+    """In the image; of a command on the host."""
+    pull_basis: Global___PullBasis.ValueType
+    base: _builtins.str
+    """What bytes above the base are counted from: an image, or "scratch"; empty: not
+    known, and above_base_bytes says nothing.
+    """
+    base_source: Global___BaseSource.ValueType
+    base_layers: _builtins.int
+    """Leading layers that are the base's."""
+    binary_detail: _builtins.str
+    """What else was seen of the binary, such as a script's interpreter."""
     @_builtins.property
     def layers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Layer]: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What could not be found out and why, in sentences."""
+
     def __init__(
         self,
         *,
@@ -1578,10 +1649,16 @@ class ImageFacts(_message.Message):
         layers: _abc.Iterable[Global___Layer] | None = ...,
         binary_kind: Global___BinaryKind.ValueType = ...,
         binary_path: _builtins.str = ...,
+        pull_basis: Global___PullBasis.ValueType = ...,
+        base: _builtins.str = ...,
+        base_source: Global___BaseSource.ValueType = ...,
+        base_layers: _builtins.int = ...,
+        binary_detail: _builtins.str = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["above_base_bytes", b"above_base_bytes", "binary_kind", b"binary_kind", "binary_path", b"binary_path", "digest", b"digest", "layers", b"layers", "own_bytes", b"own_bytes", "pull_bytes", b"pull_bytes", "symbol_bytes", b"symbol_bytes", "unpacked_bytes", b"unpacked_bytes", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["above_base_bytes", b"above_base_bytes", "base", b"base", "base_layers", b"base_layers", "base_source", b"base_source", "binary_detail", b"binary_detail", "binary_kind", b"binary_kind", "binary_path", b"binary_path", "digest", b"digest", "layers", b"layers", "notes", b"notes", "own_bytes", b"own_bytes", "pull_basis", b"pull_basis", "pull_bytes", b"pull_bytes", "symbol_bytes", b"symbol_bytes", "unpacked_bytes", b"unpacked_bytes", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1594,19 +1671,24 @@ class Layer(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
     CREATED_BY_FIELD_NUMBER: _builtins.int
+    PULL_BYTES_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
+    """Of its tar, uncompressed ("diff id")."""
     bytes: _builtins.int
     created_by: _builtins.str
+    pull_bytes: _builtins.int
+    """0: unknown."""
     def __init__(
         self,
         *,
         digest: _builtins.str = ...,
         bytes: _builtins.int = ...,
         created_by: _builtins.str = ...,
+        pull_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "created_by", b"created_by", "digest", b"digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "created_by", b"created_by", "digest", b"digest", "pull_bytes", b"pull_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
