@@ -176,3 +176,14 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     assert ran.status == 0, ran.errors
     assert ran.variant("a")["outcome"] == "measured"
     assert left_behind(tmp_path) == []
+
+
+def test_cpus_that_the_host_lacks_are_named(tmp_path: Path) -> None:
+    port = free_port()
+    content = experiment(
+        port, {"a": app(port), "b": app(port)}, plan={"cpus": {"server": "0", "load": "4095"}}
+    )
+    ran = run(tmp_path, content)
+
+    assert ran.status == 3
+    assert "4095" in ran.errors

@@ -1,6 +1,6 @@
 """An app to be measured: python sample_app.py PORT [behaviour]
 
-good, slow (starts 0.2 s later), exits (at once, with a last word), silent (never listens),
+good, slow (starts 0.6 s later), exits (at once, with a last word), silent (never listens),
 broken (answers 500), dies (after 50 requests), differs (another body).
 """
 
@@ -52,7 +52,7 @@ def main() -> None:
     if App.behaviour == "silent":
         time.sleep(600)
     if App.behaviour == "slow":
-        time.sleep(0.2)
+        time.sleep(0.6)
     Server(("127.0.0.1", port), App).serve_forever()
 
 

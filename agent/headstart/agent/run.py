@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from headstart.agent.load.table import choose
@@ -10,6 +11,7 @@ from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
 
 from headstart.agent.conformance import Conformance
+from headstart.agent.elsewhere import elsewhere
 from headstart.agent.leases import HeldRun
 from headstart.agent.plan import block_order, draw_seed, has_load
 from headstart.agent.runtime import RuntimeTable
@@ -103,7 +105,7 @@ class _Run:
                 )
                 return
             self._image_facts(runtimes, runnable)
-            self._blocks(runtimes, runnable, seed)
+            self._measure(runtimes, runnable, seed)
         finally:
             for runtime in runtimes.by_name.values():
                 runtime.close()
@@ -129,55 +131,68 @@ class _Run:
                 if facts is not None:
                     self.emit(facts)
 
-    def _blocks(
+    def _measure(
         self, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant], seed: int
     ) -> None:
-        driver = choose(self.experiment.load) if self.experiment.HasField("load") else None
+        """Everything that needs the prober; the agent itself stays off the server's CPUs."""
+        with ExitStack() as ending:
+            try:
+                prober = ending.enter_context(closing(Prober(self.plan.load_cpus)))
+                ending.enter_context(elsewhere(self.plan.server_cpus))
+            except ValueError as error:
+                self.outcome.status = RunStatus.RUN_STATUS_FAILED
+                self.outcome.reason = f"the plan's cpus do not suit this host: {error}"
+                return
+            connector = ProcConnector.open()
+            if connector is not None:
+                ending.enter_context(closing(connector))
+            bench = Bench(
+                run_id=self.held.run_id,
+                attempt=self.held.attempt,
+                experiment=self.experiment,
+                prober=prober,
+                connector=connector,
+                commands_allowed=self.tools.commands_allowed,
+                driver=choose(self.experiment.load) if self.experiment.HasField("load") else None,
+                emit=self.emit,
+                cancelled=self.held.cancelled,
+                doing=lambda _words: None,
+            )
+            self._blocks(bench, runtimes, runnable, seed)
+
+    def _blocks(
+        self,
+        bench: Bench,
+        runtimes: RuntimeTable,
+        runnable: dict[str, ResolvedVariant],
+        seed: int,
+    ) -> None:
         by_name = {variant.name: variant for variant in self.experiment.variants}
-        connector = ProcConnector.open()
-        prober = Prober(self.plan.load_cpus)
-        bench = Bench(
-            run_id=self.held.run_id,
-            attempt=self.held.attempt,
-            experiment=self.experiment,
-            prober=prober,
-            connector=connector,
-            commands_allowed=self.tools.commands_allowed,
-            driver=driver,
-            emit=self.emit,
-            cancelled=self.held.cancelled,
-            doing=lambda _words: None,
-        )
         maximum = self.plan.blocks or self.plan.maximum_blocks
         self.held.progress.trials_planned = self.plan.blocks * len(runnable)
-        try:
-            for block in range(1, maximum + 1):
-                if not runnable or self._over(block):
+        for block in range(1, maximum + 1):
+            if not runnable or self._over(block):
+                return
+            for position, name in enumerate(block_order(list(runnable), seed, block), 1):
+                if self.held.cancelled.is_set():
                     return
-                for position, name in enumerate(block_order(list(runnable), seed, block), 1):
-                    if self.held.cancelled.is_set():
-                        return
-                    slot = Slot(
-                        trial=self.outcome.trials + 1,
-                        block=block,
-                        position=position,
-                        variant=runnable[name],
-                        load=has_load(self.experiment, block),
-                    )
-                    bench.doing = self._progress(slot)
-                    result = run_trial(slot, runtimes.for_variant(by_name[name]), bench)
-                    self._count(result.outcome.HasField("failure"))
-                    self.conformance.take(result)
-                    started = result.outcome.startup.first_correct_response_monotonic_ns > 0
-                    self.failed_starts[name] = 0 if started else self.failed_starts.get(name, 0) + 1
-                for differing in self.conformance.block_done():
-                    self.emit(differing)
-                self.outcome.blocks_completed = block
-                self._give_up(runnable)
-        finally:
-            prober.close()
-            if connector is not None:
-                connector.close()
+                slot = Slot(
+                    trial=self.outcome.trials + 1,
+                    block=block,
+                    position=position,
+                    variant=runnable[name],
+                    load=has_load(self.experiment, block),
+                )
+                bench.doing = self._progress(slot)
+                result = run_trial(slot, runtimes.for_variant(by_name[name]), bench)
+                self._count(result.outcome.HasField("failure"))
+                self.conformance.take(result)
+                started = result.outcome.startup.first_correct_response_monotonic_ns > 0
+                self.failed_starts[name] = 0 if started else self.failed_starts.get(name, 0) + 1
+            for differing in self.conformance.block_done():
+                self.emit(differing)
+            self.outcome.blocks_completed = block
+            self._give_up(runnable)
 
     def _over(self, block: int) -> bool:
         """Whether the plan ends before this block."""
