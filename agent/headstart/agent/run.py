@@ -6,14 +6,13 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from headstart.agent.load.table import choose
-from headstart.agent.prober import Prober
-from headstart.agent.proc_connector import ProcConnector
-
 from headstart.agent.conformance import Conformance
 from headstart.agent.elsewhere import elsewhere
 from headstart.agent.leases import HeldRun
+from headstart.agent.load.table import choose
 from headstart.agent.plan import block_order, draw_seed, has_load
+from headstart.agent.prober import Prober
+from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.trial import Bench, Slot, run_trial
