@@ -208,6 +208,7 @@ class Experiment(_message.Message):
     BASE_DIRECTORY_FIELD_NUMBER: _builtins.int
     SOURCE_TEXT_FIELD_NUMBER: _builtins.int
     DIAGNOSTIC_RULES_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique name within a collector; a DNS label (a-z, 0-9, '-'), at most 63 long."""
     baseline: _builtins.str
@@ -244,6 +245,10 @@ class Experiment(_message.Message):
     def diagnostic_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiagnosticRule]:
         """Overrides of the catalogue of build diagnostics."""
 
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchJob]:
+        """Of a batch program, in place of load; in the order of the file."""
+
     def __init__(
         self,
         *,
@@ -260,10 +265,11 @@ class Experiment(_message.Message):
         base_directory: _builtins.str = ...,
         source_text: _builtins.str = ...,
         diagnostic_rules: _abc.Iterable[Global___DiagnosticRule] | None = ...,
+        jobs: _abc.Iterable[Global___BatchJob] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "gates", b"gates", "hosts", b"hosts", "load", b"load", "plan", b"plan", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__load: _TypeAlias = _typing.Literal["load"]  # noqa: Y015
     _WhichOneofArgType__load: _TypeAlias = _typing.Literal["_load", b"_load"]  # noqa: Y015
@@ -645,7 +651,9 @@ class CommandCheck(_message.Message):
     timeout_seconds: _builtins.float
     @_builtins.property
     def argv(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Run on the host with HEADSTART_URL set; for a batch variant its own arguments."""
+        """Run on the host with HEADSTART_URL set; of a batch program (ready, checks, jobs)
+        the arguments that follow the variant's own.
+        """
 
     def __init__(
         self,
@@ -662,6 +670,40 @@ class CommandCheck(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommandCheck: _TypeAlias = CommandCheck  # noqa: Y015
+
+@_typing.final
+class BatchJob(_message.Message):
+    """Work that a batch program is given: each repetition is a fresh instance, timed
+    from its exec to its exit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    REPEAT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"short": the work of every day; "long": enough of it for a JIT to pay off."""
+    repeat: _builtins.int
+    """Repetitions in each trial, one after the other."""
+    @_builtins.property
+    def command(self) -> Global___CommandCheck:
+        """Its arguments, exit status, output and time."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        command: Global___CommandCheck | None = ...,
+        repeat: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "name", b"name", "repeat", b"repeat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchJob: _TypeAlias = BatchJob  # noqa: Y015
 
 @_typing.final
 class Load(_message.Message):

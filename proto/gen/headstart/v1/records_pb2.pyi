@@ -586,6 +586,7 @@ class ResolvedVariant(_message.Message):
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    DEFAULT_ARGUMENTS_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     digest: _builtins.str
     """Image id that every trial of this run uses; of a command the SHA-256 of its
@@ -593,6 +594,10 @@ class ResolvedVariant(_message.Message):
     """
     working_directory: _builtins.str
     user: _builtins.str
+    default_arguments: _builtins.int
+    """How many of argv, at its end, are the image's CMD: what a batch program is given
+    takes their place, as the arguments of `docker run` do.
+    """
     @_builtins.property
     def argv(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -613,10 +618,11 @@ class ResolvedVariant(_message.Message):
         working_directory: _builtins.str = ...,
         user: _builtins.str = ...,
         failure: Global___Failure | None = ...,
+        default_arguments: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "digest", b"digest", "environment", b"environment", "failure", b"failure", "user", b"user", "variant", b"variant", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "default_arguments", b"default_arguments", "digest", b"digest", "environment", b"environment", "failure", b"failure", "user", b"user", "variant", b"variant", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1388,12 +1394,21 @@ class Job(_message.Message):
     HIGH_WATER_BYTES_FIELD_NUMBER: _builtins.int
     EXIT_STATUS_FIELD_NUMBER: _builtins.int
     OUTPUT_SHA256_FIELD_NUMBER: _builtins.int
+    CGROUP_PEAK_BYTES_FIELD_NUMBER: _builtins.int
+    OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
     input: _builtins.str
     duration_seconds: _builtins.float
+    """From exec to exit."""
     cpu_seconds: _builtins.float
+    """Of all its processes; 0: not measured."""
     high_water_bytes: _builtins.int
+    """VmHWM of its first process or, where higher, the sum of the RSS of all as sampled."""
     exit_status: _builtins.int
     output_sha256: _builtins.str
+    """Of all of its stdout."""
+    cgroup_peak_bytes: _builtins.int
+    """With the page cache and the children; 0: not measured."""
+    output_bytes: _builtins.int
     def __init__(
         self,
         *,
@@ -1403,10 +1418,12 @@ class Job(_message.Message):
         high_water_bytes: _builtins.int = ...,
         exit_status: _builtins.int = ...,
         output_sha256: _builtins.str = ...,
+        cgroup_peak_bytes: _builtins.int = ...,
+        output_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "duration_seconds", b"duration_seconds", "exit_status", b"exit_status", "high_water_bytes", b"high_water_bytes", "input", b"input", "output_sha256", b"output_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_peak_bytes", b"cgroup_peak_bytes", "cpu_seconds", b"cpu_seconds", "duration_seconds", b"duration_seconds", "exit_status", b"exit_status", "high_water_bytes", b"high_water_bytes", "input", b"input", "output_bytes", b"output_bytes", "output_sha256", b"output_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
