@@ -6,19 +6,21 @@ from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, Layer, ResolvedVariant
 
 
-def resolve_image(engine: Engine, policy: Policy, variant: Variant) -> ResolvedVariant:
-    """See `Runtime.resolve`. RuntimeFault when the engine does not answer."""
+def resolve_image(
+    engine: Engine, policy: Policy, variant: Variant, built: str = ""
+) -> ResolvedVariant:
+    """See `Runtime.resolve`; `built` is the image that the run built of the variant.
+
+    RuntimeFault when the engine does not answer.
+    """
     resolved = ResolvedVariant(variant=variant.name)
-    if variant.WhichOneof("source") != "image":
-        return _refused(
-            resolved,
-            FailureCode.FAILURE_CODE_BUILD,
-            "this agent does not build images; build it and name the result as image:",
-        )
-    reference = variant.image
+    reference = built or variant.image
+    if not reference:
+        return _refused(resolved, FailureCode.FAILURE_CODE_BUILD, "no image was built of it")
     image = engine.image(reference)
     digests = [image["Id"], *(image.get("RepoDigests") or [])] if image else []
-    if not policy.allows_image(reference, digests):
+    # Who may have an image built here may run it.
+    if not built and not policy.allows_image(reference, digests):
         patterns = ", ".join(policy.images) or "none"
         return _refused(
             resolved,

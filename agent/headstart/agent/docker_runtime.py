@@ -1,9 +1,12 @@
 """The runtime of images: a fresh container for each trial, as little privileged as can be."""
 
 import shutil
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from headstart.agent.build.variants import build_variants, remove_leftovers
 from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.docker_images import image_facts, resolve_image
 from headstart.agent.docker_instance import DockerInstance
@@ -12,8 +15,14 @@ from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
 from headstart.agent.runtime import InstanceSpec, RuntimeFault
 from headstart.v1 import host_pb2
-from headstart.v1.experiment_pb2 import Network, Variant
-from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, ResolvedVariant
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.records_pb2 import (
+    BuildOutcome,
+    Failure,
+    FailureCode,
+    ImageFacts,
+    ResolvedVariant,
+)
 
 # The engine's least; the holder is 1 kB of code.
 _HOLDER_MEMORY_BYTES = 6 << 20
@@ -32,6 +41,9 @@ class DockerRuntime:
         self._folder = state.resolve() / "containers"
         self._engine = engine
         self._holder: DockerInstance | None = None
+        self._state = state
+        # Variant -> image id, of the run's own builds.
+        self._built: dict[str, str] = {}
 
     @classmethod
     def connect(cls, state: Path, policy: Policy) -> "DockerRuntime":
@@ -42,10 +54,24 @@ class DockerRuntime:
         """What the engine says of itself."""
         return self._engine.facts()
 
+    def build(
+        self,
+        experiment: Experiment,
+        seed: int,
+        emit: Callable[[BuildOutcome], None],
+        cancelled: threading.Event,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """See `Builder` and `build.variants.build_variants`."""
+        built = build_variants(experiment, seed, self._state, self._policy, emit, cancelled, doing)
+        self._built = built.images
+        return built.failures
+
     def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:  # noqa: ARG002  # Runtime
         """See `docker_images.resolve_image`."""
+        built = self._built.get(variant.name, "")
         try:
-            return resolve_image(self._engine, self._policy, variant)
+            return resolve_image(self._engine, self._policy, variant, built)
         except RuntimeFault as fault:
             return ResolvedVariant(
                 variant=variant.name, failure=Failure(code=fault.code, message=fault.message)
@@ -86,7 +112,7 @@ class DockerRuntime:
             self._engine.remove(container)
         for folder in self._folder.iterdir() if self._folder.is_dir() else []:
             shutil.rmtree(folder)
-        return sorted(found.values())
+        return [*sorted(found.values()), *remove_leftovers(self._state)]
 
     def close(self) -> None:
         """See `Runtime`."""

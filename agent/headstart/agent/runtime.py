@@ -8,13 +8,20 @@ Two runtimes stand behind these Protocols: `docker_runtime` and
     instance.stop()                   # always, also after a fault; idempotent
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from headstart.v1.experiment_pb2 import Plan, Variant
-from headstart.v1.records_pb2 import FailureCode, ImageFacts, ResolvedVariant
+from headstart.v1.experiment_pb2 import Experiment, Plan, Variant
+from headstart.v1.records_pb2 import (
+    BuildOutcome,
+    Failure,
+    FailureCode,
+    ImageFacts,
+    ResolvedVariant,
+)
 
 
 @dataclass(frozen=True)
@@ -139,11 +146,26 @@ class Runtime(Protocol):
         """Remove what was shared by the instances of a run, such as a network holder."""
 
 
+class Builder(Protocol):
+    """Builds the images of variants that are to be built, before the first trial."""
+
+    def build(
+        self,
+        experiment: Experiment,
+        seed: int,
+        emit: Callable[[BuildOutcome], None],
+        cancelled: threading.Event,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""
+
+
 @dataclass
 class RuntimeTable:
     """Runtimes by name; adding one is a new file and one line where this is filled."""
 
     by_name: dict[str, Runtime] = field(default_factory=dict)
+    builder: Builder | None = None
     # Why a runtime is not there: name -> sentence.
     missing: dict[str, str] = field(default_factory=dict)
 

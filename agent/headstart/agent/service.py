@@ -79,7 +79,8 @@ class Agent:
         """The runtimes that work now, and why others do not."""
         table = RuntimeTable({"process": ProcessRuntime(self.config.state, self.config.policy)})
         try:
-            table.by_name["docker"] = DockerRuntime.connect(self.config.state, self.config.policy)
+            docker = DockerRuntime.connect(self.config.state, self.config.policy)
+            table.by_name["docker"] = table.builder = docker
         except RuntimeFault as fault:
             table.missing["docker"] = fault.message
         return table

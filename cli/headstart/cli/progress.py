@@ -39,5 +39,8 @@ def describe(run: RunSummary) -> str:
     head = f"{run.experiment} on {run.host}"
     if run.state != RunState.RUN_STATE_LEASED or not run.progress.doing:
         return f"{head}: {state_word(run.state)}{f' ({run.reason})' if run.reason else ''}"
+    if not run.progress.doing.startswith("block "):
+        # Builds and memory floors are no trials of the plan.
+        return f"{head}: {run.progress.doing}"
     planned = f" of {run.progress.trials_planned}" if run.progress.trials_planned else ""
     return f"{head}: trial {run.progress.trials_done + 1}{planned}, {run.progress.doing}"

@@ -1,0 +1,79 @@
+"""Memory and processes of a build, seen from outside in the control groups of its steps.
+
+A step runs in a container of the classic builder, whose id is in the path of its
+group, or in one of BuildKit's, whose path says "buildkit". A step is found by its
+processes; one that lives shorter than two looks is not seen.
+"""
+
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from headstart.agent.cgroup import CgroupReader, open_cgroup
+from headstart.agent.cgroup_paths import find_cgroup
+from headstart.agent.members import all_pids
+
+# A process joins its group a moment after it is made.
+_LOOKS_AT_A_PROCESS = 2
+
+
+class Usage:
+    """The groups whose path contains one of `marks`; `look` a few times a second, `close` it."""
+
+    def __init__(self) -> None:
+        self.marks: set[str] = set()
+        # Highest of any one group: page cache included, and anonymous memory alone.
+        self.peak_bytes = 0
+        self.anonymous_peak_bytes = 0
+        self._looks: dict[int, int] = dict.fromkeys(all_pids(), _LOOKS_AT_A_PROCESS)
+        self._groups: dict[Path, CgroupReader] = {}
+
+    def look(self) -> set[str]:
+        """Read all groups; the names of the processes in them."""
+        self._find()
+        names: set[str] = set()
+        for path, reader in list(self._groups.items()):
+            pids = reader.pids()
+            if pids is None:
+                reader.close()
+                del self._groups[path]
+                continue
+            self.peak_bytes = max(
+                self.peak_bytes, reader.peak_bytes() or reader.memory_bytes() or 0
+            )
+            if split := reader.memory_split():
+                self.anonymous_peak_bytes = max(self.anonymous_peak_bytes, split.anonymous_bytes)
+            names |= _names(pids)
+        return names
+
+    def close(self) -> None:
+        """Close what is open."""
+        for reader in self._groups.values():
+            reader.close()
+        self._groups.clear()
+
+    def _find(self) -> None:
+        pids = all_pids()
+        for pid in pids:
+            if self._looks.get(pid, 0) < _LOOKS_AT_A_PROCESS:
+                self._look_at(pid)
+        self._looks = {pid: min(self._looks.get(pid, 0) + 1, _LOOKS_AT_A_PROCESS) for pid in pids}
+
+    def _look_at(self, pid: int) -> None:
+        try:
+            membership = Path(f"/proc/{pid}/cgroup").read_text()
+        except OSError:
+            return
+        if not any(mark in membership for mark in self.marks):
+            return
+        cgroup = find_cgroup(pid)
+        if cgroup is not None and cgroup.memory is not None and cgroup.memory not in self._groups:
+            self._groups[cgroup.memory] = open_cgroup(cgroup)
+
+
+def _names(pids: Collection[int]) -> set[str]:
+    names = set()
+    for pid in pids:
+        with suppress(OSError):
+            names.add(Path(f"/proc/{pid}/comm").read_text().rstrip("\n"))
+    return names
