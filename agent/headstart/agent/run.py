@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -84,8 +84,13 @@ class _Run:
     def execute(self) -> None:
         runtimes = self.tools.runtimes()
         try:
-            variants = [self._resolve(runtimes, variant) for variant in self.experiment.variants]
             seed = self.plan.seed or draw_seed()
+            unbuilt = self._build(runtimes, seed)
+            if self.held.cancelled.is_set():
+                return
+            variants = [
+                self._resolve(runtimes, variant, unbuilt) for variant in self.experiment.variants
+            ]
             self.emit(
                 RunStarted(
                     host=self.tools.host(self.plan.server_cpus, self.plan.load_cpus),
@@ -109,7 +114,23 @@ class _Run:
             for runtime in runtimes.by_name.values():
                 runtime.close()
 
-    def _resolve(self, runtimes: RuntimeTable, variant: Variant) -> ResolvedVariant:
+    def _build(self, runtimes: RuntimeTable, seed: int) -> Mapping[str, Failure]:
+        """Build what is to be built; variant -> why it has no image."""
+        to_build = any(variant.HasField("build") for variant in self.experiment.variants)
+        if not to_build or runtimes.builder is None:
+            return {}
+        failures = runtimes.builder.build(
+            self.experiment, seed, self.emit, self.held.cancelled, self._say
+        )
+        # The plan's time is that of its blocks.
+        self.started = time.monotonic()
+        return failures
+
+    def _resolve(
+        self, runtimes: RuntimeTable, variant: Variant, unbuilt: Mapping[str, Failure]
+    ) -> ResolvedVariant:
+        if variant.name in unbuilt:
+            return ResolvedVariant(variant=variant.name, failure=unbuilt[variant.name])
         try:
             runtime = runtimes.for_variant(variant)
         except KeyError:
@@ -226,6 +247,10 @@ class _Run:
             progress.doing = f"block {slot.block}, {slot.variant.variant}: {words}"
 
         return doing
+
+    def _say(self, words: str) -> None:
+        self.held.progress.attempt.CopyFrom(self.held.key())
+        self.held.progress.doing = words
 
     def _note(self, text: str) -> None:
         self.emit(Event(monotonic_ns=time.monotonic_ns(), name="note", text=text))
