@@ -183,8 +183,6 @@ class Attendance:
             if loop.time() >= next_heartbeat:
                 await _write(stream, AttendRequest(heartbeat=self._heartbeat()))
                 next_heartbeat = loop.time() + heartbeat_seconds
-            while self._questions:
-                await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
             free = window - (self._sent - self._acked)
             batch = await asyncio.to_thread(
                 self.spool.read, self._sent, max(0, min(free, _BATCH_ENVELOPES))
@@ -194,6 +192,9 @@ class Attendance:
                 self._sent = batch[-1].sequence
                 await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
                 continue
+            # A question is about records: it follows them.
+            while self._questions and free:
+                await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
             try:
                 # At most a second, so that waiting sample batches are flushed.
                 async with asyncio.timeout(min(1.0, max(0.01, next_heartbeat - loop.time()))):

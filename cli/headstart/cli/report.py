@@ -62,8 +62,9 @@ def command(
 
 def print_terminal(report_json: bytes) -> None:
     """The terminal's form of a report that came as JSON."""
+    from rich.console import Console
+
     from headstart.collector.report.terminal import print_result
     from headstart.collector.results_json import from_json
-    from rich.console import Console
 
     print_result(from_json(report_json.decode()), Console())

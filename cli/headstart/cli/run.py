@@ -17,7 +17,7 @@ from headstart.cli.faults import agent_faults, collector_faults
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
-from headstart.collector.config import CollectorConfig
+from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.experiment_file import ExperimentProblems, load_experiment
 from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Experiment
@@ -84,7 +84,12 @@ def _matching_labels(experiment: Experiment, own: dict[str, str]) -> dict[str, s
 async def _run(asked: _Asked) -> int:
     with collector_faults():
         collector = await Collector.start(
-            CollectorConfig(data=asked.data / "collector", listen="127.0.0.1:0")
+            CollectorConfig(
+                data=asked.data / "collector",
+                listen="127.0.0.1:0",
+                # The folder may know this machine under an earlier --host: it has no agent now.
+                timing=Timing(host_expiry_seconds=0),
+            )
         )
     target = f"127.0.0.1:{collector.port}"
     try:
