@@ -465,12 +465,21 @@ class Service(_message.Message):
     VOLATILE_FIELDS_FIELD_NUMBER: _builtins.int
     STARTUP_TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     FIRST_DATA_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    TLS_VERIFIED_FIELD_NUMBER: _builtins.int
     port: _builtins.int
     """0: a batch program; ready means exited with the expected status and output."""
     compare_with_baseline: _builtins.bool
     """Bodies of the checks are compared field by field with the baseline's."""
     startup_timeout_seconds: _builtins.float
     """How long a variant may take from exec to its first correct response."""
+    tls: _builtins.bool
+    """The port speaks TLS; the handshake is part of startup."""
+    tls_verified: _builtins.bool
+    """Prober and checks accept only a certificate that the host's trust store vouches
+    for, made out for the Host of the request or else the address. The clients of a
+    load never look at it.
+    """
     @_builtins.property
     def ready(self) -> Global___Check: ...
     @_builtins.property
@@ -497,10 +506,12 @@ class Service(_message.Message):
         volatile_fields: _abc.Iterable[_builtins.str] | None = ...,
         startup_timeout_seconds: _builtins.float = ...,
         first_data: Global___Check | None = ...,
+        tls: _builtins.bool = ...,
+        tls_verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "first_data", b"first_data", "ready", b"ready"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "checks", b"checks", "compare_with_baseline", b"compare_with_baseline", "first_data", b"first_data", "port", b"port", "ready", b"ready", "startup_timeout_seconds", b"startup_timeout_seconds", "volatile_fields", b"volatile_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "checks", b"checks", "compare_with_baseline", b"compare_with_baseline", "first_data", b"first_data", "port", b"port", "ready", b"ready", "startup_timeout_seconds", b"startup_timeout_seconds", "tls", b"tls", "tls_verified", b"tls_verified", "volatile_fields", b"volatile_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_data: _TypeAlias = _typing.Literal["first_data"]  # noqa: Y015
     _WhichOneofArgType__first_data: _TypeAlias = _typing.Literal["_first_data", b"_first_data"]  # noqa: Y015
@@ -718,6 +729,8 @@ class Load(_message.Message):
     FIRST_WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
     HTTP_VERSION_FIELD_NUMBER: _builtins.int
     TLS_FIELD_NUMBER: _builtins.int
+    RATE_TO_PER_SECOND_FIELD_NUMBER: _builtins.int
+    RATE_STEPS_FIELD_NUMBER: _builtins.int
     connections: _builtins.int
     duration_seconds: _builtins.float
     rate_per_second: _builtins.float
@@ -729,6 +742,12 @@ class Load(_message.Message):
     first_window_seconds: _builtins.float
     http_version: Global___HttpVersion.ValueType
     tls: _builtins.bool
+    rate_to_per_second: _builtins.float
+    """The rate rises from rate_per_second to this over the load; 0: it is constant."""
+    rate_steps: _builtins.int
+    """In so many equal steps, the first at rate_per_second, the last at
+    rate_to_per_second; 0: evenly, without steps.
+    """
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___WeightedRequest]:
         """Weighted mix; one entry for a single request."""
@@ -745,10 +764,12 @@ class Load(_message.Message):
         first_window_seconds: _builtins.float = ...,
         http_version: Global___HttpVersion.ValueType = ...,
         tls: _builtins.bool = ...,
+        rate_to_per_second: _builtins.float = ...,
+        rate_steps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "driver", b"driver", "duration_seconds", b"duration_seconds", "first_window_seconds", b"first_window_seconds", "http_version", b"http_version", "rate_per_second", b"rate_per_second", "requests", b"requests", "tls", b"tls", "window_seconds", b"window_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "driver", b"driver", "duration_seconds", b"duration_seconds", "first_window_seconds", b"first_window_seconds", "http_version", b"http_version", "rate_per_second", b"rate_per_second", "rate_steps", b"rate_steps", "rate_to_per_second", b"rate_to_per_second", "requests", b"requests", "tls", b"tls", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

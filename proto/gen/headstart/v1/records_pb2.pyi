@@ -826,6 +826,7 @@ class LoadWindow(_message.Message):
     SENT_FIELD_NUMBER: _builtins.int
     RECEIVED_BYTES_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
+    OFFERED_FIELD_NUMBER: _builtins.int
     start_us: _builtins.int
     """From LoadWindows.origin_monotonic_ns."""
     duration_us: _builtins.int
@@ -837,6 +838,8 @@ class LoadWindow(_message.Message):
     """Not completed: refused, reset, timed out."""
     sent: _builtins.int
     received_bytes: _builtins.int
+    offered: _builtins.int
+    """Requests whose intended time lay in the window; 0: closed loop."""
     @_builtins.property
     def latency(self) -> Global___Histogram: ...
     def __init__(
@@ -850,10 +853,11 @@ class LoadWindow(_message.Message):
         sent: _builtins.int = ...,
         received_bytes: _builtins.int = ...,
         latency: Global___Histogram | None = ...,
+        offered: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "duration_us", b"duration_us", "failed", b"failed", "incorrect", b"incorrect", "latency", b"latency", "received_bytes", b"received_bytes", "sent", b"sent", "start_us", b"start_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "duration_us", b"duration_us", "failed", b"failed", "incorrect", b"incorrect", "latency", b"latency", "offered", b"offered", "received_bytes", b"received_bytes", "sent", b"sent", "start_us", b"start_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -917,6 +921,8 @@ class LoadSummary(_message.Message):
     OFFERED_FIELD_NUMBER: _builtins.int
     FIRST_FAULT_FIELD_NUMBER: _builtins.int
     GENERATOR_RUN_DELAY_SECONDS_FIELD_NUMBER: _builtins.int
+    WITHOUT_SERIES_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
     driver: _builtins.str
     driver_version: _builtins.str
     origin_monotonic_ns: _builtins.int
@@ -949,6 +955,10 @@ class LoadSummary(_message.Message):
     that failed, for a person.
     """
     generator_run_delay_seconds: _builtins.float
+    without_series: _builtins.bool
+    """The driver counts the load as a whole: its one window is no series."""
+    protocol: _builtins.str
+    """What was spoken, such as "HTTP/2 over TLS 1.3"; empty: HTTP/1.1 in the clear."""
     @_builtins.property
     def latency(self) -> Global___Histogram: ...
     @_builtins.property
@@ -977,10 +987,12 @@ class LoadSummary(_message.Message):
         offered: _builtins.int = ...,
         first_fault: _builtins.str = ...,
         generator_run_delay_seconds: _builtins.float = ...,
+        without_series: _builtins.bool = ...,
+        protocol: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "bodies_checked", b"bodies_checked", "completed", b"completed", "connections", b"connections", "driver", b"driver", "driver_completed", b"driver_completed", "driver_version", b"driver_version", "duration_seconds", b"duration_seconds", "failed", b"failed", "first_fault", b"first_fault", "generator_cores", b"generator_cores", "generator_cpu_seconds", b"generator_cpu_seconds", "generator_cpus", b"generator_cpus", "generator_run_delay_max_us", b"generator_run_delay_max_us", "generator_run_delay_seconds", b"generator_run_delay_seconds", "incorrect", b"incorrect", "latency", b"latency", "latency_basis", b"latency_basis", "offered", b"offered", "origin_monotonic_ns", b"origin_monotonic_ns", "send_lateness_p99_us", b"send_lateness_p99_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "bodies_checked", b"bodies_checked", "completed", b"completed", "connections", b"connections", "driver", b"driver", "driver_completed", b"driver_completed", "driver_version", b"driver_version", "duration_seconds", b"duration_seconds", "failed", b"failed", "first_fault", b"first_fault", "generator_cores", b"generator_cores", "generator_cpu_seconds", b"generator_cpu_seconds", "generator_cpus", b"generator_cpus", "generator_run_delay_max_us", b"generator_run_delay_max_us", "generator_run_delay_seconds", b"generator_run_delay_seconds", "incorrect", b"incorrect", "latency", b"latency", "latency_basis", b"latency_basis", "offered", b"offered", "origin_monotonic_ns", b"origin_monotonic_ns", "protocol", b"protocol", "send_lateness_p99_us", b"send_lateness_p99_us", "without_series", b"without_series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
