@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from headstart.agent.batch_trial import run_batch_trial
 from headstart.agent.conformance import Conformance
 from headstart.agent.elsewhere import elsewhere
+from headstart.agent.exit_accounting import ExitAccounting
+from headstart.agent.floor.variants import measure_floors
 from headstart.agent.leases import HeldRun
 from headstart.agent.load.table import choose
 from headstart.agent.plan import block_order, draw_seed, has_load
@@ -178,7 +181,24 @@ class _Run:
                 cancelled=self.held.cancelled,
                 doing=lambda _words: None,
             )
+            if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
+                bench.exits = ending.enter_context(closing(exits))
             self._blocks(bench, runtimes, runnable, seed)
+            if self.plan.memory_floor:
+                self._memory_floors(bench, runtimes, runnable)
+
+    def _memory_floors(
+        self, bench: Bench, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]
+    ) -> None:
+        """Of every variant that still is tried."""
+        variants = [
+            (runnable[variant.name], runtimes.for_variant(variant))
+            for variant in self.experiment.variants
+            if variant.name in runnable
+        ]
+        first = self.outcome.trials + 1
+        for floor in measure_floors(bench, variants, first, self._say):
+            self.emit(floor)
 
     def _blocks(
         self,
@@ -188,6 +208,7 @@ class _Run:
         seed: int,
     ) -> None:
         by_name = {variant.name: variant for variant in self.experiment.variants}
+        trial = run_trial if self.experiment.service.port else run_batch_trial
         maximum = self.plan.blocks or self.plan.maximum_blocks
         self.held.progress.trials_planned = self.plan.blocks * len(runnable)
         for block in range(1, maximum + 1):
@@ -204,7 +225,7 @@ class _Run:
                     load=has_load(self.experiment, block),
                 )
                 bench.doing = self._progress(slot)
-                result = run_trial(slot, runtimes.for_variant(by_name[name]), bench)
+                result = trial(slot, runtimes.for_variant(by_name[name]), bench)
                 self._count(result.outcome.HasField("failure"))
                 self.conformance.take(result)
                 started = result.outcome.startup.first_correct_response_monotonic_ns > 0

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.cgroup import open_cgroup
 from headstart.agent.check_runner import CheckRun, run_checks
 from headstart.agent.load.driver import LoadDriver, LoadTask, PreparedLoad
 from headstart.agent.load.validity import load_flags
@@ -119,6 +120,7 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
         try:
             trial.measure(instance)
         finally:
+            trial.count_oom_kills(instance)
             outcome.output_tail = instance.output_tail(4096)
             instance.stop()
     except RuntimeFault as fault:
@@ -165,6 +167,16 @@ class _Trial:
             else:
                 self._rest(instance, sampler, Phase.PHASE_IDLE, plan.idle_seconds)
             self._check(instance)
+
+    def count_oom_kills(self, instance: Instance) -> None:
+        """Of processes that were not the first: an app may live on without them."""
+        if instance.cgroup is None:
+            return
+        with closing(open_cgroup(instance.cgroup)) as cgroup:
+            kills = cgroup.oom_kills() or 0
+        self.outcome.oom_kills = kills
+        if kills:
+            self._note("processes-killed", f"{kills} of its processes were killed: out of memory")
 
     def _stop(self, sampler: Sampler) -> None:
         summary = sampler.stop()

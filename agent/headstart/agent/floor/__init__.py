@@ -1,0 +1,1 @@
+"""The memory floor: the smallest memory limit at which a variant still starts and serves."""
