@@ -40,18 +40,18 @@ class BuildLog:
 
     def packed(self, limit_bytes: int = _PACKED_BYTES) -> tuple[bytes, bool]:
         """zstd of the log, at most so large, and whether lines are missing from it."""
-        kept = b"".join([*self._head, self._mark(self._left_out), *self._end])
+        mark = _mark(str(self._left_out)) if self._left_out else b""
+        kept = b"".join([*self._head, mark, *self._end])
         packed = zstandard.compress(kept, _LEVEL)
-        share = 1.0
+        size = len(kept) // 2
         while len(packed) > limit_bytes:
             # Text that does not shrink: take ever less of both ends.
-            share /= 2
-            size = int(len(kept) * share / 2)
-            shorter = kept[:size] + b"\n" + self._mark(0) + kept[len(kept) - size :]
-            packed = zstandard.compress(shorter, _LEVEL)
-        return packed, bool(self._left_out) or share < 1
+            size //= 2
+            packed = zstandard.compress(
+                kept[:size] + b"\n" + _mark("many") + kept[len(kept) - size :], _LEVEL
+            )
+        return packed, bool(mark) or size < len(kept) // 2
 
-    def _mark(self, lines: int) -> bytes:
-        if self._left_out == lines == 0:
-            return b""
-        return f"          ... {lines or 'many'} lines were left out here ...\n".encode()
+
+def _mark(lines: str) -> bytes:
+    return f"          ... {lines} lines were left out here ...\n".encode()
