@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from headstart.agent.batch_trial import run_batch_trial
 from headstart.agent.conformance import Conformance
 from headstart.agent.elsewhere import elsewhere
-from headstart.agent.exit_accounting import ExitAccounting
 from headstart.agent.floor.variants import measure_floors
 from headstart.agent.leases import HeldRun
 from headstart.agent.load.table import choose
@@ -181,8 +179,6 @@ class _Run:
                 cancelled=self.held.cancelled,
                 doing=lambda _words: None,
             )
-            if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
-                bench.exits = ending.enter_context(closing(exits))
             self._blocks(bench, runtimes, runnable, seed)
             if self.plan.memory_floor:
                 self._memory_floors(bench, runtimes, runnable)
@@ -208,7 +204,6 @@ class _Run:
         seed: int,
     ) -> None:
         by_name = {variant.name: variant for variant in self.experiment.variants}
-        trial = run_trial if self.experiment.service.port else run_batch_trial
         maximum = self.plan.blocks or self.plan.maximum_blocks
         self.held.progress.trials_planned = self.plan.blocks * len(runnable)
         for block in range(1, maximum + 1):
@@ -225,7 +220,7 @@ class _Run:
                     load=has_load(self.experiment, block),
                 )
                 bench.doing = self._progress(slot)
-                result = trial(slot, runtimes.for_variant(by_name[name]), bench)
+                result = run_trial(slot, runtimes.for_variant(by_name[name]), bench)
                 self._count(result.outcome.HasField("failure"))
                 self.conformance.take(result)
                 started = result.outcome.startup.first_correct_response_monotonic_ns > 0
