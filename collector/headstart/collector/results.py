@@ -102,6 +102,70 @@ class Comparison:
     basis: Basis = Basis.VALID
 
 
+class GateStatus(StrEnum):
+    """A gate's limit against the whole interval of what was measured."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    # The interval lies across the limit, or disturbed trials are all there is.
+    UNDECIDED = "undecided"
+    NOT_MEASURED = "not measured"
+
+
+class Decision(StrEnum):
+    """What is recommended of a variant."""
+
+    PROCEED = "proceed"
+    DEFER = "defer"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True)
+class GateLimit:
+    """One limit that every variant but the baseline is held against."""
+
+    metric: str
+    # "max" or "min", in the metric's unit; "margin": at most so much worse than the baseline.
+    kind: str
+    bound: float
+    # Missing it rejects. False: nobody stated it, so missing it is a trade-off to decide.
+    hard: bool = True
+
+
+@dataclass(frozen=True)
+class GateOutcome:
+    """One limit and one variant."""
+
+    variant: str
+    limit: GateLimit
+    status: GateStatus
+    # The figure, or for a margin the ratio to the baseline's; None: not measured.
+    value: float | None
+    interval: Interval | None
+    # Trials behind a figure, blocks behind a ratio.
+    count: int
+    # What was asked and what was found, with interval and run, as one sentence.
+    text: str
+    # Blocks that it may take to decide, if figures stay as they are; None: cannot be said.
+    more_blocks: int | None = None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What is recommended of one variant, and why."""
+
+    variant: str
+    decision: Decision
+    # The reason in one sentence.
+    summary: str
+    # What the decision rests on, a sentence each.
+    rationale: tuple[str, ...] = ()
+    # What is still open, and what would settle it; empty for `proceed`.
+    missing: tuple[str, ...] = ()
+    # The last output of a variant that did not work.
+    output_tail: str = ""
+
+
 @dataclass(frozen=True)
 class Series:
     """One variant's quantity over time, for plots: per trial x ascending seconds."""
@@ -188,6 +252,10 @@ class VariantOutcome:
     flags: dict[str, int] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
     description: str = ""
+    # What trials failed of for the most part, in the words of `outcome`; empty: none failed.
+    failure: str = ""
+    # Trials in which more than 1 % of the responses under load were wrong.
+    trials_wrong_under_load: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,6 +309,13 @@ class RunResult:
     plan_description: tuple[str, ...] = ()
     # Whether memory was read by cgroup and process, what stamped exec, ...
     method: tuple[tuple[str, str], ...] = ()
+    # What can be measured of this experiment: "service" or "batch", "load", "image".
+    subjects: tuple[str, ...] = ()
+    # Name of the profile behind the gates, with "and the file's own" or alone, for a reader.
+    gates_from: str = ""
+    gates: tuple[GateLimit, ...] = ()
+    gate_outcomes: tuple[GateOutcome, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
 
     def figure(self, metric: str, variant: str) -> Figure | None:
         """The figure of one metric and variant, or None when it was not measured."""

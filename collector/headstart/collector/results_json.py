@@ -28,8 +28,11 @@ class UnreadableResult(ValueError):
 
 def to_json(result: RunResult, indent: int | None = None) -> str:
     """The result as a JSON object whose first key is its schema number."""
+    found = asdict(result)
+    # The answer stands first, above thousands of lines of series.
+    first = {name: found[name] for name in ("recommendations", "gate_outcomes")}
     return json.dumps(
-        {"schema": SCHEMA, **asdict(result)}, indent=indent, allow_nan=False, ensure_ascii=False
+        {"schema": SCHEMA, **(first | found)}, indent=indent, allow_nan=False, ensure_ascii=False
     )
 
 
