@@ -6,7 +6,7 @@ Every failure is a RuntimeFault with the code ENGINE and the engine's own words.
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,12 @@ _REMOVE_SECONDS = 10.0
 # How long a container may take to appear whose creation was interrupted.
 _APPEAR_SECONDS = 2.0
 _TAIL_LINES = 400
+_PIECE_BYTES = 1 << 20
+_LOG = LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"})
+# Unlike json-file it keeps bytes that are no UTF-8 as they are.
+_KEPT_LOG = LogConfig(
+    type="local", config={"max-size": "256m", "max-file": "2", "compress": "false"}
+)
 _BUILDX = (
     "~/.docker/cli-plugins",
     "/usr/local/lib/docker/cli-plugins",
@@ -111,6 +117,30 @@ class Engine:
 
     def create(self, spec: ContainerSpec) -> str:
         """Make a container and return its id."""
+    def images(self) -> list[dict[str, Any]]:
+        """All images with a name, in short: Id, RepoTags, RepoDigests."""
+        with _faults("list images"):
+            return list(self._client.images())
+
+    def save(self, image_id: str) -> Generator[bytes, None, None]:
+        """The image with all its layers, as `docker save` writes it, in pieces."""
+        with _faults(f"give out image {image_id}"):
+            yield from self._download(f"/images/{image_id}/get", {})
+
+    def file(self, container: str, path: str) -> Generator[bytes, None, None]:
+        """A file of a container, started or not, as an archive of one member, in pieces."""
+        with _faults(f"read {path}"):
+            yield from self._download(f"/containers/{container}/archive", {"path": path})
+
+    def _download(self, path: str, parameters: dict[str, str]) -> Iterator[bytes]:
+        """docker-py's own leave the connection open when the reader stops before the end."""
+        address = f"{self._client.base_url}/v{self._client.api_version}{path}"
+        with self._client.get(
+            address, params=parameters, stream=True, timeout=_TIMEOUT_SECONDS
+        ) as answer:
+            answer.raise_for_status()
+            yield from answer.iter_content(_PIECE_BYTES)
+
         with _faults(f"create {spec.name}"):
             host = self._client.create_host_config(
                 network_mode=spec.network,

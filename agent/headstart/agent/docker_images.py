@@ -1,9 +1,9 @@
-"""What a variant's image is: the id that every trial uses, what it runs, its layers."""
+"""What a variant's image is: the id that every trial uses, and what it runs."""
 
 from headstart.agent.docker_engine import Engine
 from headstart.agent.policy import Policy
 from headstart.v1.experiment_pb2 import Variant
-from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, Layer, ResolvedVariant
+from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 
 
 def resolve_image(
@@ -50,28 +50,6 @@ def resolve_image(
             f"image {reference} has neither entrypoint nor command; give the variant an entrypoint",
         )
     return resolved
-
-
-def image_facts(engine: Engine, variant: ResolvedVariant) -> ImageFacts | None:
-    """Sizes as the engine unpacked them; what was pulled it does not tell (0)."""
-    image = engine.image(variant.digest)
-    if image is None:
-        return None
-    steps = [step for step in engine.history(variant.digest) if step["Size"]]
-    digests: list[str] = (image.get("RootFS") or {}).get("Layers") or []
-    if len(digests) != len(steps):
-        # Some layers hold no bytes (WORKDIR), and the history does not say which.
-        digests = [""] * len(steps)
-    layers = [
-        Layer(digest=digest, bytes=step["Size"], created_by=step["CreatedBy"])
-        for step, digest in zip(steps, digests, strict=True)
-    ]
-    return ImageFacts(
-        variant=variant.variant,
-        digest=variant.digest,
-        unpacked_bytes=sum(layer.bytes for layer in layers),
-        layers=layers,
-    )
 
 
 def _refused(

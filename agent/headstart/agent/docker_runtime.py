@@ -8,9 +8,11 @@ from pathlib import Path
 
 from headstart.agent.build.variants import build_variants, remove_leftovers
 from headstart.agent.docker_engine import ContainerSpec, Engine
-from headstart.agent.docker_images import image_facts, resolve_image
+from headstart.agent.docker_images import resolve_image
 from headstart.agent.docker_instance import DockerInstance
 from headstart.agent.identity import LABEL_STATE, instance_name, labels, state_id
+from headstart.agent.image.cache import ImageCache
+from headstart.agent.image.facts import ImageReader
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
 from headstart.agent.runtime import InstanceSpec, RuntimeFault
@@ -44,6 +46,8 @@ class DockerRuntime:
         self._state = state
         # Variant -> image id, of the run's own builds.
         self._built: dict[str, str] = {}
+        # Variant -> image id, and the base that the experiment names.
+        self._resolved: dict[str, tuple[str, str]] = {}
 
     @classmethod
     def connect(cls, state: Path, policy: Policy) -> "DockerRuntime":
@@ -71,15 +75,26 @@ class DockerRuntime:
         """See `docker_images.resolve_image`."""
         built = self._built.get(variant.name, "")
         try:
-            return resolve_image(self._engine, self._policy, variant, built)
+            resolved = resolve_image(self._engine, self._policy, variant, built)
+            self._resolved[variant.name] = (resolved.digest, variant.base)
+            return resolved
         except RuntimeFault as fault:
             return ResolvedVariant(
                 variant=variant.name, failure=Failure(code=fault.code, message=fault.message)
             )
 
-    def image_facts(self, variant: ResolvedVariant) -> ImageFacts | None:
-        """See `Runtime`."""
-        return image_facts(self._engine, variant)
+    def image_facts(
+        self, variant: ResolvedVariant, cancelled: Callable[[], bool]
+    ) -> ImageFacts | None:
+        """See `Runtime` and `image.facts`."""
+        reader = ImageReader(
+            self._engine,
+            ImageCache(self._state.resolve() / "images"),
+            {LABEL_STATE: self._identity},
+            cancelled,
+        )
+        _, base = self._resolved[variant.variant]
+        return reader.facts(variant, base, {digest for digest, _ in self._resolved.values()})
 
     def create(self, spec: InstanceSpec) -> DockerInstance:
         """A container that waits in the gate, in the host's network or the holder's."""
@@ -146,3 +161,11 @@ class DockerRuntime:
             raise RuntimeFault(
                 FailureCode.FAILURE_CODE_AGENT, f"{spec.name} could not be prepared: {error}"
             ) from error
+
+
+def _argv(spec: InstanceSpec) -> list[str]:
+    """What a batch program is given takes the place of the image's CMD, as in `docker run`."""
+    argv = list(spec.variant.argv)
+    if spec.batch and spec.variant.default_arguments:
+        argv = argv[: -spec.variant.default_arguments]
+    return [*argv, *spec.arguments]

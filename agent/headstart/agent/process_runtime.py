@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from headstart.agent.commands import ResolvedCommand, changed_file, resolve_command
 from headstart.agent.cpus import parse_cpus
 from headstart.agent.identity import instance_name, mark_entry, state_id
+from headstart.agent.image.command import command_facts
 from headstart.agent.members import kill_all, marked
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
@@ -53,9 +55,13 @@ class ProcessRuntime:
         self._commands[variant.name] = command
         return command.variant
 
-    def image_facts(self, variant: ResolvedVariant) -> ImageFacts | None:  # noqa: ARG002  # Runtime
-        """A command is no image."""
-        return None
+    def image_facts(
+        self,
+        variant: ResolvedVariant,
+        cancelled: Callable[[], bool],  # noqa: ARG002  # Runtime
+    ) -> ImageFacts | None:
+        """See `Runtime` and `image.command`."""
+        return command_facts(variant)
 
     def create(self, spec: InstanceSpec) -> ProcessInstance:
         """Start the gate with the command behind it, within the plan's limits."""

@@ -148,7 +148,16 @@ class _Run:
         for variant in self.experiment.variants:
             if variant.name in runnable:
                 runtime = runtimes.for_variant(variant)
-                facts = runtime.image_facts(runnable[variant.name])
+                try:
+                    facts = runtime.image_facts(
+                        runnable[variant.name], self.held.cancelled.is_set
+                    )
+                except Exception as error:
+                    # Whatever an odd image makes of the reader, it can be measured.
+                    log.exception("the image of %s", variant.name)
+                    self._note(f"the image of {variant.name} could not be described: {error!r}")
+                    continue
+                self._say(f"reading the image of {variant.name}")
                 if facts is not None:
                     self.emit(facts)
 

@@ -130,8 +130,13 @@ class Runtime(Protocol):
         What cannot be run has `failure` set (image missing, refused, no such program).
         """
 
-    def image_facts(self, variant: ResolvedVariant) -> ImageFacts | None:
-        """Sizes and layers of what the variant runs; None when it is no image."""
+    def image_facts(
+        self, variant: ResolvedVariant, cancelled: Callable[[], bool]
+    ) -> ImageFacts | None:
+        """Sizes, layers and kind of what a variant runs that was resolved here.
+
+        What cannot be found out is left out, with a note.
+        """
 
     def create(self, spec: InstanceSpec) -> Instance:
         """Make a fresh instance that waits in the gate.
