@@ -1827,7 +1827,9 @@ Global___MemoryFloorStep: _TypeAlias = MemoryFloorStep  # noqa: Y015
 
 @_typing.final
 class RuntimeCounters(_message.Message):
-    """Counters of a runtime, taken in trials of their own."""
+    """What a variant's runtime says of itself, read from outside in a trial of its own
+    after the blocks. Nothing of that trial is in any other record.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1835,9 +1837,14 @@ class RuntimeCounters(_message.Message):
     VARIANT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     COUNTERS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     trial: _builtins.int
+    """A number that no trial of the blocks has."""
     variant: _builtins.str
     source: _builtins.str
+    """Which runtime and how it was read, such as ".NET 10.0.12, EventPipe"; empty: none was."""
+    reason: _builtins.str
+    """Why there are none, or not all of them."""
     @_builtins.property
     def counters(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuntimeCounter]: ...
     def __init__(
@@ -1847,10 +1854,11 @@ class RuntimeCounters(_message.Message):
         variant: _builtins.str = ...,
         source: _builtins.str = ...,
         counters: _abc.Iterable[Global___RuntimeCounter] | None = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counters", b"counters", "source", b"source", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counters", b"counters", "reason", b"reason", "source", b"source", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1858,6 +1866,10 @@ Global___RuntimeCounters: _TypeAlias = RuntimeCounters  # noqa: Y015
 
 @_typing.final
 class RuntimeCounter(_message.Message):
+    """A total since the process began or, of the GC's heap, the last known size. The unit
+    is the end of the name; without one it is a count.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
@@ -1865,6 +1877,7 @@ class RuntimeCounter(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     phase: Global___Phase.ValueType
+    """At the end of which it was read."""
     value: _builtins.float
     def __init__(
         self,
