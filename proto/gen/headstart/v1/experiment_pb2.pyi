@@ -209,6 +209,7 @@ class Experiment(_message.Message):
     SOURCE_TEXT_FIELD_NUMBER: _builtins.int
     DIAGNOSTIC_RULES_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
+    AA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique name within a collector; a DNS label (a-z, 0-9, '-'), at most 63 long."""
     baseline: _builtins.str
@@ -219,6 +220,10 @@ class Experiment(_message.Message):
     """Directory that relative paths of the file meant, as an absolute path."""
     source_text: _builtins.str
     """The file as submitted, for the report's "how to reproduce"."""
+    aa: _builtins.bool
+    """One variant under two names: what differs is the host's doing, and verdicts are
+    about the host.
+    """
     @_builtins.property
     def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Variant]:
         """At least two for a comparison; the order of the file."""
@@ -266,10 +271,11 @@ class Experiment(_message.Message):
         source_text: _builtins.str = ...,
         diagnostic_rules: _abc.Iterable[Global___DiagnosticRule] | None = ...,
         jobs: _abc.Iterable[Global___BatchJob] | None = ...,
+        aa: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "gates", b"gates", "hosts", b"hosts", "load", b"load", "plan", b"plan", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "aa", b"aa", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__load: _TypeAlias = _typing.Literal["load"]  # noqa: Y015
     _WhichOneofArgType__load: _TypeAlias = _typing.Literal["_load", b"_load"]  # noqa: Y015

@@ -27,53 +27,53 @@ from headstart.v1 import host_pb2 as headstart_dot_v1_dot_host__pb2
 from headstart.v1 import records_pb2 as headstart_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eheadstart/v1/experiments.proto\x12\x0cheadstart.v1\x1a\x18headstart/v1/fleet.proto\x1a\x17headstart/v1/host.proto\x1a\x1aheadstart/v1/records.proto\"\xb1\x02\n\nRunSummary\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nexperiment\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\x12%\n\x05state\x18\x06 \x01(\x0e\x32\x16.headstart.v1.RunState\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12\x1e\n\x16submitted_time_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14started_time_seconds\x18\t \x01(\x01\x12\x1a\n\x12\x65nded_time_seconds\x18\n \x01(\x01\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12(\n\x08progress\x18\x0c \x01(\x0b\x32\x16.headstart.v1.Progress\"a\n\rSubmitRequest\x12\x13\n\x0bsource_text\x18\x01 \x01(\t\x12\x16\n\x0e\x62\x61se_directory\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\"8\n\x0eSubmitResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"9\n\x0eSubmitProblems\x12\'\n\x08problems\x18\x01 \x03(\x0b\x32\x15.headstart.v1.Problem\"F\n\x07Problem\x12\x0c\n\x04line\x18\x01 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\r\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"f\n\x0bListRequest\x12\x12\n\nexperiment\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12&\n\x06states\x18\x03 \x03(\x0e\x32\x16.headstart.v1.RunState\x12\r\n\x05limit\x18\x04 \x01(\r\"6\n\x0cListResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"\x1c\n\nGetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x87\x01\n\x0bGetResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\x12%\n\x04host\x18\x02 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12*\n\x06trials\x18\x03 \x03(\x0b\x32\x1a.headstart.v1.TrialOutcome\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"6\n\rWatchResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"/\n\rCancelRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"7\n\x0e\x43\x61ncelResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"K\n\rReportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.headstart.v1.ReportFormat\"\x1f\n\x0eReportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\x12\n\x10ListHostsRequest\";\n\x11ListHostsResponse\x12&\n\x05hosts\x18\x01 \x03(\x0b\x32\x17.headstart.v1.HostState\"\x92\x01\n\tHostState\x12%\n\x04host\x18\x01 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x1e\n\x16last_seen_time_seconds\x18\x03 \x01(\x01\x12\x13\n\x0bspool_bytes\x18\x04 \x01(\x04\x12\x16\n\x0erunning_run_id\x18\x05 \x01(\t*\xa8\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x14\n\x10RUN_STATE_LEASED\x10\x02\x12\x12\n\x0eRUN_STATE_DONE\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x05\x12\x12\n\x0eRUN_STATE_LOST\x10\x06*y\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x1a\n\x16REPORT_FORMAT_MARKDOWN\x10\x02\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x03\x32\xf2\x03\n\x12\x45xperimentsService\x12\x43\n\x06Submit\x12\x1b.headstart.v1.SubmitRequest\x1a\x1c.headstart.v1.SubmitResponse\x12=\n\x04List\x12\x19.headstart.v1.ListRequest\x1a\x1a.headstart.v1.ListResponse\x12:\n\x03Get\x12\x18.headstart.v1.GetRequest\x1a\x19.headstart.v1.GetResponse\x12\x42\n\x05Watch\x12\x1a.headstart.v1.WatchRequest\x1a\x1b.headstart.v1.WatchResponse0\x01\x12\x43\n\x06\x43\x61ncel\x12\x1b.headstart.v1.CancelRequest\x1a\x1c.headstart.v1.CancelResponse\x12\x45\n\x06Report\x12\x1b.headstart.v1.ReportRequest\x1a\x1c.headstart.v1.ReportResponse0\x01\x12L\n\tListHosts\x12\x1e.headstart.v1.ListHostsRequest\x1a\x1f.headstart.v1.ListHostsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eheadstart/v1/experiments.proto\x12\x0cheadstart.v1\x1a\x18headstart/v1/fleet.proto\x1a\x17headstart/v1/host.proto\x1a\x1aheadstart/v1/records.proto\"\xb1\x02\n\nRunSummary\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nexperiment\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\x12%\n\x05state\x18\x06 \x01(\x0e\x32\x16.headstart.v1.RunState\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12\x1e\n\x16submitted_time_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14started_time_seconds\x18\t \x01(\x01\x12\x1a\n\x12\x65nded_time_seconds\x18\n \x01(\x01\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12(\n\x08progress\x18\x0c \x01(\x0b\x32\x16.headstart.v1.Progress\"\x81\x01\n\rSubmitRequest\x12\x13\n\x0bsource_text\x18\x01 \x01(\t\x12\x16\n\x0e\x62\x61se_directory\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\x12\n\n\x02\x61\x61\x18\n \x01(\x08\x12\x12\n\naa_variant\x18\x0b \x01(\t\"8\n\x0eSubmitResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"9\n\x0eSubmitProblems\x12\'\n\x08problems\x18\x01 \x03(\x0b\x32\x15.headstart.v1.Problem\"F\n\x07Problem\x12\x0c\n\x04line\x18\x01 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\r\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"f\n\x0bListRequest\x12\x12\n\nexperiment\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12&\n\x06states\x18\x03 \x03(\x0e\x32\x16.headstart.v1.RunState\x12\r\n\x05limit\x18\x04 \x01(\r\"6\n\x0cListResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"\x1c\n\nGetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x87\x01\n\x0bGetResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\x12%\n\x04host\x18\x02 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12*\n\x06trials\x18\x03 \x03(\x0b\x32\x1a.headstart.v1.TrialOutcome\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"6\n\rWatchResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"/\n\rCancelRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"7\n\x0e\x43\x61ncelResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"K\n\rReportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.headstart.v1.ReportFormat\"\x1f\n\x0eReportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\x12\n\x10ListHostsRequest\";\n\x11ListHostsResponse\x12&\n\x05hosts\x18\x01 \x03(\x0b\x32\x17.headstart.v1.HostState\"\x92\x01\n\tHostState\x12%\n\x04host\x18\x01 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x1e\n\x16last_seen_time_seconds\x18\x03 \x01(\x01\x12\x13\n\x0bspool_bytes\x18\x04 \x01(\x04\x12\x16\n\x0erunning_run_id\x18\x05 \x01(\t*\xa8\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x14\n\x10RUN_STATE_LEASED\x10\x02\x12\x12\n\x0eRUN_STATE_DONE\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x05\x12\x12\n\x0eRUN_STATE_LOST\x10\x06*y\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x1a\n\x16REPORT_FORMAT_MARKDOWN\x10\x02\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x03\x32\xf2\x03\n\x12\x45xperimentsService\x12\x43\n\x06Submit\x12\x1b.headstart.v1.SubmitRequest\x1a\x1c.headstart.v1.SubmitResponse\x12=\n\x04List\x12\x19.headstart.v1.ListRequest\x1a\x1a.headstart.v1.ListResponse\x12:\n\x03Get\x12\x18.headstart.v1.GetRequest\x1a\x19.headstart.v1.GetResponse\x12\x42\n\x05Watch\x12\x1a.headstart.v1.WatchRequest\x1a\x1b.headstart.v1.WatchResponse0\x01\x12\x43\n\x06\x43\x61ncel\x12\x1b.headstart.v1.CancelRequest\x1a\x1c.headstart.v1.CancelResponse\x12\x45\n\x06Report\x12\x1b.headstart.v1.ReportRequest\x1a\x1c.headstart.v1.ReportResponse0\x01\x12L\n\tListHosts\x12\x1e.headstart.v1.ListHostsRequest\x1a\x1f.headstart.v1.ListHostsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headstart.v1.experiments_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RUNSTATE']._serialized_start=1586
-  _globals['_RUNSTATE']._serialized_end=1754
-  _globals['_REPORTFORMAT']._serialized_start=1756
-  _globals['_REPORTFORMAT']._serialized_end=1877
+  _globals['_RUNSTATE']._serialized_start=1619
+  _globals['_RUNSTATE']._serialized_end=1787
+  _globals['_REPORTFORMAT']._serialized_start=1789
+  _globals['_REPORTFORMAT']._serialized_end=1910
   _globals['_RUNSUMMARY']._serialized_start=128
   _globals['_RUNSUMMARY']._serialized_end=433
-  _globals['_SUBMITREQUEST']._serialized_start=435
-  _globals['_SUBMITREQUEST']._serialized_end=532
-  _globals['_SUBMITRESPONSE']._serialized_start=534
-  _globals['_SUBMITRESPONSE']._serialized_end=590
-  _globals['_SUBMITPROBLEMS']._serialized_start=592
-  _globals['_SUBMITPROBLEMS']._serialized_end=649
-  _globals['_PROBLEM']._serialized_start=651
-  _globals['_PROBLEM']._serialized_end=721
-  _globals['_LISTREQUEST']._serialized_start=723
-  _globals['_LISTREQUEST']._serialized_end=825
-  _globals['_LISTRESPONSE']._serialized_start=827
-  _globals['_LISTRESPONSE']._serialized_end=881
-  _globals['_GETREQUEST']._serialized_start=883
-  _globals['_GETREQUEST']._serialized_end=911
-  _globals['_GETRESPONSE']._serialized_start=914
-  _globals['_GETRESPONSE']._serialized_end=1049
-  _globals['_WATCHREQUEST']._serialized_start=1051
-  _globals['_WATCHREQUEST']._serialized_end=1081
-  _globals['_WATCHRESPONSE']._serialized_start=1083
-  _globals['_WATCHRESPONSE']._serialized_end=1137
-  _globals['_CANCELREQUEST']._serialized_start=1139
-  _globals['_CANCELREQUEST']._serialized_end=1186
-  _globals['_CANCELRESPONSE']._serialized_start=1188
-  _globals['_CANCELRESPONSE']._serialized_end=1243
-  _globals['_REPORTREQUEST']._serialized_start=1245
-  _globals['_REPORTREQUEST']._serialized_end=1320
-  _globals['_REPORTRESPONSE']._serialized_start=1322
-  _globals['_REPORTRESPONSE']._serialized_end=1353
-  _globals['_LISTHOSTSREQUEST']._serialized_start=1355
-  _globals['_LISTHOSTSREQUEST']._serialized_end=1373
-  _globals['_LISTHOSTSRESPONSE']._serialized_start=1375
-  _globals['_LISTHOSTSRESPONSE']._serialized_end=1434
-  _globals['_HOSTSTATE']._serialized_start=1437
-  _globals['_HOSTSTATE']._serialized_end=1583
-  _globals['_EXPERIMENTSSERVICE']._serialized_start=1880
-  _globals['_EXPERIMENTSSERVICE']._serialized_end=2378
+  _globals['_SUBMITREQUEST']._serialized_start=436
+  _globals['_SUBMITREQUEST']._serialized_end=565
+  _globals['_SUBMITRESPONSE']._serialized_start=567
+  _globals['_SUBMITRESPONSE']._serialized_end=623
+  _globals['_SUBMITPROBLEMS']._serialized_start=625
+  _globals['_SUBMITPROBLEMS']._serialized_end=682
+  _globals['_PROBLEM']._serialized_start=684
+  _globals['_PROBLEM']._serialized_end=754
+  _globals['_LISTREQUEST']._serialized_start=756
+  _globals['_LISTREQUEST']._serialized_end=858
+  _globals['_LISTRESPONSE']._serialized_start=860
+  _globals['_LISTRESPONSE']._serialized_end=914
+  _globals['_GETREQUEST']._serialized_start=916
+  _globals['_GETREQUEST']._serialized_end=944
+  _globals['_GETRESPONSE']._serialized_start=947
+  _globals['_GETRESPONSE']._serialized_end=1082
+  _globals['_WATCHREQUEST']._serialized_start=1084
+  _globals['_WATCHREQUEST']._serialized_end=1114
+  _globals['_WATCHRESPONSE']._serialized_start=1116
+  _globals['_WATCHRESPONSE']._serialized_end=1170
+  _globals['_CANCELREQUEST']._serialized_start=1172
+  _globals['_CANCELREQUEST']._serialized_end=1219
+  _globals['_CANCELRESPONSE']._serialized_start=1221
+  _globals['_CANCELRESPONSE']._serialized_end=1276
+  _globals['_REPORTREQUEST']._serialized_start=1278
+  _globals['_REPORTREQUEST']._serialized_end=1353
+  _globals['_REPORTRESPONSE']._serialized_start=1355
+  _globals['_REPORTRESPONSE']._serialized_end=1386
+  _globals['_LISTHOSTSREQUEST']._serialized_start=1388
+  _globals['_LISTHOSTSREQUEST']._serialized_end=1406
+  _globals['_LISTHOSTSRESPONSE']._serialized_start=1408
+  _globals['_LISTHOSTSRESPONSE']._serialized_end=1467
+  _globals['_HOSTSTATE']._serialized_start=1470
+  _globals['_HOSTSTATE']._serialized_end=1616
+  _globals['_EXPERIMENTSSERVICE']._serialized_start=1913
+  _globals['_EXPERIMENTSSERVICE']._serialized_end=2411
 # @@protoc_insertion_point(module_scope)

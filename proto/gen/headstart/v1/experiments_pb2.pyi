@@ -131,6 +131,8 @@ class SubmitRequest(_message.Message):
     BASE_DIRECTORY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     FILE_NAME_FIELD_NUMBER: _builtins.int
+    AA_FIELD_NUMBER: _builtins.int
+    AA_VARIANT_FIELD_NUMBER: _builtins.int
     source_text: _builtins.str
     """The experiment file, YAML, at most 256 KiB."""
     base_directory: _builtins.str
@@ -138,6 +140,10 @@ class SubmitRequest(_message.Message):
     revision: _builtins.str
     file_name: _builtins.str
     """Name shown in messages, such as "experiment.yaml"."""
+    aa: _builtins.bool
+    """Compare one variant with itself instead of what the file compares."""
+    aa_variant: _builtins.str
+    """Which; empty: the baseline."""
     def __init__(
         self,
         *,
@@ -145,10 +151,12 @@ class SubmitRequest(_message.Message):
         base_directory: _builtins.str = ...,
         revision: _builtins.str = ...,
         file_name: _builtins.str = ...,
+        aa: _builtins.bool = ...,
+        aa_variant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_directory", b"base_directory", "file_name", b"file_name", "revision", b"revision", "source_text", b"source_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "base_directory", b"base_directory", "file_name", b"file_name", "revision", b"revision", "source_text", b"source_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
