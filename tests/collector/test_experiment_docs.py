@@ -24,6 +24,7 @@ FORM_OF_SECTION = {
     "plan": "PlanForm",
     "maximum": "MaximumForm",
     "cpus": "CpusForm",
+    "memory_floor": "MemoryFloorForm",
     "hosts": "HostsForm",
     "gates": "GateIn_seconds",
 }

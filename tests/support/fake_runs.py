@@ -29,17 +29,23 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, Fact, HostFacts
 from headstart.v1.records_pb2 import (
+    BaseSource,
+    BinaryKind,
     ExecStamp,
     Failure,
     FailureCode,
     Histogram,
     ImageFacts,
     LatencyBasis,
+    Layer,
     LoadSummary,
     LoadWindow,
     LoadWindows,
+    MemoryFloor,
+    MemoryFloorStep,
     Phase,
     PhaseMemory,
+    PullBasis,
     Quantity,
     Record,
     ResolvedVariant,
@@ -56,12 +62,19 @@ from headstart.v1.records_pb2 import (
 MS = 1_000_000
 SECOND = 1_000_000_000
 MB = 1_000_000
+MIB = 1 << 20
 
 CRASH = """Unhandled exception. System.TypeInitializationException: A type initializer threw.
  ---> AutoMapper.AutoMapperConfigurationException: <script>alert('not markup')</script>
    at AutoMapper.ConfigurationValidator.AssertConfigurationIsValid() in /src/`Validator`.cs:line 90
    at Squad.Program.<Main>$(String[] args) | column
 Aborted (core dumped)\x1b[0m"""
+
+_BINARIES = {
+    Compilation.COMPILATION_JIT: BinaryKind.BINARY_KIND_IL,
+    Compilation.COMPILATION_MIXED: BinaryKind.BINARY_KIND_READY_TO_RUN,
+    Compilation.COMPILATION_AOT: BinaryKind.BINARY_KIND_NATIVE_AOT,
+}
 
 
 @dataclass(frozen=True)
@@ -152,9 +165,7 @@ class Fake:
         rng = np.random.default_rng(self.seed)
         yield Record(run_started=self._run_started())
         for kind in self.kinds:
-            yield Record(
-                image_facts=ImageFacts(variant=kind.name, unpacked_bytes=int(kind.image_mb * MB))
-            )
+            yield Record(image_facts=image_facts(kind))
         clock_ns = 1000 * SECOND
         trial = 0
         for block in range(1, self.blocks + 1):
@@ -166,6 +177,8 @@ class Fake:
                 made = _Trial(self, kind, rng, trial, block, position, clock_ns, drift)
                 yield from made.records()
                 clock_ns += 100 * SECOND
+        for kind in self.kinds:
+            yield Record(memory_floor=memory_floor(kind))
         yield Record(
             run_outcome=RunOutcome(
                 status=RunStatus.RUN_STATUS_DONE, trials=trial, blocks_completed=self.blocks
@@ -270,7 +283,20 @@ class _Trial:
         yield PhaseMemory(phase=Phase.PHASE_STARTUP, rss_peak_bytes=startup, rss_bytes=startup)
         if not loaded:
             idle = int(self._noisy(kind.idle_rss_mb) * MB)
-            yield PhaseMemory(phase=Phase.PHASE_IDLE, rss_bytes=idle, high_water_bytes=idle)
+            yield PhaseMemory(
+                phase=Phase.PHASE_IDLE,
+                rss_bytes=idle,
+                high_water_bytes=idle,
+                pss_bytes=int(idle * 0.98),
+                uss_bytes=int(idle * 0.95),
+                cgroup_bytes=int(idle * 0.9),
+                cgroup_anonymous_bytes=int(idle * 0.6),
+                cgroup_file_bytes=int(idle * 0.2),
+                cgroup_kernel_bytes=int(idle * 0.05),
+                cgroup_peak_bytes=int(idle * 1.1),
+                processes=1,
+                threads=12,
+            )
             return
         peak = int(self._noisy(kind.load_rss_mb) * MB)
         yield PhaseMemory(phase=Phase.PHASE_LOAD, rss_peak_bytes=peak, high_water_bytes=peak)
@@ -335,6 +361,63 @@ class _Trial:
             connections=16,
             latency_basis=LatencyBasis.LATENCY_BASIS_SERVICE_TIME,
         )
+
+
+def image_facts(kind: Kind) -> ImageFacts:
+    """An image of two layers, of which the app's own holds 12 MB."""
+    unpacked, own = int(kind.image_mb * MB), 12 * MB
+    layers = [
+        Layer(bytes=unpacked - own, created_by="/bin/sh -c #(nop) ADD file:1 in / "),
+        Layer(bytes=own, created_by="COPY /out /app # buildkit"),
+    ]
+    for layer in layers:
+        layer.pull_bytes = layer.bytes * 2 // 5
+    return ImageFacts(
+        variant=kind.name,
+        digest=f"sha256:{kind.name}",
+        unpacked_bytes=unpacked,
+        pull_bytes=sum(layer.pull_bytes for layer in layers),
+        pull_basis=PullBasis.PULL_BASIS_ESTIMATED,
+        above_base_bytes=own,
+        own_bytes=own - MB,
+        symbol_bytes=MB,
+        layers=layers,
+        base="debian:12",
+        base_source=BaseSource.BASE_SOURCE_LOCAL_IMAGE,
+        base_layers=1,
+        binary_kind=_BINARIES[kind.compilation],
+        binary_path="/app/players",
+    )
+
+
+def memory_floor(kind: Kind) -> MemoryFloor:
+    """A search of four steps; a variant that does not start has no floor."""
+    if not kind.starts:
+        return MemoryFloor(variant=kind.name, reason="it does not serve", load_seconds=3)
+    serves = int(kind.idle_rss_mb * 0.7) << 20
+    steps = [(0, True, 1.0), (2 * serves, True, 1.0), (serves, True, 0.9), (serves - MIB, False, 0)]
+    return MemoryFloor(
+        variant=kind.name,
+        serves_bytes=serves,
+        fails_bytes=serves - MIB,
+        reference_throughput_per_second=kind.first_per_second,
+        throughput_share=0.5,
+        resolution_bytes=MIB,
+        load_seconds=3.0,
+        duration_seconds=21.0,
+        steps=[
+            MemoryFloorStep(
+                limit_bytes=limit,
+                serves=served,
+                reason="" if served else "<b>killed</b>: out of memory within its limit",
+                throughput_per_second=share * kind.first_per_second,
+                startup_seconds=kind.startup_ms / 1e3,
+                rss_peak_bytes=int(kind.idle_rss_mb * MB),
+                cgroup_peak_bytes=int(kind.idle_rss_mb * MB),
+            )
+            for limit, served, share in steps
+        ],
+    )
 
 
 def latencies(count: int, mean_seconds: float) -> Histogram:

@@ -73,6 +73,7 @@ class Figure:
     # Trials that had the value but were left out as invalid.
     excluded: int
     center: float | None
+    # Of a memory floor: its bracket.
     interval: Interval | None
     # Of 20 trials or more.
     p95: float | None = None
@@ -192,6 +193,9 @@ class WindowSeries:
     latency_p50_seconds: tuple[float | None, ...]
     latency_p99_seconds: tuple[float | None, ...]
     valid: bool = True
+    block: int = 0
+    # First correct response, in seconds from exec; None: exec was not stamped.
+    startup_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,123 @@ class VariantWarmup:
 
 
 @dataclass(frozen=True)
+class FloorStep:
+    """One probe of a memory limit; `limit_bytes` 0: the reference, without a tight limit."""
+
+    limit_bytes: int
+    serves: bool
+    reason: str
+    throughput_per_second: float
+    startup_seconds: float | None
+    rss_peak_bytes: int
+    cgroup_peak_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryFloor:
+    """The smallest memory limit at which a variant serves, and how it was found."""
+
+    variant: str
+    # None: there is none, and `reason` says why.
+    serves_bytes: int | None
+    # Largest limit below that failed; None: it served at the smallest that is tried.
+    fails_bytes: int | None
+    reason: str
+    reference_throughput_per_second: float
+    # Less than this share of the reference's throughput is not serving.
+    throughput_share: float
+    load_seconds: float
+    duration_seconds: float
+    steps: tuple[FloorStep, ...]
+
+
+@dataclass(frozen=True)
+class PhaseSplit:
+    """What a variant's memory was made of at a phase's end; medians over its trials.
+
+    None: not measured. Peaks are those within the phase.
+    """
+
+    variant: str
+    # "startup", "idle", "load", "settled".
+    phase: str
+    trials: int
+    # Sums over the processes; of shared pages PSS counts each process's part.
+    rss_bytes: float | None
+    rss_peak_bytes: float | None
+    high_water_bytes: float | None
+    pss_bytes: float | None
+    uss_bytes: float | None
+    # Of the control group.
+    group_bytes: float | None
+    anonymous_bytes: float | None
+    file_bytes: float | None
+    kernel_bytes: float | None
+    group_peak_bytes: float | None
+    processes: float | None
+    threads: float | None
+
+
+class Overtaking(StrEnum):
+    """Whether the slower starter ever completes as much work as the faster one."""
+
+    # Within the observed time.
+    OBSERVED = "observed"
+    # Later, if both go on at their steady rates.
+    EXTRAPOLATED = "extrapolated"
+    # Not within the observed time, nor after it: its steady rate is the lower one.
+    NEVER = "never"
+    # Not within the observed time; after it, the steady rates do not differ for sure.
+    OPEN = "open"
+    # Not within the observed time; nothing is said of later, as not both were steady.
+    NOT_OBSERVED = "not observed"
+    # Neither starts faster in most blocks: there is nothing to catch up with.
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """Completed work of two variants over time; seconds from exec, means over blocks.
+
+    The ends of an interval are None where it has none: too few blocks, or for `*_high` and
+    `*_low` a time that lies beyond what could be told.
+    """
+
+    variant: str
+    baseline: str
+    # Who answers first, and who has to catch up.
+    early: str
+    late: str
+    blocks: int
+    observed_seconds: float
+    outcome: Overtaking
+    seconds: float | None = None
+    seconds_low: float | None = None
+    seconds_high: float | None = None
+    # Completed by each of the two at that time.
+    requests: float | None = None
+    # How far `late` is behind when the observation ends; negative: ahead.
+    behind_requests: float = 0.0
+    # From when on the throughput of `late` is no longer behind, within the margin.
+    level_seconds: float | None = None
+    level_low: float | None = None
+    level_high: float | None = None
+
+
+@dataclass(frozen=True)
+class HostCheck:
+    """The latest A/A run of a host: one variant under two names."""
+
+    run_id: str
+    experiment: str
+    passed: bool
+    ended_unix_seconds: float
+    # Metrics that had a verdict, and the titles of those that differed.
+    verdicts: int
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class VariantOutcome:
     """What became of a variant as a whole."""
 
@@ -252,10 +373,51 @@ class VariantOutcome:
     flags: dict[str, int] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
     description: str = ""
+    # What its program was found to be, such as "native_aot"; empty: not known.
+    binary_kind: str = ""
+    # A sentence, where that is not what the experiment says of it.
+    mislabelled: str = ""
     # What trials failed of for the most part, in the words of `outcome`; empty: none failed.
     failure: str = ""
     # Trials in which more than 1 % of the responses under load were wrong.
     trials_wrong_under_load: int = 0
+
+
+@dataclass(frozen=True)
+class ImageLayer:
+    """One layer of an image."""
+
+    bytes: int
+    # None: not known.
+    pull_bytes: int | None
+    created_by: str
+    # Whether it is the base's.
+    base: bool
+
+
+@dataclass(frozen=True)
+class Image:
+    """The bytes of what a variant runs, by part; None: not known.
+
+    Of a command there are only the kind, its own bytes and its symbols.
+    """
+
+    variant: str
+    unpacked_bytes: int | None
+    pull_bytes: int | None
+    # Compressed on the host, since the engine does not keep what was pulled.
+    pull_estimated: bool
+    above_base_bytes: int | None
+    # What is below; empty: not known.
+    base: str
+    # "named", "local image", "assumed": how it is known.
+    base_source: str
+    own_bytes: int | None
+    symbol_bytes: int | None
+    binary_kind: str
+    binary_path: str
+    layers: tuple[ImageLayer, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -309,6 +471,15 @@ class RunResult:
     plan_description: tuple[str, ...] = ()
     # Whether memory was read by cgroup and process, what stamped exec, ...
     method: tuple[tuple[str, str], ...] = ()
+    break_evens: tuple[BreakEven, ...] = ()
+    # Whether this is an A/A run: its verdicts are about the host.
+    aa: bool = False
+    # The host's latest A/A run, as of the report; None: there was none.
+    host_check: HostCheck | None = None
+    # In the order of the experiment file.
+    images: tuple[Image, ...] = ()
+    memory_floors: tuple[MemoryFloor, ...] = ()
+    memory_phases: tuple[PhaseSplit, ...] = ()
     # What can be measured of this experiment: "service" or "batch", "load", "image".
     subjects: tuple[str, ...] = ()
     # Name of the profile behind the gates, with "and the file's own" or alone, for a reader.

@@ -92,6 +92,16 @@ _METRICS = (
         "trials with load where there is load, else of all.",
     ),
     Metric(
+        name="memory_floor_bytes",
+        title="Memory floor",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Smallest memory limit at which it still starts, answers rightly and "
+        "keeps its throughput.",
+        exact=True,
+    ),
+    Metric(
         name="throughput_first_seconds_per_second",
         # Not "throughput": nobody shall take a warming JIT's first seconds for its throughput.
         title="First 5 s of load",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from headstart.collector.analysis import memory_floor
 from headstart.collector.analysis.columns import MalformedBatch, Readings, readings, thinned
 from headstart.collector.analysis.compare import compare, unavailable
 from headstart.collector.analysis.confounders import confounders
@@ -19,6 +20,7 @@ from headstart.collector.analysis.figures import (
     standing,
 )
 from headstart.collector.analysis.load import TrialLoad, load_of
+from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
 from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
@@ -65,13 +67,18 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     warmups = _variant_warmups(experiment, loads)
     found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
     _add_images(found, run)
+    floors = {floor.variant: floor for floor in memory_floor.floors_of(run.floors.values())}
+    memory_floor.add_floors(found, floors.values())
     for metric in STEADY_METRICS:
         for name, warmup in warmups.items():
             if not is_steady(warmup):
                 found.pop((metric, name), None)
-    figures = _figures(info, found)
+    figures = memory_floor.with_brackets(_figures(info, found), floors)
     compared = _Compared(info, found, {o.variant: o for o in outcomes}, warmups)
-    comparisons = compared.all()
+    comparisons = tuple(
+        memory_floor.bracketed(each, floors) if each.metric == memory_floor.METRIC else each
+        for each in compared.all()
+    )
     host = run.started.host if run.started and run.started.host.host else info.host
     return RunResult(
         run_id=info.run_id,
@@ -99,13 +106,18 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
             (_level(a.level), a.code, f"{a.finding} {a.remedy}".strip()) for a in host.advice
         ),
         confounders=tuple(confounders(experiment, run)),
-        remarks=tuple(remarks(info, run, figures, comparisons, dropped)),
+        remarks=(
+            *remarks(info, run, figures, comparisons, dropped),
+            *memory_floor.remarks_on(floors.values()),
+        ),
         source_text=experiment.source_text,
         warmups=tuple(load.warmup for load in loads.values()),
         variant_warmups=tuple(warmups.values()),
         load_description=load_description(experiment, run.trials),
         plan_description=tuple(plan_description(experiment)),
         method=tuple(method(run)),
+        memory_floors=tuple(floors.values()),
+        memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
     )
 
 

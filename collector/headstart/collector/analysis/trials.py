@@ -10,6 +10,7 @@ from headstart.v1.records_pb2 import (
     ImageFacts,
     LoadWindow,
     LoadWindows,
+    MemoryFloor,
     Phase,
     PhaseMemory,
     Record,
@@ -99,6 +100,7 @@ class RunRecords:
     started: RunStarted | None = None
     outcome: RunOutcome | None = None
     images: dict[str, ImageFacts] = field(default_factory=dict)
+    floors: dict[str, MemoryFloor] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     # What the agent noted on the run, such as why there was no further block.
     notes: list[str] = field(default_factory=list)
@@ -143,6 +145,8 @@ def gather(records: Iterable[Record]) -> RunRecords:
                 trial(record.check_outcome.trial).checks.append(record.check_outcome)
             case "image_facts":
                 run.images[record.image_facts.variant] = record.image_facts
+            case "memory_floor":
+                run.floors[record.memory_floor.variant] = record.memory_floor
             case "gap":
                 run.gaps.append(record.gap)
             case "event" if record.event.trial == 0 and record.event.text:

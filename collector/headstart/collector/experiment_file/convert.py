@@ -227,7 +227,7 @@ def _load(form: LoadForm) -> pb.Load:
 
 
 def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
-    return pb.Plan(
+    plan = pb.Plan(
         blocks=form.blocks,
         maximum_blocks=form.blocks or form.maximum.blocks,
         maximum_seconds=form.maximum.time,
@@ -244,3 +244,11 @@ def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
         load_every=form.load_every if with_load else 0,
         quiet_seconds=form.quiet,
     )
+    floor = form.memory_floor
+    if floor is not None and floor.search:
+        plan.memory_floor = True
+        plan.memory_floor_resolution_bytes = round(floor.resolution)
+        plan.memory_floor_load_seconds = floor.load
+        plan.memory_floor_throughput_share = floor.throughput
+        plan.memory_floor_maximum_seconds = floor.time
+    return plan

@@ -27,6 +27,7 @@ from headstart.collector.experiment_file.units import (
     CpuSet,
     Duration,
     Number,
+    Percentage,
     Rate,
     Scalar,
     Size,
@@ -177,6 +178,21 @@ class Blocks(Scalar):
         return {"anyOf": [{"const": "auto"}, self._NUMBER.json_schema()]}
 
 
+class MemoryFloorForm(Form):
+    """How the smallest memory limit is searched at which a variant still serves."""
+
+    search: Annotated[bool, Switch()] = written(True)
+    """Whether it is searched at all, after the blocks."""
+    resolution: Annotated[float, Size("64KiB", "1GiB")] = written("1MiB")
+    """How exactly, or to 2 % of the limit where that is wider."""
+    load: Annotated[float, Duration("500ms", "10min")] = written("3s")
+    """How long the load of each probe lasts."""
+    throughput: Annotated[float, Percentage("1%", "100%")] = written("50%")
+    """Share of its throughput without a tight limit that a variant must keep."""
+    time: Annotated[float, Duration("10s", "24h")] = written("10min")
+    """Of a variant: no probe begins after it."""
+
+
 class PlanForm(Form):
     """How the experiment is carried out."""
 
@@ -206,6 +222,8 @@ class PlanForm(Form):
     """How long a trial may wait for the host to be idle before it starts."""
     sample_interval: Annotated[float, Duration("1ms", "10s")] = written("20ms")
     """Time between two readings of memory and CPU."""
+    memory_floor: Annotated[MemoryFloorForm, Shorthand("search", Switch())] | None = None
+    """Searches the smallest memory limit at which each variant still serves; `true` will do."""
 
 
 class HostsForm(Form):

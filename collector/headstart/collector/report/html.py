@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.collector.report import curves, plots, view, wording
+from headstart.collector.report import curves, memory_view, plots, view, wording
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
@@ -84,6 +84,10 @@ def render_html(result: RunResult) -> str:
         rows=view.rows(result),
         interval_note=wording.interval_note(result),
         plots=_plots(result),
+        splits=memory_view.split_rows(result),
+        split_columns=memory_view.SPLIT_COLUMNS,
+        sharing=memory_view.sharing(result),
+        floors=memory_view.floors(result),
         confounders=[line(sentence) for sentence in result.confounders],
         invalid=view.invalid(result),
         advice=view.advice(result),

@@ -5,7 +5,7 @@ It states what was found. What to decide is for its readers; a recommendation ne
 
 from collections.abc import Iterable, Iterator
 
-from headstart.collector.report import view, wording
+from headstart.collector.report import memory_view, view, wording
 from headstart.collector.report.text import clean, fenced
 from headstart.collector.report.text import markdown as md
 from headstart.collector.results import RunResult
@@ -32,6 +32,7 @@ def _lines(result: RunResult) -> Iterator[str]:
             f"Medians of the trials, means for requests per second; ratio: variant / "
             f"{result.baseline}. {wording.interval_note(result)}"
         )
+    yield from _memory(result)
     yield from _listed("## What else differs", result.confounders)
     yield from _invalid(result)
     yield from _host(result)
@@ -94,6 +95,23 @@ def _table(result: RunResult, variant: str) -> Iterator[str]:
             f"{md(side.value)}{' (flagged)' if side.flagged else ''}" for side in (base, cell)
         )
         yield f"| {md(title)} | {values} | {md(cell.ratio)} | {verdict} |"
+
+
+def _memory(result: RunResult) -> Iterator[str]:
+    rows = memory_view.split_rows(result)
+    if rows:
+        yield ""
+        yield "## Memory by phase"
+        yield ""
+        yield f"| Variant | Phase | {' | '.join(memory_view.SPLIT_COLUMNS)} |"
+        yield f"|---|---|{'---|' * len(memory_view.SPLIT_COLUMNS)}"
+        for row in rows:
+            yield f"| {md(row.variant)} | {row.phase} | {' | '.join(row.values)} |"
+    for sentence in memory_view.sharing(result):
+        yield ""
+        yield md(sentence)
+    floors = memory_view.floors(result)
+    yield from _listed("## Memory floor", [floor.text for floor in floors])
 
 
 def _invalid(result: RunResult) -> Iterator[str]:

@@ -184,8 +184,13 @@ def _is_flagged(found: Figure | Comparison | None) -> bool:
 
 
 def _detail(figure: Figure | None, metric: Metric) -> str:
-    if figure is None or metric.exact:
+    if figure is None:
         return ""
+    if metric.exact:
+        bracket = figure.interval
+        if bracket is None or bracket.low == bracket.high:
+            return ""
+        return f"does not serve at {_short(bracket.low, metric.unit)}"
     count = len(figure.values)
     parts = ["1 trial" if count == 1 else f"{count} trials"]
     if figure.excluded:
