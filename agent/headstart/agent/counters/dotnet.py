@@ -1,0 +1,150 @@
+""".NET: its own counters through EventPipe, from the diagnostics socket of the process.
+
+From .NET 9 on the meter `System.Runtime` tells totals since the start; before, the
+EventCounters of the same name tell some of them, but neither the time in the JIT nor
+collections before the session began. Native AOT answers too where it was built with
+EventSourceSupport; without, there is no socket.
+"""
+
+import math
+from collections.abc import Iterable
+
+from headstart.agent.counters import source
+from headstart.agent.counters.diagnostics_ipc import IpcFault, Provider, runtime_version, trace
+from headstart.agent.counters.nettrace import Event, Malformed, events
+from headstart.agent.counters.source import CannotRead, Reading, Target
+
+# The shortest that the runtime takes for meters; one collection comes at each of these.
+_REFRESH_SECONDS = 0.1
+# Collecting begins in a process that may be busy and, under a JIT, first has to compile it.
+_SESSION_SECONDS = 5.0
+_INFORMATIONAL = 4
+_FIRST_WITH_METERS = 9
+
+_METERS = Provider(
+    "System.Diagnostics.Metrics",
+    keywords=0x2,  # values over time, without messages and errors
+    level=_INFORMATIONAL,
+    arguments=f"SessionId=headstart;Metrics=System.Runtime;RefreshInterval={_REFRESH_SECONDS};"
+    "MaxTimeSeries=200;MaxHistograms=1",
+)
+_EVENT_COUNTERS = Provider(
+    "System.Runtime",
+    keywords=0xFFFF_FFFF,
+    level=_INFORMATIONAL,
+    arguments=f"EventCounterIntervalSec={_REFRESH_SECONDS}",
+)
+
+# Instrument of the meter -> our name. Tagged ones (generations) are summed.
+_INSTRUMENTS = {
+    "dotnet.jit.compiled_methods": source.METHODS_JITTED,
+    "dotnet.jit.compilation.time": source.JIT_SECONDS,
+    "dotnet.jit.compiled_il.size": source.JIT_INPUT_BYTES,
+    "dotnet.gc.collections": source.GC_COLLECTIONS,
+    "dotnet.gc.pause.time": source.GC_PAUSE_SECONDS,
+    "dotnet.gc.last_collection.heap.size": source.GC_HEAP_BYTES,
+    "dotnet.gc.heap.total_allocated": source.ALLOCATED_BYTES,
+    "dotnet.assembly.count": source.ASSEMBLIES_LOADED,
+}
+# EventCounter -> our name and its unit; only those whose `Mean` is a total or a size.
+_COUNTERS = {
+    "methods-jitted-count": (source.METHODS_JITTED, 1.0),
+    "il-bytes-jitted": (source.JIT_INPUT_BYTES, 1.0),
+    "gc-heap-size": (source.GC_HEAP_BYTES, 1e6),
+    "assembly-count": (source.ASSEMBLIES_LOADED, 1.0),
+}
+_PUBLISHED = ("CounterRateValuePublished", "UpDownCounterRateValuePublished")
+
+
+class DotnetSource:
+    """See `CounterSource`."""
+
+    offered_by = "a .NET diagnostics socket"
+
+    def read(self, target: Target) -> Reading | None:
+        """The first collection of a session of its own, which is ended at once."""
+        folder = target.root / target.temporary.lstrip("/")
+        # With the start time in its name; a process has one.
+        path = next(folder.glob(f"dotnet-diagnostic-{target.inner_pid}-*-socket"), None)
+        if path is None:
+            return None
+        try:
+            version = runtime_version(path)
+            if _major(version) >= _FIRST_WITH_METERS:
+                provider, values_of = _METERS, meter_values
+            else:
+                provider, values_of = _EVENT_COUNTERS, counter_values
+            stream = trace(path, provider, lambda found: bool(values_of(found)), _SESSION_SECONDS)
+            values = values_of(stream)
+        except Malformed as error:
+            raise CannotRead(f"its trace cannot be read: {error}") from error
+        except IpcFault as error:
+            raise CannotRead(f"its diagnostics socket does not serve: {error}") from error
+        except OSError as error:
+            raise CannotRead(f"its diagnostics socket does not answer: {error}") from error
+        if not values:
+            raise CannotRead(
+                f".NET {version} has a diagnostics socket but sent no counter within"
+                f" {_SESSION_SECONDS:g} s"
+            )
+        return Reading(f".NET {version[:40]}, EventPipe", values)
+
+
+def meter_values(stream: bytes) -> dict[str, float]:
+    """The first complete collection of the meter in a nettrace stream; empty: none is in it."""
+    found: dict[tuple[str, str], float] = {}
+    for event in events(stream):
+        if event.provider != _METERS.name:
+            continue
+        if event.name == "CollectionStop":
+            break
+        instrument = str(event.fields.get("instrumentName"))
+        name = _INSTRUMENTS.get(instrument)
+        value = _number(event.fields.get("value"))
+        if event.name in _PUBLISHED and name and value is not None:
+            found.setdefault((name, str(event.fields.get("tags"))), value)
+    else:
+        return {}
+    sums = _summed((name, value) for (name, _), value in found.items())
+    if not sums.get(source.GC_COLLECTIONS):
+        # As of the last collection: a zero that means that there was none.
+        sums.pop(source.GC_HEAP_BYTES, None)
+    return sums
+
+
+def counter_values(stream: bytes) -> dict[str, float]:
+    """The first value of each EventCounter in a nettrace stream; empty: not all are in it yet."""
+    found: dict[str, float] = {}
+    for event in events(stream):
+        name, unit = _COUNTERS.get(_counter(event), ("", 0.0))
+        value = _number(event.fields.get("Mean"))
+        if name and value is not None:
+            found.setdefault(name, value * unit)
+    return found if len(found) == len(_COUNTERS) else {}
+
+
+def _counter(event: Event) -> str:
+    if (event.provider, event.name) != (_EVENT_COUNTERS.name, "EventCounters"):
+        return ""
+    return str(event.fields.get("Name"))
+
+
+def _summed(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for name, value in values:
+        sums[name] = sums.get(name, 0.0) + value
+    return sums
+
+
+def _number(value: object) -> float | None:
+    """A value that the app sent, mostly as text; None when it is no finite number."""
+    try:
+        found = float(str(value))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _major(version: str) -> int:
+    digits = version.partition(".")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
