@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from headstart.agent.conformance import Conformance
+from headstart.agent.counters.trials import measure_counters
 from headstart.agent.elsewhere import elsewhere
 from headstart.agent.floor.variants import measure_floors
 from headstart.agent.leases import HeldRun
@@ -189,21 +190,25 @@ class _Run:
                 doing=lambda _words: None,
             )
             self._blocks(bench, runtimes, runnable, seed)
-            if self.plan.memory_floor:
-                self._memory_floors(bench, runtimes, runnable)
+            self._after_blocks(bench, runtimes, runnable)
 
-    def _memory_floors(
+    def _after_blocks(
         self, bench: Bench, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]
     ) -> None:
-        """Of every variant that still is tried."""
+        """What else the plan asks for, of every variant that still is tried."""
         variants = [
             (runnable[variant.name], runtimes.for_variant(variant))
             for variant in self.experiment.variants
             if variant.name in runnable
         ]
         first = self.outcome.trials + 1
-        for floor in measure_floors(bench, variants, first, self._say):
-            self.emit(floor)
+        if self.plan.runtime_counters:
+            for counters in measure_counters(bench, variants, first, self._say):
+                self.emit(counters)
+        first += len(variants)
+        if self.plan.memory_floor:
+            for floor in measure_floors(bench, variants, first, self._say):
+                self.emit(floor)
 
     def _blocks(
         self,

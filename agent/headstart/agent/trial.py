@@ -64,6 +64,8 @@ class Bench:
     emit: Callable[[AnyRecord], None]
     cancelled: threading.Event
     doing: Callable[[str], None]
+    # Called at the end of each phase that the app survived, after its memory was read.
+    phase_ended: Callable[[Phase.ValueType, Instance], None] = lambda _phase, _instance: None
 
 
 class _Ended(Exception):
@@ -280,6 +282,7 @@ class _Trial:
             self.outcome.memory.append(
                 phase_memory(phase, instance.pids(), instance.cgroup, sampler)
             )
+            self.bench.phase_ended(phase, instance)
 
     def _raise_if_ended(self, instance: Instance, when: str) -> None:
         if self.bench.cancelled.is_set():
