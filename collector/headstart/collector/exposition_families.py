@@ -74,8 +74,10 @@ RESULT_FAMILIES = (
     ),
     Family(
         "headstart_variant_info",
-        "Always 1; how the variant is compiled and the digest that was measured.",
-        (*_VARIANT_LABELS, "compilation", "digest"),
+        "Always 1; how the variant is compiled, the digest that was measured, what its program "
+        "was found to be (empty: not known) and whether that contradicts how it is said to be "
+        "compiled (yes, no).",
+        (*_VARIANT_LABELS, "compilation", "digest", "binary_kind", "mislabelled"),
     ),
     Family(
         "headstart_variant_warmup",
@@ -196,7 +198,12 @@ def _run_labels(result: RunResult) -> tuple[str, ...]:
 
 def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterator[Sample]:
     yield Sample("headstart_variant_outcome", (*labels, label_value(outcome.outcome)), 1.0)
-    info = (label_value(outcome.compilation), label_value(outcome.digest))
+    info = (
+        label_value(outcome.compilation),
+        label_value(outcome.digest),
+        label_value(outcome.binary_kind),
+        "yes" if outcome.mislabelled else "no",
+    )
     yield Sample("headstart_variant_info", (*labels, *info), 1.0)
     yield Sample("headstart_trials", labels, outcome.trials)
     yield Sample("headstart_trials_failed", labels, outcome.trials_failed)

@@ -50,6 +50,9 @@ METRICS = {
         Metric("latency_p99_seconds", "p99 latency", "seconds"),
         Metric("load_cpu_seconds_per_request", "CPU time per request", "seconds"),
         Metric("image_unpacked_bytes", "Image size", "bytes"),
+        Metric("image_pull_bytes", "Image to pull", "bytes"),
+        Metric("image_above_base_bytes", "Image above its base", "bytes"),
+        Metric("image_own_bytes", "App's own files", "bytes"),
     )
 }
 

@@ -166,6 +166,7 @@ def _latest_figures() -> table.Panel:
             figure_column("throughput_first_seconds_per_second", "Throughput, first 5 s"),
             figure_column("throughput_steady_per_second"),
             figure_column("image_unpacked_bytes"),
+            figure_column("image_pull_bytes"),
             Column("Ended", ended, look={"unit": "dateTimeFromNow"}),
         ),
         sort_by="Startup",

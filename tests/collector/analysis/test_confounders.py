@@ -1,6 +1,6 @@
 from headstart.collector.analysis.confounders import confounders
 from headstart.collector.analysis.trials import RunRecords, gather
-from headstart.v1.records_pb2 import BinaryKind, ImageFacts, ResolvedVariant
+from headstart.v1.records_pb2 import ResolvedVariant
 from support.fake_runs import AOT, JIT, small
 
 
@@ -59,13 +59,6 @@ def test_options_of_the_java_vm_are_compared() -> None:
     variant(run, "aot").argv[:] = ["java", "-XX:AOTCache=a.aot", "-jar", "a.jar"]
 
     assert found(run) == ["aot runs with no options of the Java VM, jit with -XX:+UseSerialGC."]
-
-
-def test_a_binary_that_is_not_what_it_claims_is_named() -> None:
-    run = gathered()
-    run.images["aot"] = ImageFacts(variant="aot", binary_kind=BinaryKind.BINARY_KIND_IL)
-
-    assert found(run) == ["aot is said to be aot, but its binary was recognised as IL."]
 
 
 def test_another_load_driver_is_named() -> None:

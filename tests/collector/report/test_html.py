@@ -50,7 +50,7 @@ def page(text: str) -> Page:
 
 
 def test_every_plot_is_there_as_one_svg(page: Page) -> None:
-    assert page.tags["svg"] == 5
+    assert page.tags["svg"] == 6
 
 
 def test_ids_are_unique_and_references_lead_somewhere(page: Page, text: str) -> None:
@@ -159,6 +159,6 @@ def test_a_browser_builds_the_page_without_loss(text: str, width: int, tmp_path:
     )
 
     dom = found.stdout.decode()
-    assert dom.count("<svg") == 5
+    assert dom.count("<svg") == 6
     assert dom.count("</figure>") == 5
     assert "How to run it again" in dom

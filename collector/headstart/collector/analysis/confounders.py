@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from headstart.collector.analysis.trials import RunRecords, Trial
-from headstart.v1.experiment_pb2 import Compilation, Experiment
-from headstart.v1.records_pb2 import BinaryKind, ExecStamp, ResolvedVariant
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.records_pb2 import ExecStamp, ResolvedVariant
 
 # Environment variables that change speed or memory by themselves, and what they set.
 # .NET: learn.microsoft.com/dotnet/core/runtime-config; COMPlus_ is its older prefix.
@@ -34,21 +34,6 @@ _IRRELEVANT = re.compile(
 # Options of a Java VM that choose collector, heap or compiler.
 _JAVA_OPTION = re.compile(r"-X(m[nsx]\d|ss\d|int|comp|X:[+-]?(Use\w+GC|\w*Tiered\w*|MaxRAM\w*))")
 
-_BINARY_KINDS = {
-    Compilation.COMPILATION_AOT: {
-        BinaryKind.BINARY_KIND_NATIVE_AOT,
-        BinaryKind.BINARY_KIND_GRAALVM_NATIVE,
-        BinaryKind.BINARY_KIND_DART_AOT,
-        BinaryKind.BINARY_KIND_STATIC_NATIVE,
-        BinaryKind.BINARY_KIND_DYNAMIC_NATIVE,
-    },
-    Compilation.COMPILATION_JIT: {
-        BinaryKind.BINARY_KIND_IL,
-        BinaryKind.BINARY_KIND_JVM,
-        BinaryKind.BINARY_KIND_SCRIPT,
-    },
-}
-
 
 _Take = Callable[[Trial], str]
 
@@ -61,7 +46,6 @@ def confounders(experiment: Experiment, run: RunRecords) -> list[str]:
     for name, variant in resolved.items():
         if baseline is not None and name != experiment.baseline:
             found += _differences(baseline, variant)
-    found += _mislabelled(experiment, run)
     found += _by_trials("a load driver", experiment.baseline, run.trials, _driver)
     found += _by_trials("a runtime", experiment.baseline, run.trials, _runtime)
     found += _by_trials("a stamp of exec", experiment.baseline, run.trials, _stamp)
@@ -116,24 +100,6 @@ def _value(value: str | None) -> str:
 
 def _java_options(argv: Sequence[str]) -> frozenset[str]:
     return frozenset(argument for argument in argv if _JAVA_OPTION.match(argument))
-
-
-def _mislabelled(experiment: Experiment, run: RunRecords) -> list[str]:
-    """Variants whose binary is not what the experiment says it is."""
-    found = []
-    for variant in experiment.variants:
-        facts = run.images.get(variant.name)
-        expected = _BINARY_KINDS.get(variant.compilation)
-        if facts is None or expected is None or not facts.binary_kind:
-            continue
-        if facts.binary_kind not in expected:
-            said = Compilation.Name(variant.compilation).removeprefix("COMPILATION_").lower()
-            kind = BinaryKind.Name(facts.binary_kind).removeprefix("BINARY_KIND_")
-            found.append(
-                f"{variant.name} is said to be {said}, but its binary was recognised as "
-                f"{kind.replace('_', ' ')}."
-            )
-    return found
 
 
 def _driver(trial: Trial) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from headstart.collector.analysis.figures import wrong_share
+from headstart.collector.analysis.images import binary_kind, mislabelled
 from headstart.collector.analysis.trials import RunRecords, Trial
 from headstart.collector.results import CHECKS_FAIL, MEASURED, InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
@@ -12,6 +13,7 @@ from headstart.v1.records_pb2 import (
     Failure,
     FailureCode,
     FlagEffect,
+    ImageFacts,
     ResolvedVariant,
 )
 
@@ -47,6 +49,7 @@ def variant_outcomes(experiment: Experiment, run: RunRecords) -> tuple[VariantOu
             variant,
             resolved.get(variant.name, ResolvedVariant()),
             [trial for trial in run.trials if trial.variant == variant.name],
+            run.images.get(variant.name, ImageFacts()),
         )
         for variant in experiment.variants
     )
@@ -78,7 +81,9 @@ def invalid_trials(trials: Iterable[Trial]) -> tuple[InvalidTrial, ...]:
     return tuple(found)
 
 
-def _outcome(variant: Variant, resolved: ResolvedVariant, trials: list[Trial]) -> VariantOutcome:
+def _outcome(
+    variant: Variant, resolved: ResolvedVariant, trials: list[Trial], facts: ImageFacts
+) -> VariantOutcome:
     failed = [trial for trial in trials if trial.outcome.HasField("failure")]
     failure = _failure(resolved, failed)
     checks = {name: check for trial in trials for name, check in trial.failing_checks().items()}
@@ -100,6 +105,8 @@ def _outcome(variant: Variant, resolved: ResolvedVariant, trials: list[Trial]) -
         flags=dict(flags),
         argv=tuple(resolved.argv),
         description=variant.description,
+        binary_kind=binary_kind(facts),
+        mislabelled=mislabelled(variant, facts),
     )
 
 

@@ -19,6 +19,7 @@ from headstart.collector.analysis.figures import (
     readings_of,
     standing,
 )
+from headstart.collector.analysis.images import image_readings, image_results
 from headstart.collector.analysis.load import TrialLoad, load_of
 from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
@@ -66,7 +67,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     outcomes = variant_outcomes(experiment, run)
     warmups = _variant_warmups(experiment, loads)
     found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
-    _add_images(found, run)
+    found |= image_readings(run.images)
     floors = {floor.variant: floor for floor in memory_floor.floors_of(run.floors.values())}
     memory_floor.add_floors(found, floors.values())
     for metric in STEADY_METRICS:
@@ -116,6 +117,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         load_description=load_description(experiment, run.trials),
         plan_description=tuple(plan_description(experiment)),
         method=tuple(method(run)),
+        images=image_results(experiment, run.images),
         memory_floors=tuple(floors.values()),
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
     )
@@ -143,15 +145,6 @@ def _variant_warmups(
                 variant.name, courses, may_have_jit=variant.compilation in _MAY_HAVE_JIT
             )
     return found
-
-
-def _add_images(found: _ByMetric, run: RunRecords) -> None:
-    """An image has one size, whatever the trials did: block 0 pairs with block 0."""
-    for name, facts in run.images.items():
-        if facts.unpacked_bytes:
-            found["image_unpacked_bytes", name] = [
-                Reading(0, 0, float(facts.unpacked_bytes), Standing.VALID)
-            ]
 
 
 def _figures(info: RunInfo, found: _ByMetric) -> tuple[Figure, ...]:

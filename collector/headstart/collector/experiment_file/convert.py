@@ -85,6 +85,7 @@ def _variant(name: str, form: VariantForm, base_directory: str) -> pb.Variant:
         environment=form.env,
         entrypoint=form.entrypoint or (),
         description=form.description,
+        base=form.base or "",
     )
     if form.image is not None:
         variant.image = form.image

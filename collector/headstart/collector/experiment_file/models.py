@@ -87,6 +87,8 @@ class VariantForm(Form):
     """Replaces the entrypoint and the command of the image."""
     workdir: FolderPath | None = None
     """Working directory; of a command: relative to the experiment file."""
+    base: Annotated[str, _IMAGE] | None = None
+    """The image that this one is built on, or `scratch`; bytes above it are counted apart."""
     description: Annotated[str, Text("text", maximum=1000)] = written("")
     """Shown in reports."""
 

@@ -77,6 +77,8 @@ def _variant(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
         if "entrypoint" in mapping:
             message = "'entrypoint' belongs to an image; a command is the whole argument vector"
             yield (*path, "entrypoint"), message, True
+        if "base" in mapping:
+            yield (*path, "base"), "'base' belongs to an image; a command has none", True
         if isinstance(mapping["command"], list) and mapping["command"][:1] == [""]:
             yield (*path, "command", 0), "expected the name of a program", False
     elif isinstance(folder := mapping.get("workdir"), str) and not folder.startswith("/"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.collector.report import curves, memory_view, plots, view, wording
+from headstart.collector.report import curves, image_parts, memory_view, plots, view, wording
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
@@ -54,6 +54,12 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
         "Medians over the trials of each window's median and, dashed, its 99th percentile.",
         curves.latency_plot,
     ),
+    (
+        "images",
+        "Image size by layer.",
+        "Unpacked, the lowest layer first.",
+        image_parts.image_plot,
+    ),
 )
 
 
@@ -84,6 +90,9 @@ def render_html(result: RunResult) -> str:
         rows=view.rows(result),
         interval_note=wording.interval_note(result),
         plots=_plots(result),
+        images=image_parts.image_rows(result),
+        image_note=image_parts.image_note(result),
+        mislabelled=image_parts.MISLABELLED,
         splits=memory_view.split_rows(result),
         split_columns=memory_view.SPLIT_COLUMNS,
         sharing=memory_view.sharing(result),

@@ -5,7 +5,7 @@ It states what was found. What to decide is for its readers; a recommendation ne
 
 from collections.abc import Iterable, Iterator
 
-from headstart.collector.report import memory_view, view, wording
+from headstart.collector.report import image_parts, memory_view, view, wording
 from headstart.collector.report.text import clean, fenced
 from headstart.collector.report.text import markdown as md
 from headstart.collector.results import RunResult
@@ -33,6 +33,7 @@ def _lines(result: RunResult) -> Iterator[str]:
             f"{result.baseline}. {wording.interval_note(result)}"
         )
     yield from _memory(result)
+    yield from _images(result)
     yield from _listed("## What else differs", result.confounders)
     yield from _invalid(result)
     yield from _host(result)
@@ -95,6 +96,25 @@ def _table(result: RunResult, variant: str) -> Iterator[str]:
             f"{md(side.value)}{' (flagged)' if side.flagged else ''}" for side in (base, cell)
         )
         yield f"| {md(title)} | {values} | {md(cell.ratio)} | {verdict} |"
+
+
+def _images(result: RunResult) -> Iterator[str]:
+    rows = image_parts.image_rows(result)
+    if not rows:
+        return
+    yield ""
+    yield "## Images by part"
+    yield ""
+    columns = "To pull | Unpacked | Above base | Base | Own files | Symbols | Layers | Program"
+    yield f"| Variant | {columns} |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        program = f"{row.kind} {image_parts.MISLABELLED}" if row.wrong else row.kind
+        cells = (row.variant, row.pull, row.unpacked, row.above_base, row.base, row.own)
+        shown = (*cells, row.symbols, row.layers, program)
+        yield f"| {' | '.join(map(md, shown))} |"
+    yield ""
+    yield md(image_parts.image_note(result))
 
 
 def _memory(result: RunResult) -> Iterator[str]:

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headstart.collector.report import view, wording
+from headstart.collector.report import image_parts, view, wording
 from headstart.collector.report.text import line
 from headstart.collector.results import RunResult, Verdict
 
@@ -37,6 +37,7 @@ def print_result(result: RunResult, console: Console) -> None:
     printer.listed("Under load over time", list(wording.courses(result)))
     for trouble in view.troubles(result):
         printer.trouble(trouble)
+    printer.images(result)
     printer.listed("What else differs", [line(sentence) for sentence in result.confounders])
     printer.listed(
         "Invalid trials",
@@ -97,6 +98,24 @@ class _Printer:
         if table.row_count:
             self.say(Text())
             self.say(table)
+
+    def images(self, result: RunResult) -> None:
+        rows = image_parts.image_rows(result)
+        if not rows:
+            return
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+        table.add_column("Images by part")
+        for name in ("to pull", "unpacked", "above base", "own files", "symbols", "layers"):
+            table.add_column(name, justify="right")
+        table.add_column("program")
+        for row in rows:
+            kind = Text(row.kind)
+            if row.wrong:
+                kind.append(f" {image_parts.MISLABELLED}", style="bold red")
+            sizes = (row.pull, row.unpacked, row.above_base, row.own, row.symbols, row.layers)
+            table.add_row(Text(row.variant), *map(Text, sizes), kind)
+        self.say(Text())
+        self.say(table)
 
     def trouble(self, trouble: view.Trouble) -> None:
         self.say(Text(f"\n{trouble.variant}: {trouble.outcome}", style="bold red"))

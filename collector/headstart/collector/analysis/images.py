@@ -1,0 +1,127 @@
+"""What the variants' images are made of, and whether their programs are what they claim."""
+
+from collections.abc import Iterator, Mapping
+
+from headstart.collector.analysis.figures import Reading, Standing
+from headstart.collector.results import Image, ImageLayer
+from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
+from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis
+
+_WORDS = {
+    BinaryKind.BINARY_KIND_NATIVE_AOT: "Native AOT code",
+    BinaryKind.BINARY_KIND_READY_TO_RUN: "ReadyToRun code, which has a JIT behind it",
+    BinaryKind.BINARY_KIND_IL: "IL, which a JIT compiles or an interpreter runs",
+    BinaryKind.BINARY_KIND_JVM: "a Java VM",
+    BinaryKind.BINARY_KIND_GRAALVM_NATIVE: "a GraalVM native image",
+    BinaryKind.BINARY_KIND_DART_AOT: "Dart AOT code",
+    BinaryKind.BINARY_KIND_STATIC_NATIVE: "native code",
+    BinaryKind.BINARY_KIND_DYNAMIC_NATIVE: "native code",
+    BinaryKind.BINARY_KIND_SCRIPT: "a script",
+    BinaryKind.BINARY_KIND_MONO_AOT: "Mono AOT code",
+}
+_PRECOMPILED = {
+    BinaryKind.BINARY_KIND_NATIVE_AOT,
+    BinaryKind.BINARY_KIND_GRAALVM_NATIVE,
+    BinaryKind.BINARY_KIND_DART_AOT,
+}
+# What contradicts a claim beyond doubt. Native code does not: most runtimes with a JIT, and
+# most interpreters, are native programs. Nor does a script, which may start anything.
+_CONTRADICTS = {
+    Compilation.COMPILATION_AOT: {
+        BinaryKind.BINARY_KIND_IL,
+        BinaryKind.BINARY_KIND_READY_TO_RUN,
+        BinaryKind.BINARY_KIND_JVM,
+    },
+    Compilation.COMPILATION_JIT: {
+        *_PRECOMPILED,
+        BinaryKind.BINARY_KIND_READY_TO_RUN,
+        BinaryKind.BINARY_KIND_MONO_AOT,
+    },
+    Compilation.COMPILATION_MIXED: {*_PRECOMPILED, BinaryKind.BINARY_KIND_IL},
+    Compilation.COMPILATION_INTERPRETER: {
+        *_PRECOMPILED,
+        BinaryKind.BINARY_KIND_READY_TO_RUN,
+        BinaryKind.BINARY_KIND_MONO_AOT,
+    },
+}
+_SOURCES = {
+    BaseSource.BASE_SOURCE_NAMED: "named",
+    BaseSource.BASE_SOURCE_LOCAL_IMAGE: "local image",
+    BaseSource.BASE_SOURCE_ASSUMED_SCRATCH: "assumed",
+}
+
+
+def image_results(experiment: Experiment, images: Mapping[str, ImageFacts]) -> tuple[Image, ...]:
+    """In the order of the experiment file; variants of which nothing is known are left out."""
+    return tuple(
+        _image(variant.name, images[variant.name])
+        for variant in experiment.variants
+        if variant.name in images
+    )
+
+
+def binary_kind(facts: ImageFacts) -> str:
+    """Such as "native_aot"; empty when it is not known."""
+    if not facts.binary_kind:
+        return ""
+    return BinaryKind.Name(facts.binary_kind).removeprefix("BINARY_KIND_").lower()
+
+
+def mislabelled(variant: Variant, facts: ImageFacts) -> str:
+    """A sentence where the program is not what the experiment says it is; else empty."""
+    if facts.binary_kind not in _CONTRADICTS.get(variant.compilation, ()):
+        return ""
+    said = Compilation.Name(variant.compilation).removeprefix("COMPILATION_").lower()
+    program = facts.binary_path or "its program"
+    return f"{variant.name} is said to be {said}, but {program} is {_WORDS[facts.binary_kind]}."
+
+
+def image_remarks(experiment: Experiment, images: Mapping[str, ImageFacts]) -> Iterator[str]:
+    """Programs that are not what they claim, and what of images could not be found out."""
+    for variant in experiment.variants:
+        facts = images.get(variant.name, ImageFacts())
+        if said := mislabelled(variant, facts):
+            yield said
+    for variant in experiment.variants:
+        for note in images.get(variant.name, ImageFacts()).notes:
+            yield f"Of the image of {variant.name}: {note}."
+
+
+def image_readings(images: Mapping[str, ImageFacts]) -> dict[tuple[str, str], list[Reading]]:
+    """By metric and variant. An image has one size, whatever the trials did: block 0."""
+    found: dict[tuple[str, str], list[Reading]] = {}
+    for name, facts in images.items():
+        image = _image(name, facts)
+        for metric, value in (
+            ("image_unpacked_bytes", image.unpacked_bytes),
+            ("image_pull_bytes", image.pull_bytes),
+            ("image_above_base_bytes", image.above_base_bytes),
+            ("image_own_bytes", image.own_bytes),
+        ):
+            if value is not None:
+                found[metric, name] = [Reading(0, 0, float(value), Standing.VALID)]
+    return found
+
+
+def _image(variant: str, facts: ImageFacts) -> Image:
+    own_known = facts.own_bytes > 0
+    return Image(
+        variant=variant,
+        unpacked_bytes=facts.unpacked_bytes or None,
+        pull_bytes=facts.pull_bytes or None,
+        pull_estimated=facts.pull_basis == PullBasis.PULL_BASIS_ESTIMATED,
+        above_base_bytes=facts.above_base_bytes if facts.base else None,
+        base=facts.base,
+        base_source=_SOURCES.get(facts.base_source, ""),
+        own_bytes=facts.own_bytes if own_known else None,
+        symbol_bytes=facts.symbol_bytes if own_known else None,
+        binary_kind=binary_kind(facts),
+        binary_path=facts.binary_path,
+        layers=tuple(
+            ImageLayer(
+                layer.bytes, layer.pull_bytes or None, layer.created_by, index < facts.base_layers
+            )
+            for index, layer in enumerate(facts.layers)
+        ),
+        notes=tuple(facts.notes),
+    )
