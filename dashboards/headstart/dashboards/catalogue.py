@@ -43,6 +43,7 @@ METRICS = {
         Metric("rss_load_bytes", "Memory under load", "bytes"),
         Metric("rss_settled_bytes", "Memory after load", "bytes"),
         Metric("memory_high_water_bytes", "Memory high water", "bytes"),
+        Metric("memory_floor_bytes", "Memory floor", "bytes"),
         Metric("throughput_first_seconds_per_second", "First 5 s of load", "per_second"),
         Metric("throughput_steady_per_second", "Steady throughput", "per_second"),
         Metric("time_to_steady_seconds", "Time to steady", "seconds"),

@@ -97,8 +97,8 @@ _METRICS = (
         unit="bytes",
         lower_is_better=True,
         margin=_MARGIN,
-        description="Smallest memory limit at which it still starts, answers rightly and "
-        "keeps its throughput.",
+        description="Smallest memory limit within which it still starts, answers rightly and "
+        "serves its share of the requests that it serves without a tight one.",
         exact=True,
     ),
     Metric(

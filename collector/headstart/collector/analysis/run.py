@@ -68,7 +68,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     warmups = _variant_warmups(experiment, loads)
     found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
     found |= image_readings(run.images)
-    floors = {floor.variant: floor for floor in memory_floor.floors_of(run.floors.values())}
+    searched = [run.floors[v.name] for v in experiment.variants if v.name in run.floors]
+    floors = {floor.variant: floor for floor in memory_floor.floors_of(searched)}
     memory_floor.add_floors(found, floors.values())
     for metric in STEADY_METRICS:
         for name, warmup in warmups.items():
