@@ -421,6 +421,26 @@ class Image:
 
 
 @dataclass(frozen=True)
+class CounterReading:
+    """What a runtime said of itself at the end of a phase, by name; the unit ends the name."""
+
+    # "startup", "idle", "load".
+    phase: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RuntimeCounters:
+    """Of one variant, from a trial of its own; `reason`: why there are none, or not all."""
+
+    variant: str
+    # Such as ".NET 10.0.12, EventPipe"; empty: no runtime answered.
+    source: str
+    readings: tuple[CounterReading, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class InvalidTrial:
     """A trial whose figures, or some of them, are left out, and why."""
 
@@ -480,6 +500,7 @@ class RunResult:
     images: tuple[Image, ...] = ()
     memory_floors: tuple[MemoryFloor, ...] = ()
     memory_phases: tuple[PhaseSplit, ...] = ()
+    runtime_counters: tuple[RuntimeCounters, ...] = ()
     # What can be measured of this experiment: "service" or "batch", "load", "image".
     subjects: tuple[str, ...] = ()
     # Name of the profile behind the gates, with "and the file's own" or alone, for a reader.

@@ -25,6 +25,7 @@ from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
 from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
+from headstart.collector.analysis.runtime_counters import runtime_counters
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
 from headstart.collector.results import (
     CHECKS_FAIL,
@@ -120,6 +121,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         method=tuple(method(run)),
         images=image_results(experiment, run.images),
         memory_floors=tuple(floors.values()),
+        runtime_counters=tuple(
+            runtime_counters([v.name for v in experiment.variants], run.counters)
+        ),
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
     )
 

@@ -16,6 +16,7 @@ from headstart.v1.records_pb2 import (
     Record,
     RunOutcome,
     RunStarted,
+    RuntimeCounters,
     SampleBatch,
     Startup,
     TrialOutcome,
@@ -101,6 +102,7 @@ class RunRecords:
     outcome: RunOutcome | None = None
     images: dict[str, ImageFacts] = field(default_factory=dict)
     floors: dict[str, MemoryFloor] = field(default_factory=dict)
+    counters: dict[str, RuntimeCounters] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     # What the agent noted on the run, such as why there was no further block.
     notes: list[str] = field(default_factory=list)
@@ -147,6 +149,8 @@ def gather(records: Iterable[Record]) -> RunRecords:
                 run.images[record.image_facts.variant] = record.image_facts
             case "memory_floor":
                 run.floors[record.memory_floor.variant] = record.memory_floor
+            case "runtime_counters":
+                run.counters[record.runtime_counters.variant] = record.runtime_counters
             case "gap":
                 run.gaps.append(record.gap)
             case "event" if record.event.trial == 0 and record.event.text:

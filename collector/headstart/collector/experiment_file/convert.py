@@ -244,6 +244,7 @@ def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
         sample_interval_seconds=form.sample_interval,
         load_every=form.load_every if with_load else 0,
         quiet_seconds=form.quiet,
+        runtime_counters=form.runtime_counters,
     )
     floor = form.memory_floor
     if floor is not None and floor.search:

@@ -226,6 +226,8 @@ class PlanForm(Form):
     """Time between two readings of memory and CPU."""
     memory_floor: Annotated[MemoryFloorForm, Shorthand("search", Switch())] | None = None
     """Searches the smallest memory limit at which each variant still serves; `true` will do."""
+    runtime_counters: Annotated[bool, Switch()] = written(False)
+    """Asks each runtime what it compiled and collected, in trials of their own."""
 
 
 class HostsForm(Form):

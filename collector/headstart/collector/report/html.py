@@ -8,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from headstart.collector.report import curves, image_parts, memory_view, plots, view, wording
+from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
+from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
@@ -93,6 +95,8 @@ def render_html(result: RunResult) -> str:
         images=image_parts.image_rows(result),
         image_note=image_parts.image_note(result),
         mislabelled=image_parts.MISLABELLED,
+        counters=counter_table(result),
+        counters_note=COUNTERS_NOTE,
         splits=memory_view.split_rows(result),
         split_columns=memory_view.SPLIT_COLUMNS,
         sharing=memory_view.sharing(result),

@@ -6,6 +6,8 @@ It states what was found. What to decide is for its readers; a recommendation ne
 from collections.abc import Iterable, Iterator
 
 from headstart.collector.report import image_parts, memory_view, view, wording
+from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
+from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.text import clean, fenced
 from headstart.collector.report.text import markdown as md
 from headstart.collector.results import RunResult
@@ -33,6 +35,7 @@ def _lines(result: RunResult) -> Iterator[str]:
             f"{result.baseline}. {wording.interval_note(result)}"
         )
     yield from _memory(result)
+    yield from _counters(result)
     yield from _images(result)
     yield from _listed("## What else differs", result.confounders)
     yield from _invalid(result)
@@ -115,6 +118,24 @@ def _images(result: RunResult) -> Iterator[str]:
         yield f"| {' | '.join(map(md, shown))} |"
     yield ""
     yield md(image_parts.image_note(result))
+
+
+def _counters(result: RunResult) -> Iterator[str]:
+    found = counter_table(result)
+    if not found:
+        return
+    yield ""
+    yield "## Runtime counters"
+    yield ""
+    yield md(COUNTERS_NOTE)
+    if found.rows:
+        yield ""
+        yield f"| Variant | End of | {' | '.join(map(md, found.columns))} | Runtime |"
+        yield "|---|---|" + "---|" * (len(found.columns) + 1)
+        for row in found.rows:
+            cells = (row.variant, row.phase, *row.values, row.source)
+            yield f"| {' | '.join(map(md, cells))} |"
+    yield from _listed("", found.absent)
 
 
 def _memory(result: RunResult) -> Iterator[str]:

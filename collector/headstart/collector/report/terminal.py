@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.collector.report import image_parts, view, wording
+from headstart.collector.report.counters_view import counter_lines
 from headstart.collector.report.text import line
 from headstart.collector.results import RunResult, Verdict
 
@@ -38,6 +39,7 @@ def print_result(result: RunResult, console: Console) -> None:
     for trouble in view.troubles(result):
         printer.trouble(trouble)
     printer.images(result)
+    printer.listed("Runtime counters, from separate trials", counter_lines(result))
     printer.listed("What else differs", [line(sentence) for sentence in result.confounders])
     printer.listed(
         "Invalid trials",
