@@ -146,6 +146,12 @@ def _series(
         latency_p50_seconds=tuple(p50 for p50, _ in quantiles),
         latency_p99_seconds=tuple(p99 for _, p99 in quantiles),
         valid=valid,
+        block=trial.outcome.block,
+        startup_seconds=(
+            (trial.first_response_ns - trial.exec_ns) / 1e9
+            if trial.exec_ns and trial.first_response_ns
+            else None
+        ),
     )
 
 

@@ -8,7 +8,8 @@ from headstart.collector.report.axes import colour_of, legend, log_axis, marks, 
 from headstart.collector.report.svg import GRID, MUTED, drawing, inline
 from headstart.collector.report.units import scale
 from headstart.collector.report.view import variant_names
-from headstart.collector.results import RunResult, WindowSeries
+from headstart.collector.report.work import mark_break_even
+from headstart.collector.results import Overtaking, RunResult, WindowSeries
 
 # More trials than this are a smear; the median is of all.
 _THIN_LINES = 40
@@ -54,6 +55,8 @@ def requests_plot(result: RunResult) -> str | None:
         axes.set_xlim(left=0)
         if max(_middles(s)[-1] for s in shown) > 1.5 * FIRST_SECONDS:
             _mark_first_seconds(axes)
+        _mark_steady(axes, result)
+        _mark_break_evens(axes, result)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.set_xlabel("seconds from first correct response")
         axes.set_ylabel("correct responses per second")
@@ -126,12 +129,37 @@ def _curves(
     )
 
 
+def _mark_steady(axes: Any, result: RunResult) -> None:
+    """A bar at the bottom for each variant, over the seconds that its steady figures are of."""
+    steady = [w for w in result.variant_warmups if w.steady_from_seconds is not None]
+    for row, warmup in enumerate(steady):
+        axes.plot(
+            [warmup.steady_from_seconds, warmup.observed_seconds],
+            [0.015 + 0.022 * row] * 2,
+            transform=axes.get_xaxis_transform(),
+            color=colour_of(result, warmup.variant),
+            linewidth=3.0,
+            solid_capstyle="butt",
+        )
+
+
+def _mark_break_evens(axes: Any, result: RunResult) -> None:
+    """This axis begins with the first response; break-evens are counted from exec."""
+    for row, found in enumerate(result.break_evens):
+        if found.seconds is None or found.outcome is not Overtaking.OBSERVED:
+            continue
+        startup = result.figure("startup_seconds", found.late)
+        late = startup.center if startup and startup.center else 0.0
+        mark_break_even(axes, max(0.0, found.seconds - late), found, 0.14 + 0.08 * row)
+
+
 def _mark_first_seconds(axes: Any) -> None:
     axes.axvspan(0, FIRST_SECONDS, color=GRID, alpha=0.45, linewidth=0)
     axes.annotate(
         f"← first {FIRST_SECONDS:g} s",
-        (FIRST_SECONDS, 0),
-        xytext=(4, 4),
+        (FIRST_SECONDS, 0.09),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(4, 0),
         textcoords="offset points",
         color=MUTED,
         fontsize=9,

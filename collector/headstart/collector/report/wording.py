@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from headstart.collector.analysis.metrics import CATALOGUE, FIRST_SECONDS
+from headstart.collector.report.catching_up import catching_up
 from headstart.collector.report.text import line
 from headstart.collector.report.units import digits, per_cent, quantity, ratio
 from headstart.collector.results import (
@@ -213,6 +214,8 @@ def courses(result: RunResult) -> Iterator[str]:
     """What each variant's load looked like over time, a sentence each."""
     for warmup in result.variant_warmups:
         yield _course(result, warmup)
+    for found in result.break_evens:
+        yield catching_up(result, found)
 
 
 def _course(result: RunResult, warmup: VariantWarmup) -> str:
