@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from headstart.collector.analysis import memory_floor
+from headstart.collector.analysis.break_even_of_run import break_evens
 from headstart.collector.analysis.columns import MalformedBatch, Readings, readings, thinned
 from headstart.collector.analysis.compare import compare, unavailable
 from headstart.collector.analysis.confounders import confounders
@@ -125,6 +126,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
             runtime_counters([v.name for v in experiment.variants], run.counters)
         ),
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
+        break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
+        aa=experiment.aa,
     )
 
 
@@ -137,6 +140,11 @@ def _loads(trials: Iterable[Trial]) -> dict[int, TrialLoad]:
             if load is not None:
                 found[trial.number] = load
     return found
+
+
+def _not_wrong(trials: Iterable[Trial]) -> set[int]:
+    """Trials whose answers under load were right: others did other work."""
+    return {t.number for t in trials if standing(t, Part.LOAD) is not Standing.WRONG}
 
 
 def _variant_warmups(

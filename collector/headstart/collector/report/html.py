@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.collector.report import curves, image_parts, memory_view, plots, view, wording
+from headstart.collector.report import curves, image_parts, memory_view, plots, view, wording, work
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.svg import VARIANTS
@@ -47,8 +47,14 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
     (
         "requests",
         "Under load.",
-        "Correct responses per second from the first one on, nothing thrown away.",
+        "Correct responses per second from the first one on; a bar below is the steady part.",
         curves.requests_plot,
+    ),
+    (
+        "lead",
+        "Completed work.",
+        "Above zero a variant has served more than the baseline since exec; thin: blocks.",
+        work.lead_plot,
     ),
     (
         "latency",
