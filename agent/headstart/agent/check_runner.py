@@ -4,6 +4,7 @@ import os
 import re
 import select
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -38,12 +39,13 @@ def run_checks(
     timeout_seconds: float = _TIMEOUT_SECONDS,
     working_directory: str | None = None,
     commands_allowed: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> list[CheckRun]:
     """Run every check, in order; what fails is a result, and the next one runs.
 
     `timeout_seconds` bounds each request, and each command that states no time of
     its own. Commands run in `working_directory`, and only where the host's policy
-    allows them.
+    allows them. `tls`: the port speaks TLS.
     """
     runs = []
     for check in checks:
@@ -52,24 +54,29 @@ def run_checks(
         )
         if check.HasField("command"):
             seconds = check.command.timeout_seconds or timeout_seconds
-            url = f"http://{address}:{port}"
+            url = f"{'https' if tls else 'http'}://{address}:{port}"
             body = (
                 _run_command(check.command, url, seconds, working_directory, outcome)
                 if commands_allowed
                 else _refuse_command(outcome)
             )
         else:
-            body = _run_request(check.http, address, port, timeout_seconds, outcome)
+            body = _run_request(check.http, address, port, timeout_seconds, outcome, tls)
         outcome.excerpt = body[:EXCERPT_BYTES]
         runs.append(CheckRun(outcome, body[:BODY_LIMIT_BYTES]))
     return runs
 
 
 def _run_request(
-    check: HttpCheck, address: str, port: int, timeout_seconds: float, outcome: CheckOutcome
+    check: HttpCheck,
+    address: str,
+    port: int,
+    timeout_seconds: float,
+    outcome: CheckOutcome,
+    tls: ssl.SSLContext | None,
 ) -> bytes:
     try:
-        response = fetch(address, port, check.request, timeout_seconds)
+        response = fetch(address, port, check.request, timeout_seconds, tls)
     except RequestFault as fault:
         outcome.expected = expectation(check)
         outcome.actual = str(fault)

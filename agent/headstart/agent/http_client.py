@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.agent.checks import BODY_LIMIT_BYTES
+from headstart.agent.tls import server_name
 from headstart.v1.experiment_pb2 import HttpRequest
 
 
@@ -31,20 +32,18 @@ class RequestFault(Exception):
 class Session:
     """A connection that is kept between requests and opened anew when it was closed."""
 
-    def __init__(self, address: str, port: int, timeout_seconds: float, tls: bool = False) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        timeout_seconds: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._address = address
         self._where = f"{address}:{port}"
         self._timeout_seconds = timeout_seconds
-        self._connection = (
-            # A server under test rarely has a certificate for the address it is called by.
-            http.client.HTTPSConnection(
-                address,
-                port,
-                timeout=timeout_seconds,
-                context=ssl._create_unverified_context(),  # noqa: S323
-            )
-            if tls
-            else http.client.HTTPConnection(address, port, timeout=timeout_seconds)
-        )
+        self._tls = tls
+        self._connection = http.client.HTTPConnection(address, port, timeout=timeout_seconds)
 
     def __enter__(self) -> "Session":
         return self
@@ -60,8 +59,12 @@ class Session:
         timer = threading.Timer(self._timeout_seconds, self._abort, [overdue])
         timer.daemon = True
         try:
-            self._connect()
+            is_new = self._connection.sock is None
+            if is_new:
+                self._connection.connect()
             timer.start()
+            if is_new and self._tls is not None:
+                self._shake_hands(self._tls, server_name(request, self._address))
             self._send(request)
             answer = self._connection.getresponse()
             body = answer.read(BODY_LIMIT_BYTES + 1)
@@ -79,9 +82,13 @@ class Session:
         finally:
             timer.cancel()
 
-    def _connect(self) -> None:
-        if self._connection.sock is None:
-            self._connection.connect()
+    def _shake_hands(self, tls: ssl.SSLContext, name: str) -> None:
+        # Put into its place first, so that a handshake without end can be aborted.
+        secured = tls.wrap_socket(
+            self._connection.sock, server_hostname=name, do_handshake_on_connect=False
+        )
+        self._connection.sock = secured
+        secured.do_handshake()
 
     def _send(self, request: HttpRequest) -> None:
         own = {header.name.lower() for header in request.headers}
@@ -119,7 +126,13 @@ class Session:
         return f"{type(error).__name__}: {error}"
 
 
-def fetch(address: str, port: int, request: HttpRequest, timeout_seconds: float) -> Response:
+def fetch(
+    address: str,
+    port: int,
+    request: HttpRequest,
+    timeout_seconds: float,
+    tls: ssl.SSLContext | None = None,
+) -> Response:
     """Ask once over a connection of its own. RequestFault when no whole answer came."""
-    with Session(address, port, timeout_seconds) as session:
+    with Session(address, port, timeout_seconds, tls) as session:
         return session.fetch(request)

@@ -25,6 +25,7 @@ from headstart.agent.probe_task import (
     WrongAnswer,
     request_bytes,
 )
+from headstart.agent.tls import TlsSocket, client_context, server_name
 from headstart.v1.experiment_pb2 import HttpCheck
 
 # A connect on loopback is over in 10 us; a lost one must not hold the probe up.
@@ -56,6 +57,8 @@ class Probe:
         self._server = ServerReader(task.pid, task.cgroup)
         self._family = socket.AF_INET6 if ":" in task.address else socket.AF_INET
         self._target = (task.address, task.port)
+        self._tls = client_context(task.tls_verified) if task.tls else None
+        self._server_name = server_name(task.ready.request, task.address)
         self._buffer = bytearray(1 << 16)
         self._began_ns = 0
         self._deadline_ns = 0
@@ -76,6 +79,10 @@ class Probe:
                 answer = Answer()
                 answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
                 evaluate(check, answer.status, answer.headers, bytes(answer.body))
+        if self._tls is not None:
+            one, other = socket.socketpair()
+            with one, other:
+                TlsSocket(one, self._tls, self._server_name).sendall(b"")
         self._server.begin()
         self._server.since_begin()
 
@@ -94,7 +101,7 @@ class Probe:
     def run(self) -> ProbeResult:
         """Ask until the answer is correct, the time is up or it is stopped."""
         result = self.result
-        sock: socket.socket | None = None
+        sock: _Sock | None = None
         try:
             sock = self._ask_until_correct(None, self._task.ready, self._first_correct)
             if result.first_correct_response_ns:
@@ -122,8 +129,8 @@ class Probe:
         self.result.first_data_response_ns = stamp_ns
 
     def _ask_until_correct(
-        self, sock: socket.socket | None, check: HttpCheck, stamp: Callable[[int], None]
-    ) -> socket.socket | None:
+        self, sock: "_Sock | None", check: HttpCheck, stamp: Callable[[int], None]
+    ) -> "_Sock | None":
         """The connection, if it can still be used."""
         request = request_bytes(check.request, self._task.address, self._task.port)
         first = check is self._task.ready
@@ -149,7 +156,7 @@ class Probe:
                 return None
             self._pause(asked_ns, first)
 
-    def _connect(self) -> socket.socket | None:
+    def _connect(self) -> "_Sock | None":
         """Connect as soon as somebody listens; None when time is up or it is stopped."""
         result, monotonic_ns = self.result, time.monotonic_ns
         sock = self._socket()
@@ -163,6 +170,8 @@ class Probe:
                 if result.connected_ns == 0:
                     result.connected_ns = self._connected_ns
                     result.connect_attempts += attempts
+                if self._tls is not None:
+                    return TlsSocket(sock, self._tls, self._server_name)
                 return sock
             if result.connected_ns == 0:
                 result.last_refused_ns = attempt_ns
@@ -177,7 +186,7 @@ class Probe:
                 return None
             self._breathe(attempt_ns)
 
-    def _exchange(self, sock: socket.socket, to_head: bool, request: bytes) -> "_Exchange | None":
+    def _exchange(self, sock: "_Sock", to_head: bool, request: bytes) -> "_Exchange | None":
         """Ask once and take the whole answer; None when none came, `wrong` says why."""
         result, monotonic_ns = self.result, time.monotonic_ns
         view = memoryview(self._buffer)
@@ -295,3 +304,6 @@ class _Exchange:
     sent_ns: int
     nothing_ns: int
     stamp_ns: int
+
+
+_Sock = socket.socket | TlsSocket

@@ -32,6 +32,8 @@ class ProbeTask:
     timeout_seconds: float
     pid: int
     cgroup: Cgroup | None
+    tls: bool = False
+    tls_verified: bool = False
 
 
 @dataclass

@@ -63,6 +63,8 @@ class Prober:
         timeout_seconds: float,
         pid: int,
         cgroup: Cgroup | None,
+        tls: bool = False,
+        tls_verified: bool = False,
     ) -> None:
         """Prepare for an app that does not run yet; PortInUse when somebody answers there.
 
@@ -72,7 +74,9 @@ class Prober:
         if self._process.poll() is not None:
             self.close()
             self._process, self._connection = self._start()
-        task = ProbeTask(address, port, ready, first_data, timeout_seconds, pid, cgroup)
+        task = ProbeTask(
+            address, port, ready, first_data, timeout_seconds, pid, cgroup, tls, tls_verified
+        )
         self._target = (address, port)
         if self._ask(task) is Word.OCCUPIED:
             raise PortInUse(address, port)

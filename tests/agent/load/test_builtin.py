@@ -10,9 +10,11 @@ import pytest
 
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadResult
+from headstart.agent.load.validity import load_flags
 from headstart.agent.load.windows import edges_us
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
+from support.certificates import self_signed
 from support.load_server import BODY, Server, serving
 from support.load_tasks import (
     assert_without_holes,
@@ -22,6 +24,7 @@ from support.load_tasks import (
     task_of,
     windows_of,
 )
+from support.secure_server import serving_tls
 
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
@@ -319,3 +322,58 @@ def test_edges_of_the_phase_are_those_of_the_plan(tmp_path: Path) -> None:
 def children() -> set[int]:
     own = Path(f"/proc/self/task/{os.getpid()}/children")
     return {int(pid) for pid in own.read_text().split()}
+
+
+def test_a_rate_rises_as_stated(tmp_path: Path) -> None:
+    load = load_of(rate_per_second=100, rate_to_per_second=900, duration_seconds=1.0)
+    with serving() as server:
+        result = apply(server, tmp_path, load)
+
+    windows, summary = windows_of(result), result.summary
+    assert result.failure is None
+    # 140, 220, ... requests/s in the middles of the windows.
+    assert [w.offered for w in windows] == pytest.approx([14 + 8 * n for n in range(10)], abs=1)
+    assert sum(w.offered for w in windows) == summary.offered == 500
+    assert summary.completed == sum(w.sent for w in windows) == 500
+    assert summary.latency_basis == LatencyBasis.LATENCY_BASIS_INTENDED_SEND
+
+
+def test_a_rate_that_the_server_cannot_hold_shows_as_latency(tmp_path: Path) -> None:
+    """One connection and 10 ms for an answer: 100 requests/s and no more."""
+    load = load_of(
+        connections=1,
+        rate_per_second=20,
+        rate_to_per_second=400,
+        rate_steps=2,
+        duration_seconds=2.0,
+    )
+    with serving("slow", "0.01") as server:
+        result = apply(server, tmp_path, load)
+
+    windows = windows_of(result)
+    held, beyond = windows[:10], windows[10:-1]
+    assert sum(w.completed for w in held) >= 0.8 * sum(w.offered for w in held)
+    assert sum(w.completed for w in beyond) < 0.5 * sum(w.offered for w in beyond)
+    # What waits for the connection waits longer and longer.
+    assert beyond[-1].latency.maximum_us > beyond[0].latency.maximum_us
+    assert "rate-not-held" not in {flag.code for flag in load_flags(result.summary, result.windows)}
+
+
+def test_a_constant_rate_that_is_not_held_is_noted(tmp_path: Path) -> None:
+    load = load_of(connections=1, rate_per_second=400, duration_seconds=1.0)
+    with serving("slow", "0.05") as server:
+        result = apply(server, tmp_path, load)
+
+    assert "rate-not-held" in {flag.code for flag in load_flags(result.summary, result.windows)}
+
+
+def test_tls_is_spoken(tmp_path: Path) -> None:
+    load = load_of(request(body_pattern="Ada"), tls=True)
+    with serving_tls(self_signed(tmp_path / "tls")) as port:
+        result = Builtin().run(task_of(load, port, tmp_path))
+
+    assert result.failure is None, result
+    assert result.summary.completed > 0
+    assert result.summary.incorrect == result.summary.failed == 0
+    assert result.summary.bodies_checked > 0
+    assert result.summary.protocol == "HTTP/1.1 over TLS"

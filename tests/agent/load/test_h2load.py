@@ -15,8 +15,10 @@ from headstart.agent.load.h2load import Clock, H2load
 from headstart.agent.load.validity import load_flags
 from headstart.v1.experiment_pb2 import Header, HttpVersion, Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
+from support.certificates import self_signed
 from support.load_server import BODY, Server, serving
 from support.load_tasks import assert_without_holes, load_of, request, task_of, windows_of
+from support.secure_server import serving_http2, serving_tls
 
 pytestmark = pytest.mark.h2load
 
@@ -160,6 +162,20 @@ def test_a_hang_at_the_end_is_ended_and_the_log_is_used(tmp_path: Path) -> None:
     assert result.summary.duration_seconds == 0.5
 
 
+def test_what_a_hanging_h2load_burns_is_not_its_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that never ends and takes a whole core: half a second of it was asked for."""
+    program = tmp_path / "h2load"
+    program.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with serving() as server:
+        result = apply(server, tmp_path, load_of())
+
+    assert 0.0 < result.summary.generator_cpu_seconds < 0.75
+
+
 def test_every_kind_of_request_is_sent_as_stated(tmp_path: Path) -> None:
     """The server answers /echo with the body, which the second client compares."""
     posted = request(
@@ -268,3 +284,58 @@ def kestrel_http2() -> Iterator[int]:
         yield port
     finally:
         subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
+
+
+def test_http_1_is_spoken_over_tls(tmp_path: Path) -> None:
+    load = load_of(request(body_pattern="Ada"), tls=True)
+    with serving_tls(self_signed(tmp_path / "tls")) as port:
+        result = H2load().run(task_of(load, port, tmp_path))
+
+    summary = result.summary
+    assert result.failure is None, result.failure
+    assert summary.completed == summary.driver_completed > 0
+    assert summary.incorrect == summary.failed == 0
+    assert summary.bodies_checked >= 1
+    assert summary.protocol == "HTTP/1.1 over TLS 1.3"
+
+
+def test_the_host_is_named_in_the_handshake(tmp_path: Path) -> None:
+    """The second client reads both names; h2load is asked for its own by the server's log."""
+    host = Header(name="Host", value="players.example")
+    load = load_of(request("/names", headers=[host], body_pattern="^players.example players"))
+    load.tls = True
+    with serving_tls(self_signed(tmp_path / "tls")) as port:
+        result = H2load().run(task_of(load, port, tmp_path))
+
+    assert result.failure is None, result.failure
+    assert result.summary.incorrect == 0
+    assert any(f"--connect-to=127.0.0.1:{port}" == argument for argument in result.summary.argv)
+
+
+@pytest.mark.nghttpd
+@pytest.mark.parametrize("tls", [False, True], ids=["prior-knowledge", "alpn"])
+def test_http_2_is_spoken(tls: bool, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path / "tls") if tls else None
+    check = request(json_subset='{"name": "Ada"}')
+    load = load_of(check, http_version=HttpVersion.HTTP_VERSION_2, tls=tls)
+    with serving_http2(tmp_path / "served", certificate) as port:
+        result = H2load().run(task_of(load, port, tmp_path))
+
+    summary = result.summary
+    assert result.failure is None, result.failure
+    assert summary.completed == summary.driver_completed > 0
+    assert summary.incorrect == summary.failed == 0
+    assert summary.bodies_checked >= 1
+    assert summary.protocol == ("HTTP/2 over TLS 1.3" if tls else "HTTP/2")
+
+
+def test_a_server_that_does_not_agree_to_http_2_is_a_failure(tmp_path: Path) -> None:
+    """h2load ends well then, without a request."""
+    load = load_of(http_version=HttpVersion.HTTP_VERSION_2, tls=True)
+    with serving_tls(self_signed(tmp_path / "tls")) as port:
+        result = H2load().run(task_of(load, port, tmp_path))
+
+    assert result.failure is not None
+    assert result.failure.message == (
+        "the server did not agree to speak HTTP/2 over TLS 1.3 (ALPN)"
+    )

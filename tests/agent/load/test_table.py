@@ -70,13 +70,13 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     chosen = choose(load_of(driver="ab"))
 
     assert isinstance(chosen, Failure)
-    assert chosen.message == "no load driver is called ab; known are h2load, builtin"
+    assert chosen.message == "no load driver is called ab; known are h2load, builtin, wrk"
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"driver": "builtin", "tls": True}, "builtin cannot apply this load"),
+        ({"driver": "h2load", "rate_per_second": 10, "rate_to_per_second": 20}, "constant"),
         ({"driver": "builtin", "http_version": HttpVersion.HTTP_VERSION_2}, "HTTP/1.1 only"),
     ],
 )
@@ -97,7 +97,8 @@ def test_without_a_driver_that_suits_every_reason_is_given() -> None:
     assert isinstance(chosen, Failure)
     assert chosen.message == (
         "no load driver can apply this load: h2load: not installed;"
-        " builtin: builtin speaks HTTP/1.1 only"
+        " builtin: builtin speaks HTTP/1.1 only;"
+        " wrk: it gives no series, so that it is used only where it is named"
     )
 
 

@@ -40,6 +40,7 @@ def test_a_process_dies_with_the_one_that_started_it(tmp_path: Path) -> None:
         "from headstart.agent.load.watch import start_pinned\n"
         "null = subprocess.DEVNULL\n"
         "process = start_pinned(['sleep', '600'], '', null, null, null)\n"
+        "while open(f'/proc/{process.pid}/comm').read() != 'sleep\\n': pass\n"
         "print(process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -2,13 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from headstart.agent.checks import Evaluation
-from headstart.agent.http_client import RequestFault
+from headstart.agent.checks import Evaluation, evaluate
+from headstart.agent.http_client import RequestFault, Session
+from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import order
+from headstart.agent.tls import client_context
 from headstart.v1.experiment_pb2 import HttpCheck, Load
+from headstart.v1.records_pb2 import LoadWindow
 
 # Too slow to be felt by the server, often enough for every window of a second.
 _PERIOD_SECONDS = 0.5
@@ -30,12 +36,14 @@ class BodyProbe:
     """Asks the load's requests in turn, in a thread, until it is stopped.
 
     An answer that does not come is no sample: the generator counts failures.
-    Nothing is asked when no request of the load says anything of its body.
+    Asked is what says anything of its body, or `every_check`.
     """
 
-    def __init__(self, load: Load, ask: Ask) -> None:
+    def __init__(self, load: Load, ask: Ask, every_check: bool = False) -> None:
         checks = [load.requests[index].check for index in order(load)]
-        self._checks = [check for check in checks if check.json_subset or check.body_pattern]
+        self._checks = [
+            check for check in checks if every_check or check.json_subset or check.body_pattern
+        ]
         self._ask = ask
         self._stopped = threading.Event()
         self._samples: list[Sample] = []
@@ -64,3 +72,38 @@ class BodyProbe:
                 self._samples.append(Sample(time.monotonic_ns(), evaluation))
             asked += 1
             self._stopped.wait(_PERIOD_SECONDS)
+
+
+@contextmanager
+def asking(task: LoadTask) -> Iterator[Ask]:
+    """How an answer is fetched beside the load, over HTTP/1.1."""
+    tls = client_context(verified=False) if task.load.tls else None
+    with Session(task.address, task.port, TIMEOUT_SECONDS, tls) as session:
+
+        def ask(check: HttpCheck) -> Evaluation:
+            response = session.fetch(check.request)
+            return evaluate(check, response.status, response.headers, response.body)
+
+        yield ask
+
+
+def mark_wrong_bodies(
+    windows: Sequence[LoadWindow], origin_ns: int, samples: Sequence[Sample]
+) -> str:
+    """Count a window's answers as incorrect in the share of its samples that are; the first fault.
+
+    Nobody saw the bodies of the others, so that some wrong ones stand for many.
+    """
+    starts = [window.start_us for window in windows]
+    asked: Counter[int] = Counter()
+    wrong: Counter[int] = Counter()
+    for sample in samples:
+        at = max(0, bisect_right(starts, (sample.monotonic_ns - origin_ns) // 1000) - 1)
+        asked[at] += 1
+        wrong[at] += not sample.evaluation.passed
+    for at in wrong:
+        window = windows[at]
+        estimate = -(-window.completed * wrong[at] // asked[at])
+        window.incorrect = max(window.incorrect, estimate)
+    faults = (sample.evaluation.actual for sample in samples if not sample.evaluation.passed)
+    return next(faults, "")

@@ -19,6 +19,7 @@ from headstart.agent.load.generator import DRAIN_US
 from headstart.agent.load.mix import authority, order, serialise
 from headstart.agent.load.watch import LOOK_SECONDS, Watch, reap, start_pinned
 from headstart.agent.load.windows import Tally, add_up, edges_us, in_messages
+from headstart.agent.tls import server_name
 from headstart.v1.experiment_pb2 import HttpVersion, Load
 from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary, LoadWindow
 
@@ -39,11 +40,9 @@ class Builtin:
         return f"{metadata.version('headstart')} (Python {platform.python_version()})"
 
     def refuses(self, load: Load) -> str | None:
-        """HTTP/2 and TLS are for others."""
+        """HTTP/2 is for others."""
         if load.http_version == HttpVersion.HTTP_VERSION_2:
             return "builtin speaks HTTP/1.1 only"
-        if load.tls:
-            return "builtin speaks no TLS"
         return None
 
     def prepare(self, task: LoadTask) -> "PreparedBuiltin":
@@ -74,6 +73,7 @@ class PreparedBuiltin:
             generator_cpus=task.cpus,
             connections=_connections(task.load),
             argv=argv,
+            protocol="HTTP/1.1 over TLS" if task.load.tls else "",
         )
         self._errors = task.scratch / "generator-errors"
         pipe = subprocess.PIPE
@@ -202,6 +202,10 @@ def _message(task: LoadTask, edges: list[int]) -> dict[str, Any]:
         "port": task.port,
         "connections": _connections(load),
         "rate_per_second": load.rate_per_second,
+        "rate_to_per_second": load.rate_to_per_second,
+        "rate_steps": load.rate_steps,
+        "tls": load.tls,
+        "server_name": server_name(load.requests[0].check.request, task.address),
         "edges_us": edges,
         "order": order(load),
         "requests": [
@@ -231,4 +235,6 @@ def _window(window: frames.Window) -> LoadWindow:
         received_bytes=window.received_bytes,
         latencies=Counter(window.latencies_us),
     )
-    return tally.window(window.start_us, window.duration_us)
+    counted = tally.window(window.start_us, window.duration_us)
+    counted.offered = window.offered
+    return counted

@@ -19,7 +19,7 @@ WINDOW = b"W"
 ENDED = b"E"
 
 _FRAME = struct.Struct("<cI")
-_WINDOW = struct.Struct("<qqQQQQ")
+_WINDOW = struct.Struct("<qqQQQQQ")
 
 
 @dataclass(slots=True)
@@ -34,11 +34,13 @@ class Window:
     received_bytes: int
     # One per completed request, in us.
     latencies_us: "array[int]"
+    # Requests whose intended time lay in it; 0: closed loop.
+    offered: int = 0
 
     def pack(self) -> bytes:
         """The payload of a WINDOW frame."""
         counts = (self.sent, self.incorrect, self.failed, self.received_bytes)
-        head = _WINDOW.pack(self.start_us, self.duration_us, *counts)
+        head = _WINDOW.pack(self.start_us, self.duration_us, *counts, self.offered)
         return head + self.latencies_us.tobytes()
 
     @classmethod
@@ -46,8 +48,8 @@ class Window:
         """The inverse of `pack`, on the same machine."""
         latencies = array("I")
         latencies.frombytes(payload[_WINDOW.size :])
-        start, duration, sent, incorrect, failed, received = _WINDOW.unpack_from(payload)
-        return cls(start, duration, sent, incorrect, failed, received, latencies)
+        start, duration, sent, incorrect, failed, received, offered = _WINDOW.unpack_from(payload)
+        return cls(start, duration, sent, incorrect, failed, received, latencies, offered)
 
 
 def frame(kind: bytes, payload: bytes = b"") -> bytes:

@@ -23,6 +23,8 @@ from headstart.agent.http_answer import Answer
 from headstart.agent.load import frames
 from headstart.agent.load.connection import Slot, Wire
 from headstart.agent.load.precise_selector import PreciseSelector
+from headstart.agent.load.schedule import Schedule
+from headstart.agent.tls import client_context
 
 # A request unanswered for this long has failed, and its connection with it.
 TIMEOUT_US = 10_000_000
@@ -46,13 +48,21 @@ class Generator:
         self._address: str = task["address"]
         self._port: int = task["port"]
         self._edges: list[int] = task["edges_us"]
-        self._rate: float = task["rate_per_second"]
+        self._tls = client_context(verified=False) if task["tls"] else None
+        self._server_name: str = task["server_name"]
+        rate: float = task["rate_per_second"]
+        # None: a closed loop.
+        self._schedule = (
+            Schedule(rate, self._edges[-1], task["rate_to_per_second"], task["rate_steps"])
+            if rate
+            else None
+        )
         self._requests = [_request(fields) for fields in task["requests"]]
         self._order: list[int] = task["order"]
         self._slots = [Slot() for _ in range(task["connections"])]
         self._free: deque[Slot] = deque()
         # Requests that an open loop sends over the whole phase, and those sent.
-        self._due = round(self._rate * self._edges[-1] / 1e6)
+        self._due = self._schedule.total if self._schedule else 0
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
         self._over = loop.create_future()
@@ -136,7 +146,7 @@ class Generator:
         now = self._now_us()
         if now >= self._end_us:
             self._finish_when_drained()
-        if self._rate:
+        if self._schedule:
             slot.free_us = now
             self._free.append(slot)
             # With a timer pending the next request is not due yet.
@@ -148,12 +158,12 @@ class Generator:
     def _send_due(self) -> None:
         """Send what is due in an open loop, each on the connection that is free longest.
 
-        The schedule is arithmetic and knows nothing of answers: the n-th request is
-        due at n / rate. With no connection free it waits, and its latency runs.
+        The schedule knows nothing of answers. With no connection free a request waits,
+        and its latency runs.
         """
         self._timer = None
-        while self._free and self._next < self._due and not self._over.done():
-            intended = int(self._next * 1_000_000 / self._rate)
+        while self._schedule and self._free and self._next < self._due and not self._over.done():
+            intended = self._schedule.at_us(self._next)
             now = self._now_us()
             if intended > now:
                 at = (self._origin_us + intended) / 1e6
@@ -183,7 +193,13 @@ class Generator:
     async def _connect(self, slot: Slot, wire: Wire) -> None:
         """Connect; the request is sent as soon as the connection stands."""
         try:
-            await self._loop.create_connection(lambda: wire, self._address, self._port)
+            await self._loop.create_connection(
+                lambda: wire,
+                self._address,
+                self._port,
+                ssl=self._tls,
+                server_hostname=self._server_name if self._tls else None,
+            )
         except ConnectionRefusedError:
             self.fail(slot, "connection refused")
         except OSError as error:
@@ -218,7 +234,7 @@ class Generator:
 
     def _counts(self, now_us: int) -> bool:
         """A closed loop's windows end with the phase; an open loop owes what was due in it."""
-        return bool(self._rate) or now_us < self._end_us
+        return bool(self._schedule) or now_us < self._end_us
 
     def _advance(self, now_us: int) -> None:
         """Close the windows that are over, but for the last one."""
@@ -228,7 +244,7 @@ class Generator:
     def _close_windows(self) -> None:
         # What an open loop still owed at the end belongs to its last window,
         # which is that much wider.
-        end = max(self._end_us, self._now_us()) if self._rate else self._end_us
+        end = max(self._end_us, self._now_us()) if self._schedule else self._end_us
         self._advance(end)
         if end > self._edges[self._window]:
             self._close_window(end)
@@ -243,10 +259,17 @@ class Generator:
             failed=self._failed,
             received_bytes=self.received_bytes,
             latencies_us=self._latencies,
+            offered=self._offered_between(start, self._edges[self._window + 1]),
         )
         self._write(frames.WINDOW, window.pack())
         self._window += 1
         self._empty_window()
+
+    def _offered_between(self, start_us: int, end_us: int) -> int:
+        if not self._schedule:
+            return 0
+        # What is due at the very end is nobody else's.
+        return self._schedule.due_until(end_us) - self._schedule.due_until(start_us)
 
     def _empty_window(self) -> None:
         self._sent = self._incorrect = self._failed = self.received_bytes = 0

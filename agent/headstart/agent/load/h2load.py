@@ -7,22 +7,19 @@ read, time and server are watched, and its own sums are only held against that.
 """
 
 import contextlib
-import os
 import re
-import select
 import shutil
+import signal
 import subprocess
 import time
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from headstart.agent.load.body_probe import BodyProbe, Sample
+from headstart.agent.load.body_probe import BodyProbe, Sample, mark_wrong_bodies
 from headstart.agent.load.driver import LoadResult, LoadTask
 from headstart.agent.load.h2load_command import Commands, why_not
-from headstart.agent.load.h2load_log import LogTally, parse_sums
-from headstart.agent.load.watch import LOOK_SECONDS, Watch, cores_of, reap, start_pinned
+from headstart.agent.load.h2load_log import LogTally, parse_protocol, parse_sums
+from headstart.agent.load.watch import Watch, cores_of, reap, start_pinned
 from headstart.agent.load.windows import add_up, cut, edges_us, in_messages
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary, LoadWindow
@@ -59,6 +56,8 @@ class H2load:
 
     def refuses(self, load: Load) -> str | None:
         """A rate, unless the file names h2load, and mixes that it cannot send."""
+        if load.rate_to_per_second:
+            return "the rate of h2load is constant"
         if load.rate_per_second and load.driver != self.name:
             return (
                 "h2load sends a rate in bursts and counts from the actual send,"
@@ -108,33 +107,20 @@ class PreparedH2load:
             try:
                 self._task.on_started(process.pid)
                 probe.start()
-                self._follow(process)
+                watch = Watch(self._task, process.pid)
+                self._failure = watch.follow(process, _GRACE_SECONDS)
+                watch.describe(self._about)
             finally:
                 clock.stop()
-                self._about.generator_cpu_seconds = reap(process, 0.0)
+                used = reap(process, 0.0)
                 samples = probe.stop()
+        # What it used while it hung was not for the load.
+        hung = self._failure is None and process.returncode == -signal.SIGKILL
+        self._about.generator_cpu_seconds = watch.cpu_seconds if hung else used
         return self._result(clock, samples, output.read_text(errors="replace"), process.returncode)
 
     def close(self) -> None:
         """Nothing waits."""
-
-    def _follow(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for its end, or until it has to be ended."""
-        watch = Watch(self._task, process.pid)
-        deadline = time.monotonic() + self._task.load.duration_seconds + _GRACE_SECONDS
-        descriptor = os.pidfd_open(process.pid)
-        try:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            while self._failure is None and time.monotonic() < deadline:
-                if poll.poll(LOOK_SECONDS * 1000):
-                    break
-                self._failure = watch.look()
-        finally:
-            os.close(descriptor)
-        # A server that died just before the end was not looked at yet.
-        self._failure = self._failure or watch.look()
-        watch.describe(self._about)
 
     def _result(
         self, clock: "Clock", samples: Sequence[Sample], output: str, status: int
@@ -155,11 +141,12 @@ class PreparedH2load:
             for counted, start, end in zip(tally.tallies(), edges, edges[1:], strict=False)
         ]
         _spread_bytes(windows, sums.received_bytes if sums else 0)
-        wrong = _mark_wrong_bodies(windows, origin_ns, samples)
+        wrong = mark_wrong_bodies(windows, origin_ns, samples)
         # Also at a stated rate: it counts from the actual send.
         basis = LatencyBasis.LATENCY_BASIS_SERVICE_TIME
         summary = add_up(windows, origin_ns, basis)
         summary.MergeFrom(self._about)
+        summary.protocol = parse_protocol(output)
         summary.bodies_checked = len(samples)
         summary.driver_completed = sums.done - sums.errored if sums else 0
         if tally.first_wrong_status:
@@ -180,6 +167,9 @@ class PreparedH2load:
             words = "the host's clock was set during the load: the times of its log are not right"
         elif status > 0:
             words = f"h2load ended with status {status}"
+        elif summary.protocol.startswith("TLS"):
+            asked = "HTTP/2" if self._commands.is_http2 else "HTTP/1.1"
+            words = f"the server did not agree to speak {asked} over {summary.protocol} (ALPN)"
         elif not summary.completed:
             words = "no request was answered"
         elif silent_us > max(_SILENCE_US, 2 * summary.latency.maximum_us):
@@ -265,25 +255,3 @@ def _spread_bytes(windows: Sequence[LoadWindow], received_bytes: int) -> None:
     completed = sum(window.completed for window in windows)
     for window in windows:
         window.received_bytes = received_bytes * window.completed // max(1, completed)
-
-
-def _mark_wrong_bodies(
-    windows: Sequence[LoadWindow], origin_ns: int, samples: Sequence[Sample]
-) -> str:
-    """Count a window's answers as incorrect in the share of its samples that are; the first fault.
-
-    Nobody saw the bodies of the others, so that some wrong ones stand for many.
-    """
-    starts = [window.start_us for window in windows]
-    asked: Counter[int] = Counter()
-    wrong: Counter[int] = Counter()
-    for sample in samples:
-        at = max(0, bisect_right(starts, (sample.monotonic_ns - origin_ns) // 1000) - 1)
-        asked[at] += 1
-        wrong[at] += not sample.evaluation.passed
-    for at in wrong:
-        window = windows[at]
-        estimate = -(-window.completed * wrong[at] // asked[at])
-        window.incorrect = max(window.incorrect, estimate)
-    faults = (sample.evaluation.actual for sample in samples if not sample.evaluation.passed)
-    return next(faults, "")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.checks import BODY_LIMIT_BYTES, Evaluation, evaluate
-from headstart.agent.http_client import RequestFault, Session
-from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask
+from headstart.agent.http_client import RequestFault
+from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import authority, order
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, HttpVersion, Load
@@ -42,6 +42,11 @@ class Commands:
         """Where h2load writes a line for every request."""
         return self.task.scratch / "h2load.log"
 
+    @property
+    def is_http2(self) -> bool:
+        """Whether HTTP/2 was asked for."""
+        return self._load.http_version == HttpVersion.HTTP_VERSION_2
+
     def write(self) -> None:
         """The files that the arguments name."""
         urls = [self._url(self._load.requests[index].check.request) for index in order(self._load)]
@@ -53,7 +58,7 @@ class Commands:
         connections = max(1, self._load.connections)
         argv = [program, f"--clients={connections}", f"--threads={threads}"]
         argv += [f"--duration={round(self._load.duration_seconds * 1000)}ms"]
-        argv += ["--npn-list=h2"] if self._is_http2 else ["--h1"]
+        argv += ["--npn-list=h2"] if self.is_http2 else ["--h1"]
         if self._load.rate_per_second:
             argv.append(f"--rps={self._load.rate_per_second / connections:g}")
         if self._host:
@@ -64,16 +69,10 @@ class Commands:
     @contextmanager
     def asking(self, nghttp: str) -> Iterator[Ask]:
         """How a body is fetched beside the load, over the same version of HTTP."""
-        if self._is_http2:
+        if self.is_http2:
             yield lambda check: self._ask_nghttp(nghttp, check)
             return
-        where = (self.task.address, self.task.port)
-        with Session(*where, TIMEOUT_SECONDS, self._load.tls) as session:
-
-            def ask(check: HttpCheck) -> Evaluation:
-                response = session.fetch(check.request)
-                return evaluate(check, response.status, response.headers, response.body)
-
+        with asking(self.task) as ask:
             yield ask
 
     def _ask_nghttp(self, nghttp: str, check: HttpCheck) -> Evaluation:
@@ -121,10 +120,6 @@ class Commands:
     @property
     def _request(self) -> HttpRequest:
         return self._load.requests[0].check.request
-
-    @property
-    def _is_http2(self) -> bool:
-        return self._load.http_version == HttpVersion.HTTP_VERSION_2
 
     @property
     def _host(self) -> str:

@@ -127,3 +127,16 @@ def parse_sums(output: str) -> Sums | None:
     if requests is None or traffic is None:
         return None
     return Sums(int(requests[1]), int(requests[2]), int(traffic[1]))
+
+
+def parse_protocol(output: str) -> str:
+    """What was spoken, such as "HTTP/2 over TLS 1.3"; empty: it does not say.
+
+    "TLS 1.3" alone: both sides could not agree on what to speak over it.
+    """
+    tls = re.search(r"^TLS Protocol: TLSv(\S+)", output, re.MULTILINE)
+    application = re.search(r"^Application protocol: (\S+)", output, re.MULTILINE)
+    if application is None:
+        return f"TLS {tls[1]}" if tls else ""
+    name = "HTTP/2" if application[1] in ("h2", "h2c") else application[1].upper()
+    return f"{name} over TLS {tls[1]}" if tls else name

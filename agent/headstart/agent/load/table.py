@@ -3,12 +3,16 @@
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadDriver
 from headstart.agent.load.h2load import H2load
+from headstart.agent.load.wrk import Wrk
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, FailureCode
 
 # In the order in which they are preferred: one that saturates a server comes first.
-DRIVERS: tuple[LoadDriver, ...] = (H2load(), Builtin())
-_INSTALL = {"h2load": "install the Debian package nghttp2-client"}
+DRIVERS: tuple[LoadDriver, ...] = (H2load(), Builtin(), Wrk())
+_INSTALL = {
+    "h2load": "install the Debian package nghttp2-client",
+    "wrk": "install the Debian package wrk",
+}
 
 
 def choose(load: Load) -> LoadDriver | Failure:

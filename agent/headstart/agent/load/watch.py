@@ -1,6 +1,7 @@
 """A generator's process: started on its CPUs, looked after while it runs, and always ended."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -85,9 +86,36 @@ class Watch:
         # Run delays of the threads in ns, one reading a look over the last second.
         self._first = run_delays_ns([pid])
         self._readings = deque([self._first], maxlen=_LOOKS_PER_SECOND + 1)
+        # Of a generator that `follow` waits for: at the last look within the load's time.
+        self.cpu_seconds = 0.0
         # Maxima, since a thread that ended can no longer be read.
         self._in_a_second_ns = 0
         self._in_all_ns = 0
+
+    def follow(self, process: subprocess.Popen[bytes], grace_seconds: float) -> Failure | None:
+        """Wait until a generator ended, or has to be ended; why before its time.
+
+        One that does not end within the load and `grace_seconds` is left to the caller.
+        """
+        over = self._started + self._task.load.duration_seconds
+        failure = None
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            while failure is None and (now := time.monotonic()) < over + grace_seconds:
+                left = over - now
+                wait = min(LOOK_SECONDS, left) if left > 0 else LOOK_SECONDS
+                # Rounded up: a poll of 0 ms would spin.
+                if poll.poll(int(wait * 1000) + 1):
+                    break
+                failure = self.look()
+                if left > 0:
+                    self.cpu_seconds = cpu_seconds_of(process.pid)
+        finally:
+            os.close(descriptor)
+        # A server that died just before the end was not looked at yet.
+        return failure or self.look()
 
     def look(self) -> Failure | None:
         """Why the load has to end before its time; None: it goes on."""
@@ -106,6 +134,17 @@ class Watch:
         """Fill in how long the generator waited for a core."""
         summary.generator_run_delay_max_us = self._in_a_second_ns // 1000
         summary.generator_run_delay_seconds = self._in_all_ns / 1e9
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU time of a process with its threads, those that ended included; 0: there is none.
+
+    Its clock's number is made as clock_getcpuclockid(3) of Linux makes it.
+    """
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
 
 
 def _waited_ns(before: dict[int, int], after: dict[int, int]) -> int:
