@@ -104,6 +104,33 @@ def test_paths_mean_the_folder_of_the_file() -> None:
     assert variants["aot"].working_directory == "/app"
 
 
+def test_a_build_without_more_words_is_made_once_clean_by_the_engines_own_builder() -> None:
+    variants = {variant.name: variant for variant in load("complete.yaml").variants}
+
+    assert variants["jit"].build == pb.Build(
+        context="/home/me/players",
+        dockerfile="Dockerfile",
+        clean_repetitions=1,
+        cached_repetitions=0,
+        network=pb.BUILD_NETWORK_DEFAULT,
+        builder=pb.BUILDER_UNSPECIFIED,
+        timeout_seconds=1800,
+    )
+    assert variants["aot"].build.network == pb.BUILD_NETWORK_NONE
+    assert variants["aot"].build.builder == pb.BUILDER_BUILDKIT
+    assert variants["aot"].build.timeout_seconds == 600
+
+
+def test_a_check_names_the_packages_that_it_runs_through() -> None:
+    checks = load("complete.yaml").service.checks
+
+    assert [list(check.covers) for check in checks[1:4]] == [
+        [],
+        ["AutoMapper", "Microsoft.EntityFrameworkCore*"],
+        [],
+    ]
+
+
 def test_a_program_without_a_slash_is_left_to_the_agent() -> None:
     experiment = load("batch.yaml")
 

@@ -33,6 +33,7 @@ BEYOND_A_SCHEMA = (
     "check-command-with-expect",
     "check-request-with-exit",
     "check-command-empty",
+    "check-covers-of-ready",
     "check-two-with-one-name",
     "check-pattern",
     "load-duration-range",

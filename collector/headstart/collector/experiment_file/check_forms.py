@@ -10,6 +10,13 @@ from headstart.collector.experiment_file.texts import Argument, Header, Line
 from headstart.collector.experiment_file.units import Duration, Text, Whole
 
 
+PACKAGES = Text(
+    what="a package or an assembly such as 'AutoMapper' or 'Microsoft.EntityFrameworkCore*'",
+    pattern=r"[A-Za-z0-9_.*?+-]+",
+    maximum=256,
+)
+
+
 class ExpectForm(Form):
     """What a correct answer is."""
 
@@ -59,6 +66,8 @@ class CheckForm(RequestForm):
     """A regular expression that must be found in what the command writes."""
     timeout: Annotated[float, Duration("100ms", "1h")] = written("30s")
     """How long the command may take."""
+    covers: list[Annotated[str, PACKAGES]] = Field(default_factory=list, max_length=100)
+    """Packages or assemblies that it runs through: `[AutoMapper, "Microsoft.Entity*"]`."""
 
 
 Check = Annotated[CheckForm, Shorthand("request", RequestLine())]

@@ -28,6 +28,12 @@ _COMPILATIONS = {
 }
 _PAGE_CACHES = {"warm": pb.PAGE_CACHE_WARM, "cold": pb.PAGE_CACHE_COLD}
 _NETWORKS = {"host": pb.NETWORK_HOST, "holder": pb.NETWORK_HOLDER}
+_BUILD_NETWORKS = {"default": pb.BUILD_NETWORK_DEFAULT, "none": pb.BUILD_NETWORK_NONE}
+_BUILDERS = {
+    "auto": pb.BUILDER_UNSPECIFIED,
+    "classic": pb.BUILDER_CLASSIC,
+    "buildkit": pb.BUILDER_BUILDKIT,
+}
 _CATEGORIES = {
     "blocking": pb.DIAGNOSTIC_CATEGORY_BLOCKING,
     "review": pb.DIAGNOSTIC_CATEGORY_REVIEW,
@@ -119,6 +125,9 @@ def _build(form: BuildForm, base_directory: str) -> pb.Build:
         arguments=form.arguments,
         clean_repetitions=form.clean_repetitions,
         cached_repetitions=form.cached_repetitions,
+        network=_BUILD_NETWORKS[form.network],
+        builder=_BUILDERS[form.builder],
+        timeout_seconds=form.timeout,
     )
 
 
@@ -168,14 +177,14 @@ def _made_name(check: CheckForm) -> str:
 
 def _check(form: CheckForm, name: str) -> pb.Check:
     if form.request is not None:
-        return pb.Check(name=name, http=_http_check(form, form.request))
+        return pb.Check(name=name, http=_http_check(form, form.request), covers=form.covers)
     command = pb.CommandCheck(
         argv=form.command or (),
         exit_status=form.exit,
         output_pattern=form.output or "",
         timeout_seconds=form.timeout,
     )
-    return pb.Check(name=name, command=command)
+    return pb.Check(name=name, command=command, covers=form.covers)
 
 
 def _http_check(form: RequestForm, request: Request) -> pb.HttpCheck:

@@ -62,8 +62,14 @@ class BuildForm(Form):
     """Build arguments."""
     clean_repetitions: Annotated[int, Whole(1, 100)] = written(1)
     """How many builds without a cache are timed."""
-    cached_repetitions: Annotated[int, Whole(0, 100)] = written(1)
+    cached_repetitions: Annotated[int, Whole(0, 100)] = written(0)
     """How many builds with a warm cache are timed."""
+    network: Annotated[str, Choice("default", "none")] = written("default")
+    """What the steps of the build can reach: the engine's default network, or nothing."""
+    builder: Annotated[str, Choice("auto", "classic", "buildkit")] = written("auto")
+    """Which builder of the engine; `auto` is the one that the engine says is its default."""
+    timeout: Annotated[float, Duration("1s", "24h")] = written("30min")
+    """How long one build may take."""
 
 
 class VariantForm(Form):

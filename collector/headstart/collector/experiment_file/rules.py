@@ -28,6 +28,9 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
             yield from _request(path, mapping)
         if form is CheckForm:
             yield from _check(path, mapping)
+            if "covers" in mapping and path[:2] != ("service", "checks"):
+                message = "'covers' belongs to the checks, whose outcome says what works"
+                yield (*path, "covers"), message, True
     yield from _variants(data)
     yield from _service(data)
     yield from _check_names(data)
