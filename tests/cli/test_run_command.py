@@ -36,7 +36,7 @@ def test_variants_that_do_not_serve_are_results_with_evidence(tmp_path: Path) ->
     content = experiment(port, variants, service={"startup_timeout": "2s"})
     ran = run(tmp_path, content)
 
-    assert ran.status == 0, ran.errors
+    assert ran.status == 1, ran.errors
     assert ran.variant("good")["outcome"] == "measured"
     assert ran.variant("exits")["outcome"] == "does not start"
     assert "status 3" in ran.variant("exits")["failure_message"]
@@ -56,7 +56,7 @@ def test_an_app_that_dies_under_load_is_a_result_with_its_last_words(tmp_path: P
     )
     ran = run(tmp_path, content)
 
-    assert ran.status == 0, ran.errors
+    assert ran.status == 1, ran.errors
     assert "status 7" in ran.variant("dies")["failure_message"]
     assert "out of luck" in ran.variant("dies")["output_tail"]
 

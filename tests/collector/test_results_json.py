@@ -15,8 +15,8 @@ def test_a_result_survives_the_round_trip() -> None:
     assert from_json(to_json(result, indent=2).encode()) == result
 
 
-def test_the_schema_number_comes_first() -> None:
-    assert to_json(RESULT).startswith(f'{{"schema": {SCHEMA}, "run_id"')
+def test_the_schema_number_comes_first_and_the_recommendation_next() -> None:
+    assert to_json(RESULT).startswith(f'{{"schema": {SCHEMA}, "recommendations": [{{"variant"')
 
 
 def test_a_newer_schema_is_refused_with_its_number() -> None:

@@ -1,5 +1,7 @@
 """How a command ends when it cannot do what it was asked."""
 
+# The gate failed, or a variant is rejected: a finding, not a fault.
+REJECTED = 1
 WRONG_INPUT = 2
 SYSTEM_FAILED = 3
 

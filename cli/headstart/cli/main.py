@@ -18,6 +18,8 @@ COMMANDS = {
     "watch": "Follow a run until it ended.",
     "cancel": "Stop a run.",
     "report": "Print or write the report of a run.",
+    "compare": "Compare two runs: two revisions, or two hosts.",
+    "gate": "Hold a run against its gates, for CI.",
     "dashboards": "Write Grafana dashboards and Prometheus rules.",
     "schema": "Print the JSON Schema of the experiment file.",
 }
@@ -53,8 +55,8 @@ class _Lazy(click.Group):
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "HEADSTART"},
     epilog="Every option can be set in the environment: HEADSTART_COLLECTOR_LISTEN is "
-    "--listen of `headstart collector`. Exit codes: 0 fine, 1 the gate failed, "
-    "2 wrong input, 3 the system failed.",
+    "--listen of `headstart collector`. Exit codes: 0 fine, 1 the gate failed or the "
+    "recommendation is reject, 2 wrong input, 3 the system failed.",
 )
 @click.version_option(importlib.metadata.version("headstart"), "-V", "--version")
 def cli() -> None:

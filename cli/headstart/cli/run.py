@@ -12,7 +12,7 @@ from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.client import experiments, fetch_report, follow
-from headstart.cli.errors import SYSTEM_FAILED, CommandError, InputError
+from headstart.cli.errors import REJECTED, SYSTEM_FAILED, CommandError, InputError
 from headstart.cli.faults import agent_faults, collector_faults
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
@@ -167,6 +167,13 @@ def _cancel(target: str, run_id: str) -> None:
         stub.Cancel(CancelRequest(run_id=run_id, reason="interrupted at the terminal"))
 
 
+def _is_rejected(report_json: bytes) -> bool:
+    from headstart.collector.report.gate import failed
+    from headstart.collector.results_json import from_json
+
+    return failed(from_json(report_json))
+
+
 def _watch_and_report(asked: _Asked, target: str, run_id: str) -> int:
     lines = ProgressLines()
     with experiments(target, None) as stub:
@@ -188,7 +195,7 @@ def _watch_and_report(asked: _Asked, target: str, run_id: str) -> int:
         print_terminal(reports["json"])
     click.echo(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
     if ended.state == RunState.RUN_STATE_DONE:
-        return 0
+        return REJECTED if _is_rejected(reports["json"]) else 0
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return _INTERRUPTED
     click.echo(f"headstart: the run failed: {ended.reason}", err=True)

@@ -106,8 +106,8 @@ class Comparison:
 class GateStatus(StrEnum):
     """A gate's limit against the whole interval of what was measured."""
 
-    PASS = "pass"
-    FAIL = "fail"
+    PASSED = "pass"
+    FAILED = "fail"
     # The interval lies across the limit, or disturbed trials are all there is.
     UNDECIDED = "undecided"
     NOT_MEASURED = "not measured"
@@ -147,6 +147,8 @@ class GateOutcome:
     count: int
     # What was asked and what was found, with interval and run, as one sentence.
     text: str
+    # Why it is undecided or was not measured.
+    reason: str = ""
     # Blocks that it may take to decide, if figures stay as they are; None: cannot be said.
     more_blocks: int | None = None
 

@@ -16,6 +16,10 @@ def test_it_is_a_record_of_findings_with_evidence_and_reproduction(text: str) ->
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
 
     assert headings == [
+        "Context",
+        "Decision",
+        "Rationale",
+        "Consequences",
         "Limits of this run",
         "Findings",
         "What failed",
@@ -46,8 +50,35 @@ def test_a_row_has_figures_ratio_and_verdict(text: str) -> None:
     )
 
 
-def test_no_recommendation_is_made_up(text: str) -> None:
-    assert not re.search(r"(?i)\b(proceed|defer|reject|recommend)", text)
+def test_the_decision_comes_before_its_evidence(text: str) -> None:
+    answers = text[: text.index("## Context")]
+
+    assert "- **aot: proceed.** aot passes all 5 gates" in answers
+    assert "- **aot-broken: reject.** aot-broken does not start" in answers
+    assert text.index("## Decision") < text.index("## Rationale") < text.index("## Findings")
+
+
+def test_before_stands_against_after_also_where_nothing_was_measured(text: str) -> None:
+    rows = dict(
+        re.findall(r"^\| ([A-Z][\w ]+) \| (.*) \|$", text[: text.index("## Decision")], re.M)
+    )
+
+    assert rows["Startup"] == "286 ms | 239 ms | 29.6 ms | not measured"
+    assert rows["Image size"] == "123 MB | 124 MB | 13.7 MB | 166 MB"
+    assert rows["Compatibility"].endswith("| does not start")
+
+
+def test_every_line_of_the_rationale_cites_figure_interval_and_run(text: str) -> None:
+    part = text[
+        text.index("### aot\n") : text.index(
+            "### aot\\-broken" if "### aot\\-broken" in text else "### aot-broken"
+        )
+    ]
+    lines = [line for line in part.splitlines() if line.startswith("- pass: ")]
+
+    assert len(lines) == 5
+    assert all("run fake-7" in line for line in lines)
+    assert all("95 % interval" in line or "Image size" in line for line in lines)
 
 
 def test_output_stands_in_a_fence_that_it_cannot_close(text: str) -> None:

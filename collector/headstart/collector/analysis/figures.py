@@ -21,7 +21,7 @@ from headstart.v1.records_pb2 import FailureCode, FlagEffect, Phase, PhaseMemory
 # Below this many trials a 95th percentile is the largest value by another name.
 _P95_TRIALS = 20
 # More wrong answers than this and the variant did other work than was asked for.
-_WRONG_SHARE = 0.01
+WRONG_SHARE = 0.01
 
 
 class Standing(Enum):
@@ -69,7 +69,7 @@ def standing(trial: Trial, part: Part) -> Standing:
         return Standing.WRONG
     if trial.outcome.failure.code == FailureCode.FAILURE_CODE_CHECK_FAILED:
         return Standing.WRONG
-    if part is Part.LOAD and wrong_share(trial) > _WRONG_SHARE:
+    if part is Part.LOAD and wrong_share(trial) > WRONG_SHARE:
         return Standing.WRONG
     if any(flag.effect in _SPOILED_BY[part] for flag in trial.outcome.flags):
         return Standing.FLAGGED

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from headstart.collector.analysis.figures import wrong_share
+from headstart.collector.analysis.figures import WRONG_SHARE, wrong_share
 from headstart.collector.analysis.images import binary_kind, mislabelled
 from headstart.collector.analysis.trials import RunRecords, Trial
 from headstart.collector.results import CHECKS_FAIL, MEASURED, InvalidTrial, VariantOutcome
@@ -107,6 +107,8 @@ def _outcome(
         description=variant.description,
         binary_kind=binary_kind(facts),
         mislabelled=mislabelled(variant, facts),
+        failure=_WORDS.get(failure.code, "") if failed else "",
+        trials_wrong_under_load=sum(wrong_share(trial) > WRONG_SHARE for trial in trials),
     )
 
 

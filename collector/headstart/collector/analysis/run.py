@@ -20,11 +20,13 @@ from headstart.collector.analysis.figures import (
     readings_of,
     standing,
 )
+from headstart.collector.analysis.gates import limits_of, subjects_of
 from headstart.collector.analysis.images import image_readings, image_results
 from headstart.collector.analysis.load import TrialLoad, load_of
 from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
+from headstart.collector.analysis.recommendation import with_recommendations
 from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
 from headstart.collector.analysis.runtime_counters import runtime_counters
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
@@ -84,7 +86,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         for each in compared.all()
     )
     host = run.started.host if run.started and run.started.host.host else info.host
-    return RunResult(
+    result = RunResult(
         run_id=info.run_id,
         attempt=info.attempt,
         experiment=experiment.name,
@@ -128,7 +130,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
         break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
         aa=experiment.aa,
+        subjects=subjects_of(experiment),
     )
+    return with_recommendations(result, *limits_of(experiment))
 
 
 def _loads(trials: Iterable[Trial]) -> dict[int, TrialLoad]:

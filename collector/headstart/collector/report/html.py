@@ -7,7 +7,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.collector.report import curves, image_parts, memory_view, plots, view, wording, work
+from headstart.collector.report import (
+    curves,
+    decision,
+    image_parts,
+    memory_view,
+    plots,
+    view,
+    wording,
+    work,
+)
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.svg import VARIANTS
@@ -87,6 +96,10 @@ def render_html(result: RunResult) -> str:
         variants=names,
         colours={name: index % len(VARIANTS) for index, name in enumerate(names)},
         signs=wording.SIGNS,
+        advice_given=decision.advice(result),
+        decision_signs=decision.DECISION_SIGNS,
+        gates_from=line(result.gates_from),
+        before_after=decision.before_after(result),
         remarks=[line(remark) for remark in result.remarks],
         headlines=[
             (name, sentences)

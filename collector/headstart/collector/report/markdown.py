@@ -1,11 +1,11 @@
 """The report as Markdown, in the form of a decision record that a team commits.
 
-It states what was found. What to decide is for its readers; a recommendation needs gates.
+Context, decision, rationale and consequences come first; the evidence follows.
 """
 
 from collections.abc import Iterable, Iterator
 
-from headstart.collector.report import image_parts, memory_view, view, wording
+from headstart.collector.report import decision, image_parts, memory_view, view, wording
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.text import clean, fenced
@@ -21,8 +21,14 @@ def render_markdown(result: RunResult) -> str:
 def _lines(result: RunResult) -> Iterator[str]:
     yield f"# {md(view.title(result))}"
     yield ""
+    for advice in decision.advice(result):
+        yield f"- **{md(advice.variant)}: {advice.decision.value}.** {md(advice.summary)}"
+    yield ""
+    yield "## Context"
+    yield ""
     for name, value in view.facts(result):
         yield f"- **{md(name)}:** {md(value)}"
+    yield from _decision(result)
     yield from _listed("## Limits of this run", result.remarks)
     yield from _findings(result)
     yield from _troubles(result)
@@ -41,6 +47,33 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield from _invalid(result)
     yield from _host(result)
     yield from _again(result)
+
+
+def _decision(result: RunResult) -> Iterator[str]:
+    yield ""
+    yield md(f"Gates: {result.gates_from}.") if result.gates_from else "Gates: none."
+    yield ""
+    yield f"| | {' | '.join(map(md, view.variant_names(result)))} |"
+    yield "|---" * (1 + len(view.variant_names(result))) + "|"
+    for row in decision.before_after(result):
+        yield f"| {md(row.title)} | {' | '.join(map(md, row.cells))} |"
+    found = decision.advice(result)
+    if not found:
+        return
+    yield ""
+    yield "## Decision"
+    yield ""
+    for advice in found:
+        word = advice.decision.value.capitalize()
+        yield f"- **{word}** {md(advice.variant)}. {md(advice.summary)}"
+    yield ""
+    yield "## Rationale"
+    for advice in found:
+        yield from _listed(f"### {md(advice.variant)}", advice.rationale)
+        yield from _listed("What is open, and what would settle it:", advice.missing)
+        if advice.output_tail:
+            yield from ("", "Its last output:", "", fenced(advice.output_tail, "text"))
+    yield from _listed("## Consequences", [text for each in found for text in each.consequences])
 
 
 def _findings(result: RunResult) -> Iterator[str]:

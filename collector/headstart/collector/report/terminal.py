@@ -5,18 +5,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headstart.collector.report import image_parts, view, wording
+from headstart.collector.report import decision, image_parts, view, wording
 from headstart.collector.report.counters_view import counter_lines
 from headstart.collector.report.text import line
-from headstart.collector.results import RunResult, Verdict
+from headstart.collector.results import Decision, RunResult, Verdict
 
-_STYLES = {
+VERDICT_STYLES = {
     Verdict.BETTER: "green",
     Verdict.WORSE: "red",
     Verdict.EQUIVALENT: "blue",
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.UNAVAILABLE: "dim",
 }
+_DECISIONS = {Decision.PROCEED: "green", Decision.DEFER: "yellow", Decision.REJECT: "red"}
 # A file has no width of its own; rows of the widest table fit into this.
 _PLAIN_WIDTH = 110
 _TAIL_LINES = 12
@@ -31,6 +32,8 @@ def print_result(result: RunResult, console: Console) -> None:
     printer = _Printer(console)
     printer.say(Text(view.title(result), style="bold"))
     printer.say(Text("  ".join(f"{name}: {value}" for name, value in view.facts(result)), "dim"))
+    for advice in decision.advice(result):
+        printer.advice(advice)
     printer.listed("Limits of this run", [line(remark) for remark in result.remarks], "yellow")
     for variant in view.variant_names(result)[1:]:
         printer.findings(result, variant)
@@ -66,12 +69,28 @@ class _Printer:
         soft = self.plain and isinstance(text, Text)
         self.console.print(text, soft_wrap=soft, highlight=False)
 
+    def advice(self, advice: decision.Advice) -> None:
+        """Where all gates pass, the answer is enough; where not, each gate is a line."""
+        sign = decision.DECISION_SIGNS[advice.decision]
+        said = Text(
+            f"\n{sign} {advice.variant}: {advice.decision.value}",
+            f"bold {_DECISIONS[advice.decision]}",
+        )
+        said.append(f"  {advice.summary}", style="default not bold")
+        self.say(said)
+        for reason in advice.rationale:
+            self.say(Text(f"  - {reason}"))
+        for open_point in advice.missing:
+            self.say(Text(f"  → {open_point}"))
+
     def findings(self, result: RunResult, variant: str) -> None:
         sentences = wording.headlines(result, variant)
         if sentences:
             self.say(Text())
         for sentence in sentences:
-            said = Text(f"{wording.SIGNS[sentence.verdict]} ", style=_STYLES[sentence.verdict])
+            said = Text(
+                f"{wording.SIGNS[sentence.verdict]} ", style=VERDICT_STYLES[sentence.verdict]
+            )
             said.append(sentence.text, style="default")
             self.say(said)
 
@@ -89,7 +108,7 @@ class _Printer:
                 continue
             verdict = Text()
             if cell.verdict is not None:
-                verdict.append(cell.verdict.value, style=_STYLES[cell.verdict])
+                verdict.append(cell.verdict.value, style=VERDICT_STYLES[cell.verdict])
             table.add_row(
                 Text(row.metric.title),
                 _value(base),

@@ -1,0 +1,47 @@
+"""`headstart compare`."""
+
+from pathlib import Path
+
+import click
+
+from headstart.cli.client import collector_options
+from headstart.cli.errors import InputError
+from headstart.cli.results import load_results
+
+
+@click.command("compare")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@collector_options
+def command(
+    before: str,
+    after: str,
+    as_json: bool,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Compare run B with run A: two revisions of an experiment, or two hosts.
+
+    A and B are ids of runs or files of reports as JSON. Figures are compared as they
+    are only within one fingerprint; across hosts, their ratios to the baseline are.
+    """
+    from headstart.collector.analysis.across import Incomparable, compare_runs
+
+    first, second = load_results((before, after), target, tls_authority, tls_certificate, tls_key)
+    try:
+        found = compare_runs(first, second)
+    except Incomparable as error:
+        raise InputError(str(error)) from error
+    if as_json:
+        from headstart.collector.report.across import across_json
+
+        click.echo(across_json(found))
+        return
+    from rich.console import Console
+
+    from headstart.collector.report.across import print_across
+
+    print_across(found, Console())

@@ -1,0 +1,50 @@
+"""Results that a command is given: the id of a run, or a report as JSON in a file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.cli.client import channel_credentials, experiments, fetch_report
+from headstart.cli.errors import InputError
+from headstart.v1.experiments_pb2 import ReportFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headstart.collector.results import RunResult
+
+
+def load_results(
+    names: Sequence[str],
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> list[RunResult]:
+    """One for each name. A name that is a file is read; others are asked of the collector."""
+    from headstart.collector.results_json import UnreadableResult, from_json
+
+    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+    found = []
+    with ExitStack() as stack:
+        stub = None
+        for name in names:
+            if Path(name).is_file() or name.endswith(".json"):
+                content = _read(Path(name))
+            else:
+                stub = stub or stack.enter_context(experiments(target, credentials))
+                content = fetch_report(stub, name, ReportFormat.REPORT_FORMAT_JSON)
+            try:
+                found.append(from_json(content))
+            except UnreadableResult as error:
+                raise InputError(f"{name} is no report that this version reads: {error}") from error
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,100 @@
+"""Two runs against each other, in a terminal and as JSON."""
+
+import json
+from dataclasses import asdict
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headstart.collector.analysis.across import AcrossRuns, Change
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.report.terminal import VERDICT_STYLES
+from headstart.collector.report.text import line
+from headstart.collector.report.units import quantity, ratio
+from headstart.collector.report.view import NOTHING, moment
+from headstart.collector.results import RunResult
+
+_PLAIN_WIDTH = 120
+
+
+def across_json(found: AcrossRuns) -> str:
+    """The runs by id, what to beware of, and every change."""
+    document = {
+        "schema": 1,
+        "experiment": found.after.experiment,
+        "before": _identity(found.before),
+        "after": _identity(found.after),
+        "same_host": found.same_host,
+        "flags": list(found.flags),
+        "changes": [asdict(change) for change in found.changes],
+    }
+    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def _identity(run: RunResult) -> dict[str, str]:
+    return {
+        "run_id": run.run_id,
+        "revision": run.revision,
+        "host": run.host,
+        "fingerprint": run.fingerprint,
+    }
+
+
+def print_across(found: AcrossRuns, console: Console) -> None:
+    """What to beware of first, then one table a variant."""
+    if not console.is_terminal:
+        width = max(console.width, _PLAIN_WIDTH)
+        console = Console(file=console.file, width=width, color_system=None)
+    console.print(Text(f"{found.after.experiment}: B against A", style="bold"), highlight=False)
+    for name, run in (("A", found.before), ("B", found.after)):
+        parts = [run.run_id, line(run.revision), run.host, moment(run.ended_unix_seconds)]
+        console.print(Text(f"{name}: {', '.join(filter(None, parts))}"), highlight=False)
+    for flag in found.flags:
+        console.print(Text(f"- {line(flag)}", style="yellow"), highlight=False, soft_wrap=True)
+    for variant in dict.fromkeys(change.variant for change in found.changes):
+        changes = [change for change in found.changes if change.variant == variant]
+        console.print()
+        console.print(_table(variant, changes))
+    console.print(
+        Text("Intervals are at 95 %; the runs were not interleaved, so drift between them counts."),
+        highlight=False,
+        style="dim",
+    )
+
+
+def _table(variant: str, changes: list[Change]) -> Table:
+    of = "" if changes[0].of == "figure" else f" ({changes[0].of})"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column(f"{variant}{of}")
+    table.add_column("A", justify="right")
+    table.add_column("B", justify="right")
+    table.add_column("B / A (95 %)")
+    table.add_column("verdict")
+    for change in changes:
+        verdict = Text(change.verdict.value, style=VERDICT_STYLES[change.verdict])
+        if change.reason:
+            verdict.append(f": {line(change.reason)}", style="default")
+        table.add_row(
+            Text(CATALOGUE[change.metric].title),
+            _value(change, change.before),
+            _value(change, change.after),
+            _ratio(change),
+            verdict,
+        )
+    return table
+
+
+def _value(change: Change, value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return quantity(value, CATALOGUE[change.metric].unit) if change.of == "figure" else ratio(value)
+
+
+def _ratio(change: Change) -> str:
+    if change.ratio is None:
+        return NOTHING
+    if change.interval is None:
+        return ratio(change.ratio)
+    return f"{ratio(change.ratio)} ({ratio(change.interval.low)}–{ratio(change.interval.high)})"
