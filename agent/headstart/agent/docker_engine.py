@@ -63,6 +63,8 @@ class ContainerSpec:
     # Empty: the image's own.
     working_directory: str = ""
     user: str = ""
+    # All of its output is kept, as it is, until it is removed.
+    keep_output: bool = False
     # A cpuset list; empty: all CPUs.
     cpuset: str = ""
     # 0: no limit.
@@ -115,8 +117,6 @@ class Engine:
         with _faults(f"read the history of image {image_id}"):
             return list(reversed(self._client.history(image_id)))  # type: ignore[no-untyped-call]  # stub
 
-    def create(self, spec: ContainerSpec) -> str:
-        """Make a container and return its id."""
     def images(self) -> list[dict[str, Any]]:
         """All images with a name, in short: Id, RepoTags, RepoDigests."""
         with _faults("list images"):
@@ -141,6 +141,8 @@ class Engine:
             answer.raise_for_status()
             yield from answer.iter_content(_PIECE_BYTES)
 
+    def create(self, spec: ContainerSpec) -> str:
+        """Make a container and return its id."""
         with _faults(f"create {spec.name}"):
             host = self._client.create_host_config(
                 network_mode=spec.network,
@@ -161,7 +163,7 @@ class Engine:
                 ulimits=[Ulimit(name="core", soft=0, hard=0)],
                 # An engine may be set up to put an init before every program.
                 init=False,
-                log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"}),
+                log_config=_KEPT_LOG if spec.keep_output else _LOG,
             )
             try:
                 made = self._client.create_container(
@@ -209,6 +211,20 @@ class Engine:
                 container, stdout=True, stderr=True, tail=_TAIL_LINES, stream=False
             )
         return data[-limit_bytes:].decode("utf-8", "replace")
+
+    def stdout(self, container: str, limit_bytes: int) -> Iterator[bytes]:
+        """All of the output on stdout in pieces, ending with the first beyond the limit."""
+        with _faults("read the output of the app"):
+            got = 0
+            pieces = self._client.logs(container, stdout=True, stderr=False, stream=True)
+            try:
+                for piece in pieces:
+                    yield piece
+                    got += len(piece)
+                    if got > limit_bytes:
+                        return
+            finally:
+                pieces.close()
 
     def labelled(self, label: str, value: str) -> dict[str, str]:
         """All containers with this label, running or not: id -> name."""

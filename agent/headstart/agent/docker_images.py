@@ -40,6 +40,8 @@ def resolve_image(
     resolved.argv.extend(
         variant.entrypoint or [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
     )
+    if config.get("Entrypoint") and not variant.entrypoint:
+        resolved.default_arguments = len(config.get("Cmd") or [])
     resolved.environment.update({**environment, **variant.environment})
     resolved.working_directory = variant.working_directory or config.get("WorkingDir") or "/"
     resolved.user = config.get("User") or ""

@@ -17,13 +17,15 @@ from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
 from headstart.agent.members import Handle
-from headstart.agent.runtime import ExitFacts, RuntimeFault
+from headstart.agent.output import Digest
+from headstart.agent.runtime import ExitFacts, RuntimeFault, Written
 from headstart.v1.records_pb2 import FailureCode
 
 # Where the gate's folder stands in a container: read-only but for its stamp,
 # since what runs there may be hostile to what the agent opens.
 _GATE = "/.headstart"
 _BLOCKED_SECONDS = 10.0
+_KEPT_BYTES = 128 << 20
 _KILLED = 128 + signal.SIGKILL
 
 
@@ -96,6 +98,14 @@ class DockerInstance(Gated):
         except RuntimeFault as fault:
             tail = f"[{fault.message}]\n"
         return self.with_exec_error(tail)
+
+    def written(self) -> Written:
+        """See `Instance`; at most 128 MiB."""
+        digest = Digest()
+        for piece in self._engine.stdout(self.container, _KEPT_BYTES):
+            digest.take(piece)
+        written = digest.written()
+        return replace(written, complete=written.size_bytes <= _KEPT_BYTES)
 
     def stop(self) -> None:
         """See `Instance`; RuntimeFault when the engine does not answer.

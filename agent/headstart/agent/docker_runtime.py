@@ -101,7 +101,8 @@ class DockerRuntime:
         container = ContainerSpec(
             name=instance_name(spec),
             image=spec.variant.digest,
-            argv=spec.variant.argv,
+            argv=_argv(spec),
+            keep_output=spec.batch,
             labels=labels(self._identity, spec),
             network="host",
             memory_bytes=self._policy.memory_limit(spec.plan.memory_limit_bytes),

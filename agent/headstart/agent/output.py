@@ -6,21 +6,55 @@ between two looks and an app that logs every request does not wake it each time.
 """
 
 import fcntl
+import hashlib
 import os
 import select
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+
+from headstart.agent.runtime import Written
 
 _KEPT_BYTES = 64 << 10
 _PIPE_BYTES = 1 << 20
 _REST_SECONDS = 0.05
+HEAD_BYTES = 1 << 20
+
+
+class Digest:
+    """Takes an output in pieces; keeps its SHA-256, its size and its first MiB."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._size_bytes = 0
+        self._head = bytearray()
+
+    def take(self, data: bytes) -> None:
+        """The next piece."""
+        self._sha256.update(data)
+        self._size_bytes += len(data)
+        self._head += data[: HEAD_BYTES - len(self._head)]
+
+    def written(self, complete: bool = True) -> Written:
+        """All that was taken."""
+        return Written(self._sha256.hexdigest(), self._size_bytes, bytes(self._head), complete)
 
 
 class OutputPipe:
-    """Give `write_end` to a process, then call `started`; `close` when it is dead."""
+    """Give `write_end` to a process, then call `started`; `close` when it is dead.
 
-    def __init__(self) -> None:
+    `take` is given all of the output in pieces. `rest_seconds`: a writer that fills
+    the pipe meanwhile has to wait.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[bytes], None] = lambda _data: None,
+        rest_seconds: float = _REST_SECONDS,
+    ) -> None:
+        self._take = take
+        self._rest_seconds = rest_seconds
         self._read_end, self.write_end = os.pipe()
         os.set_blocking(self._read_end, False)
         # Refused where /proc/sys/fs/pipe-max-size is lower: the thread rests less.
@@ -73,7 +107,7 @@ class OutputPipe:
             if got is None:
                 return
             if got < self._capacity // 4:
-                self._closing.wait(_REST_SECONDS)
+                self._closing.wait(self._rest_seconds)
 
     def _read_all(self) -> int | None:
         """Read what is there, at most one pipe full; None at the end of the output."""
@@ -86,6 +120,7 @@ class OutputPipe:
             if not data:
                 return None
             got += len(data)
+            self._take(data)
             self._kept.append(data)
             self._kept_bytes += len(data)
             while self._kept_bytes - len(self._kept[0]) >= _KEPT_BYTES:

@@ -17,14 +17,16 @@ from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
 from headstart.agent.identity import MARK_VARIABLE, mark, mark_entry
 from headstart.agent.members import Members, kill_all, marked
-from headstart.agent.output import OutputPipe
+from headstart.agent.output import Digest, OutputPipe
 from headstart.agent.process_cgroup import CgroupParent, Limits, ProcessCgroup
-from headstart.agent.runtime import ExitFacts, RuntimeFault
+from headstart.agent.runtime import ExitFacts, RuntimeFault, Written
 from headstart.v1.records_pb2 import FailureCode
 
 _BLOCKED_SECONDS = 10.0
 _KILL_SECONDS = 10.0
 _SIGNALLED = 128
+# A batch program that writes megabytes at its end is not to wait for the reader.
+_BATCH_REST_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ProcessSpec:
     # Empty: every CPU of the agent.
     cpus: frozenset[int]
     limits: Limits
+    # Its stdout is kept apart from its stderr, all of it as a digest.
+    batch: bool = False
 
 
 class ProcessInstance(Gated):
@@ -69,6 +73,11 @@ class ProcessInstance(Gated):
             super().__init__(gate, spec.argv[0])
             self._output = OutputPipe()
             undo.callback(self._output.close)
+            self._digest = Digest()
+            self._stdout = self._output
+            if spec.batch:
+                self._stdout = OutputPipe(self._digest.take, _BATCH_REST_SECONDS)
+                undo.callback(self._stdout.close)
             group = cgroups.group(spec.name) if cgroups else None
             if group is not None:
                 undo.callback(group.remove)
@@ -81,12 +90,14 @@ class ProcessInstance(Gated):
                 cwd=spec.working_directory,
                 env={**spec.environment, MARK_VARIABLE: mark(spec.identity, spec.name)},
                 stdin=subprocess.DEVNULL,
-                stdout=self._output.write_end,
+                stdout=self._stdout.write_end,
                 stderr=self._output.write_end,
                 start_new_session=True,
             )
             undo.callback(_reap, self._process)
             self._output.started()
+            if spec.batch:
+                self._stdout.started()
             self.pid = self._process.pid
             members = Members(self.pid, entry)
             undo.callback(_kill_all, members.pids)
@@ -119,8 +130,15 @@ class ProcessInstance(Gated):
             return self._facts
 
     def output_tail(self, limit_bytes: int = 16384) -> str:
+        """See `Instance`; of a batch program stderr, or stdout where that is empty."""
+        tail = self._output.tail(limit_bytes) or self._stdout.tail(limit_bytes)
+        return self.with_exec_error(tail)
+
+    def written(self) -> Written:
         """See `Instance`."""
-        return self.with_exec_error(self._output.tail(limit_bytes))
+        # What is still in the pipe.
+        self._stdout.tail(0)
+        return self._digest.written()
 
     def stop(self) -> None:
         """See `Instance`; RuntimeFault when something could not be killed or removed."""

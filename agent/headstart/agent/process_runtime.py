@@ -74,11 +74,12 @@ class ProcessRuntime:
         process = ProcessSpec(
             identity=self._identity,
             name=name,
-            argv=spec.variant.argv,
+            argv=[*spec.variant.argv, *spec.arguments],
             environment=spec.variant.environment,
             working_directory=spec.variant.working_directory,
             cpus=parse_cpus(spec.plan.server_cpus),
             limits=limits,
+            batch=spec.batch,
         )
         self._require_unchanged(spec.variant)
         if spec.port:

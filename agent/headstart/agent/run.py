@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from headstart.agent.batch_trial import run_batch_trial
 from headstart.agent.conformance import Conformance
 from headstart.agent.counters.trials import measure_counters
 from headstart.agent.elsewhere import elsewhere
+from headstart.agent.exit_accounting import ExitAccounting
 from headstart.agent.floor.variants import measure_floors
 from headstart.agent.leases import HeldRun
 from headstart.agent.load.table import choose
@@ -189,6 +191,8 @@ class _Run:
                 cancelled=self.held.cancelled,
                 doing=lambda _words: None,
             )
+            if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
+                bench.exits = ending.enter_context(closing(exits))
             self._blocks(bench, runtimes, runnable, seed)
             self._after_blocks(bench, runtimes, runnable)
 
@@ -218,6 +222,7 @@ class _Run:
         seed: int,
     ) -> None:
         by_name = {variant.name: variant for variant in self.experiment.variants}
+        trial = run_trial if self.experiment.service.port else run_batch_trial
         maximum = self.plan.blocks or self.plan.maximum_blocks
         self.held.progress.trials_planned = self.plan.blocks * len(runnable)
         for block in range(1, maximum + 1):
@@ -234,7 +239,7 @@ class _Run:
                     load=has_load(self.experiment, block),
                 )
                 bench.doing = self._progress(slot)
-                result = run_trial(slot, runtimes.for_variant(by_name[name]), bench)
+                result = trial(slot, runtimes.for_variant(by_name[name]), bench)
                 self._count(result.outcome.HasField("failure"))
                 self.conformance.take(result)
                 started = result.outcome.startup.first_correct_response_monotonic_ns > 0

@@ -34,6 +34,9 @@ class InstanceSpec:
     variant: ResolvedVariant
     plan: Plan
     port: int
+    # Of a batch program: what follows the variant's own arguments; its stdout is kept apart.
+    batch: bool = False
+    arguments: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,18 @@ class ExitFacts:
     oom_killed: bool = False
 
 
+@dataclass(frozen=True)
+class Written:
+    """The stdout of an execution that ended: all of it as a digest, its beginning as it is."""
+
+    sha256: str
+    size_bytes: int
+    # The first MiB.
+    head: bytes
+    # False: it wrote more than this runtime keeps, and the digest is of a part.
+    complete: bool = True
+
+
 class Instance(Protocol):
     """One container or process; before `open_gate` it waits in the gate.
 
@@ -114,6 +129,9 @@ class Instance(Protocol):
 
     def output_tail(self, limit_bytes: int = 16384) -> str:
         """The last output of the app, stdout and stderr in order, as UTF-8 with replacements."""
+
+    def written(self) -> Written:
+        """What a batch program wrote to its stdout, up to now; ask when it has ended."""
 
     def stop(self) -> None:
         """Kill and remove everything of this instance. Never raises for what is already gone."""

@@ -58,6 +58,32 @@ def measure_startup(
         prober.cancel()
 
 
+def new_startup(instance: Instance) -> Startup:
+    """The chain of stamps up to where the instance waits in its gate."""
+    return Startup(
+        create_monotonic_ns=instance.create_ns,
+        start_call_monotonic_ns=instance.start_call_ns,
+        engine_ready_monotonic_ns=instance.engine_ready_ns,
+        idle_share=-1.0,
+    )
+
+
+def stamp_exec(startup: Startup, instance: Instance, connector: ProcConnector | None) -> None:
+    """Fill in the stamps of an exec that is over, and which of them counts."""
+    startup.exec_monotonic_ns = instance.exec_ns() or 0
+    if connector is not None:
+        opened_ns = startup.gate_opened_monotonic_ns
+        startup.exec_kernel_monotonic_ns = (
+            connector.exec_ns(instance.pid, opened_ns, _EVENT_SECONDS) or 0
+        )
+    if startup.exec_monotonic_ns:
+        startup.exec_stamp = ExecStamp.EXEC_STAMP_GATE
+    elif startup.exec_kernel_monotonic_ns:
+        startup.exec_stamp = ExecStamp.EXEC_STAMP_PROC_CONNECTOR
+    else:
+        startup.exec_stamp = ExecStamp.EXEC_STAMP_DEGRADED
+
+
 class _Start:
     def __init__(
         self,
@@ -77,12 +103,7 @@ class _Start:
         self.cancelled = cancelled
         self.on_gate_opened = on_gate_opened
         self.timeout_seconds = service.startup_timeout_seconds or DEFAULT_TIMEOUT_SECONDS
-        self.startup = Startup(
-            create_monotonic_ns=instance.create_ns,
-            start_call_monotonic_ns=instance.start_call_ns,
-            engine_ready_monotonic_ns=instance.engine_ready_ns,
-            idle_share=-1.0,
-        )
+        self.startup = new_startup(instance)
 
     def measure(self) -> StartupOutcome:
         if self.service.port == 0 or not self.service.ready.HasField("http"):
@@ -95,7 +116,7 @@ class _Start:
             return StartupOutcome(self.startup, failure=startup_failures.cancelled())
         self._open_gate()
         result, ended = self._wait()
-        self._stamp_exec()
+        stamp_exec(self.startup, self.instance, self.connector)
         if result is not None:
             self._take(result)
         return self._outcome(quiet, result, ended)
@@ -131,20 +152,6 @@ class _Start:
                 return result, ended
             if time.monotonic() > deadline:
                 raise ProberDied("the prober does not say how the start went")
-
-    def _stamp_exec(self) -> None:
-        startup = self.startup
-        startup.exec_monotonic_ns = self.instance.exec_ns() or 0
-        if self.connector is not None:
-            opened_ns = startup.gate_opened_monotonic_ns
-            seen_ns = self.connector.exec_ns(self.instance.pid, opened_ns, _EVENT_SECONDS)
-            startup.exec_kernel_monotonic_ns = seen_ns or 0
-        if startup.exec_monotonic_ns:
-            startup.exec_stamp = ExecStamp.EXEC_STAMP_GATE
-        elif startup.exec_kernel_monotonic_ns:
-            startup.exec_stamp = ExecStamp.EXEC_STAMP_PROC_CONNECTOR
-        else:
-            startup.exec_stamp = ExecStamp.EXEC_STAMP_DEGRADED
 
     def _take(self, result: ProbeResult) -> None:
         startup = self.startup

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from headstart.agent.cgroup import open_cgroup
 from headstart.agent.check_runner import CheckRun, run_checks
+from headstart.agent.exit_accounting import ExitAccounting
 from headstart.agent.load.driver import LoadDriver, LoadTask, PreparedLoad
 from headstart.agent.load.validity import load_flags
 from headstart.agent.memory import phase_memory
@@ -67,8 +68,10 @@ class Bench:
     # Called at the end of each phase that the app survived, after its memory was read.
     phase_ended: Callable[[Phase.ValueType, Instance], None] = lambda _phase, _instance: None
 
+    # For batch programs.
+    exits: ExitAccounting | None = None
 
-class _Ended(Exception):
+class Ended(Exception):
     """The trial is over before its plan was."""
 
     def __init__(self, failure: Failure) -> None:
@@ -85,17 +88,8 @@ class TrialResult:
     stage: CheckStage.ValueType
 
 
-def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
-    """Run one trial and emit its records; faults of the app or the host are in the outcome."""
-    plan = bench.experiment.plan
-    outcome = TrialOutcome(
-        trial=slot.trial,
-        block=slot.block,
-        position=slot.position,
-        variant=slot.variant.variant,
-        digest=slot.variant.digest,
-        started_monotonic_ns=time.monotonic_ns(),
-    )
+def begin_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialOutcome:
+    """Emit that it began; its outcome, still to be filled."""
     bench.emit(
         TrialStarted(
             trial=slot.trial,
@@ -105,10 +99,30 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
             runtime=runtime.name,
             unix_ns=time.time_ns(),
             monotonic_ns=time.monotonic_ns(),
-            page_cache=plan.page_cache,
+            page_cache=bench.experiment.plan.page_cache,
         )
     )
     spec = InstanceSpec(
+    return TrialOutcome(
+        trial=slot.trial,
+        block=slot.block,
+        position=slot.position,
+        variant=slot.variant.variant,
+        digest=slot.variant.digest,
+        started_monotonic_ns=time.monotonic_ns(),
+    )
+
+
+def end_trial(outcome: TrialOutcome, bench: Bench) -> None:
+    """Emit what came of it."""
+    outcome.ended_monotonic_ns = time.monotonic_ns()
+    bench.emit(outcome)
+
+
+def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
+    """Run one trial and emit its records; faults of the app or the host are in the outcome."""
+    plan = bench.experiment.plan
+    outcome = begin_trial(slot, runtime, bench)
         run_id=bench.run_id,
         attempt=bench.attempt,
         trial=slot.trial,
@@ -126,11 +140,10 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
             outcome.output_tail = instance.output_tail(4096)
             instance.stop()
     except RuntimeFault as fault:
-        outcome.failure.CopyFrom(_failure_of(fault))
-    except _Ended as ended:
+        outcome.failure.CopyFrom(failure_of(fault))
+    except Ended as ended:
         outcome.failure.CopyFrom(ended.failure)
-    outcome.ended_monotonic_ns = time.monotonic_ns()
-    bench.emit(outcome)
+    end_trial(outcome, bench)
     return TrialResult(outcome, trial.checks, trial.stage)
 
 
@@ -224,7 +237,7 @@ class _Trial:
         self.outcome.startup.CopyFrom(started.startup)
         self.outcome.flags.extend(started.flags)
         if started.failure is not None:
-            raise _Ended(started.failure)
+            raise Ended(started.failure)
         self._phase_memory(Phase.PHASE_STARTUP, instance, sampler)
 
     def _load(self, instance: Instance, sampler: Sampler, load: PreparedLoad | None) -> None:
@@ -286,7 +299,7 @@ class _Trial:
 
     def _raise_if_ended(self, instance: Instance, when: str) -> None:
         if self.bench.cancelled.is_set():
-            raise _Ended(
+            raise Ended(
                 Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message="the run was cancelled")
             )
         ended = instance.exited()
@@ -295,7 +308,7 @@ class _Trial:
         name = self.slot.variant.variant
         tail = instance.output_tail()
         if ended.oom_killed:
-            raise _Ended(
+            raise Ended(
                 Failure(
                     code=FailureCode.FAILURE_CODE_OUT_OF_MEMORY,
                     message=f"{name} was killed {when}: out of memory within its limit",
@@ -303,7 +316,7 @@ class _Trial:
                     output_tail=tail,
                 )
             )
-        raise _Ended(
+        raise Ended(
             Failure(
                 code=FailureCode.FAILURE_CODE_DIED,
                 message=f"{name} ended {when} with status {ended.status}",
@@ -320,7 +333,8 @@ class _Trial:
         self.outcome.flags.append(Flag(code=code, effect=FlagEffect.FLAG_EFFECT_NOTE, text=text))
 
 
-def _failure_of(fault: RuntimeFault) -> Failure:
+def failure_of(fault: RuntimeFault) -> Failure:
+    """What a runtime could not do, as a trial's outcome tells it."""
     failure = Failure(code=fault.code, message=fault.message, output_tail=fault.output_tail)
     if fault.exit_status is not None:
         failure.exit_status = fault.exit_status
