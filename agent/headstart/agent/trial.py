@@ -67,9 +67,9 @@ class Bench:
     doing: Callable[[str], None]
     # Called at the end of each phase that the app survived, after its memory was read.
     phase_ended: Callable[[Phase.ValueType, Instance], None] = lambda _phase, _instance: None
-
     # For batch programs.
     exits: ExitAccounting | None = None
+
 
 class Ended(Exception):
     """The trial is over before its plan was."""
@@ -102,7 +102,6 @@ def begin_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialOutcome:
             page_cache=bench.experiment.plan.page_cache,
         )
     )
-    spec = InstanceSpec(
     return TrialOutcome(
         trial=slot.trial,
         block=slot.block,
@@ -123,6 +122,7 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
     """Run one trial and emit its records; faults of the app or the host are in the outcome."""
     plan = bench.experiment.plan
     outcome = begin_trial(slot, runtime, bench)
+    spec = InstanceSpec(
         run_id=bench.run_id,
         attempt=bench.attempt,
         trial=slot.trial,
