@@ -1,0 +1,105 @@
+"""Two runs against each other: what is compared, what is refused, and what is flagged."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from headstart.collector.analysis.across import AcrossRuns, Change, Incomparable, compare_runs
+from headstart.collector.report.across import across_json, print_across
+from headstart.collector.results import RunResult, Verdict
+from support.fake_runs import AOT, JIT, Fake, small
+from support.odd_results import ODD
+
+BEFORE = small(blocks=12).result()
+SLOWER = replace(AOT, startup_ms=AOT.startup_ms * 1.3)
+
+
+def change(found: AcrossRuns, metric: str, variant: str = "aot") -> Change:
+    return next(c for c in found.changes if (c.metric, c.variant) == (metric, variant))
+
+
+def elsewhere(result: RunResult) -> RunResult:
+    return replace(result, host="other", fingerprint="0000")
+
+
+def test_a_slower_revision_is_worse_and_the_other_variant_is_not() -> None:
+    after = small(kinds=(JIT, SLOWER), blocks=12, seed=8).result()
+    found = compare_runs(BEFORE, after)
+    startup = change(found, "startup_seconds")
+
+    assert startup.verdict is Verdict.WORSE
+    assert startup.interval is not None
+    assert startup.interval.low < 1.3 < startup.interval.high
+    assert change(found, "startup_seconds", "jit").verdict is not Verdict.WORSE
+    assert change(found, "image_unpacked_bytes").verdict is Verdict.EQUIVALENT
+
+
+def test_across_hosts_only_ratios_to_the_baseline_are_compared() -> None:
+    slow = [replace(kind, startup_ms=kind.startup_ms * 2) for kind in (JIT, AOT)]
+    after = elsewhere(small(kinds=tuple(slow), blocks=12, seed=8).result())
+    found = compare_runs(BEFORE, after)
+    startup = change(found, "startup_seconds")
+
+    assert not found.same_host
+    assert startup.of == "ratio to jit"
+    assert startup.before == pytest.approx(0.104, abs=0.01)
+    assert startup.verdict in (Verdict.EQUIVALENT, Verdict.INCONCLUSIVE)
+    assert {c.variant for c in found.changes} == {"aot"}
+    assert "only ratios" in found.flags[0]
+
+
+def test_different_experiments_are_refused() -> None:
+    with pytest.raises(Incomparable, match="different experiments"):
+        compare_runs(BEFORE, replace(BEFORE, experiment="squad-api"))
+
+
+def test_across_hosts_with_different_baselines_nothing_can_be_compared() -> None:
+    with pytest.raises(Incomparable, match="baselines"):
+        compare_runs(BEFORE, replace(elsewhere(BEFORE), baseline="aot"))
+
+
+def test_figures_under_another_load_or_limit_are_refused_with_both() -> None:
+    loaded = Fake(kinds=(JIT, AOT), blocks=4, load_every=2, load_seconds=15).result()
+    other = replace(loaded, load_description="GET /players, 64 connections, by wrk")
+    found = compare_runs(loaded, other)
+
+    assert "64 connections" in change(found, "throughput_first_seconds_per_second").reason
+    assert change(found, "startup_seconds").ratio is not None
+
+    limits = tuple(f.replace("512", "256") for f in loaded.plan_description)
+    tight = compare_runs(loaded, replace(loaded, plan_description=limits))
+    assert "256 MiB" in change(tight, "startup_seconds").reason
+    assert change(tight, "image_unpacked_bytes").verdict is Verdict.EQUIVALENT
+
+
+def test_another_garbage_collector_is_flagged() -> None:
+    text = "variants: {aot: {image: a, env: {DOTNET_gcServer: '0'}}}"
+    before = replace(BEFORE, source_text=text)
+    after = replace(BEFORE, source_text=text.replace("'0'", "'1'"))
+
+    assert any("DOTNET_gcServer" in flag for flag in compare_runs(before, after).flags)
+
+
+def test_two_blocks_decide_nothing() -> None:
+    found = compare_runs(BEFORE, small(blocks=2).result())
+
+    assert change(found, "startup_seconds").verdict is Verdict.INCONCLUSIVE
+    assert "3 are needed" in change(found, "startup_seconds").reason
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_run_that_went_wrong_is_compared_or_refused_in_words(name: str) -> None:
+    for one, other in ((BEFORE, ODD[name]()), (ODD[name](), elsewhere(BEFORE))):
+        try:
+            found = compare_runs(one, other)
+        except Incomparable:
+            continue
+        output = StringIO()
+        print_across(found, Console(file=output))
+        assert "B against A" in output.getvalue()
+        json.loads(across_json(found))
+        for each in found.changes:
+            assert each.ratio is not None or each.reason

@@ -1,0 +1,243 @@
+"""Gates and what is recommended: an expert who reads the same figures must agree."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from headstart.collector.analysis.gates import PROFILES, limits_of
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.recommendation import with_recommendations
+from headstart.collector.analysis.run import analyse_run
+from headstart.collector.experiment_file.gate_forms import PROFILES as NAMED
+from headstart.collector.results import (
+    Decision,
+    GateOutcome,
+    GateStatus,
+    Recommendation,
+    RunResult,
+)
+from headstart.collector.results_json import from_json, to_json
+from headstart.v1.experiment_pb2 import Experiment, Gate, Gates
+from headstart.v1.records_pb2 import Failure, FailureCode, TrialOutcome
+from support.fake_runs import AOT, JIT, Fake, Kind, small
+from support.odd_results import ODD
+
+LEVEL_JIT = replace(JIT, first_per_second=14_600, climb_seconds=0)
+STEADY = Fake(kinds=(LEVEL_JIT, AOT), blocks=6, load_every=2, load_seconds=60)
+
+
+def judged(fake: Fake, gates: Gates | None = None) -> RunResult:
+    """The run of a fake, with these gates in its file."""
+    info = fake.info()
+    if gates is not None:
+        info.experiment.gates.CopyFrom(gates)
+    return analyse_run(info, fake.records())
+
+
+def advised(result: RunResult, variant: str = "aot") -> Recommendation:
+    return next(each for each in result.recommendations if each.variant == variant)
+
+
+def outcome(result: RunResult, metric: str) -> GateOutcome:
+    return next(g for g in result.gate_outcomes if g.limit.metric == metric)
+
+
+def limit(metric: str, **bounds: float) -> Gates:
+    return Gates(gates=[Gate(metric=metric, **bounds)])
+
+
+def test_all_gates_passed_by_the_whole_interval_is_proceed() -> None:
+    result = judged(STEADY)
+
+    assert advised(result).decision is Decision.PROCEED
+    assert advised(result).missing == ()
+    assert {g.status for g in result.gate_outcomes} == {GateStatus.PASSED}
+
+
+def test_a_stated_gate_missed_by_the_whole_interval_is_reject() -> None:
+    result = judged(small(blocks=8), limit("startup_seconds", maximum=0.020))
+
+    assert outcome(result, "startup_seconds").status is GateStatus.FAILED
+    assert advised(result).decision is Decision.REJECT
+    assert "Startup at most 20.0 ms" in advised(result).summary
+
+
+def test_an_interval_across_the_limit_is_deferred_with_how_much_would_settle_it() -> None:
+    found = judged(small(blocks=8)).figure("startup_seconds", "aot")
+    assert found is not None
+    assert found.center is not None
+    assert found.interval is not None
+    near = (found.center + 2 * found.interval.high) / 3
+    result = judged(small(blocks=8), limit("startup_seconds", maximum=near))
+    more = outcome(result, "startup_seconds").more_blocks
+
+    assert outcome(result, "startup_seconds").status is GateStatus.UNDECIDED
+    assert advised(result).decision is Decision.DEFER
+    # Two thirds of the way to the limit: (3/2)^2 of the blocks.
+    assert more is not None
+    assert 8 <= more <= 12
+    assert f"`plan.blocks: {8 + more}`" in advised(result).missing[0]
+
+
+def test_a_figure_on_its_limit_is_not_promised_to_be_settled() -> None:
+    center = judged(small(blocks=8)).figure("startup_seconds", "aot").center  # type: ignore[union-attr]  # it was measured
+    result = judged(small(blocks=8), limit("startup_seconds", maximum=center * 1.0001))
+
+    assert outcome(result, "startup_seconds").more_blocks is None
+    assert "too near its limit" in advised(result).missing[0]
+
+
+def test_too_few_trials_say_how_many_are_needed() -> None:
+    result = judged(small(blocks=2), limit("startup_seconds", maximum=0.05))
+
+    assert outcome(result, "startup_seconds").more_blocks == 3
+    assert "about 3 more blocks" in advised(result).missing[0]
+
+
+def test_every_format_of_a_limit_is_held_against_the_figures() -> None:
+    statuses = {
+        (metric, kind): outcome(judged(STEADY, limit(metric, **{kind: bound})), metric).status
+        for metric, kind, bound in (
+            ("image_unpacked_bytes", "maximum", 10e6),
+            ("image_unpacked_bytes", "maximum", 20e6),
+            ("throughput_steady_per_second", "minimum", 1e6),
+            ("throughput_steady_per_second", "margin", 0.05),
+            ("rss_idle_bytes", "margin", 0.0),
+        )
+    }
+
+    assert statuses == {
+        ("image_unpacked_bytes", "maximum"): GateStatus.PASSED,
+        ("throughput_steady_per_second", "minimum"): GateStatus.UNDECIDED,
+        ("throughput_steady_per_second", "margin"): GateStatus.PASSED,
+        ("rss_idle_bytes", "margin"): GateStatus.PASSED,
+    }
+
+
+def test_a_gate_that_nobody_stated_rejects_nothing() -> None:
+    """A larger image may well be worth a faster start: that is a trade-off, not a defect."""
+    larger = replace(AOT, image_mb=140)
+    result = judged(replace(STEADY, kinds=(LEVEL_JIT, larger)))
+
+    assert outcome(result, "image_unpacked_bytes").status is GateStatus.FAILED
+    assert advised(result).decision is Decision.DEFER
+    assert any("trade-off" in point for point in advised(result).missing)
+    stated = judged(replace(STEADY, kinds=(LEVEL_JIT, larger)), Gates(profile="ci-default"))
+    assert advised(stated).decision is Decision.REJECT
+
+
+def test_a_variant_that_does_not_start_is_rejected_with_its_last_output() -> None:
+    found = advised(Fake(blocks=4, load_every=2, load_seconds=60).result(), "aot-broken")
+
+    assert found.decision is Decision.REJECT
+    assert "does not start" in found.summary
+    assert "AutoMapperConfigurationException" in found.output_tail
+
+
+def test_a_wrong_answer_is_rejected_and_quoted_however_fast() -> None:
+    found = advised(ODD["wrong answers"]())
+
+    assert found.decision is Decision.REJECT
+    assert "GET /players/7: expected status 200, got status 500" in found.summary
+
+
+def test_a_fault_that_the_baseline_has_too_is_not_the_variants() -> None:
+    for name in ("all failed", "served nothing"):
+        assert [r.decision for r in ODD[name]().recommendations] == [Decision.DEFER]
+
+
+def test_without_a_baseline_nothing_is_proceeded_with() -> None:
+    found = advised(ODD["baseline failed"]())
+
+    assert found.decision is Decision.DEFER
+    assert "aot-broken does not start" in found.missing[0]
+
+
+def _dies_under_load(outcome: TrialOutcome) -> None:
+    if outcome.HasField("load") and outcome.variant == "aot":
+        outcome.failure.CopyFrom(
+            Failure(code=FailureCode.FAILURE_CODE_DIED, message="aot exited with status 7")
+        )
+
+
+def test_an_app_that_dies_under_load_again_and_again_is_rejected() -> None:
+    found = advised(judged(replace(STEADY, disturb=_dies_under_load)))
+
+    assert found.decision is Decision.REJECT
+    assert "dies in 3 of 6 trials" in found.summary
+
+
+def test_a_profile_is_replaced_metric_by_metric_by_the_file() -> None:
+    gates = Gates(
+        profile="native-aot-api",
+        gates=[Gate(metric="startup_seconds", maximum=0.2, margin=0.1)],
+    )
+    source, limits = limits_of(Experiment(gates=gates))
+
+    assert source == "native-aot-api, with limits of the file"
+    own = [(g.kind, g.bound) for g in limits if g.metric == "startup_seconds"]
+    assert own == [("max", 0.2), ("margin", 0.1)]
+    assert sum(g.metric == "image_own_bytes" for g in limits) == 1
+
+
+def test_the_margins_of_the_file_are_those_of_the_default_profile() -> None:
+    experiment = STEADY.experiment()
+    experiment.margins["startup_seconds"] = 0.0
+    _, limits = limits_of(experiment)
+    bounds = {g.metric: g.bound for g in limits}
+
+    assert bounds["startup_seconds"] == 0.0
+    assert bounds["image_unpacked_bytes"] == CATALOGUE["image_unpacked_bytes"].margin
+    assert not any(g.hard for g in limits)
+
+
+def test_the_profiles_are_those_of_the_file_format_and_their_metrics_exist() -> None:
+    assert tuple(PROFILES) == NAMED
+    entries = [entry for profile in PROFILES.values() for entry in profile]
+    assert {e.metric for e in entries if not e.subject.endswith("job")} <= CATALOGUE.keys()
+
+
+def test_microsofts_targets_pass_for_the_made_up_api_but_for_its_disk() -> None:
+    result = judged(STEADY, Gates(profile="native-aot-api"))
+    failed = [g.limit.metric for g in result.gate_outcomes if g.status is GateStatus.FAILED]
+
+    assert failed == ["image_own_bytes"]
+    assert "50.0 ms" in outcome(result, "startup_seconds").text
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_run_that_went_wrong_has_a_recommendation_that_says_so(name: str) -> None:
+    result = ODD[name]()
+    others = [v.variant for v in result.variants if v.variant != result.baseline]
+
+    assert [r.variant for r in result.recommendations] == others
+    for each in result.recommendations:
+        assert each.summary.endswith(".")
+        assert (each.decision is Decision.DEFER) == bool(each.missing)
+    assert from_json(to_json(result)) == result
+    text = json.dumps([r.summary + " ".join(r.rationale) for r in result.recommendations])
+    assert "nan" not in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_can_be_held_against_every_run(name: str, profile: str) -> None:
+    experiment = Experiment(gates=Gates(profile=profile))
+    result = with_recommendations(ODD[name](), *limits_of(experiment))
+
+    assert len(result.gate_outcomes) == len(result.gates) * len(result.recommendations)
+
+
+def test_an_expert_agrees_on_players_and_squad() -> None:
+    """A start and a memory that are clear, a JIT that had not settled; a sibling that crashes."""
+    rising = replace(JIT, climb_seconds=20)
+    squad = Kind("squad", AOT.compilation, 0, 0, 0, 0, 0, 0, 0, 166, starts=False)
+    result = Fake(kinds=(rising, AOT, squad), blocks=6, load_every=2, load_seconds=30).result()
+    players = advised(result)
+
+    assert players.decision is Decision.DEFER
+    assert len(players.missing) == 1
+    assert "Steady throughput was not measured: jit was still rising" in players.missing[0]
+    assert advised(result, "squad").decision is Decision.REJECT
