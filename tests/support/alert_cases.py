@@ -40,7 +40,36 @@ class Case:
     says: tuple[str, str] | None = None
 
 
+AA = 'experiment="players-api.aa",host="alpha"'
+AA_ENDED = f"headstart_run_end_timestamp_seconds{{{AA}}}"
+
 CASES = (
+    Case(
+        "HeadstartHostUnfit",
+        "the same variant twice differed",
+        {f"headstart_host_fit{{{AA}}}": "0x10", AA_ENDED: "0x10"},
+        at="5m",
+        labels={"experiment": "players-api.aa", "host": "alpha"},
+        says=(
+            "alpha finds differences where there are none",
+            (
+                "The A/A run players-api.aa compared a variant with itself and called it "
+                "different: verdicts from this host are doubtful."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartHostUnfit",
+        "the same variant twice did not differ",
+        {f"headstart_host_fit{{{AA}}}": "1x10", AA_ENDED: "0x10"},
+        at="5m",
+    ),
+    Case(
+        "HeadstartHostUnfit",
+        "the next A/A run is fine",
+        {f"headstart_host_fit{{{AA}}}": "0x5 1x10", AA_ENDED: "0x5 300x10"},
+        at="8m",
+    ),
     Case(
         "HeadstartVariantFailsChecks",
         "two checks fail",

@@ -10,6 +10,7 @@ import click
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
     "run": "Run an experiment on this machine and report.",
+    "aa": "Compare a variant with itself: can this host tell?",
     "doctor": "Say what about this host spoils measurements.",
     "collector": "Receive, store and judge what agents measure.",
     "agent": "Run experiments on this host for a collector.",

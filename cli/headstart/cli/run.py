@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 
 from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
+from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.client import experiments, fetch_report, follow
 from headstart.cli.errors import REJECTED, SYSTEM_FAILED, CommandError, InputError
@@ -38,19 +40,33 @@ class _Asked:
     as_json: bool
 
 
+def here_options(command: Callable[..., int]) -> Callable[..., int]:
+    """What every command takes that runs an experiment on this machine."""
+    options = (
+        click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+        click.option(
+            "--revision", default="", help="What was built: a commit, a tag, a build number."
+        ),
+        click.option(
+            "--data",
+            type=click.Path(file_okay=False, path_type=Path),
+            default=Path(".headstart"),
+            show_default=True,
+            help="Folder for store, spool and reports; made when missing.",
+        ),
+        click.option("--host", help="Name of this host in results. Default: its hostname."),
+        click.option(
+            "--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command("run")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--revision", default="", help="What was built: a commit, a tag, a build number.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".headstart"),
-    show_default=True,
-    help="Folder for store, spool and reports; made when missing.",
-)
-@click.option("--host", help="Name of this host in results. Default: its hostname.")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@here_options
 def command(
     file: Path, revision: str, data: Path, host: str | None, labels: tuple[str, ...], as_json: bool
 ) -> int:
@@ -58,11 +74,17 @@ def command(
 
     The file's `hosts` are ignored: it runs here.
     """
+    return run_here(submission(file, revision), data, host, labels, as_json)
+
+
+def run_here(
+    request: SubmitRequest, data: Path, host: str | None, labels: tuple[str, ...], as_json: bool
+) -> int:
+    """Submit to a collector of our own, attend it, wait, report; the exit code."""
     logging.basicConfig(level=logging.WARNING, format="headstart: %(message)s")
-    request = submission(file, revision)
     try:
         experiment = load_experiment(
-            request.source_text, request.base_directory, request.file_name, revision
+            request.source_text, request.base_directory, request.file_name, request.revision
         )
     except ExperimentProblems as problems:
         raise InputError(str(problems)) from problems
@@ -195,6 +217,8 @@ def _watch_and_report(asked: _Asked, target: str, run_id: str) -> int:
         print_terminal(reports["json"])
     click.echo(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
     if ended.state == RunState.RUN_STATE_DONE:
+        if asked.request.aa:
+            return aa_status(reports["json"])
         return REJECTED if _is_rejected(reports["json"]) else 0
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return _INTERRUPTED

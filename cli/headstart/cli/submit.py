@@ -13,11 +13,13 @@ from headstart.v1.experiments_pb2 import SubmitRequest
 @click.command("submit")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--revision", default="", help="What was built: a commit, a tag, a build number.")
+@click.option("--aa", is_flag=True, help="Compare the baseline with itself, to try the hosts.")
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @collector_options
 def command(
     file: Path,
     revision: str,
+    aa: bool,
     as_json: bool,
     target: str,
     tls_authority: Path | None,
@@ -27,7 +29,7 @@ def command(
     """Submit the experiment in FILE: one run on every host whose labels match."""
     credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
     with experiments(target, credentials) as stub:
-        runs = stub.Submit(submission(file, revision)).runs
+        runs = stub.Submit(submission(file, revision, aa)).runs
     if as_json:
         click.echo(json.dumps([MessageToDict(run) for run in runs], indent=2))
         return
@@ -35,11 +37,13 @@ def command(
         click.echo(f"{run.run_id}  {run.experiment} on {run.host}")
 
 
-def submission(file: Path, revision: str) -> SubmitRequest:
+def submission(file: Path, revision: str, aa: bool = False, aa_variant: str = "") -> SubmitRequest:
     """The request that carries a file; relative paths in it mean its own folder."""
     return SubmitRequest(
         source_text=file.read_text(encoding="utf-8", errors="replace"),
         base_directory=str(file.resolve().parent),
         revision=revision,
         file_name=str(file),
+        aa=aa,
+        aa_variant=aa_variant,
     )

@@ -96,14 +96,22 @@ def decide(path: str, run_id: str) -> Decided:
     return Decided(result.blocks_completed, another, reason, "")
 
 
-def render(result_json: str, report_format: ReportFormat.ValueType) -> tuple[bytes, str]:
-    """A report of a result, and what went wrong if anything did."""
+def render(
+    result_json: str, latest_aa_json: str, report_format: ReportFormat.ValueType
+) -> tuple[bytes, str]:
+    """A report of a result, and what went wrong if anything did.
+
+    The other JSON is the host's latest A/A result; empty: there was none.
+    """
+    from headstart.collector.aa import with_host_check
     from headstart.collector.report.render import render as render_result
     from headstart.collector.results_json import from_json
 
     signal.alarm(_LIMIT_SECONDS)
     try:
-        return render_result(from_json(result_json), report_format), ""
+        latest = from_json(latest_aa_json) if latest_aa_json else None
+        result = with_host_check(from_json(result_json), latest)
+        return render_result(result, report_format), ""
     except Exception as error:
         return b"", _words(error)
     finally:

@@ -143,9 +143,12 @@ class Analyst:
         if pending := self._pending.get(run_id):
             await pending.wait()
         result_json = await self._result(run_id)
+        info = await self._store.read(lambda c: store_queries.info(c, run_id))
+        host = info.host.host
+        latest_aa = await self._store.read(lambda c: store_results.latest_aa(c, host))
         try:
             content, fault = await self._pool.run(
-                analysis_worker.render, result_json, report_format
+                analysis_worker.render, result_json, latest_aa, report_format
             )
         except WorkerDied as error:
             raise ReportFault(str(error)) from error

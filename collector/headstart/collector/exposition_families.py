@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headstart.collector.aa import host_check_of
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.results import Comparison, Figure, RunResult, VariantOutcome
 from headstart.collector.warmup_curve import warmup_curve
@@ -100,6 +101,12 @@ RESULT_FAMILIES = (
     ),
     Family("headstart_run_end_timestamp_seconds", "When the run ended, Unix time.", RUN_LABELS),
     Family("headstart_run_duration_seconds", "From the run's start to its end.", RUN_LABELS),
+    Family(
+        "headstart_host_fit",
+        "Of A/A runs only (experiments ending in .aa): 1 where the same variant twice gave no "
+        "verdict of difference, 0 where it did, and verdicts from the host are doubtful.",
+        RUN_LABELS,
+    ),
     Family("headstart_run_blocks", "Blocks that the run completed.", RUN_LABELS),
     CURVE,
 )
@@ -169,6 +176,8 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
         result.ended_unix_seconds - result.started_unix_seconds,
     )
     yield Sample("headstart_run_blocks", run, result.blocks_completed)
+    if (check := host_check_of(result)) is not None:
+        yield Sample("headstart_host_fit", run, float(check.passed))
     for variant in result.variants:
         yield from _variant_samples(variant, (*run, label_value(variant.variant)))
     for warmup in result.variant_warmups:

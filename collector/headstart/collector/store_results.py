@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
+from headstart.collector.aa import SUFFIX
 from headstart.collector.store_schema import experiments, results, runs
+from headstart.v1.experiments_pb2 import RunState
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,24 @@ def missing(connection: Connection) -> list[str]:
         .order_by(runs.c.ended_seconds)
     )
     return list(connection.execute(query).scalars())
+
+
+def latest_aa(connection: Connection, host: str) -> str:
+    """The result of the newest A/A run on a host that went to its end, as JSON; may be empty."""
+    query = (
+        select(results.c.result_json)
+        .join(runs, runs.c.run_id == results.c.run_id)
+        .join(experiments, experiments.c.id == runs.c.experiment_id)
+        .where(
+            runs.c.host == host,
+            runs.c.state == RunState.RUN_STATE_DONE,
+            results.c.fault == "",
+            experiments.c.name.endswith(SUFFIX, autoescape=True),
+        )
+        .order_by(runs.c.ended_seconds.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() or ""
 
 
 def latest(connection: Connection) -> list[str]:

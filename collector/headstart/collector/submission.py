@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 
 from headstart.collector import store_hosts
+from headstart.collector.aa import NoSuchVariant, as_aa
 from headstart.collector.config import Limits
 from headstart.collector.experiment_file import ExperimentProblems, load_experiment
 from headstart.collector.status import Status
@@ -37,6 +38,11 @@ async def experiment_of(request: SubmitRequest, limits: Limits) -> Experiment:
         raise Status(
             grpc.StatusCode.INVALID_ARGUMENT, str(error), serialised(error.problems)
         ) from error
+    if request.aa:
+        try:
+            experiment = as_aa(experiment, request.aa_variant)
+        except NoSuchVariant as error:
+            raise _refused(str(error)) from error
     most = int(limits.message_bytes * _LARGEST_EXPERIMENT_SHARE)
     if experiment.ByteSize() > most:
         raise _refused(

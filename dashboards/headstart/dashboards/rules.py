@@ -90,6 +90,19 @@ RESULTS = (
     ),
 )
 
+# A host that sees differences where there are none; its A/A runs end in .aa.
+HOSTS = (
+    Alert(
+        "HeadstartHostUnfit",
+        "warning",
+        f"headstart_host_fit == 0 {_RECENT_RUN}",
+        _TWO_SCRAPES,
+        "{{ $labels.host }} finds differences where there are none",
+        "The A/A run {{ $labels.experiment }} compared a variant with itself and called it "
+        "different: verdicts from this host are doubtful.",
+    ),
+)
+
 # Looks back over days: every ten minutes of them is enough, and cheap.
 FRESHNESS = (
     Alert(
@@ -180,6 +193,7 @@ COLLECTOR = (
 
 GROUPS = {
     "headstart-results": RESULTS,
+    "headstart-hosts": HOSTS,
     "headstart-freshness": FRESHNESS,
     "headstart-fleet": FLEET,
     "headstart-collector": COLLECTOR,

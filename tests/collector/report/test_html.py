@@ -50,7 +50,7 @@ def page(text: str) -> Page:
 
 
 def test_every_plot_is_there_as_one_svg(page: Page) -> None:
-    assert page.tags["svg"] == 6
+    assert page.tags["svg"] == 7
 
 
 def test_ids_are_unique_and_references_lead_somewhere(page: Page, text: str) -> None:

@@ -1,0 +1,29 @@
+"""`headstart aa`: one variant under two names, the way every experiment runs."""
+
+from pathlib import Path
+
+import click
+
+from headstart.cli.run import here_options, run_here
+from headstart.cli.submit import submission
+
+
+@click.command("aa")
+@here_options
+@click.option("--variant", default="", help="Which variant. Default: the baseline.")
+def command(
+    file: Path,
+    variant: str,
+    revision: str,
+    data: Path,
+    host: str | None,
+    labels: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Compare a variant of FILE with itself: can this host tell differences?
+
+    Exit code 0 when no metric differs, else 1. The outcome stands in every later report
+    of a run on this host.
+    """
+    request = submission(file, revision, aa=True, aa_variant=variant)
+    return run_here(request, data, host, labels, as_json)

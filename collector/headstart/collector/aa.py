@@ -1,0 +1,73 @@
+"""A/A runs: one variant under two names, so that what differs is the host's doing.
+
+Such a run is an ordinary one but for its name, which no experiment file can give, so
+that its results stand beside the experiment's own and never in their place.
+"""
+
+from dataclasses import replace
+
+from headstart.collector.results import HostCheck, RunResult, Verdict
+from headstart.v1.experiment_pb2 import Experiment
+
+# A dot is no part of a DNS label: no file's experiment has such a name.
+SUFFIX = ".aa"
+_SECOND = "-again"
+_LONGEST_NAME = 63
+
+
+class NoSuchVariant(ValueError):
+    """The experiment does not have the variant that is to be compared with itself."""
+
+    def __init__(self, variant: str, known: list[str]) -> None:
+        super().__init__(f"there is no variant {variant}; there are {', '.join(known)}")
+
+
+def as_aa(experiment: Experiment, variant: str = "") -> Experiment:
+    """The experiment with one variant, by default the baseline, against itself.
+
+    Plan, load and checks stay: the host is tried with what it will be asked to judge.
+    Gates go, for there is nothing to recommend. Raises NoSuchVariant.
+    """
+    wanted = variant or experiment.baseline
+    one = next((v for v in experiment.variants if v.name == wanted), None)
+    if one is None:
+        raise NoSuchVariant(wanted, [v.name for v in experiment.variants])
+    found = Experiment()
+    found.CopyFrom(experiment)
+    found.name = experiment.name + SUFFIX
+    found.aa = True
+    found.baseline = wanted
+    found.ClearField("gates")
+    del found.variants[:]
+    found.variants.add().CopyFrom(one)
+    again = found.variants.add()
+    again.CopyFrom(one)
+    again.name = wanted[: _LONGEST_NAME - len(_SECOND)] + _SECOND
+    return found
+
+
+def host_check_of(result: RunResult) -> HostCheck | None:
+    """What an A/A run says of its host; None when it is none, or nothing was decided."""
+    told = [c for c in result.comparisons if c.verdict is not Verdict.UNAVAILABLE]
+    if not result.aa or not told or result.state != "done":
+        return None
+    differing = tuple(c.metric for c in told if c.verdict in (Verdict.BETTER, Verdict.WORSE))
+    return HostCheck(
+        run_id=result.run_id,
+        experiment=result.experiment,
+        passed=not differing,
+        ended_unix_seconds=result.ended_unix_seconds,
+        verdicts=len(told),
+        differing=differing,
+    )
+
+
+def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
+    """The result as of now: with what the latest A/A run of its host says, if any.
+
+    One from before the host's hardware changed says nothing.
+    """
+    source = result if result.aa else latest
+    if source is None or source.fingerprint != result.fingerprint:
+        return result
+    return replace(result, host_check=host_check_of(source))

@@ -1,0 +1,188 @@
+"""A/A runs: how they are made, what they say of a host, and where that is shown."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from headstart.collector.aa import NoSuchVariant, as_aa, host_check_of, with_host_check
+from headstart.collector.analysis.run import analyse_run
+from headstart.collector.exposition_families import run_samples
+from headstart.collector.report.markdown import render_markdown
+from headstart.collector.results import RunResult, Verdict
+from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
+from support.attending import (
+    EXPERIMENT,
+    attend,
+    collecting,
+    envelope,
+    experiments,
+    in_loop,
+    submit,
+    watched,
+)
+from support.fake_runs import JIT, small
+
+JSON = ReportFormat.REPORT_FORMAT_JSON
+DONE = RunState.RUN_STATE_DONE
+AGAIN = replace(JIT, name="jit-again")
+
+
+def aa_result(startup_factor: float = 1.0) -> RunResult:
+    """An A/A run on a host that lets the second name start slower by a factor."""
+    again = replace(AGAIN, startup_ms=JIT.startup_ms * startup_factor)
+    fake = small(kinds=(JIT, again), blocks=8)
+    info = fake.info()
+    info.experiment.aa = True
+    info.experiment.name = "players-api.aa"
+    return analyse_run(info, fake.records())
+
+
+def test_the_baseline_comes_twice_under_a_name_that_no_file_can_give() -> None:
+    experiment = small().experiment()
+
+    found = as_aa(experiment)
+
+    assert [v.name for v in found.variants] == ["jit", "jit-again"]
+    assert found.variants[0].image == found.variants[1].image
+    assert (found.name, found.baseline, found.aa) == ("players-api.aa", "jit", True)
+    assert found.plan == experiment.plan
+    assert len(experiment.variants) == 2
+    assert not experiment.aa
+
+
+def test_another_variant_can_be_named_and_an_unknown_one_is_refused() -> None:
+    assert as_aa(small().experiment(), "aot").baseline == "aot"
+    with pytest.raises(NoSuchVariant, match="there is no variant r2r; there are jit, aot"):
+        as_aa(small().experiment(), "r2r")
+
+
+def test_a_long_name_stays_a_label() -> None:
+    experiment = small().experiment()
+    experiment.variants[0].name = experiment.baseline = "j" * 63
+
+    names = [v.name for v in as_aa(experiment).variants]
+
+    assert len(set(names)) == 2
+    assert max(map(len, names)) == 63
+
+
+def test_the_same_twice_passes() -> None:
+    check = host_check_of(aa_result())
+
+    assert check is not None
+    assert check.passed
+    assert check.verdicts > 3
+    assert {c.verdict for c in aa_result().comparisons} <= {
+        Verdict.EQUIVALENT,
+        Verdict.INCONCLUSIVE,
+        Verdict.UNAVAILABLE,
+    }
+
+
+def test_a_host_that_lets_one_name_start_slower_fails() -> None:
+    check = host_check_of(aa_result(1.3))
+
+    assert check is not None
+    assert not check.passed
+    assert "startup_seconds" in check.differing
+
+
+def test_an_ordinary_run_and_one_that_did_not_end_say_nothing() -> None:
+    assert host_check_of(small(blocks=5).result()) is None
+    assert host_check_of(replace(aa_result(), state="cancelled")) is None
+
+
+def test_an_aa_run_recommends_nothing() -> None:
+    assert aa_result().recommendations == ()
+
+
+def test_every_report_says_what_is_known_of_the_host() -> None:
+    result = small(blocks=5).result()
+
+    never = render_markdown(result)
+    passed = render_markdown(with_host_check(result, aa_result()))
+    failed = render_markdown(with_host_check(result, aa_result(1.3)))
+
+    assert "**A/A on this host:** never made" in never
+    assert "**A/A on this host:** passed on 2026-" in passed
+    assert "verdicts from here are doubtful" in failed
+    assert "Startup" in failed
+
+
+def test_other_hardware_under_the_same_name_was_not_tried() -> None:
+    result = replace(small(blocks=5).result(), fingerprint="another")
+
+    assert with_host_check(result, aa_result()).host_check is None
+
+
+@pytest.mark.parametrize(("factor", "value"), [(1.0, 1.0), (1.3, 0.0)])
+def test_a_gauge_says_whether_the_host_is_fit(factor: float, value: float) -> None:
+    found = [s for s in run_samples(aa_result(factor)) if s.family == "headstart_host_fit"]
+
+    assert [sample.value for sample in found] == [value]
+    assert not any(s.family == "headstart_host_fit" for s in run_samples(small().result()))
+
+
+async def played(port: int, agent: Any, run_id: str, records: list[Any], first: int) -> int:
+    """Send a run's records and wait for its end; the next sequence."""
+    for sequence, record in enumerate(records, first):
+        await agent.send(envelope(sequence, run_id, record=record))
+    await agent.acked(first + len(records) - 1)
+    await watched(port, run_id, DONE)
+    return first + len(records)
+
+
+async def report(stub: Any, run_id: str) -> dict[str, Any]:
+    """The report as JSON."""
+    request = ReportRequest(run_id=run_id, format=JSON)
+    pieces = [piece.chunk async for piece in stub.Report(request)]
+    found = json.loads(b"".join(pieces))
+    assert isinstance(found, dict)
+    return found
+
+
+@in_loop
+async def test_reports_from_a_host_carry_its_latest_aa_run(tmp_path: Path) -> None:
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port) as agent,
+        experiments(collector.port) as stub,
+    ):
+        (ordinary,) = await submit(collector.port)
+        following = await played(
+            collector.port, agent, ordinary, list(small(blocks=5).records()), 1
+        )
+        before = await report(stub, ordinary)
+        request = SubmitRequest(source_text=EXPERIMENT, base_directory="/", aa=True)
+        submitted = (await stub.Submit(request)).runs[0]
+        records = list(small(kinds=(JIT, AGAIN), blocks=8).records())
+        await played(collector.port, agent, submitted.run_id, records, following)
+        own = await report(stub, submitted.run_id)
+        after = await report(stub, ordinary)
+
+    assert before["host_check"] is None
+    assert submitted.experiment.endswith(".aa")
+    assert own["host_check"]["passed"] is True
+    assert after["host_check"]["run_id"] == submitted.run_id
+
+
+@in_loop
+async def test_an_aa_run_of_a_variant_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port),
+        experiments(collector.port) as stub,
+    ):
+        request = SubmitRequest(
+            source_text=EXPERIMENT, base_directory="/", aa=True, aa_variant="none"
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Submit(request)
+
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "there is no variant none" in str(refused.value.details())
