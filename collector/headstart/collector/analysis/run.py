@@ -132,7 +132,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         aa=experiment.aa,
         subjects=subjects_of(experiment),
     )
-    return with_recommendations(result, *limits_of(experiment))
+    # There is nothing to recommend of the same thing twice.
+    return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
 
 
 def _loads(trials: Iterable[Trial]) -> dict[int, TrialLoad]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.report.host_check import host_check
 from headstart.collector.report.text import clean, line, tail
 from headstart.collector.report.units import digits, quantity
 from headstart.collector.report.wording import ratio_cell
@@ -103,11 +104,16 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
         ("Run", f"{result.run_id}, attempt {result.attempt}"),
         ("State", f"{result.state}: {line(result.reason)}" if result.reason else result.state),
         ("Ended", moment(result.ended_unix_seconds)),
+        ("A/A on this host", line(host_check(result, _ended_of_check(result)))),
         ("Revision", line(result.revision)),
         ("Blocks", str(result.blocks_completed)),
         ("Load", line(result.load_description)),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _ended_of_check(result: RunResult) -> str:
+    return moment(result.host_check.ended_unix_seconds) if result.host_check else ""
 
 
 def reproduction(result: RunResult) -> list[tuple[str, str]]:
