@@ -46,6 +46,8 @@ _LEVELS = {
     "latency_p50_seconds": (0.0011, 0.0010),
     "latency_p99_seconds": (0.0040, 0.0031),
     "load_cpu_seconds_per_request": (71e-6, 66e-6),
+    "build_seconds": (5.2, 23.5),
+    "build_memory_bytes": (150e6, 870e6),
     "image_unpacked_bytes": (118e6, 14e6),
     "image_pull_bytes": (47e6, 6e6),
     "image_above_base_bytes": (2e6, 12e6),

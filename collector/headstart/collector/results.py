@@ -6,6 +6,8 @@ Every number is in the unit that its metric names (seconds, bytes, requests/s).
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from headstart.collector.build_results import VariantBuild, VariantDiagnostics
+
 
 class Verdict(StrEnum):
     """A variant's metric against the baseline's, with a margin."""
@@ -500,6 +502,9 @@ class RunResult:
     host_check: HostCheck | None = None
     # In the order of the experiment file.
     images: tuple[Image, ...] = ()
+    # Clean and cached, in the order of the file; diagnostics are those of one clean build.
+    builds: tuple[VariantBuild, ...] = ()
+    diagnostics: tuple[VariantDiagnostics, ...] = ()
     memory_floors: tuple[MemoryFloor, ...] = ()
     memory_phases: tuple[PhaseSplit, ...] = ()
     runtime_counters: tuple[RuntimeCounters, ...] = ()

@@ -50,6 +50,8 @@ METRICS = {
         Metric("latency_p50_seconds", "Median latency", "seconds"),
         Metric("latency_p99_seconds", "p99 latency", "seconds"),
         Metric("load_cpu_seconds_per_request", "CPU time per request", "seconds"),
+        Metric("build_seconds", "Build", "seconds"),
+        Metric("build_memory_bytes", "Memory of the build", "bytes"),
         Metric("image_unpacked_bytes", "Image size", "bytes"),
         Metric("image_pull_bytes", "Image to pull", "bytes"),
         Metric("image_above_base_bytes", "Image above its base", "bytes"),

@@ -21,6 +21,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+from support.fake_builds import builds
 from support.fake_runs import AOT, BROKEN, JIT, MS, Fake, small
 
 
@@ -330,7 +331,7 @@ def test_every_metric_of_the_catalogue_can_be_measured(players: RunResult) -> No
             startup.first_data_response_monotonic_ns = startup.exec_monotonic_ns + 400 * MS
         return record
 
-    result = analyse_run(info, map(with_data, fake.records()))
+    result = analyse_run(info, map(with_data, [*fake.records(), *builds()]))
 
     measured = {figure.metric for figure in result.figures}
     measured |= {figure.metric for figure in players.figures}

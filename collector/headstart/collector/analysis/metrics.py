@@ -159,6 +159,23 @@ _METRICS = (
         "divided by the correct responses of that phase.",
     ),
     Metric(
+        name="build_seconds",
+        title="Build",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN_TAIL,
+        description="Clean build, from packing its context to the finished image.",
+    ),
+    Metric(
+        name="build_memory_bytes",
+        title="Memory of the build",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN_TAIL,
+        description="Highest anonymous memory of any step of a clean build, read five times a "
+        "second; page cache is not in it.",
+    ),
+    Metric(
         name="image_unpacked_bytes",
         title="Image size",
         unit="bytes",

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from headstart.collector.analysis import memory_floor
 from headstart.collector.analysis.break_even_of_run import break_evens
+from headstart.collector.analysis.builds import build_readings, variant_builds
 from headstart.collector.analysis.columns import MalformedBatch, Readings, readings, thinned
 from headstart.collector.analysis.compare import compare, unavailable
 from headstart.collector.analysis.confounders import confounders
 from headstart.collector.analysis.courses import is_steady, variant_warmup
 from headstart.collector.analysis.decide import confidence_of
+from headstart.collector.analysis.diagnostics import variant_diagnostics
 from headstart.collector.analysis.figures import (
     LOAD_METRICS,
     STEADY_METRICS,
@@ -72,6 +74,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     warmups = _variant_warmups(experiment, loads)
     found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
     found |= image_readings(run.images)
+    found |= build_readings(run.builds)
     searched = [run.floors[v.name] for v in experiment.variants if v.name in run.floors]
     floors = {floor.variant: floor for floor in memory_floor.floors_of(searched)}
     memory_floor.add_floors(found, floors.values())
@@ -123,6 +126,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         plan_description=tuple(plan_description(experiment)),
         method=tuple(method(run)),
         images=image_results(experiment, run.images),
+        builds=variant_builds(experiment, run.builds),
+        diagnostics=variant_diagnostics(experiment, run),
         memory_floors=tuple(floors.values()),
         runtime_counters=tuple(
             runtime_counters([v.name for v in experiment.variants], run.counters)

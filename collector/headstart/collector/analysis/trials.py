@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from headstart.v1.records_pb2 import (
+    BuildOutcome,
     CheckOutcome,
     ExecStamp,
     Gap,
@@ -101,6 +102,7 @@ class RunRecords:
     started: RunStarted | None = None
     outcome: RunOutcome | None = None
     images: dict[str, ImageFacts] = field(default_factory=dict)
+    builds: list[BuildOutcome] = field(default_factory=list)
     floors: dict[str, MemoryFloor] = field(default_factory=dict)
     counters: dict[str, RuntimeCounters] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
@@ -147,6 +149,8 @@ def gather(records: Iterable[Record]) -> RunRecords:
                 trial(record.check_outcome.trial).checks.append(record.check_outcome)
             case "image_facts":
                 run.images[record.image_facts.variant] = record.image_facts
+            case "build_outcome":
+                run.builds.append(record.build_outcome)
             case "memory_floor":
                 run.floors[record.memory_floor.variant] = record.memory_floor
             case "runtime_counters":

@@ -1,0 +1,106 @@
+"""What analysis finds of a run's builds, as plain data; part of `results.RunResult`."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What is to be done about a diagnostic; the gravest first."""
+
+    BLOCKING = "blocking"
+    REVIEW = "review"
+    SUPPRESSIBLE = "suppressible"
+
+
+@dataclass(frozen=True)
+class BuildPart:
+    """What a step's output tells apart, such as "restore", "compile", "ILC", "link"."""
+
+    name: str
+    start_seconds: float
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
+class BuildStage:
+    """One step of a build; seconds from its beginning."""
+
+    name: str
+    start_seconds: float
+    duration_seconds: float
+    cached: bool
+    parts: tuple[BuildPart, ...] = ()
+
+
+@dataclass(frozen=True)
+class VariantBuild:
+    """One build of one variant."""
+
+    variant: str
+    clean: bool
+    # From 1, clean and cached builds each.
+    repetition: int
+    # "classic" or "buildkit".
+    builder: str
+    seconds: float
+    stages: tuple[BuildStage, ...]
+    # None: not measured. With the page cache, and anonymous memory alone.
+    memory_peak_bytes: int | None = None
+    anonymous_peak_bytes: int | None = None
+    # Empty: it made an image.
+    failure_message: str = ""
+    output_tail: str = ""
+    # Of the log as it was written, and whether all of it was kept.
+    log_bytes: int = 0
+    log_cut: bool = False
+
+
+@dataclass(frozen=True)
+class DiagnosticExample:
+    """One place."""
+
+    code: str
+    severity: str
+    text: str
+    # "Model.cs:68", or the member where no line is known.
+    place: str
+    # How often it was said of this place.
+    count: int
+
+
+@dataclass(frozen=True)
+class DiagnosticGroup:
+    """A variant's diagnostics about one package that are to be treated alike."""
+
+    variant: str
+    # Empty: the app itself, or not known.
+    package: str
+    category: Category
+    places: int
+    # How often something was said of these places.
+    findings: int
+    # Code -> places.
+    codes: dict[str, int] = field(default_factory=dict)
+    examples: tuple[DiagnosticExample, ...] = ()
+    # Why it is not the catalogue's category, such as "GET /probe/automapper fails"; may be empty.
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class VariantDiagnostics:
+    """All diagnostics of the build that made a variant's image, or failed to."""
+
+    variant: str
+    # Blocking ones first, then the most places.
+    groups: tuple[DiagnosticGroup, ...]
+    # Places that the record of the build had no room for.
+    dropped: int = 0
+
+    def places(self, category: Category) -> int:
+        """How many places are in this category."""
+        return sum(group.places for group in self.groups if group.category is category)
+
+    @property
+    def findings(self) -> int:
+        """How often anything was said."""
+        return sum(group.findings for group in self.groups)
