@@ -35,9 +35,13 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind
 from support.images import build_app, image_of
-from support.instances import free_port, spec_for
+from support.instances import end_of, free_port, spec_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler]
+
+
+# Binding it takes NET_BIND_SERVICE.
+_LOW_PORT = 81
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +176,22 @@ def test_a_tag_that_moves_during_the_run_moves_no_trial(program: Path, tmp_path:
     assert moved == second != first
     assert [o.failure.message for o in outcomes] == [""] * 4
     assert {o.digest for o in outcomes} == {first}
+
+
+@pytest.mark.skipif(
+    int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= _LOW_PORT,
+    reason="this host lets anybody bind low ports",
+)
+def test_an_image_that_needs_a_capability_fails_and_says_why(
+    runtime: DockerRuntime, program: Path
+) -> None:
+    with image_of(program, f"headstart-test:low-{os.getpid()}") as image:
+        entrypoint = ["app", f"listen={_LOW_PORT}"]
+        resolved = runtime.resolve(Variant(name="a", image=image, entrypoint=entrypoint), "/")
+        instance = runtime.create(spec_for(resolved))
+        instance.open_gate()
+        facts, tail = end_of(instance), instance.output_tail()
+        instance.stop()
+
+    assert facts.status == 1
+    assert tail == "listen: Permission denied\n"

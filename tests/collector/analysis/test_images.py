@@ -7,7 +7,7 @@ from headstart.collector.analysis.run import analyse_run
 from headstart.collector.results import Verdict
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BinaryKind, ImageFacts, Layer, Record
-from support.fake_runs import AOT, JIT, Fake
+from support.fake_runs import AOT, BROKEN, JIT, Fake
 
 
 def said(compilation: str, kind: str) -> str:
@@ -125,3 +125,20 @@ def test_what_could_not_be_found_out_is_a_remark() -> None:
     result = analyse_run(fake.info(), map(noted, fake.records()))
 
     assert "Of the image of aot: the image could not be read: too slow." in result.remarks
+
+
+def test_a_container_that_lacks_a_right_is_told_so_once() -> None:
+    fake = Fake(kinds=(JIT, BROKEN), blocks=3)
+
+    def denied(record: Record) -> Record:
+        if record.trial_outcome.variant == BROKEN.name:
+            tail = "nginx: chown() failed (1: Operation not permitted)"
+            record.trial_outcome.failure.output_tail = tail
+        return record
+
+    result = analyse_run(fake.info(), map(denied, fake.records()))
+    told = [remark for remark in result.remarks if "Linux capability" in remark]
+
+    assert len(told) == 1
+    assert told[0].startswith(f"{BROKEN.name} did not start and wrote “Operation not permitted”")
+    assert not any("capability" in remark for remark in fake.result().remarks)

@@ -1,8 +1,9 @@
 """What the variants' images are made of, and whether their programs are what they claim."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from headstart.collector.analysis.figures import Reading, Standing
+from headstart.collector.analysis.trials import Trial
 from headstart.collector.results import Image, ImageLayer
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis
@@ -44,6 +45,8 @@ _CONTRADICTS = {
         BinaryKind.BINARY_KIND_MONO_AOT,
     },
 }
+# EPERM and EACCES as the C library words them.
+_DENIED = ("Operation not permitted", "Permission denied")
 _SOURCES = {
     BaseSource.BASE_SOURCE_NAMED: "named",
     BaseSource.BASE_SOURCE_LOCAL_IMAGE: "local image",
@@ -85,6 +88,24 @@ def image_remarks(experiment: Experiment, images: Mapping[str, ImageFacts]) -> I
     for variant in experiment.variants:
         for note in images.get(variant.name, ImageFacts()).notes:
             yield f"Of the image of {variant.name}: {note}."
+
+
+def denied_remarks(experiment: Experiment, trials: Iterable[Trial]) -> Iterator[str]:
+    """Containers that did not start for want of a right that none gets."""
+    containers = {v.name for v in experiment.variants if not v.HasField("command")}
+    seen = set()
+    for trial in trials:
+        failure = trial.outcome.failure
+        if trial.variant in seen or trial.variant not in containers or trial.first_response_ns:
+            continue
+        said = next((words for words in _DENIED if words in failure.output_tail), "")
+        if said:
+            seen.add(trial.variant)
+            yield (
+                f"{trial.variant} did not start and wrote “{said}”: containers are run without "
+                "any Linux capability and can gain no privilege, so an image that must bind a "
+                "low port, change owners or become another user cannot be measured as it is."
+            )
 
 
 def image_readings(images: Mapping[str, ImageFacts]) -> dict[tuple[str, str], list[Reading]]:

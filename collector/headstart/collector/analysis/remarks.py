@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from headstart.collector.analysis.bootstrap import MINIMUM_BLOCKS
-from headstart.collector.analysis.images import image_remarks
+from headstart.collector.analysis.images import denied_remarks, image_remarks
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.trials import RunRecords, Trial
 from headstart.collector.results import Basis, Comparison, Figure
@@ -26,6 +26,7 @@ def remarks(
     """Whatever a reader must know before believing the figures; the gravest first."""
     yield from _state(info, run)
     yield from image_remarks(info.experiment, run.images)
+    yield from denied_remarks(info.experiment, run.trials)
     yield from _flagged(figures, comparisons)
     yield from _losses(run, dropped)
     yield from _clocks(run, figures)

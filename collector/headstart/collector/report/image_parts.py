@@ -101,8 +101,10 @@ def image_plot(result: RunResult) -> str | None:
                     )
                 left += width
             axes.annotate(
-                f" {digits(left)} {unit}",
+                f"{digits(left)} {unit}",
                 (left, row),
+                xytext=(4, 0),
+                textcoords="offset points",
                 ha="left",
                 va="center",
                 color=INK,
