@@ -164,6 +164,45 @@ CASES = (
         at="5m",
     ),
     Case(
+        "HeadstartGateFailed",
+        "a stated limit of startup is missed",
+        {
+            f'headstart_gate{{{AOT},metric="startup_seconds",limit="max",outcome="fail",'
+            'stated="yes"}': "1x10",
+            ENDED: "0x10",
+        },
+        at="5m",
+        labels={
+            **AOT_ON_ALPHA,
+            "metric": "startup_seconds",
+            "limit": "max",
+            "outcome": "fail",
+            "stated": "yes",
+        },
+        says=(
+            "aot of players-api on alpha fails its gate on startup_seconds",
+            (
+                "The whole interval of the latest run lies beyond the limit (max) that the "
+                "experiment states, so the variant is rejected."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartGateFailed",
+        "undecided, passed, and failed where nobody stated a gate",
+        {
+            f'headstart_gate{{{AOT},metric="{metric}",limit="max",outcome="{outcome}",'
+            f'stated="{stated}"}}': "1x10"
+            for metric, outcome, stated in (
+                ("startup_seconds", "undecided", "yes"),
+                ("rss_idle_bytes", "pass", "yes"),
+                ("image_unpacked_bytes", "fail", "no"),
+            )
+        }
+        | {ENDED: "0x10"},
+        at="5m",
+    ),
+    Case(
         "HeadstartManyInvalidTrials",
         "four of ten",
         {

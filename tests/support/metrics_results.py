@@ -8,7 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from headstart.collector.analysis.gates import profile_limits
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.recommendation import with_recommendations
 from headstart.collector.results import (
     Basis,
     Comparison,
@@ -71,7 +73,7 @@ def run_result(
         for metric in CATALOGUE
         for index, variant in enumerate(variants)
     ]
-    return RunResult(
+    result = RunResult(
         run_id=f"{experiment}-{host}-{ended:.0f}",
         attempt=1,
         experiment=experiment,
@@ -118,6 +120,8 @@ def run_result(
         remarks=(),
         source_text="experiment: players-api\n",
     )
+    limits = profile_limits("ci-default", ("service", "idle", "load", "image"), {})
+    return with_recommendations(result, "ci-default", limits)
 
 
 def outcome(variant: str) -> VariantOutcome:

@@ -85,6 +85,17 @@ RESULT_FAMILIES = (
         "Always 1; `shape` is the course of the variant's throughput under load.",
         (*_VARIANT_LABELS, "shape"),
     ),
+    Family(
+        "headstart_recommendation",
+        "Always 1; `recommendation` is proceed, defer or reject.",
+        (*_VARIANT_LABELS, "recommendation"),
+    ),
+    Family(
+        "headstart_gate",
+        "Always 1; `outcome` is pass, fail, undecided or not measured. limit: max, min or margin. "
+        "stated: no where nobody stated the gate, so that missing it rejects nothing.",
+        (*_VARIANT_LABELS, "metric", "limit", "outcome", "stated"),
+    ),
     Family("headstart_trials", "Trials of the variant, valid or not.", _VARIANT_LABELS),
     Family("headstart_trials_failed", "Trials that did not become ready.", _VARIANT_LABELS),
     Family(
@@ -187,6 +198,15 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
         yield from _figure_samples(figure, (*run, label_value(figure.variant)))
     for comparison in result.comparisons:
         yield from _comparison_samples(comparison, (*run, label_value(comparison.variant)))
+    for advised in result.recommendations:
+        labels = (*run, label_value(advised.variant), advised.decision.value)
+        yield Sample("headstart_recommendation", labels, 1.0)
+    for gate in result.gate_outcomes:
+        limit = gate.limit
+        asked = (label_value(limit.metric), limit.kind)
+        stated = "yes" if limit.hard else "no"
+        labels = (*run, label_value(gate.variant), *asked, gate.status.value, stated)
+        yield Sample("headstart_gate", labels, 1.0)
 
 
 def curve_samples(result: RunResult) -> Iterator[Sample]:

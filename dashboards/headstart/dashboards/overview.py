@@ -30,6 +30,8 @@ _OWN = 'instance=~"$instance"'
 # process_* and scrape_* exist for every target of a Prometheus: these are the collectors'.
 _COLLECTORS = f"and on (job, instance) headstart_collector_info{{{_OWN}}}"
 
+# Nine of them, in two lines.
+_NUMBER_WIDTH = 4
 _ORANGE = "semi-dark-orange"
 _BLUE = "semi-dark-blue"
 
@@ -74,6 +76,12 @@ def overview() -> builder.Builder[models.Dashboard]:
             bad_from=1,
         ),
         _number(
+            "Variants rejected",
+            "Of latest runs: they do not work, answer wrongly or miss a gate that was stated.",
+            'count(headstart_recommendation{recommendation="reject"}) or vector(0)',
+            bad_from=1,
+        ),
+        _number(
             "Invalid trials",
             "Of all trials of the latest runs.",
             "sum(headstart_trials_invalid) / sum(headstart_trials)",
@@ -87,7 +95,7 @@ def overview() -> builder.Builder[models.Dashboard]:
             bad_from=1,
         ),
     ):
-        board.add(panel, 3, 4)
+        board.add(panel, _NUMBER_WIDTH, 4)
     board.add(_hosts(), 14, 9)
     board.add(_alerts(), 10, 9)
 

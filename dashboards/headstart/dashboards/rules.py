@@ -80,6 +80,15 @@ RESULTS = (
         "The app is not to blame: the host, its engine or the experiment is.",
     ),
     Alert(
+        "HeadstartGateFailed",
+        "critical",
+        f'headstart_gate{{outcome="fail",stated="yes"}} == 1 {_RECENT_RUN}',
+        _TWO_SCRAPES,
+        f"{_VARIANT} fails its gate on {{{{ $labels.metric }}}}",
+        "The whole interval of the latest run lies beyond the limit ({{ $labels.limit }}) that the "
+        "experiment states, so the variant is rejected.",
+    ),
+    Alert(
         "HeadstartManyInvalidTrials",
         "warning",
         f"headstart_trials_invalid / headstart_trials > 0.3 {_RECENT_RUN}",
