@@ -20,6 +20,7 @@ BEYOND_A_SCHEMA = (
     "key-twice",
     "baseline-unknown",
     "variant-entrypoint-of-command",
+    "variant-base-of-command",
     "variant-command-without-program",
     "variant-workdir-relative",
     "service-port-missing",
