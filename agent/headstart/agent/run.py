@@ -17,6 +17,7 @@ from headstart.agent.load.table import choose
 from headstart.agent.plan import block_order, draw_seed, has_load
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
+from headstart.agent.refusals import refusal
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.trial import Bench, Slot, run_trial
@@ -89,11 +90,15 @@ class _Run:
         runtimes = self.tools.runtimes()
         try:
             seed = self.plan.seed or draw_seed()
-            unbuilt = self._build(runtimes, seed)
+            refused = refusal(self.experiment, self.tools.commands_allowed)
+            unbuilt = self._build(runtimes, seed) if refused is None else {}
             if self.held.cancelled.is_set():
                 return
             variants = [
-                self._resolve(runtimes, variant, unbuilt) for variant in self.experiment.variants
+                ResolvedVariant(variant=variant.name, failure=refused)
+                if refused is not None
+                else self._resolve(runtimes, variant, unbuilt)
+                for variant in self.experiment.variants
             ]
             self.emit(
                 RunStarted(
@@ -108,9 +113,12 @@ class _Run:
             runnable = {v.variant: v for v in variants if not v.HasField("failure")}
             if not runnable:
                 self.outcome.status = RunStatus.RUN_STATUS_FAILED
-                self.outcome.reason = "no variant can be run: " + "; ".join(
-                    f"{v.variant}: {v.failure.message}" for v in variants
-                )
+                if refused is not None:
+                    self.outcome.reason = refused.message
+                else:
+                    self.outcome.reason = "no variant can be run: " + "; ".join(
+                        f"{v.variant}: {v.failure.message}" for v in variants
+                    )
                 return
             self._image_facts(runtimes, runnable)
             self._measure(runtimes, runnable, seed)

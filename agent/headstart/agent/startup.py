@@ -131,6 +131,8 @@ class _Start:
             timeout_seconds=self.timeout_seconds,
             pid=self.instance.pid,
             cgroup=self.instance.cgroup,
+            tls=self.service.tls,
+            tls_verified=self.service.tls_verified,
         )
 
     def _open_gate(self) -> None:

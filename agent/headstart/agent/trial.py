@@ -21,6 +21,7 @@ from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFault
 from headstart.agent.sampler import Sampler
 from headstart.agent.startup import measure_startup
+from headstart.agent.tls import client_context
 from headstart.agent.wire import AnyRecord
 from headstart.v1.experiment_pb2 import Experiment, PageCache
 from headstart.v1.records_pb2 import (
@@ -283,6 +284,7 @@ class _Trial:
             self.stage,
             working_directory=self.bench.experiment.base_directory or None,
             commands_allowed=self.bench.commands_allowed,
+            tls=client_context(service.tls_verified) if service.tls else None,
         )
         for check in self.checks:
             self.bench.emit(check.outcome)

@@ -1,0 +1,75 @@
+"""What a host's policy forbids is said before anything starts, and is no variant's fault."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from headstart.agent.leases import HeldRun
+from headstart.agent.refusals import refusal
+from headstart.agent.run import Tools, execute
+from headstart.agent.runtime import RuntimeTable
+from headstart.agent.spool import Spool
+from headstart.v1.experiment_pb2 import Check, CommandCheck, Experiment, Plan, Service, Variant
+from headstart.v1.host_pb2 import HostFacts
+from headstart.v1.records_pb2 import Encoding, Envelope, FailureCode, Record, RunStatus
+
+
+def experiment(port: int, *checks: Check) -> Experiment:
+    return Experiment(
+        name="refused",
+        baseline="a",
+        variants=[Variant(name=name, image="players:any") for name in ("a", "b")],
+        service=Service(port=port, checks=checks),
+        plan=Plan(blocks=1),
+    )
+
+
+def command(name: str) -> Check:
+    return Check(name=name, command=CommandCheck(argv=["./integration-tests.sh"]))
+
+
+@pytest.mark.parametrize(
+    ("stated", "allowed"),
+    [
+        (experiment(9000, command("tests")), True),
+        (experiment(9000), False),
+        # A batch program's commands are its own arguments.
+        (experiment(0, command("tests")), False),
+    ],
+    ids=["allowed", "no-command", "batch"],
+)
+def test_what_the_policy_lets_is_not_refused(stated: Experiment, allowed: bool) -> None:
+    assert refusal(stated, commands_allowed=allowed) is None
+
+
+class Kept(Spool):
+    """A spool that remembers what it was given."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.records: list[Record] = []
+
+    def append(self, envelope: Envelope) -> None:
+        plain = envelope.encoding == Encoding.ENCODING_PLAIN
+        payload = envelope.payload if plain else zstandard.decompress(envelope.payload)
+        self.records.append(Record.FromString(payload))
+        super().append(envelope)
+
+
+def test_a_run_that_is_refused_starts_nothing_and_says_why(tmp_path: Path) -> None:
+    spool = Kept(tmp_path)
+    tools = Tools(spool, lambda: RuntimeTable({}), lambda _a, _b: HostFacts(host="here"), False)
+    stated = experiment(9000, command("tests"), command("more tests"))
+    execute(HeldRun("refused", 1, stated, lambda _: None, threading.Event()), tools)
+    spool.close()
+
+    first, last = spool.records[0].run_started, spool.records[-1].run_outcome
+    assert len(spool.records) == 2
+    assert last.status == RunStatus.RUN_STATUS_FAILED
+    assert last.reason == (
+        "the policy of this host allows no commands (commands = false), and the experiment"
+        " has commands among its checks: 'tests', 'more tests'"
+    )
+    assert {v.failure.code for v in first.variants} == {FailureCode.FAILURE_CODE_REFUSED_BY_POLICY}
