@@ -1,9 +1,7 @@
 """What no container of the agent is granted, and that a run measures one image only."""
 
 import os
-import shutil
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ from headstart.v1.experiment_pb2 import (
     Variant,
 )
 from headstart.v1.host_pb2 import HostFacts
-from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind
+from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind, TrialOutcome
 from support.images import build_app, image_of
 from support.instances import end_of, free_port, spec_for
 
@@ -120,30 +118,28 @@ def _record(envelope: Envelope) -> Record:
     return Record.FromString(envelope.payload if plain else zstandard.decompress(envelope.payload))
 
 
-class Moving(Spool):
-    """A spool that, with the first trial's outcome, gives the image's tag to another image."""
+class Kept(Spool):
+    """A spool that keeps what it was given; `seen` is called with each."""
 
-    def __init__(self, folder: Path, image: str, other: str) -> None:
+    def __init__(self, folder: Path, seen: Callable[[Envelope], None] = lambda _: None) -> None:
         super().__init__(folder)
-        self.image, self.other = image, other
+        self.seen = seen
         self.kept: list[Envelope] = []
 
     def append(self, envelope: Envelope) -> None:
         self.kept.append(envelope)
-        outcomes = [e for e in self.kept if e.kind == RecordKind.RECORD_KIND_TRIAL_OUTCOME]
-        if len(outcomes) == 1 and envelope is outcomes[0]:
-            with closing(docker.APIClient()) as client:
-                assert client.tag(self.other, *self.image.split(":"), force=True)
+        self.seen(envelope)
         super().append(envelope)
 
+    def records(self, kind: RecordKind.ValueType) -> list[Record]:
+        return [_record(envelope) for envelope in self.kept if envelope.kind == kind]
 
-def test_a_tag_that_moves_during_the_run_moves_no_trial(program: Path, tmp_path: Path) -> None:
-    image, other = (f"headstart-test:{name}-{os.getpid()}" for name in ("moves", "other"))
-    port = free_port()
-    serve = [f'ENTRYPOINT ["app", "listen={port}"]']
+
+def run_of(spool: Kept, image: str, port: int, state: Path) -> list[TrialOutcome]:
+    """A run of two blocks in which two variants are the same image."""
     check = HttpCheck(request=HttpRequest(method="GET", target="/"), body_pattern="hello")
     experiment = Experiment(
-        name="moving",
+        name="twice",
         baseline="a",
         variants=[Variant(name=name, image=image) for name in ("a", "b")],
         service=Service(
@@ -151,31 +147,63 @@ def test_a_tag_that_moves_during_the_run_moves_no_trial(program: Path, tmp_path:
         ),
         plan=Plan(blocks=2, idle_seconds=0.1, sample_interval_seconds=0.02, seed=7),
     )
-    with image_of(program, image, serve), image_of(Path("/bin/true"), other):
-        with closing(Engine.connect()) as engine:
-            first, second = ((engine.image(name) or {})["Id"] for name in (image, other))
-        spool = Moving(tmp_path / "spool", image, other)
-        runtimes = lambda: RuntimeTable(  # noqa: E731  # as short as what it says
-            {"docker": DockerRuntime.connect(tmp_path, Policy.local())}
-        )
-        tools = Tools(spool, runtimes, lambda _a, _b: HostFacts(host="here"), False)
-        held = HeldRun("moving", 1, experiment, ask=lambda _: None, cancelled=threading.Event())
-        execute(held, tools)
-        with closing(Engine.connect()) as engine:
-            moved = (engine.image(image) or {})["Id"]
-        spool.close()
+
+    def runtimes() -> RuntimeTable:
+        return RuntimeTable({"docker": DockerRuntime.connect(state, Policy.local())})
+
+    tools = Tools(spool, runtimes, lambda _server, _load: HostFacts(host="here"), False)
+    execute(HeldRun("twice", 1, experiment, ask=lambda _: None), tools)
+    spool.close()
+    return [r.trial_outcome for r in spool.records(RecordKind.RECORD_KIND_TRIAL_OUTCOME)]
+
+
+def id_of(image: str) -> str:
+    with closing(docker.APIClient()) as client:
+        return str(client.inspect_image(image)["Id"])
+
+
+def test_a_tag_that_moves_during_the_run_moves_no_trial(program: Path, tmp_path: Path) -> None:
+    image, other = (f"headstart-test:{name}-{os.getpid()}" for name in ("moves", "other"))
+    port = free_port()
+    moved = []
+
+    def move(envelope: Envelope) -> None:
+        if envelope.kind == RecordKind.RECORD_KIND_TRIAL_OUTCOME and not moved:
+            with closing(docker.APIClient()) as client:
+                moved.append(client.tag(other, *image.split(":"), force=True))
+
+    with (
+        image_of(program, image, [f'ENTRYPOINT ["app", "listen={port}"]']),
+        image_of(Path("/bin/true"), other),
+    ):
+        first, second = id_of(image), id_of(other)
+        outcomes = run_of(Kept(tmp_path / "spool", move), image, port, tmp_path)
+        later = id_of(image)
         with closing(docker.APIClient()) as client:
             client.remove_image(first, force=True)
-    shutil.rmtree(tmp_path / "spool", ignore_errors=True)
 
-    outcomes = [
-        _record(envelope).trial_outcome
-        for envelope in spool.kept
-        if envelope.kind == RecordKind.RECORD_KIND_TRIAL_OUTCOME
-    ]
-    assert moved == second != first
-    assert [o.failure.message for o in outcomes] == [""] * 4
-    assert {o.digest for o in outcomes} == {first}
+    assert moved == [True]
+    assert later == second != first
+    assert [outcome.failure.message for outcome in outcomes] == [""] * 4
+    assert {outcome.digest for outcome in outcomes} == {first}
+
+
+def test_an_image_that_cannot_be_described_is_measured_with_a_note(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("what an odd image may do")
+
+    monkeypatch.setattr(ImageReader, "facts", broken)
+    port = free_port()
+    spool = Kept(tmp_path / "spool")
+    name = f"headstart-test:odd-{os.getpid()}"
+    with image_of(program, name, [f'ENTRYPOINT ["app", "listen={port}"]']):
+        outcomes = run_of(spool, name, port, tmp_path)
+    notes = [r.event.text for r in spool.records(RecordKind.RECORD_KIND_EVENT)]
+
+    assert [outcome.failure.message for outcome in outcomes] == [""] * 4
+    assert sum("could not be described: ValueError('what an odd" in note for note in notes) == 2
 
 
 @pytest.mark.skipif(

@@ -30,3 +30,14 @@ def test_what_is_no_program_is_a_note(tmp_path: Path) -> None:
 
     assert (found.binary_kind, found.own_bytes) == (0, 0)
     assert "of no kind that is known" in found.notes[0]
+
+
+def test_a_name_that_is_no_utf8_breaks_no_record(tmp_path: Path) -> None:
+    program = tmp_path / "server-\udcff"
+    program.write_bytes(b"#!/bin/odd-\xff\n")
+    link = tmp_path / "server"
+    link.symlink_to(program)
+    found = command_facts(ResolvedVariant(variant="v", argv=[str(link)]))
+
+    assert found.binary_kind == BinaryKind.BINARY_KIND_SCRIPT
+    assert found.binary_path == f"{tmp_path}/server-?"

@@ -67,7 +67,7 @@ def on_base(program: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
     (folder / "server").chmod(0o755)
     (folder / "server.dbg").write_bytes(bytes(5000))
     (folder / "os-release").write_text("ID=test\n" * 1000)
-    build(folder, base, "FROM scratch\nCOPY os-release /etc/os-release\nCMD [\"/x\"]\n")
+    build(folder, base, 'FROM scratch\nCOPY os-release /etc/os-release\nCMD ["/x"]\n')
     steps = f'FROM {base}\nWORKDIR /app\nCOPY server server.dbg ./\nENTRYPOINT ["/app/server"]\n'
     yield build(folder, image, steps), base
     with closing(docker.APIClient()) as client:

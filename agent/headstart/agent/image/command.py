@@ -4,6 +4,7 @@ from pathlib import Path
 
 from headstart.agent.image.binary import Program, recognise
 from headstart.agent.image.host_files import HostFiles
+from headstart.agent.image.text import text_of
 from headstart.v1.records_pb2 import ImageFacts, ResolvedVariant
 
 
@@ -19,11 +20,13 @@ def command_facts(variant: ResolvedVariant) -> ImageFacts:
         variant=variant.variant,
         digest=variant.digest,
         binary_kind=binary.kind,
-        binary_path=binary.path,
-        binary_detail=binary.detail,
+        binary_path=text_of(binary.path),
+        binary_detail=text_of(binary.detail),
     )
     if binary.problem:
-        facts.notes.append(f"what kind of program it starts is not known: {binary.problem}")
+        facts.notes.append(
+            f"what kind of program it starts is not known: {text_of(binary.problem)}"
+        )
     own = Path(binary.own) if binary.own else None
     if own is not None and own.is_file():
         symbols = binary.symbol_bytes if binary.own == binary.path else 0

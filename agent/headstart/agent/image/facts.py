@@ -17,6 +17,7 @@ from headstart.agent.image.image_files import ImageFiles
 from headstart.agent.image.saved import SavedLayer, read_saved
 from headstart.agent.image.sizes import looks_like_scratch, own_bytes
 from headstart.agent.image.tar_stream import Budget, TarFault
+from headstart.agent.image.text import text_of
 from headstart.agent.image.tree import Tree
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1.records_pb2 import BaseSource, ImageFacts, Layer, PullBasis, ResolvedVariant
@@ -81,10 +82,11 @@ class ImageReader:
         with closing(_Container(self, name, variant.digest)) as container:
             binary = recognise(ImageFiles(tree, container.file, budget), program)
         facts.binary_kind = binary.kind
-        facts.binary_path = binary.path
-        facts.binary_detail = binary.detail
+        facts.binary_path = text_of(binary.path)
+        facts.binary_detail = text_of(binary.detail)
         if binary.problem:
-            facts.notes.append(f"what kind of program it starts is not known: {binary.problem}")
+            problem = text_of(binary.problem)
+            facts.notes.append(f"what kind of program it starts is not known: {problem}")
         facts.own_bytes, facts.symbol_bytes = own_bytes(tree, binary, program.working_directory)
         if looks_like_scratch(tree):
             facts.base = SCRATCH
@@ -101,7 +103,7 @@ class ImageReader:
         except RuntimeFault:
             return ImageFacts(unpacked_bytes=int(image.get("Size") or 0))
         layers = [
-            Layer(bytes=step["Size"], created_by=step["CreatedBy"][:_STEP_CHARACTERS])
+            Layer(bytes=step["Size"], created_by=text_of(step["CreatedBy"][:_STEP_CHARACTERS]))
             for step in steps
         ]
         return ImageFacts(unpacked_bytes=sum(layer.bytes for layer in layers), layers=layers)
@@ -140,7 +142,7 @@ def _sizes(layers: list[SavedLayer]) -> ImageFacts:
                 digest=layer.digest,
                 bytes=layer.bytes,
                 pull_bytes=layer.pull_bytes,
-                created_by=layer.created_by[:_STEP_CHARACTERS],
+                created_by=text_of(layer.created_by[:_STEP_CHARACTERS]),
             )
             for layer in layers
         ],
