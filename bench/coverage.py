@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.table import BenchRow
 from headstart.collector.analysis.bootstrap import Floats, ratio_interval
+from headstart.collector.analysis.break_even import Work, break_even
 from headstart.collector.analysis.compare import verdict_of
 from headstart.collector.results import Verdict
 
@@ -60,9 +61,53 @@ def false_verdicts(kind: str, blocks: int, center: str, runs: int, seed: int = 2
     return different / runs
 
 
+def break_even_coverage(blocks: int, runs: int, seed: int = 3) -> float:
+    """Share of the intervals of a break-even that hold the true one.
+
+    Starts vary by 5 %, rates by 3 %: 100 (t - 0.1) = 130 (t - 3.1) at t = 13.1 s.
+    """
+    rng = np.random.default_rng((seed, blocks))
+    held = 0
+    for number in range(runs):
+        starts = np.exp(rng.normal(0, 0.05, blocks))
+        rates = np.exp(rng.normal(0, 0.03, (2, blocks)) - 0.03**2 / 2)
+        found = break_even(
+            ("aot", [_work(b, 0.1 * starts[b], 100 * rates[0, b]) for b in range(blocks)]),
+            ("jit", [_work(b, 3.1 * starts[b], 130 * rates[1, b]) for b in range(blocks)]),
+            margin=MARGIN,
+            run_id=str(number),
+        )
+        if found is not None and found.seconds_low is not None:
+            high = np.inf if found.seconds_high is None else found.seconds_high
+            held += found.seconds_low <= 13.1 <= high
+    return held / runs
+
+
+def _work(block: int, startup: float, rate: float) -> Work:
+    seconds = np.arange(0, 30.1, 0.2)
+    return Work(block, startup, startup + seconds, rate * seconds)
+
+
 def run(quick: bool) -> list[BenchRow]:
     """A row for each center and number of blocks; its worst kind of noise decides."""
-    return [*_coverages(300 if quick else 2_000), *_verdicts(200 if quick else 1_000)]
+    return [
+        *_coverages(300 if quick else 2_000),
+        *_break_evens(100 if quick else 400),
+        *_verdicts(200 if quick else 1_000),
+    ]
+
+
+def _break_evens(runs: int) -> Iterator[BenchRow]:
+    chance = 2.58 * (0.95 * 0.05 / runs) ** 0.5
+    for blocks in (4, 5, 8, 12):
+        share = break_even_coverage(blocks, runs)
+        yield BenchRow(
+            what=f"coverage of 95 % intervals, break-even of {blocks} blocks",
+            measured=f"{share:.1%}",
+            budget=f"{COVERAGE[0]:.0%} to {COVERAGE[1]:.0%}, chance {chance:.1%}",
+            ratio="",
+            ok=COVERAGE[0] - chance <= share <= COVERAGE[1] + chance,
+        )
 
 
 def _coverages(runs: int) -> Iterator[BenchRow]:

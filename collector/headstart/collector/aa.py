@@ -70,4 +70,11 @@ def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
     source = result if result.aa else latest
     if source is None or source.fingerprint != result.fingerprint:
         return result
-    return replace(result, host_check=host_check_of(source))
+    check = host_check_of(source)
+    if check is not None and not check.passed:
+        doubt = (
+            f"The latest A/A run on this host ({check.run_id}) found differences of a variant "
+            "with itself: verdicts from here are doubtful."
+        )
+        result = replace(result, remarks=(doubt, *result.remarks))
+    return replace(result, host_check=check)

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from bench.coverage import KINDS, coverage, false_verdicts
+from bench.coverage import KINDS, break_even_coverage, coverage, false_verdicts
 from bench.warmup import Curve, curves, inconsistent, tally
 
 # Of 400 runs chance moves a coverage of 95 % by 2.8 points (99 %).
@@ -30,6 +30,12 @@ def test_intervals_hold_the_true_ratio_as_often_as_they_say(
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_thing_twice_is_hardly_ever_different(kind: str, center: str) -> None:
     assert false_verdicts(kind, 5, center, 200) <= 0.05
+
+
+@pytest.mark.parametrize("blocks", [4, 8])
+def test_intervals_of_a_break_even_hold_it_as_often_as_they_say(blocks: int) -> None:
+    # Of 150 runs chance moves a coverage of 95 % by 4.6 points.
+    assert break_even_coverage(blocks, 150) >= 0.93 - 0.046
 
 
 @pytest.mark.parametrize("curve", curves(), ids=lambda curve: curve.name)

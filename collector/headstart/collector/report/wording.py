@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from headstart.collector.analysis.metrics import CATALOGUE, FIRST_SECONDS
 from headstart.collector.report.catching_up import catching_up
+from headstart.collector.report.ramp_words import ramp_sentences
 from headstart.collector.report.text import line
 from headstart.collector.report.units import digits, per_cent, quantity, ratio
 from headstart.collector.results import (
@@ -59,6 +60,17 @@ def _memory(when: str) -> _Words:
     )
 
 
+def _job(which: str) -> _Words:
+    return _Words(
+        fall=f"does {which} in {{x}} less time than",
+        rise=f"takes {{x}} more time for {which} than",
+        rise_factor=f"does {which} {{x}} slower than",
+        same=f"does {which} as fast as",
+        whether=f"does {which} faster than",
+        fall_factor=f"does {which} {{x}} faster than",
+    )
+
+
 _FIRST = f"in the first {FIRST_SECONDS:g} s of load"
 _HEADLINES = {
     "startup_seconds": _Words(
@@ -69,6 +81,10 @@ _HEADLINES = {
         whether="starts faster than",
         fall_factor="starts {x} faster than",
     ),
+    "job_seconds": _job("a short job"),
+    "long_job_seconds": _job("a long job"),
+    "job_memory_bytes": _memory("for a short job"),
+    "long_job_memory_bytes": _memory("for a long job"),
     "rss_idle_bytes": _memory("idle"),
     "rss_load_bytes": _memory("under load"),
     "throughput_first_seconds_per_second": _Words(
@@ -207,7 +223,7 @@ def interval_note(result: RunResult) -> str:
             "Intervals hold at 95 % over all looks together: the run was to stop when decided, so "
             "each of its four looks takes them at 98.75 %."
         )
-    return "Intervals are at 95 %, from resampling whole blocks."
+    return "Intervals are at 95 %; what is counted, or resampled, is the whole block."
 
 
 def courses(result: RunResult) -> Iterator[str]:
@@ -216,6 +232,7 @@ def courses(result: RunResult) -> Iterator[str]:
         yield _course(result, warmup)
     for found in result.break_evens:
         yield catching_up(result, found)
+    yield from ramp_sentences(result)
 
 
 def _course(result: RunResult, warmup: VariantWarmup) -> str:
