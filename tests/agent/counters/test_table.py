@@ -45,7 +45,7 @@ def test_the_first_process_that_has_a_runtime_is_read(tmp_path: Path) -> None:
 def test_where_nothing_is_offered_it_is_said_what_was_looked_for(tmp_path: Path) -> None:
     process(tmp_path, 40, "40\t1")
 
-    with pytest.raises(CannotRead, match="not offered: there is neither a .NET .* nor a JVM"):
+    with pytest.raises(CannotRead, match=r"not offered: there is neither a \.NET .* nor a JVM"):
         read_counters([40], tmp_path)
     with pytest.raises(CannotRead, match="not offered"):
         read_counters([39], tmp_path)
