@@ -4,7 +4,7 @@
  *   children=N    children that write to the shared memory, have as much of their own, and stay
  *   churn=MIB     a child that has children all the time, each writes this much and ends
  *   hungry=MIB    a child that is killed where there is no room for this, and missed by nobody
- *   read=FILE     a mapped file of which each request reads 32 pages, chosen at random
+ *   read=FILE     a mapped file, read once, of which each request reads 32 pages at random
  *   grow=MIB      memory written with the first request, not before
  *   serve=PORT    HTTP/1.1 with kept connections, for ever */
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 
 static char *shared, *file;
 static size_t shared_size, file_size, growth;
+static volatile char sum;
 
 static char *written(size_t mebibytes, int flags) {
     size_t size = mebibytes << 20;
@@ -66,11 +67,11 @@ static void map_file(const char *path) {
     file_size = (size_t)lseek(from, 0, SEEK_END);
     file = mmap(0, file_size, PROT_READ, MAP_SHARED, from, 0);
     if (file == MAP_FAILED) exit(4);
+    for (size_t at = 0; at < file_size; at += 4096) sum += file[at];
     madvise(file, file_size, MADV_RANDOM);
 }
 
 static void work(void) {
-    volatile char sum = 0;
     if (growth) written(growth, MAP_PRIVATE), growth = 0;
     for (int page = 0; file && page < 32; page++)
         sum += file[(size_t)rand() % (file_size / 4096) * 4096];

@@ -69,7 +69,7 @@ def test_the_bracket_holds_the_truth_within_the_resolution(
     assert floor.fails_bytes < max(needs, SMALLEST_BYTES) <= floor.serves_bytes
     width = floor.serves_bytes - max(floor.fails_bytes, SMALLEST_BYTES - MEBIBYTE)
     assert width <= max(MEBIBYTE, RESOLUTION_SHARE * floor.serves_bytes)
-    assert len(floor.steps) <= 16
+    assert len(floor.steps) <= 17
     assert floor.reference_throughput_per_second == pytest.approx(1000.0)
 
 
@@ -163,23 +163,23 @@ def test_an_engine_that_can_start_nothing_in_so_little_is_not_in_trouble() -> No
 
 
 def test_an_engine_in_trouble_ends_the_search_and_is_no_floor() -> None:
-    gone = iter([True, True, *[False] * 99])
+    gone = iter([True, True, True, *[False] * 99])
     app = App(0, 100 * MEBIBYTE, failure=ENGINE, odd=lambda _limit, _time: next(gone))
 
     floor = search(app)
 
     assert (floor.serves_bytes, floor.fails_bytes) == (0, 0)
     assert floor.reason == "it was killed"
-    assert len(floor.steps) == 4
+    assert len(floor.steps) == 5
 
 
 def test_a_search_that_may_not_go_on_says_why_and_keeps_what_it_found() -> None:
-    reasons = iter(["", "", "", "its 600 s were over"])
+    reasons = iter(["", "", "", "", "its 600 s were over"])
 
     floor = search(App(40 * MEBIBYTE, 50 * MEBIBYTE), over=lambda: next(reasons))
 
     assert floor.reason == "its 600 s were over"
-    assert len(floor.steps) == 3
+    assert len(floor.steps) == 4
     assert floor.serves_bytes == 0
 
 

@@ -86,6 +86,8 @@ def experiment(**plan: float) -> Experiment:
         ),
         plan=Plan(
             memory_floor_load_seconds=plan.pop("load", 0.3),
+            # These apps die or serve; how fast, is the host's doing.
+            memory_floor_throughput_share=plan.pop("share", 0.02),
             sample_interval_seconds=0.02,
             load_every=1,
             **plan,  # type: ignore[arg-type]  # numbers all of them
@@ -157,7 +159,7 @@ def test_the_floor_is_what_the_app_touches(docker: DockerRuntime, image: str) ->
     assert floor.reason == ""
     failed = [step for step in floor.steps if not step.serves]
     assert failed
-    assert {step.failure for step in failed} == {OUT_OF_MEMORY}, told(floor)
+    assert OUT_OF_MEMORY in {step.failure for step in failed}, told(floor)
     reference = floor.steps[0]
     assert (reference.limit_bytes, reference.serves) == (0, True)
     assert reference.throughput_per_second > 0
@@ -176,16 +178,17 @@ def test_page_cache_is_reclaimed_so_that_the_floor_is_below_the_rss(
     docker: DockerRuntime, image: str
 ) -> None:
     """A mapped file that is read throughout is resident, and need not be."""
-    asked = experiment(memory_floor_throughput_share=1e-6)
+    asked = experiment(share=1e-6)
 
     floor = floor_of(docker, app(image, asked, "read=/data"), asked)
 
-    assert 0 < floor.serves_bytes < floor.steps[0].rss_peak_bytes / 2, told(floor)
+    assert floor.steps[0].rss_peak_bytes >= FILE_MIB * MEBIBYTE, told(floor)
+    assert 0 < floor.serves_bytes < FILE_MIB * MEBIBYTE / 2, told(floor)
 
 
 def test_a_throughput_that_collapsed_is_not_serving(docker: DockerRuntime, image: str) -> None:
     """The same app, asked for half of its throughput: its file has to stay in memory."""
-    asked = experiment(memory_floor_throughput_share=0.5, load=1.0)
+    asked = experiment(share=0.5, load=1.0)
     asked.plan.memory_floor_resolution_bytes = 4 * MEBIBYTE
 
     floor = floor_of(docker, app(image, asked, "read=/data"), asked)
@@ -208,9 +211,7 @@ def test_a_killed_child_is_not_serving_though_the_app_lives_on(
     floor = floor_of(docker, app(image, asked, "hungry=24"), asked)
 
     assert 24 * MEBIBYTE <= floor.serves_bytes <= 27 * MEBIBYTE, told(floor)
-    killed = [step for step in floor.steps if not step.serves]
-    assert killed
-    assert all("of its processes were killed" in step.reason for step in killed), told(floor)
+    assert "1 of its processes were killed: out of memory" in told(floor)
 
 
 def test_without_a_load_the_ready_request_is_the_load(docker: DockerRuntime, image: str) -> None:
@@ -300,7 +301,7 @@ class Faulty:
 def test_an_engine_that_goes_away_is_no_floor(docker: DockerRuntime, image: str) -> None:
     asked = experiment()
 
-    floor = floor_of(Faulty(docker, 3), app(image, asked, "touch=32"), asked)
+    floor = floor_of(Faulty(docker, 4), app(image, asked, "touch=32"), asked)
 
     assert floor.reason == "the engine is gone"
-    assert (floor.serves_bytes, len(floor.steps)) == (0, 5)
+    assert (floor.serves_bytes, len(floor.steps)) == (0, 6)

@@ -27,7 +27,9 @@ from headstart.v1.records_pb2 import (
 _BAD_SHARE = 0.01
 # A start may take this many times that of the reference, but always some seconds.
 _SLOWER_START = 10.0
-_LEAST_START_SECONDS = 5.0
+_LEAST_START_SECONDS = 10.0
+# The group also holds page tables and kernel memory: less than this is less than all.
+_CHARGED_SHARE = 0.95
 # The load of an experiment that has none: its `ready` request.
 _OWN_CONNECTIONS = 4
 # Nothing of these is the limit's doing.
@@ -43,7 +45,7 @@ _NOT_THE_LIMIT = (
 
 @dataclass
 class FloorProbe:
-    """See `search.Probe`. The first probe is the reference for the others."""
+    """See `search.Probe`. Those without a tight limit are the reference for the others."""
 
     variant: ResolvedVariant
     runtime: Runtime
@@ -53,6 +55,7 @@ class FloorProbe:
     # Number of the next trial; names of instances bear it.
     trial: int
     doing: Callable[[str], None]
+    # The one with the lowest throughput: a busy host shall not be taken for a collapse.
     reference: MemoryFloorStep | None = field(default=None, init=False)
     # What makes the floor less than the truth on this host, in sentences.
     limits: set[str] = field(default_factory=set, init=False)
@@ -63,7 +66,12 @@ class FloorProbe:
         self.trial += 1
         outcome = run_trial(slot, self.runtime, self._bench(limit_bytes)).outcome
         step = self._judged(limit_bytes, outcome)
-        if self.reference is None:
+        slowest = self.reference
+        if (
+            not limit_bytes
+            and step.serves
+            and (slowest is None or step.throughput_per_second < slowest.throughput_per_second)
+        ):
             self.reference = step
         return step
 
@@ -101,7 +109,7 @@ class FloorProbe:
         if failure is not None:
             step.failure = failure.code
             step.reason = failure.message
-        elif self.reference is not None:
+        elif limit_bytes and self.reference is not None:
             least = self.throughput_share * self.reference.throughput_per_second
             if step.throughput_per_second < least:
                 step.reason = (
@@ -110,6 +118,11 @@ class FloorProbe:
                     f" {self.throughput_share:.0%} are asked for"
                 )
         step.serves = not step.reason
+        if limit_bytes and step.serves and _charged_elsewhere(outcome):
+            self.limits.add(
+                "files that another container had in use were not counted in some probes, so"
+                " that it may need more"
+            )
         return step
 
 
@@ -165,6 +178,15 @@ def _failure(outcome: TrialOutcome) -> Failure | None:
             f"{load.first_fault}",
         )
     return None
+
+
+def _charged_elsewhere(outcome: TrialOutcome) -> bool:
+    """Whether the group was charged for less than its one process had resident."""
+    return any(
+        memory.processes == 1
+        and 0 < memory.cgroup_peak_bytes < _CHARGED_SHARE * memory.rss_peak_bytes
+        for memory in outcome.memory
+    )
 
 
 def _throughput(outcome: TrialOutcome) -> float:

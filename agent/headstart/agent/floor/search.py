@@ -22,9 +22,10 @@ MAXIMUM_PROBES = 30
 # The bracket need not be narrower than this part of the limit.
 RESOLUTION_SHARE = 0.02
 _PAGE_BYTES = 4096
-# The first upper bound is this many times what the reference probe used.
+# The first upper bound is this many times what the reference probes used.
 _HEADROOM = 2
 _CONFIRMATIONS = 2
+_REFERENCES = 2
 # Believed at once; any other failure could have come from the host.
 _CERTAIN = (
     FailureCode.FAILURE_CODE_OUT_OF_MEMORY,
@@ -81,10 +82,12 @@ class _Search:
 
     def run(self) -> None:
         """Bracket, then narrow until the lower end of what serves is known and confirmed."""
-        reference = self._once(0)
-        if not reference.serves:
-            raise CannotProbe(f"it does not serve without a tight limit either: {reference.reason}")
-        used = max(reference.cgroup_peak_bytes, reference.rss_peak_bytes)
+        used = 0
+        for _ in range(_REFERENCES):
+            step = self._once(0)
+            if not step.serves:
+                raise CannotProbe(f"it does not serve without a tight limit either: {step.reason}")
+            used = max(used, step.cgroup_peak_bytes, step.rss_peak_bytes)
         self._bracket(_HEADROOM * used)
         while True:
             if not self._above():
@@ -101,8 +104,11 @@ class _Search:
     def fill(self, floor: MemoryFloor) -> None:
         """What is known, also of a search that was ended early."""
         floor.steps.extend(self._steps)
-        if self._steps:
-            floor.reference_throughput_per_second = self._steps[0].throughput_per_second
+        references = [step for step in self._steps if not step.limit_bytes and step.serves]
+        if references:
+            floor.reference_throughput_per_second = min(
+                step.throughput_per_second for step in references
+            )
         serving = [limit for limit in self._above() if self._served[limit] >= _CONFIRMATIONS]
         if serving:
             floor.serves_bytes = min(serving)
@@ -116,7 +122,7 @@ class _Search:
             if self._decide(limit):
                 return
             limit *= 2
-        # The reference probe was one at this limit.
+        # The reference probes were at this limit.
         self._served[ceiling] += 1
         if ceiling <= self._fails:
             raise CannotProbe("at the plan's limit it served once and then not again")

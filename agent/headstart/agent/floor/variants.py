@@ -49,7 +49,7 @@ def measure_floors(
         floor = find_floor(variant.variant, probe, settings)
         floor.load_seconds = load_seconds
         floor.throughput_share = share
-        floor.reason = floor.reason or "; ".join(sorted(probe.limits))
+        floor.reason = "; ".join(filter(None, [floor.reason, *sorted(probe.limits)]))
         yield floor
 
 

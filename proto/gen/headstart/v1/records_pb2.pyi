@@ -1750,7 +1750,7 @@ class MemoryFloor(_message.Message):
     reason: _builtins.str
     """Why there is no floor (serves_bytes is 0), or why it is less exact than asked for."""
     reference_throughput_per_second: _builtins.float
-    """Correct responses per second of the reference probe."""
+    """Correct responses per second of the slowest probe without a tight limit."""
     throughput_share: _builtins.float
     resolution_bytes: _builtins.int
     load_seconds: _builtins.float
@@ -1781,7 +1781,7 @@ Global___MemoryFloor: _TypeAlias = MemoryFloor  # noqa: Y015
 
 @_typing.final
 class MemoryFloorStep(_message.Message):
-    """One probe, in the order in which they were made; the first is the reference."""
+    """One probe, in the order in which they were made."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1794,6 +1794,7 @@ class MemoryFloorStep(_message.Message):
     RSS_PEAK_BYTES_FIELD_NUMBER: _builtins.int
     CGROUP_PEAK_BYTES_FIELD_NUMBER: _builtins.int
     limit_bytes: _builtins.int
+    """0: without a tight limit, the reference for the others."""
     serves: _builtins.bool
     reason: _builtins.str
     """Why it does not serve, in a sentence."""
