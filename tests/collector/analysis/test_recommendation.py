@@ -9,6 +9,7 @@ from headstart.collector.analysis.gates import PROFILES, limits_of
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.recommendation import with_recommendations
 from headstart.collector.analysis.run import analyse_run
+from headstart.collector.build_results import Category, DiagnosticGroup, VariantDiagnostics
 from headstart.collector.experiment_file.gate_forms import PROFILES as NAMED
 from headstart.collector.results import (
     Decision,
@@ -241,3 +242,22 @@ def test_an_expert_agrees_on_players_and_squad() -> None:
     assert len(players.missing) == 1
     assert "Steady throughput was not measured: jit was still rising" in players.missing[0]
     assert advised(result, "squad").decision is Decision.REJECT
+
+
+def test_blocking_warnings_of_the_build_defer_what_else_would_proceed() -> None:
+    group = DiagnosticGroup(
+        variant="aot",
+        package="AutoMapper",
+        category=Category.BLOCKING,
+        places=3,
+        findings=5,
+        codes={"IL2026": 2, "IL3050": 1},
+    )
+    result = replace(judged(STEADY), diagnostics=(VariantDiagnostics("aot", (group,)),))
+    found = advised(with_recommendations(result, result.gates_from, result.gates))
+
+    assert found.decision is Decision.DEFER
+    assert "blocking build warnings remain" in found.summary
+    assert found.missing == (
+        "Blocking build warnings of AutoMapper remain: IL2026, IL3050 in 3 places.",
+    )

@@ -5,10 +5,12 @@ a stated gate by the whole interval. Proceed: every gate passes by the whole int
 Everything else is deferred, with what is open and what would settle it.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from headstart.collector.analysis.gates import DISTURBED, asked, gate_outcome
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.build_results import Category
 from headstart.collector.results import (
     CHECKS_FAIL,
     MEASURED,
@@ -157,6 +159,8 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
         titles = dict.fromkeys(CATALOGUE[g.limit.metric].title for g in gates if g.status is status)
         if titles:
             parts.append(f"{words}: {', '.join(titles)}")
+    if any(_blocking(result, variant.variant)):
+        parts.append("blocking build warnings remain")
     if len(parts) == 1 and result.state != "done":
         parts.append(f"the run is {result.state}")
     return f"{variant.variant}: {'; '.join(parts)}."
@@ -178,7 +182,20 @@ def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
             + (f" ({variant.failure_message})" if variant.failure_message else "")
             + ": find out why."
         )
-    return found
+    return [*found, *_blocking(result, variant.variant)]
+
+
+def _blocking(result: RunResult, variant: str) -> Iterator[str]:
+    """Diagnostics of the build that are to be resolved before it is shipped."""
+    groups = [g for d in result.diagnostics if d.variant == variant for g in d.groups]
+    for group in groups:
+        if group.category is Category.BLOCKING:
+            places = "1 place" if group.places == 1 else f"{group.places} places"
+            yield (
+                f"Blocking build warnings of {group.package or 'the app'} remain: "
+                f"{', '.join(group.codes)} in {places}"
+                f"{f' ({group.reason})' if group.reason else ''}."
+            )
 
 
 def _open(result: RunResult, gate: GateOutcome) -> str:

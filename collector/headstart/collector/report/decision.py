@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.build_results import Category
 from headstart.collector.report.text import clean, line, tail
 from headstart.collector.report.units import quantity, ratio
 from headstart.collector.results import (
@@ -23,6 +24,7 @@ _TAIL_LINES = 12
 
 # What a team wants to see before against after, from the issue that this began with.
 _BEFORE_AFTER = (
+    "build_seconds",
     "startup_seconds",
     "rss_idle_bytes",
     "rss_load_bytes",
@@ -32,7 +34,12 @@ _BEFORE_AFTER = (
     "image_unpacked_bytes",
 )
 # Asked for of everything; the others only where the experiment has them.
-_ALWAYS = ("startup_seconds", "throughput_steady_per_second", "image_unpacked_bytes")
+_ALWAYS = (
+    "build_seconds",
+    "startup_seconds",
+    "throughput_steady_per_second",
+    "image_unpacked_bytes",
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,19 @@ def before_after(result: RunResult) -> list[BeforeAfter]:
         if metric in CATALOGUE and (metric in _ALWAYS or metric in measured)
     ]
     rows.append(BeforeAfter("Compatibility", tuple(map(_compatibility, variants))))
+    if result.diagnostics:
+        warnings = tuple(_warnings(result, v.variant) for v in variants)
+        rows.append(BeforeAfter("Build warnings", warnings))
     return rows
+
+
+def _warnings(result: RunResult, variant: str) -> str:
+    """By what is to be done about them, in places."""
+    found = next((d for d in result.diagnostics if d.variant == variant), None)
+    if found is None:
+        return NOT_MEASURED
+    counts = [(found.places(category), category.value) for category in Category]
+    return ", ".join(f"{places} {word}" for places, word in counts if places) or "none"
 
 
 def _figure(result: RunResult, metric: str, variant: str) -> str:
