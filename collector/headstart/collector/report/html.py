@@ -17,6 +17,8 @@ from headstart.collector.report import (
     wording,
     work,
 )
+from headstart.collector.report.build_html import build_parts
+from headstart.collector.report.build_plot import build_plot
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.svg import VARIANTS
@@ -72,6 +74,12 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
         curves.latency_plot,
     ),
     (
+        "builds",
+        "Build time.",
+        "One clean build of each variant, by what its tools say they do.",
+        build_plot,
+    ),
+    (
         "images",
         "Image size by layer.",
         "Unpacked, the lowest layer first.",
@@ -111,6 +119,7 @@ def render_html(result: RunResult) -> str:
         rows=view.rows(result),
         interval_note=wording.interval_note(result),
         plots=_plots(result),
+        **build_parts(result),
         images=image_parts.image_rows(result),
         image_note=image_parts.image_note(result),
         mislabelled=image_parts.MISLABELLED,

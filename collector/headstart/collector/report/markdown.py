@@ -6,6 +6,7 @@ Context, decision, rationale and consequences come first; the evidence follows.
 from collections.abc import Iterable, Iterator
 
 from headstart.collector.report import decision, image_parts, memory_view, view, wording
+from headstart.collector.report.build_markdown import build_sections
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.text import clean, fenced
@@ -42,6 +43,7 @@ def _lines(result: RunResult) -> Iterator[str]:
         )
     yield from _memory(result)
     yield from _counters(result)
+    yield from build_sections(result)
     yield from _images(result)
     yield from _listed("## What else differs", result.confounders)
     yield from _invalid(result)

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.collector.report import decision, image_parts, view, wording
+from headstart.collector.report.build_terminal import build_tables
 from headstart.collector.report.counters_view import counter_lines
 from headstart.collector.report.text import line
 from headstart.collector.results import Decision, RunResult, Verdict
@@ -41,6 +42,9 @@ def print_result(result: RunResult, console: Console) -> None:
     printer.listed("Under load over time", list(wording.courses(result)))
     for trouble in view.troubles(result):
         printer.trouble(trouble)
+    for part in build_tables(result):
+        printer.say(Text())
+        printer.say(part)
     printer.images(result)
     printer.listed("Runtime counters, from separate trials", counter_lines(result))
     printer.listed("What else differs", [line(sentence) for sentence in result.confounders])

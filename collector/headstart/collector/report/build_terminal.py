@@ -1,0 +1,59 @@
+"""Builds and diagnostics in the terminal's report."""
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from headstart.collector.build_results import Category, VariantBuild
+from headstart.collector.report import build_view
+from headstart.collector.results import RunResult
+
+_STYLES = {Category.BLOCKING: "red", Category.REVIEW: "yellow", Category.SUPPRESSIBLE: "blue"}
+_ROWS = 8
+
+
+def build_tables(result: RunResult) -> Iterator[Table | Text]:
+    """What is to be printed one below the other; nothing where nothing was built."""
+    rows = build_view.build_rows(result)
+    if rows:
+        table = _table("Build")
+        for name in ("clean", "with cache", "memory"):
+            table.add_column(name, justify="right")
+        table.add_column("where the time goes", overflow="fold")
+        splits = {build.variant: build_view.split_line(build) for build in _shown(result)}
+        for row in rows:
+            clean = Text(row.clean, style="red" if row.failed else "")
+            cells = (row.cached, row.memory, splits.get(row.variant, ""))
+            table.add_row(Text(row.variant), clean, *map(Text, cells))
+        yield table
+    for found in build_view.diagnostic_tables(result):
+        yield Text(f"Diagnostics of {found.variant}: {found.summary}", style="bold")
+        table = _table("category")
+        table.add_column("package", overflow="fold")
+        table.add_column("places", justify="right")
+        table.add_column("codes", overflow="fold")
+        table.add_column("why", overflow="fold")
+        for each in found.rows[:_ROWS]:
+            table.add_row(
+                Text(each.category.value, style=_STYLES[each.category]),
+                Text(each.package),
+                Text(str(each.places)),
+                Text(each.codes),
+                Text(each.reason),
+            )
+        yield table
+        more = found.more + max(0, len(found.rows) - _ROWS)
+        if more:
+            yield Text(f"and {more} more, in the other reports", style="dim")
+
+
+def _shown(result: RunResult) -> list[VariantBuild]:
+    return [build for build in build_view.shown_builds(result) if not build.failure_message]
+
+
+def _table(first: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column(first)
+    return table

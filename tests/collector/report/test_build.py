@@ -1,0 +1,134 @@
+"""Builds and diagnostics in every format: what is said, and that hostile text stays text."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from headstart.collector.analysis.run import analyse_run
+from headstart.collector.build_results import BuildPart, BuildStage, Category, VariantBuild
+from headstart.collector.report import build_view
+from headstart.collector.report.html import render_html
+from headstart.collector.report.markdown import render_markdown
+from headstart.collector.report.terminal import print_result
+from headstart.collector.results import RunResult
+from headstart.v1.records_pb2 import Record
+from support.fake_builds import DIAGNOSTICS, build, builds, diagnostic, failed_build
+from support.fake_runs import small
+
+
+def result_with(records: Iterable[Record]) -> RunResult:
+    fake = small(blocks=3)
+    return analyse_run(fake.info(), [*fake.records(), *records])
+
+
+@pytest.fixture(scope="module")
+def built() -> RunResult:
+    return result_with(builds())
+
+
+def printed(result: RunResult) -> str:
+    out = io.StringIO()
+    print_result(result, Console(file=out, width=160))
+    return out.getvalue()
+
+
+def test_a_row_has_the_median_of_clean_builds_the_cached_one_and_the_memory(
+    built: RunResult,
+) -> None:
+    jit, aot = build_view.build_rows(built)
+
+    assert (jit.clean, jit.clean_detail, jit.cached) == (
+        "5.20 s",
+        "3 builds, 5.10 s to 5.30 s",
+        "1.20 s",
+    )
+    assert (aot.clean, aot.memory, aot.memory_detail) == (
+        "24.6 s",
+        "870 MB",
+        "1.74 GB with page cache",
+    )
+
+
+def test_parts_stand_in_their_order_and_what_none_explains_last(built: RunResult) -> None:
+    names, rows = build_view.split_rows(built)
+
+    assert names == ["jit", "aot"]
+    assert [row.part for row in rows] == [
+        "context",
+        "restore",
+        "compile",
+        "ILC",
+        "link",
+        "other steps",
+    ]
+    assert rows[3].cells == ("–", "11.9 s")
+
+
+def test_a_build_without_parts_has_no_split() -> None:
+    plain = VariantBuild("aot", True, 1, "classic", 9.0, (BuildStage("RUN make", 0, 8, False),))
+    parted = replace(plain, stages=(replace(plain.stages[0], parts=(BuildPart("link", 7, 1),)),))
+    result = replace(result_with([]), builds=(plain,))
+
+    assert build_view.split_rows(result) == ([], [])
+    assert build_view.split_line(plain) == ""
+    assert build_view.split(parted) == [("link", 1), ("other steps", 8.0)]
+
+
+def test_every_format_has_the_build_and_its_diagnostics(built: RunResult) -> None:
+    texts = [render_html(built), render_markdown(built), printed(built)]
+
+    for text in texts:
+        assert "24.6 s" in text
+        assert "870 MB" in text
+        assert "11.9 s" in text
+        assert "31 findings in 13 places: 12 review, 1 suppressible" in text
+        assert "IL3050 × 9, IL2026 × 1" in text
+
+
+def test_a_build_that_failed_is_a_failure_with_its_evidence() -> None:
+    outcome = failed_build("aot", diagnostic("", "linker", severity="error", text="no linker"))
+    result = result_with([Record(build_outcome=outcome), Record(build_outcome=build("jit"))])
+    (row,) = [row for row in build_view.build_rows(result) if row.failed]
+
+    assert (row.variant, row.clean) == ("aot", "failed")
+    assert build_view.diagnostic_tables(result)[0].rows[0].category is Category.BLOCKING
+    for text in (render_html(result), render_markdown(result), printed(result)):
+        assert "1 finding in 1 place: 1 blocking" in text
+
+
+def test_a_run_without_builds_says_nothing_of_them() -> None:
+    result = result_with([])
+
+    assert 'id="build"' not in render_html(result)
+    assert "## Build" not in render_markdown(result)
+    assert "where the time goes" not in printed(result)
+
+
+def test_what_a_compiler_wrote_stays_text_and_does_not_fill_the_page() -> None:
+    evil = "<script>alert(1)</script> [link](http://x) \x1b[31m `|`" + "x" * 5000
+    told = [diagnostic(f"<b>{n}|", f"E{n}", text=evil, member="<i>m</i>") for n in range(40)]
+    outcome = build("aot", diagnostics=told)
+    outcome.steps[2].name = evil
+    outcome.steps[2].parts[0].name = "<u>part</u>"
+    result = result_with([Record(build_outcome=outcome)])
+    html, text = render_html(result), render_markdown(result)
+    (table,) = build_view.diagnostic_tables(result)
+
+    assert "<script" not in html
+    assert "<b>7|" not in html
+    assert "<u>" not in html
+    assert "\x1b" not in html + text + printed(result)
+    assert "x" * 500 not in html + text + printed(result)
+    assert "[link](" not in text
+    assert (len(table.rows), table.more) == (20, 20)
+
+
+def test_few_examples_stand_for_many_places() -> None:
+    result = result_with([Record(build_outcome=build("aot", diagnostics=DIAGNOSTICS))])
+    (table,) = build_view.diagnostic_tables(result)
+
+    assert [len(row.examples) for row in table.rows] == [3, 1, 1, 1]
+    assert table.rows[0].examples[0] == ("IL3050 Model.cs:68", "Using member 'X' can break")
