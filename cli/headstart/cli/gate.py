@@ -48,6 +48,7 @@ def command(
     hosts, all must pass.
     """
     from headstart.collector.report.gate import failed, gate_markdown, junit_xml, undecided
+    from headstart.collector.report.text import line
 
     found = load_results(runs, target, tls_authority, tls_certificate, tls_key)
     results = [_judged(result, profile) for result in found]
@@ -57,7 +58,7 @@ def command(
                 f"{result.experiment} on {result.host}: {each.decision.value}: {each.summary}"
             )
             for sentence in (*each.rationale, *each.missing):
-                click.echo(f"  - {sentence}")
+                click.echo(f"  - {line(sentence)}")
     if junit is not None:
         junit.write_text(junit_xml(results))
     if markdown is not None:

@@ -263,14 +263,15 @@ def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
 
 def _sides(result: RunResult, comparison: Comparison) -> str:
     ratio = f"ratio {ratio_text(comparison.ratio or 0.0)}"
-    figures = [
-        result.figure(comparison.metric, name) for name in (comparison.variant, comparison.baseline)
+    metric = CATALOGUE[comparison.metric]
+    sides = [result.figure(metric.name, name) for name in (comparison.variant, comparison.baseline)]
+    # Where a figure has trials that no pair has, two figures would contradict their ratio.
+    centers = [
+        quantity(side.center, metric.unit)
+        for side in sides
+        if side is not None and side.center is not None and len(side.values) == comparison.blocks
     ]
-    unit = CATALOGUE[comparison.metric].unit
-    centers = [quantity(f.center, unit) for f in figures if f is not None and f.center is not None]
-    return (
-        f"{ratio}, {centers[0]} against {centers[1]}" if len(centers) == 2 else ratio
-    )  # both sides
+    return f"{ratio}, {' against '.join(centers)}" if len(centers) == len(sides) else ratio
 
 
 def _ratio_span(interval: Interval | None) -> str:

@@ -8,6 +8,7 @@ Everything else is deferred, with what is open and what would settle it.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from headstart.collector.analysis.figures import STEADY_METRICS
 from headstart.collector.analysis.gates import DISTURBED, asked, gate_outcome
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.build_results import Category
@@ -209,7 +210,10 @@ def _open(result: RunResult, gate: GateOutcome) -> str:
             "stating a limit for it under `gates`."
         )
     if gate.status is GateStatus.NOT_MEASURED:
-        return f"{title} was not measured: {gate.reason}."
+        longer = ""
+        if gate.limit.metric in STEADY_METRICS and _unsettled(result, gate.variant):
+            longer = " A longer `load.duration` settles it, or shows that nothing does."
+        return f"{title} was not measured: {gate.reason}.{longer}"
     if gate.reason == DISTURBED:
         return f"{title}: too many trials were disturbed; measure again on a quieter host."
     if gate.more_blocks is None:
@@ -223,6 +227,11 @@ def _open(result: RunResult, gate: GateOutcome) -> str:
         f"{title}: about {blocks} would settle it, if the figures stay as they are "
         f"(`plan.blocks: {total}`)."
     )
+
+
+def _unsettled(result: RunResult, variant: str) -> bool:
+    pair = (variant, result.baseline)
+    return any(w.variant in pair and not w.settled for w in result.variant_warmups)
 
 
 _ORDER = ("fail", "undecided", "not measured", "pass")
