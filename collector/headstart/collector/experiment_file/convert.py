@@ -7,6 +7,7 @@ from typing import Any
 
 from headstart.collector.experiment_file.check_forms import CheckForm, RequestForm
 from headstart.collector.experiment_file.gate_forms import GateForm
+from headstart.collector.experiment_file.job_forms import jobs_of
 from headstart.collector.experiment_file.models import (
     BuildForm,
     ExperimentForm,
@@ -53,6 +54,7 @@ def to_experiment(
         ],
         service=_service(form.service, base_directory),
         load=None if form.load is None else _load(form.load),
+        jobs=jobs_of(form.jobs),
         plan=_plan(form.plan, with_load=form.load is not None),
         hosts=pb.HostSelector(labels=form.hosts.labels),
         gates=pb.Gates(),
@@ -144,9 +146,9 @@ def _service(form: ServiceForm, base_directory: str) -> pb.Service:
     if form.first_data is not None:
         name = names.of(form.first_data, "first data")
         service.first_data.CopyFrom(_check(form.first_data, name))
-    # The command of a batch program's `ready` is what follows the variant's own.
+    # Of a batch program every command is what follows the variant's own.
     for check in service.checks:
-        if check.HasField("command"):
+        if check.HasField("command") and service.port:
             check.command.argv[:] = _absolute_program(list(check.command.argv), base_directory)
     return service
 

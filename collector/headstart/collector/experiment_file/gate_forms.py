@@ -42,6 +42,7 @@ _UNITS: dict[str, Scalar] = {
     "seconds": Duration("0s", "24h"),
     "bytes": Size("0B", "16384GiB"),
     "per_second": Rate("0/s", "10000000/s"),
+    "jobs_per_second": Rate("0/s", "10000000/s"),
 }
 
 

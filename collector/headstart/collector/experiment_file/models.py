@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from headstart.collector.experiment_file.check_forms import Check, LoadRequestForm
 from headstart.collector.experiment_file.forms import Form, Shorthand, written
 from headstart.collector.experiment_file.gate_forms import PROFILES, GatesForm, MarginsForm
+from headstart.collector.experiment_file.job_forms import JobsForm
 from headstart.collector.experiment_file.requests import Request, RequestLine
 from headstart.collector.experiment_file.texts import (
     FOLDER,
@@ -266,6 +267,8 @@ class ExperimentForm(Form):
     """What the app offers, the same in every variant."""
     load: LoadForm | None = None
     """The load that is applied; without it, startup and idle memory are measured."""
+    jobs: JobsForm | None = None
+    """What a batch program is given to do."""
     plan: PlanForm = Field(default_factory=PlanForm)
     """How the experiment is carried out."""
     hosts: HostsForm = Field(default_factory=HostsForm)

@@ -10,6 +10,7 @@ from typing import Any
 from headstart.collector.experiment_file.check_forms import CheckForm, RequestForm
 from headstart.collector.experiment_file.document import Path
 from headstart.collector.experiment_file.forms import Form, walk
+from headstart.collector.experiment_file.job_forms import broken_job_rules
 from headstart.collector.experiment_file.models import ExperimentForm, VariantForm
 from headstart.collector.experiment_file.words import listed, meant, quoted
 
@@ -33,6 +34,7 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
                 yield (*path, "covers"), message, True
     yield from _variants(data)
     yield from _service(data)
+    yield from broken_job_rules(data)
     yield from _check_names(data)
     plan = _mapping(data, "plan")
     if isinstance(plan.get("blocks"), int) and "blocks" in _mapping(plan, "maximum"):
@@ -141,9 +143,13 @@ def _service(data: dict[str, Any]) -> Iterator[Found]:
             yield ("service", "port"), message, True
     if _is_command(first_data):
         yield ("service", "first_data"), "expected a request", True
-    if service.get("compare_with_baseline") is True and not any(requests):
-        message = "there is nothing to compare: expected at least one check that is a request"
-        yield ("service", "compare_with_baseline"), message, False
+    if service.get("compare_with_baseline") is True:
+        if "port" in service and not any(requests):
+            message = "there is nothing to compare: expected at least one check that is a request"
+            yield ("service", "compare_with_baseline"), message, False
+        elif "port" not in service and not (requests or _mapping(data, "jobs")):
+            message = "there is nothing to compare: expected 'jobs' or at least one check"
+            yield ("service", "compare_with_baseline"), message, False
 
 
 def _check_names(data: dict[str, Any]) -> Iterator[Found]:
