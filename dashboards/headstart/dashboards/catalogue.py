@@ -9,7 +9,7 @@ from dataclasses import dataclass
 PREFIX = "headstart_"
 
 # Grafana's unit for the unit that a metric's name ends in.
-GRAFANA_UNITS = {"seconds": "s", "bytes": "bytes", "per_second": "reqps"}
+GRAFANA_UNITS = {"seconds": "s", "bytes": "bytes", "per_second": "reqps", "jobs_per_second": "ops"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ METRICS = {
         Metric("latency_p50_seconds", "Median latency", "seconds"),
         Metric("latency_p99_seconds", "p99 latency", "seconds"),
         Metric("load_cpu_seconds_per_request", "CPU time per request", "seconds"),
+        Metric("job_seconds", "Short job", "seconds"),
+        Metric("jobs_per_second", "Short jobs one after another", "jobs_per_second"),
+        Metric("job_cpu_seconds", "CPU time of a short job", "seconds"),
+        Metric("job_memory_bytes", "Memory of a short job", "bytes"),
+        Metric("long_job_seconds", "Long job", "seconds"),
+        Metric("long_job_cpu_seconds", "CPU time of a long job", "seconds"),
+        Metric("long_job_memory_bytes", "Memory of a long job", "bytes"),
         Metric("build_seconds", "Build", "seconds"),
         Metric("build_memory_bytes", "Memory of the build", "bytes"),
         Metric("image_unpacked_bytes", "Image size", "bytes"),

@@ -13,6 +13,7 @@ from headstart.collector.analysis.bootstrap import (
     generator,
     middle,
 )
+from headstart.collector.analysis.jobs import TAKEN as TAKEN_OF_JOBS
 from headstart.collector.analysis.load import TrialLoad
 from headstart.collector.analysis.trials import Trial
 from headstart.collector.results import Basis, Figure, Metric
@@ -200,6 +201,13 @@ def _time_to_steady(load: TrialLoad) -> float | None:
     return load.warmup.steady_from_seconds
 
 
+def _of_jobs(take: Callable[[Trial], float | None]) -> _Take:
+    def taken(trial: Trial, _load: TrialLoad | None, _planned: bool) -> float | None:
+        return take(trial)
+
+    return taken
+
+
 _TAKEN: dict[str, tuple[Part, _Take]] = {
     "startup_seconds": (Part.STARTUP, _startup),
     "startup_data_seconds": (Part.STARTUP, _startup_data),
@@ -233,6 +241,7 @@ STEADY_METRICS = frozenset(
         "throughput_steady_per_second",
         "time_to_steady_seconds",
         "latency_p50_seconds",
+    **{name: (Part.ANY, _of_jobs(take)) for name, take in TAKEN_OF_JOBS.items()},
         "latency_p99_seconds",
     }
 )

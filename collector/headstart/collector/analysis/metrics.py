@@ -20,7 +20,8 @@ _METRICS = (
         unit="seconds",
         lower_is_better=True,
         margin=_MARGIN,
-        description="From exec to the first correct response.",
+        description="From exec to the first correct response; of a batch program, to the exit "
+        "of its trivial case.",
         headline=True,
     ),
     Metric(
@@ -187,6 +188,74 @@ _METRICS = (
     Metric(
         name="image_pull_bytes",
         title="Image to pull",
+        name="job_seconds",
+        title="Short job",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="From exec to exit of the batch program's short job; "
+        "of each trial the median of its repetitions.",
+        headline=True,
+    ),
+    Metric(
+        name="jobs_per_second",
+        title="Short jobs one after another",
+        unit="jobs_per_second",
+        lower_is_better=False,
+        margin=_MARGIN,
+        description="Short jobs done in a second when each begins as the one before it ends, "
+        "the container engine's time left out.",
+        center="mean",
+    ),
+    Metric(
+        name="job_cpu_seconds",
+        title="CPU time of a short job",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="CPU time of all processes of the short job; "
+        "of each trial the median of its repetitions.",
+    ),
+    Metric(
+        name="job_memory_bytes",
+        title="Memory of a short job",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Highest resident set of the short job; "
+        "of each trial the largest of its repetitions.",
+        headline=True,
+    ),
+    Metric(
+        name="long_job_seconds",
+        title="Long job",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="From exec to exit of the batch program's long job; "
+        "of each trial the median of its repetitions.",
+        headline=True,
+    ),
+    Metric(
+        name="long_job_cpu_seconds",
+        title="CPU time of a long job",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="CPU time of all processes of the long job; "
+        "of each trial the median of its repetitions.",
+    ),
+    Metric(
+        name="long_job_memory_bytes",
+        title="Memory of a long job",
+        unit="bytes",
+        lower_is_better=True,
+        margin=_MARGIN,
+        description="Highest resident set of the long job; "
+        "of each trial the largest of its repetitions.",
+        headline=True,
+    ),
+    Metric(
         unit="bytes",
         lower_is_better=True,
         margin=0.01,

@@ -128,7 +128,12 @@ def _load_blocks(trials: Iterable[Trial]) -> Iterator[str]:
 
 
 def load_description(experiment: Experiment, trials: Iterable[Trial]) -> str:
-    """Such as "GET /players, 16 connections, closed loop, 60 s, by h2load 1.52"; may be empty."""
+    """Such as "GET /players, 16 connections, closed loop, 60 s, by h2load 1.52"; may be empty.
+
+    Of a batch program its jobs, such as "short job × 3 a trial".
+    """
+    if experiment.jobs:
+        return ", ".join(f"{job.name} job × {job.repeat} a trial" for job in experiment.jobs)
     if not experiment.HasField("load"):
         return ""
     load = experiment.load

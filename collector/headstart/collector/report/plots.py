@@ -16,18 +16,47 @@ _LOG_FROM = 5.0
 
 def startup_plot(result: RunResult) -> str | None:
     """Startup of every trial, by variant: valid ones filled, left-out ones hollow."""
-    names = [n for n in variant_names(result) if _startup_values(result, n)]
-    if not names:
+    rows = [(name, "startup_seconds", name) for name in variant_names(result)]
+    end = "exit of the trivial case" if _has_jobs(result) else "first correct response"
+    return _strip_plot(
+        result, rows, f"exec to {end}", "startup", "Startup of every trial, by variant"
+    )
+
+
+def jobs_plot(result: RunResult) -> str | None:
+    """The jobs of a batch program: a mark for each trial's median, by input and variant."""
+    rows = [
+        (f"{word}, {name}", metric, name)
+        for word, metric in (("short", "job_seconds"), ("long", "long_job_seconds"))
+        for name in variant_names(result)
+    ]
+    return _strip_plot(result, rows, "exec to exit", "jobs", "Jobs, by input and variant")
+
+
+def _has_jobs(result: RunResult) -> bool:
+    return any(f.metric in ("job_seconds", "long_job_seconds") for f in result.figures)
+
+
+def _strip_plot(
+    result: RunResult,
+    candidates: Sequence[tuple[str, str, str]],
+    begin_and_end: str,
+    name: str,
+    title: str,
+) -> str | None:
+    """Durations of trials, a row for each label, metric and variant that has any."""
+    rows = [(*row, values) for row in candidates if (values := _values(result, *row[1:]))]
+    if not rows:
         return None
-    everything = [value for name in names for value in _startup_values(result, name)]
+    everything = [value for *_, values in rows for value in values]
     divisor, unit = scale(max(everything), "seconds")
     with drawing():
-        figure, axes = new_figure(0.9 + 0.5 * len(names))
-        for row, name in enumerate(names):
-            found = result.figure("startup_seconds", name)
+        figure, axes = new_figure(0.9 + 0.5 * len(rows))
+        for row, (_, metric, variant, _) in enumerate(rows):
+            found = result.figure(metric, variant)
             if found is None:
                 continue
-            colour, marker = colour_of(result, name), marker_of(result, name)
+            colour, marker = colour_of(result, variant), marker_of(result, variant)
             _strip(axes, row, found.excluded_values, divisor, marker, "none", colour)
             _strip(axes, row, found.values, divisor, marker, colour, PAPER)
             if found.center is not None:
@@ -41,12 +70,12 @@ def startup_plot(result: RunResult) -> str | None:
             log_axis(axes.set_xscale, axes.xaxis)
         else:
             axes.margins(x=0.12)
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.4, -0.75)
+        axes.set_yticks(range(len(rows)), [label for label, *_ in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.75)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(f"exec to first correct response, {unit}")
-        return inline(figure, "startup", "Startup of every trial, by variant")
+        axes.set_xlabel(f"{begin_and_end}, {unit}")
+        return inline(figure, name, title)
 
 
 def ratio_plot(result: RunResult) -> str | None:
@@ -102,8 +131,8 @@ def _directed(metric: str) -> str:
     return f"{found.title} {'←' if found.lower_is_better else '→'}"
 
 
-def _startup_values(result: RunResult, name: str) -> list[float]:
-    found = result.figure("startup_seconds", name)
+def _values(result: RunResult, metric: str, variant: str) -> list[float]:
+    found = result.figure(metric, variant)
     if found is None:
         return []
     return [value for value in (*found.values, *found.excluded_values) if value > 0]

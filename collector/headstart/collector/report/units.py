@@ -38,6 +38,7 @@ def per_cent(share: float) -> str:
 
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_RATES = {"per_second": "req/s", "jobs_per_second": "jobs/s"}
 _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -52,4 +53,4 @@ def _scaled(value: float, unit: str) -> tuple[float, str]:
         return (value, "s") if value == 0 else (value / 1e-6, "µs")
     if unit == "bytes":
         return value, "B"
-    return value, "req/s" if unit == "per_second" else unit
+    return value, _RATES.get(unit, unit)

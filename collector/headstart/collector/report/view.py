@@ -208,7 +208,7 @@ def _detail(figure: Figure | None, metric: Metric) -> str:
 
 
 def _short(value: float, unit: str) -> str:
-    return quantity(value, unit) if unit != "per_second" else digits(value)
+    return quantity(value, unit) if not unit.endswith("per_second") else digits(value)
 
 
 def _trouble(variant: VariantOutcome) -> Trouble:
