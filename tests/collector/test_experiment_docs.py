@@ -19,6 +19,8 @@ FORM_OF_SECTION = {
     "service": "ServiceForm",
     "Checks": "CheckForm",
     "expect": "ExpectForm",
+    "jobs": "JobsForm",
+    "short and long": "JobForm",
     "load": "LoadForm",
     "requests": "LoadRequestForm",
     "plan": "PlanForm",
@@ -76,7 +78,12 @@ def test_every_metric_is_listed_under_its_unit() -> None:
         title: re.findall(r"`(\w+)`", names)
         for title, names in re.findall(r"^- (\w+): (.*)$", section("Metrics"), re.MULTILINE)
     }
-    units = {"seconds": "Durations", "bytes": "Sizes", "per_second": "Rates"}
+    units = {
+        "seconds": "Durations",
+        "bytes": "Sizes",
+        "per_second": "Rates",
+        "jobs_per_second": "Rates",
+    }
     expected: dict[str, list[str]] = {title: [] for title in units.values()}
     for metric in CATALOGUE.values():
         expected[units[metric.unit]].append(metric.name)

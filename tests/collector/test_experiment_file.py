@@ -136,7 +136,6 @@ def test_a_program_without_a_slash_is_left_to_the_agent() -> None:
 
     assert experiment.variants[0].command.argv[0] == "java"
     assert experiment.variants[1].command.argv[0] == "/home/me/players/closure-compiler"
-    assert experiment.service.checks[0].command.argv == ["/home/me/players/compare.sh", "42"]
 
 
 def test_a_batch_program_is_ready_when_it_has_ended() -> None:
@@ -145,6 +144,33 @@ def test_a_batch_program_is_ready_when_it_has_ended() -> None:
     assert service.port == 0
     assert service.ready.command == pb.CommandCheck(
         argv=["--version"], exit_status=0, output_pattern=r"Version: v\d+", timeout_seconds=30
+    )
+
+
+def test_commands_of_a_batch_program_are_arguments() -> None:
+    (check,) = load("batch.yaml").service.checks
+
+    assert check.command.argv == ["--help"]
+
+
+def test_jobs_have_arguments_repetitions_and_an_expected_end() -> None:
+    short, long = load("batch.yaml").jobs
+
+    assert (short.name, short.repeat, list(short.command.argv)) == (
+        "short",
+        3,
+        ["--js", "small.js"],
+    )
+    assert (short.command.exit_status, short.command.timeout_seconds) == (0, 300)
+    assert long == pb.BatchJob(
+        name="long",
+        repeat=1,
+        command=pb.CommandCheck(
+            argv=["--js", "large.js", "--opt", "2"],
+            exit_status=1,
+            output_pattern="done",
+            timeout_seconds=120,
+        ),
     )
 
 

@@ -53,7 +53,7 @@ def judge(text: str) -> Experiment | None:
     for problem in refused.problems:
         assert 0 <= problem.line <= text.count("\n") + 1
         assert problem.message.isprintable()
-        assert len(problem.message) < 700
+        assert len(problem.message) < 1000
         assert problem.path.isprintable()
     assert len(str(refused).split("\n")) == len(refused.problems)
     return None

@@ -26,6 +26,8 @@ BEYOND_A_SCHEMA = (
     "service-port-missing",
     "service-ready-is-a-command",
     "service-first-data-is-a-command",
+    "jobs-none",
+    "jobs-of-a-service",
     "service-compare-nothing",
     "request-header-injected-name",
     "request-header-of-the-client",

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.collector.analysis.jobs import TAKEN as TAKEN_OF_JOBS
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.run import analyse_run
 from headstart.collector.results import Basis, RunResult, Verdict
