@@ -233,6 +233,7 @@ _TAKEN: dict[str, tuple[Part, _Take]] = {
         Part.LOAD,
         _of_load(lambda load: load.cpu_seconds_per_request),
     ),
+    **{name: (Part.ANY, _of_jobs(take)) for name, take in TAKEN_OF_JOBS.items()},
 }
 
 # Those that exist only for a trial that settled.
@@ -241,7 +242,6 @@ STEADY_METRICS = frozenset(
         "throughput_steady_per_second",
         "time_to_steady_seconds",
         "latency_p50_seconds",
-    **{name: (Part.ANY, _of_jobs(take)) for name, take in TAKEN_OF_JOBS.items()},
         "latency_p99_seconds",
     }
 )

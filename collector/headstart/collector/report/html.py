@@ -44,12 +44,12 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
         plots.startup_plot,
     ),
     (
-    (
         "jobs",
         "Jobs.",
         "Each mark is the median of a trial's repetitions, the line that of the trials.",
         plots.jobs_plot,
     ),
+    (
         "ratios",
         "Every metric against the baseline.",
         "An interval wholly outside the band is a verdict; the arrow points to better.",
