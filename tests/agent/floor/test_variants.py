@@ -1,6 +1,7 @@
 """Memory floors of real containers and processes whose need is known."""
 
 import os
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,8 +22,10 @@ from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFaul
 from headstart.agent.trial import Bench
 from headstart.agent.wire import AnyRecord
 from headstart.v1.experiment_pb2 import (
+    BatchJob,
     Check,
     Command,
+    CommandCheck,
     Experiment,
     HttpCheck,
     HttpRequest,
@@ -109,7 +112,7 @@ def bench_for(
     prober = Prober("")
     try:
         yield Bench(
-            run_id="0123456789abcdef",
+            run_id=secrets.token_hex(8),
             attempt=1,
             experiment=asked,
             prober=prober,
@@ -212,6 +215,20 @@ def test_a_killed_child_is_not_serving_though_the_app_lives_on(
 
     assert 24 * MEBIBYTE <= floor.serves_bytes <= 27 * MEBIBYTE, told(floor)
     assert "1 of its processes were killed: out of memory" in told(floor)
+
+
+def test_a_batch_program_has_the_floor_of_its_first_job(docker: DockerRuntime, image: str) -> None:
+    asked = experiment()
+    ready = Check(name="ready", command=CommandCheck(argv=["touch=1"]))
+    asked.service.CopyFrom(Service(ready=ready))
+    asked.ClearField("load")
+    for name, mebibytes in (("short", 14), ("long", 60)):
+        command = CommandCheck(argv=[f"touch={mebibytes}"], timeout_seconds=10)
+        asked.jobs.append(BatchJob(name=name, command=command, repeat=3))
+
+    floor = floor_of(docker, Variant(name="app", image=image, entrypoint=["app"]), asked)
+
+    assert 14 * MEBIBYTE <= floor.serves_bytes <= 17 * MEBIBYTE, told(floor)
 
 
 def test_without_a_load_the_ready_request_is_the_load(docker: DockerRuntime, image: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from headstart.agent.batch_trial import run_batch_trial
 from headstart.agent.floor.search import CannotProbe
 from headstart.agent.load.table import choose
 from headstart.agent.runtime import Runtime
@@ -64,7 +65,9 @@ class FloorProbe:
         """A fresh instance within the limit, put under load and checked."""
         slot = Slot(self.trial, block=0, position=0, variant=self.variant, load=True)
         self.trial += 1
-        outcome = run_trial(slot, self.runtime, self._bench(limit_bytes)).outcome
+        bench = self._bench(limit_bytes)
+        trial = run_trial if bench.experiment.service.port else run_batch_trial
+        outcome = trial(slot, self.runtime, bench).outcome
         step = self._judged(limit_bytes, outcome)
         slowest = self.reference
         if (
@@ -90,13 +93,24 @@ class FloorProbe:
             doing=lambda words: self.doing(f"memory floor, {size}: {words}"),
         )
 
+    @property
+    def _work(self) -> str:
+        return "correct responses" if self.bench.experiment.service.port else "jobs"
+
     def _judged(self, limit_bytes: int, outcome: TrialOutcome) -> MemoryFloorStep:
+        memory, jobs = outcome.memory, outcome.jobs
         step = MemoryFloorStep(
             limit_bytes=limit_bytes,
             throughput_per_second=_throughput(outcome),
             startup_seconds=_startup_seconds(outcome),
-            rss_peak_bytes=max((m.rss_peak_bytes for m in outcome.memory), default=0),
-            cgroup_peak_bytes=max((m.cgroup_peak_bytes for m in outcome.memory), default=0),
+            rss_peak_bytes=max(
+                [*(m.rss_peak_bytes for m in memory), *(j.high_water_bytes for j in jobs)],
+                default=0,
+            ),
+            cgroup_peak_bytes=max(
+                [*(m.cgroup_peak_bytes for m in memory), *(j.cgroup_peak_bytes for j in jobs)],
+                default=0,
+            ),
         )
         failure = _failure(outcome)
         if failure is not None and failure.code in _NOT_THE_LIMIT:
@@ -113,8 +127,8 @@ class FloorProbe:
             least = self.throughput_share * self.reference.throughput_per_second
             if step.throughput_per_second < least:
                 step.reason = (
-                    f"{step.throughput_per_second:.0f} correct responses/s; without a tight limit"
-                    f" there were {self.reference.throughput_per_second:.0f}/s, of which"
+                    f"{step.throughput_per_second:.3g} {self._work}/s; without a tight limit"
+                    f" there were {self.reference.throughput_per_second:.3g}/s, of which"
                     f" {self.throughput_share:.0%} are asked for"
                 )
         step.serves = not step.reason
@@ -136,6 +150,11 @@ def _experiment(original: Experiment, limit_bytes: int, load_seconds: float) -> 
     # instance that is gone: only what is read anew counts against this limit.
     plan.page_cache = PageCache.PAGE_CACHE_COLD
     plan.idle_seconds = plan.settle_seconds = plan.quiet_seconds = 0.0
+    if not experiment.service.port:
+        del experiment.jobs[1:]
+        for job in experiment.jobs:
+            job.repeat = 1
+        return experiment
     if not experiment.HasField("load"):
         experiment.load.CopyFrom(_own_load(experiment))
     load = experiment.load
@@ -190,6 +209,8 @@ def _charged_elsewhere(outcome: TrialOutcome) -> bool:
 
 
 def _throughput(outcome: TrialOutcome) -> float:
+    if outcome.jobs:
+        return len(outcome.jobs) / sum(job.duration_seconds for job in outcome.jobs)
     load: LoadSummary = outcome.load
     if not load.duration_seconds:
         return 0.0
