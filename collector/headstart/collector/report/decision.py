@@ -31,7 +31,6 @@ _BEFORE_AFTER = (
     "throughput_steady_per_second",
     "job_seconds",
     "long_job_seconds",
-    "build_seconds",
     "image_unpacked_bytes",
 )
 # Asked for of everything; the others only where the experiment has them.
