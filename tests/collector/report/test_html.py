@@ -159,6 +159,6 @@ def test_a_browser_builds_the_page_without_loss(text: str, width: int, tmp_path:
     )
 
     dom = found.stdout.decode()
-    assert dom.count("<svg") == 6
-    assert dom.count("</figure>") == 5
+    assert dom.count("<svg") == 7
+    assert dom.count("</figure>") == 7
     assert "How to run it again" in dom
