@@ -28,8 +28,6 @@ def test_it_is_a_record_of_findings_with_evidence_and_reproduction(text: str) ->
         "Figures: aot-broken against jit",
         "Memory by phase",
         "Memory floor",
-        "Memory by phase",
-        "Memory floor",
         "Images by part",
         "Host",
         "How to run it again",
