@@ -84,6 +84,7 @@ def build(
         repetition=repetition,
         builder=BUILDER_CLASSIC,
         duration_seconds=seconds,
+        cpu_seconds=1.4 * seconds,
         memory_peak_bytes=memory_bytes * 2,
         anonymous_peak_bytes=memory_bytes,
         digest=f"sha256:{variant}{repetition}",

@@ -56,6 +56,7 @@ _LEVELS = {
     "long_job_cpu_seconds": (6.4, 1.4),
     "long_job_memory_bytes": (275e6, 170e6),
     "build_seconds": (5.2, 23.5),
+    "build_cpu_seconds": (9.0, 31.0),
     "build_memory_bytes": (150e6, 870e6),
     "image_unpacked_bytes": (118e6, 14e6),
     "image_pull_bytes": (47e6, 6e6),

@@ -47,6 +47,8 @@ class VariantBuild:
     # None: not measured. With the page cache, and anonymous memory alone.
     memory_peak_bytes: int | None = None
     anonymous_peak_bytes: int | None = None
+    # CPU time of the steps; None: not measured.
+    cpu_seconds: float | None = None
     # Empty: it made an image.
     failure_message: str = ""
     output_tail: str = ""

@@ -48,6 +48,8 @@ class Metric:
     compared: bool = True
     # Whether `blocks: auto` goes on until its verdict is decided.
     headline: bool = False
+    # What is repeated to measure it again: a trial of each block, or a build.
+    replicate: str = "trial"
 
 
 # `VariantOutcome.outcome` of a variant that has figures, and of one whose answers are wrong.

@@ -58,6 +58,7 @@ METRICS = {
         Metric("long_job_cpu_seconds", "CPU time of a long job", "seconds"),
         Metric("long_job_memory_bytes", "Memory of a long job", "bytes"),
         Metric("build_seconds", "Build", "seconds"),
+        Metric("build_cpu_seconds", "CPU time of the build", "seconds"),
         Metric("build_memory_bytes", "Memory of the build", "bytes"),
         Metric("image_unpacked_bytes", "Image size", "bytes"),
         Metric("image_pull_bytes", "Image to pull", "bytes"),

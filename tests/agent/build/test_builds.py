@@ -234,6 +234,7 @@ def test_a_cancelled_build_ends_at_once_and_what_it_took_of_memory_is_known(
     assert outcome.digest == ""
     assert 64 << 20 <= outcome.anonymous_peak_bytes < 100 << 20
     assert outcome.memory_peak_bytes >= outcome.anonymous_peak_bytes
+    assert 0 < outcome.cpu_seconds < outcome.duration_seconds
     assert f"{WORD}\n" in log_of(outcome)
 
 

@@ -111,6 +111,7 @@ def run_build(
     outcome.digest = recorder.image
     outcome.memory_peak_bytes = usage.peak_bytes
     outcome.anonymous_peak_bytes = usage.anonymous_peak_bytes
+    outcome.cpu_seconds = usage.cpu_seconds()
     outcome.steps.extend(_with_context(recorder.steps(ended), ended))
     outcome.log, outcome.log_cut = recorder.log.packed()
     outcome.log_bytes = recorder.log.bytes

@@ -25,6 +25,8 @@ class Usage:
         # Highest of any one group: page cache included, and anonymous memory alone.
         self.peak_bytes = 0
         self.anonymous_peak_bytes = 0
+        # Of all groups; what a step used since the last look at it is not in it.
+        self._cpu_ns: dict[Path, int] = {}
         self._looks: dict[int, int] = dict.fromkeys(all_pids(), _LOOKS_AT_A_PROCESS)
         self._groups: dict[Path, CgroupReader] = {}
 
@@ -41,10 +43,15 @@ class Usage:
             self.peak_bytes = max(
                 self.peak_bytes, reader.peak_bytes() or reader.memory_bytes() or 0
             )
+            self._cpu_ns[path] = reader.cpu_ns() or self._cpu_ns.get(path, 0)
             if split := reader.memory_split():
                 self.anonymous_peak_bytes = max(self.anonymous_peak_bytes, split.anonymous_bytes)
             names |= _names(pids)
         return names
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all that was seen."""
+        return sum(self._cpu_ns.values()) / 1e9
 
     def close(self) -> None:
         """Close what is open."""

@@ -45,6 +45,7 @@ def build_readings(builds: Iterable[BuildOutcome]) -> dict[tuple[str, str], list
             continue
         for metric, value in (
             ("build_seconds", build.duration_seconds),
+            ("build_cpu_seconds", build.cpu_seconds),
             ("build_memory_bytes", float(build.anonymous_peak_bytes)),
         ):
             if value > 0:
@@ -63,6 +64,7 @@ def _build(build: BuildOutcome) -> VariantBuild:
         stages=tuple(map(_stage, build.steps[:_STEPS_SHOWN])),
         memory_peak_bytes=build.memory_peak_bytes or None,
         anonymous_peak_bytes=build.anonymous_peak_bytes or None,
+        cpu_seconds=build.cpu_seconds or None,
         failure_message=build.failure.message,
         output_tail=build.failure.output_tail,
         log_bytes=build.log_bytes,

@@ -64,7 +64,7 @@ def compare(
     if len(pairs) < MINIMUM_BLOCKS or not other.all():
         ratio = middle(other, metric.center) / middle(base, metric.center)
         reason = (
-            f"{_blocks(len(pairs))} measured, at least {MINIMUM_BLOCKS} are needed"
+            f"{_blocks(len(pairs), metric)} measured, at least {MINIMUM_BLOCKS} are needed"
             if len(pairs) < MINIMUM_BLOCKS
             else f"{variant} has values of zero"
         )
@@ -165,5 +165,6 @@ def _straddling(interval: Interval, margin: float) -> str:
     return f"the interval reaches past the margin of {margin * 100:g} %"
 
 
-def _blocks(count: int) -> str:
-    return "1 block" if count == 1 else f"{count} blocks"
+def _blocks(count: int, metric: Metric) -> str:
+    word = "block" if metric.replicate == "trial" else metric.replicate
+    return f"1 {word}" if count == 1 else f"{count} {word}s"

@@ -18,12 +18,12 @@ def _builds(result: RunResult) -> Iterator[str]:
     if not rows:
         return
     yield from ("", "## Build", "", md(build_view.BUILD_NOTE), "")
-    yield "| Variant | Clean build | With cache | Memory | Builder |"
-    yield "|---|---|---|---|---|"
+    yield "| Variant | Clean build | With cache | CPU time | Memory | Builder |"
+    yield "|---|---|---|---|---|---|"
     for row in rows:
         clean = f"{row.clean} ({row.clean_detail})" if row.clean_detail else row.clean
         memory = f"{row.memory}, {row.memory_detail}" if row.memory_detail else row.memory
-        cells = (row.variant, clean, row.cached, memory, row.builder)
+        cells = (row.variant, clean, row.cached, row.cpu, memory, row.builder)
         yield f"| {' | '.join(map(md, cells))} |"
     names, parts = build_view.split_rows(result)
     if parts:

@@ -6,8 +6,8 @@ from headstart.collector.report.svg import GRID, INK, PAPER, drawing, inline
 from headstart.collector.report.units import digits, scale
 from headstart.collector.results import RunResult
 
-# A segment narrower than this share of the widest bar bears no label.
-_LABELLED = 0.09
+# Of the widest bar, what a character of a label takes; a label that does not fit is left out.
+_CHARACTER = 0.017
 # Neighbours of one colour are told apart by the gap between them and by their shade.
 _SHADES = (1.0, 0.72)
 _PLAIN = ("context", OTHER_STEPS)
@@ -38,7 +38,7 @@ def build_plot(result: RunResult) -> str | None:
                     edgecolor=PAPER,
                     linewidth=0.8,
                 )
-                if seconds > _LABELLED * widest:
+                if seconds > _CHARACTER * len(name) * widest:
                     axes.annotate(
                         name,
                         (left + width / 2, row),

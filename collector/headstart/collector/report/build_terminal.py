@@ -19,13 +19,13 @@ def build_tables(result: RunResult) -> Iterator[Table | Text]:
     rows = build_view.build_rows(result)
     if rows:
         table = _table("Build")
-        for name in ("clean", "with cache", "memory"):
+        for name in ("clean", "with cache", "CPU time", "memory"):
             table.add_column(name, justify="right")
         table.add_column("where the time goes", overflow="fold")
         splits = {build.variant: build_view.split_line(build) for build in _shown(result)}
         for row in rows:
             clean = Text(row.clean, style="red" if row.failed else "")
-            cells = (row.cached, row.memory, splits.get(row.variant, ""))
+            cells = (row.cached, row.cpu, row.memory, splits.get(row.variant, ""))
             table.add_row(Text(row.variant), clean, *map(Text, cells))
         yield table
     for found in build_view.diagnostic_tables(result):

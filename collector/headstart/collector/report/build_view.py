@@ -44,6 +44,7 @@ class BuildRow:
     clean: str
     clean_detail: str
     cached: str
+    cpu: str
     memory: str
     memory_detail: str
     builder: str
@@ -161,6 +162,7 @@ def _variants(result: RunResult) -> list[str]:
 def _row(variant: str, builds: list[VariantBuild]) -> BuildRow:
     made = [build for build in builds if build.clean and not build.failure_message]
     cached = [build for build in builds if not build.clean and not build.failure_message]
+    cpu = [build.cpu_seconds for build in made if build.cpu_seconds]
     memory = [build.anonymous_peak_bytes for build in made if build.anonymous_peak_bytes]
     whole = [build.memory_peak_bytes for build in made if build.memory_peak_bytes]
     return BuildRow(
@@ -168,6 +170,7 @@ def _row(variant: str, builds: list[VariantBuild]) -> BuildRow:
         clean=_middle(build.seconds for build in made) or "failed",
         clean_detail=_range([build.seconds for build in made]),
         cached=_middle(build.seconds for build in cached) or NOTHING,
+        cpu=_middle(cpu) or NOTHING,
         memory=quantity(max(memory), "bytes") if memory else NOTHING,
         memory_detail=f"{quantity(max(whole), 'bytes')} with page cache" if whole else "",
         builder=line(builds[0].builder),

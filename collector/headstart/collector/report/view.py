@@ -198,7 +198,7 @@ def _detail(figure: Figure | None, metric: Metric) -> str:
             return ""
         return f"does not serve at {_short(bracket.low, metric.unit)}"
     count = len(figure.values)
-    parts = ["1 trial" if count == 1 else f"{count} trials"]
+    parts = [f"1 {metric.replicate}" if count == 1 else f"{count} {metric.replicate}s"]
     if figure.excluded:
         parts.append(f"{figure.excluded} left out")
     if count > 1:

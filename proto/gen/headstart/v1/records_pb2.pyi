@@ -1462,6 +1462,7 @@ class BuildOutcome(_message.Message):
     LOG_BYTES_FIELD_NUMBER: _builtins.int
     LOG_CUT_FIELD_NUMBER: _builtins.int
     DIAGNOSTICS_DROPPED_FIELD_NUMBER: _builtins.int
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     clean: _builtins.bool
     """Without a cache; otherwise with what the clean builds before it left."""
@@ -1485,6 +1486,8 @@ class BuildOutcome(_message.Message):
     log_cut: _builtins.bool
     diagnostics_dropped: _builtins.int
     """Places that had no room in `diagnostics`."""
+    cpu_seconds: _builtins.float
+    """CPU time of all steps, as far as their control groups were seen; 0: not measured."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BuildStep]: ...
     @_builtins.property
@@ -1511,10 +1514,11 @@ class BuildOutcome(_message.Message):
         log_bytes: _builtins.int = ...,
         log_cut: _builtins.bool = ...,
         diagnostics_dropped: _builtins.int = ...,
+        cpu_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
