@@ -23,6 +23,7 @@ from headstart.agent.load.driver import LoadDriver
 from headstart.agent.load.h2load import H2load
 from headstart.agent.load.h2load_log import LogTally
 from headstart.agent.load.windows import edges_us
+from headstart.agent.load.wrk import Wrk
 from headstart.agent.probe_readings import run_delays_ns
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import LoadSummary
@@ -57,11 +58,13 @@ for turn in range(int(sys.argv[1])):
 
 
 def run(quick: bool) -> list[BenchRow]:
-    """Seven rows; 20 s when quick, else 40 s. Those of h2load only where it is installed."""
+    """Eight rows; 22 s when quick, else 42 s. Those of h2load and wrk where they are installed."""
     seconds = 3.0 if quick else 6.0
     rows = [lateness(seconds), coordinated_omission(seconds)]
     if H2load().version() is not None:
-        rows += [sums(seconds / 2), begin(H2load())]
+        rows += [sums(H2load(), seconds / 2), begin(H2load())]
+    if Wrk().version() is not None:
+        rows.append(sums(Wrk(), 2.0, "stall"))
     return [
         *rows,
         begin(Builtin()),
@@ -111,16 +114,20 @@ def coordinated_omission(seconds: float) -> BenchRow:
     )
 
 
-def sums(seconds: float) -> BenchRow:
-    """Whether the windows made from h2load's log hold what h2load counted."""
-    load = load_of(connections=_CONNECTIONS, duration_seconds=seconds)
-    summary = apply(H2load(), load).summary
+def sums(driver: LoadDriver, seconds: float, behaviour: str = "normal") -> BenchRow:
+    """Whether the latencies hold every request that the generator itself counted, and no other.
+
+    Those of wrk after what it made up of a server's stalls was taken back.
+    """
+    load = load_of(connections=_CONNECTIONS, duration_seconds=seconds, driver=driver.name)
+    summary = apply(driver, load, behaviour).summary
+    held = sum(summary.latency.count)
     return BenchRow(
-        what="h2load: requests in the windows",
-        measured=f"{summary.completed:,}",
-        budget="as many as h2load counts",
-        ratio=f"{summary.completed / max(1, summary.driver_completed):.6f} x its own sum",
-        ok=summary.completed == summary.driver_completed > 0,
+        what=f"{driver.name}: requests in the histograms of the windows",
+        measured=f"{held:,}",
+        budget=f"as many as {driver.name} counts",
+        ratio=f"{held / max(1, summary.driver_completed):.6f} x its own sum",
+        ok=held == summary.driver_completed > 0,
     )
 
 
@@ -145,6 +152,9 @@ def cost(seconds: float) -> BenchRow:
     if H2load().version() is not None:
         other = cpu_us(apply(H2load(), load))
         ratio = f"{own / other:.1f} x h2load ({other:.0f} us)"
+    if Wrk().version() is not None:
+        whole = load_of(connections=_CONNECTIONS, duration_seconds=2, driver="wrk")
+        ratio += f"; wrk takes {cpu_us(apply(Wrk(), whole)):.0f} us"
     return BenchRow(
         what="builtin, closed loop: CPU time of the generator for a request",
         measured=f"{own:.0f} us",

@@ -22,6 +22,7 @@ FORM_OF_SECTION = {
     "jobs": "JobsForm",
     "short and long": "JobForm",
     "load": "LoadForm",
+    "rate": "RateForm",
     "requests": "LoadRequestForm",
     "plan": "PlanForm",
     "maximum": "MaximumForm",

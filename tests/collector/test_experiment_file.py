@@ -197,7 +197,8 @@ def test_quantities_are_converted_to_the_unit_of_their_field() -> None:
     assert plan.seed == 2**64 - 1
     assert plan.load_cpus == "1,3-4"
     assert experiment.load.duration_seconds == 90
-    assert experiment.load.rate_per_second == 2000
+    assert experiment.load.rate_per_second == 100
+    assert experiment.load.rate_to_per_second == 2000
     assert dict(experiment.margins) == {"startup_seconds": 0.025}
 
 
@@ -309,3 +310,40 @@ def test_problems_are_written_as_editors_understand_them() -> None:
     assert str(refused.value) == (
         "players.yaml:7:9: service.port: expected a whole number from 1 to 65535, found 90000"
     )
+
+
+def test_a_rate_alone_stays() -> None:
+    text = (FILES / "minimal.yaml").read_text() + "load: {request: GET /, rate: 2000/s}\n"
+    load = load_experiment(text, "/x").load
+
+    assert (load.rate_per_second, load.rate_to_per_second, load.rate_steps) == (2000, 0, 0)
+    assert load.http_version == pb.HTTP_VERSION_1_1
+    assert not load.tls
+
+
+@pytest.mark.parametrize("http", ["2", '"2"'])
+def test_the_load_speaks_http_2_where_it_is_asked_to(http: str) -> None:
+    text = (FILES / "minimal.yaml").read_text() + f"load: {{request: GET /, http: {http}}}\n"
+
+    assert load_experiment(text, "/x").load.http_version == pb.HTTP_VERSION_2
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [("true", (True, True)), ("false", (False, False)), ("unverified", (True, False))],
+)
+def test_tls_is_verified_unless_that_is_waived(tls: str, expected: tuple[bool, bool]) -> None:
+    text = (FILES / "minimal.yaml").read_text().replace("service:\n", f"service:\n  tls: {tls}\n")
+    experiment = load_experiment(text + "load: {request: GET /}\n", "/x")
+
+    assert (experiment.service.tls, experiment.service.tls_verified) == expected
+    assert experiment.load.tls is expected[0]
+
+
+def test_every_request_is_sent_to_the_host_that_is_named() -> None:
+    experiment = load("complete.yaml")
+    service = experiment.service
+    asked = [check.http for check in (service.ready, *service.checks) if check.HasField("http")]
+    asked += [service.first_data.http, *(w.check for w in experiment.load.requests)]
+
+    assert [header(check, "Host") for check in asked] == [["players.example:9000"]] * 9

@@ -205,6 +205,25 @@ class WindowSeries:
 
 
 @dataclass(frozen=True)
+class Ramp:
+    """One trial under a rate that was made to rise, by rate; all tuples are of one length."""
+
+    variant: str
+    trial: int
+    # Requests per second that were due, and those that were answered correctly.
+    offered_per_second: tuple[float, ...]
+    throughput_per_second: tuple[float, ...]
+    # From the intended send; None: nothing was completed.
+    latency_p50_seconds: tuple[float | None, ...]
+    latency_p99_seconds: tuple[float | None, ...]
+    # The highest rate that was held; None: not even the lowest.
+    held_per_second: float | None
+    # False: every rate was held, so that the highest is not known.
+    saturated: bool
+    valid: bool = True
+
+
+@dataclass(frozen=True)
 class Warmup:
     """The course of one trial's throughput under load; seconds from the beginning of load."""
 
@@ -507,6 +526,8 @@ class RunResult:
     # Clean and cached, in the order of the file; diagnostics are those of one clean build.
     builds: tuple[VariantBuild, ...] = ()
     diagnostics: tuple[VariantDiagnostics, ...] = ()
+    # Of loads whose rate rises.
+    ramps: tuple[Ramp, ...] = ()
     memory_floors: tuple[MemoryFloor, ...] = ()
     memory_phases: tuple[PhaseSplit, ...] = ()
     runtime_counters: tuple[RuntimeCounters, ...] = ()

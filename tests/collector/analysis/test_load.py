@@ -157,3 +157,24 @@ def test_cpu_time_that_was_not_read_to_the_end_is_not_known() -> None:
 
 def test_the_buckets_of_the_fixture_are_those_of_the_layout() -> None:
     assert [bucket_of(v) for v in (0, 255, 256, 257, 511, 512)] == [0, 255, 256, 256, 383, 384]
+
+
+def test_a_load_without_a_series_says_so_and_has_its_totals() -> None:
+    whole = trial([(30.0, 1000.0)])
+    whole.outcome.load.driver = "wrk"
+    whole.outcome.load.without_series = True
+    found = load_of(whole, valid=True)
+
+    assert found is not None
+    assert found.warmup.shape == "no series"
+    assert found.warmup.reason == "was put under load by wrk, which gives no series"
+    assert found.warmup.steady_per_second is None
+    assert found.throughput_per_second == pytest.approx(1000)
+    assert found.latency_whole_p99_seconds is not None
+    assert found.series.start_seconds == ()
+
+
+def test_a_load_with_a_series_is_not_summed_up() -> None:
+    """How much of its sum is warm-up would depend on its length."""
+    assert loaded(LEVEL).throughput_per_second is None
+    assert loaded(LEVEL).latency_whole_p99_seconds is None

@@ -5,6 +5,7 @@ import pytest
 
 from headstart.collector.analysis.jobs import TAKEN as TAKEN_OF_JOBS
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.ramp import METRIC as RATE_HELD
 from headstart.collector.analysis.run import analyse_run
 from headstart.collector.results import Basis, RunResult, Verdict
 from headstart.v1.experiments_pb2 import RunState
@@ -336,6 +337,9 @@ def test_every_metric_of_the_catalogue_can_be_measured(players: RunResult) -> No
 
     measured = {figure.metric for figure in result.figures}
     measured |= {figure.metric for figure in players.figures}
+    measured |= set(TAKEN_OF_JOBS)
+    # Of loads of their own kind: see test_ramp.py and test_load.py.
+    measured |= {RATE_HELD, "throughput_load_per_second", "latency_load_p99_seconds"}
     assert measured == set(CATALOGUE)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from headstart.collector.analysis.warmup import Shape
 from headstart.collector.results import VariantWarmup, Warmup
 
 # A JIT that serves at one speed for ten or twenty seconds may be about to serve at twice
@@ -58,6 +59,8 @@ def _reason(trials: Sequence[Warmup], settled: int) -> str:
         return ""
     unsettled = [w for w in trials if w.steady_from_seconds is None]
     reason, _ = Counter(w.reason for w in unsettled).most_common(1)[0]
+    if all(w.shape in (Shape.NO_SERIES, Shape.RISING_RATE) for w in unsettled):
+        return reason
     seconds = median(w.observed_seconds for w in unsettled)
     share = "" if len(trials) == 1 else f" in {len(unsettled)} of {len(trials)} trials"
     return f"{reason} after {seconds:.0f} s of load{share}"

@@ -226,9 +226,17 @@ _TAKEN: dict[str, tuple[Part, _Take]] = {
         Part.LOAD,
         _of_load(lambda load: load.warmup.steady_per_second),
     ),
+    "throughput_load_per_second": (
+        Part.LOAD,
+        _of_load(lambda load: load.throughput_per_second),
+    ),
     "time_to_steady_seconds": (Part.LOAD, _of_load(_time_to_steady)),
     "latency_p50_seconds": (Part.LOAD, _of_load(lambda load: load.latency_p50_seconds)),
     "latency_p99_seconds": (Part.LOAD, _of_load(lambda load: load.latency_p99_seconds)),
+    "latency_load_p99_seconds": (
+        Part.LOAD,
+        _of_load(lambda load: load.latency_whole_p99_seconds),
+    ),
     "load_cpu_seconds_per_request": (
         Part.LOAD,
         _of_load(lambda load: load.cpu_seconds_per_request),

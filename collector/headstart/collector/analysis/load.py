@@ -14,7 +14,7 @@ from headstart.collector.analysis.histogram import (
 )
 from headstart.collector.analysis.metrics import FIRST_SECONDS
 from headstart.collector.analysis.trials import Trial, Window
-from headstart.collector.analysis.warmup import Floats, course_of
+from headstart.collector.analysis.warmup import Course, Floats, Shape, course_of, rises
 from headstart.collector.results import Warmup, WindowSeries
 from headstart.v1.records_pb2 import Quantity
 
@@ -35,6 +35,9 @@ class TrialLoad:
     latency_p50_seconds: float | None
     latency_p99_seconds: float | None
     cpu_seconds_per_request: float | None
+    # Over the whole load, where there is no series.
+    throughput_per_second: float | None
+    latency_whole_p99_seconds: float | None
 
 
 def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
@@ -44,11 +47,13 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
         return None
     observed = windows[-1].start_seconds + windows[-1].width_seconds
     grid = _on_grid(windows, observed)
-    course = course_of(np.array([cell.rate for cell in grid]))
+    course = _hidden(trial, windows) or course_of(np.array([cell.rate for cell in grid]))
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
     p50, p99 = _quantiles([latencies[id(window)] for window in steady])
+    rising, hidden = course.shape is Shape.RISING_RATE, course.shape is Shape.NO_SERIES
+    _, whole_p99 = _quantiles(list(latencies.values()))
     warmup = Warmup(
         variant=trial.variant,
         trial=trial.number,
@@ -56,8 +61,8 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
         observed_seconds=observed,
         steady_from_seconds=steady_from,
         steady_per_second=_rate(steady) if steady else None,
-        first_second_per_second=_rate_of_first(windows, GRID_SECONDS),
-        first_seconds_per_second=_rate_of_first(windows, FIRST_SECONDS),
+        first_second_per_second=None if rising else _rate_of_first(windows, GRID_SECONDS),
+        first_seconds_per_second=None if rising else _rate_of_first(windows, FIRST_SECONDS),
         last_second_per_second=_rate_of_last(windows, observed, GRID_SECONDS),
         reason=course.reason,
         valid=valid,
@@ -68,7 +73,20 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
         latency_p50_seconds=p50,
         latency_p99_seconds=p99,
         cpu_seconds_per_request=_cpu_per_request(trial, windows, observed),
+        throughput_per_second=_rate(windows) if hidden else None,
+        latency_whole_p99_seconds=whole_p99 if hidden else None,
     )
+
+
+def _hidden(trial: Trial, windows: list[Window]) -> Course | None:
+    """The course of a load in which a course of the app cannot be seen; None: it can."""
+    driver = trial.outcome.load.driver
+    if trial.outcome.load.without_series:
+        reason = f"was put under load by {driver}, which gives no series"
+        return Course(Shape.NO_SERIES, None, reason)
+    if rises([window.window.offered / window.width_seconds for window in windows]):
+        return Course(Shape.RISING_RATE, None, "was asked at a rate that was made to rise")
+    return None
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,9 @@ def _quantiles(counts: list[Counts]) -> tuple[float | None, float | None]:
 def _series(
     trial: Trial, windows: list[Window], latencies: dict[int, Counts], valid: bool
 ) -> WindowSeries:
+    if trial.outcome.load.without_series:
+        # The trial had load, and nothing of it can be drawn over time.
+        windows = []
     origin_ns = min(load.origin_monotonic_ns for load in trial.loads)
     first_ns = trial.first_response_ns or origin_ns
     offset = (origin_ns - first_ns) / 1e9

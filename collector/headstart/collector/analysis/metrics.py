@@ -125,6 +125,25 @@ _METRICS = (
         headline=True,
     ),
     Metric(
+        name="throughput_load_per_second",
+        title="Served over the whole load",
+        unit="per_second",
+        lower_is_better=False,
+        margin=_MARGIN,
+        description="Correct responses per second over the whole load, warm-up included: "
+        "what there is of a load by a driver that gives no series (wrk).",
+        center="mean",
+    ),
+    Metric(
+        name="rate_held_per_second",
+        title="Highest rate held",
+        unit="per_second",
+        lower_is_better=False,
+        margin=_MARGIN,
+        description="Of a load whose rate rises: the highest rate before the one from which on "
+        "responses fell behind.",
+    ),
+    Metric(
         name="time_to_steady_seconds",
         title="Time to steady",
         unit="seconds",
@@ -149,6 +168,15 @@ _METRICS = (
         lower_is_better=True,
         margin=_MARGIN_TAIL,
         description="99th percentile of the latency of the steady part of the load.",
+    ),
+    Metric(
+        name="latency_load_p99_seconds",
+        title="p99 latency of the whole load",
+        unit="seconds",
+        lower_is_better=True,
+        margin=_MARGIN_TAIL,
+        description="99th percentile of the latency of the whole load, warm-up included: "
+        "what there is of a load by a driver that gives no series (wrk).",
     ),
     Metric(
         name="load_cpu_seconds_per_request",

@@ -142,6 +142,9 @@ def load_description(experiment: Experiment, trials: Iterable[Trial]) -> str:
         for weighted in load.requests
     )
     rate = f"{load.rate_per_second:g} requests/s" if load.rate_per_second else "closed loop"
+    if load.rate_to_per_second:
+        steps = f" in {load.rate_steps} steps" if load.rate_steps else ""
+        rate = f"{load.rate_per_second:g} to {load.rate_to_per_second:g} requests/s{steps}"
     summary = next((t.outcome.load for t in trials if t.outcome.load.driver), None)
     by = f"by {summary.driver} {summary.driver_version}".rstrip() if summary else ""
     basis = (
@@ -154,6 +157,7 @@ def load_description(experiment: Experiment, trials: Iterable[Trial]) -> str:
         f"{load.connections} connections",
         rate,
         f"{load.duration_seconds:g} s",
+        summary.protocol if summary else "",
         by,
         basis,
     ]
@@ -181,6 +185,9 @@ def plan_description(experiment: Experiment) -> Iterator[str]:
         yield f"CPU limit {plan.cpu_limit:g} cores"
     cold = plan.page_cache == PageCache.PAGE_CACHE_COLD
     yield "page cache cold" if cold else "page cache warm"
+    if experiment.service.tls:
+        checked = experiment.service.tls_verified
+        yield f"TLS, {'certificate verified' if checked else 'any certificate accepted'}"
     if plan.network == Network.NETWORK_HOLDER:
         yield "network of a holder container"
 

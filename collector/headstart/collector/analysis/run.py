@@ -29,6 +29,7 @@ from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
 from headstart.collector.analysis.recommendation import with_recommendations
+from headstart.collector.analysis.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
 from headstart.collector.analysis.runtime_counters import runtime_counters
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
@@ -73,6 +74,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     outcomes = variant_outcomes(experiment, run)
     warmups = _variant_warmups(experiment, loads)
     found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
+    ramps = ramps_of(experiment, run.trials)
+    found |= rate_readings(ramps, run.trials)
     found |= image_readings(run.images)
     found |= build_readings(run.builds)
     searched = [run.floors[v.name] for v in experiment.variants if v.name in run.floors]
@@ -128,6 +131,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         images=image_results(experiment, run.images),
         builds=variant_builds(experiment, run.builds),
         diagnostics=variant_diagnostics(experiment, run),
+        ramps=ramps,
         memory_floors=tuple(floors.values()),
         runtime_counters=tuple(
             runtime_counters([v.name for v in experiment.variants], run.counters)

@@ -34,6 +34,8 @@ _TREND_BOUND = 0.10
 # With a quarter, a climb of which 10 % were still to come was called steady in 21 % of
 # simulated trials (time constant 15 s, load of 30 s, noise 2 %); with a third, in 3 %.
 _STEADY_SHARE = 1 / 3
+# Windows of a constant rate differ by a request or two.
+_RISE = 1.2
 # Below half a percent windows are taken to be alike: counts are whole numbers, and a
 # variance of zero would make any later change infinitely improbable.
 _VARIANCE_FLOOR = 0.005
@@ -48,6 +50,9 @@ class Shape(StrEnum):
     NO_STEADY_STATE = "no steady state"
     # Too few windows to say anything.
     TOO_SHORT = "too short"
+    # What the load was: neither lets a course be seen.
+    NO_SERIES = "no series"
+    RISING_RATE = "rising rate"
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,13 @@ def course_of(throughput: Floats) -> Course:
         if _trend_of(throughput[start:]).is_none(_TREND_ERRORS):
             return _settled(throughput, start)
     return Course(Shape.NO_STEADY_STATE, None, _ending(throughput))
+
+
+def rises(offered: list[float]) -> bool:
+    """Whether a rate was made to rise: the second half of the windows against the first."""
+    half = len(offered) // 2
+    first, second = sum(offered[:half]), sum(offered[half : 2 * half])
+    return second > _RISE * first
 
 
 def changepoints(series: Floats) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 from headstart.collector.experiment_file.check_forms import CheckForm, RequestForm
 from headstart.collector.experiment_file.gate_forms import GateForm
 from headstart.collector.experiment_file.job_forms import jobs_of
+from headstart.collector.experiment_file.load_forms import fill_in, name_host
 from headstart.collector.experiment_file.models import (
     BuildForm,
     ExperimentForm,
@@ -53,7 +54,7 @@ def to_experiment(
             _variant(name, variant, base_directory) for name, variant in form.variants.items()
         ],
         service=_service(form.service, base_directory),
-        load=None if form.load is None else _load(form.load),
+        load=None if form.load is None else _load(form.load, form.service.tls != "no"),
         jobs=jobs_of(form.jobs),
         plan=_plan(form.plan, with_load=form.load is not None),
         hosts=pb.HostSelector(labels=form.hosts.labels),
@@ -66,6 +67,8 @@ def to_experiment(
             for match, category in form.diagnostics.items()
         ],
     )
+    if form.service.host is not None:
+        name_host(experiment, form.service.host)
     if form.gates is not None:
         experiment.gates.profile = form.gates.profile or ""
         experiment.gates.gates.extend(_gates(_stated(form.gates)))
@@ -142,6 +145,8 @@ def _service(form: ServiceForm, base_directory: str) -> pb.Service:
         compare_with_baseline=form.compare_with_baseline,
         volatile_fields=form.volatile,
         startup_timeout_seconds=form.startup_timeout,
+        tls=form.tls != "no",
+        tls_verified=form.tls == "verified",
     )
     if form.first_data is not None:
         name = names.of(form.first_data, "first data")
@@ -216,7 +221,7 @@ def _headers(headers: Mapping[str, str]) -> list[pb.Header]:
     return [pb.Header(name=name, value=value) for name, value in headers.items()]
 
 
-def _load(form: LoadForm) -> pb.Load:
+def _load(form: LoadForm, tls: bool) -> pb.Load:
     if form.request is not None:
         check = _http_check(RequestForm(request=None), form.request)
         requests = [pb.WeightedRequest(check=check, weight=1)]
@@ -226,16 +231,16 @@ def _load(form: LoadForm) -> pb.Load:
             for entry in form.requests or ()
             if entry.request is not None
         ]
-    return pb.Load(
+    load = pb.Load(
         requests=requests,
         connections=form.connections,
         duration_seconds=form.duration,
-        rate_per_second=form.rate or 0,
         driver=form.driver or "",
         window_seconds=form.window,
         first_window_seconds=form.first_window,
-        http_version=pb.HTTP_VERSION_1_1,
     )
+    fill_in(load, form.rate, form.http, tls)
+    return load
 
 
 def _plan(form: PlanForm, with_load: bool) -> pb.Plan:

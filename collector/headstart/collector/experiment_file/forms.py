@@ -44,7 +44,7 @@ class Form(BaseModel):
         return found
 
 
-def written(text: str | int | bool) -> Any:
+def written(text: str | float | bool) -> Any:
     """A default in the form in which a file would state it."""
     return text
 

@@ -13,6 +13,7 @@ from headstart.collector.experiment_file.check_forms import Check, LoadRequestFo
 from headstart.collector.experiment_file.forms import Form, Shorthand, written
 from headstart.collector.experiment_file.gate_forms import PROFILES, GatesForm, MarginsForm
 from headstart.collector.experiment_file.job_forms import JobsForm
+from headstart.collector.experiment_file.load_forms import HOST, RATE, Http, RateForm, Tls
 from headstart.collector.experiment_file.requests import Request, RequestLine
 from headstart.collector.experiment_file.texts import (
     FOLDER,
@@ -29,7 +30,6 @@ from headstart.collector.experiment_file.units import (
     Duration,
     Number,
     Percentage,
-    Rate,
     Scalar,
     Size,
     Switch,
@@ -117,6 +117,10 @@ class ServiceForm(Form):
     """How long a variant may take to its first correct response."""
     first_data: Check | None = None
     """A request that reaches the database, sent once after the first correct response."""
+    tls: Annotated[str, Tls()] = written(False)
+    """Whether the port speaks TLS; `unverified` accepts any certificate."""
+    host: Annotated[str, HOST] | None = None
+    """Name that every request is sent to (Host); the address when it is left out."""
 
 
 class LoadForm(Form):
@@ -134,8 +138,10 @@ class LoadForm(Form):
     """Connections that are kept open."""
     duration: Annotated[float, Duration("1s", "24h")] = written("60s")
     """How long the load lasts; long enough to see a JIT settle."""
-    rate: Annotated[float, Rate("1/min", "10000000/s")] | None = None
+    rate: Annotated[RateForm, Shorthand("from", RATE)] | None = None
     """Sends this many requests per second whatever comes back (open loop)."""
+    http: Annotated[bool, Http()] = written(1.1)
+    """The version of HTTP; 2 by prior knowledge, over TLS by agreement (ALPN)."""
     driver: Annotated[str, Choice("builtin", "h2load", "wrk")] | None = None
     """The load generator; the best one of the host when it is left out."""
     window: Annotated[float, Duration("10ms", "1min")] = written("1s")

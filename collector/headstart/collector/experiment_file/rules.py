@@ -11,6 +11,7 @@ from headstart.collector.experiment_file.check_forms import CheckForm, RequestFo
 from headstart.collector.experiment_file.document import Path
 from headstart.collector.experiment_file.forms import Form, walk
 from headstart.collector.experiment_file.job_forms import broken_job_rules
+from headstart.collector.experiment_file.load_forms import broken_load_rules
 from headstart.collector.experiment_file.models import ExperimentForm, VariantForm
 from headstart.collector.experiment_file.words import listed, meant, quoted
 
@@ -36,6 +37,7 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
     yield from _service(data)
     yield from broken_job_rules(data)
     yield from _check_names(data)
+    yield from broken_load_rules(data)
     plan = _mapping(data, "plan")
     if isinstance(plan.get("blocks"), int) and "blocks" in _mapping(plan, "maximum"):
         message = "'maximum.blocks' goes with 'blocks: auto'; the number of blocks is fixed here"

@@ -13,6 +13,7 @@ from headstart.collector.report import (
     image_parts,
     memory_view,
     plots,
+    ramp,
     view,
     wording,
     work,
@@ -78,6 +79,12 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
         "Latency under load.",
         "Medians over the trials of each window's median and, dashed, its 99th percentile.",
         curves.latency_plot,
+    ),
+    (
+        "ramp",
+        "Latency against the rate.",
+        "Medians over the trials of the median and, dashed, the 99th percentile at each rate.",
+        ramp.ramp_plot,
     ),
     (
         "builds",
