@@ -261,3 +261,19 @@ def test_blocking_warnings_of_the_build_defer_what_else_would_proceed() -> None:
     assert found.missing == (
         "Blocking build warnings of AutoMapper remain: IL2026, IL3050 in 3 places.",
     )
+
+
+def test_a_program_that_is_not_what_it_is_called_is_not_proceeded_with() -> None:
+    result = judged(STEADY)
+    variants = tuple(
+        replace(v, mislabelled="aot is said to be aot, and was found to be IL.")
+        if v.variant == "aot"
+        else v
+        for v in result.variants
+    )
+    again = with_recommendations(
+        replace(result, variants=variants), result.gates_from, result.gates
+    )
+
+    assert advised(again).decision is Decision.DEFER
+    assert "found to be IL" in advised(again).missing[0]

@@ -162,6 +162,8 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
             parts.append(f"{words}: {', '.join(titles)}")
     if any(_blocking(result, variant.variant)):
         parts.append("blocking build warnings remain")
+    if variant.mislabelled:
+        parts.append("its program is not what the experiment calls it")
     if len(parts) == 1 and result.state != "done":
         parts.append(f"the run is {result.state}")
     return f"{variant.variant}: {'; '.join(parts)}."
@@ -183,6 +185,8 @@ def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
             + (f" ({variant.failure_message})" if variant.failure_message else "")
             + ": find out why."
         )
+    if variant.mislabelled:
+        found.append(f"{variant.mislabelled} Measure what is meant, or name it what it is.")
     return [*found, *_blocking(result, variant.variant)]
 
 
