@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.table import BenchRow, percentile
-
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadDriver
 from headstart.agent.load.h2load import H2load

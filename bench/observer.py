@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.table import BenchRow
-
 from headstart.agent.load.driver import LoadDriver
 from headstart.agent.load.h2load import H2load
 from headstart.agent.load.watch import cpu_seconds_of

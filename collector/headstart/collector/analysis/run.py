@@ -28,8 +28,8 @@ from headstart.collector.analysis.load import TrialLoad, load_of
 from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
-from headstart.collector.analysis.recommendation import with_recommendations
 from headstart.collector.analysis.ramp import ramps_of, rate_readings
+from headstart.collector.analysis.recommendation import with_recommendations
 from headstart.collector.analysis.remarks import load_description, method, plan_description, remarks
 from headstart.collector.analysis.runtime_counters import runtime_counters
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
@@ -131,6 +131,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         images=image_results(experiment, run.images),
         builds=variant_builds(experiment, run.builds),
         diagnostics=variant_diagnostics(experiment, run),
+        subjects=subjects_of(experiment),
         ramps=ramps,
         memory_floors=tuple(floors.values()),
         runtime_counters=tuple(
@@ -139,7 +140,6 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
         break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
         aa=experiment.aa,
-        subjects=subjects_of(experiment),
     )
     # There is nothing to recommend of the same thing twice.
     return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
