@@ -106,3 +106,25 @@ class VariantDiagnostics:
     def findings(self) -> int:
         """How often anything was said."""
         return sum(group.findings for group in self.groups)
+
+
+class Working(StrEnum):
+    """What the checks that cover a package found of a variant."""
+
+    WORKS = "works"
+    BROKEN = "broken"
+    # None of them was heard: the variant did not start, or died before.
+    UNCHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class PackageCheck:
+    """One package, as a check names what it covers, in one variant."""
+
+    package: str
+    variant: str
+    working: Working
+    # Those that failed; of a package that works, all that cover it.
+    checks: tuple[str, ...]
+    # How many places of it the variant's build warned of; None: it was not built here.
+    places: int | None

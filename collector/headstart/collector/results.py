@@ -6,7 +6,7 @@ Every number is in the unit that its metric names (seconds, bytes, requests/s).
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from headstart.collector.build_results import VariantBuild, VariantDiagnostics
+from headstart.collector.build_results import PackageCheck, VariantBuild, VariantDiagnostics
 
 
 class Verdict(StrEnum):
@@ -526,6 +526,7 @@ class RunResult:
     # Clean and cached, in the order of the file; diagnostics are those of one clean build.
     builds: tuple[VariantBuild, ...] = ()
     diagnostics: tuple[VariantDiagnostics, ...] = ()
+    package_checks: tuple[PackageCheck, ...] = ()
     # Of loads whose rate rises.
     ramps: tuple[Ramp, ...] = ()
     memory_floors: tuple[MemoryFloor, ...] = ()

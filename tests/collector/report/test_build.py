@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from headstart.collector.analysis.run import analyse_run
-from headstart.collector.build_results import BuildPart, BuildStage, Category, VariantBuild
+from headstart.collector.build_results import BuildPart, BuildStage, Category, VariantBuild, Working
 from headstart.collector.report import build_view
 from headstart.collector.report.html import render_html
 from headstart.collector.report.markdown import render_markdown
 from headstart.collector.report.terminal import print_result
 from headstart.collector.results import RunResult
-from headstart.v1.records_pb2 import Record
+from headstart.v1.records_pb2 import CheckOutcome, Record
 from support.fake_builds import DIAGNOSTICS, build, builds, diagnostic, failed_build
 from support.fake_runs import small
 
@@ -132,3 +132,42 @@ def test_few_examples_stand_for_many_places() -> None:
 
     assert [len(row.examples) for row in table.rows] == [3, 1, 1, 1]
     assert table.rows[0].examples[0] == ("IL3050 Model.cs:68", "Using member 'X' can break")
+
+
+def test_a_package_works_or_is_broken_by_the_checks_that_cover_it() -> None:
+    fake = small(blocks=3)
+    info = fake.info()
+    for name, package in (("maps", "AutoMapper"), ("validates", "FluentValidation<b>")):
+        info.experiment.service.checks.add(name=name, covers=[package])
+    records = [*fake.records(), *builds()]
+    trials = {
+        r.trial_outcome.trial: r.trial_outcome.variant for r in records if r.trial_outcome.trial
+    }
+    for trial, variant in trials.items():
+        for name in ("maps", "validates"):
+            outcome = CheckOutcome(
+                trial=trial, check=name, passed=(variant, name) != ("aot", "maps")
+            )
+            records.append(Record(check_outcome=outcome))
+    result = analyse_run(info, records)
+    names, rows = build_view.package_table(result)
+    cells = [[(cell.working.value, cell.detail) for cell in row.cells] for row in rows]
+
+    assert names == ["jit", "aot"]
+    assert cells == [
+        [("works", ""), ("broken", "maps; 1 place in the build")],
+        [("works", ""), ("works", "")],
+    ]
+    for text in (render_html(result), render_markdown(result), printed(result)):
+        assert "1 place in the build" in text
+    assert "FluentValidation<b>" not in render_html(result)
+
+
+def test_a_package_whose_checks_nobody_heard_is_not_checked() -> None:
+    fake = small(blocks=3)
+    info = fake.info()
+    info.experiment.service.checks.add(name="maps", covers=["AutoMapper"])
+    result = analyse_run(info, fake.records())
+
+    assert [check.working for check in result.package_checks] == [Working.UNCHECKED] * 2
+    assert [check.places for check in result.package_checks] == [None, None]

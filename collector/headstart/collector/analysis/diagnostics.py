@@ -17,7 +17,9 @@ from headstart.collector.build_results import (
     Category,
     DiagnosticExample,
     DiagnosticGroup,
+    PackageCheck,
     VariantDiagnostics,
+    Working,
 )
 from headstart.v1.experiment_pb2 import Check, DiagnosticCategory, Experiment
 from headstart.v1.records_pb2 import Diagnostic, FailureCode
@@ -53,6 +55,28 @@ def variant_diagnostics(experiment: Experiment, run: RunRecords) -> tuple[Varian
             evidence(experiment.service.checks, outcomes[variant.name], baseline),
         )
         found.append(VariantDiagnostics(variant.name, groups, build.diagnostics_dropped))
+    return tuple(found)
+
+
+def package_checks(experiment: Experiment, run: RunRecords) -> tuple[PackageCheck, ...]:
+    """For each package that a check covers and each variant: whether it works."""
+    builds = decisive(run.builds)
+    patterns = dict.fromkeys(p for check in experiment.service.checks for p in check.covers)
+    found = []
+    for pattern in patterns:
+        covering = [c.name for c in experiment.service.checks if pattern in c.covers]
+        for variant in experiment.variants:
+            outcomes = check_outcomes(run.trials, variant.name)
+            heard = [name for name in covering if name in outcomes]
+            failing = tuple(name for name in heard if not outcomes[name])
+            working = Working.BROKEN if failing else Working.WORKS if heard else Working.UNCHECKED
+            build = builds.get(variant.name)
+            places = None
+            if build is not None:
+                places = sum(_fits(each, pattern) for each in build.diagnostics)
+            found.append(
+                PackageCheck(pattern, variant.name, working, failing or tuple(heard), places)
+            )
     return tuple(found)
 
 
@@ -103,13 +127,13 @@ def judged(diagnostic: Diagnostic, known: Evidence) -> tuple[Category, str]:
         return category, RULE
     if diagnostic.severity == "error":
         return category, ""
-    names = [name.lower() for name in (diagnostic.package, diagnostic.assembly) if name]
-    fitting = [
-        found
-        for pattern, found in known.items()
-        if any(fnmatchcase(name, pattern.lower()) for name in names)
-    ]
+    fitting = [found for pattern, found in known.items() if _fits(diagnostic, pattern)]
     return min(fitting, key=lambda found: _GRAVEST_FIRST.index(found[0]), default=(category, ""))
+
+
+def _fits(diagnostic: Diagnostic, pattern: str) -> bool:
+    names = (diagnostic.package, diagnostic.assembly)
+    return any(name and fnmatchcase(name.lower(), pattern.lower()) for name in names)
 
 
 def _groups(

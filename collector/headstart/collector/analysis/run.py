@@ -11,7 +11,7 @@ from headstart.collector.analysis.compare import compare, unavailable
 from headstart.collector.analysis.confounders import confounders
 from headstart.collector.analysis.courses import is_steady, variant_warmup
 from headstart.collector.analysis.decide import confidence_of
-from headstart.collector.analysis.diagnostics import variant_diagnostics
+from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.figures import (
     LOAD_METRICS,
     STEADY_METRICS,
@@ -131,6 +131,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         images=image_results(experiment, run.images),
         builds=variant_builds(experiment, run.builds),
         diagnostics=variant_diagnostics(experiment, run),
+        package_checks=package_checks(experiment, run),
         subjects=subjects_of(experiment),
         ramps=ramps,
         memory_floors=tuple(floors.values()),

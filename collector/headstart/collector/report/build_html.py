@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from headstart.collector.build_results import Category
+from headstart.collector.build_results import Category, Working
 from headstart.collector.report import build_view
 from headstart.collector.results import RunResult
 
 # The page's colours of verdicts say the same of categories.
 _CHIPS = {Category.BLOCKING: "worse", Category.REVIEW: "", Category.SUPPRESSIBLE: "equivalent"}
 
+_WORKING_CHIPS = {Working.WORKS: "better", Working.BROKEN: "worse", Working.UNCHECKED: ""}
+
 
 def build_parts(result: RunResult) -> dict[str, Any]:
     """Names of `build.html.j2` with their values."""
     names, splits = build_view.split_rows(result)
+    package_names, packages = build_view.package_table(result)
     return {
         "builds": build_view.build_rows(result),
         "build_note": build_view.BUILD_NOTE,
@@ -25,4 +28,8 @@ def build_parts(result: RunResult) -> dict[str, Any]:
         "diagnostics": build_view.diagnostic_tables(result),
         "diagnostics_note": build_view.DIAGNOSTICS_NOTE,
         "category_chips": _CHIPS,
+        "packages": packages,
+        "package_names": package_names,
+        "packages_note": build_view.PACKAGES_NOTE,
+        "working_chips": _WORKING_CHIPS,
     }

@@ -10,6 +10,7 @@ from headstart.collector.results import RunResult
 def build_sections(result: RunResult) -> Iterator[str]:
     """Nothing where nothing was built."""
     yield from _builds(result)
+    yield from _packages(result)
     yield from _diagnostics(result)
 
 
@@ -32,6 +33,21 @@ def _builds(result: RunResult) -> Iterator[str]:
         yield "|---" * (1 + len(names)) + "|"
         for part in parts:
             yield f"| {md(part.part)} | {' | '.join(map(md, part.cells))} |"
+
+
+def _packages(result: RunResult) -> Iterator[str]:
+    names, rows = build_view.package_table(result)
+    if not rows:
+        return
+    yield from ("", "## Packages", "", build_view.PACKAGES_NOTE, "")
+    yield f"| Package | {' | '.join(map(md, names))} |"
+    yield "|---" * (1 + len(names)) + "|"
+    for row in rows:
+        cells = [
+            f"**{cell.working.value}**{f': {md(cell.detail)}' if cell.detail else ''}"
+            for cell in row.cells
+        ]
+        yield f"| {md(row.package)} | {' | '.join(cells)} |"
 
 
 def _diagnostics(result: RunResult) -> Iterator[str]:

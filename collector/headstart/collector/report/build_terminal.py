@@ -6,11 +6,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from headstart.collector.build_results import Category, VariantBuild
+from headstart.collector.build_results import Category, VariantBuild, Working
 from headstart.collector.report import build_view
 from headstart.collector.results import RunResult
 
 _STYLES = {Category.BLOCKING: "red", Category.REVIEW: "yellow", Category.SUPPRESSIBLE: "blue"}
+_WORKING_STYLES = {Working.WORKS: "green", Working.BROKEN: "red", Working.UNCHECKED: "dim"}
 _ROWS = 8
 
 
@@ -28,10 +29,18 @@ def build_tables(result: RunResult) -> Iterator[Table | Text]:
             cells = (row.cached, row.cpu, row.memory, splits.get(row.variant, ""))
             table.add_row(Text(row.variant), clean, *map(Text, cells))
         yield table
+    names, packages = build_view.package_table(result)
+    if packages:
+        table = _table("Package")
+        for name in names:
+            table.add_column(Text(name), overflow="fold")
+        for package in packages:
+            table.add_row(Text(package.package), *map(_package_cell, package.cells))
+        yield table
     for found in build_view.diagnostic_tables(result):
         yield Text(f"Diagnostics of {found.variant}: {found.summary}", style="bold")
         table = _table("category")
-        table.add_column("package", overflow="fold")
+        table.add_column("package", no_wrap=True)
         table.add_column("places", justify="right")
         table.add_column("codes", overflow="fold")
         table.add_column("why", overflow="fold")
@@ -47,6 +56,13 @@ def build_tables(result: RunResult) -> Iterator[Table | Text]:
         more = found.more + max(0, len(found.rows) - _ROWS)
         if more:
             yield Text(f"and {more} more, in the other reports", style="dim")
+
+
+def _package_cell(cell: build_view.PackageCell) -> Text:
+    found = Text(cell.working.value, style=_WORKING_STYLES[cell.working])
+    if cell.detail:
+        found.append(f": {cell.detail}", style="default")
+    return found
 
 
 def _shown(result: RunResult) -> list[VariantBuild]:

@@ -7,11 +7,14 @@ from headstart.collector.build_results import (
     Category,
     DiagnosticExample,
     DiagnosticGroup,
+    PackageCheck,
     VariantBuild,
     VariantDiagnostics,
+    Working,
 )
 from headstart.collector.report.text import line
 from headstart.collector.report.units import quantity
+from headstart.collector.report.view import variant_names
 from headstart.collector.results import RunResult
 
 BUILD_NOTE = (
@@ -24,6 +27,7 @@ DIAGNOSTICS_NOTE = (
     "Blocking: it does not build, or a check that runs through the package fails. Suppressible: "
     "such a check passes, or it is not about the way of compiling. Review: nobody knows yet."
 )
+PACKAGES_NOTE = "By the checks that say which packages they run through."
 THE_APP = "the app itself"
 OTHER_STEPS = "other steps"
 NOTHING = "–"
@@ -32,7 +36,7 @@ _PARTS = ("context", "restore", "compile", "ILC", "ILC and link", "link", "publi
 _GROUPS_SHOWN = 20
 _TEXT_CHARACTERS = 220
 _STEP_CHARACTERS = 100
-_CODES_SHOWN = 6
+_CODES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,22 @@ class DiagnosticTable:
     rows: tuple[DiagnosticRow, ...]
     # How many groups are not in `rows`.
     more: int
+
+
+@dataclass(frozen=True)
+class PackageCell:
+    """Whether a package works in a variant, and the evidence."""
+
+    working: Working
+    detail: str
+
+
+@dataclass(frozen=True)
+class PackageRow:
+    """A package over the variants."""
+
+    package: str
+    cells: tuple[PackageCell, ...]
 
 
 def build_rows(result: RunResult) -> list[BuildRow]:
@@ -145,6 +165,23 @@ def step_rows(build: VariantBuild) -> list[tuple[str, str, str]]:
 def diagnostic_tables(result: RunResult) -> list[DiagnosticTable]:
     """Of each variant whose build told of something."""
     return [_table(found) for found in result.diagnostics]
+
+
+def package_table(result: RunResult) -> tuple[list[str], list[PackageRow]]:
+    """Names of the variants, the baseline first, and a row for each package."""
+    if not result.package_checks:
+        return [], []
+    names = variant_names(result)
+    by_place = {(check.package, check.variant): check for check in result.package_checks}
+    packages = dict.fromkeys(check.package for check in result.package_checks)
+    rows = [
+        PackageRow(
+            line(package),
+            tuple(_package_cell(by_place.get((package, name))) for name in names),
+        )
+        for package in packages
+    ]
+    return names, rows
 
 
 def split_line(build: VariantBuild) -> str:
@@ -233,6 +270,16 @@ def _diagnostic_row(group: DiagnosticGroup) -> DiagnosticRow:
 def _example(example: DiagnosticExample) -> tuple[str, str]:
     where = f" {_short(example.place, _STEP_CHARACTERS)}" if example.place else ""
     return f"{line(example.code)}{where}", _short(example.text, _TEXT_CHARACTERS)
+
+
+def _package_cell(check: PackageCheck | None) -> PackageCell:
+    if check is None:
+        return PackageCell(Working.UNCHECKED, "")
+    parts = [", ".join(map(line, check.checks))] if check.working is Working.BROKEN else []
+    if check.places:
+        where = "place" if check.places == 1 else "places"
+        parts.append(f"{check.places} {where} in the build")
+    return PackageCell(check.working, "; ".join(parts))
 
 
 def _short(text: str, characters: int) -> str:
