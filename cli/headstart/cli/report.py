@@ -18,7 +18,9 @@ FORMATS = {
     "markdown": ReportFormat.REPORT_FORMAT_MARKDOWN,
     "html": ReportFormat.REPORT_FORMAT_HTML,
 }
-_SUFFIXES = {".json": "json", ".md": "markdown", ".html": "html"}
+BUILD_LOGS = "build-logs"
+_SUFFIXES = {".json": "json", ".md": "markdown", ".html": "html", ".log": BUILD_LOGS}
+_ALL_FORMATS = FORMATS | {BUILD_LOGS: ReportFormat.REPORT_FORMAT_BUILD_LOGS}
 
 
 @click.command("report")
@@ -26,7 +28,7 @@ _SUFFIXES = {".json": "json", ".md": "markdown", ".html": "html"}
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["terminal", *FORMATS]),
+    type=click.Choice(["terminal", *_ALL_FORMATS]),
     help="Default: by the suffix of --output, else terminal.",
 )
 @click.option(
@@ -42,19 +44,22 @@ def command(
     tls_certificate: Path | None,
     tls_key: Path | None,
 ) -> None:
-    """Print the report of RUN_ID, or write it to a file (.html, .md, .json)."""
+    """Print the report of RUN_ID, or write it to a file (.html, .md, .json).
+
+    Of its builds, `build-logs` (.log) is what they wrote.
+    """
     if name is None:
         name = _SUFFIXES.get(output.suffix, "") if output else "terminal"
         if not name:
-            raise InputError(f"{output}: say --format, or end the name in .html, .md or .json")
+            raise InputError(f"{output}: say --format, or end the name in .html, .md, .json or .log")
     credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
     with experiments(target, credentials) as stub:
         if name == "terminal":
             print_terminal(fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON))
             return
-        content = fetch_report(stub, run_id, FORMATS[name])
+        content = fetch_report(stub, run_id, _ALL_FORMATS[name])
     if output is None:
-        click.echo(content.decode())
+        click.echo(content.decode("utf-8", "replace"))
     else:
         output.write_bytes(content)
         click.echo(f"written: {output}", err=True)

@@ -23,7 +23,13 @@ from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.experiment_file import ExperimentProblems, load_experiment
 from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.v1.experiments_pb2 import CancelRequest, ListRequest, RunState, SubmitRequest
+from headstart.v1.experiments_pb2 import (
+    CancelRequest,
+    ListRequest,
+    ReportFormat,
+    RunState,
+    SubmitRequest,
+)
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
@@ -38,6 +44,8 @@ class _Asked:
     host: str
     labels: dict[str, str]
     as_json: bool
+    # Whether a variant is built.
+    builds: bool = False
 
 
 def here_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -94,6 +102,7 @@ def run_here(
         host=host_name(host),
         labels=_matching_labels(experiment, parse_labels(labels)),
         as_json=as_json,
+        builds=any(variant.HasField("build") for variant in experiment.variants),
     )
     return asyncio.run(_run(asked))
 
@@ -207,10 +216,15 @@ def _watch_and_report(asked: _Asked, target: str, run_id: str) -> int:
             name: fetch_report(stub, run_id, report_format)
             for name, report_format in FORMATS.items()
         }
+        logs = b""
+        if asked.builds:
+            logs = fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_BUILD_LOGS)
     folder = asked.data / "reports" / run_id
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in reports.items():
         (folder / f"report.{_SUFFIXES[name]}").write_bytes(content)
+    if logs:
+        (folder / "build.log").write_bytes(logs)
     if asked.as_json:
         click.echo(reports["json"])
     else:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from headstart.v1.experiments_pb2 import ReportFormat
+from headstart.v1.records_pb2 import RecordKind
 
 # A job that takes longer is broken; measured, a long run takes seconds.
 _LIMIT_SECONDS = 300
@@ -116,6 +117,27 @@ def render(
         return b"", _words(error)
     finally:
         signal.alarm(0)
+
+
+def build_logs(path: str, run_id: str) -> tuple[bytes, str]:
+    """The logs of a run's builds as text, and what went wrong if anything did."""
+    from headstart.collector import store_queries, store_records, store_sqlite
+    from headstart.collector.build_logs import build_logs as text_of
+    from headstart.collector.decode import decode
+
+    kinds = [RecordKind.RECORD_KIND_BUILD_OUTCOME]
+    signal.alarm(_LIMIT_SECONDS)
+    engine = store_sqlite.reader_engine(Path(path))
+    try:
+        with engine.begin() as connection:
+            attempt = store_queries.info(connection, run_id).attempt
+        records = map(decode, store_records.envelopes(engine, run_id, attempt, kinds))
+        return text_of(record.build_outcome for record in records), ""
+    except Exception as error:
+        return b"", _words(error)
+    finally:
+        signal.alarm(0)
+        engine.dispose()
 
 
 def _words(error: Exception) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from headstart.collector import analysis_worker, store_queries, store_records, store_results
 from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
@@ -140,16 +141,25 @@ class Analyst:
 
         An ended run's is of its stored result; a running one is analysed for it.
         """
+        if report_format == ReportFormat.REPORT_FORMAT_BUILD_LOGS:
+            return await self._rendered(
+                run_id, analysis_worker.build_logs, str(self._store.path), run_id
+            )
         if pending := self._pending.get(run_id):
             await pending.wait()
         result_json = await self._result(run_id)
         info = await self._store.read(lambda c: store_queries.info(c, run_id))
         host = info.host.host
         latest_aa = await self._store.read(lambda c: store_results.latest_aa(c, host))
+        return await self._rendered(
+            run_id, analysis_worker.render, result_json, latest_aa, report_format
+        )
+
+    async def _rendered(
+        self, run_id: str, render: Callable[..., tuple[bytes, str]], *arguments: Any
+    ) -> bytes:
         try:
-            content, fault = await self._pool.run(
-                analysis_worker.render, result_json, latest_aa, report_format
-            )
+            content, fault = await self._pool.run(render, *arguments)
         except WorkerDied as error:
             raise ReportFault(str(error)) from error
         if fault:

@@ -59,6 +59,8 @@ class _ReportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReportFo
     REPORT_FORMAT_JSON: _ReportFormat.ValueType  # 1
     REPORT_FORMAT_MARKDOWN: _ReportFormat.ValueType  # 2
     REPORT_FORMAT_HTML: _ReportFormat.ValueType  # 3
+    REPORT_FORMAT_BUILD_LOGS: _ReportFormat.ValueType  # 4
+    """The logs of the builds, one after another, as text."""
 
 class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper): ...
 
@@ -66,6 +68,8 @@ REPORT_FORMAT_UNSPECIFIED: ReportFormat.ValueType  # 0
 REPORT_FORMAT_JSON: ReportFormat.ValueType  # 1
 REPORT_FORMAT_MARKDOWN: ReportFormat.ValueType  # 2
 REPORT_FORMAT_HTML: ReportFormat.ValueType  # 3
+REPORT_FORMAT_BUILD_LOGS: ReportFormat.ValueType  # 4
+"""The logs of the builds, one after another, as text."""
 Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,39 @@
+"""The logs of a run's builds as one text, for `headstart report --format build-logs`."""
+
+import io
+from collections.abc import Iterable
+
+import zstandard
+
+from headstart.v1.experiment_pb2 import Builder
+from headstart.v1.records_pb2 import BuildOutcome
+
+# An agent keeps 8 MiB of a log; what claims to be longer is cut.
+_MAXIMUM_BYTES = 9 << 20
+
+
+def build_logs(builds: Iterable[BuildOutcome]) -> bytes:
+    """Each log under a line that names its build; the agent's own text, which is untrusted."""
+    parts = [f"{_heading(build)}\n".encode() + _unpacked(build.log) for build in builds]
+    return b"\n".join(parts) or b"This run has no builds.\n"
+
+
+def _heading(build: BuildOutcome) -> str:
+    kind = "clean" if build.clean else "cached"
+    builder = Builder.Name(build.builder).removeprefix("BUILDER_").lower() if build.builder else ""
+    words = [
+        f"{build.variant}: {kind} build {build.repetition}",
+        f"{build.duration_seconds:.1f} s",
+        builder,
+        "failed" if build.HasField("failure") else build.digest,
+    ]
+    return f"=== {', '.join(filter(None, words))}"
+
+
+def _unpacked(log: bytes) -> bytes:
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_BYTES)
+    try:
+        with unpacker.stream_reader(io.BytesIO(log)) as reader:
+            return reader.read(_MAXIMUM_BYTES)
+    except zstandard.ZstdError as error:
+        return f"(the log can't be read: {error})\n".encode()

@@ -1,0 +1,34 @@
+"""The logs of builds, as text."""
+
+import zstandard
+
+from headstart.collector.build_logs import build_logs
+from support.fake_builds import build, failed_build
+
+
+def test_each_log_stands_under_the_name_of_its_build() -> None:
+    first, failed = build("jit", 4.75), failed_build("aot")
+    first.log = zstandard.compress(b"    0.012 Step 1/2\n")
+    failed.log = zstandard.compress(b"    0.034 error\n")
+
+    assert build_logs([first, failed]).decode() == (
+        "=== jit: clean build 1, 4.8 s, classic, sha256:jit1\n"
+        "    0.012 Step 1/2\n"
+        "\n"
+        "=== aot: clean build 1, 11.0 s, classic, failed\n"
+        "    0.034 error\n"
+    )
+
+
+def test_a_log_that_is_none_and_a_bomb_do_no_harm() -> None:
+    broken, bomb = build("jit"), build("aot")
+    broken.log = b"no zstd"
+    bomb.log = zstandard.compress(bytes(200 << 20))
+    text = build_logs([broken, bomb])
+
+    assert b"can't be read" in text
+    assert len(text) < 10 << 20
+
+
+def test_a_run_without_builds_says_so() -> None:
+    assert build_logs([]) == b"This run has no builds.\n"
