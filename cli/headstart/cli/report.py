@@ -51,7 +51,9 @@ def command(
     if name is None:
         name = _SUFFIXES.get(output.suffix, "") if output else "terminal"
         if not name:
-            raise InputError(f"{output}: say --format, or end the name in .html, .md, .json or .log")
+            raise InputError(
+                f"{output}: say --format, or end the name in .html, .md, .json or .log"
+            )
     credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
     with experiments(target, credentials) as stub:
         if name == "terminal":

@@ -9,7 +9,6 @@ from headstart.collector.experiment_file.requests import HeaderName, Pattern, Re
 from headstart.collector.experiment_file.texts import Argument, Header, Line
 from headstart.collector.experiment_file.units import Duration, Text, Whole
 
-
 PACKAGES = Text(
     what="a package or an assembly such as 'AutoMapper' or 'Microsoft.EntityFrameworkCore*'",
     pattern=r"[A-Za-z0-9_.*?+-]+",
