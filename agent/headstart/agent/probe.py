@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -218,6 +219,9 @@ class Probe:
                     return None
         except NotHttp as error:
             self._wrong_answer(WrongAnswer(problem=f"not HTTP/1: {error}"))
+        except ssl.SSLError as error:
+            # Said by the app: it explains more than that time was up in the next attempt.
+            self._wrong_answer(WrongAnswer(problem=f"TLS: {error.strerror}"))
         except OSError as error:
             self._no_answer(error.strerror or type(error).__name__)
         return None
