@@ -85,7 +85,7 @@ def test_every_format_has_the_build_and_its_diagnostics(built: RunResult) -> Non
         assert "870 MB" in text
         assert "11.9 s" in text
         assert "31 findings in 13 places: 12 review, 1 suppressible" in text
-        assert "IL3050 × 9, IL2026 × 1" in text
+        assert "IL3050 × 9, IL2026 × 1" in text.replace("\u00a0", " ")
 
 
 def test_a_build_that_failed_is_a_failure_with_its_evidence() -> None:
