@@ -62,24 +62,32 @@ class Ran:
         return next(v for v in self.report()["variants"] if v["variant"] == name)
 
 
-def headstart(*arguments: str | Path, env: dict[str, str] | None = None) -> Ran:
+def headstart(
+    *arguments: str | Path, env: dict[str, str] | None = None, timeout_seconds: float = 150
+) -> Ran:
     """Run the command to its end."""
     done = subprocess.run(
         [HEADSTART, *arguments],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=timeout_seconds,
         check=False,
         env=os.environ | (env or {}),
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def run(folder: Path, content: dict[str, Any], env: dict[str, str] | None = None) -> Ran:
+def run(
+    folder: Path,
+    content: dict[str, Any],
+    env: dict[str, str] | None = None,
+    timeout_seconds: float = 150,
+) -> Ran:
     """`headstart run --json` on an experiment, with its data in `folder`."""
     file = folder / "experiment.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
-    return headstart("run", file, "--data", folder / "data", "--json", env=env)
+    arguments = ("run", file, "--data", folder / "data", "--json")
+    return headstart(*arguments, env=env, timeout_seconds=timeout_seconds)
 
 
 def left_behind(folder: Path) -> list[str]:
