@@ -11,7 +11,6 @@ from pathlib import Path
 
 from headstart.agent.cgroup import CgroupReader, open_cgroup
 from headstart.agent.cgroup_paths import find_cgroup
-from headstart.agent.members import all_pids
 
 # A process joins its group a moment after it is made.
 _LOOKS_AT_A_PROCESS = 2
@@ -20,14 +19,15 @@ _LOOKS_AT_A_PROCESS = 2
 class Usage:
     """The groups whose path contains one of `marks`; `look` a few times a second, `close` it."""
 
-    def __init__(self) -> None:
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
         self.marks: set[str] = set()
         # Highest of any one group: page cache included, and anonymous memory alone.
         self.peak_bytes = 0
         self.anonymous_peak_bytes = 0
         # Of all groups; what a step used since the last look at it is not in it.
         self._cpu_ns: dict[Path, int] = {}
-        self._looks: dict[int, int] = dict.fromkeys(all_pids(), _LOOKS_AT_A_PROCESS)
+        self._looks: dict[int, int] = dict.fromkeys(self._pids(), _LOOKS_AT_A_PROCESS)
         self._groups: dict[Path, CgroupReader] = {}
 
     def look(self) -> set[str]:
@@ -46,7 +46,7 @@ class Usage:
             self._cpu_ns[path] = reader.cpu_ns() or self._cpu_ns.get(path, 0)
             if split := reader.memory_split():
                 self.anonymous_peak_bytes = max(self.anonymous_peak_bytes, split.anonymous_bytes)
-            names |= _names(pids)
+            names |= self._names(pids)
         return names
 
     def cpu_seconds(self) -> float:
@@ -60,7 +60,7 @@ class Usage:
         self._groups.clear()
 
     def _find(self) -> None:
-        pids = all_pids()
+        pids = self._pids()
         for pid in pids:
             if self._looks.get(pid, 0) < _LOOKS_AT_A_PROCESS:
                 self._look_at(pid)
@@ -68,19 +68,29 @@ class Usage:
 
     def _look_at(self, pid: int) -> None:
         try:
-            membership = Path(f"/proc/{pid}/cgroup").read_text()
+            membership = (self._proc / str(pid) / "cgroup").read_text()
         except OSError:
             return
-        if not any(mark in membership for mark in self.marks):
+        if not self._is_marked(membership):
             return
-        cgroup = find_cgroup(pid)
-        if cgroup is not None and cgroup.memory is not None and cgroup.memory not in self._groups:
+        cgroup = find_cgroup(pid, self._proc)
+        if cgroup is None or cgroup.memory is None or cgroup.memory in self._groups:
+            return
+        # Of version 1 a process joins one controller after the other: until it has
+        # joined all of them, some of these are groups of the whole host.
+        folders = filter(None, (cgroup.memory, cgroup.cpu, cgroup.pids))
+        if all(self._is_marked(str(folder)) for folder in folders):
             self._groups[cgroup.memory] = open_cgroup(cgroup)
 
+    def _is_marked(self, path: str) -> bool:
+        return any(mark in path for mark in self.marks)
 
-def _names(pids: Collection[int]) -> set[str]:
-    names = set()
-    for pid in pids:
-        with suppress(OSError):
-            names.add(Path(f"/proc/{pid}/comm").read_text().rstrip("\n"))
-    return names
+    def _pids(self) -> list[int]:
+        return [int(entry.name) for entry in self._proc.iterdir() if entry.name.isdigit()]
+
+    def _names(self, pids: Collection[int]) -> set[str]:
+        names = set()
+        for pid in pids:
+            with suppress(OSError):
+                names.add((self._proc / str(pid) / "comm").read_text().rstrip("\n"))
+        return names
