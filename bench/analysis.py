@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Callable
 
 import zstandard
-from bench.table import BenchRow
 
+from bench.table import BenchRow
 from headstart.collector.analysis.run import analyse_run
 from headstart.collector.decode import decode
 from headstart.collector.report.render import render

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from bench.table import BenchRow
 
+from bench.table import BenchRow
 from headstart.agent.columns import Row, sample_batch
 from headstart.agent.wire import envelope_of
 from headstart.collector.config import CollectorConfig

@@ -7,11 +7,11 @@ from contextlib import closing
 from itertools import count
 from statistics import median
 
-from bench.table import BenchRow
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.table import BenchRow
 from headstart.collector.exposition import Exposition
 from headstart.collector.metrics_http import MetricsServer
 from headstart.collector.self_metrics import SelfMetrics

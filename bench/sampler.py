@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from bench.table import BenchRow
-
 from headstart.agent.advice import kernel_version
 from headstart.agent.memory import read_status
 from headstart.agent.process_cgroup import CgroupParent

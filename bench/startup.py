@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.table import BenchRow, percentile
-
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.policy import Policy
 from headstart.agent.prober import Prober

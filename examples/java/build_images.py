@@ -14,8 +14,8 @@ import docker
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from java_training import PORT, ask_all  # noqa: E402  # found beside this file
-from rootfs import RootFs, build  # noqa: E402  # found in the folder above
+from java_training import PORT, ask_all  # found beside this file
+from rootfs import RootFs, build  # found in the folder above
 
 HERE = Path(__file__).parent
 JIT, AOT = "headstart-java:jit", "headstart-java:aot-cache"
@@ -31,7 +31,8 @@ ENTRYPOINT ["/jre/bin/java", "{FLAGS[0]}", "-jar", "/app/app.jar", "9411"]
 """
 AOT_DOCKERFILE = f"""FROM {JIT}
 COPY app.aot /app/app.aot
-ENTRYPOINT ["/jre/bin/java", "{FLAGS[0]}", "-XX:AOTCache=/app/app.aot", "-jar", "/app/app.jar", "9411"]
+ENTRYPOINT ["/jre/bin/java", "{FLAGS[0]}", "-XX:AOTCache=/app/app.aot", \\
+  "-jar", "/app/app.jar", "9411"]
 """
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from java_training import PORT, ask_all  # noqa: E402  # found beside this file
+from java_training import PORT, ask_all  # found beside this file
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
@@ -37,7 +37,14 @@ def main() -> None:
 def train() -> None:
     """Run the server, ask it the questions of the experiment, let it write its cache at exit."""
     server = subprocess.Popen(
-        ["build/jre/bin/java", "-Xlog:disable", "-XX:AOTCacheOutput=build/app.aot", "-jar", "app.jar", str(PORT)],
+        [
+            "build/jre/bin/java",
+            "-Xlog:disable",
+            "-XX:AOTCacheOutput=build/app.aot",
+            "-jar",
+            "app.jar",
+            str(PORT),
+        ],
         cwd=HERE,
     )
     try:

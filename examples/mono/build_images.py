@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from rootfs import RootFs, build  # noqa: E402  # found in the folder above
+from rootfs import RootFs, build  # found in the folder above
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from headstart.agent.spool import Spool, SpoolError
 from headstart.agent.wire import envelope_of
 from headstart.v1.records_pb2 import (

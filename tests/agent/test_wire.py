@@ -3,6 +3,7 @@
 import zlib
 
 import zstandard
+
 from headstart.agent.wire import envelope_of
 from headstart.v1.records_pb2 import (
     Encoding,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from headstart.agent.json_compare import differences
-
 from headstart.agent.trial import TrialResult
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import CheckOutcome

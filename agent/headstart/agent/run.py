@@ -158,17 +158,15 @@ class _Run:
     def _image_facts(self, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]) -> None:
         for variant in self.experiment.variants:
             if variant.name in runnable:
+                self._say(f"reading the image of {variant.name}")
                 runtime = runtimes.for_variant(variant)
                 try:
-                    facts = runtime.image_facts(
-                        runnable[variant.name], self.held.cancelled.is_set
-                    )
+                    facts = runtime.image_facts(runnable[variant.name], self.held.cancelled.is_set)
                 except Exception as error:
                     # Whatever an odd image makes of the reader, it can be measured.
                     log.exception("the image of %s", variant.name)
                     self._note(f"the image of {variant.name} could not be described: {error!r}")
                     continue
-                self._say(f"reading the image of {variant.name}")
                 if facts is not None:
                     self.emit(facts)
 

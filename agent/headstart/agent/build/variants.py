@@ -134,6 +134,9 @@ def _tag(experiment: str, variant: str, state: Path) -> str:
 
 def _saying(doing: Callable[[str], None], request: Request) -> Callable[[str], None]:
     kind = "" if request.clean else " with its cache"
+    times = request.build.clean_repetitions if request.clean else request.build.cached_repetitions
+    if times > 1:
+        kind += f" ({request.repetition} of {times})"
 
     def say(step: str) -> None:
         doing(f"building {request.variant}{kind}" + (f": {step}" if step else ""))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from headstart.collector.analysis.metrics import CATALOGUE, FIRST_SECONDS
 from headstart.collector.report.catching_up import catching_up
+from headstart.collector.report.ramp_words import ramp_sentences
 from headstart.collector.report.text import line
 from headstart.collector.report.units import digits, per_cent, quantity, ratio
 from headstart.collector.results import (
@@ -231,6 +232,7 @@ def courses(result: RunResult) -> Iterator[str]:
         yield _course(result, warmup)
     for found in result.break_evens:
         yield catching_up(result, found)
+    yield from ramp_sentences(result)
 
 
 def _course(result: RunResult, warmup: VariantWarmup) -> str:
