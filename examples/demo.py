@@ -26,7 +26,8 @@ def main() -> None:
         run("wasmtime/experiment.yaml"),
     ]
     print("\nEvery report lies in .headstart/reports; open report.html in a browser.")
-    sys.exit(max(statuses))
+    # 1 says that a variant was rejected: a result, not a failure of the demo.
+    sys.exit(max(status for status in (0, *statuses) if status != 1))
 
 
 def engine_answers() -> bool:
