@@ -280,7 +280,7 @@ def blocked_container(tmp_path: Path) -> Iterator[int]:
     build.mkdir()
     image = f"headstart-test:{uuid4().hex[:8]}"
     write_tree(build, {"Dockerfile": "FROM scratch\nLABEL headstart.test=cgroup\n"})
-    client.images.build(path=str(build), tag=image)
+    client.images.build(path=str(build), tag=image, rm=True, forcerm=True)
     binary = gate_binary()
     container = client.containers.run(
         image,
