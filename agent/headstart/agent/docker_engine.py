@@ -191,7 +191,12 @@ class Engine:
     def start(self, container: str, name: str) -> tuple[int, str]:
         """Start it; the pid of its first process (0: it ended at once) and its address."""
         with _faults(f"start {name}"):
-            self._client.start(container)
+            try:
+                self._client.start(container)
+            except APIError:
+                # A race of its own makes an engine fail a start now and then ("cannot
+                # start an already running container"); what is wrong fails twice.
+                self._client.start(container)
             found = self._client.inspect_container(container)
         networks = found["NetworkSettings"]["Networks"].values()
         addresses = [network["IPAddress"] for network in networks if network.get("IPAddress")]
