@@ -3,6 +3,7 @@
 Every failure is a RuntimeFault with the code ENGINE and the engine's own words.
 """
 
+import logging
 import os
 import socket
 import time
@@ -21,6 +22,8 @@ from docker.utils import kwargs_from_env
 from headstart.agent.runtime import ExitFacts, RuntimeFault
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
+
+log = logging.getLogger(__name__)
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 # A start on a busy disk takes seconds; more means that the engine hangs.
@@ -193,9 +196,10 @@ class Engine:
         with _faults(f"start {name}"):
             try:
                 self._client.start(container)
-            except APIError:
+            except APIError as error:
                 # A race of its own makes an engine fail a start now and then ("cannot
                 # start an already running container"); what is wrong fails twice.
+                log.warning("the Docker Engine could not start %s, once more: %s", name, error)
                 self._client.start(container)
             found = self._client.inspect_container(container)
         networks = found["NetworkSettings"]["Networks"].values()
