@@ -82,7 +82,7 @@ def test_the_end_is_told_with_status_and_stdout_as_it_was_written(run: Run) -> N
     assert done.written.sha256 == hashlib.sha256(expected).hexdigest()
     assert (done.written.size_bytes, done.written.complete) == (100_000, True)
     assert done.written.head == expected
-    assert "did 3 arguments" in done.output_tail
+    assert done.output_tail == "did 3 arguments\n"
 
 
 def test_it_is_timed_from_exec_to_exit(run: Run) -> None:

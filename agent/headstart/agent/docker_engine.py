@@ -213,11 +213,11 @@ class Engine:
             state = self._client.inspect_container(container)["State"]
         return ExitFacts(status=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]))
 
-    def output(self, container: str, limit_bytes: int) -> str:
-        """The end of stdout and stderr, in the order in which the engine got them."""
+    def output(self, container: str, limit_bytes: int, stdout: bool = True) -> str:
+        """The end of stderr and (unless told not) stdout, in the order the engine got them."""
         with _faults("read the output of the app"):
             data: bytes = self._client.logs(
-                container, stdout=True, stderr=True, tail=_TAIL_LINES, stream=False
+                container, stdout=stdout, stderr=True, tail=_TAIL_LINES, stream=False
             )
         return data[-limit_bytes:].decode("utf-8", "replace")
 

@@ -40,6 +40,7 @@ class DockerInstance(Gated):
     def __init__(self, engine: Engine, spec: ContainerSpec, folder: Path, address: str) -> None:
         self.name = spec.name
         self._engine = engine
+        self._batch = spec.keep_output
         self._lock = threading.Lock()
         self._stopped = False
         self._facts: ExitFacts | None = None
@@ -94,7 +95,10 @@ class DockerInstance(Gated):
         if self._stopped:
             return ""
         try:
-            tail = self._engine.output(self.container, limit_bytes)
+            tail = ""
+            if self._batch:
+                tail = self._engine.output(self.container, limit_bytes, stdout=False)
+            tail = tail or self._engine.output(self.container, limit_bytes)
         except RuntimeFault as fault:
             tail = f"[{fault.message}]\n"
         return self.with_exec_error(tail)

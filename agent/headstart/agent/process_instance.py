@@ -130,7 +130,7 @@ class ProcessInstance(Gated):
             return self._facts
 
     def output_tail(self, limit_bytes: int = 16384) -> str:
-        """See `Instance`; of a batch program stderr, or stdout where that is empty."""
+        """See `Instance`."""
         tail = self._output.tail(limit_bytes) or self._stdout.tail(limit_bytes)
         return self.with_exec_error(tail)
 

@@ -128,7 +128,10 @@ class Instance(Protocol):
         """None while it lives. Cheap enough to ask 100 times a second."""
 
     def output_tail(self, limit_bytes: int = 16384) -> str:
-        """The last output of the app, stdout and stderr in order, as UTF-8 with replacements."""
+        """The last output of the app, stdout and stderr in order, as UTF-8 with replacements.
+
+        Of a batch program, whose stdout is its work: stderr, or stdout where that is empty.
+        """
 
     def written(self) -> Written:
         """What a batch program wrote to its stdout, up to now; ask when it has ended."""

@@ -176,7 +176,14 @@ def test_real_dotnet_images(
     found = facts(engine, tmp_path, image)
 
     assert BinaryKind.Name(found.binary_kind) == f"BINARY_KIND_{kind}"
-    assert (found.binary_path, found.base, list(found.notes)) == (path, base, [])
+    assert (found.binary_path, list(found.notes)) == (path, [])
+    # The base may have other names too, such as those that the example's bases.sh gives.
+    assert found.base in _names_of(engine, base)
     assert 0.2 < found.pull_bytes / found.unpacked_bytes < 0.6
     assert 0 < found.own_bytes <= found.above_base_bytes <= found.unpacked_bytes
     assert found.unpacked_bytes == sum(layer.bytes for layer in found.layers)
+
+
+def _names_of(engine: Engine, name: str) -> list[str]:
+    image = engine.image(name)
+    return [name] if image is None else image["RepoTags"]
