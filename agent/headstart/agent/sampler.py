@@ -200,9 +200,10 @@ class Sampler:
             rows = self._pending.rows
             if rows[-1].time_us - rows[0].time_us + self._interval_ns // 1000 >= 1_000_000:
                 self._flush()
-            # The slot whose time it is now, but never this one again.
-            current = (time.monotonic_ns() - self._origin_ns) // self._interval_ns
-            following = max(slot + 1, current)
+            # The first slot whose time has not passed; a wait may end a moment early, so
+            # never this one again.
+            passed = (time.monotonic_ns() - self._origin_ns) // self._interval_ns
+            following = max(slot, passed) + 1
             self._pending.missed_slots += following - slot - 1
             slot = following
 
