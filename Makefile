@@ -52,8 +52,9 @@ dashboards: $(VENV)/.dev ## generate dashboards/generated
 schema: $(VENV)/.dev ## generate docs/experiment.schema.json
 	$(BIN)/headstart schema > docs/experiment.schema.json
 
-reference: $(VENV)/.dev ## generate the table of metrics in docs/OBSERVABILITY.md
+reference: $(VENV)/.dev ## generate the tables in docs/OBSERVABILITY.md and docs/EXPORT.md
 	$(BIN)/python -m headstart.collector.exposition_reference docs/OBSERVABILITY.md
+	$(BIN)/python -m headstart.collector.export.reference docs/EXPORT.md
 
 generated: proto dashboards schema reference ## regenerate everything; fails when the commit differs
 	git diff --exit-code -- proto/gen dashboards/generated docs

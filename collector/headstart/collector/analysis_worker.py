@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from headstart.v1.experiments_pb2 import ReportFormat
+from headstart.v1.experiments_pb2 import ExportTable, ReportFormat
 from headstart.v1.records_pb2 import RecordKind
 
 # A job that takes longer is broken; measured, a long run takes seconds.
@@ -38,6 +38,15 @@ class Decided:
     another: bool
     reason: str
     fault: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """`fault` set: the file is not whole. `pruned`: nor can it be, retention is faster."""
+
+    rows: int
+    fault: str
+    pruned: bool = False
 
 
 def prepare(lifeline: Connection) -> None:
@@ -135,6 +144,28 @@ def build_logs(path: str, run_id: str) -> tuple[bytes, str]:
         return text_of(record.build_outcome for record in records), ""
     except Exception as error:
         return b"", _words(error)
+    finally:
+        signal.alarm(0)
+        engine.dispose()
+
+
+def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) -> Exported:
+    """Write what is stored of a run now into a file that is there.
+
+    Not made here: a job may come to its turn when who asked has gone, and the file with it.
+    """
+    from headstart.collector import store_sqlite
+    from headstart.collector.export.write import RecordsGone, write
+
+    signal.alarm(_LIMIT_SECONDS)
+    engine = store_sqlite.reader_engine(Path(path))
+    try:
+        with open(target, "r+b") as file:
+            return Exported(write(engine, run_id, table, file), "")
+    except RecordsGone:
+        return Exported(0, "", pruned=True)
+    except Exception as error:
+        return Exported(0, _words(error))
     finally:
         signal.alarm(0)
         engine.dispose()

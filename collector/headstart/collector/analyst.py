@@ -27,10 +27,10 @@ _LATE_SECONDS = 0.4
 
 
 class NoRecords(Exception):
-    """Nothing was recorded of the run, or it was deleted: there is nothing to report."""
+    """Nothing was recorded of the run, or it was deleted; `so` says what follows."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"no records of run {run_id} are stored, so there is no report")
+    def __init__(self, run_id: str, so: str = "there is no report") -> None:
+        super().__init__(f"no records of run {run_id} are stored, so {so}")
 
 
 class ReportFault(Exception):
@@ -58,7 +58,8 @@ class Analyst:
         self._on_result = on_result
         self._on_stored = on_stored
         self._analyse = analyse
-        self._pool = AnalysisPool()
+        # For whatever else reads many records.
+        self.pool = AnalysisPool()
         self._tasks = Tasks()
         # Runs that ended and whose analysis is not over.
         self._pending: dict[str, asyncio.Event] = {}
@@ -71,7 +72,7 @@ class Analyst:
     async def stop(self) -> None:
         """What is not analysed now is so at the next start."""
         await self._tasks.stop()
-        await self._pool.stop()
+        await self.pool.stop()
 
     def ended(self, run_id: str) -> None:
         """A run ended: its result follows by itself."""
@@ -113,7 +114,7 @@ class Analyst:
 
     async def _analysed(self, run_id: str) -> Analysed:
         try:
-            return await self._pool.run(self._analyse, str(self._store.path), run_id)
+            return await self.pool.run(self._analyse, str(self._store.path), run_id)
         except WorkerDied as error:
             info = await self._store.read(lambda c: store_queries.info(c, run_id))
             return Analysed(info.attempt, "", str(error))
@@ -134,7 +135,7 @@ class Analyst:
         return decided.another, decided.reason
 
     async def _decided(self, run_id: str) -> Decided:
-        return await self._pool.run(analysis_worker.decide, str(self._store.path), run_id)
+        return await self.pool.run(analysis_worker.decide, str(self._store.path), run_id)
 
     async def report(self, run_id: str, report_format: ReportFormat.ValueType) -> bytes:
         """A report of what is known now. Raises NoSuchRun, NoRecords and ReportFault.
@@ -159,7 +160,7 @@ class Analyst:
         self, run_id: str, render: Callable[..., tuple[bytes, str]], *arguments: Any
     ) -> bytes:
         try:
-            content, fault = await self._pool.run(render, *arguments)
+            content, fault = await self.pool.run(render, *arguments)
         except WorkerDied as error:
             raise ReportFault(str(error)) from error
         if fault:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ from headstart.collector import store_queries, store_records, store_runs
 from headstart.collector.analyst import Analyst
 from headstart.collector.config import MEBIBYTE, CollectorConfig
 from headstart.collector.decode import decode
+from headstart.collector.exporter import Exporter
 from headstart.collector.fleet import Fleet
 from headstart.collector.status import EXPECTED, Status, abort
 from headstart.collector.store import Store
@@ -17,6 +19,9 @@ from headstart.collector.submission import experiment_of, hosts_for
 from headstart.v1.experiments_pb2 import (
     CancelRequest,
     CancelResponse,
+    ExportRequest,
+    ExportResponse,
+    ExportTable,
     GetRequest,
     GetResponse,
     ListHostsRequest,
@@ -45,12 +50,18 @@ class ExperimentsServer(ExperimentsServiceServicer):
     """Contexts are Any: the generated types are of both kinds of server at once."""
 
     def __init__(
-        self, config: CollectorConfig, store: Store, fleet: Fleet, analyst: Analyst
+        self,
+        config: CollectorConfig,
+        store: Store,
+        fleet: Fleet,
+        analyst: Analyst,
+        exporter: Exporter,
     ) -> None:
         self._config = config
         self._store = store
         self._fleet = fleet
         self._analyst = analyst
+        self._exporter = exporter
 
     async def Submit(self, request: SubmitRequest, context: Any) -> SubmitResponse:
         """See experiments.proto."""
@@ -149,6 +160,21 @@ class ExperimentsServer(ExperimentsServiceServicer):
             )
             for start in range(0, len(content), _CHUNK_BYTES):
                 yield ReportResponse(chunk=content[start : start + _CHUNK_BYTES])
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def Export(self, request: ExportRequest, context: Any) -> AsyncIterator[ExportResponse]:
+        """A table of the run's records as a Parquet file, in pieces."""
+        try:
+            if not request.table or request.table not in ExportTable.values():
+                raise Status(
+                    grpc.StatusCode.INVALID_ARGUMENT, f"export table {request.table} is not known"
+                )
+            run_id = await self._resolve(request.run_id)
+            pieces = self._exporter.export(run_id, request.table, _CHUNK_BYTES)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield ExportResponse(chunk=piece)
         except EXPECTED as error:
             await abort(context, error)
 

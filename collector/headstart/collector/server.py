@@ -22,6 +22,7 @@ from headstart.collector.analyst import Analyst
 from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.decisions import Decide
 from headstart.collector.experiments_service import ExperimentsServer
+from headstart.collector.exporter import Exporter
 from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
@@ -84,6 +85,7 @@ class Collector:
         self._own = SelfMetrics(version("headstart"))
         self._exposition = Exposition(self._own)
         self._analyst = Analyst(store, self._own, on_result=self._expose)
+        self._exporter = Exporter(store, self._analyst.pool)
         self._fleet = Fleet(
             config,
             store,
@@ -122,6 +124,7 @@ class Collector:
         # Stopped in the opposite order.
         self._parts.push_async_callback(self._store.close)
         self._parts.push_async_callback(self._tasks.stop)
+        self._exporter.clear()
         await self._expose_stored()
         self._parts.push_async_callback(self._analyst.stop)
         await self._analyst.start()
@@ -139,7 +142,8 @@ class Collector:
             FleetServer(self._fleet, config.timing, self._own, verified), server
         )
         add_ExperimentsServiceServicer_to_server(
-            ExperimentsServer(config, self._store, self._fleet, self._analyst), server
+            ExperimentsServer(config, self._store, self._fleet, self._analyst, self._exporter),
+            server,
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)

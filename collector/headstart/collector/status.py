@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 import grpc
 
 from headstart.collector.analyst import NoRecords, ReportFault
+from headstart.collector.exporter import ExportFault, NoParquet, RecordsPruned
 from headstart.collector.store_queries import NoSuchRun
 from headstart.collector.store_writer import StoreFault
 
@@ -28,7 +29,16 @@ class Status(Exception):
 
 
 # What `abort` has an answer for; anything else is a fault that grpc logs.
-EXPECTED = (Status, NoSuchRun, NoRecords, ReportFault, StoreFault)
+EXPECTED = (
+    Status,
+    NoSuchRun,
+    NoRecords,
+    ReportFault,
+    StoreFault,
+    NoParquet,
+    RecordsPruned,
+    ExportFault,
+)
 
 
 async def abort(context: Any, error: Exception) -> NoReturn:
@@ -49,7 +59,7 @@ def _status_of(error: Exception) -> Status:
         case NoSuchRun(candidates=candidates):
             code = grpc.StatusCode.INVALID_ARGUMENT if candidates else grpc.StatusCode.NOT_FOUND
             return Status(code, str(error))
-        case NoRecords():
+        case NoRecords() | NoParquet() | RecordsPruned():
             return Status(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         case StoreFault():
             return Status(grpc.StatusCode.UNAVAILABLE, str(error))

@@ -121,6 +121,12 @@ def info(connection: Connection, run_id: str) -> RunInfo:
     )
 
 
+def pruned_seconds(connection: Connection, run_id: str) -> float:
+    """When the last raw batches of a run were deleted, in Unix time; 0: they were not."""
+    query = select(runs.c.pruned_seconds).where(runs.c.run_id == run_id)
+    return float(connection.execute(query).scalar() or 0.0)
+
+
 def host_of(connection: Connection, run_id: str) -> str | None:
     """The host whose run it is; None when the store does not know the run."""
     return connection.execute(select(runs.c.host).where(runs.c.run_id == run_id)).scalar()

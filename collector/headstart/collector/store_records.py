@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from headstart.collector import store_sqlite
 from headstart.collector.store_schema import batches, runs, streams
@@ -77,9 +77,16 @@ def append(
 
 
 def envelopes(
-    engine: Engine, run_id: str, attempt: int, kinds: Iterable[RecordKind.ValueType] = ()
+    engine: Engine,
+    run_id: str,
+    attempt: int,
+    kinds: Iterable[RecordKind.ValueType] = (),
+    upto: int | None = None,
 ) -> Iterator[Envelope]:
-    """The batches of one attempt in their order, read in short transactions."""
+    """The batches of one attempt in their order, read in short transactions.
+
+    `upto` is the last sequence that is read: two readings of a run that goes on see the same.
+    """
     after = 0
     wanted = tuple(kinds)
     while True:
@@ -95,6 +102,8 @@ def envelopes(
         )
         if wanted:
             query = query.where(batches.c.kind.in_(wanted))
+        if upto is not None:
+            query = query.where(batches.c.sequence <= upto)
         with engine.begin() as connection:
             page = connection.execute(query).all()
         for row in page:
@@ -149,6 +158,14 @@ def prunable(connection: Connection, ended_before: float, limit: int) -> list[st
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
+
+
+def last_sequence(connection: Connection, run_id: str, attempt: int) -> int:
+    """The sequence of the newest record of an attempt; 0: none is stored."""
+    query = select(func.max(batches.c.sequence)).where(
+        batches.c.run_id == run_id, batches.c.attempt == attempt
+    )
+    return int(connection.execute(query).scalar() or 0)
 
 
 def any_of(connection: Connection, run_id: str, attempt: int) -> bool:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from headstart.v1.records_pb2 import Quantity, SampleBatch
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
 
 
 class MalformedBatch(ValueError):
@@ -36,19 +38,30 @@ def column(batch: SampleBatch, quantity: Quantity.ValueType) -> Floats | None:
 
     Raises MalformedBatch.
     """
+    found = whole_column(batch, quantity)
+    if found is None:
+        return None
+    values, absent = found
+    return np.where(absent, np.nan, values)
+
+
+def whole_column(
+    batch: SampleBatch, quantity: Quantity.ValueType
+) -> tuple[Integers, Truths] | None:
+    """As `column`, but the integers that were read, and which of them stand for no reading."""
     found = next((c for c in batch.columns if c.quantity == quantity and c.pid == 0), None)
     if found is None:
         return None
     rows = len(batch.time_delta_us)
     if len(found.delta) != rows:
         raise MalformedBatch(f"a column of {len(found.delta)} values in a batch of {rows} rows")
-    values = np.cumsum(np.array(found.delta, dtype=np.int64)).astype(np.float64)
+    absent = np.zeros(rows, dtype=np.bool_)
     if found.absent_rows:
-        absent = np.array(found.absent_rows, dtype=np.int64)
-        if absent.max() >= rows:
-            raise MalformedBatch(f"row {absent.max()} is absent in a batch of {rows} rows")
-        values[absent] = np.nan
-    return values
+        listed = np.array(found.absent_rows, dtype=np.int64)
+        if listed.max() >= rows:
+            raise MalformedBatch(f"row {listed.max()} is absent in a batch of {rows} rows")
+        absent[listed] = True
+    return np.cumsum(np.array(found.delta, dtype=np.int64)), absent
 
 
 def readings(

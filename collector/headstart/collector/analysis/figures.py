@@ -244,6 +244,7 @@ _TAKEN: dict[str, tuple[Part, _Take]] = {
     **{name: (Part.ANY, _of_jobs(take)) for name, take in TAKEN_OF_JOBS.items()},
 }
 
+TRIAL_METRICS = frozenset(_TAKEN)
 # Those that exist only for a trial that settled.
 STEADY_METRICS = frozenset(
     {

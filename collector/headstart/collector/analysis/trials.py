@@ -95,10 +95,13 @@ class Trial:
 
 @dataclass
 class RunRecords:
-    """A run's records; `unfinished` are trials that began and have no outcome."""
+    """A run's records; `unfinished` are trials that began and have no outcome.
+
+    What is known of the outcome of these is where they stand in the plan.
+    """
 
     trials: list[Trial] = field(default_factory=list)
-    unfinished: list[int] = field(default_factory=list)
+    unfinished: list[Trial] = field(default_factory=list)
     started: RunStarted | None = None
     outcome: RunOutcome | None = None
     images: dict[str, ImageFacts] = field(default_factory=dict)
@@ -162,5 +165,16 @@ def gather(records: Iterable[Record]) -> RunRecords:
             case _:
                 pass
     run.trials = [trials[number] for number in sorted(finished)]
-    run.unfinished = sorted(begun - finished)
+    run.unfinished = [_unfinished(trials[number]) for number in sorted(begun - finished)]
     return run
+
+
+def _unfinished(trial: Trial) -> Trial:
+    started = trial.started
+    trial.outcome = TrialOutcome(
+        trial=started.trial,
+        block=started.block,
+        position=started.position,
+        variant=started.variant,
+    )
+    return trial

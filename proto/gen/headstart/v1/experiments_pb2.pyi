@@ -72,6 +72,42 @@ REPORT_FORMAT_BUILD_LOGS: ReportFormat.ValueType  # 4
 """The logs of the builds, one after another, as text."""
 Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
 
+class _ExportTable:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExportTableEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportTable.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPORT_TABLE_UNSPECIFIED: _ExportTable.ValueType  # 0
+    EXPORT_TABLE_TRIALS: _ExportTable.ValueType  # 1
+    """A row for every trial, also for those that failed, that are invalid or that have
+    not ended: its figures by the names of the metrics, its marks, its outcome.
+    """
+    EXPORT_TABLE_WINDOWS: _ExportTable.ValueType  # 2
+    """A row for every window of load; times in seconds since the load began."""
+    EXPORT_TABLE_SAMPLES: _ExportTable.ValueType  # 3
+    """A row for every sample; times in seconds since exec, counters cumulative as they
+    were read.
+    """
+
+class ExportTable(_ExportTable, metaclass=_ExportTableEnumTypeWrapper):
+    """What the rows of an export are; all tables say of every row which run, variant,
+    trial and block it is of, and whether the trial is valid.
+    """
+
+EXPORT_TABLE_UNSPECIFIED: ExportTable.ValueType  # 0
+EXPORT_TABLE_TRIALS: ExportTable.ValueType  # 1
+"""A row for every trial, also for those that failed, that are invalid or that have
+not ended: its figures by the names of the metrics, its marks, its outcome.
+"""
+EXPORT_TABLE_WINDOWS: ExportTable.ValueType  # 2
+"""A row for every window of load; times in seconds since the load began."""
+EXPORT_TABLE_SAMPLES: ExportTable.ValueType  # 3
+"""A row for every sample; times in seconds since exec, counters cumulative as they
+were read.
+"""
+Global___ExportTable: _TypeAlias = ExportTable  # noqa: Y015
+
 @_typing.final
 class RunSummary(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -456,6 +492,50 @@ class ReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportResponse: _TypeAlias = ReportResponse  # noqa: Y015
+
+@_typing.final
+class ExportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """A run id or an unambiguous prefix of one."""
+    table: Global___ExportTable.ValueType
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        table: Global___ExportTable.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRequest: _TypeAlias = ExportRequest  # noqa: Y015
+
+@_typing.final
+class ExportResponse(_message.Message):
+    """A Parquet file in pieces of at most 512 KiB; whole only when the call ends well."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_FIELD_NUMBER: _builtins.int
+    chunk: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        chunk: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportResponse: _TypeAlias = ExportResponse  # noqa: Y015
 
 @_typing.final
 class ListHostsRequest(_message.Message):

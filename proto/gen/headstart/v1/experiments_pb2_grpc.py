@@ -70,6 +70,11 @@ class ExperimentsServiceStub:
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.ListHostsRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_experiments__pb2.ListHostsResponse.FromString,
                 _registered_method=True)
+        self.Export = channel.unary_stream(
+                '/headstart.v1.ExperimentsService/Export',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.ExportRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.ExportResponse.FromString,
+                _registered_method=True)
 
 
 class ExperimentsServiceServicer:
@@ -124,6 +129,16 @@ class ExperimentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Export(self, request, context):
+        """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
+        that goes on as far as it is stored now. docs/EXPORT.md has every column with its
+        unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
+        deleted the records, or the collector has no library that writes Parquet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExperimentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +176,11 @@ def add_ExperimentsServiceServicer_to_server(servicer, server):
                     servicer.ListHosts,
                     request_deserializer=headstart_dot_v1_dot_experiments__pb2.ListHostsRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_experiments__pb2.ListHostsResponse.SerializeToString,
+            ),
+            'Export': grpc.unary_stream_rpc_method_handler(
+                    servicer.Export,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.ExportRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.ExportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -353,6 +373,33 @@ class ExperimentsService:
             '/headstart.v1.ExperimentsService/ListHosts',
             headstart_dot_v1_dot_experiments__pb2.ListHostsRequest.SerializeToString,
             headstart_dot_v1_dot_experiments__pb2.ListHostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Export(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/Export',
+            headstart_dot_v1_dot_experiments__pb2.ExportRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.ExportResponse.FromString,
             options,
             channel_credentials,
             insecure,

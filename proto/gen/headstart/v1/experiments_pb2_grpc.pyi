@@ -47,6 +47,12 @@ class ExperimentsServiceStub:
     """Durable; repeated to the agent until the run ended."""
     Report: _grpc.UnaryStreamMultiCallable[_experiments_pb2.ReportRequest, _experiments_pb2.ReportResponse]
     ListHosts: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.ListHostsRequest, _experiments_pb2.ListHostsResponse]
+    Export: _grpc.UnaryStreamMultiCallable[_experiments_pb2.ExportRequest, _experiments_pb2.ExportResponse]
+    """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
+    that goes on as far as it is stored now. docs/EXPORT.md has every column with its
+    unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
+    deleted the records, or the collector has no library that writes Parquet.
+    """
 
 @_typing.type_check_only
 class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
@@ -67,6 +73,12 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     """Durable; repeated to the agent until the run ended."""
     Report: _aio.UnaryStreamMultiCallable[_experiments_pb2.ReportRequest, _experiments_pb2.ReportResponse]  # type: ignore[assignment]
     ListHosts: _aio.UnaryUnaryMultiCallable[_experiments_pb2.ListHostsRequest, _experiments_pb2.ListHostsResponse]  # type: ignore[assignment]
+    Export: _aio.UnaryStreamMultiCallable[_experiments_pb2.ExportRequest, _experiments_pb2.ExportResponse]  # type: ignore[assignment]
+    """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
+    that goes on as far as it is stored now. docs/EXPORT.md has every column with its
+    unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
+    deleted the records, or the collector has no library that writes Parquet.
+    """
 
 class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
     """For people and CI."""
@@ -126,5 +138,17 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiments_pb2.ListHostsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_experiments_pb2.ListHostsResponse, _abc.Awaitable[_experiments_pb2.ListHostsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Export(
+        self,
+        request: _experiments_pb2.ExportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_experiments_pb2.ExportResponse], _abc.AsyncIterator[_experiments_pb2.ExportResponse]]:
+        """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
+        that goes on as far as it is stored now. docs/EXPORT.md has every column with its
+        unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
+        deleted the records, or the collector has no library that writes Parquet.
+        """
 
 def add_ExperimentsServiceServicer_to_server(servicer: ExperimentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,153 @@
+"""The row of a trial, and what every row of any table says of the trial that it belongs to."""
+
+from dataclasses import dataclass
+
+from headstart.collector.analysis.figures import (
+    Part,
+    Standing,
+    readings_of,
+    standing,
+)
+from headstart.collector.analysis.load import TrialLoad, load_of
+from headstart.collector.analysis.outcomes import invalid_trials
+from headstart.collector.analysis.ramp import ramps_of, rate_readings
+from headstart.collector.analysis.trials import Trial
+from headstart.collector.export.rows import Value
+from headstart.collector.export.tables import METRICS
+from headstart.collector.export.words import word
+from headstart.collector.run_info import RunInfo
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.host_pb2 import HostFacts
+from headstart.v1.records_pb2 import ExecStamp, FailureCode
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that rows are of. `host` is what it was measured on."""
+
+    info: RunInfo
+    host: HostFacts
+
+    def common(self, trial: Trial, ended: bool) -> dict[str, Value]:
+        """The columns that every table has; `ended`: the trial has an outcome."""
+        experiment = self.info.experiment
+        return {
+            "run_id": self.info.run_id,
+            "attempt": self.info.attempt,
+            "experiment": experiment.name,
+            "revision": experiment.revision or None,
+            "host": self.host.host,
+            "fingerprint": self.host.fingerprint,
+            "variant": trial.variant,
+            "trial": trial.number,
+            "block": trial.outcome.block,
+            "startup_valid": _valid(trial, Part.STARTUP) if trial.first_response_ns else None,
+            "load_valid": _valid(trial, Part.LOAD) if _was_loaded(trial) else None,
+            "trial_valid": _valid(trial, Part.ANY) if ended else None,
+        }
+
+
+def trial_row(origin: Origin, trial: Trial, ended: bool) -> dict[str, Value]:
+    """All that the records say of a trial, in the columns of the table `trials`."""
+    experiment, outcome = origin.info.experiment, trial.outcome
+    load = None
+    if not outcome.HasField("failure"):
+        load = load_of(trial, standing(trial, Part.LOAD) is Standing.VALID)
+    failed = outcome.HasField("failure")
+    has_status = failed and outcome.failure.HasField("exit_status")
+    return {
+        **origin.common(trial, ended),
+        "position": outcome.position,
+        "baseline": experiment.baseline,
+        "aa": experiment.aa,
+        "run_state": word(RunState.DESCRIPTOR, origin.info.state),
+        "kind": _kind(origin, trial),
+        "outcome": _outcome(trial, ended),
+        "failure_message": outcome.failure.message if failed else None,
+        "exit_status": outcome.failure.exit_status if has_status else None,
+        "answers_wrong": _is_wrong(trial) if ended else None,
+        "flags": _flags(trial),
+        "runtime": trial.started.runtime or None,
+        "digest": outcome.digest or None,
+        "exec_stamp": word(ExecStamp.DESCRIPTOR, outcome.startup.exec_stamp),
+        "began_unix_seconds": trial.started.unix_ns / 1e9 or None,
+        "exec_monotonic_ns": trial.exec_ns or None,
+        "first_response_monotonic_ns": trial.first_response_ns or None,
+        "checks_passed": outcome.checks_passed if ended else None,
+        "checks_failed": _checks_failed(trial) if ended else None,
+        "samples": outcome.samples if ended else None,
+        "samples_missed": outcome.missed_slots if ended else None,
+        "oom_kills": outcome.oom_kills if ended else None,
+        **_load(trial, load),
+        **_figures(origin, trial, load),
+    }
+
+
+def _valid(trial: Trial, part: Part) -> bool:
+    return standing(trial, part) is Standing.VALID
+
+
+def _was_loaded(trial: Trial) -> bool:
+    """To its end: of a trial that failed under load there is no figure of it."""
+    return trial.outcome.HasField("load") and not trial.outcome.HasField("failure")
+
+
+def _is_wrong(trial: Trial) -> bool:
+    return any(standing(trial, part) is Standing.WRONG for part in (Part.ANY, Part.LOAD))
+
+
+def _kind(origin: Origin, trial: Trial) -> str:
+    """By the plan, so that it is known of a trial that did not start."""
+    experiment = origin.info.experiment
+    every = experiment.plan.load_every
+    if not experiment.service.port:
+        return "batch"
+    loads = experiment.HasField("load") and every > 0 and (trial.outcome.block - 1) % every == 0
+    return "load" if loads else "idle"
+
+
+def _outcome(trial: Trial, ended: bool) -> str:
+    if not ended:
+        return "unfinished"
+    if not trial.outcome.HasField("failure"):
+        return "measured"
+    return word(FailureCode.DESCRIPTOR, trial.outcome.failure.code) or "failed"
+
+
+def _flags(trial: Trial) -> list[str]:
+    """Each code once: those of the agent, then what follows from checks and answers."""
+    codes = [flag.code for flag in trial.outcome.flags]
+    codes += [invalid.code for invalid in invalid_trials([trial])]
+    return list(dict.fromkeys(codes))
+
+
+def _checks_failed(trial: Trial) -> int:
+    return max(trial.outcome.checks_failed, len(trial.failing_checks()))
+
+
+def _load(trial: Trial, load: TrialLoad | None) -> dict[str, Value]:
+    summary = trial.outcome.load
+    there = trial.outcome.HasField("load")
+    return {
+        "load_driver": summary.driver or None,
+        "load_shape": load.warmup.shape if load else None,
+        "load_connections": summary.connections or None,
+        "load_seconds": summary.duration_seconds or None,
+        "load_completed": summary.completed if there else None,
+        "load_incorrect": summary.incorrect if there else None,
+        "load_failed": summary.failed if there else None,
+    }
+
+
+def _figures(origin: Origin, trial: Trial, load: TrialLoad | None) -> dict[str, Value]:
+    """By metric; taken from the trial as reports take them."""
+    experiment = origin.info.experiment
+    loads = {trial.number: load} if load else {}
+    found, _dropped = readings_of([trial], loads, experiment.HasField("load"))
+    found |= rate_readings(ramps_of(experiment, [trial]), [trial])
+    return {
+        metric.name: found[metric.name, trial.variant][0].value
+        if (metric.name, trial.variant) in found
+        else None
+        for metric in METRICS
+    }

@@ -1,0 +1,45 @@
+"""Runs in a store as an agent's records and the collector's bookkeeping leave them."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from headstart.collector import store_fleet, store_hosts, store_records, store_runs
+from headstart.collector.store import Store
+from headstart.collector.store_writer import Append, Appended
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.fleet_pb2 import Attempt
+from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
+from support.attending import envelope, hello
+
+
+async def record(
+    store: Store, experiment: Experiment, records: Iterable[Record], end: bool = True
+) -> str:
+    """A run with these records, from a host and a stream of its own; `end`: it is DONE."""
+    hosts = await store.read(lambda c: len(store_hosts.states(c)))
+    host, stream = f"h{hosts + 1}", f"s{hosts + 1}"
+    said = hello(host=host, stream_id=stream)
+    await store.write(lambda c: store_fleet.greet(c, said, 1.0))
+    (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], 2.0))
+    await store.write(lambda c: store_runs.lease_next(c, host, 3.0))
+    rows = [
+        store_records.row_of(stream, envelope(n, run_id, record=each))
+        for n, each in enumerate(records, 1)
+    ]
+    attempt = Attempt(run_id=run_id, attempt=1)
+    outcomes = [(attempt, RunOutcome(status=RunStatus.RUN_STATUS_DONE))] if end else []
+    done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+    store.append(Append(stream, rows, len(rows), outcomes, done.set_result))
+    assert (await done).fault is None
+    return run_id
+
+
+def recorded(folder: Path, experiment: Experiment, *runs: Iterable[Record]) -> list[str]:
+    """Runs that are DONE in the data folder of a collector that does not run."""
+
+    async def write() -> list[str]:
+        async with Store(folder) as store:
+            return [await record(store, experiment, records) for records in runs]
+
+    return asyncio.run(write())
