@@ -108,6 +108,10 @@ def explained(error: grpc.RpcError, target: str) -> CommandError:
             )
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         return CommandError(f"no collector answers at {target}: {call.details()}")
+    if call.code() == grpc.StatusCode.UNIMPLEMENTED:
+        return CommandError(
+            f"the collector at {target} is older than this command: it does not know the call"
+        )
     kind = InputError if call.code() in _INPUT_CODES else CommandError
     return kind(call.details() or call.code().name)
 
@@ -131,6 +135,16 @@ def fetch_report(
     """A report as bytes."""
     request = ReportRequest(run_id=run_id, format=report_format)
     return b"".join(piece.chunk for piece in stub.Report(request))
+
+
+def fetch_summary(stub: ExperimentsServiceStub, run_id: str) -> RunSummary:
+    """A run's state now and its full id, of an id or the beginning of one."""
+    # Get answers with all the trials as well.
+    call = stub.Watch(WatchRequest(run_id=run_id))
+    try:
+        return next(call).run
+    finally:
+        call.cancel()
 
 
 def state_word(state: RunState.ValueType) -> str:

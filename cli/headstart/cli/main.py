@@ -19,6 +19,7 @@ COMMANDS = {
     "watch": "Follow a run until it ended.",
     "cancel": "Stop a run.",
     "report": "Print or write the report of a run.",
+    "export": "Write a run's records as Parquet files.",
     "compare": "Compare two runs: two revisions, or two hosts.",
     "gate": "Hold a run against its gates, for CI.",
     "dashboards": "Write Grafana dashboards and Prometheus rules.",

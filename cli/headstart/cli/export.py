@@ -1,0 +1,90 @@
+"""`headstart export`."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from headstart.cli.client import (
+    ENDED,
+    channel_credentials,
+    collector_options,
+    experiments,
+    fetch_summary,
+)
+from headstart.cli.errors import InputError
+from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
+from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+
+TABLES = {
+    "trials": ExportTable.EXPORT_TABLE_TRIALS,
+    "windows": ExportTable.EXPORT_TABLE_WINDOWS,
+    "samples": ExportTable.EXPORT_TABLE_SAMPLES,
+}
+
+
+@click.command("export")
+@click.argument("run_id")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default=True,
+    help="Folder for the files; made when missing.",
+)
+@click.option(
+    "--table",
+    "names",
+    type=click.Choice(list(TABLES)),
+    multiple=True,
+    default=tuple(TABLES),
+    help="What to export; may be repeated. Default: all of them.",
+)
+@collector_options
+def command(
+    run_id: str,
+    output: Path,
+    names: tuple[str, ...],
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Write what was recorded of RUN_ID as Parquet files, for pandas, DuckDB or polars.
+
+    RUN_ID.trials.parquet has every trial with its figures, .windows.parquet every window of
+    load, .samples.parquet every sample; docs/EXPORT.md has their columns. Invalid trials are
+    in them, marked. Files that are there are replaced, all together once all are whole.
+
+    The collector needs pyarrow: pip install 'headstart[parquet]' there.
+    """
+    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+    with experiments(target, credentials) as stub:
+        run = fetch_summary(stub, run_id)
+        try:
+            written = _fetch_all(stub, run.run_id, dict.fromkeys(names), output)
+        except OSError as error:
+            raise InputError(f"{error.filename or output}: {error.strerror}") from error
+    for path in written:
+        click.echo(f"written: {path} ({path.stat().st_size:,} bytes)", err=True)
+    if run.state not in ENDED:
+        click.echo(f"run {run.run_id} goes on: this is what was recorded so far", err=True)
+
+
+def _fetch_all(
+    stub: ExperimentsServiceStub, run_id: str, names: dict[str, None], output: Path
+) -> list[Path]:
+    """Written beside their places and moved there at the end: nothing is ever there in part."""
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=output) as folder:
+        fetched = [_fetch(stub, run_id, name, Path(folder)) for name in names]
+        return [path.replace(output / path.name) for path in fetched]
+
+
+def _fetch(stub: ExperimentsServiceStub, run_id: str, name: str, folder: Path) -> Path:
+    path = folder / f"{run_id}.{name}.parquet"
+    with path.open("wb") as file:
+        for piece in stub.Export(ExportRequest(run_id=run_id, table=TABLES[name])):
+            file.write(piece.chunk)
+    return path
