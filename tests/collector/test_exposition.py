@@ -21,7 +21,15 @@ from headstart.collector.exposition_families import (
 from headstart.collector.results import Figure, RunResult
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
-from support.metrics_results import does_not_start, fleet, host_state, host_states, run_result
+from support.metrics_results import (
+    NOW,
+    does_not_start,
+    fleet,
+    host_state,
+    host_states,
+    run_result,
+    shifts,
+)
 from support.odd_results import ODD
 
 
@@ -341,8 +349,8 @@ def test_when_there_are_too_many_series_curves_go_first_then_the_oldest_runs() -
     series = one.value("headstart_exposition_series")
     curve = len(list(one.samples("headstart_warmup_throughput_per_second")))
     assert series is not None
-    # Four fifths are for results: room for two runs, but for the second's curve.
-    maximum = math.ceil((2 * series - 5) / 0.8)
+    # Three quarters are for results: room for two runs, but for the second's curve.
+    maximum = math.ceil((2 * series - 5) / 0.75)
     runs = [run_result(f"experiment-{i}", ended=1_000.0 + i) for i in range(3)]
 
     scraped = Scraped(maximum).update(runs)
@@ -421,3 +429,25 @@ def test_promtool_finds_nothing_to_complain_about(scraped: Scraped) -> None:
     )
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_open_shifts_are_exposed_until_they_are_not(scraped: Scraped) -> None:
+    scraped.exposition.update(shifts=shifts())
+    (worse,) = scraped.samples("headstart_shift_ratio", direction="worse")
+    seen = scraped.value("headstart_shift_first_seen_timestamp_seconds", direction="better")
+    scraped.exposition.update(shifts=[])
+
+    assert worse.value == 1.25
+    assert worse.labels["confirmation"] == "rerun"
+    assert worse.labels["revision"] == "3f2c1ab"
+    assert seen == NOW - 600
+    assert list(scraped.samples("headstart_shift_ratio")) == []
+
+
+def test_shifts_beyond_their_room_are_counted() -> None:
+    scraped = Scraped(60)
+    many = [shift for n in range(5) for shift in shifts(experiment=f"e{n}")]
+    scraped.exposition.update(shifts=many)
+
+    assert len(list(scraped.samples("headstart_shift_ratio"))) == 1
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 2 * 9

@@ -196,7 +196,7 @@ def test_an_older_store_is_upgraded_step_by_step(tmp_path: Path) -> None:
         done.append("second")
 
     with engine.begin() as connection:
-        assert prepare(connection) == 1
+        assert prepare(connection, []) == 1
     with engine.begin() as connection:
         assert prepare(connection, [first, second]) == 3
     with engine.begin() as connection:
@@ -216,12 +216,12 @@ def test_an_upgrade_that_breaks_changes_nothing(tmp_path: Path) -> None:
         raise RuntimeError("half way")
 
     with engine.begin() as connection:
-        prepare(connection)
+        prepare(connection, [])
     with pytest.raises(RuntimeError), engine.begin() as connection:
         prepare(connection, [broken])
     with engine.begin() as connection:
         columns = connection.exec_driver_sql("PRAGMA table_info(hosts)").all()
-        assert prepare(connection) == 1
+        assert prepare(connection, []) == 1
     engine.dispose()
 
     assert "rack" not in {column.name for column in columns}

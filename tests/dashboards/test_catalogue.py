@@ -21,7 +21,7 @@ from headstart.dashboards.catalogue import (
 from headstart.dashboards.generate import dashboards
 from headstart.dashboards.rules import rule_file
 from support.dashboard_json import expressions
-from support.metrics_results import fleet, host_states
+from support.metrics_results import fleet, host_states, shifts
 
 # What Prometheus itself adds, and what its client adds for every process.
 FROM_ELSEWHERE = {"scrape_duration_seconds"}
@@ -30,7 +30,7 @@ FROM_ELSEWHERE = {"scrape_duration_seconds"}
 def exposed_labels() -> dict[str, set[str]]:
     """Every sample name of an exposition with everything in it -> its labels."""
     exposition = Exposition(SelfMetrics("0.1.0"))
-    exposition.update(fleet(), host_states())
+    exposition.update(fleet(), host_states(), shifts())
     labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(exposition.scrape().decode()):
         for sample in family.samples:

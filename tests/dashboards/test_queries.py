@@ -28,7 +28,7 @@ from support.dashboard_json import (
     variables,
 )
 from support.fake_runs import Fake
-from support.metrics_results import fleet, host_states
+from support.metrics_results import fleet, host_states, shifts
 from support.prometheus_server import PrometheusServer, prometheus
 
 pytestmark = pytest.mark.prometheus
@@ -63,7 +63,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
     own.analysed(0.4)
     own.stream_opened()
     exposition = Exposition(own)
-    exposition.update([*fleet(now), analysed(now)], host_states(now))
+    shown = [*shifts(now), *shifts(now, ANALYSED)]
+    exposition.update([*fleet(now), analysed(now)], host_states(now), shown)
     folder = tmp_path_factory.mktemp("prometheus")
     *_, rules = write(folder / "generated")
     with (
@@ -132,14 +133,18 @@ def test_every_variable_has_something_to_choose(
         assert selected == "$__all" or set(selected) <= set(offered), variable["name"]
 
 
-def test_annotations_mark_when_runs_ended(board: dict[str, Any], server: PrometheusServer) -> None:
+def test_annotations_mark_when_runs_ended_and_shifts_were_found(
+    board: dict[str, Any], server: PrometheusServer
+) -> None:
+    expected = {"Run ended": (len(fleet()) + 1, 60), "Shift found": (4, 600)}
     for annotation in annotations(board):
         found = server.query(interpolated(annotation["expr"], board))
 
-        # Milliseconds, which is what Grafana takes for a time: the runs of the fleet.
+        # Milliseconds, which is what Grafana takes for a time.
         ages = sorted(time.time() - float(series["value"][1]) / 1000 for series in found)
-        assert len(ages) == len(fleet()) + 1
-        assert 60 <= ages[0] < 60 + 300
+        number, youngest = expected[annotation["name"]]
+        assert len(ages) == number
+        assert youngest <= ages[0] < youngest + 300
         assert annotation["useValueForTime"]
 
 

@@ -43,7 +43,72 @@ class Case:
 AA = 'experiment="players-api.aa",host="alpha"'
 AA_ENDED = f"headstart_run_end_timestamp_seconds{{{AA}}}"
 
+SHIFT = (
+    'experiment="players-api",fingerprint="f1",cpu_model="EPYC",variant="aot",'
+    'metric="startup_seconds",revision="3f2c1ab"'
+)
+SHIFT_LABELS = {
+    "experiment": "players-api",
+    "fingerprint": "f1",
+    "cpu_model": "EPYC",
+    "variant": "aot",
+    "metric": "startup_seconds",
+    "revision": "3f2c1ab",
+    "direction": "worse",
+}
+SHIFTED = (
+    "startup_seconds of aot of players-api got worse since revision 3f2c1ab",
+    "On EPYC it is 1.25 times what it was, and stays so from run to run. ",
+)
+
+
+def shift(direction: str, confirmation: str) -> str:
+    """The ratio of one open shift."""
+    how = f'direction="{direction}",confirmation="{confirmation}"'
+    return f"headstart_shift_ratio{{{SHIFT},{how}}}"
+
+
 CASES = (
+    Case(
+        "HeadstartRegression",
+        "a figure got worse over revisions",
+        {shift("worse", "none"): "1.25x10"},
+        at="5m",
+        labels={**SHIFT_LABELS, "confirmation": "none"},
+        says=(
+            SHIFTED[0],
+            f"{SHIFTED[1]}No rerun of the old image against the new one has confirmed it (yet).",
+        ),
+    ),
+    Case(
+        "HeadstartRegression",
+        "a figure got better",
+        {shift("better", "none"): "0.5x10"},
+        at="5m",
+    ),
+    Case(
+        "HeadstartRegression",
+        "confirmed, which is an alert of its own",
+        {shift("worse", "rerun"): "1.25x10"},
+        at="5m",
+    ),
+    Case(
+        "HeadstartRegressionConfirmed",
+        "old and new, run again in turns, differ",
+        {shift("worse", "rerun"): "1.25x10"},
+        at="5m",
+        labels={**SHIFT_LABELS, "confirmation": "rerun"},
+        says=(
+            SHIFTED[0],
+            f"{SHIFTED[1]}The old image and the new one, run again in turns, differ too.",
+        ),
+    ),
+    Case(
+        "HeadstartRegressionConfirmed",
+        "nobody has run it again",
+        {shift("worse", "none"): "1.25x10", shift("worse", "exact"): "1.25x10"},
+        at="5m",
+    ),
     Case(
         "HeadstartHostUnfit",
         "the same variant twice differed",

@@ -23,7 +23,7 @@ from headstart.collector.results import (
     Verdict,
     WindowSeries,
 )
-from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 
 XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
@@ -292,3 +292,32 @@ def _load(variant: str, trial: int, *, warming: bool) -> WindowSeries:
         latency_p50_seconds=tuple(16 / t for t in throughput),
         latency_p99_seconds=tuple(48 / t for t in throughput),
     )
+
+
+def shifts(now: float = NOW, experiment: str = "players-api") -> list[Shift]:
+    """A regression that a rerun confirmed, and an improvement."""
+    common = {
+        "experiment": experiment,
+        "variant": "aot",
+        "fingerprint": "c0ffee12",
+        "cpu_model": XEON,
+        "first_seen_time_seconds": now - 600,
+        "state": ShiftState.SHIFT_STATE_OPEN,
+    }
+    return [
+        Shift(
+            metric="startup_seconds",
+            ratio=1.25,
+            worse=True,
+            confirmation=Confirmation.CONFIRMATION_RERUN,
+            since_revision="3f2c1ab",
+            **common,
+        ),
+        Shift(
+            metric="rss_idle_bytes",
+            ratio=0.9,
+            worse=False,
+            confirmation=Confirmation.CONFIRMATION_NONE,
+            **common,
+        ),
+    ]

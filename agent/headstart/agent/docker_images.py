@@ -18,7 +18,12 @@ def resolve_image(
     if not reference:
         return _refused(resolved, FailureCode.FAILURE_CODE_BUILD, "no image was built of it")
     image = engine.image(reference)
-    digests = [image["Id"], *(image.get("RepoDigests") or [])] if image else []
+    # Asking for it by id is no more than asking by a name that it has.
+    digests = (
+        [image["Id"], *(image.get("RepoDigests") or []), *(image.get("RepoTags") or [])]
+        if image
+        else []
+    )
     # Who may have an image built here may run it.
     if not built and not policy.allows_image(reference, digests):
         patterns = ", ".join(policy.images) or "none"

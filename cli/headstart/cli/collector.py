@@ -47,6 +47,12 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     help="Delete raw samples of runs older than this; results stay. Default: keep.",
 )
+@click.option(
+    "--reruns/--no-reruns",
+    default=True,
+    show_default=True,
+    help="When a figure got worse over revisions, run old and new again in turns to confirm it.",
+)
 def command(
     data: Path,
     listen: str,
@@ -57,6 +63,7 @@ def command(
     metrics_tls: bool,
     insecure: bool,
     keep_samples_days: float | None,
+    reruns: bool,
 ) -> None:
     """Receive, store and judge what agents measure, until SIGINT or SIGTERM."""
     from headstart.collector.config import CollectorConfig, Retention, TlsFiles
@@ -81,6 +88,7 @@ def command(
         metrics_tls=tls if metrics_tls else None,
         insecure=insecure,
         retention=Retention(age_seconds=age),
+        confirm_regressions=reruns,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     asyncio.run(_serve(config))

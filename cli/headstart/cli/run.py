@@ -120,6 +120,8 @@ async def _run(asked: _Asked) -> int:
                 listen="127.0.0.1:0",
                 # The folder may know this machine under an earlier --host: it has no agent now.
                 timing=Timing(host_expiry_seconds=0),
+                # Whoever asked for one run is not kept waiting for another.
+                confirm_regressions=False,
             )
         )
     target = f"127.0.0.1:{collector.port}"

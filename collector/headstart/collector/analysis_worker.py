@@ -9,12 +9,18 @@ import os
 import signal
 import threading
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from headstart.collector.results import Comparison
 from headstart.v1.experiments_pb2 import ExportTable, ReportFormat
 from headstart.v1.records_pb2 import RecordKind
+
+if TYPE_CHECKING:
+    from headstart.collector.judging import Judged
 
 # A job that takes longer is broken; measured, a long run takes seconds.
 _LIMIT_SECONDS = 300
@@ -23,11 +29,15 @@ _NICE = 10
 
 @dataclass(frozen=True)
 class Analysed:
-    """`fault` set: analysis failed, and `result_json` is empty."""
+    """`fault` set: analysis failed, and `result_json` is empty.
+
+    `points` (of `headstart.collector.points`) are what the run adds to the history.
+    """
 
     attempt: int
     result_json: str
     fault: str
+    points: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ def analyse(path: str, run_id: str) -> Analysed:
     from headstart.collector import store_queries, store_records, store_sqlite
     from headstart.collector.analysis.run import analyse_run
     from headstart.collector.decode import decode
+    from headstart.collector.points import points_of
     from headstart.collector.results_json import to_json
 
     signal.alarm(_LIMIT_SECONDS)
@@ -81,7 +92,8 @@ def analyse(path: str, run_id: str) -> Analysed:
             info = store_queries.info(connection, run_id)
         attempt = info.attempt
         records = map(decode, store_records.envelopes(engine, run_id, attempt))
-        return Analysed(attempt, to_json(analyse_run(info, records)), "")
+        result = analyse_run(info, records)
+        return Analysed(attempt, to_json(result), "", points_of(result))
     except Exception as error:
         return Analysed(attempt, "", _words(error))
     finally:
@@ -126,6 +138,20 @@ def render(
         return b"", _words(error)
     finally:
         signal.alarm(0)
+
+
+def judge(path: str, run_id: str) -> "Judged":
+    """See `judging.judge_run`."""
+    from headstart.collector.judging import judge_run
+
+    return judge_run(path, run_id)
+
+
+def rerun_verdicts(path: str, run_id: str) -> dict[str, Comparison]:
+    """See `judging.verdicts`."""
+    from headstart.collector.judging import verdicts
+
+    return verdicts(path, run_id)
 
 
 def build_logs(path: str, run_id: str) -> tuple[bytes, str]:

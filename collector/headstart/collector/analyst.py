@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from headstart.collector import analysis_worker, store_queries, store_records, store_results
+from sqlalchemy import Connection
+
+from headstart.collector import (
+    analysis_worker,
+    store_points,
+    store_queries,
+    store_records,
+    store_results,
+)
 from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
 from headstart.collector.analysis_worker import Analysed, Decided
 from headstart.collector.decisions import decide_by_plan
@@ -101,7 +109,12 @@ class Analyst:
         analysed = await self._analysed(run_id)
         result = StoredResult(run_id, analysed.attempt, analysed.result_json, analysed.fault)
         now = self._store.now()
-        await self._store.write(lambda c: store_results.put(c, result, now))
+
+        def put(connection: Connection) -> None:
+            store_results.put(connection, result, now)
+            store_points.put_points(connection, run_id, analysed.points)
+
+        await self._store.write(put)
         self._on_stored(run_id)
         if result.fault:
             self._metrics.analysis_failed()

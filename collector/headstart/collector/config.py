@@ -87,3 +87,5 @@ class CollectorConfig:
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
+    # Old against new, run again in turns, wherever a regression is found.
+    confirm_regressions: bool = True

@@ -7,16 +7,25 @@ from typing import Any
 
 import grpc
 
-from headstart.collector import store_queries, store_records, store_runs
+from headstart.collector import (
+    store_points,
+    store_queries,
+    store_records,
+    store_runs,
+    store_shifts,
+)
 from headstart.collector.analyst import Analyst
 from headstart.collector.config import MEBIBYTE, CollectorConfig
 from headstart.collector.decode import decode
 from headstart.collector.exporter import Exporter
 from headstart.collector.fleet import Fleet
+from headstart.collector.regressions import Regressions
 from headstart.collector.status import EXPECTED, Status, abort
 from headstart.collector.store import Store
 from headstart.collector.submission import experiment_of, hosts_for
 from headstart.v1.experiments_pb2 import (
+    AcceptShiftRequest,
+    AcceptShiftResponse,
     CancelRequest,
     CancelResponse,
     ExportRequest,
@@ -24,6 +33,8 @@ from headstart.v1.experiments_pb2 import (
     ExportTable,
     GetRequest,
     GetResponse,
+    HistoryRequest,
+    HistoryResponse,
     ListHostsRequest,
     ListHostsResponse,
     ListRequest,
@@ -44,6 +55,8 @@ _CHUNK_BYTES = 512 * 1024
 _DEFAULT_LISTED = 100
 _LONGEST_REASON = 1000
 _LARGEST_ANSWER_BYTES = 3 * MEBIBYTE
+_DEFAULT_POINTS = 50
+_MOST_POINTS = 1000
 
 
 class ExperimentsServer(ExperimentsServiceServicer):
@@ -56,8 +69,10 @@ class ExperimentsServer(ExperimentsServiceServicer):
         fleet: Fleet,
         analyst: Analyst,
         exporter: Exporter,
+        regressions: Regressions,
     ) -> None:
         self._config = config
+        self._regressions = regressions
         self._store = store
         self._fleet = fleet
         self._analyst = analyst
@@ -186,5 +201,35 @@ class ExperimentsServer(ExperimentsServiceServicer):
         """Every host that ever attended, by name."""
         try:
             return ListHostsResponse(hosts=await self._fleet.hosts())
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def History(self, request: HistoryRequest, context: Any) -> HistoryResponse:
+        """Series and shifts of an experiment; both are empty for one that is not known."""
+        limit = min(request.limit or _DEFAULT_POINTS, _MOST_POINTS)
+        asked = (request.experiment, request.variant, request.metric, request.fingerprint)
+        try:
+            if not request.experiment:
+                raise Status(grpc.StatusCode.INVALID_ARGUMENT, "name an experiment")
+            found = HistoryResponse(
+                series=await self._store.read(lambda c: store_points.series_of(c, *asked, limit)),
+                shifts=await self._store.read(lambda c: store_shifts.shifts_of(c, *asked)),
+            )
+            if found.ByteSize() > _LARGEST_ANSWER_BYTES:
+                raise Status(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"the history has {found.ByteSize()} bytes, more than a message takes: "
+                    "name a variant or a metric, or ask for fewer points",
+                )
+            return found
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def AcceptShift(self, request: AcceptShiftRequest, context: Any) -> AcceptShiftResponse:
+        """Durable when it returns."""
+        try:
+            reason = request.reason[:_LONGEST_REASON] or "accepted"
+            shift = await self._regressions.accept(request.shift_id, reason)
+            return AcceptShiftResponse(shift=shift)
         except EXPECTED as error:
             await abort(context, error)

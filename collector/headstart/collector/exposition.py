@@ -21,22 +21,26 @@ from headstart.collector.exposition_families import (
     CURVE,
     HOST_FAMILIES,
     RESULT_FAMILIES,
+    SHIFT_FAMILIES,
     Family,
     Sample,
     curve_samples,
     host_samples,
     label_value,
     run_samples,
+    shift_samples,
 )
 from headstart.collector.results import RunResult
 from headstart.collector.self_metrics import SelfMetrics
-from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.experiments_pb2 import HostState, Shift
 
 # A Prometheus of a gigabyte or two holds a million series; one collector may be one of many.
 MAXIMUM_SERIES = 50_000
 
 # Results are the point, but hosts must not vanish when there are many results: 1 in 5.
 _HOST_SHARE = 5
+# Regressions neither: 1 in 20.
+_SHIFT_SHARE = 20
 
 # Level 9, the client library's own choice, costs ten times as much for a tenth less bytes.
 _GZIP_LEVEL = 1
@@ -76,27 +80,30 @@ class Exposition:
     def __init__(self, own: SelfMetrics, maximum_series: int = MAXIMUM_SERIES) -> None:
         self._own = own
         self._host_room = maximum_series // _HOST_SHARE
-        self._run_room = maximum_series - self._host_room
+        self._shift_room = maximum_series // _SHIFT_SHARE
+        self._run_room = maximum_series - self._host_room - self._shift_room
         self._runs: dict[tuple[str, str], _ShownRun] = {}
         self._updating = threading.Lock()
         self._results = _page(RESULT_FAMILIES, [])
         self._hosts = _page(HOST_FAMILIES, [])
+        self._shifts = _page(SHIFT_FAMILIES, [])
         self._gauges = _Gauges(own)
-        self._gauges.show(self._results, self._hosts, 0.0)
+        self._show(0.0)
 
     def update(
         self,
         results: Iterable[RunResult] = (),
         hosts: Sequence[HostState] | None = None,
+        shifts: Sequence[Shift] | None = None,
         gone: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Shows `results` in place of older runs of the same experiment and host.
 
         Runs shown before stay, so only new results need to be given; none is kept in memory
         beyond its rendered text. `gone` names (experiment, host) pairs to show no longer.
-        `hosts`, when given, are all hosts there are. A run that was given up before it could say
-        anything of a variant shows nothing and replaces nothing: the last figures are still
-        the last figures.
+        `hosts` and `shifts`, when given, are all there are. A run that was given up before it
+        could say anything of a variant shows nothing and replaces nothing: the last figures are
+        still the last figures.
         """
         began = time.perf_counter()
         with self._updating:
@@ -106,7 +113,9 @@ class Exposition:
                 self._results = self._result_page()
             if hosts is not None:
                 self._hosts = self._host_page(hosts)
-            self._gauges.show(self._results, self._hosts, time.perf_counter() - began)
+            if shifts is not None:
+                self._shifts = self._shift_page(shifts)
+            self._show(time.perf_counter() - began)
 
     def scrape(self, compressed: bool = False) -> bytes:
         """The whole exposition, Prometheus text format 0.0.4, gzip when `compressed`.
@@ -116,8 +125,14 @@ class Exposition:
         own = generate_latest(_Families(self._own.families()))
         if compressed:
             health = gzip.compress(own, _GZIP_LEVEL, mtime=0)
-            return self._results.compressed + self._hosts.compressed + health
-        return self._results.plain + self._hosts.plain + own
+            return b"".join([*(page.compressed for page in self._pages()), health])
+        return b"".join([*(page.plain for page in self._pages()), own])
+
+    def _pages(self) -> tuple["_Page", ...]:
+        return self._results, self._hosts, self._shifts
+
+    def _show(self, seconds: float) -> None:
+        self._gauges.show(self._pages(), seconds)
 
     def _add(self, result: RunResult) -> bool:
         key = (label_value(result.experiment), label_value(result.host))
@@ -168,6 +183,18 @@ class Exposition:
                 dropped["cap"] += len(samples)
         return _page(HOST_FAMILIES, [_render(HOST_FAMILIES, kept)], dropped)
 
+    def _shift_page(self, shifts: Sequence[Shift]) -> _Page:
+        """The newest first, while there is room."""
+        samples: list[Sample] = []
+        dropped: Counter[str] = Counter()
+        for shift in reversed(shifts):
+            of_one = list(shift_samples(shift))
+            if len(samples) + len(of_one) <= self._shift_room:
+                samples += of_one
+            else:
+                dropped["cap"] += len(of_one)
+        return _page(SHIFT_FAMILIES, [_render(SHIFT_FAMILIES, samples)], dropped)
+
 
 class _Gauges:
     """What the exposition says of itself, beside the collector's other health metrics."""
@@ -176,7 +203,7 @@ class _Gauges:
         registry = own.registry
         self._series = Gauge(
             "headstart_exposition_series",
-            "Series of results and hosts that are exposed.",
+            "Series of results, hosts and shifts that are exposed.",
             registry=registry,
         )
         self._bytes = Gauge(
@@ -198,11 +225,11 @@ class _Gauges:
             registry=registry,
         )
 
-    def show(self, results: _Page, hosts: _Page, seconds: float) -> None:
-        self._series.set(results.series + hosts.series)
-        self._bytes.labels("plain").set(len(results.plain) + len(hosts.plain))
-        self._bytes.labels("gzip").set(len(results.compressed) + len(hosts.compressed))
-        dropped = results.dropped + hosts.dropped
+    def show(self, pages: Sequence[_Page], seconds: float) -> None:
+        self._series.set(sum(page.series for page in pages))
+        self._bytes.labels("plain").set(sum(len(page.plain) for page in pages))
+        self._bytes.labels("gzip").set(sum(len(page.compressed) for page in pages))
+        dropped = sum((page.dropped for page in pages), Counter[str]())
         for reason in ("cap", "not_finite", "duplicate", "unknown"):
             self._dropped.labels(reason).set(dropped[reason])
         self._build_seconds.set(seconds)

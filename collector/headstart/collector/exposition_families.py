@@ -12,7 +12,7 @@ from headstart.collector.aa import host_check_of
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.results import Comparison, Figure, RunResult, VariantOutcome
 from headstart.collector.warmup_curve import warmup_curve
-from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
 from headstart.v1.host_pb2 import AdviceLevel
 
 # Hosts and experiments name themselves: what they say must not be able to blow up a scrape.
@@ -156,6 +156,38 @@ HOST_FAMILIES = (
     ),
 )
 
+_SHIFT_LABELS = (
+    "experiment",
+    "fingerprint",
+    "cpu_model",
+    "variant",
+    "metric",
+    "direction",
+    "confirmation",
+    "revision",
+)
+
+SHIFT_FAMILIES = (
+    Family(
+        "headstart_shift_ratio",
+        "A lasting change of a figure's level over revisions that is open: new level over old. "
+        "direction: worse, better (for 30 days). confirmation: none, rerun (old and new, run "
+        "again in turns, differ), exact (the figure does not vary). revision: since which.",
+        _SHIFT_LABELS,
+    ),
+    Family(
+        "headstart_shift_first_seen_timestamp_seconds",
+        "When the shift was found, Unix time.",
+        _SHIFT_LABELS,
+    ),
+)
+
+_CONFIRMATIONS = {
+    Confirmation.CONFIRMATION_NONE: "none",
+    Confirmation.CONFIRMATION_RERUN: "rerun",
+    Confirmation.CONFIRMATION_EXACT: "exact",
+}
+
 
 def label_value(text: str) -> str:
     """`text` as a label value: printable, valid UTF-8 and bounded in length.
@@ -262,6 +294,21 @@ def _comparison_samples(comparison: Comparison, labels: tuple[str, ...]) -> Iter
     if comparison.interval is not None:
         yield Sample("headstart_ratio", (*metric, "ci_low"), comparison.interval.low)
         yield Sample("headstart_ratio", (*metric, "ci_high"), comparison.interval.high)
+
+
+def shift_samples(shift: Shift) -> Iterator[Sample]:
+    """One open shift; an empty label is no label to Prometheus, so there is none."""
+    texts = (shift.experiment, shift.fingerprint, shift.cpu_model, shift.variant, shift.metric)
+    labels = (
+        *(label_value(text) or "unknown" for text in texts),
+        "worse" if shift.worse else "better",
+        _CONFIRMATIONS.get(shift.confirmation, "none"),
+        label_value(shift.since_revision) or "unknown",
+    )
+    yield Sample("headstart_shift_ratio", labels, shift.ratio)
+    yield Sample(
+        "headstart_shift_first_seen_timestamp_seconds", labels, shift.first_seen_time_seconds
+    )
 
 
 def host_samples(state: HostState) -> Iterator[Sample]:

@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from headstart.collector.exposition import Exposition
-from headstart.collector.exposition_families import HOST_FAMILIES, RESULT_FAMILIES, RUN_LABELS
+from headstart.collector.exposition_families import (
+    HOST_FAMILIES,
+    RESULT_FAMILIES,
+    RUN_LABELS,
+    SHIFT_FAMILIES,
+)
 from headstart.collector.self_metrics import SelfMetrics
 
 BEGIN = "<!-- metrics: generated, do not edit -->"
@@ -17,7 +22,7 @@ END = "<!-- /metrics -->"
 
 
 def reference() -> str:
-    """Three tables: results, hosts, the collector itself."""
+    """Four tables: results, shifts, hosts, the collector itself."""
     own = SelfMetrics("reference")
     Exposition(own)
     return "\n".join(
@@ -33,6 +38,12 @@ def reference() -> str:
                     family.documentation,
                 )
                 for family in RESULT_FAMILIES
+            ),
+            "",
+            "### Shifts",
+            "",
+            *_table(
+                (family.name, family.labels, family.documentation) for family in SHIFT_FAMILIES
             ),
             "",
             "### Hosts",

@@ -27,6 +27,7 @@ from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
 from headstart.collector.metrics_http import MetricsServer, server_tls
+from headstart.collector.regressions import Regressions
 from headstart.collector.results_json import UnreadableResult, from_json
 from headstart.collector.retention import prune_hourly
 from headstart.collector.self_metrics import SelfMetrics
@@ -84,7 +85,12 @@ class Collector:
         self._store = store
         self._own = SelfMetrics(version("headstart"))
         self._exposition = Exposition(self._own)
-        self._analyst = Analyst(store, self._own, on_result=self._expose)
+        self._analyst = Analyst(
+            store,
+            self._own,
+            on_result=self._expose,
+            on_stored=lambda run_id: self._regressions.stored(run_id),
+        )
         self._exporter = Exporter(store, self._analyst.pool)
         self._fleet = Fleet(
             config,
@@ -92,6 +98,13 @@ class Collector:
             self._own,
             decide=decide or self._analyst.decide,
             on_ended=self._analyst.ended,
+        )
+        self._regressions = Regressions(
+            store,
+            self._analyst.pool,
+            self._fleet.dispatch.queued,
+            confirm=config.confirm_regressions,
+            on_shifts=lambda shifts: self._exposition.update(shifts=shifts),
         )
         self._tasks = Tasks()
         self._parts = AsyncExitStack()
@@ -130,6 +143,8 @@ class Collector:
         await self._analyst.start()
         self._parts.push_async_callback(self._fleet.stop)
         await self._fleet.start()
+        self._parts.push_async_callback(self._regressions.stop)
+        await self._regressions.start()
         await self._serve()
         self._serve_metrics()
         self._tasks.start(prune_hourly(self._store, self._config.retention), "retention")
@@ -142,7 +157,14 @@ class Collector:
             FleetServer(self._fleet, config.timing, self._own, verified), server
         )
         add_ExperimentsServiceServicer_to_server(
-            ExperimentsServer(config, self._store, self._fleet, self._analyst, self._exporter),
+            ExperimentsServer(
+                config,
+                self._store,
+                self._fleet,
+                self._analyst,
+                self._exporter,
+                self._regressions,
+            ),
             server,
         )
         health = health_aio.HealthServicer()

@@ -7,6 +7,7 @@ import grpc
 from headstart.collector.analyst import NoRecords, ReportFault
 from headstart.collector.exporter import ExportFault, NoParquet, RecordsPruned
 from headstart.collector.store_queries import NoSuchRun
+from headstart.collector.store_shifts import NoSuchShift
 from headstart.collector.store_writer import StoreFault
 
 # Key of the trailing metadata that holds serialised SubmitProblems; named in
@@ -32,6 +33,7 @@ class Status(Exception):
 EXPECTED = (
     Status,
     NoSuchRun,
+    NoSuchShift,
     NoRecords,
     ReportFault,
     StoreFault,
@@ -58,6 +60,9 @@ def _status_of(error: Exception) -> Status:
             return error
         case NoSuchRun(candidates=candidates):
             code = grpc.StatusCode.INVALID_ARGUMENT if candidates else grpc.StatusCode.NOT_FOUND
+            return Status(code, str(error))
+        case NoSuchShift(exists=exists):
+            code = grpc.StatusCode.FAILED_PRECONDITION if exists else grpc.StatusCode.NOT_FOUND
             return Status(code, str(error))
         case NoRecords() | NoParquet() | RecordsPruned():
             return Status(grpc.StatusCode.FAILED_PRECONDITION, str(error))

@@ -1,16 +1,50 @@
 """From an empty or older store to this release's tables, or a refusal."""
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
 from headstart.collector.start_fault import StartFault
-from headstart.collector.store_schema import metadata, version
+from headstart.collector.store_schema import (
+    judged,
+    metadata,
+    points,
+    results,
+    runs,
+    shifts,
+    version,
+)
+
+log = logging.getLogger(__name__)
+
+Upgrade = Callable[[Connection], None]
+
+
+def _add_series(connection: Connection) -> None:
+    """Points of the results that there are; they are history, and never alert."""
+    metadata.create_all(connection, tables=[points, judged, shifts])
+    ended = select(results.c.run_id, runs.c.ended_seconds).join(runs)
+    for run_id, ended_seconds in connection.execute(ended.where(results.c.fault == "")).all():
+        text = select(results.c.result_json).where(results.c.run_id == run_id)
+        try:
+            # Here, since statistics take long to import and few stores are old.
+            from headstart.collector.points import points_of
+            from headstart.collector.results_json import from_json
+
+            found = points_of(from_json(connection.execute(text).scalar_one()))
+        except ValueError as error:
+            log.warning("run %s is not in the history: %s", run_id, error)
+            continue
+        if found:
+            connection.execute(insert(points), [asdict(point) for point in found])
+            connection.execute(insert(judged).values(run_id=run_id, judged_seconds=ended_seconds))
+
 
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
-Upgrade = Callable[[Connection], None]
-UPGRADES: Sequence[Upgrade] = ()
+UPGRADES: Sequence[Upgrade] = (_add_series,)
 
 
 class StoreVersionError(StartFault):

@@ -114,3 +114,69 @@ results = Table(
     Column("fault", Text, nullable=False),
     Column("analysed_seconds", Float, nullable=False),
 )
+
+# What ended runs say of each figure, so that judging a series reads no result.
+points = Table(
+    "points",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("variant", String(63), primary_key=True),
+    Column("metric", String(63), primary_key=True),
+    Column("experiment", String(63), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    # A digest over what must be alike beside the hardware.
+    Column("setup", String(12), nullable=False),
+    Column("host", String(253), nullable=False),
+    Column("cpu_model", Text, nullable=False),
+    Column("revision", String(128), nullable=False),
+    # What ran: an image's id, or a digest over a command's files.
+    Column("digest", String(80), nullable=False),
+    Column("ended_seconds", Float, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("flagged", Boolean, nullable=False),
+    Index(
+        "points_by_series",
+        "experiment",
+        "variant",
+        "metric",
+        "fingerprint",
+        "setup",
+        "ended_seconds",
+    ),
+)
+
+# Runs whose points were judged: once each, at arrival.
+judged = Table(
+    "judged",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("judged_seconds", Float, nullable=False),
+)
+
+shifts = Table(
+    "shifts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("experiment", String(63), nullable=False),
+    Column("variant", String(63), nullable=False),
+    Column("metric", String(63), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("setup", String(12), nullable=False),
+    Column("cpu_model", Text, nullable=False),
+    Column("since_run_id", ForeignKey("runs.run_id"), nullable=False),
+    Column("since_revision", String(128), nullable=False),
+    Column("before", Float, nullable=False),
+    Column("after", Float, nullable=False),
+    Column("ratio", Float, nullable=False),
+    Column("worse", Boolean, nullable=False),
+    # A ShiftState and a Confirmation.
+    Column("state", Integer, nullable=False),
+    Column("confirmation", Integer, nullable=False),
+    Column("first_seen_seconds", Float, nullable=False),
+    Column("found_by_run_id", ForeignKey("runs.run_id"), nullable=False),
+    Column("rerun_run_id", String(40), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("ended_seconds", Float, nullable=False),
+    Index("shifts_by_experiment", "experiment", "first_seen_seconds"),
+)

@@ -26,6 +26,10 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()):
             log.error("%s failed", task.get_name(), exc_info=error)
 
+    async def idle(self) -> None:
+        """Return once everything started so far is over."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def stop(self) -> None:
         """Cancel what still runs and wait for its end."""
         for task in list(self._tasks):

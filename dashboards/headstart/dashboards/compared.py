@@ -21,6 +21,10 @@ from headstart.dashboards.sdk import builder, dashboard, models, prometheus, tab
 
 UID = "headstart-compared"
 
+SHIFTS_TITLE = "Shifts"
+
+# Of a kind of host, so without a host.
+_SHIFT = 'experiment=~"$experiment",cpu_model=~"$cpu_model",variant=~"$variant"'
 _RUN_KEY = ("experiment", "host", "cpu_model")
 
 
@@ -106,6 +110,9 @@ def compared() -> builder.Builder[models.Dashboard]:
     board.add(ratio_by_hardware(), 24, 8)
     board.add(ratios_with_intervals(), 24, 9)
 
+    board.row("Over revisions")
+    board.add(_shifts(), 24, 8)
+
     board.row("What the figures rest on")
     board.add(_trials(), 12, 9)
     board.add(_runs(), 12, 9)
@@ -128,19 +135,56 @@ def _choices(board: Board) -> None:
         ),
     ):
         board.builder.with_variable(choice)
-    board.builder.annotation(
-        dashboard.AnnotationQuery()
-        .name("Run ended")
-        .datasource(DATASOURCE)
-        .enable(True)
-        .icon_color("semi-dark-blue")
-        .expr(ended)
-        .target(prometheus.Dataquery().datasource(DATASOURCE).expr(ended).ref_id("Anno"))
-        .step("60s")
-        .title_format("{{experiment}} on {{host}}")
-        .tag_keys("experiment,host")
-        # The value is the time of the event; the sample's own time is that of a scrape.
-        .use_value_for_time(True)
+    found = f"headstart_shift_first_seen_timestamp_seconds{{{_SHIFT}}} * 1000"
+    for name, expr, colour, title, tags in (
+        ("Run ended", ended, "semi-dark-blue", "{{experiment}} on {{host}}", "experiment,host"),
+        (
+            "Shift found",
+            found,
+            "semi-dark-orange",
+            "{{metric}} of {{variant}}: {{direction}} since {{revision}}",
+            "experiment,variant,direction",
+        ),
+    ):
+        board.builder.annotation(
+            dashboard.AnnotationQuery()
+            .name(name)
+            .datasource(DATASOURCE)
+            .enable(True)
+            .icon_color(colour)
+            .expr(expr)
+            .target(prometheus.Dataquery().datasource(DATASOURCE).expr(expr).ref_id("Anno"))
+            .step("60s")
+            .title_format(title)
+            .tag_keys(tags)
+            # The value is the time of the event; the sample's own time is that of a scrape.
+            .use_value_for_time(True)
+        )
+
+
+def _shifts() -> table.Panel:
+    key = ("experiment", "variant", "metric", "cpu_model", "direction", "confirmation", "revision")
+    by = f"max by ({', '.join(key)})"
+    titles = ("Experiment", "Variant", "Metric", "CPU", "Direction", "Confirmed by", "Since")
+    return columns_table(
+        SHIFTS_TITLE,
+        "Lasting changes of a figure's level from one revision to the next that are open; empty "
+        "where there are none. `headstart history` has the series, `headstart accept` ends one.",
+        (
+            *(Column(title, label=label) for title, label in zip(titles, key, strict=True)),
+            Column(
+                "New over old",
+                f"{by} (headstart_shift_ratio{{{_SHIFT}}})",
+                look={"decimals": 3},
+            ),
+            Column(
+                "First seen",
+                f"{by} (headstart_shift_first_seen_timestamp_seconds{{{_SHIFT}}}) * 1000",
+                look={"unit": "dateTimeFromNow"},
+            ),
+        ),
+        sort_by="First seen",
+        descending=True,
     )
 
 

@@ -30,7 +30,7 @@ _OWN = 'instance=~"$instance"'
 # process_* and scrape_* exist for every target of a Prometheus: these are the collectors'.
 _COLLECTORS = f"and on (job, instance) headstart_collector_info{{{_OWN}}}"
 
-# Nine of them, in two lines.
+# Ten of them, in two lines.
 _NUMBER_WIDTH = 4
 _ORANGE = "semi-dark-orange"
 _BLUE = "semi-dark-blue"
@@ -79,6 +79,12 @@ def overview() -> builder.Builder[models.Dashboard]:
             "Variants rejected",
             "Of latest runs: they do not work, answer wrongly or miss a gate that was stated.",
             'count(headstart_recommendation{recommendation="reject"}) or vector(0)',
+            bad_from=1,
+        ),
+        _number(
+            "Open regressions",
+            "Figures that got worse over revisions and stayed so; Variants compared lists them.",
+            'count(headstart_shift_ratio{direction="worse"}) or vector(0)',
             bad_from=1,
         ),
         _number(

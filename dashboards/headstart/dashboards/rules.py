@@ -112,6 +112,35 @@ HOSTS = (
     ),
 )
 
+_SHIFT = (
+    "{{ $labels.metric }} of {{ $labels.variant }} of {{ $labels.experiment }} got worse since "
+    "revision {{ $labels.revision }}"
+)
+_SHIFTED = (
+    "On {{ $labels.cpu_model }} it is {{ $value | humanize }} times what it was, "
+    "and stays so from run to run. "
+)
+
+# The collector judges each series once a run; docs/METHODOLOGY.md says how.
+SHIFTS = (
+    Alert(
+        "HeadstartRegression",
+        "warning",
+        'headstart_shift_ratio{direction="worse",confirmation!="rerun"}',
+        _TWO_SCRAPES,
+        _SHIFT,
+        f"{_SHIFTED}No rerun of the old image against the new one has confirmed it (yet).",
+    ),
+    Alert(
+        "HeadstartRegressionConfirmed",
+        "critical",
+        'headstart_shift_ratio{direction="worse",confirmation="rerun"}',
+        _TWO_SCRAPES,
+        _SHIFT,
+        f"{_SHIFTED}The old image and the new one, run again in turns, differ too.",
+    ),
+)
+
 # Looks back over days: every ten minutes of them is enough, and cheap.
 FRESHNESS = (
     Alert(
@@ -202,6 +231,7 @@ COLLECTOR = (
 
 GROUPS = {
     "headstart-results": RESULTS,
+    "headstart-shifts": SHIFTS,
     "headstart-hosts": HOSTS,
     "headstart-freshness": FRESHNESS,
     "headstart-fleet": FLEET,

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from bench.coverage import KINDS, break_even_coverage, coverage, false_verdicts
+from bench.regressions import false_alarms, found
 from bench.warmup import Curve, curves, inconsistent, tally
 
 # Of 400 runs chance moves a coverage of 95 % by 2.8 points (99 %).
@@ -49,3 +50,10 @@ def test_every_class_is_recognised_in_noise_in_any_unit_and_with_spikes(curve: C
 
 def test_trials_of_two_classes_are_inconsistent() -> None:
     assert inconsistent(20) >= 0.95
+
+
+def test_a_level_series_hardly_alarms_and_a_step_of_the_margin_is_found() -> None:
+    worse, either = false_alarms("normal", 15)
+
+    assert worse <= either <= 1 / 15
+    assert found("normal", 20) >= 0.75

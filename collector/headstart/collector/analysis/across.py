@@ -24,6 +24,7 @@ from headstart.collector.analysis.bootstrap import (
 from headstart.collector.analysis.compare import verdict_of
 from headstart.collector.analysis.figures import LOAD_METRICS
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.setup import limits_of
 from headstart.collector.results import Basis, Figure, Interval, Metric, RunResult, Verdict
 
 _CONFIDENCE = 0.95
@@ -103,7 +104,7 @@ def _measured(before: RunResult, after: RunResult, metric: str, variant: str) ->
 def _unlike(before: RunResult, after: RunResult) -> dict[str, str]:
     """Metrics that are refused, and why: limits and loads that differ measure other things."""
     reasons = {}
-    plans = [_limits(run) for run in (before, after)]
+    plans = [limits_of(run) for run in (before, after)]
     if plans[0] != plans[1]:
         reason = f"measured under other limits ({_or_none(plans[0])}; {_or_none(plans[1])})"
         reasons = {name: reason for name, metric in CATALOGUE.items() if not metric.exact}
@@ -114,13 +115,6 @@ def _unlike(before: RunResult, after: RunResult) -> dict[str, str]:
         )
         reasons |= dict.fromkeys(LOAD_METRICS, reason)
     return reasons
-
-
-_LIMITS = ("server ", "load on", "load not", "memory limit", "CPU limit", "page cache", "network")
-
-
-def _limits(run: RunResult) -> list[str]:
-    return [fact for fact in run.plan_description if fact.startswith(_LIMITS)]
 
 
 def _or_none(words: list[str]) -> str:

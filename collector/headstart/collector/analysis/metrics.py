@@ -332,3 +332,12 @@ CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 # What "first seconds" means, wherever it is said.
 FIRST_SECONDS = 5.0
+
+
+def threshold_of(margin: float) -> float:
+    """The smallest shift that is told, as a ratio: half the margin of equivalence.
+
+    A shift of just the margin is measured as less than it every other time: with the
+    margin itself as the limit half of those would never be told.
+    """
+    return margin / 2

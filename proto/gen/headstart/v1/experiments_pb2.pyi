@@ -108,6 +108,60 @@ were read.
 """
 Global___ExportTable: _TypeAlias = ExportTable  # noqa: Y015
 
+class _ShiftState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ShiftStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ShiftState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SHIFT_STATE_UNSPECIFIED: _ShiftState.ValueType  # 0
+    SHIFT_STATE_OPEN: _ShiftState.ValueType  # 1
+    """The series has its new level still."""
+    SHIFT_STATE_ACCEPTED: _ShiftState.ValueType  # 2
+    """Somebody said that the new level is right."""
+    SHIFT_STATE_RECOVERED: _ShiftState.ValueType  # 3
+    """A later shift went the other way."""
+    SHIFT_STATE_REFUTED: _ShiftState.ValueType  # 4
+    """The rerun of old against new found no difference: the host, or chance."""
+
+class ShiftState(_ShiftState, metaclass=_ShiftStateEnumTypeWrapper): ...
+
+SHIFT_STATE_UNSPECIFIED: ShiftState.ValueType  # 0
+SHIFT_STATE_OPEN: ShiftState.ValueType  # 1
+"""The series has its new level still."""
+SHIFT_STATE_ACCEPTED: ShiftState.ValueType  # 2
+"""Somebody said that the new level is right."""
+SHIFT_STATE_RECOVERED: ShiftState.ValueType  # 3
+"""A later shift went the other way."""
+SHIFT_STATE_REFUTED: ShiftState.ValueType  # 4
+"""The rerun of old against new found no difference: the host, or chance."""
+Global___ShiftState: _TypeAlias = ShiftState  # noqa: Y015
+
+class _Confirmation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConfirmationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Confirmation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONFIRMATION_UNSPECIFIED: _Confirmation.ValueType  # 0
+    CONFIRMATION_NONE: _Confirmation.ValueType  # 1
+    """By the series alone."""
+    CONFIRMATION_RERUN: _Confirmation.ValueType  # 2
+    """Old and new, run again in turns, differ."""
+    CONFIRMATION_EXACT: _Confirmation.ValueType  # 3
+    """The figure does not vary: there is nothing to confirm."""
+
+class Confirmation(_Confirmation, metaclass=_ConfirmationEnumTypeWrapper): ...
+
+CONFIRMATION_UNSPECIFIED: Confirmation.ValueType  # 0
+CONFIRMATION_NONE: Confirmation.ValueType  # 1
+"""By the series alone."""
+CONFIRMATION_RERUN: Confirmation.ValueType  # 2
+"""Old and new, run again in turns, differ."""
+CONFIRMATION_EXACT: Confirmation.ValueType  # 3
+"""The figure does not vary: there is nothing to confirm."""
+Global___Confirmation: _TypeAlias = Confirmation  # noqa: Y015
+
 @_typing.final
 class RunSummary(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -603,3 +657,270 @@ class HostState(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HostState: _TypeAlias = HostState  # noqa: Y015
+
+@_typing.final
+class HistoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    experiment: _builtins.str
+    variant: _builtins.str
+    """Empty: all."""
+    metric: _builtins.str
+    fingerprint: _builtins.str
+    limit: _builtins.int
+    """Newest points of each series; 0: 50."""
+    def __init__(
+        self,
+        *,
+        experiment: _builtins.str = ...,
+        variant: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment", "fingerprint", b"fingerprint", "limit", b"limit", "metric", b"metric", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryRequest: _TypeAlias = HistoryRequest  # noqa: Y015
+
+@_typing.final
+class HistoryResponse(_message.Message):
+    """RESOURCE_EXHAUSTED when it would not fit into a message: name a variant or a metric."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERIES_FIELD_NUMBER: _builtins.int
+    SHIFTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigureSeries]: ...
+    @_builtins.property
+    def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shift]:
+        """The newest first."""
+
+    def __init__(
+        self,
+        *,
+        series: _abc.Iterable[Global___FigureSeries] | None = ...,
+        shifts: _abc.Iterable[Global___Shift] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["series", b"series", "shifts", b"shifts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryResponse: _TypeAlias = HistoryResponse  # noqa: Y015
+
+@_typing.final
+class FigureSeries(_message.Message):
+    """One figure of one variant on one kind of host, measured in one way; the oldest
+    point first.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VARIANT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    CPU_MODEL_FIELD_NUMBER: _builtins.int
+    SETUP_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    variant: _builtins.str
+    metric: _builtins.str
+    fingerprint: _builtins.str
+    cpu_model: _builtins.str
+    setup: _builtins.str
+    """A digest over limits and load: figures of different ones are different series."""
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeriesPoint]: ...
+    def __init__(
+        self,
+        *,
+        variant: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        cpu_model: _builtins.str = ...,
+        setup: _builtins.str = ...,
+        points: _abc.Iterable[Global___SeriesPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_model", b"cpu_model", "fingerprint", b"fingerprint", "metric", b"metric", "points", b"points", "setup", b"setup", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FigureSeries: _TypeAlias = FigureSeries  # noqa: Y015
+
+@_typing.final
+class SeriesPoint(_message.Message):
+    """What one run says of a figure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    ENDED_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    TRIALS_FIELD_NUMBER: _builtins.int
+    FLAGGED_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    revision: _builtins.str
+    host: _builtins.str
+    ended_time_seconds: _builtins.float
+    """Unix time."""
+    value: _builtins.float
+    """In the metric's unit."""
+    trials: _builtins.int
+    flagged: _builtins.bool
+    """Rests on disturbed trials, and so is not judged."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        host: _builtins.str = ...,
+        ended_time_seconds: _builtins.float = ...,
+        value: _builtins.float = ...,
+        trials: _builtins.int = ...,
+        flagged: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_time_seconds", b"ended_time_seconds", "flagged", b"flagged", "host", b"host", "revision", b"revision", "run_id", b"run_id", "trials", b"trials", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeriesPoint: _TypeAlias = SeriesPoint  # noqa: Y015
+
+@_typing.final
+class Shift(_message.Message):
+    """A lasting change of a figure's level, from one revision on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHIFT_ID_FIELD_NUMBER: _builtins.int
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    CPU_MODEL_FIELD_NUMBER: _builtins.int
+    SINCE_RUN_ID_FIELD_NUMBER: _builtins.int
+    SINCE_REVISION_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    RATIO_FIELD_NUMBER: _builtins.int
+    WORSE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CONFIRMATION_FIELD_NUMBER: _builtins.int
+    FIRST_SEEN_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    FOUND_BY_RUN_ID_FIELD_NUMBER: _builtins.int
+    RERUN_RUN_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ENDED_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    shift_id: _builtins.int
+    experiment: _builtins.str
+    variant: _builtins.str
+    metric: _builtins.str
+    fingerprint: _builtins.str
+    cpu_model: _builtins.str
+    since_run_id: _builtins.str
+    """The first run of the new level."""
+    since_revision: _builtins.str
+    before: _builtins.float
+    """Levels in the metric's unit, and after / before."""
+    after: _builtins.float
+    ratio: _builtins.float
+    worse: _builtins.bool
+    state: Global___ShiftState.ValueType
+    confirmation: Global___Confirmation.ValueType
+    first_seen_time_seconds: _builtins.float
+    """Unix time; when it was judged, once."""
+    found_by_run_id: _builtins.str
+    """The run that completed it."""
+    rerun_run_id: _builtins.str
+    """The confirming run; empty: none was made."""
+    note: _builtins.str
+    """Why there is no rerun, what it found, who accepted it."""
+    ended_time_seconds: _builtins.float
+    """Unix time when it was no longer open; 0: it is."""
+    def __init__(
+        self,
+        *,
+        shift_id: _builtins.int = ...,
+        experiment: _builtins.str = ...,
+        variant: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        cpu_model: _builtins.str = ...,
+        since_run_id: _builtins.str = ...,
+        since_revision: _builtins.str = ...,
+        before: _builtins.float = ...,
+        after: _builtins.float = ...,
+        ratio: _builtins.float = ...,
+        worse: _builtins.bool = ...,
+        state: Global___ShiftState.ValueType = ...,
+        confirmation: Global___Confirmation.ValueType = ...,
+        first_seen_time_seconds: _builtins.float = ...,
+        found_by_run_id: _builtins.str = ...,
+        rerun_run_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        ended_time_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "confirmation", b"confirmation", "cpu_model", b"cpu_model", "ended_time_seconds", b"ended_time_seconds", "experiment", b"experiment", "fingerprint", b"fingerprint", "first_seen_time_seconds", b"first_seen_time_seconds", "found_by_run_id", b"found_by_run_id", "metric", b"metric", "note", b"note", "ratio", b"ratio", "rerun_run_id", b"rerun_run_id", "shift_id", b"shift_id", "since_revision", b"since_revision", "since_run_id", b"since_run_id", "state", b"state", "variant", b"variant", "worse", b"worse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shift: _TypeAlias = Shift  # noqa: Y015
+
+@_typing.final
+class AcceptShiftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHIFT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    shift_id: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        shift_id: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "shift_id", b"shift_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptShiftRequest: _TypeAlias = AcceptShiftRequest  # noqa: Y015
+
+@_typing.final
+class AcceptShiftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHIFT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def shift(self) -> Global___Shift: ...
+    def __init__(
+        self,
+        *,
+        shift: Global___Shift | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["shift", b"shift"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["shift", b"shift"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptShiftResponse: _TypeAlias = AcceptShiftResponse  # noqa: Y015

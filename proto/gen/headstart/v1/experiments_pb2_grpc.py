@@ -75,6 +75,16 @@ class ExperimentsServiceStub:
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.ExportRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_experiments__pb2.ExportResponse.FromString,
                 _registered_method=True)
+        self.History = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/History',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.HistoryRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.HistoryResponse.FromString,
+                _registered_method=True)
+        self.AcceptShift = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/AcceptShift',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.AcceptShiftRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.AcceptShiftResponse.FromString,
+                _registered_method=True)
 
 
 class ExperimentsServiceServicer:
@@ -139,6 +149,20 @@ class ExperimentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def History(self, request, context):
+        """An experiment's figures revision by revision, and the shifts found in them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptShift(self, request, context):
+        """Ends an open shift: its new level is what is wanted from now on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExperimentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -181,6 +205,16 @@ def add_ExperimentsServiceServicer_to_server(servicer, server):
                     servicer.Export,
                     request_deserializer=headstart_dot_v1_dot_experiments__pb2.ExportRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_experiments__pb2.ExportResponse.SerializeToString,
+            ),
+            'History': grpc.unary_unary_rpc_method_handler(
+                    servicer.History,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.HistoryRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.HistoryResponse.SerializeToString,
+            ),
+            'AcceptShift': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptShift,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.AcceptShiftRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.AcceptShiftResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -400,6 +434,60 @@ class ExperimentsService:
             '/headstart.v1.ExperimentsService/Export',
             headstart_dot_v1_dot_experiments__pb2.ExportRequest.SerializeToString,
             headstart_dot_v1_dot_experiments__pb2.ExportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def History(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/History',
+            headstart_dot_v1_dot_experiments__pb2.HistoryRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.HistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptShift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/AcceptShift',
+            headstart_dot_v1_dot_experiments__pb2.AcceptShiftRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.AcceptShiftResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,10 @@ class ExperimentsServiceStub:
     unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
     deleted the records, or the collector has no library that writes Parquet.
     """
+    History: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.HistoryRequest, _experiments_pb2.HistoryResponse]
+    """An experiment's figures revision by revision, and the shifts found in them."""
+    AcceptShift: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.AcceptShiftRequest, _experiments_pb2.AcceptShiftResponse]
+    """Ends an open shift: its new level is what is wanted from now on."""
 
 @_typing.type_check_only
 class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
@@ -79,6 +83,10 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
     deleted the records, or the collector has no library that writes Parquet.
     """
+    History: _aio.UnaryUnaryMultiCallable[_experiments_pb2.HistoryRequest, _experiments_pb2.HistoryResponse]  # type: ignore[assignment]
+    """An experiment's figures revision by revision, and the shifts found in them."""
+    AcceptShift: _aio.UnaryUnaryMultiCallable[_experiments_pb2.AcceptShiftRequest, _experiments_pb2.AcceptShiftResponse]  # type: ignore[assignment]
+    """Ends an open shift: its new level is what is wanted from now on."""
 
 class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
     """For people and CI."""
@@ -150,5 +158,21 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         unit. FAILED_PRECONDITION says why there is none: nothing was recorded, retention
         deleted the records, or the collector has no library that writes Parquet.
         """
+
+    @_abc_1.abstractmethod
+    def History(
+        self,
+        request: _experiments_pb2.HistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.HistoryResponse, _abc.Awaitable[_experiments_pb2.HistoryResponse]]:
+        """An experiment's figures revision by revision, and the shifts found in them."""
+
+    @_abc_1.abstractmethod
+    def AcceptShift(
+        self,
+        request: _experiments_pb2.AcceptShiftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.AcceptShiftResponse, _abc.Awaitable[_experiments_pb2.AcceptShiftResponse]]:
+        """Ends an open shift: its new level is what is wanted from now on."""
 
 def add_ExperimentsServiceServicer_to_server(servicer: ExperimentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,117 @@
+"""How often a series without a shift alarms, and how soon a real one is found.
+
+Synthetic series of revisions with a spread of 2 %: normal, heavy-tailed, correlated from
+one revision to the next, or with spikes; each new point is judged once, as a collector does.
+"""
+
+import time
+
+import numpy as np
+
+from bench.table import BenchRow
+from headstart.collector.analysis.change_points import Floats
+from headstart.collector.analysis.shifts import FEWEST_POINTS, Shift, judge, same_shift
+
+KINDS = {"normal": 0.02, "t3": 0.05, "AR 0.3": 0.25, "spikes": 0.05}
+DECISIONS = 85
+POINTS = FEWEST_POINTS + DECISIONS - 1
+MARGIN = 0.05
+STEP = 1.05
+FOUND_WITHIN = 10
+_SPREAD = 0.02
+_STEP_AT = 60
+
+
+def noise(kind: str, rng: np.random.Generator, points: int = POINTS) -> Floats:
+    """Factors around 1 with a spread of 2 %."""
+    match kind:
+        case "t3":
+            # Student's t with 3 degrees has a standard deviation of sqrt(3).
+            draws = rng.standard_t(3, points) / 3**0.5
+        case "AR 0.3":
+            draws = rng.normal(0, (1 - 0.3**2) ** 0.5, points)
+            for index in range(1, points):
+                draws[index] += 0.3 * draws[index - 1]
+        case "spikes":
+            draws = rng.normal(0, 1, points) + np.where(rng.random(points) < 0.05, 10, 0)
+        case _:
+            draws = rng.normal(0, 1, points)
+    return np.exp(_SPREAD * draws)
+
+
+def told(series: Floats, margin: float = MARGIN) -> list[tuple[int, Shift]]:
+    """Distinct shifts, each with the number of the point that completed it."""
+    found: list[tuple[int, Shift]] = []
+    for end in range(FEWEST_POINTS, len(series) + 1):
+        shift = judge(list(series[:end]), margin)
+        if shift and not any(same_shift(shift, known) for _, known in found):
+            found.append((end - 1, shift))
+    return found
+
+
+def false_alarms(kind: str, series: int, seed: int = 1) -> tuple[float, float]:
+    """Shifts told of series that have none, for each series: for the worse, and either way.
+
+    The figure is one of which less is better; only a shift for the worse is an alert.
+    """
+    rng = np.random.default_rng((seed, len(kind)))
+    shifts = [shift for _ in range(series) for _, shift in told(noise(kind, rng))]
+    return sum(shift.ratio > 1 for shift in shifts) / series, len(shifts) / series
+
+
+def found(kind: str, series: int, seed: int = 2) -> float:
+    """Share of steps of 5 % that are told within 10 points."""
+    rng = np.random.default_rng((seed, len(kind)))
+    hits = 0
+    for _ in range(series):
+        values = noise(kind, rng, _STEP_AT + FOUND_WITHIN)
+        values[_STEP_AT:] *= STEP
+        hits += any(at >= _STEP_AT and shift.ratio > 1 for at, shift in told(values))
+    return hits / series
+
+
+def run(quick: bool) -> list[BenchRow]:
+    """A row for each kind of noise, one for steps, one for the time that it takes."""
+    series = 100 if quick else 400
+    rows = []
+    for kind, budget in KINDS.items():
+        worse, either = false_alarms(kind, series)
+        rows.append(
+            BenchRow(
+                what=f"false alerts of {DECISIONS} revisions, {kind} noise of 2 %",
+                measured=f"{worse:.3f} a series",
+                budget=f"<= {budget:g}",
+                ratio=f"{series} series; {either:.3f} shifts with those for the better",
+                # What chance adds to a count of so many series.
+                ok=worse <= budget + 2.33 * (budget / series) ** 0.5,
+            )
+        )
+    shares = {kind: found(kind, series) for kind in KINDS}
+    rows.append(
+        BenchRow(
+            what=f"steps of 5 % told within {FOUND_WITHIN} revisions, normal noise of 2 %",
+            measured=f"{shares['normal']:.1%}",
+            budget=">= 90 %",
+            ratio=", ".join(f"{kind} {share:.0%}" for kind, share in shares.items()),
+            ok=shares["normal"] >= 0.9,
+        )
+    )
+    return [*rows, _timed()]
+
+
+def _timed() -> BenchRow:
+    rng = np.random.default_rng(3)
+    series = [list(noise("normal", rng, 200)) for _ in range(1_000)]
+    for values in series[::2]:
+        values[-8:] = [value * 1.1 for value in values[-8:]]
+    began = time.perf_counter()
+    for values in series:
+        judge(values, MARGIN)
+    seconds = time.perf_counter() - began
+    return BenchRow(
+        what="judging 1,000 series of 200 points, half of them with a shift",
+        measured=f"{seconds:.2f} s",
+        budget="<= 10 s",
+        ratio="",
+        ok=seconds <= 10,
+    )

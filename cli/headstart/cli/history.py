@@ -1,0 +1,130 @@
+"""`headstart history`."""
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.errors import InputError
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.report.units import quantity
+from headstart.v1.experiments_pb2 import (
+    Confirmation,
+    FigureSeries,
+    HistoryRequest,
+    Shift,
+    ShiftState,
+)
+
+# Without --metric: what decides whether to ship.
+_HEADLINES = (
+    "startup_seconds",
+    "startup_cpu_seconds",
+    "rss_idle_bytes",
+    "rss_load_bytes",
+    "throughput_steady_per_second",
+    "image_unpacked_bytes",
+)
+
+
+@click.command("history")
+@click.argument("experiment")
+@click.option("--variant", default="", help="Only this variant.")
+@click.option("--metric", default="", help="Only this metric. Default: the main ones.")
+@click.option("--fingerprint", default="", help="Only this kind of host.")
+@click.option("--limit", default=20, show_default=True, help="Newest points of each series.")
+@click.option("--json", "as_json", is_flag=True, help="Print every series and shift as JSON.")
+@collector_options
+def command(
+    experiment: str,
+    variant: str,
+    metric: str,
+    fingerprint: str,
+    limit: int,
+    as_json: bool,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Show the figures of EXPERIMENT from revision to revision, and the shifts found in them.
+
+    A shift is a lasting change of a figure's level. Open ones for the worse raise an alert
+    until a later revision takes them back or `headstart accept` ends them.
+    """
+    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+    request = HistoryRequest(
+        experiment=experiment,
+        variant=variant,
+        metric=metric,
+        fingerprint=fingerprint,
+        limit=limit,
+    )
+    with experiments(target, credentials) as stub:
+        found = stub.History(request)
+    if as_json:
+        click.echo(json.dumps(MessageToDict(found), indent=2))
+        return
+    if not found.series:
+        raise InputError(
+            f"the collector has no figures of '{experiment}' (see `headstart status`); a run "
+            "adds to the history when it is done"
+        )
+    shown = [s for s in found.series if metric or s.metric in _HEADLINES]
+    click.echo("\n\n".join(_series_text(series, found.shifts) for series in shown))
+    click.echo("\nshifts:" if found.shifts else "\nno shift was found")
+    for shift in found.shifts:
+        click.echo(_shift_text(shift))
+
+
+def _series_text(series: FigureSeries, shifts: Iterable[Shift]) -> str:
+    begins = {
+        shift.since_run_id: shift
+        for shift in shifts
+        if (shift.variant, shift.metric, shift.fingerprint)
+        == (series.variant, series.metric, series.fingerprint)
+    }
+    lines = [f"{series.variant} {series.metric} on {series.cpu_model} ({series.fingerprint})"]
+    for point in series.points:
+        marks = []
+        if point.flagged:
+            marks.append("disturbed trials, not judged")
+        if shift := begins.get(point.run_id):
+            marks.append(f"shift {shift.shift_id} begins")
+        lines.append(
+            f"  {_date(point.ended_time_seconds)}  {point.revision[:12] or '-':12}"
+            f"  {_value(point.value, series.metric):>12}  {point.trials:3} trials  {point.run_id}"
+            f"{'  ' + ', '.join(marks) if marks else ''}"
+        )
+    return "\n".join(lines)
+
+
+def _shift_text(shift: Shift) -> str:
+    state = ShiftState.Name(shift.state).removeprefix("SHIFT_STATE_").lower()
+    confirmed = {
+        Confirmation.CONFIRMATION_RERUN: ", confirmed by a rerun",
+        Confirmation.CONFIRMATION_EXACT: ", exact",
+    }.get(shift.confirmation, "")
+    note = f"; {shift.note}" if shift.note else ""
+    if not note and shift.rerun_run_id:
+        note = f"; being run again as {shift.rerun_run_id}"
+    return (
+        f"  {shift.shift_id}: {shift.variant} {shift.metric} is {shift.ratio:.3f} times what it"
+        f" was ({'worse' if shift.worse else 'better'}): {_value(shift.before, shift.metric)} to"
+        f" {_value(shift.after, shift.metric)} since revision {shift.since_revision or '-'}"
+        f" (run {shift.since_run_id}), {state}{confirmed}, first seen"
+        f" {_date(shift.first_seen_time_seconds)}{note}"
+    )
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
+def _value(value: float, metric: str) -> str:
+    known = CATALOGUE.get(metric)
+    return quantity(value, known.unit) if known else f"{value:g}"
