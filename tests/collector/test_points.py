@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.setup import setup_of
+from headstart.collector.analysis.alike import setup_of
 from headstart.collector.points import points_of
 from headstart.collector.rerun import NoRerun, rerun_of
 from support.fake_runs import Fake, small

@@ -6,18 +6,24 @@ import click
 
 from headstart.cli.client import collector_options
 from headstart.cli.errors import InputError
-from headstart.cli.results import load_results
+from headstart.cli.results import load_results, write
 
 
 @click.command("compare")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write the comparison to as a page.",
+)
 @collector_options
 def command(
     before: str,
     after: str,
     as_json: bool,
+    html: Path | None,
     target: str,
     tls_authority: Path | None,
     tls_certificate: Path | None,
@@ -28,13 +34,18 @@ def command(
     A and B are ids of runs or files of reports as JSON. Figures are compared as they
     are only within one fingerprint; across hosts, their ratios to the baseline are.
     """
-    from headstart.collector.analysis.across import Incomparable, compare_runs
+    from headstart.collector.analysis.across import compare_runs
+    from headstart.collector.analysis.alike import Incomparable
 
     first, second = load_results((before, after), target, tls_authority, tls_certificate, tls_key)
     try:
         found = compare_runs(first, second)
     except Incomparable as error:
         raise InputError(str(error)) from error
+    if html is not None:
+        from headstart.collector.report.hosts_html import across_html
+
+        write(html, across_html(found))
     if as_json:
         from headstart.collector.report.across import across_json
 

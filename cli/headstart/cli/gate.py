@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from headstart.cli.client import collector_options
-from headstart.cli.results import load_results
-
-if TYPE_CHECKING:
-    from headstart.collector.results import RunResult
+from headstart.cli.results import PROFILES, judged, load_results
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -20,7 +16,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN|REPORT.JSON...")
 @click.option(
     "--profile",
-    type=click.Choice(["native-aot-api", "native-aot-service", "ci-default"]),
+    type=click.Choice(PROFILES),
     help="Gates to judge by, all of them hard. Default: those of the experiment file.",
 )
 @click.option("--strict", is_flag=True, help="Fail also when a variant is deferred.")
@@ -51,7 +47,7 @@ def command(
     from headstart.collector.report.text import line
 
     found = load_results(runs, target, tls_authority, tls_certificate, tls_key)
-    results = [_judged(result, profile) for result in found]
+    results = [judged(result, profile) for result in found]
     for result in results:
         for each in result.recommendations:
             click.echo(
@@ -66,18 +62,3 @@ def command(
             file.write(gate_markdown(results))
     missed = any(map(failed, results)) or (strict and any(map(undecided, results)))
     return int(missed)
-
-
-def _judged(result: RunResult, profile: str | None) -> RunResult:
-    """By the profile that is named, else by the gates of the file."""
-    from headstart.collector.analysis.gates import CI_DEFAULT, known_subjects, profile_limits
-    from headstart.collector.analysis.recommendation import with_recommendations
-
-    if profile is None and result.recommendations:
-        return result
-    margins = {c.metric: c.margin for c in result.comparisons}
-    # A report of an earlier version has no recommendation, and nobody stated its gates.
-    limits = profile_limits(
-        profile or CI_DEFAULT, known_subjects(result), margins, hard=profile is not None
-    )
-    return with_recommendations(result, profile or f"{CI_DEFAULT}, the default", limits)

@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "Print or write the report of a run.",
     "export": "Write a run's records as Parquet files.",
     "compare": "Compare two runs: two revisions, or two hosts.",
+    "pool": "Put an experiment's runs on several hosts together.",
     "history": "Show an experiment's figures over revisions, and what shifted.",
     "accept": "End an open shift: its new level is what is wanted.",
     "gate": "Hold a run against its gates, for CI.",

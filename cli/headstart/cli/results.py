@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from headstart.cli.client import channel_credentials, experiments, fetch_report
 from headstart.cli.errors import InputError
 from headstart.v1.experiments_pb2 import ReportFormat
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headstart.collector.results import RunResult
+
+# Those of analysis/gates.py, without its imports.
+PROFILES = ("native-aot-api", "native-aot-service", "ci-default")
 
 
 def load_results(
@@ -41,6 +46,31 @@ def load_results(
             except UnreadableResult as error:
                 raise InputError(f"{name} is no report that this version reads: {error}") from error
     return found
+
+
+def judged(result: RunResult, profile: str | None) -> RunResult:
+    """By the profile that is named, else by the gates of the file."""
+    from headstart.collector.analysis.gates import CI_DEFAULT, known_subjects, profile_limits
+    from headstart.collector.analysis.recommendation import with_recommendations
+
+    if profile is None and result.recommendations:
+        return result
+    margins = {c.metric: c.margin for c in result.comparisons}
+    # A report of an earlier version has no recommendation, and nobody stated its gates.
+    limits = profile_limits(
+        profile or CI_DEFAULT, known_subjects(result), margins, hard=profile is not None
+    )
+    return with_recommendations(result, profile or f"{CI_DEFAULT}, the default", limits)
+
+
+def write(path: Path, text: str, *, append: bool = False) -> None:
+    """A file that the user asked for; where it cannot be written, that is wrong input."""
+    try:
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    click.echo(f"written: {path}", err=True)
 
 
 def _read(path: Path) -> bytes:

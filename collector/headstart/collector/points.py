@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from headstart.collector.aa import SUFFIX as AA_SUFFIX
+from headstart.collector.analysis.alike import setup_of
 from headstart.collector.analysis.figures import LOAD_METRICS
 from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.setup import setup_of
 from headstart.collector.rerun import SUFFIX as RERUN_SUFFIX
 from headstart.collector.results import MEASURED, Basis, RunResult
 

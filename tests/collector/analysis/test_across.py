@@ -7,7 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from headstart.collector.analysis.across import AcrossRuns, Change, Incomparable, compare_runs
+from headstart.collector.analysis.across import AcrossRuns, Change, compare_runs
+from headstart.collector.analysis.alike import Incomparable
 from headstart.collector.report.across import across_json, print_across
 from headstart.collector.results import RunResult, Verdict
 from support.fake_runs import AOT, JIT, Fake, small

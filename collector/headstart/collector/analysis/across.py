@@ -7,11 +7,10 @@ not cancel: an interval holds for these two runs, and a cause is not proved by i
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import yaml
 
+from headstart.collector.analysis.alike import Incomparable, said, settings_of, unlike_metrics
 from headstart.collector.analysis.bootstrap import (
     BOOTSTRAP_BLOCKS,
     MINIMUM_BLOCKS,
@@ -22,18 +21,10 @@ from headstart.collector.analysis.bootstrap import (
     student_quantile,
 )
 from headstart.collector.analysis.compare import verdict_of
-from headstart.collector.analysis.figures import LOAD_METRICS
 from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.setup import limits_of
 from headstart.collector.results import Basis, Figure, Interval, Metric, RunResult, Verdict
 
 _CONFIDENCE = 0.95
-# What belongs to a revision rather than to how it is measured.
-_OF_A_REVISION = ("image", "build", "description", "base", "compilation")
-
-
-class Incomparable(ValueError):
-    """The two runs have nothing that can be set against each other; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +78,7 @@ def compare_runs(before: RunResult, after: RunResult) -> AcrossRuns:
                 "neither figures nor ratios can be compared"
             )
         common = [name for name in common if name != before.baseline]
-    unlike = _unlike(before, after)
+    unlike = unlike_metrics(before, after)
     changes = tuple(
         _change(before, after, name, metric, same_host, unlike.get(metric.name, ""))
         for name in common
@@ -101,26 +92,6 @@ def _measured(before: RunResult, after: RunResult, metric: str, variant: str) ->
     return any(run.figure(metric, variant) is not None for run in (before, after))
 
 
-def _unlike(before: RunResult, after: RunResult) -> dict[str, str]:
-    """Metrics that are refused, and why: limits and loads that differ measure other things."""
-    reasons = {}
-    plans = [limits_of(run) for run in (before, after)]
-    if plans[0] != plans[1]:
-        reason = f"measured under other limits ({_or_none(plans[0])}; {_or_none(plans[1])})"
-        reasons = {name: reason for name, metric in CATALOGUE.items() if not metric.exact}
-    if before.load_description != after.load_description:
-        reason = (
-            f"measured under another load ({_or_none([before.load_description])}; "
-            f"{_or_none([after.load_description])})"
-        )
-        reasons |= dict.fromkeys(LOAD_METRICS, reason)
-    return reasons
-
-
-def _or_none(words: list[str]) -> str:
-    return ", ".join(filter(None, words)) or "none"
-
-
 def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str]:
     if not same_host:
         yield (
@@ -130,12 +101,12 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
     for run in (before, after):
         if run.state != "done":
             yield f"Run {run.run_id} is {run.state}: its figures are those so far."
-    settings = [_settings(run) for run in (before, after)]
+    settings = [settings_of(run) for run in (before, after)]
     for name in sorted(settings[0].keys() & settings[1].keys()):
         if settings[0][name] != settings[1][name]:
             yield (
-                f"{name} was run with other settings ({_said(settings[0][name])}; "
-                f"{_said(settings[1][name])}): the difference may come from there."
+                f"{name} was run with other settings ({said(settings[0][name])}; "
+                f"{said(settings[1][name])}): the difference may come from there."
             )
     images = {v.variant: v.digest for v in before.variants}
     same = [v.variant for v in after.variants if v.digest and images.get(v.variant) == v.digest]
@@ -145,26 +116,6 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
     for name, value in after.host_facts if same_host else ():
         if name in ("kernel", "engine", "governor", "agent") and facts.get(name, value) != value:
             yield f"The host's {name} changed: {facts[name]}, now {value}."
-
-
-def _settings(run: RunResult) -> dict[str, dict[str, Any]]:
-    """By variant, what the file says of it beside the revision: environment, entrypoint, ..."""
-    try:
-        content = yaml.safe_load(run.source_text)
-    except yaml.YAMLError:
-        return {}
-    variants = content.get("variants") if isinstance(content, dict) else None
-    if not isinstance(variants, dict):
-        return {}
-    return {
-        str(name): {k: v for k, v in stated.items() if k not in _OF_A_REVISION}
-        for name, stated in variants.items()
-        if isinstance(stated, dict)
-    }
-
-
-def _said(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "none"
 
 
 def _change(

@@ -124,8 +124,11 @@ def _percentiles(resampled: Floats, blocks: int, confidence: float) -> Interval:
 def student_quantile(probability: float, freedom: int) -> float:
     """Quantile of Student's t: Abramowitz & Stegun 26.7.5, within 1 % from 2 degrees on.
 
-    Written out because scipy.stats takes half a second and 97 MB to import.
+    With one degree, where that series fails, it is Cauchy's, in closed form. Written out
+    because scipy.stats takes half a second and 97 MB to import.
     """
+    if freedom == 1:
+        return math.tan(math.pi * (probability - 0.5))
     z = _NORMAL.inv_cdf(probability)
     terms = (
         (z**3 + z) / 4,

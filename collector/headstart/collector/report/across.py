@@ -17,6 +17,7 @@ from headstart.collector.report.view import NOTHING, moment
 from headstart.collector.results import RunResult
 
 _PLAIN_WIDTH = 120
+CAVEAT = "Intervals are at 95 %; the runs were not interleaved, so drift between them counts."
 
 
 def across_json(found: AcrossRuns) -> str:
@@ -49,8 +50,7 @@ def print_across(found: AcrossRuns, console: Console) -> None:
         console = Console(file=console.file, width=width, color_system=None)
     console.print(Text(f"{found.after.experiment}: B against A", style="bold"), highlight=False)
     for name, run in (("A", found.before), ("B", found.after)):
-        parts = [run.run_id, line(run.revision), run.host, moment(run.ended_unix_seconds)]
-        console.print(Text(f"{name}: {', '.join(filter(None, parts))}"), highlight=False)
+        console.print(Text(f"{name}: {run_line(run)}"), highlight=False)
     for flag in found.flags:
         console.print(Text(f"- {line(flag)}", style="yellow"), highlight=False, soft_wrap=True)
     for variant in dict.fromkeys(change.variant for change in found.changes):
@@ -58,10 +58,16 @@ def print_across(found: AcrossRuns, console: Console) -> None:
         console.print()
         console.print(_table(variant, changes))
     console.print(
-        Text("Intervals are at 95 %; the runs were not interleaved, so drift between them counts."),
+        Text(CAVEAT),
         highlight=False,
         style="dim",
     )
+
+
+def run_line(run: RunResult) -> str:
+    """Which run it is."""
+    parts = [run.run_id, line(run.revision), line(run.host), moment(run.ended_unix_seconds)]
+    return ", ".join(filter(None, parts))
 
 
 def _table(variant: str, changes: list[Change]) -> Table:
@@ -78,21 +84,23 @@ def _table(variant: str, changes: list[Change]) -> Table:
             verdict.append(f": {line(change.reason)}", style="default")
         table.add_row(
             Text(CATALOGUE[change.metric].title),
-            _value(change, change.before),
-            _value(change, change.after),
-            _ratio(change),
+            value_cell(change, change.before),
+            value_cell(change, change.after),
+            ratio_cell(change),
             verdict,
         )
     return table
 
 
-def _value(change: Change, value: float | None) -> str:
+def value_cell(change: Change, value: float | None) -> str:
+    """A figure, or a ratio to the baseline."""
     if value is None:
         return NOTHING
     return quantity(value, CATALOGUE[change.metric].unit) if change.of == "figure" else ratio(value)
 
 
-def _ratio(change: Change) -> str:
+def ratio_cell(change: Change) -> str:
+    """B / A with its interval."""
     if change.ratio is None:
         return NOTHING
     if change.interval is None:

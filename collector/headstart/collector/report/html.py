@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from headstart.collector.report import (
@@ -22,11 +20,10 @@ from headstart.collector.report.build_html import build_parts
 from headstart.collector.report.build_plot import build_plot
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
+from headstart.collector.report.page import rendered
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -103,14 +100,9 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
 
 def render_html(result: RunResult) -> str:
     """A self-contained page. Measured programs are untrusted: all their text is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
-    )
     names = view.variant_names(result)
-    return environment.get_template(
-        "report.html.j2"
-    ).render(
-        style=Markup((_TEMPLATES / "report.css").read_text()),  # noqa: S704  # our own file
+    return rendered(
+        "report.html.j2",
         title=view.title(result),
         facts=view.facts(result),
         baseline=result.baseline,

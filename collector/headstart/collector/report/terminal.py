@@ -18,7 +18,7 @@ VERDICT_STYLES = {
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.UNAVAILABLE: "dim",
 }
-_DECISIONS = {Decision.PROCEED: "green", Decision.DEFER: "yellow", Decision.REJECT: "red"}
+DECISION_STYLES = {Decision.PROCEED: "green", Decision.DEFER: "yellow", Decision.REJECT: "red"}
 # A file has no width of its own; rows of the widest table fit into this.
 _PLAIN_WIDTH = 110
 _TAIL_LINES = 12
@@ -78,7 +78,7 @@ class _Printer:
         sign = decision.DECISION_SIGNS[advice.decision]
         said = Text(
             f"\n{sign} {advice.variant}: {advice.decision.value}",
-            f"bold {_DECISIONS[advice.decision]}",
+            f"bold {DECISION_STYLES[advice.decision]}",
         )
         said.append(f"  {advice.summary}", style="default not bold")
         self.say(said)

@@ -1,0 +1,117 @@
+"""`headstart pool`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.errors import REJECTED, InputError
+from headstart.cli.results import PROFILES, judged, load_results, write
+
+if TYPE_CHECKING:
+    import grpc
+
+    from headstart.cli.latest import Latest
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+# As many as a collector lists at once.
+_LISTED = 1000
+
+
+@click.command("pool")
+@click.argument("runs", nargs=-1, metavar="[RUN|REPORT.JSON...]")
+@click.option(
+    "--experiment",
+    help="Instead of runs: the latest of this experiment on each host, all of one revision.",
+)
+@click.option(
+    "--revision",
+    help="With --experiment: which. Default: that of the latest run that has ended.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    help="Gates to judge by, all of them hard. Default: those of the experiment file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option(
+    "--markdown",
+    type=_FILE,
+    help="File to append a summary to, such as $GITHUB_STEP_SUMMARY.",
+)
+@click.option("--html", type=_FILE, help="File to write a page with plots to.")
+@collector_options
+def command(
+    runs: tuple[str, ...],
+    experiment: str | None,
+    revision: str | None,
+    profile: str | None,
+    as_json: bool,
+    markdown: Path | None,
+    html: Path | None,
+    target: str,
+    tls_authority: Path | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> int:
+    """One answer from an experiment's runs on several hosts.
+
+    Each RUN is a run's id or the file of a report as JSON, one of each host. Ratios to the
+    baseline are pooled, figures never are. Exits with 1 when any host rejects a variant.
+    """
+    from headstart.collector.analysis.alike import Incomparable
+    from headstart.collector.analysis.hosts import across_hosts
+    from headstart.collector.results import Decision
+
+    pending: tuple[str, ...] = ()
+    if bool(runs) == bool(experiment):
+        raise InputError("name runs or files of reports, or --experiment")
+    if revision is not None and not experiment:
+        raise InputError("--revision goes with --experiment")
+    if experiment:
+        credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
+        latest = _latest(experiment, revision, target, credentials)
+        runs, pending = latest.run_ids, latest.pending
+    results = load_results(runs, target, tls_authority, tls_certificate, tls_key)
+    try:
+        found = across_hosts([judged(result, profile) for result in results], pending)
+    except Incomparable as error:
+        raise InputError(str(error)) from error
+    if markdown is not None:
+        from headstart.collector.report.hosts import hosts_markdown
+
+        write(markdown, hosts_markdown(found), append=True)
+    if html is not None:
+        from headstart.collector.report.hosts_html import hosts_html
+
+        write(html, hosts_html(found))
+    if as_json:
+        from headstart.collector.report.hosts import hosts_json
+
+        click.echo(hosts_json(found))
+    else:
+        from rich.console import Console
+
+        from headstart.collector.report.hosts import print_hosts
+
+        print_hosts(found, Console())
+    rejected = any(each.decision is Decision.REJECT for each in found.recommendations)
+    return REJECTED if rejected else 0
+
+
+def _latest(
+    experiment: str, revision: str | None, target: str, credentials: grpc.ChannelCredentials | None
+) -> Latest:
+    from headstart.cli.latest import latest_of_each_host
+    from headstart.v1.experiments_pb2 import ListRequest
+
+    with experiments(target, credentials) as stub:
+        runs = stub.List(ListRequest(experiment=experiment, limit=_LISTED)).runs
+    latest = latest_of_each_host(runs, revision)
+    if latest is None:
+        of = f" of revision {revision}" if revision is not None else ""
+        raise InputError(f"no run of the experiment {experiment}{of} has ended")
+    return latest
