@@ -120,6 +120,7 @@ def test_an_experiment_by_label_runs_on_both_hosts_and_every_panel_has_data(
         statuses = [headstart("watch", run, "--collector", target).status for run in run_ids]
         wait_until(lambda: ended(target))
         report = headstart("report", run_ids[0], "--collector", target)
+        pooled = headstart("pool", "--experiment", "fleet", "--collector", target, "--json")
         with prometheus(tmp_path, [metrics], [rules]) as server:
             server.wait_for('count(headstart_run_end_timestamp_seconds{experiment="fleet"}) == 2')
             server.wait_for("rate(headstart_collector_batches_total[5s])")
@@ -134,6 +135,8 @@ def test_an_experiment_by_label_runs_on_both_hosts_and_every_panel_has_data(
     assert submitted.status == 0, submitted.errors
     assert statuses == [0, 0]
     assert "fast starts" in report.output
+    assert pooled.status == 0, pooled.errors
+    assert [host["run_id"] for host in json.loads(pooled.output)["hosts"]] == run_ids
     assert hosts == {"alpha", "beta"}
     # An experiment that ran once has no history.
     assert panels - with_data == {SHIFTS_TITLE}

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
+from bench.across_hosts import held
 from bench.coverage import KINDS, break_even_coverage, coverage, false_verdicts
 from bench.regressions import false_alarms, found
 from bench.warmup import Curve, curves, inconsistent, tally
@@ -37,6 +38,14 @@ def test_the_same_thing_twice_is_hardly_ever_different(kind: str, center: str) -
 def test_intervals_of_a_break_even_hold_it_as_often_as_they_say(blocks: int) -> None:
     # Of 150 runs chance moves a coverage of 95 % by 4.6 points.
     assert break_even_coverage(blocks, 150) >= 0.93 - 0.046
+
+
+@pytest.mark.parametrize("hosts", [2, 3, 5])
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+def test_means_over_hosts_hold_the_true_ratio_as_often_as_they_say(
+    hosts: int, spread: float
+) -> None:
+    assert held(hosts, spread, "mean", RUNS).mean >= 0.93 - CHANCE
 
 
 @pytest.mark.parametrize("curve", curves(), ids=lambda curve: curve.name)
