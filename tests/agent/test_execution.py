@@ -94,6 +94,34 @@ def test_it_is_timed_from_exec_to_exit(run: Run) -> None:
 
 
 @pytest.mark.root
+def test_the_kernels_stamp_of_the_exit_lies_between_exec_and_the_news_of_it(
+    run: Run, watch: Watch
+) -> None:
+    if watch.connector is None:
+        pytest.skip("the kernel does not acknowledge: not in the host's own namespaces")
+    done = run(64)
+
+    assert done.startup.exec_kernel_monotonic_ns < done.exit_kernel_ns
+    # A busy machine delays either stamp; that they are of the same exit is what is held.
+    assert abs(done.exit_ns - done.exit_kernel_ns) < 100_000_000
+
+
+def test_without_a_connector_there_is_no_stamp_of_the_kernel(
+    runtime_and_variant: tuple[Runtime, Variant],
+) -> None:
+    runtime, variant = runtime_and_variant
+    spec = spec_for(runtime.resolve(variant, "/"))
+    instance = runtime.create(replace(spec, batch=True, arguments=["0"]))
+    try:
+        done = execute(instance, Watch(None, None, lambda: False), 30)
+    finally:
+        instance.stop()
+
+    assert done.exit_ns > 0
+    assert done.exit_kernel_ns == 0
+
+
+@pytest.mark.root
 def test_the_peak_of_its_memory_is_seen_though_it_is_gone(run: Run) -> None:
     none, much = run(0), run(64)
     grown = much.high_water_bytes - none.high_water_bytes

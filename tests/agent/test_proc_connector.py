@@ -1,4 +1,4 @@
-"""The kernel's exec events are found for one process, from one moment on."""
+"""The kernel's exec and exit events are found for one process, from one moment on."""
 
 import os
 import subprocess
@@ -27,12 +27,20 @@ EXEC = bytes.fromhex(
     "02000000 00000000 0e42772c79010000 09320000 06320000"
     "00000000 00000000 00000000 00000000"
 )
+# As above, the exit of thread 12809 of process 12806.
+EXIT = bytes.fromhex(
+    "4c000000 0300 0000 b7000000 00000000"
+    "01000000 01000000 b7000000 00000000 2800 0000"
+    "00000080 00000000 0f42772c79010000 09320000 06320000"
+    "00000000 11000000 00000000 00000000"
+)
 
 
 def test_events_of_one_datagram_are_parsed_in_order() -> None:
-    assert list(parse(ACKNOWLEDGEMENT + EXEC)) == [
+    assert list(parse(ACKNOWLEDGEMENT + EXEC + EXIT)) == [
         ProcEvent(what=0, monotonic_ns=1619917123574, pid=0, acknowledges=0x05060708),
         ProcEvent(what=2, monotonic_ns=1619948683790, pid=12806, acknowledges=0),
+        ProcEvent(what=0x80000000, monotonic_ns=1619948683791, pid=12806, acknowledges=0),
     ]
 
 
@@ -87,6 +95,99 @@ def test_execs_of_others_are_passed_over(connector: ProcConnector) -> None:
         process.wait()
 
     assert connector.exec_ns(processes[-1].pid, before_ns, timeout_seconds=10) is not None
+
+
+# Waits for a line, then ends: as a process of one thread, or so that its first thread
+# ends long before the last.
+_ENDS = "import sys; sys.stdin.readline()"
+_LAST_THREAD_ENDS = """
+import ctypes, sys, threading
+def last():
+    sys.stdin.readline()
+    with open("/proc/self/stat") as file:
+        while " Z " not in file.read():
+            file.seek(0)
+    print("only the last", flush=True)
+    sys.stdin.readline()
+    ctypes.CDLL(None)._exit(0)
+threading.Thread(target=last).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit of this thread alone
+"""
+
+
+@pytest.mark.root
+def test_the_exit_of_the_watched_process_is_stamped_and_no_others(connector: ProcConnector) -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", _ENDS], stdin=subprocess.PIPE) as process:
+        connector.watch(process.pid)
+        for _ in range(5):
+            subprocess.run(["/bin/true"], check=True)
+        told_ns = time.monotonic_ns()
+        process.communicate(b"\n")
+        gone_ns = time.monotonic_ns()
+        exit_ns = connector.exit_ns(process.pid, timeout_seconds=10)
+
+    assert exit_ns is not None
+    assert told_ns < exit_ns
+    # The stamp follows the news of the exit at once, unless somebody takes the CPU.
+    assert exit_ns < gone_ns + 1_000_000_000
+    assert connector.overruns == 0
+
+
+@pytest.mark.root
+def test_a_process_ends_with_the_last_of_its_threads(connector: ProcConnector) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", _LAST_THREAD_ENDS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        connector.watch(process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        first_gone_ns = time.monotonic_ns()
+        process.communicate(b"\n")
+        exit_ns = connector.exit_ns(process.pid, timeout_seconds=10)
+
+    assert exit_ns is not None
+    assert exit_ns > first_gone_ns
+
+
+@pytest.mark.root
+def test_where_an_exit_may_have_been_lost_none_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(proc_connector, "_RECEIVE_BUFFER_BYTES", 0)  # the kernel's minimum
+    connector = ProcConnector.open()
+    if connector is None:
+        pytest.skip("the kernel does not acknowledge")
+    threads = (
+        "import threading, sys; sys.stdin.readline()\n"
+        "for _ in range(50): t = threading.Thread(target=int); t.start(); t.join()"
+    )
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-S", "-c", threads], stdin=subprocess.PIPE
+        ) as process:
+            connector.watch(process.pid)
+            process.communicate(b"\n")
+
+        assert connector.exit_ns(process.pid, timeout_seconds=0) is None
+        assert connector.overruns > 0
+    finally:
+        connector.close()
+
+
+@pytest.mark.root
+def test_after_a_watch_execs_of_all_are_seen_again_once_forgotten(connector: ProcConnector) -> None:
+    connector.watch(os.getpid())
+    connector.forget()
+    before_ns = time.monotonic_ns()
+    process = subprocess.Popen(["/bin/true"])
+    process.wait()
+
+    assert connector.exec_ns(process.pid, before_ns, timeout_seconds=10) is not None
 
 
 @pytest.mark.root

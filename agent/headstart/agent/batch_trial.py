@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from headstart.agent.batch_outcomes import check_run, did_not_start, unfinished, wrong
 from headstart.agent.check_runner import CheckRun
 from headstart.agent.execution import Execution, Watch, execute
+from headstart.agent.execution_validity import exit_stamps
 from headstart.agent.page_cache import drop_page_cache
 from headstart.agent.quiet import IDLE_SHARE, wait_until_quiet
 from headstart.agent.runtime import InstanceSpec, Runtime, RuntimeFault
@@ -34,6 +35,8 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
 )
 
+_STARTUP_INVALID = FlagEffect.FLAG_EFFECT_STARTUP_INVALID
+_LOAD_INVALID = FlagEffect.FLAG_EFFECT_LOAD_INVALID
 _STAGE = CheckStage.CHECK_STAGE_AFTER_LOAD
 _TAIL_BYTES = 4096
 
@@ -85,6 +88,7 @@ class _BatchTrial:
             raise Ended(failure)
         startup = self.outcome.startup
         startup.first_correct_response_monotonic_ns = execution.exit_ns
+        startup.exit_kernel_monotonic_ns = execution.exit_kernel_ns
         startup.cpu_seconds = execution.cpu_seconds
         startup.cpu_resolution_seconds = execution.cpu_resolution_seconds
         self.outcome.memory.append(
@@ -102,6 +106,7 @@ class _BatchTrial:
                 "exec-stamp-degraded",
                 "no stamp of the exec: times count from the start call and include the engine",
             )
+        self._flag(exit_stamps("its trivial case", [execution], _STARTUP_INVALID))
 
     def _job(self, job: BatchJob) -> None:
         """Every repetition, then one outcome of the check for all of them."""
@@ -115,6 +120,7 @@ class _BatchTrial:
             if wrong(execution, job.command):
                 # Its time is that of other work; another one would be no better.
                 break
+        self._flag(exit_stamps(f"its {job.name} job", done, _LOAD_INVALID))
         if len({execution.written.sha256 for execution in done}) > 1:
             self._note(
                 f"{job.name}-output-varies",
@@ -171,6 +177,10 @@ class _BatchTrial:
         if failure is not None:
             raise Ended(failure)
 
+    def _flag(self, flag: Flag | None) -> None:
+        if flag is not None:
+            self.outcome.flags.append(flag)
+
     def _note(self, code: str, text: str) -> None:
         """Once a trial, however many executions it is true of."""
         if code not in self.told:
@@ -193,4 +203,6 @@ def _record(name: str, execution: Execution) -> Job:
         output_sha256=execution.written.sha256,
         cgroup_peak_bytes=execution.cgroup_peak_bytes,
         output_bytes=execution.written.size_bytes,
+        exit_monotonic_ns=execution.exit_ns,
+        exit_kernel_monotonic_ns=execution.exit_kernel_ns,
     )

@@ -21,6 +21,8 @@ _STEP_SECONDS = 0.02
 # The last process of a group may still be on its CPU when its end is told: its
 # time is charged when it leaves it, at once or at the next tick.
 _CHARGED_SECONDS = 0.005
+# The event of the exit is on its way when the pidfd says so.
+_EVENT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Execution:
 
     startup: Startup
     exit_ns: int
+    # By the kernel; 0: not seen.
+    exit_kernel_ns: int
     ended: ExitFacts | None
     cpu_seconds: float
     cpu_resolution_seconds: float
@@ -63,7 +67,8 @@ def execute(
     """Open the gate and wait for the exit, no longer than the time given.
 
     The exit is stamped when the pidfd of the first process is readable, which is
-    when its last thread has ended and its parent can be told.
+    when its last thread has ended and its parent can be told; where there is a
+    connector, the kernel's own stamp stands beside it (ADR 0082).
     """
     with ExitStack() as closing:
         reader = open_cgroup(instance.cgroup) if instance.cgroup else None
@@ -98,7 +103,7 @@ class _Execution:
             self.reader.reset_peak()
         before_ns = self._cpu_ns() or 0
         if self.watch.connector is not None:
-            self.watch.connector.forget()
+            self.watch.connector.watch(self.instance.pid)
         self.startup.gate_opened_monotonic_ns = self.instance.open_gate()
         exit_ns = self._wait(timeout_seconds)
         over = exit_ns == 0
@@ -106,11 +111,13 @@ class _Execution:
         cpu_ns, peak = self._at_exit()
         self._look_at_exit()
         stamp_exec(self.startup, self.instance, self.watch.connector)
+        exit_kernel_ns = 0 if over else self._exit_kernel_ns()
         ended = None if over else self.instance.exited()
         tail = self.instance.output_tail()
         return Execution(
             startup=self.startup,
             exit_ns=exit_ns,
+            exit_kernel_ns=exit_kernel_ns,
             ended=ended,
             cpu_seconds=max((cpu_ns or 0) - before_ns, 0) / 1e9 if cpu_ns else 0.0,
             cpu_resolution_seconds=1e-9 if cpu_ns else 0.0,
@@ -129,6 +136,12 @@ class _Execution:
             if time.monotonic() > deadline or self.watch.cancelled():
                 return 0
         return time.monotonic_ns()
+
+    def _exit_kernel_ns(self) -> int:
+        connector = self.watch.connector
+        if connector is None:
+            return 0
+        return connector.exit_ns(self.instance.pid, _EVENT_SECONDS) or 0
 
     def _look(self) -> None:
         """Of all processes, which only a look while they live can show."""

@@ -1,11 +1,14 @@
-"""The kernel's own time of an exec: netlink's proc connector.
+"""The kernel's own time of an exec and of an exit: netlink's proc connector.
 
 It holds the gate's stamp to account, and stands in for it where an app cannot
-start behind a gate. Its clock is CLOCK_MONOTONIC, and its stamp is taken at the
-end of execve. It speaks to root in the host's own pid and network namespaces
-and is silent, without an error, to all others.
+start behind a gate; of a batch program it also checks the agent's stamp of the
+exit. Its clock is CLOCK_MONOTONIC, and its stamps are taken at the end of execve
+and, of each thread, right after those who wait for its exit were told. It speaks
+to root in the host's own pid and network namespaces and is silent, without an
+error, to all others.
 
-Source: linux/cn_proc.h, linux/connector.h, drivers/connector/cn_proc.c.
+Source: linux/cn_proc.h, linux/connector.h, drivers/connector/cn_proc.c,
+kernel/exit.c.
 """
 
 import contextlib
@@ -16,7 +19,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -30,16 +33,23 @@ _ACK_SECONDS = 0.2
 
 _WHAT_ACK = 0
 _WHAT_EXEC = 2
+_WHAT_EXIT = 0x80000000
 
 _NETLINK = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _CONNECTOR = struct.Struct("=IIIIHH")  # cn_msg: index, value, sequence, ack, length, flags
 _EVENT = struct.Struct("=IIQII")  # proc_event: what, cpu, time, pid or error, tgid
 _EVENT_AT = _NETLINK.size + _CONNECTOR.size
+_TGID_AT = _EVENT_AT + 20
+
+# Of a socket filter: load a word, compare, give back so many bytes of the message.
+_LOAD_WORD, _JUMP_IF_EQUAL, _GIVE_BACK = 0x20, 0x15, 0x06
+_EVERYTHING, _NOTHING = 0xFFFFFFFF, 0
+_Instruction = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class ProcEvent:
-    """One event. `pid` is the process in an exec and the errno in an acknowledgement."""
+    """One event. `pid`: the process of an exec or a thread's exit; errno in an acknowledgement."""
 
     what: int
     monotonic_ns: int
@@ -54,8 +64,9 @@ def parse(datagram: bytes) -> Iterator[ProcEvent]:
         length = _NETLINK.unpack_from(datagram, at)[0]
         _, _, _, acknowledges, _, _ = _CONNECTOR.unpack_from(datagram, at + _NETLINK.size)
         what, _, monotonic_ns, first, tgid = _EVENT.unpack_from(datagram, at + _EVENT_AT)
-        # An exec by another thread makes it the leader: only the tgid is sure.
-        pid = tgid if what == _WHAT_EXEC else first
+        # An exec by another thread makes it the leader, and a process has ended with the
+        # last of its threads, which need not be the leader: only the tgid is sure.
+        pid = first if what == _WHAT_ACK else tgid
         yield ProcEvent(what, monotonic_ns, pid, acknowledges)
         at += max((length + 3) & ~3, _NETLINK.size)
 
@@ -72,34 +83,52 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
 
-def _keep_only_execs(connector: socket.socket) -> None:
-    """Let the kernel drop forks and exits, so that nobody wakes up and no buffer fills."""
-    load_word, jump_if_equal, give_back = 0x20, 0x15, 0x06
-    everything = 0xFFFFFFFF
-    # The filter loads in network order what the kernel wrote in the host's.
-    program = b"".join(
-        struct.pack("=HBBI", *instruction)
-        for instruction in (
-            (load_word, 0, 0, _EVENT_AT),
-            (jump_if_equal, 1, 0, socket.htonl(_WHAT_ACK)),
-            (jump_if_equal, 0, 1, socket.htonl(_WHAT_EXEC)),
-            (give_back, 0, 0, everything),
-            (give_back, 0, 0, 0),
-        )
-    )
-    instructions = ctypes.create_string_buffer(program, len(program))
-    header = _Program(len(program) // 8, ctypes.addressof(instructions))
+def _execs() -> list[_Instruction]:
+    """Drops forks and exits, so that no buffer fills."""
+    return [
+        (_LOAD_WORD, 0, 0, _EVENT_AT),
+        (_JUMP_IF_EQUAL, 1, 0, _in_network_order(_WHAT_ACK)),
+        (_JUMP_IF_EQUAL, 0, 1, _in_network_order(_WHAT_EXEC)),
+        (_GIVE_BACK, 0, 0, _EVERYTHING),
+        (_GIVE_BACK, 0, 0, _NOTHING),
+    ]
+
+
+def _execs_and_exits_of(pid: int) -> list[_Instruction]:
+    """Drops what is of other processes: on a busy host their exits would fill the buffer."""
+    return [
+        (_LOAD_WORD, 0, 0, _TGID_AT),
+        (_JUMP_IF_EQUAL, 0, 4, _in_network_order(pid)),
+        (_LOAD_WORD, 0, 0, _EVENT_AT),
+        (_JUMP_IF_EQUAL, 1, 0, _in_network_order(_WHAT_EXEC)),
+        (_JUMP_IF_EQUAL, 0, 1, _in_network_order(_WHAT_EXIT)),
+        (_GIVE_BACK, 0, 0, _EVERYTHING),
+        (_GIVE_BACK, 0, 0, _NOTHING),
+    ]
+
+
+def _in_network_order(word: int) -> int:
+    """A filter loads in network order what the kernel wrote in the host's."""
+    return socket.htonl(word)
+
+
+def _filter(connector: socket.socket, instructions: Sequence[_Instruction]) -> None:
+    """Let the kernel drop what nobody will ask for; replaces the filter before."""
+    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
+    held = ctypes.create_string_buffer(program, len(program))
+    header = _Program(len(instructions), ctypes.addressof(held))
     connector.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(header))
 
 
 class ProcConnector:
-    """Exec events of this host, read when asked for; one start is watched at a time."""
+    """Events of this host, read when asked for; one start or execution is watched at a time."""
 
     def __init__(self, connector: socket.socket) -> None:
         """Use `open`, which knows whether the kernel answers."""
         self._socket = connector
         # Times that the kernel had to drop events because nobody read them.
         self.overruns = 0
+        self._overruns_before = 0
 
     @classmethod
     def open(cls) -> Self | None:
@@ -111,7 +140,7 @@ class ProcConnector:
         except OSError:
             return None
         try:
-            _keep_only_execs(connector)
+            _filter(connector, _execs())
             connector.bind((0, _CN_IDX_PROC))
             connector.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_BYTES)
             opened = cls(connector)
@@ -134,8 +163,35 @@ class ProcConnector:
                 return event.monotonic_ns
         return None
 
+    def exit_ns(self, pid: int, timeout_seconds: float) -> int | None:
+        """Time at which the last thread of `pid` ended; it must be watched and have ended.
+
+        None: no exit was seen within the time, or one may have been lost. What is
+        there of its exec must have been asked for before.
+        """
+        last_ns = 0
+        for event in self._events(timeout_seconds):
+            if (event.what, event.pid) == (_WHAT_EXIT, pid):
+                last_ns = event.monotonic_ns
+                break
+        for event in self._events(0):
+            if (event.what, event.pid) == (_WHAT_EXIT, pid):
+                last_ns = max(last_ns, event.monotonic_ns)
+        # With threads without number the last exit may have found no room.
+        return last_ns if last_ns and self.overruns == self._overruns_before else None
+
     def forget(self) -> None:
         """Drop what has gathered, so that the events of the next start find room."""
+        _filter(self._socket, _execs())
+        self._drain()
+
+    def watch(self, pid: int) -> None:
+        """As `forget`, but keep exec and exits of this one process, and nothing else."""
+        _filter(self._socket, _execs_and_exits_of(pid))
+        self._drain()
+        self._overruns_before = self.overruns
+
+    def _drain(self) -> None:
         for _ in self._events(0):
             pass
 

@@ -1,8 +1,9 @@
 import pytest
 
+from headstart.collector.analysis.figures import Standing, readings_of
 from headstart.collector.analysis.jobs import TAKEN
 from headstart.collector.analysis.trials import Trial
-from headstart.v1.records_pb2 import Job, TrialOutcome
+from headstart.v1.records_pb2 import Flag, FlagEffect, Job, Startup, TrialOutcome
 
 
 def trial(*jobs: Job) -> Trial:
@@ -35,3 +36,18 @@ def test_short_and_long_jobs_are_kept_apart() -> None:
 
 def test_cpu_time_that_was_not_read_in_a_repetition_is_no_figure() -> None:
     assert TAKEN["job_cpu_seconds"](trial(job(1.0), job(1.0, cpu=0.0), job(1.0, cpu=0.0))) is None
+
+
+def test_a_late_stamp_of_a_jobs_exit_spoils_the_times_of_jobs_and_nothing_else() -> None:
+    late = Flag(code="exit-stamps-disagree", effect=FlagEffect.FLAG_EFFECT_LOAD_INVALID)
+    startup = Startup(
+        exec_monotonic_ns=1, first_correct_response_monotonic_ns=10**9, cpu_seconds=0.5
+    )
+    outcome = TrialOutcome(
+        trial=1, variant="v", startup=startup, jobs=[job(1.0), job(2.0, "long")], flags=[late]
+    )
+    found, _ = readings_of([Trial(outcome)], {}, load_planned=False)
+    flagged = {name for (name, _), (one,) in found.items() if one.standing is Standing.FLAGGED}
+
+    assert flagged == {"job_seconds", "jobs_per_second", "long_job_seconds"}
+    assert {name for name, _ in found} > flagged | {"startup_seconds", "job_cpu_seconds"}

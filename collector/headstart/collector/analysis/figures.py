@@ -14,6 +14,7 @@ from headstart.collector.analysis.bootstrap import (
     middle,
 )
 from headstart.collector.analysis.jobs import TAKEN as TAKEN_OF_JOBS
+from headstart.collector.analysis.jobs import TIMES as TIMES_OF_JOBS
 from headstart.collector.analysis.load import TrialLoad
 from headstart.collector.analysis.trials import Trial
 from headstart.collector.results import Basis, Figure, Metric
@@ -43,6 +44,8 @@ class Part(Enum):
     STARTUP = 1
     LOAD = 2
     ANY = 3
+    # Wall-clock times of a batch program's jobs.
+    JOBS = 4
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ _SPOILED_BY = {
     Part.STARTUP: {FlagEffect.FLAG_EFFECT_STARTUP_INVALID, FlagEffect.FLAG_EFFECT_TRIAL_INVALID},
     Part.LOAD: {FlagEffect.FLAG_EFFECT_LOAD_INVALID, FlagEffect.FLAG_EFFECT_TRIAL_INVALID},
     Part.ANY: {FlagEffect.FLAG_EFFECT_TRIAL_INVALID},
+    Part.JOBS: {FlagEffect.FLAG_EFFECT_LOAD_INVALID, FlagEffect.FLAG_EFFECT_TRIAL_INVALID},
 }
 
 
@@ -241,7 +245,10 @@ _TAKEN: dict[str, tuple[Part, _Take]] = {
         Part.LOAD,
         _of_load(lambda load: load.cpu_seconds_per_request),
     ),
-    **{name: (Part.ANY, _of_jobs(take)) for name, take in TAKEN_OF_JOBS.items()},
+    **{
+        name: (Part.JOBS if name in TIMES_OF_JOBS else Part.ANY, _of_jobs(take))
+        for name, take in TAKEN_OF_JOBS.items()
+    },
 }
 
 TRIAL_METRICS = frozenset(_TAKEN)

@@ -270,6 +270,7 @@ class _FlagEffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FlagEffect
     """Shown, nothing is left out."""
     FLAG_EFFECT_STARTUP_INVALID: _FlagEffect.ValueType  # 2
     FLAG_EFFECT_LOAD_INVALID: _FlagEffect.ValueType  # 3
+    """Of a batch program: the times of its jobs."""
     FLAG_EFFECT_TRIAL_INVALID: _FlagEffect.ValueType  # 4
 
 class FlagEffect(_FlagEffect, metaclass=_FlagEffectEnumTypeWrapper): ...
@@ -279,6 +280,7 @@ FLAG_EFFECT_NOTE: FlagEffect.ValueType  # 1
 """Shown, nothing is left out."""
 FLAG_EFFECT_STARTUP_INVALID: FlagEffect.ValueType  # 2
 FLAG_EFFECT_LOAD_INVALID: FlagEffect.ValueType  # 3
+"""Of a batch program: the times of its jobs."""
 FLAG_EFFECT_TRIAL_INVALID: FlagEffect.ValueType  # 4
 Global___FlagEffect: _TypeAlias = FlagEffect  # noqa: Y015
 
@@ -1137,6 +1139,7 @@ class Startup(_message.Message):
     QUIET_WAIT_SECONDS_FIELD_NUMBER: _builtins.int
     IDLE_SHARE_FIELD_NUMBER: _builtins.int
     CPU_RESOLUTION_SECONDS_FIELD_NUMBER: _builtins.int
+    EXIT_KERNEL_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
     create_monotonic_ns: _builtins.int
     start_call_monotonic_ns: _builtins.int
     engine_ready_monotonic_ns: _builtins.int
@@ -1168,6 +1171,10 @@ class Startup(_message.Message):
     """Share of idle time seen by the quiet gate, 0 to 1; -1: not measured."""
     cpu_resolution_seconds: _builtins.float
     """Resolution of cpu_seconds, in seconds."""
+    exit_kernel_monotonic_ns: _builtins.int
+    """Batch programs: the exit of the trivial case by the kernel's proc connector, to hold
+    first_correct_response_monotonic_ns to account, which is when the agent was told.
+    """
     def __init__(
         self,
         *,
@@ -1191,10 +1198,11 @@ class Startup(_message.Message):
         quiet_wait_seconds: _builtins.float = ...,
         idle_share: _builtins.float = ...,
         cpu_resolution_seconds: _builtins.float = ...,
+        exit_kernel_monotonic_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connect_attempts", b"connect_attempts", "connected_monotonic_ns", b"connected_monotonic_ns", "cpu_resolution_seconds", b"cpu_resolution_seconds", "cpu_seconds", b"cpu_seconds", "create_monotonic_ns", b"create_monotonic_ns", "engine_ready_monotonic_ns", b"engine_ready_monotonic_ns", "exec_kernel_monotonic_ns", b"exec_kernel_monotonic_ns", "exec_monotonic_ns", b"exec_monotonic_ns", "exec_stamp", b"exec_stamp", "first_byte_monotonic_ns", b"first_byte_monotonic_ns", "first_correct_response_monotonic_ns", b"first_correct_response_monotonic_ns", "first_data_response_monotonic_ns", b"first_data_response_monotonic_ns", "gate_opened_monotonic_ns", b"gate_opened_monotonic_ns", "idle_share", b"idle_share", "incorrect_responses", b"incorrect_responses", "last_refused_monotonic_ns", b"last_refused_monotonic_ns", "prober_run_delay_seconds", b"prober_run_delay_seconds", "quiet_wait_seconds", b"quiet_wait_seconds", "server_run_delay_seconds", b"server_run_delay_seconds", "start_call_monotonic_ns", b"start_call_monotonic_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connect_attempts", b"connect_attempts", "connected_monotonic_ns", b"connected_monotonic_ns", "cpu_resolution_seconds", b"cpu_resolution_seconds", "cpu_seconds", b"cpu_seconds", "create_monotonic_ns", b"create_monotonic_ns", "engine_ready_monotonic_ns", b"engine_ready_monotonic_ns", "exec_kernel_monotonic_ns", b"exec_kernel_monotonic_ns", "exec_monotonic_ns", b"exec_monotonic_ns", "exec_stamp", b"exec_stamp", "exit_kernel_monotonic_ns", b"exit_kernel_monotonic_ns", "first_byte_monotonic_ns", b"first_byte_monotonic_ns", "first_correct_response_monotonic_ns", b"first_correct_response_monotonic_ns", "first_data_response_monotonic_ns", b"first_data_response_monotonic_ns", "gate_opened_monotonic_ns", b"gate_opened_monotonic_ns", "idle_share", b"idle_share", "incorrect_responses", b"incorrect_responses", "last_refused_monotonic_ns", b"last_refused_monotonic_ns", "prober_run_delay_seconds", b"prober_run_delay_seconds", "quiet_wait_seconds", b"quiet_wait_seconds", "server_run_delay_seconds", b"server_run_delay_seconds", "start_call_monotonic_ns", b"start_call_monotonic_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1408,6 +1416,8 @@ class Job(_message.Message):
     OUTPUT_SHA256_FIELD_NUMBER: _builtins.int
     CGROUP_PEAK_BYTES_FIELD_NUMBER: _builtins.int
     OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
+    EXIT_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    EXIT_KERNEL_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
     input: _builtins.str
     duration_seconds: _builtins.float
     """From exec to exit."""
@@ -1421,6 +1431,10 @@ class Job(_message.Message):
     cgroup_peak_bytes: _builtins.int
     """With the page cache and the children; 0: not measured."""
     output_bytes: _builtins.int
+    exit_monotonic_ns: _builtins.int
+    """When the agent was told of the exit: the end of duration_seconds."""
+    exit_kernel_monotonic_ns: _builtins.int
+    """By the kernel's proc connector, just after the exit was told; 0: not seen."""
     def __init__(
         self,
         *,
@@ -1432,10 +1446,12 @@ class Job(_message.Message):
         output_sha256: _builtins.str = ...,
         cgroup_peak_bytes: _builtins.int = ...,
         output_bytes: _builtins.int = ...,
+        exit_monotonic_ns: _builtins.int = ...,
+        exit_kernel_monotonic_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_peak_bytes", b"cgroup_peak_bytes", "cpu_seconds", b"cpu_seconds", "duration_seconds", b"duration_seconds", "exit_status", b"exit_status", "high_water_bytes", b"high_water_bytes", "input", b"input", "output_bytes", b"output_bytes", "output_sha256", b"output_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cgroup_peak_bytes", b"cgroup_peak_bytes", "cpu_seconds", b"cpu_seconds", "duration_seconds", b"duration_seconds", "exit_kernel_monotonic_ns", b"exit_kernel_monotonic_ns", "exit_monotonic_ns", b"exit_monotonic_ns", "exit_status", b"exit_status", "high_water_bytes", b"high_water_bytes", "input", b"input", "output_bytes", b"output_bytes", "output_sha256", b"output_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
