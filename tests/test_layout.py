@@ -1,6 +1,8 @@
 """The rooms of the house and who may enter which."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,18 @@ def test_only_the_commands_exit() -> None:
     }
 
     assert exiting == set()
+
+
+# What runs trials, builds and reads images: loaded with the first run that needs it.
+NOT_AT_REST = {"agent.run", "agent.trial", "agent.floor", "agent.build.builder", "agent.image"}
+
+
+def test_an_agent_at_rest_has_loaded_nothing_of_runs_or_of_the_collector() -> None:
+    listed = "import sys, headstart.cli.agent; print(*sys.modules, sep='\\n')"
+    command = [sys.executable, "-c", listed]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    unwanted = {f"headstart.{name}" for name in {*NOT_AT_REST, "collector"}}
+
+    assert "headstart.agent.service" in loaded
+    assert unwanted.intersection(loaded) == set()
+    assert NOT_IN_AGENT.intersection(loaded) == set()

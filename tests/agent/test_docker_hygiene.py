@@ -17,9 +17,10 @@ from headstart.agent.image.cache import ImageCache
 from headstart.agent.image.facts import ImageReader, _Container
 from headstart.agent.leases import HeldRun
 from headstart.agent.policy import Policy
-from headstart.agent.run import Tools, execute
+from headstart.agent.run import execute
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
+from headstart.agent.tools import Tools
 from headstart.v1.experiment_pb2 import (
     Check,
     Experiment,

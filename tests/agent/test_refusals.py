@@ -8,9 +8,10 @@ import zstandard
 
 from headstart.agent.leases import HeldRun
 from headstart.agent.refusals import refusal
-from headstart.agent.run import Tools, execute
+from headstart.agent.run import execute
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
+from headstart.agent.tools import Tools
 from headstart.v1.experiment_pb2 import Check, CommandCheck, Experiment, Plan, Service, Variant
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Encoding, Envelope, FailureCode, Record, RunStatus

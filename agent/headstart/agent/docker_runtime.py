@@ -1,4 +1,8 @@
-"""The runtime of images: a fresh container for each trial, as little privileged as can be."""
+"""The runtime of images: a fresh container for each trial, as little privileged as can be.
+
+What builds and describes images is imported when it is needed: an agent at rest is not to
+hold it in memory.
+"""
 
 import shutil
 import threading
@@ -6,13 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from headstart.agent.build.variants import build_variants, remove_leftovers
+from headstart.agent.build.ledger import Ledger
 from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.docker_images import resolve_image
 from headstart.agent.docker_instance import DockerInstance
 from headstart.agent.identity import LABEL_STATE, instance_name, labels, state_id
-from headstart.agent.image.cache import ImageCache
-from headstart.agent.image.facts import ImageReader
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
 from headstart.agent.runtime import InstanceSpec, RuntimeFault
@@ -67,6 +69,8 @@ class DockerRuntime:
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:
         """See `Builder` and `build.variants.build_variants`."""
+        from headstart.agent.build.variants import build_variants
+
         built = build_variants(experiment, seed, self._state, self._policy, emit, cancelled, doing)
         self._built = built.images
         return built.failures
@@ -87,6 +91,9 @@ class DockerRuntime:
         self, variant: ResolvedVariant, cancelled: Callable[[], bool]
     ) -> ImageFacts | None:
         """See `Runtime` and `image.facts`."""
+        from headstart.agent.image.cache import ImageCache
+        from headstart.agent.image.facts import ImageReader
+
         reader = ImageReader(
             self._engine,
             ImageCache(self._state.resolve() / "images"),
@@ -128,7 +135,14 @@ class DockerRuntime:
             self._engine.remove(container)
         for folder in self._folder.iterdir() if self._folder.is_dir() else []:
             shutil.rmtree(folder)
-        return [*sorted(found.values()), *remove_leftovers(self._state)]
+        return [*sorted(found.values()), *self._remove_built()]
+
+    def _remove_built(self) -> list[str]:
+        if not Ledger.of(self._state).images:
+            return []
+        from headstart.agent.build.variants import remove_leftovers
+
+        return remove_leftovers(self._state)
 
     def close(self) -> None:
         """See `Runtime`."""

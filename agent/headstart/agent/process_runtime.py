@@ -9,7 +9,6 @@ from pathlib import Path
 from headstart.agent.commands import ResolvedCommand, changed_file, resolve_command
 from headstart.agent.cpus import parse_cpus
 from headstart.agent.identity import instance_name, mark_entry, state_id
-from headstart.agent.image.command import command_facts
 from headstart.agent.members import kill_all, marked
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
@@ -61,6 +60,9 @@ class ProcessRuntime:
         cancelled: Callable[[], bool],  # noqa: ARG002  # Runtime
     ) -> ImageFacts | None:
         """See `Runtime` and `image.command`."""
+        # An agent at rest is not to hold it in memory.
+        from headstart.agent.image.command import command_facts
+
         return command_facts(variant)
 
     def create(self, spec: InstanceSpec) -> ProcessInstance:

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
 from headstart.agent.batch_trial import run_batch_trial
 from headstart.agent.conformance import Conformance
@@ -19,11 +18,10 @@ from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.refusals import refusal
 from headstart.agent.runtime import RuntimeTable
-from headstart.agent.spool import Spool
+from headstart.agent.tools import Tools
 from headstart.agent.trial import Bench, Slot, run_trial
 from headstart.agent.wire import AnyRecord, envelope_of
 from headstart.v1.experiment_pb2 import Variant
-from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import (
     Event,
     Failure,
@@ -38,18 +36,6 @@ log = logging.getLogger(__name__)
 
 # A variant that did not start this many times in a row is not tried again.
 GIVE_UP_AFTER = 2
-
-
-@dataclass
-class Tools:
-    """What an agent lends to every run."""
-
-    spool: Spool
-    # Opened anew for each run, so that an engine that was restarted is found again.
-    runtimes: Callable[[], RuntimeTable]
-    # Given the CPUs of the server and of the load.
-    host: Callable[[str, str], HostFacts]
-    commands_allowed: bool
 
 
 def execute(held: HeldRun, tools: Tools) -> None:

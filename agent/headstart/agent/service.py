@@ -12,13 +12,13 @@ import grpc
 from headstart.agent.attend import Attendance
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
-from headstart.agent.leases import HeldRuns
+from headstart.agent.leases import HeldRun, HeldRuns
 from headstart.agent.load.table import available
 from headstart.agent.policy import Policy
 from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.run import Tools, execute
 from headstart.agent.runtime import RuntimeFault, RuntimeTable
 from headstart.agent.spool import Spool
+from headstart.agent.tools import Tools
 from headstart.v1.host_pb2 import Engine, HostFacts
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Agent:
         self._remove_orphans()
         tools = Tools(self.spool, self.runtimes, self.host_facts, config.policy.commands)
         self.runs = HeldRuns(
-            lambda held: execute(held, tools),
+            lambda held: _execute(held, tools),
             lambda: self.attendance.wake(),
         )
         self.attendance = Attendance(
@@ -115,6 +115,13 @@ class Agent:
         """Make `run` return; call it in the loop's thread."""
         self.attendance.stopping.set()
         self.attendance.wake()
+
+
+def _execute(held: HeldRun, tools: Tools) -> None:
+    # An agent at rest needs nothing of what runs trials: 2 MB of its memory.
+    from headstart.agent.run import execute
+
+    execute(held, tools)
 
 
 def current_host_facts(

@@ -7,10 +7,16 @@ would not know them again.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 
 class Ledger:
     """Image ids, the oldest first, in a file of the state folder."""
+
+    @classmethod
+    def of(cls, state: Path) -> Self:
+        """That of an agent, by its state folder."""
+        return cls(state / "builds")
 
     def __init__(self, path: Path) -> None:
         self._path = path

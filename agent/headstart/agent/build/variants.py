@@ -16,8 +16,6 @@ from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode
 
-_LEDGER = "builds"
-
 
 @dataclass
 class Built:
@@ -46,7 +44,7 @@ def build_variants(
     if not policy.builds:
         built.failures = {name: _refused(name) for name in variants}
         return built
-    ledger = Ledger(state / _LEDGER)
+    ledger = Ledger.of(state)
     try:
         engine = BuildEngine()
     except RuntimeFault as fault:
@@ -85,7 +83,7 @@ def build_variants(
 
 def remove_leftovers(state: Path) -> list[str]:
     """Remove the images of builds amid which an earlier agent was killed; their ids."""
-    ledger = Ledger(state / _LEDGER)
+    ledger = Ledger.of(state)
     if not ledger.images:
         return []
     engine = BuildEngine()

@@ -1,0 +1,20 @@
+"""What an agent lends to every run; apart from runs, which an agent at rest does not load."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headstart.agent.runtime import RuntimeTable
+from headstart.agent.spool import Spool
+from headstart.v1.host_pb2 import HostFacts
+
+
+@dataclass
+class Tools:
+    """One set for the life of an agent."""
+
+    spool: Spool
+    # Opened anew for each run, so that an engine that was restarted is found again.
+    runtimes: Callable[[], RuntimeTable]
+    # Given the CPUs of the server and of the load.
+    host: Callable[[str, str], HostFacts]
+    commands_allowed: bool

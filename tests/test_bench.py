@@ -1,0 +1,109 @@
+"""The arithmetic of the benchmarks: what they say of trials that are known."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.agent import cost_of
+from bench.observer import loss_of
+from bench.startup_rows import Row, Trial, agreement_row, startup_row
+from headstart.v1.records_pb2 import (
+    CheckOutcome,
+    Phase,
+    PhaseMemory,
+    Startup,
+    TrialOutcome,
+    TrialStarted,
+)
+
+MS = 1_000_000
+
+
+def trials(
+    count: int, error_ms: float, *, valid: bool = True, apart_ms: float = 0.1
+) -> list[Trial]:
+    return [Trial(10.0, error_ms, 0.5, apart_ms, valid) for _ in range(count)]
+
+
+def row(*groups: list[Trial], work_ms: int = 10) -> Row:
+    return Row("process", work_ms, [trial for group in groups for trial in group])
+
+
+@pytest.mark.parametrize(
+    ("found", "ok"),
+    [
+        (row(trials(20, 0.1)), True),
+        (row(trials(20, 0.1), trials(40, 9.0, valid=False)), True),  # others do not count
+        (row(trials(9, 0.1)), None),  # too few to be judged
+        (row(trials(20, 0.4)), False),  # bias
+        (row(trials(18, 0.1), trials(2, 1.1)), False),  # 95th percentile
+        (row(trials(15, 0.1), trials(5, 0.5)), False),  # spread
+        (row(trials(15, 0.1), trials(5, 0.5), work_ms=50), True),  # no budget for it there
+    ],
+)
+def test_a_row_of_startup_is_judged_by_its_valid_trials(found: Row, ok: bool | None) -> None:
+    assert startup_row(found, judged_from=10).ok is ok
+
+
+def test_a_row_says_how_many_of_how_many_trials_were_valid() -> None:
+    measured = startup_row(
+        row(trials(3, 0.1), trials(4, 0.1, valid=False)), judged_from=10
+    ).measured
+
+    assert "valid 3 of 7" in measured
+
+
+@pytest.mark.parametrize(("apart_ms", "ok"), [(0.5, True), (0.6, False), (-0.1, False)])
+def test_stamps_agree_when_the_kernels_follows_the_gates_within_half_a_millisecond(
+    apart_ms: float, ok: bool
+) -> None:
+    found = agreement_row([row(trials(94, 0.1)), row(trials(6, 0.1, apart_ms=apart_ms))])
+
+    assert found.ok is ok
+
+
+def test_the_loss_is_of_sums_so_that_a_slice_of_nothing_says_nothing() -> None:
+    even = [(99.0, 1.0, 100.0, 1.0)] * 50
+    loss = loss_of([*even, (0.0, 0.001, 1.0, 0.001)])
+
+    assert loss.share == pytest.approx(0.01, abs=0.001)
+    assert loss.low <= loss.share <= loss.high
+
+
+def test_a_trials_cost_is_all_of_its_time_but_phases_startup_and_the_quiet_wait() -> None:
+    started = TrialStarted(trial=1, monotonic_ns=0)
+    outcome = TrialOutcome(
+        trial=1,
+        variant="v",
+        startup=Startup(
+            start_call_monotonic_ns=20 * MS,
+            engine_ready_monotonic_ns=100 * MS,
+            gate_opened_monotonic_ns=1_140 * MS,
+            quiet_wait_seconds=1.0,
+            first_correct_response_monotonic_ns=1_500 * MS,
+        ),
+        memory=[
+            PhaseMemory(phase=Phase.PHASE_STARTUP, monotonic_ns=1_501 * MS),
+            PhaseMemory(phase=Phase.PHASE_IDLE, monotonic_ns=1_704 * MS),
+        ],
+        ended_monotonic_ns=1_805 * MS,
+    )
+    check = CheckOutcome(monotonic_ns=1_705 * MS)
+    cost = cost_of(started, outcome, check, TrialStarted(trial=2, monotonic_ns=1_806 * MS))
+
+    assert cost.parts == pytest.approx(
+        {
+            "create": 0.020,
+            "start": 0.080,
+            "arming": 0.040,
+            "readings": 0.004,
+            "checks": 0.001,
+            "removal": 0.100,
+            "to the next": 0.001,
+        }
+    )
+    # 1.806 s, of which 1 s was waited, 0.36 s were startup and 0.2 s idle.
+    assert cost.seconds == pytest.approx(0.246)
