@@ -14,6 +14,7 @@ import yaml
 
 from headstart.dashboards import write
 from headstart.dashboards.compared import SHIFTS_TITLE
+from headstart.dashboards.compared_panels import WARM_UP_TITLE
 from headstart.dashboards.generate import dashboards
 from support.dashboard_json import interpolated, targets
 from support.images import image_of
@@ -120,6 +121,9 @@ def test_an_experiment_by_label_runs_on_both_hosts_and_every_panel_has_data(
         statuses = [headstart("watch", run, "--collector", target).status for run in run_ids]
         wait_until(lambda: ended(target))
         report = headstart("report", run_ids[0], "--collector", target)
+        results = [
+            headstart("report", r, "--collector", target, "--format", "json") for r in run_ids
+        ]
         pooled = headstart("pool", "--experiment", "fleet", "--collector", target, "--json")
         with prometheus(tmp_path, [metrics], [rules]) as server:
             server.wait_for('count(headstart_run_end_timestamp_seconds{experiment="fleet"}) == 2')
@@ -138,8 +142,12 @@ def test_an_experiment_by_label_runs_on_both_hosts_and_every_panel_has_data(
     assert pooled.status == 0, pooled.errors
     assert [host["run_id"] for host in json.loads(pooled.output)["hosts"]] == run_ids
     assert hosts == {"alpha", "beta"}
-    # An experiment that ran once has no history.
-    assert panels - with_data == {SHIFTS_TITLE}
+    # An experiment that ran once has no history; two agents on one machine may disturb each
+    # other so that no load is valid, and a curve is of valid loads.
+    loads = [load for ran in results for load in ran.report()["load_series"]]
+    warm_up = set() if any(load["valid"] for load in loads) else {WARM_UP_TITLE}
+    assert loads
+    assert panels - with_data == {SHIFTS_TITLE} | warm_up
 
 
 @pytest.mark.timeout(200)

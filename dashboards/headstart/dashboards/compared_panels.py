@@ -26,6 +26,8 @@ from headstart.dashboards.sdk import (
 )
 
 # What the dashboard's variables let through. A run has no variant of its own.
+WARM_UP_TITLE = "Warm-up of the latest run"
+
 RUN = 'experiment=~"$experiment",host=~"$host",cpu_model=~"$cpu_model"'
 VARIANT = f'{RUN},variant=~"$variant"'
 
@@ -156,7 +158,7 @@ def warm_up() -> trend.Panel:
     series = f"headstart_warmup_throughput_per_second{{{VARIANT}}}"
     return (
         trend.Panel()
-        .title("Warm-up of the latest run")
+        .title(WARM_UP_TITLE)
         .description(
             "Correct responses per second, by seconds since the first correct response; the "
             "median of the valid trials. The x axis is not the time of day."
