@@ -8,7 +8,6 @@ import grpc
 from headstart.collector import store_hosts
 from headstart.collector.aa import NoSuchVariant, as_aa
 from headstart.collector.config import Limits
-from headstart.collector.experiment_file import ExperimentProblems, load_experiment
 from headstart.collector.status import Status
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import HostState, Problem, SubmitProblems, SubmitRequest
@@ -22,6 +21,9 @@ _LISTED_HOSTS = 10
 
 async def experiment_of(request: SubmitRequest, limits: Limits) -> Experiment:
     """The experiment that a file states. Raises Status with every problem."""
+    # pydantic and YAML take half of a collector's start, and the first file can wait for them.
+    from headstart.collector.experiment_file import ExperimentProblems, load_experiment
+
     size = len(request.source_text.encode())
     if size > limits.source_bytes:
         raise _refused(f"the file has {size} bytes; at most {limits.source_bytes} are taken")
