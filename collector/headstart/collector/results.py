@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from headstart.collector.build_results import PackageCheck, VariantBuild, VariantDiagnostics
+from headstart.collector.job_results import JobBreakEven
 
 
 class Verdict(StrEnum):
@@ -517,6 +518,8 @@ class RunResult:
     # Whether memory was read by cgroup and process, what stamped exec, ...
     method: tuple[tuple[str, str], ...] = ()
     break_evens: tuple[BreakEven, ...] = ()
+    # Of batch programs.
+    job_break_evens: tuple[JobBreakEven, ...] = ()
     # Whether this is an A/A run: its verdicts are about the host.
     aa: bool = False
     # The host's latest A/A run, as of the report; None: there was none.

@@ -26,7 +26,7 @@ MINIMUM_BLOCKS = 3
 # values: 95 % cannot be reached (n = 3: 74 % in simulation, n = 4: 87 %).
 BOOTSTRAP_BLOCKS = 5
 
-# Of the nominal tail of a median's interval: see `_percentiles`.
+# Of the nominal tail of a median's interval: see `_percentiles` and `median_tail`.
 _MANY_BLOCKS = 8
 _FEW_BLOCKS_TAIL = 0.5
 _MANY_BLOCKS_TAIL = 1.2
@@ -115,10 +115,15 @@ def _percentiles(resampled: Floats, blocks: int, confidence: float) -> Interval:
     A resampled median is one of few values: of up to seven blocks the interval is too
     narrow, of more too wide. The factors are from simulation (docs/adr/0074).
     """
-    factor = _FEW_BLOCKS_TAIL if blocks < _MANY_BLOCKS else _MANY_BLOCKS_TAIL
-    tail = factor * (1 - confidence) / 2
+    tail = median_tail(blocks, confidence)
     low, high = np.quantile(resampled, (tail, 1 - tail))
     return Interval(float(low), float(high))
+
+
+def median_tail(blocks: int, confidence: float) -> float:
+    """The share of resampled medians that is left out on either side."""
+    factor = _FEW_BLOCKS_TAIL if blocks < _MANY_BLOCKS else _MANY_BLOCKS_TAIL
+    return factor * (1 - confidence) / 2
 
 
 def student_quantile(probability: float, freedom: int) -> float:

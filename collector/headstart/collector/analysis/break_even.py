@@ -94,13 +94,13 @@ def break_even(
         outcome=Overtaking.UNTOLD,
         behind_requests=float(-race.lead.mean(axis=0)[-1]),
     )
-    if not _differ(starts, rng):
+    if not starts_differ(starts, rng):
         return found
     return _answered(found, race, margin, rng)
 
 
-def _differ(starts: Floats, rng: np.random.Generator) -> bool:
-    """Whether one of the two answers first for sure."""
+def starts_differ(starts: Floats, rng: np.random.Generator) -> bool:
+    """Whether one of the two answers first for sure: blocks x the two variants' seconds."""
     if not (starts > 0).all():
         return False
     ratio, interval = ratio_interval(starts[:, 0], starts[:, 1], "median", 0.95, rng)

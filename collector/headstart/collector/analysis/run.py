@@ -24,6 +24,7 @@ from headstart.collector.analysis.figures import (
 )
 from headstart.collector.analysis.gates import limits_of, subjects_of
 from headstart.collector.analysis.images import image_readings, image_results
+from headstart.collector.analysis.job_break_evens_of_run import job_break_evens
 from headstart.collector.analysis.load import TrialLoad, load_of
 from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
@@ -140,6 +141,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         ),
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
         break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
+        job_break_evens=job_break_evens(info, found),
         aa=experiment.aa,
     )
     # There is nothing to recommend of the same thing twice.

@@ -21,6 +21,7 @@ from headstart.collector.report.build_plot import build_plot
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.page import rendered
+from headstart.collector.report.job_catching_up import job_sentences
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
@@ -44,7 +45,7 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
     (
         "jobs",
         "Jobs.",
-        "Each mark is the median of a trial's repetitions, the line that of the trials.",
+        "Each mark is the median of a trial's repetitions; dotted: from there on level.",
         plots.jobs_plot,
     ),
     (
@@ -120,6 +121,7 @@ def render_html(result: RunResult) -> str:
             if (sentences := wording.headlines(result, name))
         ],
         courses=list(wording.courses(result)),
+        job_sentences=job_sentences(result),
         troubles=view.troubles(result),
         rows=view.rows(result),
         interval_note=wording.interval_note(result),

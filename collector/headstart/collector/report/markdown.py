@@ -9,6 +9,7 @@ from headstart.collector.report import decision, image_parts, memory_view, view,
 from headstart.collector.report.build_markdown import build_sections
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
+from headstart.collector.report.job_catching_up import job_sentences
 from headstart.collector.report.text import clean, fenced
 from headstart.collector.report.text import markdown as md
 from headstart.collector.results import RunResult
@@ -90,6 +91,7 @@ def _findings(result: RunResult) -> Iterator[str]:
             for sentence in sentences:
                 yield f"- **{sentence.verdict.value}:** {md(sentence.text)}"
     yield from _listed("### Under load over time", wording.courses(result))
+    yield from _listed("### Jobs by their length", job_sentences(result))
 
 
 def _troubles(result: RunResult) -> Iterator[str]:

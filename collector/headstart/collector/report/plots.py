@@ -30,7 +30,8 @@ def jobs_plot(result: RunResult) -> str | None:
         for word, metric in (("short", "job_seconds"), ("long", "long_job_seconds"))
         for name in variant_names(result)
     ]
-    return _strip_plot(result, rows, "exec to exit", "jobs", "Jobs, by input and variant")
+    level = [(one.seconds, one.late) for one in result.job_break_evens if one.seconds is not None]
+    return _strip_plot(result, rows, "exec to exit", "jobs", "Jobs, by input and variant", level)
 
 
 def _has_jobs(result: RunResult) -> bool:
@@ -43,8 +44,12 @@ def _strip_plot(
     begin_and_end: str,
     name: str,
     title: str,
+    level: Sequence[tuple[float, str]] = (),
 ) -> str | None:
-    """Durations of trials, a row for each label, metric and variant that has any."""
+    """Durations of trials, a row for each label, metric and variant that has any.
+
+    `level`: seconds from which on a variant is level, and its name.
+    """
     rows = [(*row, values) for row in candidates if (values := _values(result, *row[1:]))]
     if not rows:
         return None
@@ -66,6 +71,10 @@ def _strip_plot(
                 axes.annotate(
                     label, (at, row - 0.36), ha="center", va="bottom", color=INK, fontsize=9
                 )
+        for seconds, late in level:
+            _mark_level(
+                axes, seconds / divisor, f"{late} level: {digits(seconds / divisor)} {unit}"
+            )
         if max(everything) > _LOG_FROM * min(everything):
             log_axis(axes.set_xscale, axes.xaxis)
         else:
@@ -76,6 +85,20 @@ def _strip_plot(
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"{begin_and_end}, {unit}")
         return inline(figure, name, title)
+
+
+def _mark_level(axes: Any, at: float, text: str) -> None:
+    axes.axvline(at, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.6)))
+    axes.annotate(
+        text,
+        (at, 0.03),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, 0),
+        textcoords="offset points",
+        ha="right",
+        color=MUTED,
+        fontsize=9,
+    )
 
 
 def ratio_plot(result: RunResult) -> str | None:

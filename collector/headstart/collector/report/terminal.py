@@ -8,6 +8,7 @@ from rich.text import Text
 from headstart.collector.report import decision, image_parts, view, wording
 from headstart.collector.report.build_terminal import build_tables
 from headstart.collector.report.counters_view import counter_lines
+from headstart.collector.report.job_catching_up import job_sentences
 from headstart.collector.report.text import line
 from headstart.collector.results import Decision, RunResult, Verdict
 
@@ -40,6 +41,7 @@ def print_result(result: RunResult, console: Console) -> None:
         printer.findings(result, variant)
         printer.table(result, variant)
     printer.listed("Under load over time", list(wording.courses(result)))
+    printer.listed("Jobs by their length", job_sentences(result))
     for trouble in view.troubles(result):
         printer.trouble(trouble)
     for part in build_tables(result):

@@ -1,0 +1,151 @@
+"""Made-up runs of batch programs: a compiler as native image and as jar."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.collector.analysis.run import analyse_run
+from headstart.collector.results import RunResult
+from headstart.collector.run_info import RunInfo
+from headstart.v1.experiment_pb2 import (
+    BatchJob,
+    Command,
+    Compilation,
+    Experiment,
+    Plan,
+    Service,
+    Variant,
+)
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.records_pb2 import (
+    ExecStamp,
+    Failure,
+    FailureCode,
+    Flag,
+    FlagEffect,
+    Job,
+    Record,
+    RunOutcome,
+    RunStarted,
+    RunStatus,
+    Startup,
+    TrialOutcome,
+    TrialStarted,
+)
+from support.fake_runs import SECOND, host_facts
+
+
+@dataclass(frozen=True)
+class BatchKind:
+    """How a made-up variant works: seconds of its trivial case, short and long job."""
+
+    name: str
+    compilation: Compilation.ValueType
+    startup: float
+    short: float
+    long: float
+
+
+# The Closure Compiler on two cores.
+_KINDS = (
+    BatchKind("jar", Compilation.COMPILATION_JIT, 0.9, 7.0, 30.0),
+    BatchKind("native", Compilation.COMPILATION_AOT, 0.04, 0.7, 40.0),
+)
+
+
+def variant_named(name: str) -> BatchKind:
+    """One of the made-up variants."""
+    return next(kind for kind in _KINDS if kind.name == name)
+
+
+def batch_result(
+    *,
+    kinds: tuple[BatchKind, ...] = _KINDS,
+    blocks: int = 4,
+    jobs: tuple[str, ...] = ("short", "long"),
+    noise: float = 0.02,
+    flagged_blocks: tuple[int, ...] = (),
+    failing_after: str = "",
+    zero: str = "",
+    wrong: bool = False,
+) -> RunResult:
+    """What analysis makes of a run of these, the first one the baseline.
+
+    Of the other: `failing_after` is the last part that it does before it fails, `zero` a part
+    whose time reads zero, `wrong`: its output is another one.
+    """
+    rng = np.random.default_rng(5)
+    records = [Record(run_started=RunStarted(host=host_facts(), seed=1, blocks_planned=blocks))]
+    trial = 0
+    for block in range(1, blocks + 1):
+        for kind in kinds:
+            trial += 1
+            odd = kind is not kinds[0]
+            outcome = TrialOutcome(trial=trial, block=block, variant=kind.name)
+            parts = ["startup", *jobs]
+            if odd and failing_after:
+                parts = parts[: parts.index(failing_after) + 1]
+                outcome.failure.CopyFrom(
+                    Failure(code=FailureCode.FAILURE_CODE_DIED, message="it ended with 134")
+                )
+            for part in parts:
+                seconds = getattr(kind, part) * math.exp(rng.normal(0, noise))
+                _do(outcome, part, 0.0 if odd and part == zero else seconds)
+            if odd and wrong:
+                outcome.checks_failed = 1
+            if block in flagged_blocks:
+                outcome.flags.add().CopyFrom(
+                    Flag(code="host-load", effect=FlagEffect.FLAG_EFFECT_TRIAL_INVALID, text="busy")
+                )
+            started = TrialStarted(trial=trial, block=block, variant=kind.name, runtime="process")
+            records += [Record(trial_started=started), Record(trial_outcome=outcome)]
+    ended = RunOutcome(status=RunStatus.RUN_STATUS_DONE, trials=trial, blocks_completed=blocks)
+    return analyse_run(_info(kinds, blocks, jobs), [*records, Record(run_outcome=ended)])
+
+
+def _do(outcome: TrialOutcome, part: str, seconds: float) -> None:
+    if part != "startup":
+        outcome.jobs.append(
+            Job(input=part, duration_seconds=seconds, cpu_seconds=seconds, high_water_bytes=10**8)
+        )
+        return
+    begin = 1000 * SECOND
+    outcome.startup.CopyFrom(
+        Startup(
+            exec_monotonic_ns=begin,
+            first_correct_response_monotonic_ns=begin + round(seconds * SECOND),
+            exec_stamp=ExecStamp.EXEC_STAMP_GATE,
+        )
+    )
+
+
+def _info(kinds: tuple[BatchKind, ...], blocks: int, jobs: tuple[str, ...]) -> RunInfo:
+    return RunInfo(
+        run_id="batch-1",
+        attempt=1,
+        experiment=Experiment(
+            name="compiler",
+            baseline=kinds[0].name,
+            variants=[
+                Variant(
+                    name=kind.name, compilation=kind.compilation, command=Command(argv=[kind.name])
+                )
+                for kind in kinds
+            ],
+            service=Service(),
+            plan=Plan(blocks=blocks),
+            jobs=[BatchJob(name=name, repeat=1) for name in jobs],
+        ),
+        host=host_facts(),
+        state=RunState.RUN_STATE_DONE,
+        reason="",
+        submitted_time_seconds=1_780_000_000.0,
+        started_time_seconds=1_780_000_004.0,
+        ended_time_seconds=1_780_001_504.0,
+    )
+
+
+def _variant(kind: BatchKind) -> Variant:
+    command = Command(argv=[kind.name])
+    return Variant(name=kind.name, compilation=kind.compilation, command=command)
