@@ -1,9 +1,11 @@
 """A/A runs: how they are made, what they say of a host, and where that is shown."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import grpc
 import grpc.aio
@@ -170,6 +172,82 @@ async def test_reports_from_a_host_carry_its_latest_aa_run(tmp_path: Path) -> No
     assert submitted.experiment.endswith(".aa")
     assert own["host_check"]["passed"] is True
     assert after["host_check"]["run_id"] == submitted.run_id
+
+
+# What the made-up aot passes tenfold.
+GATED = f"{EXPERIMENT}gates: {{startup_seconds: {{max: 100ms}}}}\n"
+
+
+def recommended(exposition: str) -> list[str]:
+    """What is recommended of aot in the experiment `players`, as Prometheus sees it."""
+    return [
+        line.partition('recommendation="')[2].partition('"')[0]
+        for line in exposition.splitlines()
+        if line.startswith("headstart_recommendation{") and 'experiment="players",' in line
+    ]
+
+
+@in_loop
+async def test_report_and_exposition_agree_as_aa_runs_fail_and_pass(tmp_path: Path) -> None:
+    async def told() -> tuple[list[str], list[str]]:
+        """The recommendation in the run's JSON, and in the exposition."""
+        found = await report(stub, ordinary)
+        url = f"http://127.0.0.1:{collector.metrics_port}/metrics"
+        text = await asyncio.to_thread(lambda: urlopen(url, timeout=10).read().decode())
+        return [each["decision"] for each in found["recommendations"]], recommended(text)
+
+    async def tried(slower: float, first: int) -> int:
+        """An A/A run whose second name starts slower by a factor; the next sequence."""
+        request = SubmitRequest(source_text=EXPERIMENT, base_directory="/", aa=True)
+        run_id = (await stub.Submit(request)).runs[0].run_id
+        again = replace(AGAIN, startup_ms=JIT.startup_ms * slower)
+        records = list(small(kinds=(JIT, again), blocks=8).records())
+        following = await played(collector.port, agent, run_id, records, first)
+        # A report waits for the analysis, which ends with the exposition.
+        await report(stub, run_id)
+        return following
+
+    async with (
+        collecting(tmp_path, metrics_listen="127.0.0.1:0") as collector,
+        attend(collector.port) as agent,
+        experiments(collector.port) as stub,
+    ):
+        (ordinary,) = await submit(collector.port, GATED)
+        following = await played(
+            collector.port, agent, ordinary, list(small(blocks=5).records()), 1
+        )
+        before = await told()
+        following = await tried(1.3, following)
+        unfit = await told()
+        await tried(1.0, following)
+        fit = await told()
+
+    assert before == fit == (["proceed"], ["proceed"])
+    assert unfit == (["defer"], ["defer"])
+
+
+@in_loop
+async def test_a_collector_that_starts_anew_shows_what_the_latest_aa_run_left(
+    tmp_path: Path,
+) -> None:
+    again = replace(AGAIN, startup_ms=JIT.startup_ms * 1.3)
+    unfit = list(small(kinds=(JIT, again), blocks=8).records())
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port) as agent,
+        experiments(collector.port) as stub,
+    ):
+        request = SubmitRequest(source_text=EXPERIMENT, base_directory="/", aa=True)
+        tried = (await stub.Submit(request)).runs[0].run_id
+        following = await played(collector.port, agent, tried, unfit, 1)
+        (ordinary,) = await submit(collector.port, GATED)
+        await played(collector.port, agent, ordinary, list(small(blocks=5).records()), following)
+        await report(stub, ordinary)
+    async with collecting(tmp_path, metrics_listen="127.0.0.1:0") as collector:
+        url = f"http://127.0.0.1:{collector.metrics_port}/metrics"
+        text = await asyncio.to_thread(lambda: urlopen(url, timeout=10).read().decode())
+
+    assert recommended(text) == ["defer"]
 
 
 @in_loop

@@ -65,16 +65,27 @@ def host_check_of(result: RunResult) -> HostCheck | None:
 def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
     """The result as of now: with what the latest A/A run of its host says, if any.
 
-    One from before the host's hardware changed says nothing.
+    One from before the host's hardware changed says nothing. Where the host failed, gates and
+    recommendations are judged anew. Every report and the exposition join the two here.
     """
     source = result if result.aa else latest
     if source is None or source.fingerprint != result.fingerprint:
         return result
     check = host_check_of(source)
-    if check is not None and not check.passed:
+    if check is not None and _failed(check):
         doubt = (
             f"The latest A/A run on this host ({check.run_id}) found differences of a variant "
             "with itself: verdicts from here are doubtful."
         )
         result = replace(result, remarks=(doubt, *result.remarks))
-    return replace(result, host_check=check)
+    joined = replace(result, host_check=check)
+    if not joined.recommendations or not (_failed(check) or _failed(result.host_check)):
+        return joined
+    # numpy comes with it, which a collector without an unfit host need not load.
+    from headstart.collector.analysis.recommendation import with_recommendations
+
+    return with_recommendations(joined, joined.gates_from, joined.gates)
+
+
+def _failed(check: HostCheck | None) -> bool:
+    return check is not None and not check.passed

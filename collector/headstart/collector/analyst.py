@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy import Connection
@@ -45,6 +45,10 @@ class ReportFault(Exception):
     """Analysis or rendering broke: a fault of ours, and the message says which."""
 
 
+async def _nobody(_result_json: str) -> None:
+    """Nobody waits for results."""
+
+
 class Analyst:
     """Use from one event loop. `on_result` is awaited with the JSON of every stored result.
 
@@ -56,7 +60,7 @@ class Analyst:
         store: Store,
         metrics: SelfMetrics,
         *,
-        on_result: Callable[[str], None] = lambda _json: None,
+        on_result: Callable[[str], Awaitable[None]] = _nobody,
         on_stored: Callable[[str], None] = lambda _run_id: None,
         analyse: Callable[[str, str], Analysed] = analysis_worker.analyse,
     ) -> None:
@@ -121,8 +125,7 @@ class Analyst:
             log.error("run %s: analysis failed: %s", run_id, result.fault)
         else:
             self._metrics.analysed(time.monotonic() - began)
-            # Rendering the exposition takes milliseconds of CPU.
-            await asyncio.to_thread(self._on_result, result.result_json)
+            await self._on_result(result.result_json)
         return result
 
     async def _analysed(self, run_id: str) -> Analysed:
@@ -162,9 +165,7 @@ class Analyst:
         if pending := self._pending.get(run_id):
             await pending.wait()
         result_json = await self._result(run_id)
-        info = await self._store.read(lambda c: store_queries.info(c, run_id))
-        host = info.host.host
-        latest_aa = await self._store.read(lambda c: store_results.latest_aa(c, host))
+        latest_aa = await self._store.read(lambda c: store_results.latest_aa(c, run_id))
         return await self._rendered(
             run_id, analysis_worker.render, result_json, latest_aa, report_format
         )

@@ -58,6 +58,7 @@ class _Fragment:
 
 @dataclass(frozen=True)
 class _ShownRun:
+    run_id: str
     ended_unix_seconds: float
     figures: _Fragment
     curve: _Fragment
@@ -117,6 +118,13 @@ class Exposition:
                 self._shifts = self._shift_page(shifts)
             self._show(time.perf_counter() - began)
 
+    def runs_on(self, host: str) -> list[str]:
+        """The runs on a host that are shown now."""
+        with self._updating:
+            return [
+                run.run_id for (_, name), run in self._runs.items() if name == label_value(host)
+            ]
+
     def scrape(self, compressed: bool = False) -> bytes:
         """The whole exposition, Prometheus text format 0.0.4, gzip when `compressed`.
 
@@ -142,6 +150,7 @@ class Exposition:
         if outdated or not says_something:
             return False
         self._runs[key] = _ShownRun(
+            result.run_id,
             result.ended_unix_seconds,
             _render(RESULT_FAMILIES, run_samples(result)),
             _render((CURVE,), curve_samples(result)),

@@ -17,18 +17,17 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
-from headstart.collector import store_results
 from headstart.collector.analyst import Analyst
 from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.decisions import Decide
 from headstart.collector.experiments_service import ExperimentsServer
+from headstart.collector.exposing import Exposing
 from headstart.collector.exporter import Exporter
 from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
 from headstart.collector.metrics_http import MetricsServer, server_tls
 from headstart.collector.regressions import Regressions
-from headstart.collector.results_json import UnreadableResult, from_json
 from headstart.collector.retention import prune_hourly
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.start_fault import StartFault
@@ -85,10 +84,11 @@ class Collector:
         self._store = store
         self._own = SelfMetrics(version("headstart"))
         self._exposition = Exposition(self._own)
+        self._exposing = Exposing(store, self._exposition)
         self._analyst = Analyst(
             store,
             self._own,
-            on_result=self._expose,
+            on_result=self._exposing.ended,
             on_stored=lambda run_id: self._regressions.stored(run_id),
         )
         self._exporter = Exporter(store, self._analyst.pool)
@@ -138,7 +138,7 @@ class Collector:
         self._parts.push_async_callback(self._store.close)
         self._parts.push_async_callback(self._tasks.stop)
         self._exporter.clear()
-        await self._expose_stored()
+        await self._exposing.stored()
         self._parts.push_async_callback(self._analyst.stop)
         await self._analyst.start()
         self._parts.push_async_callback(self._fleet.stop)
@@ -206,16 +206,6 @@ class Collector:
         self.metrics_port = server.port
         self._parts.push_async_callback(asyncio.to_thread, server.close)
         self._tasks.start(self._expose_hosts(), "the exposition of hosts")
-
-    def _expose(self, result_json: str) -> None:
-        self._exposition.update([from_json(result_json)])
-
-    async def _expose_stored(self) -> None:
-        for text in await self._store.read(store_results.latest):
-            try:
-                await asyncio.to_thread(self._expose, text)
-            except UnreadableResult as error:
-                log.error("a stored result is not shown: %s", error)
 
     async def _expose_hosts(self) -> None:
         while True:

@@ -57,8 +57,12 @@ def missing(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def latest_aa(connection: Connection, host: str) -> str:
-    """The result of the newest A/A run on a host that went to its end, as JSON; may be empty."""
+def latest_aa(connection: Connection, run_id: str) -> str:
+    """The result of the newest A/A run that went to its end on the host of a run, as JSON.
+
+    Empty: there was none.
+    """
+    host = select(runs.c.host).where(runs.c.run_id == run_id).scalar_subquery()
     query = (
         select(results.c.result_json)
         .join(runs, runs.c.run_id == results.c.run_id)

@@ -2,7 +2,8 @@
 
 Reject: the variant does not build or start, dies under way, answers wrongly, or misses
 a stated gate by the whole interval. Proceed: every gate passes by the whole interval.
-Everything else is deferred, with what is open and what would settle it.
+Everything else is deferred, with what is open and what would settle it. So is what rests on
+figures of a host that failed its latest A/A run.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dataclasses import replace
 from headstart.collector.analysis.figures import STEADY_METRICS
 from headstart.collector.analysis.gates import DISTURBED, asked, gate_outcome
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.unfit_host import doubted, in_doubt, way_out
 from headstart.collector.build_results import Category
 from headstart.collector.results import (
     CHECKS_FAIL,
@@ -40,10 +42,13 @@ _UNRELIABLE = 2
 def with_recommendations(
     result: RunResult, gates_from: str, limits: tuple[GateLimit, ...]
 ) -> RunResult:
-    """The result, judged by these gates instead of any before."""
+    """The result, judged by these gates instead of any before, and by what its host is worth."""
     others = [v for v in result.variants if v.variant != result.baseline]
     outcomes = {
-        v.variant: tuple(gate_outcome(result, v.variant, limit) for limit in limits) for v in others
+        v.variant: tuple(
+            doubted(gate_outcome(result, v.variant, limit), result.host_check) for limit in limits
+        )
+        for v in others
     }
     judged = replace(
         result,
@@ -128,6 +133,9 @@ def _proceed_or_defer(
 ) -> Recommendation:
     missing = _unfinished(result, variant)
     if variant.outcome == MEASURED:
+        check = result.host_check
+        if check is not None and any(in_doubt(gate, check) for gate in gates):
+            missing.append(way_out(check))
         missing += [text for gate in gates if (text := _open(result, gate))]
     if not gates:
         missing.append("No gate applies to this experiment: state some under `gates`.")
@@ -160,6 +168,8 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
         titles = dict.fromkeys(CATALOGUE[g.limit.metric].title for g in gates if g.status is status)
         if titles:
             parts.append(f"{words}: {', '.join(titles)}")
+    if any(in_doubt(gate, result.host_check) for gate in gates):
+        parts.append("the host makes differences of its own")
     if any(_blocking(result, variant.variant)):
         parts.append("blocking build warnings remain")
     if variant.mislabelled:
@@ -204,9 +214,9 @@ def _blocking(result: RunResult, variant: str) -> Iterator[str]:
 
 
 def _open(result: RunResult, gate: GateOutcome) -> str:
-    """What a gate leaves open, and what would settle it; empty: it passed."""
+    """What a gate leaves open, and what would settle it; empty: it passed, or its host failed."""
     title = CATALOGUE[gate.limit.metric].title
-    if gate.status is GateStatus.PASSED:
+    if gate.status is GateStatus.PASSED or in_doubt(gate, result.host_check):
         return ""
     if gate.status is GateStatus.FAILED:
         return (
