@@ -68,7 +68,10 @@ def test_every_outcome_says_what_was_seen(
 
 
 def test_an_interval_that_is_missing_or_open_is_called_so(caught_up: RunResult) -> None:
-    assert "(no interval)" in said(caught_up, seconds_low=None, seconds_high=None)
+    without = {"seconds_low": None, "seconds_high": None}
+
+    assert "(no interval, for not every block gets there)" in said(caught_up, **without)
+    assert "(no interval) on" in said(caught_up, **without, ratio_low=None, ratio_high=None)
     assert "to beyond the longest job)" in said(caught_up, seconds_low=3.0, seconds_high=None)
 
 

@@ -40,7 +40,8 @@ def _between(found: JobBreakEven) -> str:
 def _at(found: JobBreakEven) -> str:
     at = _seconds(found.seconds or 0.0)
     if found.seconds_low is None:
-        return f"{at} (no interval)"
+        why = ", for not every block gets there" if found.ratio_low is not None else ""
+        return f"{at} (no interval{why})"
     if found.seconds_high is None:
         return f"{at} (95 % interval from {_seconds(found.seconds_low)} to beyond the longest job)"
     ends = f"{_seconds(found.seconds_low)} to {_seconds(found.seconds_high)}"
