@@ -11,11 +11,18 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector.aa import NoSuchVariant, as_aa, host_check_of, with_host_check
+from headstart.collector.aa import (
+    NoSuchVariant,
+    as_aa,
+    host_check_of,
+    latest_telling,
+    with_host_check,
+)
 from headstart.collector.analysis.run import analyse_run
 from headstart.collector.exposition_families import run_samples
 from headstart.collector.report.markdown import render_markdown
 from headstart.collector.results import RunResult, Verdict
+from headstart.collector.results_json import to_json
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
 from support.attending import (
     EXPERIMENT,
@@ -97,6 +104,22 @@ def test_a_host_that_lets_one_name_start_slower_fails() -> None:
 def test_an_ordinary_run_and_one_that_did_not_end_say_nothing() -> None:
     assert host_check_of(small(blocks=5).result()) is None
     assert host_check_of(replace(aa_result(), state="cancelled")) is None
+
+
+def test_an_aa_run_of_two_blocks_has_no_intervals_and_so_passes_nothing() -> None:
+    fake = small(kinds=(JIT, AGAIN), blocks=2)
+    info = fake.info()
+    info.experiment.aa = True
+
+    assert host_check_of(analyse_run(info, fake.records())) is None
+
+
+def test_a_run_that_tells_nothing_does_not_take_back_what_an_earlier_one_found() -> None:
+    failed = aa_result(1.3)
+    silent = replace(failed, run_id="silent", comparisons=())
+
+    assert latest_telling([to_json(silent), to_json(failed)]) == failed
+    assert latest_telling([to_json(silent)]) is None
 
 
 def test_an_aa_run_recommends_nothing() -> None:

@@ -4,9 +4,12 @@ Such a run is an ordinary one but for its name, which no experiment file can giv
 that its results stand beside the experiment's own and never in their place.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.results import HostCheck, RunResult, Verdict
+from headstart.collector.results_json import from_json
 from headstart.v1.experiment_pb2 import Experiment
 
 # A dot is no part of a DNS label: no file's experiment has such a name.
@@ -49,9 +52,11 @@ def as_aa(experiment: Experiment, variant: str = "") -> Experiment:
 def host_check_of(result: RunResult) -> HostCheck | None:
     """What an A/A run says of its host; None when it is none, or nothing was decided."""
     told = [c for c in result.comparisons if c.verdict is not Verdict.UNAVAILABLE]
-    if not result.aa or not told or result.state != "done":
-        return None
     differing = tuple(c.metric for c in told if c.verdict in (Verdict.BETTER, Verdict.WORSE))
+    # Below three blocks no trial's metric has an interval and none could differ: that is no pass.
+    could = any(c.interval is not None and not CATALOGUE[c.metric].exact for c in told)
+    if not result.aa or not (could or differing) or result.state != "done":
+        return None
     return HostCheck(
         run_id=result.run_id,
         experiment=result.experiment,
@@ -60,6 +65,16 @@ def host_check_of(result: RunResult) -> HostCheck | None:
         verdicts=len(told),
         differing=differing,
     )
+
+
+def latest_telling(results: Iterable[str]) -> RunResult | None:
+    """The first of these A/A runs, given as JSON, that says anything of its host.
+
+    One that is too short to tell does not take back what an earlier one found. Raises
+    UnreadableResult.
+    """
+    found = map(from_json, results)
+    return next((result for result in found if host_check_of(result) is not None), None)
 
 
 def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:

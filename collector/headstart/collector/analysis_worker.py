@@ -119,20 +119,19 @@ def decide(path: str, run_id: str) -> Decided:
 
 
 def render(
-    result_json: str, latest_aa_json: str, report_format: ReportFormat.ValueType
+    result_json: str, latest_aa: Sequence[str], report_format: ReportFormat.ValueType
 ) -> tuple[bytes, str]:
     """A report of a result, and what went wrong if anything did.
 
-    The other JSON is the host's latest A/A result; empty: there was none.
+    `latest_aa` are the host's A/A results as JSON, the newest first.
     """
-    from headstart.collector.aa import with_host_check
+    from headstart.collector.aa import latest_telling, with_host_check
     from headstart.collector.report.render import render as render_result
     from headstart.collector.results_json import from_json
 
     signal.alarm(_LIMIT_SECONDS)
     try:
-        latest = from_json(latest_aa_json) if latest_aa_json else None
-        result = with_host_check(from_json(result_json), latest)
+        result = with_host_check(from_json(result_json), latest_telling(latest_aa))
         return render_result(result, report_format), ""
     except Exception as error:
         return b"", _words(error)

@@ -6,9 +6,10 @@ is recommended of it. `aa.with_host_check` joins the two, here as for every repo
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from headstart.collector import store_results
-from headstart.collector.aa import with_host_check
+from headstart.collector.aa import latest_telling, with_host_check
 from headstart.collector.exposition import Exposition
 from headstart.collector.results import RunResult
 from headstart.collector.results_json import UnreadableResult, from_json
@@ -61,6 +62,5 @@ class Exposing:
             return None
         return result
 
-    def _join_and_show(self, result: RunResult, latest_aa: str) -> None:
-        latest = from_json(latest_aa) if latest_aa else None
-        self._exposition.update([with_host_check(result, latest)])
+    def _join_and_show(self, result: RunResult, latest_aa: Sequence[str]) -> None:
+        self._exposition.update([with_host_check(result, latest_telling(latest_aa))])

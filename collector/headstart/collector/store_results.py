@@ -8,6 +8,9 @@ from headstart.collector.aa import SUFFIX
 from headstart.collector.store_schema import experiments, results, runs
 from headstart.v1.experiments_pb2 import RunState
 
+# Of A/A runs in a row that were too short to tell anything, more are not looked through.
+_AA_RUNS = 3
+
 
 @dataclass(frozen=True)
 class StoredResult:
@@ -57,10 +60,10 @@ def missing(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def latest_aa(connection: Connection, run_id: str) -> str:
-    """The result of the newest A/A run that went to its end on the host of a run, as JSON.
+def latest_aa(connection: Connection, run_id: str) -> list[str]:
+    """The results of A/A runs that went to their end on the host of a run, as JSON.
 
-    Empty: there was none.
+    The newest first, and no more than a few: what tells nothing is passed over.
     """
     host = select(runs.c.host).where(runs.c.run_id == run_id).scalar_subquery()
     query = (
@@ -74,9 +77,9 @@ def latest_aa(connection: Connection, run_id: str) -> str:
             experiments.c.name.endswith(SUFFIX, autoescape=True),
         )
         .order_by(runs.c.ended_seconds.desc())
-        .limit(1)
+        .limit(_AA_RUNS)
     )
-    return connection.execute(query).scalar_one_or_none() or ""
+    return list(connection.execute(query).scalars())
 
 
 def latest(connection: Connection) -> list[str]:
