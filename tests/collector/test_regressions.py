@@ -23,6 +23,8 @@ from headstart.v1.experiments_pb2 import (
     Confirmation,
     HistoryRequest,
     HistoryResponse,
+    ReportFormat,
+    ReportRequest,
     RunState,
     ShiftState,
 )
@@ -79,6 +81,11 @@ class Delivering:
         await watched(self.collector.port, run_id, DONE)
         await settled(self.collector)
 
+    async def report(self, run_id: str) -> str:
+        async with experiments(self.collector.port) as stub:
+            request = ReportRequest(run_id=run_id, format=ReportFormat.REPORT_FORMAT_MARKDOWN)
+            return b"".join([piece.chunk async for piece in stub.Report(request)]).decode()
+
     async def history(self, **asked: Any) -> HistoryResponse:
         async with experiments(self.collector.port) as stub:
             found: HistoryResponse = await stub.History(HistoryRequest(**asked))
@@ -124,7 +131,8 @@ async def test_a_slower_revision_is_told_once_confirmed_by_a_rerun_and_taken_bac
         attend(collector.port) as agent,
     ):
         fleet = Delivering(collector, agent)
-        for number in range(BEFORE):
+        first = await fleet.revision(0)
+        for number in range(1, BEFORE):
             await fleet.revision(number)
         assert await shown(collector) == {}
         slow = [await fleet.revision(BEFORE + n, startup=1.25, image=2) for n in range(AFTER)]
@@ -139,6 +147,11 @@ async def test_a_slower_revision_is_told_once_confirmed_by_a_rerun_and_taken_bac
         assert shift.state == ShiftState.SHIFT_STATE_OPEN
         assert shift.confirmation == Confirmation.CONFIRMATION_NONE
         assert (await shown(collector))["startup_seconds worse none"] == shift.ratio
+
+        before, after = [await fleet.report(run_id) for run_id in (first, slow[-1])]
+        assert "Regression over revisions" not in before
+        assert "Regression over revisions: startup of aot is 1.2" in after
+        assert f"since revision rev{BEFORE}" in after
 
         # The collector asks for old against new by itself.
         lease = await _rerun(agent)

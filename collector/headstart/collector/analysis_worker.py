@@ -10,7 +10,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,11 +119,15 @@ def decide(path: str, run_id: str) -> Decided:
 
 
 def render(
-    result_json: str, latest_aa: Sequence[str], report_format: ReportFormat.ValueType
+    result_json: str,
+    latest_aa: Sequence[str],
+    remarks: Sequence[str],
+    report_format: ReportFormat.ValueType,
 ) -> tuple[bytes, str]:
     """A report of a result, and what went wrong if anything did.
 
-    `latest_aa` are the host's A/A results as JSON, the newest first.
+    `latest_aa` are the host's A/A results as JSON, the newest first; `remarks` are what is
+    to be said of the run beside what its result says.
     """
     from headstart.collector.aa import latest_telling, with_host_check
     from headstart.collector.report.render import render as render_result
@@ -132,6 +136,7 @@ def render(
     signal.alarm(_LIMIT_SECONDS)
     try:
         result = with_host_check(from_json(result_json), latest_telling(latest_aa))
+        result = replace(result, remarks=(*remarks, *result.remarks))
         return render_result(result, report_format), ""
     except Exception as error:
         return b"", _words(error)

@@ -14,10 +14,12 @@ from headstart.collector import (
     store_queries,
     store_records,
     store_results,
+    store_shifts,
 )
 from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
 from headstart.collector.analysis_worker import Analysed, Decided
 from headstart.collector.decisions import decide_by_plan
+from headstart.collector.report.shift_words import shift_sentence
 from headstart.collector.run_info import RunInfo
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.store import Store
@@ -166,8 +168,10 @@ class Analyst:
             await pending.wait()
         result_json = await self._result(run_id)
         latest_aa = await self._store.read(lambda c: store_results.latest_aa(c, run_id))
+        shifts = await self._store.read(lambda c: store_shifts.open_at(c, run_id))
+        remarks = [shift_sentence(shift) for shift in shifts]
         return await self._rendered(
-            run_id, analysis_worker.render, result_json, latest_aa, report_format
+            run_id, analysis_worker.render, result_json, latest_aa, remarks, report_format
         )
 
     async def _rendered(

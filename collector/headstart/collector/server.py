@@ -21,8 +21,8 @@ from headstart.collector.analyst import Analyst
 from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.decisions import Decide
 from headstart.collector.experiments_service import ExperimentsServer
-from headstart.collector.exposing import Exposing
 from headstart.collector.exporter import Exporter
+from headstart.collector.exposing import Exposing
 from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer

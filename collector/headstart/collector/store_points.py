@@ -1,7 +1,7 @@
 """Figures over revisions in the store: what each ended run says of every figure."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
@@ -19,6 +19,9 @@ class SeriesKey:
     metric: str
     fingerprint: str
     setup: str
+
+
+SERIES = tuple(field.name for field in fields(SeriesKey))
 
 
 def put_points(connection: Connection, run_id: str, found: Sequence[Any]) -> None:

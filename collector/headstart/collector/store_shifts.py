@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from headstart.collector.store_points import SeriesKey, in_series, selected
-from headstart.collector.store_schema import judged, results, runs, shifts
+from headstart.collector.store_points import SERIES, SeriesKey, in_series, selected
+from headstart.collector.store_schema import judged, points, results, runs, shifts
 from headstart.v1.experiments_pb2 import Confirmation, RunState, Shift, ShiftState
 
 OPEN = ShiftState.SHIFT_STATE_OPEN
@@ -158,6 +158,21 @@ def open_shifts(connection: Connection, better_since: float) -> list[Shift]:
         shifts.c.state == OPEN, shifts.c.worse | (shifts.c.first_seen_seconds >= better_since)
     )
     return [message(row) for row in connection.execute(query.order_by(shifts.c.id))]
+
+
+def open_at(connection: Connection, run_id: str) -> list[Shift]:
+    """Shifts for the worse that are open and to whose new level the run belongs."""
+    since = runs.alias("since")
+    query = (
+        select(shifts)
+        .where(points.c.run_id == run_id, runs.c.run_id == run_id)
+        .where(since.c.run_id == shifts.c.since_run_id)
+        .where(*(shifts.c[name] == points.c[name] for name in SERIES))
+        .where(shifts.c.state == OPEN, shifts.c.worse)
+        .where(since.c.ended_seconds <= runs.c.ended_seconds)
+        .order_by(shifts.c.id)
+    )
+    return [message(row) for row in connection.execute(query)]
 
 
 def shifts_of(

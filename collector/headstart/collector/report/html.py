@@ -20,8 +20,8 @@ from headstart.collector.report.build_html import build_parts
 from headstart.collector.report.build_plot import build_plot
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
-from headstart.collector.report.page import rendered
 from headstart.collector.report.job_catching_up import job_sentences
+from headstart.collector.report.page import rendered
 from headstart.collector.report.svg import VARIANTS
 from headstart.collector.report.text import clean, line
 from headstart.collector.results import RunResult
