@@ -54,4 +54,5 @@ def rerun_of(
         image.CopyFrom(one)
         image.name = name
         image.image = digest
+        image.description = f"{variant} as it was {name} the shift"
     return found
