@@ -303,6 +303,26 @@ def test_an_image_without_a_command_does_not_start(runtime: DockerRuntime, progr
     assert "neither entrypoint nor command" in failure.message
 
 
+def test_an_image_whose_tag_is_allowed_may_be_asked_for_by_its_id(
+    tmp_path: Path, image: str
+) -> None:
+    image_id = subprocess.run(
+        ["docker", "image", "inspect", "-f", "{{.Id}}", image],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    found = {}
+    for patterns in (("headstart-test:*",), ("sha256:*",), ("players:*",)):
+        runtime = DockerRuntime.connect(tmp_path, Policy(images=patterns))
+        found[patterns] = resolve(runtime, image_id)
+        runtime.close()
+    allowed, by_digest, refused = found.values()
+
+    assert allowed.digest == by_digest.digest == image_id
+    assert refused.failure.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+
+
 def test_what_the_policy_does_not_name_is_refused(tmp_path: Path, image: str) -> None:
     strict = DockerRuntime.connect(tmp_path, Policy(images=("team/*",)))
     refused = strict.resolve(Variant(name="app", image=image), "/")
