@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.build.usage import Usage
+from headstart.agent.build.usage import BUILDKIT, Usage
 from support.trees import write_tree
 
 STEP = "docker/54e6033e145b00"
+CONTAINER = "b7ad4bb2f2c6c7f9f10a36b9a1bbc4e27b1c4ae0a1cd1b05d4a0f4ed3cb2a6f1"
 GROUP = {
     f"memory/{STEP}/memory.usage_in_bytes": "700\n",
     f"memory/{STEP}/memory.max_usage_in_bytes": "900\n",
@@ -81,9 +82,46 @@ def test_what_was_used_stays_counted_when_a_step_is_over(root: Path) -> None:
 
 def test_processes_of_others_are_not_the_builds(root: Path) -> None:
     usage = Usage(root / "proc")
-    usage.marks.add("buildkit/")
+    usage.marks.add(BUILDKIT)
     write_process(root, 41, STEP, STEP)
 
     assert usage.look() == set()
     assert (usage.peak_bytes, usage.cpu_seconds()) == (0, 0.0)
+    usage.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        # The first two as Docker 20.10 names them on Linux 6.12: cgroupfs, systemd.
+        ("docker/buildkit/acxihuafjdqkt2362rk3n320x", {"ilc"}),
+        ("system.slice/system.slice:docker:acxihuafjdqkt2362rk3n320x", {"ilc"}),
+        ("system.slice/docker-acxihuafjdqkt2362rk3n320x.scope", {"ilc"}),
+        # A container beside the build.
+        (f"docker/{CONTAINER}", set()),
+        (f"system.slice/docker-{CONTAINER}.scope", set()),
+    ],
+)
+def test_a_step_of_buildkit_is_known_by_the_path_of_its_group(
+    tmp_path: Path, path: str, found: set[str]
+) -> None:
+    group = {
+        "memory.current": "700\n",
+        "memory.peak": "900\n",
+        "memory.stat": "anon 500\nfile 200\nkernel 100\n",
+        "cpu.stat": "usage_usec 2500000\n",
+        "cgroup.procs": "41\n",
+    }
+    write_tree(tmp_path / "sys" / path, group)
+    mounts = f"30 25 0:26 / {tmp_path}/sys rw - cgroup2 cgroup2 rw\n"
+    processes = {"41/cgroup": f"0::/{path}\n", "41/comm": "ilc\n"}
+    write_tree(tmp_path / "proc", {"self/mountinfo": mounts})
+    usage = Usage(tmp_path / "proc")
+    usage.marks.add(BUILDKIT)
+    write_tree(tmp_path / "proc", processes)
+
+    assert usage.look() == found
+    assert usage.peak_bytes == (900 if found else 0)
+    assert usage.anonymous_peak_bytes == (500 if found else 0)
+    assert usage.cpu_seconds() == (2.5 if found else 0.0)
     usage.close()

@@ -17,7 +17,7 @@ from headstart.agent.build.engine import BuildEngine, BuildRefused, BuildStream,
 from headstart.agent.build.ledger import Ledger
 from headstart.agent.build.packages import referred_packages
 from headstart.agent.build.recorder import Recorder
-from headstart.agent.build.usage import Usage
+from headstart.agent.build.usage import BUILDKIT, Usage
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
@@ -31,7 +31,6 @@ from headstart.v1.records_pb2 import BuildOutcome, BuildStep, Diagnostic, Failur
 # Of looks at memory and processes.
 _LOOK_SECONDS = 0.2
 _TIMEOUT_SECONDS = 30 * 60.0
-_BUILDKIT_MARK = "buildkit/"
 # Of the whole record, compressed: the stream takes messages of 1 MiB. A thousand
 # warnings need a tenth of it.
 _RECORD_BYTES = 900 << 10
@@ -156,7 +155,7 @@ class _Running:
         self._began = began
         self._decoder: Decoder = (BuildKitDecoder if buildkit else ClassicDecoder)(recorder)
         if buildkit:
-            usage.marks.add(_BUILDKIT_MARK)
+            usage.marks.add(BUILDKIT)
 
     def follow(
         self,

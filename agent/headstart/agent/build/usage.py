@@ -1,10 +1,11 @@
 """Memory and processes of a build, seen from outside in the control groups of its steps.
 
 A step runs in a container of the classic builder, whose id is in the path of its
-group, or in one of BuildKit's, whose path says "buildkit". A step is found by its
-processes; one that lives shorter than two looks is not seen.
+group, or in one of BuildKit's, whose path has a form of its own (`BUILDKIT`). A step
+is found by its processes; one that lives shorter than two looks is not seen.
 """
 
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -12,15 +13,21 @@ from pathlib import Path
 from headstart.agent.cgroup import CgroupReader, open_cgroup
 from headstart.agent.cgroup_paths import find_cgroup
 
+# How BuildKit names a step's group: a folder below one of its own, or (where the engine
+# leaves groups to systemd, the default with version 2) by its id after "docker:" or
+# "docker-": 25 letters and digits, where a container's has 64. Sources: moby,
+# cmd/dockerd, newCgroupParent; buildkit, executor/oci, GenerateSpec; seen with Docker 20.10.
+BUILDKIT = r"/buildkit/|docker[-:][0-9a-z]{25}\b"
 # A process joins its group a moment after it is made.
 _LOOKS_AT_A_PROCESS = 2
 
 
 class Usage:
-    """The groups whose path contains one of `marks`; `look` a few times a second, `close` it."""
+    """Groups by their paths; `look` a few times a second, `close` it."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
+        # Regular expressions, of which one is found in the path of a step's group.
         self.marks: set[str] = set()
         # Highest of any one group: page cache included, and anonymous memory alone.
         self.peak_bytes = 0
@@ -83,7 +90,7 @@ class Usage:
             self._groups[cgroup.memory] = open_cgroup(cgroup)
 
     def _is_marked(self, path: str) -> bool:
-        return any(mark in path for mark in self.marks)
+        return any(re.search(mark, path) for mark in self.marks)
 
     def _pids(self) -> list[int]:
         return [int(entry.name) for entry in self._proc.iterdir() if entry.name.isdigit()]
