@@ -18,14 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 def _docker_missing() -> str | None:
     if shutil.which("docker") is None and not Path("/var/run/docker.sock").exists():
         return "no Docker Engine is installed"
-    import docker
+    from headstart.agent.docker_engine import Engine
+    from headstart.agent.runtime import RuntimeFault
 
     try:
-        client = docker.from_env(timeout=5)
-        client.ping()
-        client.close()
-    except Exception as error:
-        return f"no Docker Engine answers: {error}"
+        # docker-py's own attempt leaves a socket behind, whose warning fails some later test.
+        Engine.connect().close()
+    except RuntimeFault as fault:
+        return fault.message
     return None
 
 

@@ -220,7 +220,7 @@ def test_a_killed_child_is_not_serving_though_the_app_lives_on(
 def test_a_batch_program_has_the_floor_of_its_first_job(docker: DockerRuntime, image: str) -> None:
     asked = experiment()
     ready = Check(name="ready", command=CommandCheck(argv=["touch=1"]))
-    asked.service.CopyFrom(Service(ready=ready))
+    asked.service.CopyFrom(Service(ready=ready, startup_timeout_seconds=10))
     asked.ClearField("load")
     for name, mebibytes in (("short", 14), ("long", 60)):
         command = CommandCheck(argv=[f"touch={mebibytes}"], timeout_seconds=10)
