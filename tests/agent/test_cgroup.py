@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 
 from headstart.agent.cgroup import (
+    CgroupV2,
     MemorySplit,
+    PeakSince,
     open_cgroup,
     parse_pids,
     parse_table,
@@ -215,6 +217,26 @@ def test_a_process_that_came_between_two_readings_is_told_of(
 
     assert before == [doll.pid]
     assert sorted(after or []) == sorted([doll.pid, child])
+
+
+def test_a_mark_that_cannot_be_reset_counts_once_it_rose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures of a container on Linux 6.1: the engine's start, then a job of 24 MiB in it."""
+    write_tree(tmp_path, {**V2, "g/memory.peak": "6774784\n"})
+    reader = open_cgroup(v2_group(tmp_path))
+    # A file would take what the kernel refuses.
+    monkeypatch.setattr(CgroupV2, "reset_peak", lambda _reader: False)
+    since = PeakSince(reader)
+    since.begin()
+    before = since.bytes()
+    write_tree(tmp_path, {"g/memory.peak": "25542656\n"})
+    risen = since.bytes()
+    since.begin()
+    after = since.bytes()
+    reader.close()
+
+    assert (before, risen, after) == (None, 25542656, None)
 
 
 @pytest.mark.root

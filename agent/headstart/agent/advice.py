@@ -267,8 +267,8 @@ def _cgroup(readings: Readings) -> Iterator[Advice]:
         yield _advice(
             WARNING,
             "cgroup",
-            "Control groups version 2 before Linux 6.12 cannot reset the peak of memory: the "
-            "largest of 50 readings a second stands in for it.",
+            "Control groups version 2 before Linux 6.12 cannot reset the peak of memory: where "
+            "there was a higher one before, the largest of 50 readings a second stands in for it.",
             "Use Linux 6.12 or later, or read the peak of RSS instead.",
         )
 

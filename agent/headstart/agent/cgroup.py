@@ -63,6 +63,26 @@ def open_cgroup(cgroup: Cgroup) -> CgroupReader:
     return CgroupV2(cgroup) if cgroup.version == 2 else CgroupV1(cgroup)
 
 
+class PeakSince:
+    """The peak of a group's memory since `begin`, by the kernel's mark.
+
+    A mark that cannot be reset but has risen was reached since then, too.
+    """
+
+    def __init__(self, reader: CgroupReader) -> None:
+        self._reader = reader
+        self._before = 0
+
+    def begin(self) -> None:
+        """Reset the mark, or remember it where this kernel cannot."""
+        self._before = 0 if self._reader.reset_peak() else self._reader.peak_bytes() or 0
+
+    def bytes(self) -> int | None:
+        """None where all that is known is that it was not above what was before."""
+        peak = self._reader.peak_bytes()
+        return peak if peak is not None and peak > self._before else None
+
+
 class _Kept:
     """A file opened once; each read begins at its start, where the kernel writes it anew."""
 

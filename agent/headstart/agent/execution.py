@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from headstart.agent.cgroup import CgroupReader, open_cgroup
+from headstart.agent.cgroup import CgroupReader, PeakSince, open_cgroup
 from headstart.agent.exit_accounting import ExitAccounting
 from headstart.agent.memory import read_status
 from headstart.agent.proc_connector import ProcConnector
@@ -97,10 +97,12 @@ class _Execution:
         self.startup = new_startup(instance)
         self.high_water = 0
         self.rss_seen = 0
+        self.peak = PeakSince(reader) if reader is not None else None
+        self.group_seen = 0
 
     def run(self, timeout_seconds: float) -> Execution:
-        if self.reader is not None:
-            self.reader.reset_peak()
+        if self.peak is not None:
+            self.peak.begin()
         before_ns = self._cpu_ns() or 0
         if self.watch.connector is not None:
             self.watch.connector.watch(self.instance.pid)
@@ -145,6 +147,8 @@ class _Execution:
 
     def _look(self) -> None:
         """Of all processes, which only a look while they live can show."""
+        if self.reader is not None:
+            self.group_seen = max(self.group_seen, self.reader.memory_bytes() or 0)
         pids = (self.reader.pids() if self.reader else None) or [self.instance.pid]
         statuses = {pid: status for pid in pids if (status := read_status(pid)) is not None}
         self.rss_seen = max(self.rss_seen, sum(s.rss_bytes for s in statuses.values()))
@@ -160,7 +164,8 @@ class _Execution:
     def _at_exit(self) -> tuple[int | None, int]:
         """CPU time so far and the group's peak; the last readings that the group still gave."""
         cpu_ns = self._cpu_ns()
-        peak = self.reader.peak_bytes() if self.reader else None
+        # Else the mark is the engine's, which took some MB to start the container.
+        peak = (self.peak.bytes() if self.peak else None) or self.group_seen
         deadline = time.monotonic() + _CHARGED_SECONDS
         while self.reader is not None and time.monotonic() < deadline:
             time.sleep(_CHARGED_SECONDS / 5)
@@ -168,7 +173,7 @@ class _Execution:
             if later is None:
                 break
             cpu_ns = later
-        return cpu_ns, peak or 0
+        return cpu_ns, peak
 
     def _cpu_ns(self) -> int | None:
         if self.reader is not None and (used := self.reader.cpu_ns()) is not None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from headstart.agent.cgroup import CgroupReader, open_cgroup
+from headstart.agent.cgroup import CgroupReader, PeakSince, open_cgroup
 from headstart.agent.columns import Row, sample_batch
 from headstart.agent.processes import ProcessGroup, process_cpu_ns
 from headstart.agent.runtime import Cgroup
@@ -97,7 +97,7 @@ class Sampler:
         self._generator_ns: dict[int, int] = {}
         self._phases: dict[Phase.ValueType, _Peaks] = {}
         self._peaks = _Peaks()
-        self._peak_was_reset = False
+        self._peak_since = PeakSince(self._cgroup) if self._cgroup is not None else None
         self._origin_ns = 0
         self._next_slow_ns = 0
         self._pending = _Pending()
@@ -123,8 +123,8 @@ class Sampler:
 
     def begin_phase(self, phase: Phase.ValueType) -> None:
         """Count peaks for this phase from now on."""
-        if self._cgroup is not None:
-            self._peak_was_reset = self._cgroup.reset_peak()
+        if self._peak_since is not None:
+            self._peak_since.begin()
         if phase != Phase.PHASE_STARTUP:
             self._read_all_next()
         self._peaks = self._phases.setdefault(phase, _Peaks())
@@ -140,13 +140,13 @@ class Sampler:
     def cgroup_peak_bytes(self, phase: Phase.ValueType) -> int:
         """The group's memory peak in a phase; exact only for the current one, before the next.
 
-        Where the kernel cannot reset it (version 2 before Linux 6.12) the largest
-        reading stands in. 0: not measured.
+        Where the kernel cannot reset it (version 2 before Linux 6.12) and it was higher
+        before this phase, the largest reading stands in. 0: not measured.
         """
         peaks = self._phases.get(phase, _Peaks())
         exact = None
-        if peaks is self._peaks and self._peak_was_reset and self._cgroup is not None:
-            exact = self._cgroup.peak_bytes()
+        if peaks is self._peaks and self._peak_since is not None:
+            exact = self._peak_since.bytes()
         return max(exact or 0, peaks.cgroup_bytes)
 
     def cpu_seconds(self) -> float:
