@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.docker_engine import Engine
+from headstart.agent.docker_engine import Engine, Started
+from headstart.agent.docker_instance import swap_notes
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.identity import LABEL_STATE, state_id
 from headstart.agent.policy import Policy
@@ -301,6 +302,21 @@ def test_an_image_without_a_command_does_not_start(runtime: DockerRuntime, progr
 
     assert failure.code == FailureCode.FAILURE_CODE_DOES_NOT_START
     assert "neither entrypoint nor command" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("memory_swap", "host_swap", "noted"),
+    [(64 << 20, 1 << 30, False), (-1, 0, False), (-1, 1 << 30, True)],
+    ids=["limited", "none to use", "not limited"],
+)
+def test_swap_that_an_engine_does_not_limit_is_noted(
+    memory_swap: int, host_swap: int, noted: bool
+) -> None:
+    started = Started(pid=1, address="", memory=64 << 20, memory_swap=memory_swap)
+    notes = swap_notes(started, host_swap)
+
+    assert bool(notes) == noted
+    assert all("1024 MiB" in note for note in notes)
 
 
 def test_an_image_whose_tag_is_allowed_may_be_asked_for_by_its_id(

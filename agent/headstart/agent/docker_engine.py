@@ -74,6 +74,17 @@ class ContainerSpec:
     cpus: float = 0.0
 
 
+@dataclass(frozen=True)
+class Started:
+    """A container that was started. `pid` 0: it ended at once."""
+
+    pid: int
+    address: str
+    # In bytes, as the engine applied them; memory_swap -1: swap is not limited.
+    memory: int
+    memory_swap: int
+
+
 class Engine:
     """A connection to one engine; `close` it."""
 
@@ -191,8 +202,8 @@ class Engine:
                     self.remove(spec.name, interrupted=True)
                 raise
 
-    def start(self, container: str, name: str) -> tuple[int, str]:
-        """Start it; the pid of its first process (0: it ended at once) and its address."""
+    def start(self, container: str, name: str) -> Started:
+        """Start it; what became of it."""
         with _faults(f"start {name}"):
             try:
                 self._client.start(container)
@@ -204,7 +215,12 @@ class Engine:
             found = self._client.inspect_container(container)
         networks = found["NetworkSettings"]["Networks"].values()
         addresses = [network["IPAddress"] for network in networks if network.get("IPAddress")]
-        return int(found["State"]["Pid"]), next(iter(addresses), "")
+        return Started(
+            pid=int(found["State"]["Pid"]),
+            address=next(iter(addresses), ""),
+            memory=int(found["HostConfig"]["Memory"]),
+            memory_swap=int(found["HostConfig"]["MemorySwap"]),
+        )
 
     def exit_facts(self, container: str, name: str) -> ExitFacts:
         """Waits until the engine has seen the end and has all of the output; then how it was."""

@@ -13,7 +13,7 @@ import psutil
 
 from headstart.agent.cgroup import open_cgroup
 from headstart.agent.cgroup_paths import find_cgroup
-from headstart.agent.docker_engine import ContainerSpec, Engine
+from headstart.agent.docker_engine import ContainerSpec, Engine, Started
 from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
 from headstart.agent.members import Handle
@@ -58,8 +58,10 @@ class DockerInstance(Gated):
             self.container = engine.create(_behind_gate(spec, gate))
             undo.callback(engine.remove, self.container)
             self.start_call_ns = time.monotonic_ns()
-            self.pid, own_address = engine.start(self.container, self.name)
-            self.address = address or own_address
+            started = engine.start(self.container, self.name)
+            self.pid = started.pid
+            self.address = address or started.address
+            self.notes = swap_notes(started, psutil.swap_memory().total)
             self._process = self._handle()
             undo.callback(self._process.close)
             undo.callback(self._process.kill)
@@ -140,6 +142,19 @@ class DockerInstance(Gated):
             f"{self.name} did not get ready: {reason}; the engine must run on this host and kernel",
             output_tail=self.output_tail(),
         )
+
+
+def swap_notes(started: Started, host_swap_bytes: int) -> list[str]:
+    """What to say where an engine left out the limit of swap, as it does without a word."""
+    limited = started.memory_swap == started.memory
+    if limited or not started.memory or not host_swap_bytes:
+        return []
+    return [
+        (
+            "the memory limit holds without swap only: this engine cannot limit swap"
+            f" (`docker info` says why), and the host has {host_swap_bytes >> 20} MiB of it"
+        )
+    ]
 
 
 def _behind_gate(spec: ContainerSpec, gate: GateFolder) -> ContainerSpec:
