@@ -38,9 +38,10 @@ def test_the_load_is_one_window_and_no_series(tmp_path: Path) -> None:
     # What was under way at the end is not counted, nor what the second client asked.
     assert 0 <= server.counted["requests"] - summary.completed <= 4 + summary.bodies_checked
     assert window.received_bytes > summary.completed * len(BODY)
-    assert not {"sum-mismatch", "littles-law"} & {
-        flag.code for flag in load_flags(summary, result.windows)
-    }
+    flags = {flag.code for flag in load_flags(summary, result.windows)}
+    assert "sum-mismatch" not in flags
+    # A generator that had to wait for a core leaves gaps of its own, and says so.
+    assert "littles-law" not in flags or "generator-starved" in flags
 
 
 @pytest.mark.wrk
@@ -70,9 +71,10 @@ def test_latencies_that_wrk_makes_up_are_taken_back(tmp_path: Path) -> None:
     assert 150_000 < summary.latency.maximum_us < 400_000
     # One stall on four connections, and what a busy host adds; wrk itself says 5 % and more.
     assert share_above(summary.latency, 10_000) < 0.01
-    assert not {"sum-mismatch", "littles-law"} & {
-        flag.code for flag in load_flags(summary, result.windows)
-    }
+    flags = {flag.code for flag in load_flags(summary, result.windows)}
+    assert "sum-mismatch" not in flags
+    # A generator that had to wait for a core leaves gaps of its own, and says so.
+    assert "littles-law" not in flags or "generator-starved" in flags
 
 
 @pytest.mark.wrk
