@@ -7,6 +7,7 @@ that of a module. Exit status 1 when a figure is over its budget.
 import argparse
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -32,7 +33,12 @@ def main() -> int:
     rows: list[BenchRow] = []
     for name in arguments.names or benchmarks:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += benchmarks[name](arguments.quick)
+        try:
+            rows += benchmarks[name](arguments.quick)
+        except Exception as error:
+            # What the others measured took minutes.
+            traceback.print_exc()
+            rows.append(BenchRow(name, f"broken: {error}", "", "", ok=False))
     print_table(rows)
     return 1 if any(row.ok is False for row in rows) else 0
 

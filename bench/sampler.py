@@ -154,7 +154,8 @@ def grouped(pid: int) -> Iterator[Cgroup | None]:
     if parent is None:
         yield None
         return
-    group = parent.make("sampled")
+    group = parent.group("sampled")
+    group.make()
     try:
         group.place(pid)
         yield group.facts

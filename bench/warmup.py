@@ -39,7 +39,7 @@ def steps(*parts: tuple[float, int]) -> Floats:
 
 def curves() -> list[Curve]:
     """Every class, by more than one kind of course."""
-    seconds = np.arange(60) + 0.5
+    seconds = np.arange(60, dtype=np.float64) + 0.5
     return [
         Curve("level for 60 s", Shape.FLAT, steps((14_800, 60))),
         Curve("level for 30 s", Shape.FLAT, steps((14_800, 30))),
