@@ -85,7 +85,7 @@ def run(quick: bool) -> list[BenchRow]:
     tool = next((driver.name for driver in (Wrk(), H2load()) if driver.version()), None)
     if tool is None:
         return [BenchRow(what, "not measured", budget, "neither h2load nor wrk", None)]
-    least, most = (20, 30) if quick else (36, 120)
+    least, most = (20, 30) if quick else (36, 240)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         pid, port = stack.enter_context(serving())
         stack.enter_context(loading(tool, port))
