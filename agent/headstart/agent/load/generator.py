@@ -108,7 +108,6 @@ class Generator:
         fault = None
         if slot.sampled:
             evaluation = evaluate(check, answer.status, answer.headers, bytes(answer.body))
-            self.bodies_checked += slot.request.has_body_check
             if not evaluation.passed:
                 fault = evaluation.actual
         elif not is_expected_status(check, answer.status):
@@ -116,6 +115,7 @@ class Generator:
         if self._counts(now):
             self._latencies.append(min(now - slot.intended_us, _LATENCY_LIMIT_US))
             self.completed += 1
+            self.bodies_checked += slot.sampled and slot.request.has_body_check
             if fault is not None:
                 self._incorrect += 1
                 self._remember(fault)
