@@ -50,7 +50,17 @@ def test_a_step_is_told_with_its_begin_and_its_size() -> None:
     assert shift.begin == 20
     assert shift.ratio == pytest.approx(1.1, rel=0.02)
     assert (shift.before, shift.after) == pytest.approx((0.2, 0.22), rel=0.02)
-    assert shift.p < 0.002
+    assert shift.p < 0.001
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 15), (7, 7), (9, 5)])
+def test_a_step_early_in_a_series_is_told_too(before: int, after: int) -> None:
+    values = steps((27.0, before), (340.0, after))
+    shift = judge(values, MARGIN)
+
+    assert shift is not None
+    assert shift.begin == before
+    assert judge(values[: FEWEST_POINTS - 1], MARGIN) is None
 
 
 def test_an_improvement_is_a_shift_too() -> None:

@@ -2,9 +2,9 @@
 
 A series is one figure of one variant on one kind of host, revision by revision. Its newest
 point is judged once, with what came before it and nothing later. Two methods must agree: a
-change point that is young enough (`change_points`), and the last five points against those
-before them (Mann & Whitney 1947, exact; Hodges & Lehmann 1963 for the size). Alone, either
-raises several false alarms in a hundred judgements (bench/regressions.py).
+change point that is young enough (`change_points`), and a vote of the points since then
+against those before (Mann & Whitney 1947, exact; Hodges & Lehmann 1963 for the size).
+bench/regressions.py holds how often they are wrong together.
 
 What does not vary (bytes of an image) has a level, and whatever leaves it shifts.
 """
@@ -20,17 +20,16 @@ from headstart.collector.analysis.metrics import threshold_of
 
 # Points that are looked at, the newest included.
 LOOKED_AT = 50
-# Of the vote.
+# Of the vote: the least since the change point, the most before it.
 _AFTER = 5
 _BEFORE = 20
-# With fewer before them, five points cannot differ with p < 0.002: 2 / C(13, 5) = 0.0016.
-_FEWEST_BEFORE = 8
-_P = 0.002
+_P = 0.001
 # A change point that is older was judged when it was young.
 _OLDEST = 15
 # Noise moves the begin of one and the same shift by a few points from look to look.
 _APART = 5
-FEWEST_POINTS = _AFTER + _FEWEST_BEFORE
+# Of fewer, no split can give such a p: 2 / C(14, 5) = 0.000999.
+FEWEST_POINTS = 14
 
 
 @dataclass(frozen=True)
@@ -56,20 +55,16 @@ def judge(values: Sequence[float], margin: float) -> Shift | None:
     if len(series) < FEWEST_POINTS or not np.all(np.isfinite(series)) or series.min() <= 0:
         return None
     logs = np.log(series)
-    threshold = threshold_of(margin)
-    vote = _vote(logs)
-    if vote is None or not _exceeds(vote[0], threshold):
-        return None
-    young = [c for c in change_points(logs) if len(logs) - c <= _OLDEST]
-    for begin in reversed(young):
-        earlier = [c for c in change_points(logs[:begin]) if c < begin]
-        before, after = series[max([0, *earlier]) : begin], series[begin:]
-        step = float(np.median(np.log(after)) - np.median(np.log(before)))
-        if _exceeds(step, threshold) and (step > 0) == (vote[0] > 0):
+    for begin in reversed(change_points(logs)):
+        if len(logs) - begin > _OLDEST:
+            break
+        before, after = logs[max(0, begin - _BEFORE) : begin], logs[begin:]
+        vote = _vote(before, after)
+        if vote is not None and _exceeds(vote[0], threshold_of(margin)):
             return Shift(
                 begin=skipped + begin,
-                before=float(np.median(before)),
-                after=float(np.median(after)),
+                before=math.exp(float(np.median(before))),
+                after=math.exp(float(np.median(after))),
                 ratio=math.exp(vote[0]),
                 p=vote[1],
             )
@@ -114,13 +109,14 @@ def _exceeds(log_ratio: float, threshold: float) -> bool:
     return abs(log_ratio) > math.log1p(threshold)
 
 
-def _vote(logs: Floats) -> tuple[float, float] | None:
-    """Log ratio of the last points to those before, and its p; None: they do not differ."""
+def _vote(before: Floats, after: Floats) -> tuple[float, float] | None:
+    """Log ratio of the points after a change point to those before, and its p.
+
+    None: too few of them, or they do not differ.
+    """
     from scipy.stats import mannwhitneyu
 
-    before, after = logs[-_AFTER - _BEFORE : -_AFTER], logs[-_AFTER:]
-    # The common case, without the price of an exact test.
-    if (np.sign(after - np.median(before)).sum()) == 0:
+    if len(after) < _AFTER:
         return None
     p = float(mannwhitneyu(after, before, method="exact").pvalue)
     if p >= _P:
