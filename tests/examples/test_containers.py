@@ -16,15 +16,15 @@ pytestmark = [pytest.mark.docker, pytest.mark.examples]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def measured(tmp_path: Path, file: str, *scripts: str) -> Ran:
-    """Build an example's images and run it, with few blocks and the quickest of its load."""
+def measured(tmp_path: Path, file: str, *scripts: str, blocks: int = 3) -> Ran:
+    """Build an example's images and run it without load, in few blocks."""
     folder = EXAMPLES / file
     for script in scripts:
         subprocess.run([sys.executable, folder.parent / script], check=True)
     content: dict[str, Any] = yaml.safe_load(folder.read_text())
     content.pop("load", None)
     content["plan"].pop("load_every", None)
-    content["plan"] |= {"blocks": 5, "idle": "100ms"}
+    content["plan"] |= {"blocks": blocks, "idle": "100ms"}
     content.get("jobs", {}).pop("long", None)
     ran = run(tmp_path, content)
 
@@ -47,7 +47,7 @@ def kinds(ran: Ran) -> dict[str, str]:
 
 
 def test_javas_aot_cache_starts_with_less_work_in_a_larger_image(tmp_path: Path) -> None:
-    ran = measured(tmp_path, "java/containers.yaml", "build_images.py")
+    ran = measured(tmp_path, "java/containers.yaml", "build_images.py", blocks=5)
 
     assert verdict(ran, "startup_cpu_seconds", "aot-cache") == "better"
     assert verdict(ran, "image_unpacked_bytes", "aot-cache") == "worse"
