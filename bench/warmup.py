@@ -1,13 +1,16 @@
 """Courses of throughput on made-up curves: how often the class is right, and what moves it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from bench import restless
 from bench.table import BenchRow
-from headstart.collector.analysis.courses import variant_warmup
-from headstart.collector.analysis.warmup import Floats, Shape, course_of
-from headstart.collector.results import Warmup
+from headstart.collector.analysis.courses import Seen, together
+from headstart.collector.analysis.trend import Floats
+from headstart.collector.analysis.warmup import Shape, course_of
 
 NOISE = 0.02
 RIGHT = 0.95
@@ -95,31 +98,18 @@ def tally(curve: Curve, trials: int, seed: int = _SEED) -> Tally:
     return Tally(right / trials, units / trials, spikes / trials)
 
 
+def variant_shape(trials: Sequence[Floats]) -> str:
+    """The class of a variant that has these trials."""
+    seen = [Seen("jit", i, True, cells, course_of(cells)) for i, cells in enumerate(trials)]
+    return together(seen).shape
+
+
 def inconsistent(runs: int, seed: int = _SEED) -> float:
     """Share of runs said to be inconsistent whose trials are half flat, half warming up."""
     rng = np.random.default_rng(seed)
     halves = [steps((14_800, 60)), climb(60, 8)] * 2
-    found = 0
-    for _ in range(runs):
-        warmups = [_warmup(number, noisy(curve, rng)) for number, curve in enumerate(halves)]
-        found += variant_warmup("jit", warmups, may_have_jit=True).shape == "inconsistent"
-    return found / runs
-
-
-def _warmup(trial: int, series: Floats) -> Warmup:
-    course = course_of(series)
-    return Warmup(
-        variant="jit",
-        trial=trial,
-        shape=course.shape.value,
-        observed_seconds=float(len(series)),
-        steady_from_seconds=None if course.steady_from is None else float(course.steady_from),
-        steady_per_second=None,
-        first_second_per_second=None,
-        first_seconds_per_second=None,
-        last_second_per_second=None,
-        reason=course.reason,
-    )
+    found = [variant_shape([noisy(curve, rng) for curve in halves]) for _ in range(runs)]
+    return found.count("inconsistent") / runs
 
 
 def run(quick: bool) -> list[BenchRow]:
@@ -139,6 +129,9 @@ def run(quick: bool) -> list[BenchRow]:
                 and found.same_with_spikes >= UNMOVED,
             )
         )
+    rows += [
+        _restless_row(curve, noise, trials // 4) for noise in restless.NOISES for curve in curves()
+    ]
     share = inconsistent(trials // 4)
     rows.append(
         BenchRow(
@@ -150,3 +143,21 @@ def run(quick: bool) -> list[BenchRow]:
         )
     )
     return rows
+
+
+def _restless_row(curve: Curve, noise: restless.Noise, runs: int) -> BenchRow:
+    rng = np.random.default_rng(_SEED)
+    shapes = Counter(
+        variant_shape([noise.trial(curve.values, rng) for _ in range(restless.TRIALS)])
+        for _ in range(runs)
+    )
+    right = shapes.pop(curve.shape.value, 0) / runs
+    untold = shapes.pop(Shape.NO_STEADY_STATE.value, 0) / runs
+    wrong = ", ".join(f"{shape} {count / runs:.1%}" for shape, count in shapes.items())
+    return BenchRow(
+        what=f"class of {restless.TRIALS} trials, {noise.name}: {curve.name} ({curve.shape.value})",
+        measured=f"{right:.1%} right, {untold:.1%} not told",
+        budget=f"right or not told >= {restless.NOT_WRONG:.0%}",
+        ratio=wrong,
+        ok=right + untold >= restless.NOT_WRONG,
+    )

@@ -95,6 +95,22 @@ async def test_every_trial_has_a_row_with_the_figures_of_the_report(tmp_path: Pa
 
 
 @in_loop
+async def test_trials_told_in_company_have_their_steady_figures(tmp_path: Path) -> None:
+    restless = Fake(kinds=(JIT, AOT), blocks=6, load_every=1, load_seconds=30, noise=0.12)
+    told = {w.trial: w for w in restless.result().warmups if w.in_company}
+    async with Store(tmp_path) as store:
+        run_id = await record(store, restless.experiment(), restless.records())
+    async with exporting(tmp_path) as stub:
+        rows = (await exported(stub, run_id, TRIALS)).to_pylist()
+    found = {row["trial"]: row for row in rows if row["trial"] in told}
+
+    assert told
+    for trial, warmup in told.items():
+        assert found[trial]["load_shape"] == warmup.shape
+        assert found[trial]["throughput_steady_per_second"] == warmup.steady_per_second
+
+
+@in_loop
 async def test_failed_and_spoiled_trials_are_there_and_marked(tmp_path: Path) -> None:
     async with Store(tmp_path) as store:
         run_id = await record(store, LOADED.experiment(), LOADED.records())

@@ -242,6 +242,8 @@ class Warmup:
     last_second_per_second: float | None
     reason: str = ""
     valid: bool = True
+    # It varied too much to tell by itself; all trials of the variant together told.
+    in_company: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,8 @@ class VariantWarmup:
     observed_seconds: float
     # Such as "was still rising after 30 s in 2 of 3 trials".
     reason: str = ""
+    # Of the settled ones: which could not tell by themselves.
+    in_company: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,15 @@
-from headstart.collector.analysis.courses import is_steady, variant_warmup
+import numpy as np
+import pytest
+
+from headstart.collector.analysis.courses import (
+    Seen,
+    Together,
+    is_steady,
+    together,
+    variant_warmup,
+)
+from headstart.collector.analysis.trend import Floats
+from headstart.collector.analysis.warmup import Course, Shape, course_of
 from headstart.collector.results import VariantWarmup, Warmup
 
 
@@ -13,24 +24,106 @@ def warmup(
 
 
 def combined(warmups: list[Warmup], may_have_jit: bool = True) -> VariantWarmup:
-    return variant_warmup("jit", warmups, may_have_jit=may_have_jit)
+    return variant_warmup("jit", warmups, "warmup", may_have_jit=may_have_jit)
+
+
+def seen(cells: Floats, trial: int = 1, valid: bool = True) -> Seen:
+    return Seen("jit", trial, valid, cells, course_of(cells))
+
+
+def told(*trials: Floats) -> Together:
+    return together([seen(cells, number) for number, cells in enumerate(trials, 1)])
+
+
+def level(*parts: tuple[float, int], noise: float = 0.005, seed: int = 1) -> Floats:
+    """Levels and how many seconds each lasts."""
+    cells = np.concatenate([np.full(seconds, rate) for rate, seconds in parts])
+    return np.asarray(cells * (1 + np.random.default_rng(seed).normal(0, noise, len(cells))))
+
+
+def dipped(cells: Floats, *dips: tuple[int, int], depth: float = 0.15) -> Floats:
+    """As on a host whose neighbour takes a share from one second to another."""
+    taken = cells * (1 + np.random.default_rng(7).normal(0, 0.02, len(cells)))
+    for begin, end in dips:
+        taken[begin:end] *= 1 - depth
+    return np.asarray(taken)
 
 
 RISING = warmup("no steady state", None, "was still rising")
 
 
-def test_trials_that_agree_have_one_shape_and_the_median_time() -> None:
+def test_the_time_to_steady_is_the_median_of_the_trials() -> None:
     found = combined([warmup("warmup", s) for s in (20.0, 24.0, 31.0)])
 
-    assert found.shape == "warmup"
     assert found.steady_from_seconds == 24.0
     assert is_steady(found)
 
 
-def test_trials_that_disagree_are_inconsistent() -> None:
-    found = combined([warmup("warmup", 20.0), warmup("flat", 0.0)])
+FLAT = level((1000, 60))
+WARM = level((500, 20), (1000, 40), seed=2)
+TAKEN_FIRST = dipped(FLAT, (0, 6), (15, 18), depth=0.1)
+TAKEN_OFTEN = dipped(FLAT, (2, 6), (20, 23), (50, 56), depth=0.2)
 
-    assert found.shape == "inconsistent"
+
+def test_trials_that_agree_have_one_shape() -> None:
+    assert told(FLAT, level((980, 60), seed=5)).shape == "flat"
+    assert told(WARM, level((480, 24), (950, 36), seed=6)).shape == "warmup"
+
+
+def test_trials_that_disagree_are_inconsistent() -> None:
+    assert told(WARM, FLAT).shape == "inconsistent"
+    assert told(WARM, FLAT, WARM, FLAT).shape == "inconsistent"
+
+
+def test_one_trial_of_four_may_be_another() -> None:
+    assert told(FLAT, WARM, FLAT, FLAT).shape == "flat"
+    assert told(WARM, WARM, FLAT, WARM).shape == "warmup"
+
+
+def test_trials_that_are_too_restless_alone_are_told_in_company() -> None:
+    assert not course_of(TAKEN_FIRST).is_told
+    assert not course_of(TAKEN_OFTEN).is_told
+
+    found = told(FLAT, TAKEN_FIRST, TAKEN_OFTEN, FLAT)
+
+    assert found == Together("flat", {2: Course(Shape.FLAT, 0), 3: Course(Shape.FLAT, 0)})
+
+
+def test_in_company_a_trial_is_steady_no_sooner_than_it_changed_its_own_level() -> None:
+    late = dipped(level((500, 30), (1000, 30)), (33, 36), (50, 56))
+    assert not course_of(late).is_told
+
+    found = told(WARM, WARM, late, WARM)
+
+    assert found.shape == "warmup"
+    assert found.courses == {3: Course(Shape.WARMUP, 30)}
+
+
+def test_a_trial_that_changed_its_level_near_its_end_is_steady_in_no_company() -> None:
+    broken = dipped(level((500, 30), (1000, 30)), (45, 52), depth=0.3)
+    assert not course_of(broken).is_told
+
+    assert told(WARM, WARM, broken, WARM) == Together("warmup")
+
+
+def test_of_inconsistent_trials_none_is_told_in_company() -> None:
+    found = told(WARM, FLAT, TAKEN_FIRST, WARM, FLAT)
+
+    assert found == Together("inconsistent")
+
+
+def test_a_variant_of_restless_trials_alone_is_not_told() -> None:
+    storm = [level((1000, 20), noise=0.3, seed=seed) for seed in range(4)]
+
+    assert told(*storm) == Together("no steady state")
+
+
+@pytest.mark.parametrize("cells", [np.zeros(60), np.zeros(0)], ids=["nothing", "no series"])
+def test_trials_without_a_level_are_voted_on(cells: Floats) -> None:
+    shape = course_of(cells).shape.value
+
+    assert told(cells, cells, cells, FLAT).shape == shape
+    assert told(cells, FLAT).shape == "inconsistent"
 
 
 def test_when_half_did_not_settle_the_others_do_not_stand_for_the_variant() -> None:
@@ -45,10 +138,10 @@ def test_a_single_trial_is_not_counted_out() -> None:
 
 
 def test_invalid_trials_decide_only_when_there_is_no_other() -> None:
-    disturbed = warmup("slowdown", 10.0, valid=False)
+    disturbed = seen(WARM, trial=2, valid=False)
 
-    assert combined([warmup("flat", 0.0), disturbed]).shape == "flat"
-    assert combined([disturbed]).shape == "slowdown"
+    assert together([seen(FLAT), disturbed]).shape == "flat"
+    assert together([disturbed]).shape == "warmup"
 
 
 def test_a_jit_that_was_level_for_a_short_load_is_not_believed_to_be_warm() -> None:

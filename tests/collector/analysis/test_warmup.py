@@ -3,7 +3,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.warmup import Floats, Shape, changepoints, course_of
+from headstart.collector.analysis.trend import Floats
+from headstart.collector.analysis.warmup import (
+    Course,
+    Shape,
+    changepoints,
+    course_from,
+    course_of,
+)
 
 RNG = np.random.default_rng(20)
 TIMES = 60
@@ -115,6 +122,36 @@ def test_a_server_that_stops_answering_is_no_steady_state_at_full_speed() -> Non
 
 def test_a_step_is_found_where_it_is() -> None:
     assert changepoints(noisy(np.repeat([100.0, 130.0], [25, 35]))) == [0, 25]
+
+
+def restless(level: Floats, deviation: float = 0.05, memory: float = 0.5) -> Floats:
+    """As on a host whose neighbours take a share of its speed for seconds at a time."""
+    noise = RNG.normal(0, deviation, len(level))
+    for at in range(1, len(noise)):
+        noise[at] = memory * noise[at - 1] + np.sqrt(1 - memory**2) * noise[at]
+    return np.asarray(level * (1 + noise))
+
+
+def test_what_a_restless_host_does_is_hardly_ever_told_of_the_app() -> None:
+    shapes = [course_of(restless(np.full(60, 14_800.0))) for _ in range(TIMES)]
+
+    wrong = [course for course in shapes if course.is_told and course.shape is not Shape.FLAT]
+    assert len(wrong) <= 0.1 * TIMES
+
+
+def test_a_climb_on_a_restless_host_is_no_level() -> None:
+    shapes = [course_of(restless(climb(60, 8))).shape for _ in range(TIMES)]
+
+    assert Shape.FLAT not in shapes
+
+
+def test_a_course_told_by_others_begins_where_the_series_allows() -> None:
+    step = noisy(np.repeat([500.0, 1000.0], [25, 35]))
+
+    assert course_from(step, 10) == Course(Shape.WARMUP, 25)
+    assert course_from(step, 30) == Course(Shape.WARMUP, 30)
+    assert course_from(noisy(np.full(60, 1000.0)), 0) == Course(Shape.FLAT, 0)
+    assert course_from(noisy(np.repeat([500.0, 1000.0], [50, 10])), 0) is None
 
 
 def test_a_series_that_varies_too_much_says_so() -> None:

@@ -93,6 +93,19 @@ def test_courses_tell_warm_up_from_level(players: RunResult) -> None:
     assert aot.startswith("aot is level from the start, over 60.0 s: steady throughput 14,")
 
 
+def test_trials_that_were_told_in_company_are_counted(players: RunResult) -> None:
+    jit, _, aot, *_ = players.variant_warmups
+    changed = replace(
+        players,
+        variant_warmups=(replace(jit, in_company=2), replace(aot, settled=3, in_company=1)),
+    )
+
+    both = list(courses(changed))
+
+    assert "(4 trials, 2 of them too restless to tell without the others)." in both[0]
+    assert "(3 of 4 trials settled, 1 of them too restless to tell without the others)." in both[1]
+
+
 def test_a_jit_that_did_not_settle_is_said_to_have_no_steady_throughput() -> None:
     jit = next(iter(courses(still_rising())))
 

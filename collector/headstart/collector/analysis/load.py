@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.collector.analysis.columns import MalformedBatch, readings
+from headstart.collector.analysis.courses import Seen
 from headstart.collector.analysis.histogram import (
     Counts,
     MalformedHistogram,
@@ -13,8 +14,9 @@ from headstart.collector.analysis.histogram import (
     quantiles_seconds,
 )
 from headstart.collector.analysis.metrics import FIRST_SECONDS
+from headstart.collector.analysis.trend import Floats
 from headstart.collector.analysis.trials import Trial, Window
-from headstart.collector.analysis.warmup import Course, Floats, Shape, course_of, rises
+from headstart.collector.analysis.warmup import Course, Shape, course_of, rises
 from headstart.collector.results import Warmup, WindowSeries
 from headstart.v1.records_pb2 import Quantity
 
@@ -31,6 +33,8 @@ class TrialLoad:
     """What a trial's load phase gave; None: could not be told."""
 
     warmup: Warmup
+    # The course by itself, whatever `warmup` says.
+    seen: Seen
     series: WindowSeries
     latency_p50_seconds: float | None
     latency_p99_seconds: float | None
@@ -40,14 +44,27 @@ class TrialLoad:
     latency_whole_p99_seconds: float | None
 
 
-def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
-    """None when the trial had no load or no window of it arrived."""
+@dataclass(frozen=True)
+class _Cell:
+    start_seconds: float
+    rate: float
+
+
+def seen_of(trial: Trial, valid: bool) -> Seen | None:
+    """The course of a trial by itself; None when it had no load or no window of it arrived."""
+    windows = trial.windows()
+    return _seen(trial, windows, _on_grid(windows), valid) if windows else None
+
+
+def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> TrialLoad | None:
+    """None as of `seen_of`. `in_company` is the course that all trials together tell."""
     windows = trial.windows()
     if not windows:
         return None
-    observed = windows[-1].start_seconds + windows[-1].width_seconds
-    grid = _on_grid(windows, observed)
-    course = _hidden(trial, windows) or course_of(np.array([cell.rate for cell in grid]))
+    observed = _observed(windows)
+    grid = _on_grid(windows)
+    seen = _seen(trial, windows, grid, valid)
+    course = in_company or seen.course
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
@@ -66,9 +83,11 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
         last_second_per_second=_rate_of_last(windows, observed, GRID_SECONDS),
         reason=course.reason,
         valid=valid,
+        in_company=in_company is not None,
     )
     return TrialLoad(
         warmup=warmup,
+        seen=seen,
         series=_series(trial, windows, latencies, valid),
         latency_p50_seconds=p50,
         latency_p99_seconds=p99,
@@ -76,6 +95,12 @@ def load_of(trial: Trial, valid: bool) -> TrialLoad | None:
         throughput_per_second=_rate(windows) if hidden else None,
         latency_whole_p99_seconds=whole_p99 if hidden else None,
     )
+
+
+def _seen(trial: Trial, windows: list[Window], grid: list[_Cell], valid: bool) -> Seen:
+    cells = np.array([cell.rate for cell in grid])
+    course = _hidden(trial, windows) or course_of(cells)
+    return Seen(trial.variant, trial.number, valid, cells, course)
 
 
 def _hidden(trial: Trial, windows: list[Window]) -> Course | None:
@@ -89,18 +114,17 @@ def _hidden(trial: Trial, windows: list[Window]) -> Course | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Cell:
-    start_seconds: float
-    rate: float
+def _observed(windows: list[Window]) -> float:
+    return windows[-1].start_seconds + windows[-1].width_seconds
 
 
-def _on_grid(windows: list[Window], observed: float) -> list[_Cell]:
+def _on_grid(windows: list[Window]) -> list[_Cell]:
     """Windows joined to cells of equal width; empty when the load was too short.
 
     No cell is narrower than the later windows, which are wider than the first ones.
     What is left over at the end is less than a cell and is dropped.
     """
+    observed = _observed(windows)
     if observed < 0.95 * SHORTEST_SECONDS:
         return []
     later = next(w for w in reversed(windows) if w.start_seconds <= 0.75 * observed)

@@ -9,7 +9,7 @@ from headstart.collector.analysis.builds import build_readings, variant_builds
 from headstart.collector.analysis.columns import MalformedBatch, Readings, readings, thinned
 from headstart.collector.analysis.compare import compare, unavailable
 from headstart.collector.analysis.confounders import confounders
-from headstart.collector.analysis.courses import is_steady, variant_warmup
+from headstart.collector.analysis.courses import Together, is_steady, variant_warmup
 from headstart.collector.analysis.decide import confidence_of
 from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.figures import (
@@ -25,7 +25,8 @@ from headstart.collector.analysis.figures import (
 from headstart.collector.analysis.gates import limits_of, subjects_of
 from headstart.collector.analysis.images import image_readings, image_results
 from headstart.collector.analysis.job_break_evens_of_run import job_break_evens
-from headstart.collector.analysis.load import TrialLoad, load_of
+from headstart.collector.analysis.load import TrialLoad
+from headstart.collector.analysis.loads import loads_of
 from headstart.collector.analysis.memory_phases import phase_splits
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
@@ -71,9 +72,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     """
     run = gather(records)
     experiment = info.experiment
-    loads = _loads(run.trials)
+    loads, together = loads_of(run.trials)
     outcomes = variant_outcomes(experiment, run)
-    warmups = _variant_warmups(experiment, loads)
+    warmups = _variant_warmups(experiment, loads, together)
     found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
     ramps = ramps_of(experiment, run.trials)
     found |= rate_readings(ramps, run.trials)
@@ -148,31 +149,23 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
 
 
-def _loads(trials: Iterable[Trial]) -> dict[int, TrialLoad]:
-    """By trial; those that failed under load are left out, for theirs is a torso."""
-    found = {}
-    for trial in trials:
-        if not trial.outcome.HasField("failure"):
-            load = load_of(trial, standing(trial, Part.LOAD) is Standing.VALID)
-            if load is not None:
-                found[trial.number] = load
-    return found
-
-
 def _not_wrong(trials: Iterable[Trial]) -> set[int]:
     """Trials whose answers under load were right: others did other work."""
     return {t.number for t in trials if standing(t, Part.LOAD) is not Standing.WRONG}
 
 
 def _variant_warmups(
-    experiment: Experiment, loads: Mapping[int, TrialLoad]
+    experiment: Experiment, loads: Mapping[int, TrialLoad], together: Mapping[str, Together]
 ) -> dict[str, VariantWarmup]:
     found = {}
     for variant in experiment.variants:
         courses = [load.warmup for load in loads.values() if load.warmup.variant == variant.name]
         if courses:
             found[variant.name] = variant_warmup(
-                variant.name, courses, may_have_jit=variant.compilation in _MAY_HAVE_JIT
+                variant.name,
+                courses,
+                together[variant.name].shape,
+                may_have_jit=variant.compilation in _MAY_HAVE_JIT,
             )
     return found
 

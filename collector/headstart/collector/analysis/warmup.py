@@ -13,23 +13,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from headstart.collector.analysis.trend import EQUIVALENCE, Floats, swell_of, trend_of
 
 # Of this many windows a segment consists at least.
 MINIMUM_SEGMENT = 5
-# Two levels within 2 % of each other are one, and a trend of 2 % is none.
-EQUIVALENCE = 0.02
 # A difference of levels within 2.58 standard errors is not one either (99 %).
 _LEVEL_ERRORS = 2.58
 # After a change of level a trend counts from 1.64 standard errors on (90 %): there,
 # calling a climb steady is the worse mistake.
 _TREND_ERRORS = 1.64
-# A level counts as known when its trend is below 10 % for sure (95 %, one-sided): a mean
-# is then off its end by at most 5 %, the usual margin. Where windows vary by 10 %, a climb
-# does not stand out, and absence of evidence passed for a steady state in 9 of 10 trials.
-_TREND_BOUND = 0.10
 # Of the load the steady part must be at least this share (Barrett et al.: a quarter).
 # With a quarter, a climb of which 10 % were still to come was called steady in 21 % of
 # simulated trials (time constant 15 s, load of 30 s, noise 2 %); with a third, in 3 %.
@@ -55,6 +48,9 @@ class Shape(StrEnum):
     RISING_RATE = "rising rate"
 
 
+_UNTOLD = "varied too much to tell"
+
+
 @dataclass(frozen=True)
 class Course:
     """`steady_from` is the first window of the steady part; None where there is none."""
@@ -63,6 +59,16 @@ class Course:
     steady_from: int | None
     # Why there is no steady part, as a predicate; empty where there is one.
     reason: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """False where the windows vary too much for any claim, also for "no steady state"."""
+        return self.reason != _UNTOLD
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there was a series that a course could show in."""
+        return self.shape not in (Shape.TOO_SHORT, Shape.NO_SERIES, Shape.RISING_RATE)
 
 
 def course_of(throughput: Floats) -> Course:
@@ -73,17 +79,26 @@ def course_of(throughput: Floats) -> Course:
     if not np.isfinite(throughput).all() or throughput.min() < 0 or throughput.max() == 0:
         return Course(Shape.NO_STEADY_STATE, None, "served nothing")
     starts = changepoints(throughput)
-    if len(starts) == 1 and _trend_of(throughput).is_none(_LEVEL_ERRORS):
-        return Course(Shape.FLAT, 0)
-    segments = np.split(throughput, starts[1:])
-    first = len(segments) - 1
-    while first > 0 and equivalent(segments[first - 1], segments[-1]):
-        first -= 1
-    latest = windows - max(MINIMUM_SEGMENT, math.ceil(_STEADY_SHARE * windows))
-    for start in range(starts[first], latest + 1):
-        if _trend_of(throughput[start:]).is_none(_TREND_ERRORS):
+    swell = swell_of(throughput, starts)
+    whole = trend_of(throughput, swell)
+    if len(starts) == 1 and not whole.shows(_LEVEL_ERRORS):
+        if whole.is_none(_LEVEL_ERRORS):
+            return Course(Shape.FLAT, 0)
+        # A search for a level part would find one, and call what chance put before it a change.
+        return Course(Shape.NO_STEADY_STATE, None, _UNTOLD)
+    for start in range(_last_level(throughput, starts), _latest(windows) + 1):
+        if trend_of(throughput[start:], swell).is_none(_TREND_ERRORS):
             return _settled(throughput, start)
-    return Course(Shape.NO_STEADY_STATE, None, _ending(throughput))
+    return Course(Shape.NO_STEADY_STATE, None, _ending(throughput, swell))
+
+
+def course_from(throughput: Floats, steady_from: int) -> Course | None:
+    """The course of a series that is known from elsewhere to be steady from there on.
+
+    None: it changed its own level too late for that. `throughput` as in `course_of`.
+    """
+    start = max(steady_from, _last_level(throughput, changepoints(throughput)))
+    return _settled(throughput, start) if start <= _latest(len(throughput)) else None
 
 
 def rises(offered: list[float]) -> bool:
@@ -137,6 +152,20 @@ def equivalent(one: Floats, other: Floats) -> bool:
     return abs(means[0] - means[1]) <= max(EQUIVALENCE * largest, _LEVEL_ERRORS * error)
 
 
+def _last_level(throughput: Floats, starts: list[int]) -> int:
+    """The first window of the segments before the end that are one level."""
+    segments = np.split(throughput, starts[1:])
+    first = len(segments) - 1
+    while first > 0 and equivalent(segments[first - 1], segments[-1]):
+        first -= 1
+    return starts[first]
+
+
+def _latest(windows: int) -> int:
+    """The last window at which a steady part that is long enough may begin."""
+    return windows - max(MINIMUM_SEGMENT, math.ceil(_STEADY_SHARE * windows))
+
+
 def _noise(part: Floats) -> float:
     """Variance of the windows without that of a trend: from successive differences.
 
@@ -148,35 +177,6 @@ def _noise(part: Floats) -> float:
     return min(successive, float(part.var(ddof=1)))
 
 
-@dataclass(frozen=True)
-class _Trend:
-    """Change along the least-squares line from end to end and its error, as shares of the mean."""
-
-    change: float
-    error: float
-
-    def shows(self, errors: float) -> bool:
-        """Whether it is more than 2 % and than this many standard errors."""
-        return abs(self.change) > max(EQUIVALENCE, errors * self.error)
-
-    def is_none(self, errors: float) -> bool:
-        """Whether it does not show and is known well enough for that to mean something."""
-        bound = abs(self.change) + _TREND_ERRORS * self.error
-        return not self.shows(errors) and bound <= _TREND_BOUND
-
-
-def _trend_of(part: Floats) -> _Trend:
-    count, mean = len(part), float(part.mean())
-    if mean <= 0:
-        return _Trend(0.0, 0.0)
-    x = np.arange(count) - (count - 1) / 2
-    spread = float(x @ x)
-    slope = float(x @ part) / spread
-    residual = part - mean - slope * x
-    error = math.sqrt(float(residual @ residual) / (count - 2) / spread)
-    return _Trend(slope * (count - 1) / mean, error * (count - 1) / mean)
-
-
 def _settled(throughput: Floats, start: int) -> Course:
     before, steady = throughput[:start], throughput[start:]
     if len(before) == 0 or equivalent(before, steady):
@@ -185,9 +185,9 @@ def _settled(throughput: Floats, start: int) -> Course:
     return Course(Shape.WARMUP if rose else Shape.SLOWDOWN, start)
 
 
-def _ending(throughput: Floats) -> str:
+def _ending(throughput: Floats, swell: float) -> str:
     """How it ended, in words: its last third."""
-    trend = _trend_of(throughput[-max(MINIMUM_SEGMENT, len(throughput) // 3) :])
+    trend = trend_of(throughput[-max(MINIMUM_SEGMENT, len(throughput) // 3) :], swell)
     if trend.shows(_TREND_ERRORS):
         return "was still rising" if trend.change > 0 else "was still falling"
-    return "had not settled" if trend.is_none(_TREND_ERRORS) else "varied too much to tell"
+    return "had not settled" if trend.is_none(_TREND_ERRORS) else _UNTOLD

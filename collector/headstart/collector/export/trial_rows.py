@@ -9,9 +9,11 @@ from headstart.collector.analysis.figures import (
     standing,
 )
 from headstart.collector.analysis.load import TrialLoad, load_of
+from headstart.collector.analysis.loads import is_valid
 from headstart.collector.analysis.outcomes import invalid_trials
 from headstart.collector.analysis.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.trials import Trial
+from headstart.collector.analysis.warmup import Course
 from headstart.collector.export.rows import Value
 from headstart.collector.export.tables import METRICS
 from headstart.collector.export.words import word
@@ -47,12 +49,17 @@ class Origin:
         }
 
 
-def trial_row(origin: Origin, trial: Trial, ended: bool) -> dict[str, Value]:
-    """All that the records say of a trial, in the columns of the table `trials`."""
+def trial_row(
+    origin: Origin, trial: Trial, ended: bool, in_company: Course | None = None
+) -> dict[str, Value]:
+    """All that the records say of a trial, in the columns of the table `trials`.
+
+    `in_company`: its course under load, where all trials of its variant together told it.
+    """
     experiment, outcome = origin.info.experiment, trial.outcome
     load = None
     if not outcome.HasField("failure"):
-        load = load_of(trial, standing(trial, Part.LOAD) is Standing.VALID)
+        load = load_of(trial, is_valid(trial), in_company)
     failed = outcome.HasField("failure")
     has_status = failed and outcome.failure.HasField("exit_status")
     return {

@@ -1,17 +1,20 @@
 """From the store to a Parquet file, a trial at a time; runs in the analysis process."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import BinaryIO
 
 from sqlalchemy import Engine
 
 from headstart.collector import store_queries, store_records
+from headstart.collector.analysis.load import seen_of
+from headstart.collector.analysis.loads import by_variant, in_company, is_valid
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
+from headstart.collector.analysis.warmup import Course
 from headstart.collector.decode import decode
 from headstart.collector.export.parquet import ParquetFile
-from headstart.collector.export.rows import Rows
+from headstart.collector.export.rows import Rows, Value
 from headstart.collector.export.sample_rows import sample_rows
 from headstart.collector.export.tables import TABLES
 from headstart.collector.export.trial_rows import Origin, trial_row
@@ -117,14 +120,26 @@ class _Export:
 
     def trials(self) -> Iterator[Rows]:
         """A row each, by number."""
+        told = self._told_in_company()
         rows = {}
         for trial in self._with_records(_SAMPLES, _WINDOWS):
-            rows[trial.number] = trial_row(self._origin, trial, trial.number in self._ended)
+            rows[trial.number] = self._row(trial, told)
         for number, trial in self._trials.items():
             if number not in rows:
-                rows[number] = trial_row(self._origin, trial, number in self._ended)
+                rows[number] = self._row(trial, told)
         for number in sorted(rows):
             yield Rows(1, rows[number])
+
+    def _row(self, trial: Trial, told: Mapping[int, Course]) -> dict[str, Value]:
+        return trial_row(self._origin, trial, trial.number in self._ended, told.get(trial.number))
+
+    def _told_in_company(self) -> dict[int, Course]:
+        seen = [
+            seen_of(trial, is_valid(trial))
+            for trial in self._with_records(_WINDOWS)
+            if trial.number in self._ended and not trial.outcome.HasField("failure")
+        ]
+        return in_company(by_variant(each for each in seen if each is not None))
 
     def windows(self) -> Iterator[Rows]:
         """By trial, then by time."""

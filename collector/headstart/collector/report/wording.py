@@ -260,9 +260,14 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
 
 
 def _of(warmup: VariantWarmup) -> str:
+    company = (
+        f", {warmup.in_company} of them too restless to tell without the others"
+        if warmup.in_company
+        else ""
+    )
     if warmup.settled == warmup.trials:
-        return " (1 trial)" if warmup.trials == 1 else f" ({warmup.trials} trials)"
-    return f" ({warmup.settled} of {warmup.trials} trials settled)"
+        return " (1 trial)" if warmup.trials == 1 else f" ({warmup.trials} trials{company})"
+    return f" ({warmup.settled} of {warmup.trials} trials settled{company})"
 
 
 def _center(result: RunResult, metric: str, variant: str) -> str:
