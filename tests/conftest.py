@@ -78,6 +78,28 @@ NEEDS = {
 }
 
 
+# What times nothing: beside another test it is as right as alone. All other tests are `alone`.
+# Of those that use an engine only one file may be here: each sees the other's images.
+TOGETHER = (
+    "cli/test_export_command.py",
+    "cli/test_gate_command.py",
+    "cli/test_pool_command.py",
+    "collector",
+    "dashboards",
+    "examples/test_dotnet_builds.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Part the tests for `make test`: two files side by side, or one test alone."""
+    for item in items:
+        file = item.path.relative_to(Path(__file__).parent)
+        if not any(file.is_relative_to(path) for path in TOGETHER):
+            item.add_marker("alone")
+    # Minutes of building come first, beside all the others.
+    items.sort(key=lambda item: item.get_closest_marker("dotnet") is None)
+
+
 def pytest_configure() -> None:
     # Where it is ignored, as in a shell's background job, children of tests would ignore it too.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -80,6 +80,23 @@ def test_one_trial_of_four_may_be_another() -> None:
     assert told(WARM, WARM, FLAT, WARM).shape == "warmup"
 
 
+def test_a_change_within_the_margin_contradicts_no_level_variant() -> None:
+    less, more = level((960, 20), (1000, 40)), level((900, 20), (1000, 40))
+    assert course_of(less).shape is course_of(more).shape is Shape.WARMUP
+
+    assert told(FLAT, less, FLAT, FLAT, less).shape == "flat"
+    assert told(FLAT, more, FLAT, FLAT, more).shape == "inconsistent"
+
+
+def test_a_trial_that_never_settles_contradicts_any_that_do() -> None:
+    falling = level(*((1000 - 15 * step, 6) for step in range(10)))
+    assert course_of(falling).reason == "was still falling"
+
+    assert told(FLAT, falling, FLAT).shape == "inconsistent"
+    assert told(WARM, falling, WARM).shape == "inconsistent"
+    assert told(falling, falling, falling, FLAT).shape == "no steady state"
+
+
 def test_trials_that_are_too_restless_alone_are_told_in_company() -> None:
     assert not course_of(TAKEN_FIRST).is_told
     assert not course_of(TAKEN_OFTEN).is_told

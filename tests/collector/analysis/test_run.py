@@ -348,3 +348,20 @@ def test_flag_of_an_unknown_future_effect_is_no_crash() -> None:
         outcome.flags.append(Flag(code="new", effect=77))  # type: ignore[arg-type]  # a newer agent's
 
     assert small(blocks=3, disturb=disturb).result().invalid_trials == ()
+
+
+def test_a_time_to_steady_that_all_trials_told_together_has_no_interval() -> None:
+    quiet = Fake(kinds=(JIT, AOT), blocks=6, load_every=1)
+    restless = replace(quiet, load_seconds=30, noise=0.12).result()
+    alone = quiet.result().figure("time_to_steady_seconds", "jit")
+    shared = restless.figure("time_to_steady_seconds", "aot")
+    steady = restless.figure("throughput_steady_per_second", "aot")
+
+    assert any(warmup.in_company for warmup in restless.warmups)
+    assert alone is not None
+    assert alone.interval is not None
+    assert shared is not None
+    assert shared.center == 0
+    assert shared.interval is None
+    assert steady is not None
+    assert steady.interval is not None

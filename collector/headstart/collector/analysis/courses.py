@@ -22,17 +22,15 @@ from headstart.collector.results import VariantWarmup, Warmup
 JIT_SECONDS = 45.0
 # A shape that this share of the trials has is the variant's.
 _AGREEMENT = 0.75
-
-
+# A trial that changed its level by no more than the margin of the steady throughput is none
+# that contradicts a level variant: on a host whose neighbours come and go most change a little.
+MATERIAL = 0.05
 _INCONSISTENT = "inconsistent"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One trial under load: requests/s in cells of equal width, and the course that they show.
-
-    No cells where no course could show.
-    """
+    """One trial under load: requests/s in cells of equal width, and the course that they show."""
 
     variant: str
     trial: int
@@ -133,12 +131,16 @@ def _median_trial(trials: Sequence[Seen]) -> Floats | None:
 
 def _contradicts(trial: Seen, course: Course, middle: Floats) -> bool:
     """Whether a trial shows another course than the median trial does."""
-    unsettled = trial.course.shape is Shape.NO_STEADY_STATE and trial.course.is_told
-    if course.shape not in (Shape.WARMUP, Shape.SLOWDOWN) or course.steady_from is None:
-        return trial.course.is_told and trial.course.shape is not course.shape
-    # Half of a mixture's change is none of a flat trial's, and all of a changing trial's.
-    change = _change(middle, course.steady_from)
-    return unsettled or _change(trial.cells, course.steady_from) / change < 0.5
+    told = trial.course
+    if told.shape is Shape.NO_STEADY_STATE and told.is_told:
+        return course.shape is not Shape.NO_STEADY_STATE
+    if course.shape in (Shape.WARMUP, Shape.SLOWDOWN) and course.steady_from:
+        # Half of a mixture's change is none of a flat trial's, and all of a changing trial's.
+        whole = _change(middle, course.steady_from)
+        return _change(trial.cells, course.steady_from) / whole < 0.5
+    if course.shape is Shape.FLAT and told.steady_from:
+        return abs(_change(trial.cells, told.steady_from)) > MATERIAL
+    return told.is_told and told.shape is not course.shape
 
 
 def _change(cells: Floats, steady_from: int) -> float:

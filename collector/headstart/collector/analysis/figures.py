@@ -56,6 +56,8 @@ class Reading:
     block: int
     value: float
     standing: Standing
+    # It was told by all trials together, so that how alike they are says nothing.
+    is_shared: bool = False
 
 
 Readings = Mapping[tuple[str, str], list[Reading]]
@@ -110,7 +112,15 @@ def readings_of(
             if not math.isfinite(value) or value < 0:
                 dropped += 1
                 continue
-            reading = Reading(trial.number, trial.outcome.block, value, standing(trial, part))
+            reading = Reading(
+                trial.number,
+                trial.outcome.block,
+                value,
+                standing(trial, part),
+                is_shared=metric == _TIME_TO_STEADY
+                and loaded is not None
+                and loaded.warmup.in_company,
+            )
             found.setdefault((metric, trial.variant), []).append(reading)
     return found, dropped
 
@@ -132,7 +142,7 @@ def figure_of(
     left_out = [reading.value for reading in readings if reading not in used]
     values = np.array([reading.value for reading in used])
     interval = None
-    if not metric.exact:
+    if not metric.exact and not any(reading.is_shared for reading in used):
         rng = generator(run_id, metric.name, variant)
         interval = center_interval(values, metric.center, confidence, rng)
     return Figure(
@@ -201,6 +211,9 @@ def _of_load(take: Callable[[TrialLoad], float | None]) -> _Take:
     return taken
 
 
+_TIME_TO_STEADY = "time_to_steady_seconds"
+
+
 def _time_to_steady(load: TrialLoad) -> float | None:
     return load.warmup.steady_from_seconds
 
@@ -234,7 +247,7 @@ _TAKEN: dict[str, tuple[Part, _Take]] = {
         Part.LOAD,
         _of_load(lambda load: load.throughput_per_second),
     ),
-    "time_to_steady_seconds": (Part.LOAD, _of_load(_time_to_steady)),
+    _TIME_TO_STEADY: (Part.LOAD, _of_load(_time_to_steady)),
     "latency_p50_seconds": (Part.LOAD, _of_load(lambda load: load.latency_p50_seconds)),
     "latency_p99_seconds": (Part.LOAD, _of_load(lambda load: load.latency_p99_seconds)),
     "latency_load_p99_seconds": (
