@@ -79,7 +79,7 @@ def loss_of(fours: Sequence[Four], resamples: int = 2000) -> Loss:
 
 
 def run(quick: bool) -> list[BenchRow]:
-    """Two rows; 25 s when quick, else 30 s to 100 s. Nothing without a generator."""
+    """Two rows; 25 s when quick, else half a minute to four. Nothing without a generator."""
     what = "observer's effect of the agent on an app under load"
     budget = f"< {EFFECT_SHARE:.0%} of its throughput"
     tool = next((driver.name for driver in (Wrk(), H2load()) if driver.version()), None)

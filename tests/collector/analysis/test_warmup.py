@@ -86,6 +86,15 @@ def test_a_climb_that_was_cut_off_says_that_it_was_still_rising() -> None:
     assert course.reason == "was still rising"
 
 
+def test_a_short_climb_that_bends_upwards_is_still_rising() -> None:
+    # As a JVM's in the first 8 s of load, cells of 0.44 s.
+    bent = np.array(
+        [12, 27, 31, 33, 42, 45, 48, 51, 55, 60, 61, 71, 74, 74, 73, 103, 123, 126], dtype=float
+    )
+
+    assert course_of(bent).reason == "was still rising"
+
+
 def test_the_steady_part_of_a_climb_lies_at_its_level() -> None:
     series = [noisy(climb(60, 8)) for _ in range(TIMES)]
     starts = [course_of(one).steady_from for one in series]

@@ -89,7 +89,9 @@ def course_of(throughput: Floats) -> Course:
     for start in range(_last_level(throughput, starts), _latest(windows) + 1):
         if trend_of(throughput[start:], swell).is_none(_TREND_ERRORS):
             return _settled(throughput, start)
-    return Course(Shape.NO_STEADY_STATE, None, _ending(throughput, swell))
+    # One line from end to end that shows for all its memory: the memory is the line's own bend.
+    bent = len(starts) == 1
+    return Course(Shape.NO_STEADY_STATE, None, _ending(throughput, 1.0 if bent else swell))
 
 
 def course_from(throughput: Floats, steady_from: int) -> Course | None:
