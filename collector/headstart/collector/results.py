@@ -254,7 +254,7 @@ class VariantWarmup:
     shape: str
     trials: int
     settled: int
-    # Medians over the settled trials.
+    # Median over the settled trials; 0 of a flat variant.
     steady_from_seconds: float | None
     observed_seconds: float
     # Such as "was still rising after 30 s in 2 of 3 trials".

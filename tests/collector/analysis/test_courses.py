@@ -59,6 +59,15 @@ def test_the_time_to_steady_is_the_median_of_the_trials() -> None:
     assert is_steady(found)
 
 
+def test_a_flat_variant_is_steady_from_the_start_also_when_a_trial_shifted_a_little() -> None:
+    trials = [warmup("flat", 0.0), warmup("slowdown", 15.0)]
+
+    found = variant_warmup("aot", trials, "flat", may_have_jit=False)
+
+    assert found.steady_from_seconds == 0
+    assert found.settled == 2
+
+
 FLAT = level((1000, 60))
 WARM = level((500, 20), (1000, 40), seed=2)
 TAKEN_FIRST = dipped(FLAT, (0, 6), (15, 18), depth=0.1)

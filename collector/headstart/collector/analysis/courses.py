@@ -85,11 +85,7 @@ def variant_warmup(
         trials=len(trials),
         settled=len(settled),
         in_company=sum(w.in_company for w in settled),
-        steady_from_seconds=(
-            median(w.steady_from_seconds for w in settled if w.steady_from_seconds is not None)
-            if settled
-            else None
-        ),
+        steady_from_seconds=_steady_from(settled, shape),
         observed_seconds=observed,
         reason=reason,
     )
@@ -102,6 +98,14 @@ def is_steady(warmup: VariantWarmup) -> bool:
     figure of the lucky ones.
     """
     return 2 * warmup.settled > warmup.trials
+
+
+def _steady_from(settled: Sequence[Warmup], shape: str) -> float | None:
+    """Of a variant that is flat some trials may have shifted a little on their way: it has not."""
+    starts = [w.steady_from_seconds for w in settled if w.steady_from_seconds is not None]
+    if not starts:
+        return None
+    return 0.0 if shape == Shape.FLAT.value else median(starts)
 
 
 def _reason(trials: Sequence[Warmup], settled: int) -> str:
