@@ -41,8 +41,10 @@ demo: $(VENV)/.demo ## measure two AOT/JIT pairs on this machine
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev ## every test that this machine can run
-	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -m alone
+	@failed=0; \
+	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder || failed=1; \
+	$(BIN)/pytest -m alone || failed=1; \
+	exit $$failed
 
 bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 	$(BIN)/python -m bench

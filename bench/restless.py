@@ -1,7 +1,7 @@
 """Noise as of a virtual machine whose neighbours take a share of its speed for seconds at a time.
 
 On the machine of docs/METHODOLOGY.md a server that was level kept to its level within 4 to
-7 % (standard deviation of windows of 1 s), lag-1 autocorrelation 0.2 to 0.6, mostly by dips.
+11 % (standard deviation of windows of 1 s), lag-1 autocorrelation 0.2 to 0.6, mostly by dips.
 """
 
 from collections.abc import Callable

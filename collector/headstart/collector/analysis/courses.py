@@ -11,6 +11,7 @@ from statistics import median
 
 import numpy as np
 
+from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.trend import Floats
 from headstart.collector.analysis.warmup import Course, Shape, course_from, course_of
 from headstart.collector.results import VariantWarmup, Warmup
@@ -24,7 +25,7 @@ JIT_SECONDS = 45.0
 _AGREEMENT = 0.75
 # A trial that changed its level by no more than the margin of the steady throughput is none
 # that contradicts a level variant: on a host whose neighbours come and go most change a little.
-MATERIAL = 0.05
+MATERIAL = CATALOGUE["throughput_steady_per_second"].margin
 _INCONSISTENT = "inconsistent"
 
 

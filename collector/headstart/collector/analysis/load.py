@@ -33,8 +33,6 @@ class TrialLoad:
     """What a trial's load phase gave; None: could not be told."""
 
     warmup: Warmup
-    # The course by itself, whatever `warmup` says.
-    seen: Seen
     series: WindowSeries
     latency_p50_seconds: float | None
     latency_p99_seconds: float | None
@@ -53,7 +51,10 @@ class _Cell:
 def seen_of(trial: Trial, valid: bool) -> Seen | None:
     """The course of a trial by itself; None when it had no load or no window of it arrived."""
     windows = trial.windows()
-    return _seen(trial, windows, _on_grid(windows), valid) if windows else None
+    if not windows:
+        return None
+    cells = _rates(_on_grid(windows))
+    return Seen(trial.variant, trial.number, valid, cells, _course(trial, windows, cells))
 
 
 def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> TrialLoad | None:
@@ -63,8 +64,7 @@ def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> Tria
         return None
     observed = _observed(windows)
     grid = _on_grid(windows)
-    seen = _seen(trial, windows, grid, valid)
-    course = in_company or seen.course
+    course = in_company or _course(trial, windows, _rates(grid))
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
@@ -87,7 +87,6 @@ def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> Tria
     )
     return TrialLoad(
         warmup=warmup,
-        seen=seen,
         series=_series(trial, windows, latencies, valid),
         latency_p50_seconds=p50,
         latency_p99_seconds=p99,
@@ -97,10 +96,12 @@ def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> Tria
     )
 
 
-def _seen(trial: Trial, windows: list[Window], grid: list[_Cell], valid: bool) -> Seen:
-    cells = np.array([cell.rate for cell in grid])
-    course = _hidden(trial, windows) or course_of(cells)
-    return Seen(trial.variant, trial.number, valid, cells, course)
+def _course(trial: Trial, windows: list[Window], cells: Floats) -> Course:
+    return _hidden(trial, windows) or course_of(cells)
+
+
+def _rates(grid: list[_Cell]) -> Floats:
+    return np.array([cell.rate for cell in grid])
 
 
 def _hidden(trial: Trial, windows: list[Window]) -> Course | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from headstart.collector.analysis.courses import Seen, Together, together
 from headstart.collector.analysis.figures import Part, Standing, standing
-from headstart.collector.analysis.load import TrialLoad, load_of
+from headstart.collector.analysis.load import TrialLoad, load_of, seen_of
 from headstart.collector.analysis.trials import Trial
 from headstart.collector.analysis.warmup import Course
 
@@ -16,18 +16,12 @@ def is_valid(trial: Trial) -> bool:
 
 def loads_of(trials: Iterable[Trial]) -> tuple[dict[int, TrialLoad], dict[str, Together]]:
     """By trial, and by variant; trials that failed under load are left out: theirs is a torso."""
-    found, whole = {}, {}
-    for trial in trials:
-        if not trial.outcome.HasField("failure"):
-            load = load_of(trial, is_valid(trial))
-            if load is not None:
-                found[trial.number], whole[trial.number] = load, trial
-    variants = by_variant(load.seen for load in found.values())
-    for number, course in in_company(variants).items():
-        again = load_of(whole[number], is_valid(whole[number]), course)
-        if again is not None:
-            found[number] = again
-    return found, variants
+    whole = [trial for trial in trials if not trial.outcome.HasField("failure")]
+    seen = [seen_of(trial, is_valid(trial)) for trial in whole]
+    variants = by_variant(each for each in seen if each is not None)
+    told = in_company(variants)
+    loads = [load_of(trial, is_valid(trial), told.get(trial.number)) for trial in whole]
+    return {load.warmup.trial: load for load in loads if load is not None}, variants
 
 
 def by_variant(trials: Iterable[Seen]) -> dict[str, Together]:
