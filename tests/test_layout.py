@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("agent", "collector", "dashboards", "cli")
+ROOMS = ("words", "agent", "collector", "dashboards", "cli")
 # What each part may import of the namespace, besides itself.
 MAY_IMPORT = {
-    "agent": {"v1"},
-    "collector": {"v1"},
-    "dashboards": set(),
-    "cli": {"v1", "agent", "collector", "dashboards"},
+    "words": set(),
+    "agent": {"v1", "words"},
+    "collector": {"v1", "words"},
+    "dashboards": {"words"},
+    "cli": {"v1", "words", "agent", "collector", "dashboards"},
 }
 # Heavy packages that an agent must not need.
 NOT_IN_AGENT = {"numpy", "scipy", "pandas", "matplotlib", "rich", "yaml", "pydantic", "sqlalchemy"}

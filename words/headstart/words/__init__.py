@@ -1,0 +1,4 @@
+"""What the parts must agree on beyond the wire: pure, without dependencies.
+
+Every part may import it; it imports nothing of the project.
+"""
