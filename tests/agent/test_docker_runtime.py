@@ -339,6 +339,42 @@ def test_an_image_whose_tag_is_allowed_may_be_asked_for_by_its_id(
     assert refused.failure.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
 
 
+def test_a_reference_that_walks_out_of_an_allowed_name_is_refused(
+    tmp_path: Path, image: str
+) -> None:
+    """As the path of a request to the engine it would name the image behind the dots."""
+    runtime = DockerRuntime.connect(tmp_path, Policy(images=("players/*",)))
+    found = [
+        runtime.resolve(Variant(name="app", image=text), "/")
+        for text in (f"players/../{image}", f"players/x/../../{image}", f"players/%2e%2e/{image}")
+    ]
+    with pytest.raises(RuntimeFault, match=r"'\.\.' is no part of a name"):
+        runtime._engine.image(f"players/../{image}")
+    runtime.close()
+
+    assert {each.failure.code for each in found} == {FailureCode.FAILURE_CODE_REFUSED_BY_POLICY}
+    assert "'..' is no part of a name" in found[0].failure.message
+
+
+def test_the_beginning_of_an_id_is_held_against_the_names_of_its_image(
+    tmp_path: Path, image: str
+) -> None:
+    """An engine that knows no such name takes it for an id, whatever pattern it would fit."""
+    engine = Engine.connect()
+    found = engine.image(image)
+    engine.close()
+    assert found is not None
+    short = found["Id"].removeprefix("sha256:")[:10]
+    codes = {}
+    for pattern in (f"{short}:*", short, "headstart-test:*", f"{found['Id'][:20]}*"):
+        runtime = DockerRuntime.connect(tmp_path, Policy(images=(pattern,)))
+        codes[pattern] = resolve(runtime, short).failure.code
+        runtime.close()
+
+    refused = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+    assert list(codes.values()) == [refused, refused, 0, 0]
+
+
 def test_what_the_policy_does_not_name_is_refused(tmp_path: Path, image: str) -> None:
     strict = DockerRuntime.connect(tmp_path, Policy(images=("team/*",)))
     refused = strict.resolve(Variant(name="app", image=image), "/")

@@ -22,6 +22,7 @@ from docker.utils import kwargs_from_env
 from headstart.agent.runtime import ExitFacts, RuntimeFault
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
+from headstart.words.image_reference import MalformedReference, parse_image
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,18 @@ class Engine:
         )
 
     def image(self, reference: str) -> dict[str, Any] | None:
-        """What `docker image inspect` shows; None when the engine does not hold it."""
+        """What `docker image inspect` shows; None when the engine does not hold it.
+
+        RuntimeFault for what is no reference: in the path of a request, `..` and the like
+        would name something else.
+        """
+        try:
+            parse_image(reference)
+        except MalformedReference as error:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"{reference!r} is no reference of an image: {error}",
+            ) from error
         with _faults(f"look for image {reference}"):
             try:
                 return dict(self._client.inspect_image(reference))  # type: ignore[no-untyped-call]  # stub

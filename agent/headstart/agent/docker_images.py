@@ -1,9 +1,19 @@
 """What a variant's image is: the id that every trial uses, and what it runs."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
 from headstart.agent.docker_engine import Engine
 from headstart.agent.policy import Policy
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+from headstart.words.image_reference import (
+    OFFICIAL,
+    ImageReference,
+    MalformedReference,
+    parse_image,
+)
 
 
 def resolve_image(
@@ -17,15 +27,17 @@ def resolve_image(
     reference = built or variant.image
     if not reference:
         return _refused(resolved, FailureCode.FAILURE_CODE_BUILD, "no image was built of it")
+    try:
+        asked = parse_image(reference)
+    except MalformedReference as error:
+        return _refused(
+            resolved,
+            FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+            f"{reference!r} is no reference of an image: {error}",
+        )
     image = engine.image(reference)
-    # Asking for it by id is no more than asking by a name that it has.
-    digests = (
-        [image["Id"], *(image.get("RepoDigests") or []), *(image.get("RepoTags") or [])]
-        if image
-        else []
-    )
     # Who may have an image built here may run it.
-    if not built and not policy.allows_image(reference, digests):
+    if not built and not policy.allows_image(names_of(image, asked) if image else [asked]):
         patterns = ", ".join(policy.images) or "none"
         return _refused(
             resolved,
@@ -57,6 +69,27 @@ def resolve_image(
             f"image {reference} has neither entrypoint nor command; give the variant an entrypoint",
         )
     return resolved
+
+
+def names_of(image: Mapping[str, Any], asked: ImageReference) -> Iterator[ImageReference]:
+    """The id, digests and tags of what the engine found, whichever of them was asked for.
+
+    What was asked for says nothing by itself: an engine that knows no such name takes it
+    for the beginning of an id. And asking by id is no more than asking by a name that the
+    image has.
+    """
+    yield ImageReference(digest=image["Id"])
+    # Podman finds what was built here without the registry that it lists it under.
+    local = replace(asked, domain="localhost", path=asked.path.removeprefix(OFFICIAL))
+    for text in [*(image.get("RepoDigests") or []), *(image.get("RepoTags") or [])]:
+        try:
+            name = parse_image(text)
+        except MalformedReference:
+            # "<none>:<none>"
+            continue
+        yield name
+        if asked.path and name == local:
+            yield asked
 
 
 def _refused(

@@ -11,16 +11,17 @@ Running a container is root on its host, so without a file nothing is allowed.
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import psutil
 
+from headstart.agent.image_patterns import read_pattern
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1 import host_pb2
 from headstart.v1.records_pb2 import FailureCode
+from headstart.words.image_reference import ImageReference, MalformedReference
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
@@ -87,13 +88,10 @@ class Policy:
             pids_limit=self.pids_limit,
         )
 
-    def allows_image(self, reference: str, digests: Iterable[str] = ()) -> bool:
-        """Whether a pattern fits the reference as written, with its tag, or a digest of it.
-
-        `*` fits '/' too, so that "registry.example/*" approves a whole registry.
-        """
-        names = [reference, _with_tag(reference), *digests]
-        return any(fnmatchcase(name, pattern) for name in names for pattern in self.images)
+    def allows_image(self, names: Iterable[ImageReference]) -> bool:
+        """Whether a pattern fits one of the names, digests and ids that an image has."""
+        patterns = [read_pattern(text) for text in self.images]
+        return any(pattern.fits(name) for name in names for pattern in patterns)
 
     def memory_limit(self, asked_bytes: int) -> int:
         """The limit to apply, in bytes; 0 asks for the default. RuntimeFault when refused."""
@@ -124,9 +122,20 @@ def parse_policy(text: str, path: Path) -> Policy:
                 continue
             expected = f"expected {expected}, not {value!r}"
         problems.append(f"line {_line_of(key, text)}: {key}: {expected}")
+    problems += _image_problems(values.get("images"), text)
     if problems:
         raise PolicyError(path, problems)
     return Policy(**values)  # type: ignore[arg-type]  # each reader gives its field's type
+
+
+def _image_problems(patterns: object, text: str) -> Iterator[str]:
+    """Patterns that no image can ever fit: a slip of the pen that would refuse in silence."""
+    for pattern in patterns if isinstance(patterns, tuple) else ():
+        try:
+            read_pattern(pattern)
+        except MalformedReference as error:
+            line = _line_with(pattern, _line_of("images", text), text)
+            yield f"line {line}: images: no image can ever fit {pattern!r}: {error}"
 
 
 def _read_images(value: object) -> tuple[str, ...] | None:
@@ -169,10 +178,10 @@ def _line_of(key: str, text: str) -> int:
     return next((n for n, line in enumerate(lines, 1) if begins.match(line)), 1)
 
 
-def _with_tag(reference: str) -> str:
-    """The reference with the tag that an engine adds where none is given."""
-    name = reference.rpartition("/")[2]
-    return reference if ":" in name or "@" in name else f"{reference}:latest"
+def _line_with(value: str, first: int, text: str) -> int:
+    """The line, from the key's own on, that holds a value as written; else the key's."""
+    lines = enumerate(text.splitlines()[first - 1 :], first)
+    return next((n for n, line in lines if f'"{value}"' in line or f"'{value}'" in line), first)
 
 
 def _size(count: int) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from headstart.collector.experiment_file.check_forms import Check, LoadRequestForm
 from headstart.collector.experiment_file.forms import Form, Shorthand, written
 from headstart.collector.experiment_file.gate_forms import PROFILES, GatesForm, MarginsForm
+from headstart.collector.experiment_file.images import Image
 from headstart.collector.experiment_file.job_forms import JobsForm
 from headstart.collector.experiment_file.load_forms import HOST, RATE, Http, RateForm, Tls
 from headstart.collector.experiment_file.requests import Request, RequestLine
@@ -35,12 +36,6 @@ from headstart.collector.experiment_file.units import (
     Switch,
     Text,
     Whole,
-)
-
-_IMAGE = Text(
-    what="an image such as 'players:aot' or 'registry.example/players@sha256:…'",
-    pattern=r"[A-Za-z0-9][A-Za-z0-9._:/@-]*",
-    maximum=512,
 )
 
 
@@ -78,7 +73,7 @@ class VariantForm(Form):
 
     EXACTLY_ONE: ClassVar = ("image", "build", "command")
 
-    image: Annotated[str, _IMAGE] | None = None
+    image: Annotated[str, Image()] | None = None
     """An image that the engine of the host holds or may pull."""
     build: Annotated[BuildForm, Shorthand("context", FOLDER)] | None = None
     """A Dockerfile to build the image from."""
@@ -94,7 +89,7 @@ class VariantForm(Form):
     """Replaces the entrypoint and the command of the image."""
     workdir: FolderPath | None = None
     """Working directory; of a command: relative to the experiment file."""
-    base: Annotated[str, _IMAGE] | None = None
+    base: Annotated[str, Image()] | None = None
     """The image that this one is built on, or `scratch`; bytes above it are counted apart."""
     description: Annotated[str, Text("text", maximum=1000)] = written("")
     """Shown in reports."""
