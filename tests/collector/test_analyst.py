@@ -38,6 +38,7 @@ from support.attending import (
 )
 from support.collector_process import collector_process
 from support.fake_runs import small
+from support.full_disk import fill_up, free_up
 
 DONE = RunState.RUN_STATE_DONE
 JSON = ReportFormat.REPORT_FORMAT_JSON
@@ -232,6 +233,28 @@ async def test_a_report_tries_again_what_failed(tmp_path: Path) -> None:
         assert run_id in (await analyst.report(run_id, JSON)).decode()
         run = await store.read(lambda c: store_queries.summary(c, run_id))
         assert run.reason == ""
+        await analyst.stop()
+
+
+@in_loop
+async def test_a_result_that_found_no_room_is_stored_when_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.collector.store._FIRST_PAUSE_SECONDS", 0.02)
+    async with ended_run(tmp_path) as (store, run_id):
+        stored = asyncio.Event()
+        analyst = Analyst(store, SelfMetrics("0"), on_stored=lambda _run_id: stored.set())
+        await store.write(fill_up)
+        analyst.ended(run_id)
+        await analyst.idle()
+        while not store.problem:
+            await asyncio.sleep(0.002)
+        assert await store.read(store_results.missing) == [run_id]
+        await store.write(free_up)
+        await stored.wait()
+
+        assert await store.read(store_results.missing) == []
+        assert run_id in (await analyst.report(run_id, JSON)).decode()
         await analyst.stop()
 
 

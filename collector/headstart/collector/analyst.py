@@ -24,6 +24,7 @@ from headstart.collector.run_info import RunInfo
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.store import Store
 from headstart.collector.store_results import StoredResult
+from headstart.collector.store_writer import StoreClosed, StoreFault
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
 
@@ -104,7 +105,16 @@ class Analyst:
             recorded = await self._store.read(lambda c: store_records.any_of(c, run_id, attempt))
             # A run that was cancelled in the queue has nothing to say.
             if recorded:
-                await self._analyse_and_store(run_id)
+                began = time.monotonic()
+                analysed = await self._analysed(run_id)
+                try:
+                    await self._put(analysed, run_id, began, self._store.write)
+                except StoreClosed:
+                    raise
+                except StoreFault:
+                    # Reports do not wait for a disk that is full.
+                    over.set()
+                    await self._put(analysed, run_id, began, self._put_at_last)
         finally:
             over.set()
             if self._pending.get(run_id) is over:
@@ -112,21 +122,36 @@ class Analyst:
 
     async def _analyse_and_store(self, run_id: str) -> StoredResult:
         began = time.monotonic()
-        analysed = await self._analysed(run_id)
+        return await self._put(await self._analysed(run_id), run_id, began, self._store.write)
+
+    async def _put_at_last(self, put: Callable[[Connection], None]) -> None:
+        await self._store.write_at_last(put, "a result")
+
+    async def _put(
+        self,
+        analysed: Analysed,
+        run_id: str,
+        began: float,
+        write: Callable[[Callable[[Connection], None]], Awaitable[None]],
+    ) -> StoredResult:
+        seconds = time.monotonic() - began
         result = StoredResult(run_id, analysed.attempt, analysed.result_json, analysed.fault)
         now = self._store.now()
 
         def put(connection: Connection) -> None:
+            if store_queries.info(connection, run_id).attempt != analysed.attempt:
+                # It took so long to become storable that another attempt was made.
+                return
             store_results.put(connection, result, now)
             store_points.put_points(connection, run_id, analysed.points)
 
-        await self._store.write(put)
+        await write(put)
         self._on_stored(run_id)
         if result.fault:
             self._metrics.analysis_failed()
             log.error("run %s: analysis failed: %s", run_id, result.fault)
         else:
-            self._metrics.analysed(time.monotonic() - began)
+            self._metrics.analysed(seconds)
             await self._on_result(result.result_json)
         return result
 
@@ -199,7 +224,8 @@ class Analyst:
             fault, result_json = found.fault, found.result_json
         else:
             # Its analysis failed before; another release may know better.
-            kept = await self._analyse_and_store(run_id)
+            analysing = self._analyse_and_store(run_id)
+            kept = await self._tasks.through(analysing, f"the analysis of run {run_id}")
             fault, result_json = kept.fault, kept.result_json
         if fault:
             raise ReportFault(f"analysis failed: {fault}")

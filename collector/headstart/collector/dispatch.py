@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from headstart.collector import store_runs
 from headstart.collector.changes import Changes
@@ -14,6 +14,7 @@ from headstart.collector.store import Store
 from headstart.collector.store_fleet import Greeted
 from headstart.collector.store_runs import Change
 from headstart.collector.tasks import Tasks
+from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
 
@@ -47,6 +48,9 @@ class Dispatch:
         self._leases = Leases(
             timing.lease_seconds, timing.tick_seconds, clock, timing.heartbeat_seconds
         )
+        self._clock = clock
+        self._look_seconds = timing.heartbeat_seconds
+        self._next_look = clock() + self._look_seconds
         # Hosts that may have a queued run.
         self._waiting: set[str] = set()
         self._tasks = Tasks()
@@ -92,6 +96,9 @@ class Dispatch:
                 unknown.append(attempt)
         if not unknown:
             return
+        await self._tasks.through(self._adopt(session, unknown), "the renewal of leases")
+
+    async def _adopt(self, session: Session, unknown: Sequence[Attempt]) -> None:
         adopted = await self._store.write(
             lambda c: [store_runs.adopt(c, attempt, session.host) for attempt in unknown]
         )
@@ -111,6 +118,20 @@ class Dispatch:
         """Whether the attempt is leased to the session's host."""
         return self._leases.renew(attempt.run_id, attempt.attempt, session.host)
 
+    async def submit(self, experiment: Experiment, hosts: Sequence[str]) -> list[str]:
+        """Store the experiment, queue a run on each of the hosts, offer them; the run ids.
+
+        One transaction. Once it is durable the offers are made, whether or not whoever
+        asked still waits.
+        """
+        return await self._tasks.through(self._submit(experiment, hosts), "a submission")
+
+    async def _submit(self, experiment: Experiment, hosts: Sequence[str]) -> list[str]:
+        now = self._store.now()
+        made = await self._store.write(lambda c: store_runs.submit(c, experiment, hosts, now))
+        await self.queued(hosts)
+        return made
+
     async def queued(self, hosts: Iterable[str]) -> None:
         """Runs were queued on these hosts."""
         for host in hosts:
@@ -126,6 +147,11 @@ class Dispatch:
             return
         if session.closed():
             return
+        # A stream that ends now must not leave a stored lease without a deadline.
+        await self._tasks.through(self._lease(session), "an offer")
+
+    async def _lease(self, session: Session) -> None:
+        host = session.host
         self._waiting.discard(host)
         now = self._store.now()
         leased = await self._store.write(lambda c: store_runs.lease_next(c, host, now))
@@ -151,6 +177,9 @@ class Dispatch:
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """Durable; the agent is told until the run's terminal record comes."""
+        await self._tasks.through(self._cancel(run_id, reason), "a cancellation")
+
+    async def _cancel(self, run_id: str, reason: str) -> None:
         now = self._store.now()
         change = await self._store.write(lambda c: store_runs.cancel(c, run_id, reason, now))
         if change is None:
@@ -197,7 +226,17 @@ class Dispatch:
             return False
         for attempt in passed:
             await self._expire(attempt)
+        if self._clock() >= self._next_look:
+            self._next_look = self._clock() + self._look_seconds
+            await self._look()
         return True
+
+    async def _look(self) -> None:
+        """Offer what is queued for agents that attend, whoever should have done so before."""
+        self._waiting |= await self._store.read(store_runs.waiting_hosts)
+        for host in sorted(self._waiting):
+            if session := self._sessions.get(host):
+                await self.offer(session)
 
     async def _expire(self, attempt: Attempt) -> None:
         now = self._store.now()

@@ -81,14 +81,11 @@ class ExperimentsServer(ExperimentsServiceServicer):
     async def Submit(self, request: SubmitRequest, context: Any) -> SubmitResponse:
         """See experiments.proto."""
         try:
-            now, limits = self._store.now(), self._config.limits
+            limits = self._config.limits
             experiment = await experiment_of(request, limits)
-            seen_after = now - self._config.timing.host_expiry_seconds
+            seen_after = self._store.now() - self._config.timing.host_expiry_seconds
             hosts = hosts_for(experiment, await self._fleet.hosts(), seen_after, limits)
-            run_ids = await self._store.write(
-                lambda c: store_runs.submit(c, experiment, hosts, now)
-            )
-            await self._fleet.dispatch.queued(hosts)
+            run_ids = await self._fleet.dispatch.submit(experiment, hosts)
             return SubmitResponse(runs=[await self._summary(run_id) for run_id in run_ids])
         except EXPECTED as error:
             await abort(context, error)

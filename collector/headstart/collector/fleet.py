@@ -15,6 +15,7 @@ from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.collector.session import Session
 from headstart.collector.store import Store
+from headstart.collector.store_fleet import Greeted
 from headstart.collector.store_records import ForeignStream
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import HostState
@@ -91,10 +92,8 @@ class Fleet:
             if older.stream_id != hello.stream_id:
                 log.warning("host %s attends with two spools: are two agents running?", host)
             older.close(Refused(grpc.StatusCode.ABORTED, "a newer stream of this host took over"))
-        now = self._store.now()
         try:
-            # Follows all that was taken from the older stream.
-            greeted = await self._store.write(lambda c: store_fleet.greet(c, hello, now))
+            greeted = await self._tasks.through(self._take_up(session, hello), "a hello")
         except ForeignStream as error:
             self.part(session)
             raise Refused(
@@ -104,7 +103,6 @@ class Fleet:
             self.part(session)
             raise
         acked = session.resume(greeted.acked)
-        self.dispatch.take_up(session, greeted)
         return session, Welcome(
             protocol_version=PROTOCOL_VERSION,
             acked_sequence=acked,
@@ -114,6 +112,13 @@ class Fleet:
             # Room for the message around the envelopes.
             maximum_batch_bytes=limits.message_bytes // 2,
         )
+
+    async def _take_up(self, session: Session, hello: Hello) -> Greeted:
+        now = self._store.now()
+        # Follows all that was taken from the older stream.
+        greeted = await self._store.write(lambda c: store_fleet.greet(c, hello, now))
+        self.dispatch.take_up(session, greeted)
+        return greeted
 
     def part(self, session: Session) -> None:
         """A stream ended. Its leases run on: the agent may be back in time."""

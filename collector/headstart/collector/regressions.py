@@ -60,6 +60,9 @@ class Regressions:
 
     async def accept(self, shift_id: int, reason: str) -> Shift:
         """End an open shift by somebody's word. Raises store_shifts.NoSuchShift."""
+        return await self._tasks.through(self._accept(shift_id, reason), "an acceptance")
+
+    async def _accept(self, shift_id: int, reason: str) -> Shift:
         now = self._store.now()
         accepted = await self._store.write(lambda c: store_shifts.accept(c, shift_id, reason, now))
         await self._show()
@@ -94,7 +97,7 @@ class Regressions:
             store_shifts.close(connection, judged.over, recovered, note, now)
             store_shifts.set_judged(connection, run_id, now)
 
-        await self._store.write(conclude)
+        await self._store.write_at_last(conclude, "a judgement")
         for shift in found:
             log.warning(
                 "%s of %s: %s is %.3f times what it was, since run %s",
@@ -127,7 +130,7 @@ class Regressions:
                 store_shifts.put_shift(connection, shift, run_id, rerun, note, now)
             return rerun
 
-        if await self._store.write(put):
+        if await self._store.write_at_last(put, "shifts"):
             await self._queued([host])
 
     async def _settle(self, rerun: str) -> None:
@@ -160,7 +163,7 @@ class Regressions:
                     note,
                 )
 
-        await self._store.write(settle)
+        await self._store.write_at_last(settle, "a rerun's word")
 
     async def _show(self) -> None:
         since = self._store.now() - _BETTER_SECONDS

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,12 +15,17 @@ from sqlalchemy import Connection
 from headstart.collector import store_sqlite
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store_migrations import prepare
-from headstart.collector.store_writer import Append, GroupWriter
+from headstart.collector.store_writer import Append, GroupWriter, StoreClosed, StoreFault
 
 T = TypeVar("T")
 
 FILE_NAME = "headstart.sqlite"
 _GROUP_SECONDS = 0.05
+# Between tries of what is to be stored at last.
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class FolderInUse(StartFault):
@@ -92,6 +98,22 @@ class Store:
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change; durable on return. See `GroupWriter.write`."""
         return await self._writer.write(change)
+
+    async def write_at_last(self, change: Callable[[Connection], T], what: str) -> T:
+        """As `write`, again and again until it is durable: for what nobody waits for.
+
+        Raises StoreClosed, and what `change` raises.
+        """
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self.write(change)
+            except StoreClosed:
+                raise
+            except StoreFault as fault:
+                log.warning("%s is not stored yet (%s); again in %.0f s", what, fault, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def append(self, append: Append) -> None:
         """Take batches; see `GroupWriter.append`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from headstart.collector import store_records, store_runs
 from headstart.collector.store_runs import Change
@@ -28,6 +29,10 @@ _FULL_ROWS = 4096
 
 class StoreFault(Exception):
     """The store could not make something durable; nothing of the group counts."""
+
+
+class StoreClosed(StoreFault):
+    """The collector stops: trying again changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class GroupWriter:
         StoreFault when the commit failed.
         """
         if self._closing:
-            raise StoreFault("the store is closed")
+            raise StoreClosed("the store is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._group.controls.append(_Control(change, done))
         self._wake.set()
@@ -178,6 +183,9 @@ def _attempt(connection: Connection, control: _Control) -> tuple[Any, Exception 
     try:
         answer = control.change(connection)
         savepoint.commit()
+    except OperationalError:
+        # The disk or the file is at fault, not this change: nothing of the group counts.
+        raise
     except Exception as error:
         savepoint.rollback()
         return None, error

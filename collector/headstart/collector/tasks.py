@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +19,25 @@ class Tasks:
 
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Run `work`; what it raises is logged under `name`."""
+        self._begin(work, name).add_done_callback(_log_fault)
+
+    async def through(self, work: Coroutine[Any, Any, T], name: str) -> T:
+        """The answer of `work`, which runs to its end even when the caller is cancelled.
+
+        A client that goes away cancels its call. What follows a commit must happen anyway.
+        """
+        task = self._begin(work, name)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_fault)
+            raise
+
+    def _begin(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._over)
-
-    def _over(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("%s failed", task.get_name(), exc_info=error)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def idle(self) -> None:
         """Return once everything started so far is over."""
@@ -35,3 +48,8 @@ class Tasks:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _log_fault(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("%s failed", task.get_name(), exc_info=error)
