@@ -48,9 +48,10 @@ def fleet(folder: Path, policy: str) -> Iterator[Fleet]:
     """Started, and the agent attending; `policy` is the text of its file."""
     file = folder / "policy.toml"
     file.write_text(policy)
-    options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    target = f"unix:{folder / 'collector.sock'}"
+    options = ["--listen", target, "--metrics-listen", "127.0.0.1:0"]
     with _program("collector", "--data", folder / "store", *options) as collector:
-        target = f"127.0.0.1:{_line(collector, r'listens on port ([0-9]+)')[1]}"
+        _line(collector, "listens on")
         arguments = ("--collector", target, "--policy", file, "--state", folder / "agent")
         with _program("agent", *arguments) as agent:
             _line(agent, "attending")

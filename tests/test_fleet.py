@@ -61,10 +61,10 @@ def fleet(folder: Path) -> Iterator[tuple[str, str]]:
     policy = folder / "policy.toml"
     policy.write_text(f'images = ["{IMAGE}"]\n')
     with ExitStack() as stack:
-        options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+        target = f"unix:{folder / 'collector.sock'}"
+        options = ["--listen", target, "--metrics-listen", "127.0.0.1:0"]
         collector = stack.enter_context(program("collector", "--data", folder / "store", *options))
-        ports = collector.line(r"listens on port (\d+), metrics on port (\d+)")
-        target = f"127.0.0.1:{ports[1]}"
+        metrics = collector.line(r"listens on \S+, metrics on port (\d+)")
         for host in ("alpha", "beta"):
             agent = stack.enter_context(
                 program(
@@ -73,7 +73,7 @@ def fleet(folder: Path) -> Iterator[tuple[str, str]]:
                 )
             )
             agent.line("attending")
-        yield target, f"127.0.0.1:{ports[2]}"
+        yield target, f"127.0.0.1:{metrics[1]}"
 
 
 def experiment(folder: Path) -> Path:
@@ -160,8 +160,9 @@ def test_a_run_goes_on_without_its_collector_and_is_delivered_later(tmp_path: Pa
     del content["load"], content["plan"]["load_every"]
     file.write_text(yaml.safe_dump(content))
     store = ("collector", "--data", tmp_path / "store", "--metrics-listen", "none")
-    with image_of(truth, IMAGE), program(*store, "--listen", "127.0.0.1:0") as collector:
-        target = "127.0.0.1:" + collector.line(r"listens on port (\d+)")[1]
+    target = f"unix:{tmp_path / 'collector.sock'}"
+    with image_of(truth, IMAGE), program(*store, "--listen", target) as collector:
+        collector.line("listens on")
         agent = subprocess.Popen(
             [
                 *(HEADSTART, "agent", "--collector", target, "--host", "alpha"),
@@ -179,7 +180,7 @@ def test_a_run_goes_on_without_its_collector_and_is_delivered_later(tmp_path: Pa
             collector.process.wait()
             collector.process.returncode = 0
             with program(*store, "--listen", target) as again:
-                again.line("listens on port")
+                again.line("listens on")
                 status = headstart("watch", run_id, "--collector", target).status
                 found = headstart("report", run_id, "--format", "json", "--collector", target)
         finally:

@@ -28,7 +28,7 @@ from headstart.v1.fleet_pb2 import (
 )
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer, add_FleetServiceServicer_to_server
 from headstart.v1.host_pb2 import HostFacts, Policy
-from headstart.v1.records_pb2 import Event, RunOutcome
+from headstart.v1.records_pb2 import Event, Record, RunOutcome, RunStatus
 
 Script = Callable[["Peer"], Awaitable[None]]
 
@@ -100,6 +100,7 @@ async def attend(
     *scripts: Script,
     execute: Callable[[HeldRun], None] = lambda _held: None,
     stops_itself: bool = False,
+    only_run: str | None = None,
 ) -> None:
     """Run an agent's attendance against the scripts until the last one is through."""
     collector = Collector(*scripts)
@@ -116,6 +117,9 @@ async def attend(
         spool=spool,
         runs=runs,
     )
+    if only_run is not None:
+        attendance.only_run = asyncio.get_running_loop().create_future()
+        attendance.only_run.set_result(only_run)
     task = asyncio.create_task(attendance.run())
     try:
         async with asyncio.timeout(20):
@@ -233,6 +237,29 @@ def test_a_repeated_lease_starts_no_second_run(tmp_path: Path) -> None:
 
     assert started.acquire(blocking=False)
     assert not started.acquire(blocking=False)
+
+
+def test_an_agent_that_serves_one_run_refuses_every_other(tmp_path: Path) -> None:
+    executed: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for run_id in ("foreign", "own"):
+            lease = Lease(attempt=Attempt(run_id=run_id, attempt=1))
+            await peer.send(AttendResponse(lease=lease))
+        (envelope,) = (await peer.expect("batch")).batch.envelopes
+        ended = Record.FromString(envelope.payload).run_outcome
+        assert (envelope.run_id, ended.status) == ("foreign", RunStatus.RUN_STATUS_FAILED)
+        assert ended.reason == "this agent serves run own and no other"
+        while not executed:
+            await peer.expect("heartbeat")
+
+    def execute(held: HeldRun) -> None:
+        executed.append(held.run_id)
+
+    asyncio.run(attend(Spool(tmp_path), script, execute=execute, only_run="own"))
+
+    assert executed == ["own"]
 
 
 def test_a_run_asks_for_another_block_and_gets_the_word(tmp_path: Path) -> None:

@@ -7,10 +7,20 @@ import pytest
 
 from headstart.agent.policy import Policy, PolicyError, parse_policy
 from headstart.agent.runtime import RuntimeFault
+from headstart.v1.experiment_pb2 import (
+    Build,
+    Check,
+    Command,
+    CommandCheck,
+    Experiment,
+    Service,
+    Variant,
+)
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import parse_image
 
 FILE = Path("policy.toml")
+SERVICE = Service(port=80)
 MIB, GIB = 1 << 20, 1 << 30
 
 
@@ -28,6 +38,36 @@ def test_on_ones_own_machine_everything_may_run() -> None:
 
     assert policy.allows_image([parse_image("registry.example/team/players:jit")])
     assert (policy.commands, policy.builds) == (True, True)
+    assert policy.memory_limit(0) == psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize(
+    ("variants", "service", "expected"),
+    [
+        ([Variant(image="players:jit")], SERVICE, (("players:jit",), False, False)),
+        ([Variant(image="b:1"), Variant(image="a:1")], SERVICE, (("a:1", "b:1"), False, False)),
+        ([Variant(command=Command(argv=["./app"]))], SERVICE, ((), True, False)),
+        ([Variant(build=Build(context="."))], SERVICE, ((), False, True)),
+        (
+            [Variant(image="a:1")],
+            Service(port=80, checks=[Check(command=CommandCheck(argv=["./check"]))]),
+            (("a:1",), True, False),
+        ),
+        # A check of a batch program is arguments of the program itself.
+        (
+            [Variant(image="a:1")],
+            Service(checks=[Check(command=CommandCheck(argv=["--version"]))]),
+            (("a:1",), False, False),
+        ),
+    ],
+)
+def test_a_run_on_ones_own_machine_may_do_what_its_file_holds_and_no_more(
+    variants: list[Variant], service: Service, expected: tuple[tuple[str, ...], bool, bool]
+) -> None:
+    policy = Policy.for_experiment(Experiment(variants=variants, service=service))
+
+    assert (policy.images, policy.commands, policy.builds) == expected
+    assert not policy.allows_image("other:1")
     assert policy.memory_limit(0) == psutil.virtual_memory().total
 
 

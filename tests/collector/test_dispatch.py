@@ -15,6 +15,7 @@ from headstart.collector.server import Collector
 from headstart.v1.experiments_pb2 import CancelRequest, ListHostsRequest, RunState, WatchRequest
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
+    OPEN_PORT,
     Attending,
     attend,
     collecting,
@@ -376,7 +377,7 @@ async def test_the_injected_decision_is_asked_and_its_faults_do_not_stop_a_run(
             raise ValueError("no verdict")
         return False, f"{info.experiment.name} is decided"
 
-    config = CollectorConfig(data=tmp_path, listen="127.0.0.1:0")
+    config = CollectorConfig(data=tmp_path, **OPEN_PORT)
     collector = await Collector.start(config, decide)
     async with collector, attend(collector.port) as agent:
         (run_id,) = await submit(collector.port)

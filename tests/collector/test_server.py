@@ -20,7 +20,7 @@ from headstart.v1.experiments_pb2 import ListHostsRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.v1.fleet_pb2 import AttendRequest, Hello
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
-from support.attending import attend, channel_to, collecting, hello, in_loop, submit
+from support.attending import OPEN_PORT, attend, channel_to, collecting, hello, in_loop, submit
 from support.certificates import Authority, Certificate, self_signed
 from support.collector_process import collector_process
 
@@ -69,14 +69,14 @@ async def test_it_says_that_it_serves(tmp_path: Path) -> None:
 async def test_a_second_collector_on_the_folder_is_refused(tmp_path: Path) -> None:
     async with collecting(tmp_path):
         with pytest.raises(StartFault, match=r"in use by another collector \(process \d+\)"):
-            await Collector.start(CollectorConfig(data=tmp_path, listen="127.0.0.1:0"))
+            await Collector.start(CollectorConfig(data=tmp_path, **OPEN_PORT))
 
 
 @in_loop
 async def test_a_second_collector_in_another_process_is_refused(tmp_path: Path) -> None:
     with collector_process(CollectorConfig(data=tmp_path)) as process:
         with pytest.raises(StartFault, match=f"process {process.process.pid}"):
-            await Collector.start(CollectorConfig(data=tmp_path, listen="127.0.0.1:0"))
+            await Collector.start(CollectorConfig(data=tmp_path, **OPEN_PORT))
         process.kill()
         async with collecting(tmp_path):
             pass
@@ -85,7 +85,8 @@ async def test_a_second_collector_in_another_process_is_refused(tmp_path: Path) 
 @in_loop
 async def test_a_port_is_not_shared(tmp_path: Path) -> None:
     async with collecting(tmp_path / "one") as collector:
-        config = CollectorConfig(data=tmp_path / "two", listen=f"127.0.0.1:{collector.port}")
+        address = f"127.0.0.1:{collector.port}"
+        config = CollectorConfig(data=tmp_path / "two", listen=address, plaintext=True)
         with pytest.raises(StartFault, match="is another collector there"):
             await Collector.start(config)
         # What had been started is free again.
@@ -99,7 +100,7 @@ async def test_a_metrics_port_in_use_is_a_clear_fault(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        config = CollectorConfig(data=tmp_path, listen="127.0.0.1:0", metrics_listen=address)
+        config = CollectorConfig(data=tmp_path, metrics_listen=address, **OPEN_PORT)
         with pytest.raises(StartFault, match=f"{address} cannot be listened on"):
             await Collector.start(config)
 
@@ -109,27 +110,6 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_fault(tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(StartFault, match="cannot hold the store"):
         await Collector.start(CollectorConfig(data=tmp_path / "file" / "data"))
-
-
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:7070", "collector:7070"])
-@in_loop
-async def test_plaintext_for_other_machines_must_be_asked_for(tmp_path: Path, address: str) -> None:
-    with pytest.raises(StartFault, match="give a certificate, or say --insecure"):
-        await Collector.start(CollectorConfig(data=tmp_path, listen=address))
-    with pytest.raises(StartFault, match="--metrics-listen"):
-        await Collector.start(
-            CollectorConfig(data=tmp_path, listen="127.0.0.1:0", metrics_listen=address)
-        )
-    assert not list(tmp_path.iterdir())
-
-
-@in_loop
-async def test_plaintext_for_other_machines_is_there_when_asked_for(tmp_path: Path) -> None:
-    async with (
-        collecting(tmp_path, listen="0.0.0.0:0", insecure=True) as collector,
-        attend(collector.port),
-    ):
-        pass
 
 
 @in_loop
@@ -170,10 +150,11 @@ async def test_hosts_reach_the_metrics(tmp_path: Path) -> None:
 
 @in_loop
 async def test_tls_shows_the_certificate_and_refuses_plaintext(tmp_path: Path) -> None:
-    own = self_signed(tmp_path)
-    tls = TlsFiles(own.certificate, own.key)
-    async with collecting(tmp_path / "data", tls=tls) as collector:
-        async with secure_channel(collector.port, own.certificate) as channel:
+    authority = Authority(tmp_path)
+    own, bench = authority.issue("localhost"), authority.issue("h1")
+    tls = TlsFiles(own.certificate, own.key, authority.certificate)
+    async with collecting(tmp_path / "data", tls=tls, plaintext=False) as collector:
+        async with secure_channel(collector.port, authority.certificate, bench) as channel:
             assert await greeting(channel, hello()) == (None, "")
         async with channel_to(collector.port) as plain:
             code, _ = await greeting(plain, hello())
@@ -211,7 +192,7 @@ async def test_without_a_certificate_of_the_authority_nobody_gets_in(tmp_path: P
 @in_loop
 async def test_a_new_certificate_is_shown_without_a_restart(tmp_path: Path) -> None:
     first, second = self_signed(tmp_path, "localhost"), self_signed(tmp_path / "2", "localhost")
-    tls = TlsFiles(first.certificate, first.key)
+    tls = TlsFiles(first.certificate, first.key, first.certificate)
 
     def shown(port: int) -> str:
         return ssl.get_server_certificate(("127.0.0.1", port), timeout=10).strip()
@@ -229,10 +210,14 @@ async def test_a_new_certificate_is_shown_without_a_restart(tmp_path: Path) -> N
 @in_loop
 async def test_a_broken_certificate_is_a_clear_fault(tmp_path: Path) -> None:
     own = self_signed(tmp_path)
-    missing = TlsFiles(tmp_path / "missing.crt", own.key)
+    missing = TlsFiles(tmp_path / "missing.crt", own.key, own.certificate)
     with pytest.raises(StartFault, match=r"missing\.crt: No such file"):
-        await Collector.start(CollectorConfig(data=tmp_path / "data", tls=missing))
+        await Collector.start(
+            CollectorConfig(data=tmp_path / "data", listen="[::1]:0", tls=missing)
+        )
     own.key.write_text("not a key")
-    broken = TlsFiles(own.certificate, own.key)
+    broken = TlsFiles(own.certificate, own.key, own.certificate)
     with pytest.raises(StartFault, match="is not a PEM file"):
-        await Collector.start(CollectorConfig(data=tmp_path / "data", tls=broken))
+        await Collector.start(
+            CollectorConfig(data=tmp_path / "data", listen="127.0.0.1:0", tls=broken)
+        )

@@ -48,6 +48,9 @@ P = ParamSpec("P")
 
 _PATIENCE_SECONDS = 20
 
+# What a test's collector listens on. Nobody gets this without asking for it.
+OPEN_PORT: dict[str, Any] = {"listen": "127.0.0.1:0", "plaintext": True}
+
 EXPERIMENT = """
 experiment: players
 baseline: jit
@@ -75,8 +78,8 @@ def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 @asynccontextmanager
 async def collecting(data: Path, **settings: Any) -> AsyncIterator[Collector]:
-    """A collector on a free port."""
-    config = CollectorConfig(data=data, **({"listen": "127.0.0.1:0"} | settings))
+    """A collector on a free port; a test's own agents need no certificates."""
+    config = CollectorConfig(data=data, **(OPEN_PORT | settings))
     collector = await Collector.start(config)
     try:
         yield collector

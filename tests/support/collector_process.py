@@ -34,7 +34,7 @@ class CollectorProcess:
         self._start()
 
     def _start(self) -> None:
-        config = replace(self._config, listen=f"127.0.0.1:{self.port}")
+        config = replace(self._config, listen=f"127.0.0.1:{self.port}", plaintext=True)
         self.process = subprocess.Popen(
             [sys.executable, __file__, pickle.dumps(config).hex()],
             stdout=subprocess.PIPE,

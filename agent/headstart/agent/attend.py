@@ -18,18 +18,21 @@ import grpc.aio
 
 from headstart.agent.leases import HeldRuns
 from headstart.agent.spool import Spool
+from headstart.agent.wire import envelope_of
 from headstart.v1.fleet_pb2 import (
     AttendRequest,
     AttendResponse,
     BlockFinished,
     Heartbeat,
     Hello,
+    Lease,
     RecordBatch,
     Welcome,
 )
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
-from headstart.v1.records_pb2 import Envelope
+from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
+from headstart.words.addresses import channel_options
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,8 @@ class Attendance:
     spool: Spool
     runs: HeldRuns
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    # The one run that may be leased here, once it is known; None: any.
+    only_run: asyncio.Future[str] | None = None
     # Called once with True at every welcome and with False at every loss.
     on_connected: Callable[[bool], None] = lambda _connected: None
     _questions: deque[BlockFinished] = field(default_factory=deque)
@@ -117,9 +122,10 @@ class Attendance:
         self.wake()
 
     def _channel(self) -> grpc.aio.Channel:
+        options = CHANNEL_OPTIONS + channel_options(self.target)
         if self.credentials is None:
-            return grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS)
-        return grpc.aio.secure_channel(self.target, self.credentials, options=CHANNEL_OPTIONS)
+            return grpc.aio.insecure_channel(self.target, options=options)
+        return grpc.aio.secure_channel(self.target, self.credentials, options=options)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -227,10 +233,7 @@ class Attendance:
                 await asyncio.to_thread(self.spool.ack, self._acked)
                 self._wake.set()
             case "lease":
-                lease = response.lease
-                log.info("run %s, attempt %d", lease.attempt.run_id, lease.attempt.attempt)
-                self.runs.start(lease.attempt, lease.experiment, self.ask)
-                self._wake.set()
+                await self._take(response.lease)
             case "cancel":
                 if held := self.runs.get(response.cancel.attempt):
                     held.cancel_reason = response.cancel.reason
@@ -239,6 +242,18 @@ class Attendance:
                 decision = response.block_decision
                 if held := self.runs.get(decision.attempt):
                     held.decide(decision.blocks_done, decision.another, decision.reason)
+
+    async def _take(self, lease: Lease) -> None:
+        run_id, attempt = lease.attempt.run_id, lease.attempt.attempt
+        if self.only_run is not None and run_id != await self.only_run:
+            reason = f"this agent serves run {self.only_run.result()} and no other"
+            log.warning("run %s is refused: %s", run_id, reason)
+            outcome = RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason)
+            await asyncio.to_thread(self.spool.append, envelope_of(outcome, run_id, attempt))
+            return
+        log.info("run %s, attempt %d", run_id, attempt)
+        self.runs.start(lease.attempt, lease.experiment, self.ask)
+        self._wake.set()
 
 
 def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:

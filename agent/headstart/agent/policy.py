@@ -20,6 +20,7 @@ import psutil
 from headstart.agent.image_patterns import read_pattern
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1 import host_pb2
+from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import ImageReference, MalformedReference
 
@@ -59,6 +60,21 @@ class Policy:
     def default(cls) -> "Policy":
         """For an agent without a policy file: nothing may run."""
         return cls()
+
+    @classmethod
+    def for_experiment(cls, experiment: Experiment) -> "Policy":
+        """For `headstart run`, where the person who asks is the operator: what the file holds.
+
+        Commands of a batch program's checks are its own arguments.
+        """
+        variants = experiment.variants
+        checks = experiment.service.checks if experiment.service.port else ()
+        return cls(
+            images=tuple(sorted({each.image for each in variants if each.HasField("image")})),
+            commands=any(each.HasField("command") for each in (*variants, *checks)),
+            builds=any(each.HasField("build") for each in variants),
+            memory_limit_bytes=psutil.virtual_memory().total,
+        )
 
     @classmethod
     def local(cls) -> "Policy":

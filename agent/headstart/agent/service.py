@@ -39,6 +39,8 @@ class AgentConfig:
     labels: dict[str, str] = field(default_factory=dict)
     credentials: grpc.ChannelCredentials | None = None
     spool_limit_bytes: int = 1 << 30
+    # The one run that is taken, once it is known, as `headstart run` wants it. None: any.
+    only_run: asyncio.Future[str] | None = None
 
 
 class Agent:
@@ -72,6 +74,7 @@ class Agent:
             policy=config.policy.message(),
             spool=self.spool,
             runs=self.runs,
+            only_run=config.only_run,
             on_connected=on_connected,
         )
 

@@ -10,7 +10,7 @@ import click
 from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
 from headstart.cli.agent_options import default_state, host_name, parse_labels
-from headstart.cli.client import channel_credentials, collector_options
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.faults import agent_faults
 
 
@@ -38,22 +38,19 @@ def command(
     policy_file: Path | None,
     state: Path | None,
     spool_mib: int,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Run experiments on this host for a collector, until SIGINT or SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with agent_faults():
         agent = Agent(
             AgentConfig(
-                target=target,
+                target=collector.target,
                 state=(state or default_state()).absolute(),
                 host=host_name(host),
                 policy=Policy.load(policy_file) if policy_file else Policy.default(),
                 labels=parse_labels(labels),
-                credentials=channel_credentials(tls_authority, tls_certificate, tls_key),
+                credentials=collector.credentials(),
                 spool_limit_bytes=spool_mib << 20,
             )
         )

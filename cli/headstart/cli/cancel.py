@@ -1,10 +1,9 @@
 """`headstart cancel`."""
 
-from pathlib import Path
-
 import click
 
-from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.client import experiments
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.progress import describe
 from headstart.v1.experiments_pb2 import CancelRequest
 
@@ -16,13 +15,9 @@ from headstart.v1.experiments_pb2 import CancelRequest
 def command(
     run_id: str,
     reason: str,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Stop RUN_ID: the agent cleans up and delivers what it has."""
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         run = stub.Cancel(CancelRequest(run_id=run_id, reason=reason)).run
     click.echo(describe(run))

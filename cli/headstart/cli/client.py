@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import cast
 
-import click
 import grpc
 
+from headstart.cli.connection import Connection
 from headstart.cli.errors import CommandError, InputError
 from headstart.v1.experiments_pb2 import (
     ReportFormat,
@@ -34,64 +33,14 @@ _INPUT_CODES = (
 )
 
 
-def collector_options(command: Callable[..., object]) -> Callable[..., object]:
-    """--collector and the TLS files that reach it."""
-    for option in (
-        click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM."),
-        click.option(
-            "--tls-certificate", type=click.Path(path_type=Path), help="Own certificate, PEM."
-        ),
-        click.option(
-            "--tls-authority",
-            type=click.Path(path_type=Path),
-            help="Certificate of the authority that signed the collector's, PEM; turns TLS on.",
-        ),
-        click.option(
-            "--collector",
-            "target",
-            default="127.0.0.1:7070",
-            show_default=True,
-            envvar="HEADSTART_COLLECTOR",
-            help="Address of the collector, host:port.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def channel_credentials(
-    authority: Path | None, certificate: Path | None, key: Path | None
-) -> grpc.ChannelCredentials | None:
-    """Credentials from PEM files; None without an authority: plaintext, loopback only."""
-    if authority is None:
-        if certificate or key:
-            raise InputError("--tls-certificate and --tls-key need --tls-authority")
-        return None
-    if (certificate is None) != (key is None):
-        raise InputError("--tls-certificate and --tls-key go together")
-    try:
-        return grpc.ssl_channel_credentials(
-            authority.read_bytes(),
-            key.read_bytes() if key else None,
-            certificate.read_bytes() if certificate else None,
-        )
-    except OSError as error:
-        raise InputError(f"{error.filename}: {error.strerror}") from error
-
-
 @contextmanager
-def experiments(
-    target: str, credentials: grpc.ChannelCredentials | None
-) -> Iterator[ExperimentsServiceStub]:
+def experiments(collector: Connection) -> Iterator[ExperimentsServiceStub]:
     """A stub; errors of its calls come out as CommandError or InputError."""
-    channel = (
-        grpc.secure_channel(target, credentials) if credentials else grpc.insecure_channel(target)
-    )
-    with channel:
+    with collector.channel() as channel:
         try:
             yield ExperimentsServiceStub(channel)
         except grpc.RpcError as error:
-            raise explained(error, target) from error
+            raise explained(error, collector.target) from error
 
 
 def explained(error: grpc.RpcError, target: str) -> CommandError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headstart.cli.connection import default_address
 from headstart.cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder of the store; made when missing.",
 )
-@click.option("--listen", default="127.0.0.1:7070", show_default=True, help="gRPC, host:port.")
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="unix:PATH|HOST:PORT",
+    help="gRPC; may be repeated. Default: a socket of this user's, which commands find by "
+    "themselves. TCP needs the three --tls files.",
+)
 @click.option(
     "--metrics-listen",
     default="127.0.0.1:9470",
@@ -34,14 +41,23 @@ if TYPE_CHECKING:
 @click.option(
     "--tls-client-authority",
     type=click.Path(path_type=Path),
-    help="Authority of the agents' certificates, PEM: clients without one are refused.",
+    help="Authority of the clients' certificates, PEM: clients without one are refused.",
 )
 @click.option(
     "--metrics-tls", is_flag=True, help="Serve /metrics with the same certificate and authority."
 )
 @click.option(
-    "--insecure", is_flag=True, help="Allow a plaintext port that other machines can reach."
+    "--metrics-anyone-can-read",
+    is_flag=True,
+    help="Allow /metrics without certificates where other machines reach it.",
 )
+@click.option(
+    "--plaintext-anyone-can-submit",
+    is_flag=True,
+    help="Allow a loopback port without certificates: whatever runs on this machine, containers "
+    "in its network too, can have experiments run.",
+)
+@click.option("--insecure", is_flag=True, hidden=True)
 @click.option(
     "--keep-samples-days",
     type=click.FloatRange(min=0),
@@ -55,12 +71,14 @@ if TYPE_CHECKING:
 )
 def command(
     data: Path,
-    listen: str,
+    listen: tuple[str, ...],
     metrics_listen: str,
     tls_certificate: Path | None,
     tls_key: Path | None,
     tls_client_authority: Path | None,
     metrics_tls: bool,
+    metrics_anyone_can_read: bool,
+    plaintext_anyone_can_submit: bool,
     insecure: bool,
     keep_samples_days: float | None,
     reruns: bool,
@@ -68,25 +86,29 @@ def command(
     """Receive, store and judge what agents measure, until SIGINT or SIGTERM."""
     from headstart.collector.config import CollectorConfig, Retention, TlsFiles
 
-    if (tls_certificate is None) != (tls_key is None):
-        raise InputError("--tls-certificate and --tls-key go together")
-    if tls_client_authority and not tls_certificate:
-        raise InputError("--tls-client-authority needs --tls-certificate and --tls-key")
-    if metrics_tls and not tls_certificate:
-        raise InputError("--metrics-tls needs --tls-certificate and --tls-key")
-    tls = (
-        TlsFiles(tls_certificate, tls_key, tls_client_authority)
-        if tls_certificate and tls_key
-        else None
-    )
+    if insecure:
+        raise InputError(
+            "--insecure is no more: --plaintext-anyone-can-submit allows a loopback port without "
+            "certificates, --metrics-anyone-can-read a /metrics that other machines read; "
+            "a gRPC port that other machines reach needs the three --tls files"
+        )
+    tls = None
+    if tls_certificate and tls_key and tls_client_authority:
+        tls = TlsFiles(tls_certificate, tls_key, tls_client_authority)
+    elif tls_certificate or tls_key or tls_client_authority or metrics_tls:
+        raise InputError(
+            "--tls-certificate, --tls-key and --tls-client-authority go together: without the "
+            "authority anyone who reaches the port can submit"
+        )
     age = keep_samples_days * 86400 if keep_samples_days is not None else None
     config = CollectorConfig(
         data=data,
-        listen=listen,
+        listen=listen or default_address(),
         metrics_listen=None if metrics_listen == "none" else metrics_listen,
         tls=tls,
         metrics_tls=tls if metrics_tls else None,
-        insecure=insecure,
+        plaintext=plaintext_anyone_can_submit,
+        metrics_open=metrics_anyone_can_read,
         retention=Retention(age_seconds=age),
         confirm_regressions=reruns,
     )
@@ -104,6 +126,6 @@ async def _serve(config: "CollectorConfig") -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = f", metrics on port {collector.metrics_port}" if collector.metrics_port else ""
-    click.echo(f"collector listens on port {collector.port}{metrics}", err=True)
+    click.echo(f"collector listens on {' and '.join(collector.addresses)}{metrics}", err=True)
     await stop.wait()
     await collector.stop()

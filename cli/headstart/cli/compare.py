@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.client import collector_options
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.cli.results import load_results, write
 
@@ -24,10 +24,7 @@ def command(
     after: str,
     as_json: bool,
     html: Path | None,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Compare run B with run A: two revisions of an experiment, or two hosts.
 
@@ -37,7 +34,7 @@ def command(
     from headstart.collector.analysis.across import compare_runs
     from headstart.collector.analysis.alike import Incomparable
 
-    first, second = load_results((before, after), target, tls_authority, tls_certificate, tls_key)
+    first, second = load_results((before, after), collector)
     try:
         found = compare_runs(first, second)
     except Incomparable as error:

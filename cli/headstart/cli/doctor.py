@@ -39,7 +39,7 @@ def _facts(host: str) -> HostFacts:
     table = RuntimeTable()
     with tempfile.TemporaryDirectory() as state:
         try:
-            table.by_name["docker"] = DockerRuntime.connect(Path(state), Policy.local())
+            table.by_name["docker"] = DockerRuntime.connect(Path(state), Policy.default())
         except RuntimeFault as fault:
             table.missing["docker"] = fault.message
         try:

@@ -5,13 +5,8 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.client import (
-    ENDED,
-    channel_credentials,
-    collector_options,
-    experiments,
-    fetch_summary,
-)
+from headstart.cli.client import ENDED, experiments, fetch_summary
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
@@ -46,10 +41,7 @@ def command(
     run_id: str,
     output: Path,
     names: tuple[str, ...],
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Write what was recorded of RUN_ID as Parquet files, for pandas, DuckDB or polars.
 
@@ -59,8 +51,7 @@ def command(
 
     The collector needs pyarrow: pip install 'headstart[parquet]' there.
     """
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         run = fetch_summary(stub, run_id)
         try:
             written = _fetch_all(stub, run.run_id, dict.fromkeys(names), output)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.client import collector_options
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.results import PROFILES, judged, load_results
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -33,10 +33,7 @@ def command(
     strict: bool,
     junit: Path | None,
     markdown: Path | None,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> int:
     """Exit with 1 when a variant of a run is rejected, for CI.
 
@@ -46,7 +43,7 @@ def command(
     from headstart.collector.report.gate import failed, gate_markdown, junit_xml, undecided
     from headstart.collector.report.text import line
 
-    found = load_results(runs, target, tls_authority, tls_certificate, tls_key)
+    found = load_results(runs, collector)
     results = [judged(result, profile) for result in found]
     for result in results:
         for each in result.recommendations:

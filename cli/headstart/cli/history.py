@@ -3,12 +3,12 @@
 import json
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 from google.protobuf.json_format import MessageToDict
 
-from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.client import experiments
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.report.units import quantity
@@ -46,17 +46,13 @@ def command(
     fingerprint: str,
     limit: int,
     as_json: bool,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Show the figures of EXPERIMENT from revision to revision, and the shifts found in them.
 
     A shift is a lasting change of a figure's level. Open ones for the worse raise an alert
     until a later revision takes them back or `headstart accept` ends them.
     """
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
     request = HistoryRequest(
         experiment=experiment,
         variant=variant,
@@ -64,7 +60,7 @@ def command(
         fingerprint=fingerprint,
         limit=limit,
     )
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         found = stub.History(request)
     if as_json:
         click.echo(json.dumps(MessageToDict(found), indent=2))

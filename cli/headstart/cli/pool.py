@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.client import experiments
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import REJECTED, InputError
 from headstart.cli.results import PROFILES, judged, load_results, write
 
 if TYPE_CHECKING:
-    import grpc
-
     from headstart.cli.latest import Latest
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -52,10 +51,7 @@ def command(
     as_json: bool,
     markdown: Path | None,
     html: Path | None,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> int:
     """One answer from an experiment's runs on several hosts.
 
@@ -72,10 +68,9 @@ def command(
     if revision is not None and not experiment:
         raise InputError("--revision goes with --experiment")
     if experiment:
-        credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
-        latest = _latest(experiment, revision, target, credentials)
+        latest = _latest(experiment, revision, collector)
         runs, pending = latest.run_ids, latest.pending
-    results = load_results(runs, target, tls_authority, tls_certificate, tls_key)
+    results = load_results(runs, collector)
     try:
         found = across_hosts([judged(result, profile) for result in results], pending)
     except Incomparable as error:
@@ -102,13 +97,11 @@ def command(
     return REJECTED if rejected else 0
 
 
-def _latest(
-    experiment: str, revision: str | None, target: str, credentials: grpc.ChannelCredentials | None
-) -> Latest:
+def _latest(experiment: str, revision: str | None, collector: Connection) -> Latest:
     from headstart.cli.latest import latest_of_each_host
     from headstart.v1.experiments_pb2 import ListRequest
 
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         runs = stub.List(ListRequest(experiment=experiment, limit=_LISTED)).runs
     latest = latest_of_each_host(runs, revision)
     if latest is None:

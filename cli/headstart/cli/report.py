@@ -4,12 +4,8 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.client import (
-    channel_credentials,
-    collector_options,
-    experiments,
-    fetch_report,
-)
+from headstart.cli.client import experiments, fetch_report
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.v1.experiments_pb2 import ReportFormat
 
@@ -39,10 +35,7 @@ def command(
     run_id: str,
     name: str | None,
     output: Path | None,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Print the report of RUN_ID, or write it to a file (.html, .md, .json).
 
@@ -54,8 +47,7 @@ def command(
             raise InputError(
                 f"{output}: say --format, or end the name in .html, .md, .json or .log"
             )
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         if name == "terminal":
             print_terminal(fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON))
             return

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headstart.cli.client import channel_credentials, experiments, fetch_report
+from headstart.cli.client import experiments, fetch_report
+from headstart.cli.connection import Connection
 from headstart.cli.errors import InputError
 from headstart.v1.experiments_pb2 import ReportFormat
 
@@ -23,15 +24,11 @@ PROFILES = ("native-aot-api", "native-aot-service", "ci-default")
 
 def load_results(
     names: Sequence[str],
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> list[RunResult]:
     """One for each name. A name that is a file is read; others are asked of the collector."""
     from headstart.collector.results_json import UnreadableResult, from_json
 
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
     found = []
     with ExitStack() as stack:
         stub = None
@@ -39,7 +36,7 @@ def load_results(
             if Path(name).is_file() or name.endswith(".json"):
                 content = _read(Path(name))
             else:
-                stub = stub or stack.enter_context(experiments(target, credentials))
+                stub = stub or stack.enter_context(experiments(collector))
                 content = fetch_report(stub, name, ReportFormat.REPORT_FORMAT_JSON)
             try:
                 found.append(from_json(content))

@@ -1,9 +1,13 @@
-"""`headstart run`: an embedded collector, an in-process agent, a loopback channel."""
+"""`headstart run`: an embedded collector, an in-process agent, a socket between them."""
 
 import asyncio
 import logging
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from headstart.agent.service import Agent, AgentConfig
 from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.client import experiments, fetch_report, follow
+from headstart.cli.connection import SOCKET_NAME, Connection
 from headstart.cli.errors import REJECTED, SYSTEM_FAILED, CommandError, InputError
 from headstart.cli.faults import agent_faults, collector_faults
 from headstart.cli.progress import ProgressLines
@@ -30,9 +35,12 @@ from headstart.v1.experiments_pb2 import (
     RunState,
     SubmitRequest,
 )
+from headstart.words.addresses import fits, unix_address
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
+# The most that a collector lists at once.
+_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ class _Asked:
     host: str
     labels: dict[str, str]
     as_json: bool
-    # Whether a variant is built.
-    builds: bool = False
+    # What the file holds is what may run.
+    policy: Policy
 
 
 def here_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -102,7 +110,7 @@ def run_here(
         host=host_name(host),
         labels=_matching_labels(experiment, parse_labels(labels)),
         as_json=as_json,
-        builds=any(variant.HasField("build") for variant in experiment.variants),
+        policy=Policy.for_experiment(experiment),
     )
     return asyncio.run(_run(asked))
 
@@ -113,35 +121,53 @@ def _matching_labels(experiment: Experiment, own: dict[str, str]) -> dict[str, s
 
 
 async def _run(asked: _Asked) -> int:
-    with collector_faults():
-        collector = await Collector.start(
-            CollectorConfig(
-                data=asked.data / "collector",
-                listen="127.0.0.1:0",
-                # The folder may know this machine under an earlier --host: it has no agent now.
-                timing=Timing(host_expiry_seconds=0),
-                # Whoever asked for one run is not kept waiting for another.
-                confirm_regressions=False,
+    with ExitStack() as ending:
+        address = _own_address(asked.data, ending)
+        with collector_faults():
+            collector = await Collector.start(
+                CollectorConfig(
+                    data=asked.data / "collector",
+                    listen=address,
+                    # The folder may know this machine under an earlier --host: it has no
+                    # agent now.
+                    timing=Timing(host_expiry_seconds=0),
+                    # Whoever asked for one run is not kept waiting for another.
+                    confirm_regressions=False,
+                )
             )
-        )
-    target = f"127.0.0.1:{collector.port}"
+        try:
+            own = Connection(address)
+            await asyncio.to_thread(_cancel_abandoned, own)
+            with agent_faults():
+                return await _with_agent(asked, own)
+        finally:
+            await collector.stop()
+
+
+def _own_address(data: Path, ending: ExitStack) -> str:
+    """A socket in the data folder, or where its path is too long in a folder made for it."""
+    path = data / "collector" / SOCKET_NAME
+    if not fits(path):
+        made = tempfile.mkdtemp(prefix="headstart-", dir=os.environ.get("XDG_RUNTIME_DIR"))
+        ending.callback(shutil.rmtree, made, ignore_errors=True)
+        path = Path(made) / SOCKET_NAME
     try:
-        await asyncio.to_thread(_cancel_abandoned, target)
-        with agent_faults():
-            return await _with_agent(asked, target)
-    finally:
-        await collector.stop()
+        return unix_address(path)
+    except ValueError as error:
+        raise CommandError(f"{error}: set XDG_RUNTIME_DIR or TMPDIR to a shorter folder") from None
 
 
-async def _with_agent(asked: _Asked, target: str) -> int:
+async def _with_agent(asked: _Asked, own: Connection) -> int:
     attending = asyncio.Event()
+    run_id: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     agent = Agent(
         AgentConfig(
-            target=target,
+            target=own.target,
             state=asked.data / "agent",
             host=asked.host,
-            policy=Policy.local(),
+            policy=asked.policy,
             labels=asked.labels,
+            only_run=run_id,
         ),
         on_connected=lambda connected: attending.set() if connected else None,
     )
@@ -153,15 +179,15 @@ async def _with_agent(asked: _Asked, target: str) -> int:
             agent_task.result()
         if not attending.is_set():
             raise CommandError("the agent could not attend its own collector within 30 s")
-        return await _follow(asked, target, agent)
+        run_id.set_result(await asyncio.to_thread(_submit, own, asked.request))
+        return await _follow(asked, own, agent, run_id.result())
     finally:
         ready.cancel()
         agent.stop()
         await asyncio.gather(agent_task, return_exceptions=True)
 
 
-async def _follow(asked: _Asked, target: str, agent: Agent) -> int:
-    run_id = await asyncio.to_thread(_submit, target, asked.request)
+async def _follow(asked: _Asked, own: Connection, agent: Agent, run_id: str) -> int:
     interrupts = 0
 
     def interrupted() -> None:
@@ -172,31 +198,42 @@ async def _follow(asked: _Asked, target: str, agent: Agent) -> int:
             for held in agent.runs.running():
                 held.cancel_reason = "interrupted at the terminal"
                 held.cancelled.set()
-            loop.run_in_executor(None, _cancel, target, run_id)
+            loop.run_in_executor(None, _cancel, own, run_id)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
-    return await asyncio.to_thread(_watch_and_report, asked, target, run_id)
+    return await asyncio.to_thread(_watch_and_report, asked, own, run_id)
 
 
-def _cancel_abandoned(target: str) -> None:
-    """Cancel what an earlier command left unfinished: nobody waits for it any more."""
-    unfinished = [RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED]
-    with experiments(target, None) as stub:
-        for run in stub.List(ListRequest(states=unfinished)).runs:
-            reason = "the command that started it was killed"
-            stub.Cancel(CancelRequest(run_id=run.run_id, reason=reason))
-            click.echo(f"cancelled run {run.run_id}: {reason}", err=True)
+def _cancel_abandoned(own: Connection) -> None:
+    """Cancel what an earlier command left unfinished: nobody waits for it any more.
+
+    Before the agent attends, so that none of it is leased: a List does not show all.
+    """
+    reason = "the command that started it was killed"
+    for state in (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED):
+        seen: set[str] = set()
+        with experiments(own) as stub:
+            while found := [
+                run.run_id
+                for run in stub.List(ListRequest(states=[state], limit=_LISTED)).runs
+                if run.run_id not in seen
+            ]:
+                for run_id in found:
+                    stub.Cancel(CancelRequest(run_id=run_id, reason=reason))
+                    click.echo(f"cancelled run {run_id}: {reason}", err=True)
+                # One that is leased ends later, and stays in the list until then.
+                seen.update(found)
 
 
-def _submit(target: str, request: SubmitRequest) -> str:
-    with experiments(target, None) as stub:
+def _submit(own: Connection, request: SubmitRequest) -> str:
+    with experiments(own) as stub:
         return stub.Submit(request).runs[0].run_id
 
 
-def _cancel(target: str, run_id: str) -> None:
-    with experiments(target, None) as stub:
+def _cancel(own: Connection, run_id: str) -> None:
+    with experiments(own) as stub:
         stub.Cancel(CancelRequest(run_id=run_id, reason="interrupted at the terminal"))
 
 
@@ -207,9 +244,9 @@ def _is_rejected(report_json: bytes) -> bool:
     return failed(from_json(report_json))
 
 
-def _watch_and_report(asked: _Asked, target: str, run_id: str) -> int:
+def _watch_and_report(asked: _Asked, own: Connection, run_id: str) -> int:
     lines = ProgressLines()
-    with experiments(target, None) as stub:
+    with experiments(own) as stub:
         try:
             ended = follow(stub, run_id, lines.show)
         finally:
@@ -219,7 +256,7 @@ def _watch_and_report(asked: _Asked, target: str, run_id: str) -> int:
             for name, report_format in FORMATS.items()
         }
         logs = b""
-        if asked.builds:
+        if asked.policy.builds:
             logs = fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_BUILD_LOGS)
     folder = asked.data / "reports" / run_id
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,12 @@
 
 import json
 import time
-from pathlib import Path
 
 import click
 from google.protobuf.json_format import MessageToDict
 
-from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.client import experiments
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.progress import describe
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
 
@@ -23,14 +23,10 @@ def command(
     host: str,
     limit: int,
     as_json: bool,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """List hosts, and runs with the newest first."""
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         hosts = stub.ListHosts(ListHostsRequest()).hosts
         runs = stub.List(ListRequest(experiment=experiment, host=host, limit=limit)).runs
     if as_json:

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 from google.protobuf.json_format import MessageToDict
 
-from headstart.cli.client import channel_credentials, collector_options, experiments
+from headstart.cli.client import experiments
+from headstart.cli.connection import Connection, collector_options
 from headstart.v1.experiments_pb2 import SubmitRequest
 
 
@@ -21,14 +22,10 @@ def command(
     revision: str,
     aa: bool,
     as_json: bool,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> None:
     """Submit the experiment in FILE: one run on every host whose labels match."""
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
-    with experiments(target, credentials) as stub:
+    with experiments(collector) as stub:
         runs = stub.Submit(submission(file, revision, aa)).runs
     if as_json:
         click.echo(json.dumps([MessageToDict(run) for run in runs], indent=2))

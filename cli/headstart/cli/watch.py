@@ -1,10 +1,9 @@
 """`headstart watch`."""
 
-from pathlib import Path
-
 import click
 
-from headstart.cli.client import channel_credentials, collector_options, experiments, follow
+from headstart.cli.client import experiments, follow
+from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import SYSTEM_FAILED
 from headstart.cli.progress import ProgressLines
 from headstart.v1.experiments_pb2 import RunState
@@ -15,16 +14,12 @@ from headstart.v1.experiments_pb2 import RunState
 @collector_options
 def command(
     run_id: str,
-    target: str,
-    tls_authority: Path | None,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
+    collector: Connection,
 ) -> int:
     """Follow RUN_ID until it ended; exit code 3 when it did not end well."""
-    credentials = channel_credentials(tls_authority, tls_certificate, tls_key)
     lines = ProgressLines()
     try:
-        with experiments(target, credentials) as stub:
+        with experiments(collector) as stub:
             ended = follow(stub, run_id, lines.show)
     finally:
         lines.close()

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MEBIBYTE = 1 << 20
+# Of the socket in a data folder.
+SOCKET_NAME = "collector.sock"
 
 
 @dataclass(frozen=True)
@@ -12,9 +14,9 @@ class TlsFiles:
 
     certificate: Path
     key: Path
-    # With it every client must show a certificate of this authority, and an agent's
-    # must name the host that it claims to be.
-    client_authority: Path | None = None
+    # Every client must show a certificate of this authority, and an agent's must name the
+    # host that it claims to be: a port that asks for none is one where anyone can submit.
+    client_authority: Path
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,27 @@ class CollectorConfig:
     """`data` is a folder of the collector's own, made when it is missing."""
 
     data: Path
-    # host:port; port 0 takes a free one.
-    listen: str = "127.0.0.1:7070"
+    # "unix:PATH" or "host:port", one or several; port 0 takes a free one. Empty: a socket
+    # in `data`.
+    listen: str | tuple[str, ...] = ()
     # None: no /metrics.
     metrics_listen: str | None = None
+    # For each TCP address of `listen`.
     tls: TlsFiles | None = None
     metrics_tls: TlsFiles | None = None
-    # Allows a plaintext port that other machines reach.
-    insecure: bool = False
+    # Allows a loopback port without certificates: whatever runs on this machine can submit.
+    plaintext: bool = False
+    # Allows /metrics without certificates where other machines reach it.
+    metrics_open: bool = False
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
     # Old against new, run again in turns, wherever a regression is found.
     confirm_regressions: bool = True
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What to listen on."""
+        if isinstance(self.listen, str):
+            return (self.listen,)
+        return self.listen or (f"unix:{(self.data / SOCKET_NAME).absolute()}",)

@@ -82,7 +82,8 @@ class FleetServer(FleetServiceServicer):
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT, "a stream begins with a hello", Refusal.PROTOCOL
             )
-        if self._verified:
+        # Whoever may open the socket is the collector's own user, and has no certificate.
+        if self._verified and not context.peer().startswith("unix:"):
             check_host(context.auth_context(), first.hello.host.host)
         return Hello.FromString(first.hello.SerializeToString())
 

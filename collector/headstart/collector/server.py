@@ -1,13 +1,13 @@
 """The collector as a whole: started, stopped, and embedded by `headstart run`.
 
 collector = await Collector.start(CollectorConfig(data=Path("data")))
-print(collector.port)
+print(collector.addresses)
 await collector.wait()  # or: await collector.stop()
 """
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,7 @@ from headstart.collector.exposing import Exposing
 from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
+from headstart.collector.listening import check_exposure, listen
 from headstart.collector.metrics_http import MetricsServer, server_tls
 from headstart.collector.regressions import Regressions
 from headstart.collector.retention import prune_hourly
@@ -33,9 +34,9 @@ from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store import Store
 from headstart.collector.tasks import Tasks
-from headstart.collector.tls import check_exposure, server_credentials
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
+from headstart.words.addresses import socket_path
 
 __all__ = ["Collector", "StartFault"]
 
@@ -78,7 +79,8 @@ class Collector:
 
     def __init__(self, config: CollectorConfig, store: Store, decide: Decide | None = None) -> None:
         """For `start` alone."""
-        self.port = 0
+        # What it listens on, as it can be dialled.
+        self.addresses: tuple[str, ...] = ()
         self.metrics_port: int | None = None
         self._config = config
         self._store = store
@@ -116,11 +118,7 @@ class Collector:
 
         `decide` says whether a run does another block; by default the verdicts do.
         """
-        check_exposure(config.listen, config.tls, config.insecure, "--listen")
-        if config.metrics_listen is not None:
-            check_exposure(
-                config.metrics_listen, config.metrics_tls, config.insecure, "--metrics-listen"
-            )
+        check_exposure(config)
         try:
             store = Store(config.data, group_seconds=config.timing.group_seconds)
         except OSError as error:
@@ -152,7 +150,7 @@ class Collector:
     async def _serve(self) -> None:
         config = self._config
         server = grpc.aio.server(options=_options(config.limits, config.tls is not None))
-        verified = config.tls is not None and config.tls.client_authority is not None
+        verified = config.tls is not None
         add_FleetServiceServicer_to_server(
             FleetServer(self._fleet, config.timing, self._own, verified), server
         )
@@ -169,15 +167,9 @@ class Collector:
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
-        try:
-            if config.tls is not None:
-                self.port = server.add_secure_port(config.listen, server_credentials(config.tls))
-            else:
-                self.port = server.add_insecure_port(config.listen)
-        except RuntimeError as error:
-            raise StartFault(
-                f"{config.listen} cannot be listened on: is another collector there?"
-            ) from error
+        sockets = ExitStack()
+        self._parts.callback(sockets.close)
+        self.addresses = listen(server, config, sockets)
         for service in _SERVICES:
             await health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
@@ -215,6 +207,12 @@ class Collector:
             except Exception:
                 log.exception("the exposition of hosts stays as it was")
             await asyncio.sleep(_HOSTS_SECONDS)
+
+    @property
+    def port(self) -> int:
+        """Of its one TCP address."""
+        (port,) = (int(a.rpartition(":")[2]) for a in self.addresses if socket_path(a) is None)
+        return port
 
     def connected(self, host: str) -> bool:
         """Whether the agent of a host attends now."""

@@ -1,6 +1,5 @@
 """Who may connect: transport credentials that rotate, and the name in a certificate."""
 
-import ipaddress
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,28 +20,6 @@ class ConfigurationError(StartFault):
     """What was configured cannot be, or must not."""
 
 
-def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches a listening address "host:port" or "unix:path"."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check_exposure(address: str, tls: TlsFiles | None, insecure: bool, option: str) -> None:
-    """Refuse to let other machines reach a plaintext port that nobody asked for."""
-    if tls is None and not insecure and not is_loopback(address):
-        raise ConfigurationError(
-            f"{option} {address} is reached from other machines, and whoever reaches it can "
-            "have containers run on every agent: give a certificate, or say --insecure"
-        )
-
-
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     """Credentials that follow the files. Raises ConfigurationError when they cannot be read."""
     reader = _Reader(files)
@@ -50,16 +27,14 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     return grpc.dynamic_ssl_server_credentials(
         initial,
         reader.changed,  # type: ignore[arg-type]  # None is allowed, says grpc's documentation
-        require_client_authentication=files.client_authority is not None,
+        require_client_authentication=True,
     )
 
 
 class _Reader:
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        self._paths = [
-            path for path in (files.certificate, files.key, files.client_authority) if path
-        ]
+        self._paths = [files.certificate, files.key, files.client_authority]
         self._stamp: list[tuple[int, int]] = []
 
     def read(self) -> grpc.ServerCertificateConfiguration:
@@ -67,7 +42,7 @@ class _Reader:
         try:
             self._stamp = self._stamps()
             pair = (files.key.read_bytes(), files.certificate.read_bytes())
-            authority = files.client_authority.read_bytes() if files.client_authority else None
+            authority = files.client_authority.read_bytes()
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
         for path, text in ((files.key, pair[0]), (files.certificate, pair[1])):

@@ -1,0 +1,128 @@
+"""Which collector a command speaks to, and how: the options, checked before anything is sent."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+
+from headstart.cli.errors import InputError
+from headstart.words.addresses import channel_options, socket_path, unix_address
+
+SOCKET_NAME = "collector.sock"
+
+
+def default_address() -> str:
+    """The socket of this user's collector: `headstart collector` and its clients agree on it.
+
+    /run/headstart for root, as the systemd unit makes it; for others a folder that only
+    they can enter, by the XDG base directory specification.
+    """
+    if os.geteuid() == 0:
+        folder = Path("/run/headstart")
+    elif runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        folder = Path(runtime) / "headstart"
+    else:
+        folder = Path.home() / ".local" / "state" / "headstart"
+    try:
+        return unix_address(folder / SOCKET_NAME)
+    except ValueError as error:
+        raise InputError(f"{error}: name a shorter one (--listen, --collector unix:PATH)") from None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What --collector and the TLS options say; checked when it is used."""
+
+    target: str
+    plaintext: bool = False
+    authority: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """Credentials from the PEM files; None for a socket, or where plaintext was asked for.
+
+        Raises InputError when the options do not go together or a file cannot be read.
+        """
+        if self.authority is None:
+            if self.certificate or self.key:
+                raise InputError("--tls-certificate and --tls-key need --tls-authority")
+            if socket_path(self.target) is None and not self.plaintext:
+                raise InputError(
+                    f"--collector {self.target} is TCP: give --tls-authority, --tls-certificate "
+                    "and --tls-key, or say --plaintext to speak without encryption and without "
+                    "knowing who answers"
+                )
+            return None
+        if socket_path(self.target) is not None:
+            raise InputError(f"--collector {self.target} is a socket: it needs no --tls-authority")
+        if self.plaintext:
+            raise InputError("--plaintext and --tls-authority exclude each other")
+        if (self.certificate is None) != (self.key is None):
+            raise InputError("--tls-certificate and --tls-key go together")
+        try:
+            return grpc.ssl_channel_credentials(
+                self.authority.read_bytes(),
+                self.key.read_bytes() if self.key else None,
+                self.certificate.read_bytes() if self.certificate else None,
+            )
+        except OSError as error:
+            raise InputError(f"{error.filename}: {error.strerror}") from error
+
+    def channel(self) -> grpc.Channel:
+        """A channel for calls; nothing is sent yet. Raises InputError as `credentials`."""
+        credentials = self.credentials()
+        options = channel_options(self.target)
+        if credentials is None:
+            return grpc.insecure_channel(self.target, options)
+        return grpc.secure_channel(self.target, credentials, options)
+
+
+def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--collector and how it is reached; the command gets them as `collector`, a Connection."""
+
+    @functools.wraps(command)
+    def connected(
+        *arguments: Any,
+        target: str | None,
+        plaintext: bool,
+        tls_authority: Path | None,
+        tls_certificate: Path | None,
+        tls_key: Path | None,
+        **options: Any,
+    ) -> Any:
+        connection = Connection(
+            target or default_address(), plaintext, tls_authority, tls_certificate, tls_key
+        )
+        return command(*arguments, collector=connection, **options)
+
+    for option in (
+        click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM."),
+        click.option(
+            "--tls-certificate", type=click.Path(path_type=Path), help="Own certificate, PEM."
+        ),
+        click.option(
+            "--tls-authority",
+            type=click.Path(path_type=Path),
+            help="Certificate of the authority that signed the collector's, PEM; turns TLS on.",
+        ),
+        click.option(
+            "--plaintext",
+            is_flag=True,
+            help="Speak to a TCP address without encryption, whoever answers there.",
+        ),
+        click.option(
+            "--collector",
+            "target",
+            metavar="unix:PATH|HOST:PORT",
+            envvar="HEADSTART_COLLECTOR",
+            help="Address of the collector. Default: the socket of this user's collector.",
+        ),
+    ):
+        connected = option(connected)
+    return connected

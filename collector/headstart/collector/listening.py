@@ -1,0 +1,159 @@
+"""Where the collector listens: a unix socket of its own user, or TCP with client certificates.
+
+Whoever can connect can submit, and what is submitted runs on every agent. So an address
+is refused here unless the connections to it are known to be wanted.
+"""
+
+import fcntl
+import os
+import socket
+import stat
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import grpc.aio
+
+from headstart.collector.config import CollectorConfig, TlsFiles
+from headstart.collector.start_fault import StartFault
+from headstart.collector.tls import ConfigurationError, server_credentials
+from headstart.words.addresses import is_loopback, socket_path, unix_address
+
+_PROBE_SECONDS = 1.0
+
+
+def check_exposure(config: CollectorConfig) -> None:
+    """Refuse addresses that strangers could use. Raises ConfigurationError."""
+    for address in config.addresses:
+        if socket_path(address) is None:
+            _check_tcp(address, config.tls, config.plaintext)
+    metrics = config.metrics_listen
+    if metrics is None or is_loopback(metrics) or config.metrics_tls or config.metrics_open:
+        return
+    raise ConfigurationError(
+        f"--metrics-listen {metrics} is reached from other machines, and whoever reaches it "
+        "reads the names of hosts and experiments and every figure: use --metrics-tls, so that "
+        "only clients with a certificate read it, or say --metrics-anyone-can-read"
+    )
+
+
+def _check_tcp(address: str, tls: TlsFiles | None, plaintext: bool) -> None:
+    host, separator, port = address.rpartition(":")
+    if not (separator and host and port.isdecimal()) or address.startswith("unix-abstract:"):
+        # Abstract sockets have no folder that guards them.
+        raise ConfigurationError(
+            f"--listen {address}: expected host:port, or unix:PATH for a socket"
+        )
+    if tls is not None:
+        return
+    if not is_loopback(address):
+        raise ConfigurationError(
+            f"--listen {address} is reached from other machines, and whoever reaches it can "
+            "have containers run on every agent: it needs --tls-certificate, --tls-key and "
+            "--tls-client-authority"
+        )
+    if not plaintext:
+        raise ConfigurationError(
+            f"--listen {address} is reached by everything that runs on this machine, containers "
+            "in the host's network among it, and whoever reaches it can submit: use "
+            "unix:PATH, or certificates (--tls-certificate, --tls-key, --tls-client-authority), "
+            "or say --plaintext-anyone-can-submit"
+        )
+
+
+def listen(server: grpc.aio.Server, config: CollectorConfig, ending: ExitStack) -> tuple[str, ...]:
+    """Bind every address; the same as they can be dialled, ports that were free filled in.
+
+    `ending` takes what is to be undone after the server was stopped. Raises StartFault.
+    """
+    bound = []
+    for address in config.addresses:
+        path = socket_path(address)
+        if path is not None:
+            bound.append(_listen_unix(server, path, ending))
+            continue
+        try:
+            if config.tls is not None:
+                port = server.add_secure_port(address, server_credentials(config.tls))
+            else:
+                port = server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise _taken(address) from error
+        bound.append(f"{address.rpartition(':')[0]}:{port}")
+    return tuple(bound)
+
+
+def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
+    """gRPC removes whatever is at the path and binds: a living socket must not be lost to it."""
+    try:
+        address = unix_address(path)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}: choose another with --listen unix:PATH") from None
+    try:
+        folder_mode = _private_folder(path.parent)
+        ending.enter_context(_Lock(path))
+        _refuse_living(path)
+    except OSError as error:
+        raise StartFault(f"{path} cannot be listened on: {error}") from error
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise StartFault(f"{path} cannot be listened on") from error
+    # A group that may enter the folder may connect. gRPC creates it by the umask.
+    path.chmod(0o660 if folder_mode & stat.S_IXGRP else 0o600)
+    return address
+
+
+def _private_folder(folder: Path) -> int:
+    """Make or check the folder that guards a socket; its mode."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid not in (0, os.geteuid()):
+        raise ConfigurationError(
+            f"{folder} belongs to user {status.st_uid}, who could replace a socket in it: "
+            "use a folder of this user"
+        )
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise ConfigurationError(
+            f"{folder} has mode {mode:04o}: whoever may enter a socket's folder can submit. "
+            f"Say chmod 0700 {folder}, or 0750 to let its group in"
+        )
+    return mode
+
+
+def _refuse_living(path: Path) -> None:
+    """Raise when something listens at the path or it is no socket; a dead one is left."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ConfigurationError(f"{path} exists and is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return
+    raise _taken(str(path))
+
+
+def _taken(address: str) -> StartFault:
+    return StartFault(f"{address} cannot be listened on: is another collector there?")
+
+
+class _Lock:
+    """Held while a collector lives: two that start at once would both find the socket dead."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f"{path.name}.lock")
+
+    def __enter__(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise _taken(str(self._path).removesuffix(".lock")) from None
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)

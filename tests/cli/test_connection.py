@@ -1,0 +1,138 @@
+"""How commands find a collector, and that none speaks plaintext unasked."""
+
+import asyncio
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from headstart.cli import collector as collector_command
+from headstart.cli.connection import Connection, collector_options, default_address
+from headstart.cli.errors import CommandError, InputError
+from headstart.cli.run import _cancel_abandoned
+from headstart.v1.experiments_pb2 import RunState
+from support.attending import attend, collecting, in_loop, run_of, submit
+from support.running import app, experiment, free_port, headstart, left_behind, run
+
+
+@pytest.fixture
+def user(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Somebody who is not root."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("HOME", "/home/u")
+    return monkeypatch
+
+
+def test_the_default_is_a_socket_that_only_its_owner_reaches(user: pytest.MonkeyPatch) -> None:
+    assert default_address() == "unix:/home/u/.local/state/headstart/collector.sock"
+
+    user.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert default_address() == "unix:/run/user/1000/headstart/collector.sock"
+
+    user.setattr("os.geteuid", lambda: 0)
+    assert default_address() == "unix:/run/headstart/collector.sock"
+
+
+def test_a_home_too_long_for_a_socket_is_told(user: pytest.MonkeyPatch) -> None:
+    user.setenv("HOME", "/" + "h" * 90)
+
+    with pytest.raises(InputError, match=r"too long for the path of a socket.*--collector unix:"):
+        default_address()
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        (Connection("127.0.0.1:7070"), "is TCP: give --tls-authority.* or say --plaintext"),
+        (Connection("c:1", authority=Path("a"), plaintext=True), "exclude each other"),
+        (Connection("unix:/run/x", authority=Path("a")), "is a socket: it needs no"),
+        (Connection("c:1", authority=Path("a"), key=Path("k")), "go together"),
+        (Connection("c:1", certificate=Path("c"), key=Path("k")), "need --tls-authority"),
+        (Connection("c:1", authority=Path("/nonexistent")), "/nonexistent: No such file"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(connection: Connection, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        connection.credentials()
+
+
+@pytest.mark.parametrize("connection", [Connection("unix:/x"), Connection("c:1", plaintext=True)])
+def test_a_socket_needs_no_credentials_and_plaintext_was_asked_for(connection: Connection) -> None:
+    assert connection.credentials() is None
+
+
+def test_a_command_gets_the_address_of_the_environment_or_of_the_option() -> None:
+    @click.command
+    @collector_options
+    def command(collector: Connection) -> None:
+        click.echo(f"{collector.target} {collector.plaintext}")
+
+    runner = CliRunner()
+    environment = {"HEADSTART_COLLECTOR": "unix:/e"}
+    assert runner.invoke(command, env=environment).output == "unix:/e False\n"
+    given = runner.invoke(command, ["--collector", "c:1", "--plaintext"], env=environment)
+    assert given.output == "c:1 True\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--insecure"], "--insecure is no more: --plaintext-anyone-can-submit"),
+        (["--tls-certificate", "c", "--tls-key", "k"], "--tls-client-authority go together"),
+        (["--metrics-tls"], "--tls-client-authority go together"),
+    ],
+)
+def test_a_collector_that_lets_anyone_in_does_not_start(options: list[str], message: str) -> None:
+    result = CliRunner().invoke(collector_command.command, options)
+
+    assert isinstance(result.exception, CommandError)
+    assert message in str(result.exception)
+
+
+@in_loop
+async def test_whatever_an_earlier_run_left_is_cancelled_before_an_agent_can_lease_it(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path / "data") as collector:
+        async with attend(collector.port):
+            # More than a List shows unless it is asked for more; the first one is leased.
+            run_ids = [(await submit(collector.port))[0] for _ in range(105)]
+        own = Connection(f"127.0.0.1:{collector.port}", plaintext=True)
+        await asyncio.to_thread(_cancel_abandoned, own)
+        states = [(await run_of(collector.port, run_id)).state for run_id in run_ids]
+
+    assert set(states[1:]) == {RunState.RUN_STATE_CANCELLED}
+
+
+def test_a_run_reaches_its_own_collector_past_every_proxy(tmp_path: Path) -> None:
+    port = free_port()
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), "http://127.0.0.1:9")
+    ran = run(tmp_path, experiment(port, {"a": app(port), "b": app(port)}), env=proxies)
+
+    assert ran.status == 0, ran.errors
+
+
+def test_a_run_listens_on_no_port_even_where_its_data_is_deep(tmp_path: Path) -> None:
+    port = free_port()
+    deep = tmp_path / ("d" * 60) / ("d" * 60)
+    deep.mkdir(parents=True)
+    runtime = tmp_path / "r"
+    runtime.mkdir()
+    ran = run(
+        deep,
+        experiment(port, {"a": app(port), "b": app(port)}),
+        env={"XDG_RUNTIME_DIR": str(runtime)},
+    )
+
+    assert ran.status == 0, ran.errors
+    assert list(runtime.iterdir()) == []
+    assert left_behind(deep) == []
+
+
+def test_a_collector_that_is_not_there_is_named(tmp_path: Path) -> None:
+    status = headstart("status", "--collector", f"unix:{tmp_path / 'none.sock'}")
+
+    assert status.status == 3
+    assert f"no collector answers at unix:{tmp_path / 'none.sock'}" in status.errors

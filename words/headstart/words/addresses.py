@@ -1,0 +1,57 @@
+"""Addresses of a collector, as it listens on them and as others dial them.
+
+"unix:PATH" is a socket that the folder's mode guards; "host:port" is TCP.
+"""
+
+import ipaddress
+from pathlib import Path
+
+# sockaddr_un holds 108 bytes with the zero at the end; see unix(7).
+LONGEST_SOCKET_PATH_BYTES = 107
+_UNIX = "unix:"
+
+
+def socket_path(address: str) -> Path | None:
+    """The absolute path of a "unix:PATH" address; None for any other."""
+    if not address.startswith(_UNIX):
+        return None
+    path = address.removeprefix(_UNIX)
+    # gRPC's other spelling, "unix:///run/x".
+    return Path(path.removeprefix("//") if path.startswith("///") else path).absolute()
+
+
+def unix_address(path: Path) -> str:
+    """The address of a socket. Raises ValueError when no socket can have so long a path."""
+    absolute = path.absolute()
+    if not fits(absolute):
+        raise ValueError(
+            f"{absolute} is too long for the path of a socket: "
+            f"{len(str(absolute).encode())} bytes, at most {LONGEST_SOCKET_PATH_BYTES} are allowed"
+        )
+    return f"{_UNIX}{absolute}"
+
+
+def fits(path: Path) -> bool:
+    """Whether a socket can have this path."""
+    return len(str(path.absolute()).encode()) <= LONGEST_SOCKET_PATH_BYTES
+
+
+def is_loopback(address: str) -> bool:
+    """Whether "host:port" is reached from this machine only.
+
+    Not only by its owner: whatever runs here reaches it, containers in the host's
+    network among it.
+    """
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def channel_options(address: str) -> list[tuple[str, int]]:
+    """Options of every gRPC channel: what is on this machine is not asked for at a proxy."""
+    local = socket_path(address) is not None or is_loopback(address)
+    return [("grpc.enable_http_proxy", 0)] if local else []
