@@ -67,7 +67,6 @@ def test_a_run_on_ones_own_machine_may_do_what_its_file_holds_and_no_more(
     policy = Policy.for_experiment(Experiment(variants=variants, service=service))
 
     assert (policy.images, policy.commands, policy.builds) == expected
-    assert not policy.allows_image("other:1")
     assert policy.memory_limit(0) == psutil.virtual_memory().total
 
 
