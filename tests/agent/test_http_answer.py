@@ -1,5 +1,10 @@
 """An answer is complete at its last byte, however it is framed and cut."""
 
+import gc
+import time
+import tracemalloc
+import weakref
+
 import pytest
 
 from headstart.agent.checks import BODY_LIMIT_BYTES
@@ -108,8 +113,69 @@ def test_a_long_body_is_read_to_its_end_but_not_kept() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 5000,
         b"HTTP/1.1 200 OK\r\n" + b"x" * 70000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 10000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 20000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 5000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 21 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1_0\r\n",
     ],
 )
 def test_what_is_not_http_is_told(nonsense: bytes) -> None:
     with pytest.raises(NotHttp):
         Answer().feed(nonsense)
+
+
+def seconds_to_take(answer: bytes, step: int) -> float:
+    parsed = Answer()
+    begin = time.process_time()
+    for at in range(0, len(answer), step):
+        parsed.feed(answer[at : at + step])
+    return time.process_time() - begin
+
+
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FLOODS = {
+    "chunks of a byte": CHUNKS + b"1\r\nx\r\n" * 300_000,
+    "chunks with extensions": CHUNKS + b"1;a=b;c=d\r\nx\r\n" * 50_000,
+    "a body": b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 4_000_000,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("step", [1 << 16, 1 << 24])
+def test_time_is_linear_in_what_arrives(flood: str, step: int) -> None:
+    """Where each chunk moved the rest of the buffer, the first of these took some minutes."""
+    assert seconds_to_take(FLOODS[flood], step) < 5
+
+
+def test_a_head_that_arrives_byte_by_byte_is_searched_once() -> None:
+    assert seconds_to_take(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 60_000, 1) < 5
+
+
+def test_what_is_kept_of_an_answer_without_end_is_bounded() -> None:
+    parsed = Answer()
+    parsed.feed(CHUNKS)
+    tracemalloc.start()
+    for _ in range(64):
+        parsed.feed(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 3 * BODY_LIMIT_BYTES
+
+
+def test_an_answer_is_no_garbage_for_the_collector() -> None:
+    parsed = Answer()
+    parsed.feed(COUNTED)
+    gone = weakref.ref(parsed)
+    gc.disable()
+    try:
+        del parsed
+
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -137,7 +137,9 @@ def test_a_server_that_does_not_answer_is_left_at_the_deadline() -> None:
         fetch("127.0.0.1", server.port, GET, 0.1)
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"]
+)
 def test_a_server_that_drips_is_left_at_the_deadline(head: bytes) -> None:
     drops = [b"H"] * 50
     with (

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -270,24 +271,25 @@ def test_after_a_failed_start_the_prober_serves_the_next(
     assert prober.pid == pid
 
 
-def test_a_prober_that_hangs_is_not_waited_for(
-    start: Start, prober: Prober, port: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "dies"])
+def test_a_prober_that_hangs_or_dies_is_a_failure_of_that_start(
+    start: Start, prober: Prober, port: int, truth_server: str, end: signal.Signals
 ) -> None:
-    from headstart.agent import startup
-    from headstart.agent.prober import ProberDied
+    begin = time.monotonic()
+    outcome = measure(
+        start("/bin/sleep", 60),
+        prober,
+        port,
+        timeout_seconds=0.1,
+        on_gate_opened=lambda _ns: os.kill(prober.pid, end),
+    )
 
-    monkeypatch.setattr(startup, "_GRACE_SECONDS", 0.0)
-    instance = start("/bin/sleep", 60)
-
-    with pytest.raises(ProberDied):
-        measure(
-            instance,
-            prober,
-            port,
-            timeout_seconds=0.1,
-            on_gate_opened=lambda _ns: os.kill(prober.pid, signal.SIGSTOP),
-        )
+    assert outcome.failure is not None
+    assert outcome.failure.code == FailureCode.FAILURE_CODE_AGENT
+    assert "the prober" in outcome.failure.message
+    assert time.monotonic() - begin < 5
     assert not psutil.pid_exists(prober.pid)
+    assert measure(start(truth_server, port), prober, port).failure is None
 
 
 def test_what_is_not_a_service_is_refused(start: Start, prober: Prober) -> None:

@@ -13,7 +13,7 @@ from headstart.agent.execution import Execution, Watch, execute
 from headstart.agent.execution_validity import exit_stamps
 from headstart.agent.page_cache import drop_page_cache
 from headstart.agent.quiet import IDLE_SHARE, wait_until_quiet
-from headstart.agent.runtime import InstanceSpec, Runtime, RuntimeFault
+from headstart.agent.runtime import InstanceSpec, Runtime
 from headstart.agent.trial import (
     Bench,
     Ended,
@@ -21,7 +21,7 @@ from headstart.agent.trial import (
     TrialResult,
     begin_trial,
     end_trial,
-    failure_of,
+    ending_in,
 )
 from headstart.v1.experiment_pb2 import BatchJob, CommandCheck, PageCache
 from headstart.v1.records_pb2 import (
@@ -45,12 +45,8 @@ def run_batch_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
     """Run one trial and emit its records; faults of the program or the host are in the outcome."""
     outcome = begin_trial(slot, runtime, bench)
     trial = _BatchTrial(slot, runtime, bench, outcome)
-    try:
+    with ending_in(outcome):
         trial.measure()
-    except RuntimeFault as fault:
-        outcome.failure.CopyFrom(failure_of(fault))
-    except Ended as ended:
-        outcome.failure.CopyFrom(ended.failure)
     end_trial(outcome, bench)
     return TrialResult(outcome, trial.checks, _STAGE)
 

@@ -4,16 +4,19 @@ For checks and for the sample of bodies beside a load, where a millisecond does
 not matter; what is timed goes through the prober or a load driver.
 """
 
-import http.client
 import socket
 import ssl
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.agent.checks import BODY_LIMIT_BYTES
+from headstart.agent.deadline import Deadline
+from headstart.agent.http_answer import Answer, NotHttp
+from headstart.agent.load.mix import authority, serialise
 from headstart.agent.tls import server_name
 from headstart.v1.experiment_pb2 import HttpRequest
+
+_PIECE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,11 @@ class RequestFault(Exception):
 
 
 class Session:
-    """A connection that is kept between requests and opened anew when it was closed."""
+    """A connection that is kept between requests and opened anew when it was closed.
+
+    `timeout_seconds` is the deadline of each whole exchange: connecting, asking, and the
+    answer to its last byte.
+    """
 
     def __init__(
         self,
@@ -40,89 +47,69 @@ class Session:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._address = address
-        self._where = f"{address}:{port}"
+        self._port = port
         self._timeout_seconds = timeout_seconds
         self._tls = tls
-        self._connection = http.client.HTTPConnection(address, port, timeout=timeout_seconds)
+        self._socket: socket.socket | None = None
 
     def __enter__(self) -> "Session":
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._connection.close()
+        self._close()
 
     def fetch(self, request: HttpRequest) -> Response:
         """Ask once. RequestFault when refused, reset, timed out, or not HTTP/1."""
-        # A socket's timeout counts from byte to byte; a server that drips would
-        # never reach it, so the deadline of the whole exchange is a timer's.
-        overdue = threading.Event()
-        timer = threading.Timer(self._timeout_seconds, self._abort, [overdue])
-        timer.daemon = True
+        deadline = Deadline(self._timeout_seconds)
+        answer = Answer(request.method == "HEAD")
         try:
-            is_new = self._connection.sock is None
-            if is_new:
-                self._connection.connect()
-            timer.start()
-            if is_new and self._tls is not None:
-                self._shake_hands(self._tls, server_name(request, self._address))
-            self._send(request)
-            answer = self._connection.getresponse()
-            body = answer.read(BODY_LIMIT_BYTES + 1)
-            if overdue.is_set():
-                raise TimeoutError
-            if not answer.isclosed():
-                # The rest of a long body is not read: the connection cannot serve again.
-                self._connection.close()
-                if answer.length and len(body) <= BODY_LIMIT_BYTES:
-                    raise http.client.IncompleteRead(body, answer.length)
-            return Response(answer.status, answer.getheaders(), body)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            raise RequestFault(self._words(error, overdue.is_set())) from error
-        finally:
-            timer.cancel()
+            sock = self._connected(request, deadline)
+            deadline.limit(sock)
+            sock.sendall(serialise(request, authority(self._address, self._port)))
+            # The rest of a long body is not read: the connection cannot serve again.
+            while not answer.complete and len(answer.body) <= BODY_LIMIT_BYTES:
+                deadline.limit(sock)
+                data = sock.recv(_PIECE_BYTES)
+                if not (answer.feed(data) if data else answer.end()) and not data:
+                    raise EOFError
+        except (OSError, EOFError, NotHttp) as error:
+            self._close()
+            raise RequestFault(self._words(error, answer)) from error
+        except BaseException:
+            self._close()
+            raise
+        if answer.closes or not answer.complete:
+            self._close()
+        return Response(answer.status, answer.headers, bytes(answer.body))
 
-    def _shake_hands(self, tls: ssl.SSLContext, name: str) -> None:
-        # Put into its place first, so that a handshake without end can be aborted.
-        secured = tls.wrap_socket(
-            self._connection.sock, server_hostname=name, do_handshake_on_connect=False
-        )
-        self._connection.sock = secured
-        secured.do_handshake()
+    def _connected(self, request: HttpRequest, deadline: Deadline) -> socket.socket:
+        if self._socket is None:
+            sock = socket.create_connection((self._address, self._port), deadline.left())
+            self._socket = sock
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                deadline.limit(sock)
+                name = server_name(request, self._address)
+                self._socket = self._tls.wrap_socket(sock, server_hostname=name)
+        return self._socket
 
-    def _send(self, request: HttpRequest) -> None:
-        own = {header.name.lower() for header in request.headers}
-        self._connection.putrequest(
-            request.method, request.target, skip_host="host" in own, skip_accept_encoding=True
-        )
-        for header in request.headers:
-            self._connection.putheader(header.name, header.value)
-        if (request.body or request.method in ("POST", "PUT", "PATCH")) and not (
-            own & {"content-length", "transfer-encoding"}
-        ):
-            self._connection.putheader("Content-Length", str(len(request.body)))
-        self._connection.endheaders(request.body or None)
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _abort(self, overdue: threading.Event) -> None:
-        overdue.set()
-        if (sock := self._connection.sock) is not None:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # closed in the meantime
-
-    def _words(self, error: Exception, overdue: bool) -> str:
-        if overdue or isinstance(error, TimeoutError):
-            return f"no answer within {self._timeout_seconds:g} s"
+    def _words(self, error: Exception, answer: Answer) -> str:
         match error:
+            case TimeoutError():
+                return f"no answer within {self._timeout_seconds:g} s"
+            case NotHttp():
+                return f"not HTTP: {error}"
             case ConnectionRefusedError():
-                return f"connection to {self._where} refused"
-            case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
-                return "connection closed without an answer"
-            case http.client.IncompleteRead():
+                return f"connection to {self._address}:{self._port} refused"
+            case EOFError() | ConnectionResetError() | BrokenPipeError() if answer.status:
                 return "connection closed in the middle of the answer"
-            case http.client.BadStatusLine():
-                return f"not HTTP: {str(error)[:80]}"
+            case EOFError() | ConnectionResetError() | BrokenPipeError():
+                return "connection closed without an answer"
         return f"{type(error).__name__}: {error}"
 
 

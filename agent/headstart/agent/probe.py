@@ -31,8 +31,10 @@ from headstart.v1.experiment_pb2 import HttpCheck
 
 # A connect on loopback is over in 10 us; a lost one must not hold the probe up.
 _CONNECT_SECONDS = 0.25
-# Every so many attempts it is asked whether to stop: some ms, and next to nothing.
-_ATTEMPTS_BETWEEN_LOOKS = 256
+# How often it is asked whether to stop; looking costs a microsecond.
+_LOOK_NS = 2_000_000
+# A request is sent in pieces: an app that takes none of one for `_CONNECT_SECONDS` fails it.
+_PIECE_BYTES = 1 << 14
 # Spinning ends here; from then on pauses are a ten-thousandth of the time passed.
 _SPIN_NS = 2_000_000_000
 _PAUSE_SHARE = 1e-4
@@ -65,7 +67,7 @@ class Probe:
         self._deadline_ns = 0
         self._delay_before_ns = 0
         self._connected_ns = 0
-        self._looks = 0
+        self._next_look_ns = 0
         self._answered = False
 
     def accepts(self) -> bool:
@@ -193,7 +195,7 @@ class Probe:
         view = memoryview(self._buffer)
         answer = Answer(to_head)
         try:
-            sock.sendall(request)
+            self._send(sock, request)
             sent_ns = nothing_ns = monotonic_ns()
             while True:
                 try:
@@ -201,9 +203,7 @@ class Probe:
                 except BlockingIOError:
                     nothing_ns = monotonic_ns()
                     if self._over():
-                        seconds = (nothing_ns - self._began_ns) / 1e9
-                        self._no_answer(f"no answer until {seconds:.1f} s")
-                        return None
+                        raise TimeoutError  # noqa: B904  # that nothing was there is no cause
                     self._breathe(nothing_ns)
                     continue
                 stamp_ns = monotonic_ns()
@@ -217,6 +217,11 @@ class Probe:
                     else:
                         self._no_answer("the connection was closed without an answer")
                     return None
+                # An answer without end never lets the socket be empty.
+                if self._over():
+                    raise TimeoutError
+        except TimeoutError:
+            self._no_answer(f"no answer until {(monotonic_ns() - self._began_ns) / 1e9:.1f} s")
         except NotHttp as error:
             self._wrong_answer(WrongAnswer(problem=f"not HTTP/1: {error}"))
         except ssl.SSLError as error:
@@ -225,6 +230,12 @@ class Probe:
         except OSError as error:
             self._no_answer(error.strerror or type(error).__name__)
         return None
+
+    def _send(self, sock: "_Sock", request: bytes) -> None:
+        for at in range(0, len(request), _PIECE_BYTES):
+            if at and self._over():
+                raise TimeoutError
+            sock.sendall(request[at : at + _PIECE_BYTES])
 
     def _correct(self, check: HttpCheck, answer: Answer) -> bool:
         body = bytes(answer.body)
@@ -257,30 +268,27 @@ class Probe:
 
     def _over(self) -> bool:
         """Time is up, or (looked at now and then) it is to stop."""
-        self._looks += 1
-        if self._looks % _ATTEMPTS_BETWEEN_LOOKS == 0 and self._stopped():
-            self._deadline_ns = 0
-        return time.monotonic_ns() >= self._deadline_ns
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._next_look_ns:
+            self._next_look_ns = now_ns + _LOOK_NS
+            if self._stopped():
+                self._deadline_ns = 0
+        return now_ns >= self._deadline_ns
 
     def _breathe(self, now_ns: int) -> None:
         """Spin at first; later and on a single core leave the CPU to others in between."""
         passed_ns = now_ns - self._began_ns
         if passed_ns > _SPIN_NS:
-            self._sleep(passed_ns / 1e9 * _PAUSE_SHARE)
+            time.sleep(passed_ns / 1e9 * _PAUSE_SHARE)
         elif self._shares_core:
-            self._sleep(_SHARED_CORE_PAUSE_SECONDS)
+            time.sleep(_SHARED_CORE_PAUSE_SECONDS)
 
     def _pause(self, asked_ns: int, first: bool) -> None:
         """After a wrong answer; the pause is the resolution of what comes of it."""
         shortest, longest = _RETRY_SECONDS
-        self._sleep(min(max((asked_ns - self._began_ns) / 1e9 * _RETRY_SHARE, shortest), longest))
+        time.sleep(min(max((asked_ns - self._began_ns) / 1e9 * _RETRY_SHARE, shortest), longest))
         if first:
             self.result.retry_pause_ns = time.monotonic_ns() - asked_ns
-
-    def _sleep(self, seconds: float) -> None:
-        # Sleeping is rare enough to look each time.
-        self._looks += _ATTEMPTS_BETWEEN_LOOKS - 1 - self._looks % _ATTEMPTS_BETWEEN_LOOKS
-        time.sleep(seconds)
 
     def _socket(self) -> socket.socket:
         """A socket bound to a port of its own.

@@ -19,8 +19,9 @@ from headstart.v1.records_pb2 import ExecStamp, Failure, Flag, Startup
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
-# The prober keeps the time itself; this is for one that hangs.
-_GRACE_SECONDS = 5.0
+# The prober keeps the time itself; this is for one that hangs, or was stopped. A trial
+# ends within its timeout and a second, the time in which a prober is cancelled included.
+_GRACE_SECONDS = 0.7
 # The event of the exec is there long before the first response.
 _EVENT_SECONDS = 0.1
 
@@ -46,7 +47,8 @@ def measure_startup(
     """Open the instance's gate on a quiet host and wait for its first correct response.
 
     Waits no longer than the plan's quiet wait and the service's timeout, and
-    ends early when the app does or the run is cancelled. Raises ProberDied.
+    ends early when the app does or the run is cancelled. A prober that dies or hangs is
+    a failure of this start.
     """
     start = _Start(instance, prober, connector, service, plan, cancelled, on_gate_opened)
     try:
@@ -54,6 +56,10 @@ def measure_startup(
             return start.measure()
     except PortInUse as error:
         return StartupOutcome(start.startup, failure=startup_failures.port_in_use(error))
+    except ProberDied as error:
+        return StartupOutcome(
+            start.startup, failure=startup_failures.unseen(error, instance.output_tail())
+        )
     finally:
         prober.cancel()
 

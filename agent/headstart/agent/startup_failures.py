@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from headstart.agent.checks import expectation
 from headstart.agent.probe_task import ProbeResult
-from headstart.agent.prober import PortInUse
+from headstart.agent.prober import PortInUse, ProberDied
 from headstart.agent.runtime import ExitFacts
 from headstart.v1.experiment_pb2 import HttpCheck, Service
 from headstart.v1.records_pb2 import Failure, FailureCode
@@ -32,6 +32,15 @@ def port_in_use(error: PortInUse) -> Failure:
         code=FailureCode.FAILURE_CODE_PORT_IN_USE,
         message=f"something accepted a connection at {error.address}:{error.port} before the app"
         " was started; stop it, or choose another service.port",
+    )
+
+
+def unseen(error: ProberDied, output_tail: str) -> Failure:
+    """The prober is a process beside the app: the app, or the host, may have killed it."""
+    return Failure(
+        code=FailureCode.FAILURE_CODE_AGENT,
+        message=f"how this start went is not known: {error}",
+        output_tail=output_tail,
     )
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from headstart.v1.experiment_pb2 import HttpRequest
 
 _RECORD_BYTES = 1 << 16
+# A peer may send records without content for ever: after so many readings of the socket
+# the caller is to look at the time.
+_READINGS = 16
 
 
 def client_context(verified: bool) -> ssl.SSLContext:
@@ -63,7 +66,7 @@ class TlsSocket:
 
     def recv_into(self, view: memoryview, nbytes: int = 0, flags: int = 0) -> int:
         """Like that of a socket: 0 at the end, BlockingIOError when nothing is there yet."""
-        while True:
+        for _ in range(_READINGS):
             if self._waiting is None:
                 try:
                     # Given a buffer it returns a length, though typeshed says bytes.
@@ -78,6 +81,7 @@ class TlsSocket:
             self._incoming.write(data)
             if self._waiting is not None:
                 self._shake_hands()
+        raise BlockingIOError
 
     def close(self) -> None:
         """Close the socket; that the other side is told is not waited for."""

@@ -1,5 +1,6 @@
 """One trial: a fresh instance, its phases, its evidence; nothing of it stays behind."""
 
+import logging
 import shutil
 import tempfile
 import threading
@@ -35,6 +36,8 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+
+log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 
@@ -119,6 +122,30 @@ def end_trial(outcome: TrialOutcome, bench: Bench) -> None:
     bench.emit(outcome)
 
 
+@contextmanager
+def ending_in(outcome: TrialOutcome) -> Iterator[None]:
+    """Whatever ends a trial before its time is its failure, and costs no other trial.
+
+    An error of ours too: measured programs may be hostile, and what they make of a reader
+    that nobody thought of is theirs. Where the records cannot be stored, the outcome
+    cannot be either, which ends the run.
+    """
+    try:
+        yield
+    except RuntimeFault as fault:
+        outcome.failure.CopyFrom(failure_of(fault))
+    except Ended as ended:
+        outcome.failure.CopyFrom(ended.failure)
+    except Exception as error:
+        log.exception("trial %d of %s", outcome.trial, outcome.variant)
+        outcome.failure.CopyFrom(
+            Failure(
+                code=FailureCode.FAILURE_CODE_AGENT,
+                message=f"the agent failed in this trial: {type(error).__name__}: {error}",
+            )
+        )
+
+
 def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
     """Run one trial and emit its records; faults of the app or the host are in the outcome."""
     plan = bench.experiment.plan
@@ -132,18 +159,11 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
         port=bench.experiment.service.port,
     )
     trial = _Trial(slot, bench, outcome)
-    try:
+    with ending_in(outcome), ExitStack() as ending:
         instance = runtime.create(spec)
-        try:
-            trial.measure(instance)
-        finally:
-            trial.count_oom_kills(instance)
-            outcome.output_tail = instance.output_tail(4096)
-            instance.stop()
-    except RuntimeFault as fault:
-        outcome.failure.CopyFrom(failure_of(fault))
-    except Ended as ended:
-        outcome.failure.CopyFrom(ended.failure)
+        ending.callback(instance.stop)
+        ending.callback(trial.look_back, instance)
+        trial.measure(instance)
     end_trial(outcome, bench)
     return TrialResult(outcome, trial.checks, trial.stage)
 
@@ -184,7 +204,12 @@ class _Trial:
                 self._rest(instance, sampler, Phase.PHASE_IDLE, plan.idle_seconds)
             self._check(instance)
 
-    def count_oom_kills(self, instance: Instance) -> None:
+    def look_back(self, instance: Instance) -> None:
+        """Take what can be seen as long as the instance is there, however the trial ended."""
+        self.outcome.output_tail = instance.output_tail(4096)
+        self._count_oom_kills(instance)
+
+    def _count_oom_kills(self, instance: Instance) -> None:
         """Of processes that were not the first: an app may live on without them."""
         if instance.cgroup is None:
             return

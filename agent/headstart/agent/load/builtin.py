@@ -138,9 +138,11 @@ class PreparedBuiltin:
             summary.offered = self._ending["offered"]
             summary.send_lateness_p99_us = self._ending["send_lateness_p99_us"]
         if failure is None and not summary.completed:
+            sent = any(window.sent for window in self._windows)
+            reason = summary.first_fault or ("no answer ended" if sent else "none was sent")
             failure = Failure(
                 code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-                message=f"no request was answered: {summary.first_fault or 'none was sent'}",
+                message=f"no request was answered: {reason}",
             )
         return LoadResult(
             summary, in_messages(self._windows, self._task.trial, self._begun_ns, basis), failure
