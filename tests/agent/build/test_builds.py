@@ -241,6 +241,44 @@ def test_a_cancelled_build_ends_at_once_and_what_it_took_of_memory_is_known(
     assert f"{WORD}\n" in log_of(outcome)
 
 
+@pytest.mark.parametrize("exit_status", [0, 3])
+def test_a_container_and_an_image_that_a_step_names_are_untouched(
+    build: Callable[..., BuildOutcome],
+    engine: BuildEngine,
+    base: str,
+    tmp_path: Path,
+    exit_status: int,
+) -> None:
+    """It writes what the builder writes; both were there before."""
+    command = ["docker", "create", "--rm", base, "app", "wait"]
+    foreign = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    image = dangling_image(base)
+    try:
+        outcome = build(
+            f'RUN ["app", "{MARK}", "out= ---> Running in {foreign[:12]}",'
+            f' "out= ---> Using cache", "out= ---> {image[7:19]}", "exit={exit_status}"]',
+            builder=BUILDER_CLASSIC,
+        )
+        named = (engine.step_container(foreign), engine.step_image(image))
+    finally:
+        subprocess.run(["docker", "rm", foreign], check=True, capture_output=True)
+        subprocess.run(["docker", "rmi", image], check=True, capture_output=True)
+
+    assert named == (foreign, image)
+    assert not any(image[7:19] in each for each in Ledger(tmp_path / "ledger").images)
+    assert outcome.HasField("failure") == bool(exit_status)
+    assert not any(s.cached for s in outcome.steps)
+
+
+def dangling_image(base: str) -> str:
+    """The id of an image without a name, as an interrupted build leaves them."""
+    command = ["docker", "build", "-q", "-"]
+    dockerfile = f"FROM {base}\nENV FOREIGN=1\n"
+    return subprocess.run(
+        command, input=dockerfile, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_a_build_that_takes_too_long_is_stopped_and_says_where(
     build: Callable[..., BuildOutcome], builder: Builder.ValueType

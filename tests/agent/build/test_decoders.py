@@ -57,6 +57,56 @@ def test_the_classic_builders_text_becomes_steps() -> None:
     assert "\nhalf a line\nrm: can't\n" in recorder.tail()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        " ---> Running in 779b5bfc3b30\n",
+        " ---> Using cache\n",
+        " ---> 779b5bfc3b30\n",
+        "Successfully built 779b5bfc3b30\n",
+        '{"aux":{"ID":"sha256:77"}}\n',
+    ],
+)
+def test_what_a_step_writes_in_the_builders_words_is_its_output(line: str) -> None:
+    """The builder's own last word on a step, its image, comes after all that it wrote."""
+    texts = [*CLASSIC[:10], line, *CLASSIC[10:]]
+    recorder = classic([{"stream": text} for text in texts])
+
+    assert recorder.containers == ["54e6033e145b"]
+    assert recorder.images == ["e591933404da"]
+    assert recorder.image == ""
+    assert [s.cached for s in recorder.steps(99.0)] == [False, True, False, False]
+
+
+def test_a_warning_of_the_platform_does_not_hide_a_steps_container() -> None:
+    warning = " ---> [Warning] The requested image's platform (linux/arm64) does not match\n"
+    recorder = classic([{"stream": text} for text in [*CLASSIC[:9], warning, *CLASSIC[9:]]])
+
+    assert recorder.containers == ["54e6033e145b"]
+
+
+@pytest.mark.parametrize("title", ["Step 4/4 : FROM scratch", "Step 4/4 : RUN anything"])
+def test_steps_that_a_step_announces_itself_are_not_told_apart(title: str) -> None:
+    """It is found out when the builder comes to that step."""
+    texts = [*CLASSIC[:11], title, *CLASSIC[11:]]
+    recorder = classic([*({"stream": text} for text in texts), {"aux": {"ID": "sha256:ab"}}])
+    (step,) = recorder.steps(99.0)
+
+    assert step.name.startswith("all steps (the output of one imitates the builder's")
+    assert (step.start_seconds, step.duration_seconds) == (0.0, 99.0)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Step 5/5 : x", "Step 4/9 : x", "Step 9/4 : x", "Step 4/4 : x\n", "Step 9999999999/4 : x"],
+)
+def test_a_title_that_cannot_be_the_next_one_is_output(title: str) -> None:
+    texts = [*CLASSIC[:11], title, "\n", *CLASSIC[11:]]
+    recorder = classic([{"stream": text} for text in texts])
+
+    assert [s.name for s in recorder.steps(99.0)][2:] == ["RUN make", "FROM scratch"]
+
+
 def test_a_command_that_failed_is_told_with_its_step_and_its_last_error() -> None:
     output = "/src/x.csproj : error NU1100: Unable to resolve 'A'.\n  Failed to restore.\n"
     recorder = classic(
@@ -176,6 +226,14 @@ def test_a_failure_of_buildkit_is_told_with_its_step_and_its_last_error() -> Non
     )
 
     assert recorder.failure() == "step [2/2] RUN make failed with status 2: make: *** no rule"
+
+
+def test_the_status_of_a_command_is_not_read_from_the_command() -> None:
+    recorder = Recorder()
+    message = 'process "/bin/sh -c echo exit code: 99999999999; false" did not run: exit code: 7'
+    BuildKitDecoder(recorder).feed({"error": message}, 1.0)
+
+    assert recorder.exit_status == 7
 
 
 def test_fields_of_every_wire_type_are_passed_over() -> None:

@@ -190,3 +190,20 @@ def test_long_texts_are_cut_and_a_log_of_one_line_ends() -> None:
     diagnostics.line(": a " * 50_000 + "warning")
 
     assert [len(d.text) for d in diagnostics.found()] == [600]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"a.cs({'9' * 5000}): warning IL2026: text",
+        "a.cs(99999999999): warning IL2026: text",
+        f"a.cs:{'9' * 5000}: warning IL2026: text",
+        "Warning: text invoked at a.B.c(B.java:99999999999)",
+    ],
+)
+def test_a_number_that_no_line_can_have_breaks_nothing(line: str) -> None:
+    found = Diagnostics()
+    found.line("[1/8] Initializing...")
+    found.line(line)
+
+    assert [each.line for each in found.found()] == [0]

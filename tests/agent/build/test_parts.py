@@ -87,3 +87,11 @@ def test_other_output_has_no_parts() -> None:
     parts = parts_of((1.0, "make: Entering directory '/src'"), (2.0, "cc -> nothing"))
 
     assert parts.until(3.0) == []
+
+
+def test_a_stage_that_took_no_number_of_seconds_is_none() -> None:
+    parts = Parts(0.0)
+    parts.line(1.0, "[1/8] Initializing... (1.2.3s @ 0.1GB)")
+    parts.line(2.0, f"[2/8] Analysis... ({'9' * 400}s @ 0.1GB)")
+
+    assert parts.until(3.0) == []

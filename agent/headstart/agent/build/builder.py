@@ -1,9 +1,11 @@
 """One build, from the context to what there is to say of it."""
 
+import logging
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,6 +16,7 @@ from headstart.agent.build.buildkit import BuildKitDecoder
 from headstart.agent.build.classic import ClassicDecoder
 from headstart.agent.build.context import pack_context
 from headstart.agent.build.engine import BuildEngine, BuildRefused, BuildStream, Order
+from headstart.agent.build.leavings import Leavings
 from headstart.agent.build.ledger import Ledger
 from headstart.agent.build.packages import referred_packages
 from headstart.agent.build.recorder import Recorder
@@ -27,6 +30,8 @@ from headstart.v1.experiment_pb2 import (
     DiagnosticRule,
 )
 from headstart.v1.records_pb2 import BuildOutcome, BuildStep, Diagnostic, Failure, FailureCode
+
+log = logging.getLogger(__name__)
 
 # Of looks at memory and processes.
 _LOOK_SECONDS = 0.2
@@ -84,12 +89,17 @@ def run_build(
         builder=builder,
     )
     usage = Usage()
+    leavings = Leavings(engine)
     began = time.monotonic()
     try:
+        leavings.begin()
+        began = time.monotonic()
         with tempfile.TemporaryFile(prefix="headstart-context-") as packed:
             _pack(context, request.build.dockerfile, packed)
             order = _order(request, builder)
-            running = _Running(recorder, usage, ledger, began, builder == BUILDER_BUILDKIT)
+            running = _Running(
+                recorder, usage, leavings, ledger, began, builder == BUILDER_BUILDKIT
+            )
             running.follow(engine.build(order, packed), request.build, cancelled, doing)
         if not recorder.image:
             outcome.failure.CopyFrom(_failure(request.variant, recorder))
@@ -102,8 +112,8 @@ def run_build(
     finally:
         ended = time.monotonic() - began
         usage.close()
-        ledger.note([*recorder.images, recorder.image])
-        for container in recorder.containers if not recorder.image else ():
+        _note_leavings(leavings, recorder, ledger)
+        for container in leavings.containers if not recorder.image else ():
             # The engine does so itself, unless it was killed as well.
             engine.remove_container(container)
     outcome.duration_seconds = ended
@@ -116,6 +126,14 @@ def run_build(
     outcome.log_bytes = recorder.log.bytes
     _add_diagnostics(outcome, recorder.diagnostics.found())
     return outcome
+
+
+def _note_leavings(leavings: Leavings, recorder: Recorder, ledger: Ledger) -> None:
+    try:
+        leavings.look(recorder)
+    except RuntimeFault as fault:
+        log.warning("images of the build of an engine that was lost may be left: %s", fault)
+    ledger.note(leavings.images)
 
 
 def _pack(context: Path, dockerfile: str, into: IO[bytes]) -> None:
@@ -147,10 +165,17 @@ class _Running:
     """Follows the events of a build to its end, and looks at its memory meanwhile."""
 
     def __init__(
-        self, recorder: Recorder, usage: Usage, ledger: Ledger, began: float, buildkit: bool
+        self,
+        recorder: Recorder,
+        usage: Usage,
+        leavings: Leavings,
+        ledger: Ledger,
+        began: float,
+        buildkit: bool,
     ) -> None:
         self._recorder = recorder
         self._usage = usage
+        self._leavings = leavings
         self._ledger = ledger
         self._began = began
         self._decoder: Decoder = (BuildKitDecoder if buildkit else ClassicDecoder)(recorder)
@@ -199,8 +224,11 @@ class _Running:
             self._decoder.close(at)
 
     def _look(self, at: float) -> None:
-        self._ledger.note(self._recorder.images)
-        self._usage.marks.update(self._recorder.containers)
+        # An engine that was lost is told by the build's own stream.
+        with suppress(RuntimeFault):
+            self._leavings.look(self._recorder)
+        self._ledger.note(self._leavings.images)
+        self._usage.marks.update(self._leavings.containers)
         self._recorder.processes(at, self._usage.look())
 
 

@@ -20,7 +20,8 @@ _VERTEX, _LOG = 1, 3
 _DIGEST, _NAME, _CACHED, _STARTED, _COMPLETED, _ERROR = 1, 3, 4, 5, 6, 7
 _LOG_VERTEX, _LOG_TEXT = 1, 4
 
-_EXIT_STATUS = re.compile(r"exit code: (\d+)")
+# At the end: the error begins with the command, which may hold the same words.
+_EXIT_STATUS = re.compile(r"exit code: (\d{1,9})\s*$")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_LINE = 64 << 10
 

@@ -36,7 +36,7 @@ _MSBUILD_BARE = re.compile(
     r"\s*(?P<origin>\S[^\n]*?)\s?:\s(?P<severity>error|warning)\s:\s(?P<text>.*)"
 )
 _PROJECT = re.compile(r"\s\[(?P<project>[^\[\]]+\.\w*proj)(?:::[^\[\]]*)?\]$")
-_PLACE = re.compile(r"(?P<file>.+?)(?:\((?P<line>\d+)(?:,\d+){0,3}\)|:(?P<after>\d+))$")
+_PLACE = re.compile(r"(?P<file>.+?)(?:\((?P<line>\d{1,9})(?:,\d+){0,3}\)|:(?P<after>\d{1,9}))$")
 # What ILC begins its text with: the member in which it found something.
 _MEMBER = re.compile(r"(?P<member>\S+): (?P<text>.+)")
 _USES = re.compile(r"Using member '([^']+)'")
@@ -54,7 +54,7 @@ _STATIC_GLIBC = re.compile(
 _NATIVE_IMAGE_BEGINS = re.compile(r"GraalVM Native Image: Generating|\[1/\d\] Initializing")
 _NATIVE_IMAGE = re.compile(r"(?P<severity>Warning|Error|Fatal error): ?(?P<text>.+)")
 _FALLBACK = re.compile(r"is a fallback image|Aborting stand-alone image build")
-_INVOKED_AT = re.compile(r" invoked at (?P<member>[\w.$]+)\((?P<file>[\w.]+):(?P<line>\d+)\)")
+_INVOKED_AT = re.compile(r" invoked at (?P<member>[\w.$]+)\((?P<file>[\w.]+):(?P<line>\d{1,9})\)")
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,12 @@ from docker.utils import kwargs_from_env
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import BUILDER_BUILDKIT, BUILDER_CLASSIC, Builder
 from headstart.v1.records_pb2 import FailureCode
+from headstart.words.image_reference import MalformedReference, parse_image
 
 # For every call but the build itself.
 _TIMEOUT_SECONDS = 60
+# For those about a build that runs.
+_QUESTION_SECONDS = 2
 # How long the engine may take to let go of a build that was stopped.
 _STOP_SECONDS = 20.0
 
@@ -122,6 +125,11 @@ class BuildEngine:
             self._client.ping()
         except (DockerException, OSError) as error:
             raise _fault("be reached for a build", error) from error
+        # Apart, so that its responses are not taken for that of the build; and impatient,
+        # since whoever follows a build also watches for its end.
+        self._questions = docker.APIClient(
+            version=self._client.api_version, timeout=_QUESTION_SECONDS, **kwargs_from_env()
+        )
         # What `docker build` goes by; engines from version 23 on say "2", for BuildKit.
         says = self._responses[-1].headers.get("Builder-Version", "1")
         self.default_builder = BUILDER_BUILDKIT if says == "2" else BUILDER_CLASSIC
@@ -156,8 +164,36 @@ class BuildEngine:
 
         return BuildStream(begin, self._responses)
 
+    def everything(self) -> frozenset[str]:
+        """The ids of all images and containers, intermediate and stopped ones too."""
+        try:
+            listed = [*self._client.images(all=True), *self._client.containers(all=True)]
+        except (DockerException, OSError) as error:
+            raise _fault("list what it holds", error) from error
+        return frozenset(str(each["Id"]) for each in listed)
+
+    def step_container(self, container: str) -> str:
+        """The full id of a container, asked while a build runs; empty when there is none."""
+        return self._asked(self._questions.inspect_container, container)
+
+    def step_image(self, image: str) -> str:
+        """The full id of an image, likewise."""
+        return self._asked(self._questions.inspect_image, image)
+
+    def _asked(self, inspect: Callable[[str], Any], what: str) -> str:
+        try:
+            return str(inspect(what)["Id"])
+        except NotFound:
+            return ""
+        except (DockerException, OSError) as error:
+            raise _fault(f"look for {what}", error) from error
+
     def image_id(self, reference: str) -> str:
-        """Empty when the engine does not hold it."""
+        """Empty when the engine does not hold it. RuntimeFault for what is no reference."""
+        try:
+            parse_image(reference)
+        except MalformedReference as error:
+            raise _fault(f"look for {reference!r}", error) from error
         try:
             return str(self._client.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]  # stub
         except NotFound:
@@ -186,6 +222,7 @@ class BuildEngine:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._questions.close()
 
     def _keep(self, response: Any, *_: Any, **__: Any) -> None:
         self._responses.append(response)

@@ -18,7 +18,7 @@ _PUBLISHED = re.compile(r"\s*\S+ -> \S.*/$")
 _ILC_BEGINS = re.compile(r"\s*Generating native code$")
 # native-image writes a stage's line when the stage is over, with its own clock.
 _NATIVE_IMAGE_STAGE = re.compile(
-    r"\[\d/\d\] (?P<name>[A-Z][a-z ]+?)\.\.\..*\((?P<seconds>[\d.]+)s @"
+    r"\[\d/\d\] (?P<name>[A-Z][a-z ]+?)\.\.\..*\((?P<seconds>\d{1,9}(?:\.\d{1,9})?)s @"
 )
 
 _ILC_PROCESS = "ilc"

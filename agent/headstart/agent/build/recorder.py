@@ -11,6 +11,8 @@ from headstart.v1.records_pb2 import BuildStep
 
 # An instruction may hold a whole script.
 _LONGEST_NAME = 300
+# The name of what stands for all steps.
+_ALL = "all steps (the output of one imitates the builder's, so that they can't be told apart)"
 _TAIL_LINES = 100
 _TAIL_BYTES = 16 << 10
 
@@ -41,10 +43,12 @@ class Recorder:
         # What the engine said when it gave up, and the status of the command that failed.
         self.error = ""
         self.exit_status: int | None = None
-        # Of the classic builder, which leaves them: containers, and images of its steps.
+        # Of the classic builder: what its text calls containers and images of its steps. A
+        # step can write the same, so that only the engine knows whether they are (`leavings`).
         self.containers: list[str] = []
         self.images: list[str] = []
         self._steps: dict[str, _Step] = {}
+        self._doubtful = False
         self._tail: list[str] = []
 
     def begin(self, key: str, name: str, at: float) -> None:
@@ -57,6 +61,10 @@ class Recorder:
         step = self._steps.get(key)
         if step is not None and step.ended is None:
             step.ended, step.cached, step.error = at, cached, error
+
+    def doubt(self) -> None:
+        """A step wrote what only the builder does: where steps begin and end is not known."""
+        self._doubtful = True
 
     def line(self, at: float, text: str, key: str = "", shown: str = "") -> None:
         """A line of a step's output, or (without a step) of the builder's own.
@@ -89,7 +97,14 @@ class Recorder:
         return running[-1] if running else ""
 
     def steps(self, ended: float) -> list[BuildStep]:
-        """In the order in which they began; what still ran, ran until then."""
+        """In the order in which they began; what still ran, ran until then.
+
+        One for all of them when they cannot be told apart, since times of the wrong step
+        are worse than none.
+        """
+        if self._doubtful:
+            began = min(step.began for step in self._steps.values())
+            return [BuildStep(name=_ALL, start_seconds=began, duration_seconds=ended - began)]
         return [
             BuildStep(
                 name=step.name,

@@ -52,7 +52,11 @@ def build_variants(
         return built
     try:
         tags = {name: _tag(experiment.name, name, state) for name in variants}
-        replaced = [engine.image_id(tag) for tag in tags.values()]
+        try:
+            replaced = [engine.image_id(tag) for tag in tags.values()]
+        except RuntimeFault as fault:
+            built.failures = {name: _failed(name, fault) for name in variants}
+            return built
         for name, clean, repetition in _order(variants, seed):
             if cancelled.is_set():
                 break
