@@ -130,6 +130,13 @@ def test_the_peak_of_its_memory_is_seen_though_it_is_gone(run: Run) -> None:
     assert much.cgroup_peak_bytes - none.cgroup_peak_bytes > 60 * MEBIBYTE
 
 
+def test_what_does_not_end_in_time_is_killed_and_what_it_wrote_is_kept(run: Run) -> None:
+    done = run(0, 1000, 0, 600, timeout_seconds=1)
+
+    assert done.ended is None
+    assert (done.written.size_bytes, done.output_tail) == (1000, "did 4 arguments\n")
+
+
 def test_what_does_not_end_in_time_is_told_and_is_gone_when_stopped(
     tmp_path: Path, watch: Watch
 ) -> None:

@@ -1,8 +1,9 @@
-/* A batch program: `batch MEBIBYTES BYTES STATUS` touches memory, writes bytes of every
-   value to stdout and a line to stderr, and exits. */
+/* A batch program: `batch MEBIBYTES BYTES STATUS [SECONDS]` touches memory, writes bytes of
+   every value to stdout and a line to stderr, sleeps, and exits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -13,5 +14,8 @@ int main(int argc, char **argv)
     for (long i = 0; i < bytes; i++)
         putchar((int)(i & 255));
     fprintf(stderr, "did %d arguments\n", argc - 1);
+    fflush(stdout);
+    if (argc > 4)
+        sleep((unsigned)atoi(argv[4]));
     return argc > 3 ? atoi(argv[3]) : area[0] - 1;
 }

@@ -54,6 +54,9 @@ class GatedProcess:
         self._output.seek(0)
         return self._output.read()[-limit_bytes:].decode()
 
+    def kill(self) -> None:
+        self.process.kill()
+
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()

@@ -250,10 +250,12 @@ class Engine:
         return data[-limit_bytes:].decode("utf-8", "replace")
 
     def stdout(self, container: str, limit_bytes: int) -> Iterator[bytes]:
-        """All of the output on stdout in pieces, ending with the first beyond the limit."""
+        """What stdout holds by now, in pieces, ending with the first beyond the limit."""
         with _faults("read the output of the app"):
             got = 0
-            pieces = self._client.logs(container, stdout=True, stderr=False, stream=True)
+            pieces = self._client.logs(
+                container, stdout=True, stderr=False, stream=True, follow=False
+            )
             try:
                 for piece in pieces:
                     yield piece

@@ -113,6 +113,10 @@ class DockerInstance(Gated):
         written = digest.written()
         return replace(written, complete=written.size_bytes <= _KEPT_BYTES)
 
+    def kill(self) -> None:
+        """See `Instance`; the kernel kills the others of its pid namespace with the first."""
+        self._process.kill()
+
     def stop(self) -> None:
         """See `Instance`; RuntimeFault when the engine does not answer.
 

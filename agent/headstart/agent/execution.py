@@ -113,6 +113,9 @@ class _Execution:
         cpu_ns, peak = self._at_exit()
         self._look_at_exit()
         stamp_exec(self.startup, self.instance, self.watch.connector)
+        if over:
+            # Before its output is read, which may not end while it lives.
+            self.instance.kill()
         exit_kernel_ns = 0 if over else self._exit_kernel_ns()
         ended = None if over else self.instance.exited()
         tail = self.instance.output_tail()

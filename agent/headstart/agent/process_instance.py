@@ -140,6 +140,14 @@ class ProcessInstance(Gated):
         self._stdout.tail(0)
         return self._digest.written()
 
+    def kill(self) -> None:
+        """See `Instance`; RuntimeFault when something could not be killed."""
+        try:
+            _reap(self._process)
+            _kill_all(self._pids)
+        except OSError as error:
+            raise self._fault(f"it could not be killed: {error}") from error
+
     def stop(self) -> None:
         """See `Instance`; RuntimeFault when something could not be killed or removed."""
         try:

@@ -136,6 +136,9 @@ class Instance(Protocol):
     def written(self) -> Written:
         """What a batch program wrote to its stdout, up to now; ask when it has ended."""
 
+    def kill(self) -> None:
+        """Kill all of its processes; what it wrote up to now can still be read."""
+
     def stop(self) -> None:
         """Kill and remove everything of this instance. Never raises for what is already gone."""
 
