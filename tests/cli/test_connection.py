@@ -1,6 +1,7 @@
 """How commands find a collector, and that none speaks plaintext unasked."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from headstart.cli.errors import CommandError, InputError
 from headstart.cli.run import _cancel_abandoned
 from headstart.v1.experiments_pb2 import RunState
 from support.attending import attend, collecting, in_loop, run_of, submit
+from support.certificates import self_signed
 from support.running import app, experiment, free_port, headstart, left_behind, run
 
 
@@ -55,6 +57,15 @@ def test_a_home_too_long_for_a_socket_is_told(user: pytest.MonkeyPatch) -> None:
 )
 def test_options_that_do_not_go_together_are_told(connection: Connection, message: str) -> None:
     with pytest.raises(InputError, match=message):
+        connection.credentials()
+
+
+def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    own = self_signed(tmp_path)
+    own.key.chmod(0o640 if os.geteuid() else 0o644)
+    connection = Connection("c:1", False, own.certificate, own.certificate, own.key)
+
+    with pytest.raises(InputError, match="others can read this private key"):
         connection.credentials()
 
 

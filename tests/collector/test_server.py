@@ -215,6 +215,13 @@ async def test_a_broken_certificate_is_a_clear_fault(tmp_path: Path) -> None:
         await Collector.start(
             CollectorConfig(data=tmp_path / "data", listen="[::1]:0", tls=missing)
         )
+    own.key.chmod(0o644)
+    exposed = TlsFiles(own.certificate, own.key, own.certificate)
+    with pytest.raises(StartFault, match=r"others can read this private key \(mode 0644\)"):
+        await Collector.start(
+            CollectorConfig(data=tmp_path / "data", listen="127.0.0.1:0", tls=exposed)
+        )
+    own.key.chmod(0o600)
     own.key.write_text("not a key")
     broken = TlsFiles(own.certificate, own.key, own.certificate)
     with pytest.raises(StartFault, match="is not a PEM file"):

@@ -20,6 +20,7 @@ from headstart.agent.runtime import RuntimeFault, RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
 from headstart.v1.host_pb2 import Engine, HostFacts
+from headstart.words.private_files import private_file, private_folder
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ class Agent:
         self, config: AgentConfig, on_connected: Callable[[bool], None] = lambda _connected: None
     ) -> None:
         self.config = config
-        config.state.mkdir(parents=True, exist_ok=True)
-        self._lock = (config.state / "lock").open("w")
+        private_folder(config.state, marks=("lock",))
+        self._lock = private_file(config.state / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

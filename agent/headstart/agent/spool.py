@@ -16,7 +16,9 @@ from pathlib import Path
 from headstart.agent.wire import envelope_of
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import Envelope, Gap, RecordKind
+from headstart.words.private_files import private_database, private_folder
 
+_FILE_NAME = "spool.sqlite"
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE meta (
@@ -42,13 +44,13 @@ class Spool:
     """Thread-safe. `limit_bytes` caps what sample batches may fill; other records always fit."""
 
     def __init__(self, folder: Path, limit_bytes: int = 1 << 30) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder, marks=(_FILE_NAME,))
         self._lock = threading.Lock()
         self._limit_bytes = limit_bytes
         self._pending: list[Envelope] = []
         self._dropped: dict[tuple[str, int, int], _Dropped] = {}
         self._listeners: list[Callable[[], None]] = []
-        path = folder / "spool.sqlite"
+        path = private_database(folder / _FILE_NAME)
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")

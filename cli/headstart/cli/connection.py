@@ -12,6 +12,7 @@ import grpc
 
 from headstart.cli.errors import InputError
 from headstart.words.addresses import channel_options, socket_path, unix_address
+from headstart.words.private_files import KeyExposed, read_private_key
 
 SOCKET_NAME = "collector.sock"
 
@@ -68,11 +69,13 @@ class Connection:
         try:
             return grpc.ssl_channel_credentials(
                 self.authority.read_bytes(),
-                self.key.read_bytes() if self.key else None,
+                read_private_key(self.key) if self.key else None,
                 self.certificate.read_bytes() if self.certificate else None,
             )
         except OSError as error:
             raise InputError(f"{error.filename}: {error.strerror}") from error
+        except KeyExposed as error:
+            raise InputError(str(error)) from error
 
     def channel(self) -> grpc.Channel:
         """A channel for calls; nothing is sent yet. Raises InputError as `credentials`."""

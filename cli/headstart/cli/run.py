@@ -36,6 +36,7 @@ from headstart.v1.experiments_pb2 import (
     SubmitRequest,
 )
 from headstart.words.addresses import fits, unix_address
+from headstart.words.private_files import private_file, private_folder, write_private
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
@@ -122,6 +123,7 @@ def _matching_labels(experiment: Experiment, own: dict[str, str]) -> dict[str, s
 
 async def _run(asked: _Asked) -> int:
     with ExitStack() as ending:
+        _make_private(asked.data)
         address = _own_address(asked.data, ending)
         with collector_faults():
             collector = await Collector.start(
@@ -142,6 +144,17 @@ async def _run(asked: _Asked) -> int:
                 return await _with_agent(asked, own)
         finally:
             await collector.stop()
+
+
+def _make_private(data: Path) -> None:
+    try:
+        private_folder(data, marks=("collector", "agent"))
+        # Reports of an older release.
+        for path in data.glob("reports/*/*"):
+            if not path.is_symlink():
+                private_file(path)
+    except OSError as error:
+        raise InputError(f"--data {data}: {error.strerror}") from error
 
 
 def _own_address(data: Path, ending: ExitStack) -> str:
@@ -259,11 +272,12 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str) -> int:
         if asked.policy.builds:
             logs = fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_BUILD_LOGS)
     folder = asked.data / "reports" / run_id
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder.parent)
+    private_folder(folder)
     for name, content in reports.items():
-        (folder / f"report.{_SUFFIXES[name]}").write_bytes(content)
+        write_private(folder / f"report.{_SUFFIXES[name]}", content)
     if logs:
-        (folder / "build.log").write_bytes(logs)
+        write_private(folder / "build.log", logs)
     if asked.as_json:
         click.echo(reports["json"])
     else:

@@ -18,6 +18,7 @@ from headstart.collector.config import CollectorConfig, TlsFiles
 from headstart.collector.start_fault import StartFault
 from headstart.collector.tls import ConfigurationError, server_credentials
 from headstart.words.addresses import is_loopback, socket_path, unix_address
+from headstart.words.private_files import private_file, private_folder
 
 _PROBE_SECONDS = 1.0
 
@@ -106,7 +107,8 @@ def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
 
 def _private_folder(folder: Path) -> int:
     """Make or check the folder that guards a socket; its mode."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.exists():
+        private_folder(folder)
     status = folder.stat()
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid not in (0, os.geteuid()):
@@ -148,7 +150,7 @@ class _Lock:
         self._path = path.with_name(f"{path.name}.lock")
 
     def __enter__(self) -> None:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(private_file(self._path), os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

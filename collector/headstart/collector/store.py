@@ -16,6 +16,7 @@ from headstart.collector import store_sqlite
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store_migrations import prepare
 from headstart.collector.store_writer import Append, GroupWriter, StoreClosed, StoreFault
+from headstart.words.private_files import private_database, private_file, private_folder
 
 T = TypeVar("T")
 
@@ -43,9 +44,7 @@ class FolderLock:
     """Held for as long as the process lives or until `release`; the kernel frees it."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.open(
-            folder / "collector.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        self._file = os.open(private_file(folder / "collector.lock"), os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -71,10 +70,11 @@ class Store:
         now: Callable[[], float] = time.time,
     ) -> None:
         """Raises FolderInUse and StoreVersionError."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder, marks=(FILE_NAME,))
         self.path = (folder / FILE_NAME).absolute()
         self.now = now
         self._lock = FolderLock(folder)
+        private_database(self.path)
         self._engine = store_sqlite.writer_engine(self.path)
         try:
             with self._engine.begin() as connection:

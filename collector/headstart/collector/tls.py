@@ -10,6 +10,7 @@ from headstart.collector.config import TlsFiles
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal
 from headstart.collector.start_fault import StartFault
+from headstart.words.private_files import KeyExposed, read_private_key
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,12 @@ class _Reader:
         files = self._files
         try:
             self._stamp = self._stamps()
-            pair = (files.key.read_bytes(), files.certificate.read_bytes())
+            pair = (read_private_key(files.key), files.certificate.read_bytes())
             authority = files.client_authority.read_bytes()
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
+        except KeyExposed as error:
+            raise ConfigurationError(str(error)) from error
         for path, text in ((files.key, pair[0]), (files.certificate, pair[1])):
             if b"-----BEGIN" not in text:
                 raise ConfigurationError(f"{path} is not a PEM file")
