@@ -25,7 +25,8 @@ from headstart.collector.results import RunResult, Verdict
 from headstart.collector.results_json import to_json
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
 from support.attending import (
-    EXPERIMENT,
+    LONG_EXPERIMENT,
+    as_sent,
     attend,
     collecting,
     envelope,
@@ -157,7 +158,7 @@ def test_a_gauge_says_whether_the_host_is_fit(factor: float, value: float) -> No
 async def played(port: int, agent: Any, run_id: str, records: list[Any], first: int) -> int:
     """Send a run's records and wait for its end; the next sequence."""
     for sequence, record in enumerate(records, first):
-        await agent.send(envelope(sequence, run_id, record=record))
+        await agent.send(envelope(sequence, run_id, record=as_sent(record)))
     await agent.acked(first + len(records) - 1)
     await watched(port, run_id, DONE)
     return first + len(records)
@@ -179,12 +180,12 @@ async def test_reports_from_a_host_carry_its_latest_aa_run(tmp_path: Path) -> No
         attend(collector.port) as agent,
         experiments(collector.port) as stub,
     ):
-        (ordinary,) = await submit(collector.port)
+        (ordinary,) = await submit(collector.port, LONG_EXPERIMENT)
         following = await played(
             collector.port, agent, ordinary, list(small(blocks=5).records()), 1
         )
         before = await report(stub, ordinary)
-        request = SubmitRequest(source_text=EXPERIMENT, base_directory="/", aa=True)
+        request = SubmitRequest(source_text=LONG_EXPERIMENT, base_directory="/", aa=True)
         submitted = (await stub.Submit(request)).runs[0]
         records = list(small(kinds=(JIT, AGAIN), blocks=8).records())
         await played(collector.port, agent, submitted.run_id, records, following)
@@ -198,7 +199,7 @@ async def test_reports_from_a_host_carry_its_latest_aa_run(tmp_path: Path) -> No
 
 
 # What the made-up aot passes tenfold.
-GATED = f"{EXPERIMENT}gates: {{startup_seconds: {{max: 100ms}}}}\n"
+GATED = f"{LONG_EXPERIMENT}gates: {{startup_seconds: {{max: 100ms}}}}\n"
 
 
 def recommended(exposition: str) -> list[str]:
@@ -221,7 +222,7 @@ async def test_report_and_exposition_agree_as_aa_runs_fail_and_pass(tmp_path: Pa
 
     async def tried(slower: float, first: int) -> int:
         """An A/A run whose second name starts slower by a factor; the next sequence."""
-        request = SubmitRequest(source_text=EXPERIMENT, base_directory="/", aa=True)
+        request = SubmitRequest(source_text=LONG_EXPERIMENT, base_directory="/", aa=True)
         run_id = (await stub.Submit(request)).runs[0].run_id
         again = replace(AGAIN, startup_ms=JIT.startup_ms * slower)
         records = list(small(kinds=(JIT, again), blocks=8).records())
@@ -260,7 +261,7 @@ async def test_a_collector_that_starts_anew_shows_what_the_latest_aa_run_left(
         attend(collector.port) as agent,
         experiments(collector.port) as stub,
     ):
-        request = SubmitRequest(source_text=EXPERIMENT, base_directory="/", aa=True)
+        request = SubmitRequest(source_text=LONG_EXPERIMENT, base_directory="/", aa=True)
         tried = (await stub.Submit(request)).runs[0].run_id
         following = await played(collector.port, agent, tried, unfit, 1)
         (ordinary,) = await submit(collector.port, GATED)
@@ -281,7 +282,7 @@ async def test_an_aa_run_of_a_variant_that_is_not_there_is_refused(tmp_path: Pat
         experiments(collector.port) as stub,
     ):
         request = SubmitRequest(
-            source_text=EXPERIMENT, base_directory="/", aa=True, aa_variant="none"
+            source_text=LONG_EXPERIMENT, base_directory="/", aa=True, aa_variant="none"
         )
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.Submit(request)

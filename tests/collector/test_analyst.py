@@ -25,7 +25,9 @@ from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support import analyses
 from support.attending import (
+    LONG_EXPERIMENT,
     Attending,
+    as_sent,
     attend,
     collecting,
     envelope,
@@ -63,7 +65,7 @@ async def play(agent: Attending, run_id: str, blocks: int, end: bool = True) -> 
     """Send the records of a made-up run of two variants."""
     records = list(small(blocks=blocks).records())
     for sequence, record in enumerate(records if end else records[:-1], 1):
-        await agent.send(envelope(sequence, run_id, record=record))
+        await agent.send(envelope(sequence, run_id, record=as_sent(record)))
     await agent.acked(len(records) if end else len(records) - 1)
 
 
@@ -74,7 +76,7 @@ async def test_an_ended_run_is_analysed_and_reported_in_every_form(tmp_path: Pat
         attend(collector.port) as agent,
         experiments(collector.port) as stub,
     ):
-        (run_id,) = await submit(collector.port)
+        (run_id,) = await submit(collector.port, LONG_EXPERIMENT)
         await play(agent, run_id, blocks=5)
         await watched(collector.port, run_id, DONE)
 
@@ -104,7 +106,7 @@ async def test_a_running_run_is_reported_as_far_as_it_is(tmp_path: Path) -> None
         attend(collector.port) as agent,
         experiments(collector.port) as stub,
     ):
-        (run_id,) = await submit(collector.port)
+        (run_id,) = await submit(collector.port, LONG_EXPERIMENT)
         await play(agent, run_id, blocks=2, end=False)
 
         assert run_id in (await report(stub, run_id, JSON)).decode()
@@ -128,7 +130,7 @@ async def test_blocks_are_asked_for_until_the_verdicts_are_decided(tmp_path: Pat
 @in_loop
 async def test_results_are_shown_again_after_a_restart(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:
-        (run_id,) = await submit(collector.port)
+        (run_id,) = await submit(collector.port, LONG_EXPERIMENT)
         await play(agent, run_id, blocks=3)
         async with experiments(collector.port) as stub:
             before = await report(stub, run_id, JSON)
@@ -181,7 +183,7 @@ async def ended_run(data: Path) -> AsyncIterator[tuple[Store, str]]:
         await store.write(lambda c: store_runs.lease_next(c, "h1", 3.0))
         records = list(small(blocks=2).records())
         rows = [
-            store_records.row_of("s1", envelope(n, run_id, record=record))
+            store_records.row_of("s1", envelope(n, run_id, record=as_sent(record)))
             for n, record in enumerate(records, 1)
         ]
         outcome = (
@@ -329,7 +331,7 @@ async def test_an_unreachable_report_is_an_internal_fault(tmp_path: Path) -> Non
 async def test_a_lost_run_is_analysed_as_far_as_it_came(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector:
         async with attend(collector.port) as agent:
-            (run_id,) = await submit(collector.port)
+            (run_id,) = await submit(collector.port, LONG_EXPERIMENT)
             await agent.until("lease")
         for _ in range(2):
             async with attend(collector.port) as agent:

@@ -215,8 +215,14 @@ async def test_a_run_comes_with_its_trials_so_far(tmp_path: Path) -> None:
     ):
         (run_id,) = await submit(collector.port)
         trials = [
-            TrialOutcome(trial=1, variant="jit"),
-            TrialOutcome(trial=2, variant="aot", failure=Failure(message="died", output_tail="x")),
+            TrialOutcome(trial=1, block=1, position=1, variant="jit"),
+            TrialOutcome(
+                trial=2,
+                block=1,
+                position=2,
+                variant="aot",
+                failure=Failure(message="died", output_tail="x"),
+            ),
         ]
         for sequence, trial in enumerate(trials, 1):
             await agent.send(envelope(sequence, run_id, record=Record(trial_outcome=trial)))
@@ -236,16 +242,23 @@ async def test_trials_that_printed_much_still_fit_into_an_answer(tmp_path: Path)
         attend(collector.port) as agent,
         experiments(collector.port) as stub,
     ):
-        (run_id,) = await submit(collector.port)
-        tail = "x" * 200_000
-        for trial in range(1, 26):
-            outcome = TrialOutcome(trial=trial, failure=Failure(message="died", output_tail=tail))
+        (run_id,) = await submit(collector.port, EXPERIMENT.replace("blocks: 3", "blocks: 50"))
+        tail = "x" * 60_000
+        for trial in range(1, 51):
+            outcome = TrialOutcome(
+                trial=trial,
+                block=trial,
+                position=1,
+                variant="jit",
+                failure=Failure(message="died", output_tail=tail),
+                output_tail=tail,
+            )
             await agent.send(envelope(trial, run_id, record=Record(trial_outcome=outcome)))
-        await agent.acked(25)
+        await agent.acked(50)
 
         trials = (await stub.Get(GetRequest(run_id=run_id))).trials
 
-        assert len(trials) == 25
+        assert len(trials) == 50
         assert {trial.failure.message for trial in trials} == {"died"}
 
 

@@ -28,7 +28,16 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
-from support.attending import attend, collecting, envelope, experiments, in_loop, submit
+from support.attending import (
+    LONG_EXPERIMENT,
+    as_sent,
+    attend,
+    collecting,
+    envelope,
+    experiments,
+    in_loop,
+    submit,
+)
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.recorded import record
 
@@ -188,12 +197,14 @@ async def test_of_a_run_that_goes_on_there_is_what_was_recorded_so_far(tmp_path:
         attend(collector.port) as agent,
         experiments(collector.port) as stub,
     ):
-        (run_id,) = await submit(collector.port)
+        (run_id,) = await submit(collector.port, LONG_EXPERIMENT)
         records = list(small(blocks=2).records())[:-3]
-        records.append(Record(trial_started=TrialStarted(trial=9, block=5, variant="aot")))
+        records.append(
+            Record(trial_started=TrialStarted(trial=9, block=5, position=1, variant="aot"))
+        )
         records.append(Record(samples=SampleBatch(trial=9, time_delta_us=[7, 1])))
         for sequence, each in enumerate(records, 1):
-            await agent.send(envelope(sequence, run_id, record=each))
+            await agent.send(envelope(sequence, run_id, record=as_sent(each)))
         await agent.acked(len(records))
         trials = (await exported(stub, run_id[:-1], TRIALS)).to_pylist()
         samples = (await exported(stub, run_id, SAMPLES)).to_pylist()
@@ -253,13 +264,15 @@ async def test_what_pruning_has_left_so_far_is_not_taken_for_the_run(
 ) -> None:
     async with Store(tmp_path) as store:
         # The last trial has no outcome, as in a run that was lost.
+        *before, ending = LOADED.records()
         records = [
-            *LOADED.records(),
+            *before,
             Record(trial_started=TrialStarted(trial=99, block=9, variant="aot")),
             Record(samples=SampleBatch(trial=99, time_delta_us=[1])),
+            ending,
         ]
-        # All but the last one: of its trial nothing else is known then.
-        gone = gone or len(records) - 1
+        # All but the last two: of that trial nothing else is known then.
+        gone = gone or len(records) - 2
         run_id = await record(store, LOADED.experiment(), records)
         await store.write(lambda c: store_records.prune(c, run_id, 5.0, limit=gone))
     async with exporting(tmp_path) as stub:

@@ -11,7 +11,7 @@ import pytest
 from headstart.collector.config import Limits, Timing
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import AttendRequest, Heartbeat
-from headstart.v1.records_pb2 import Event, Record, RecordKind
+from headstart.v1.records_pb2 import Event, Record
 from support.attending import (
     attend,
     collecting,
@@ -175,21 +175,6 @@ BROKEN = {
     "unknown encoding": ({"encoding": 9}, grpc.StatusCode.INVALID_ARGUMENT, "encoding 9"),
     "too many rows": ({"rows": 1_000_000}, grpc.StatusCode.INVALID_ARGUMENT, "1000000 rows"),
     "unpacks too large": ({"decoded_bytes": 1 << 30}, grpc.StatusCode.INVALID_ARGUMENT, "bytes"),
-    "outcome that is none": (
-        {"kind": RecordKind.RECORD_KIND_RUN_OUTCOME},
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "holds event",
-    ),
-    "outcome that is too large": (
-        {"kind": RecordKind.RECORD_KIND_RUN_OUTCOME, "decoded_bytes": 1 << 20},
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "a terminal record of 1048576 bytes",
-    ),
-    "outcome that is not a record": (
-        {"kind": RecordKind.RECORD_KIND_RUN_OUTCOME, "decoded_bytes": 3},
-        grpc.StatusCode.DATA_LOSS,
-        "instead of 3",
-    ),
 }
 
 

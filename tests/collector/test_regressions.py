@@ -32,6 +32,7 @@ from headstart.v1.fleet_pb2 import Lease
 from headstart.v1.records_pb2 import Record
 from support.attending import (
     Attending,
+    as_sent,
     attend,
     collecting,
     envelope,
@@ -51,7 +52,7 @@ variants:
   jit: {image: "players:jit", compilation: jit}
   aot: {image: "players:aot", compilation: aot}
 service: {port: 9000, ready: GET /health}
-plan: {blocks: 5}
+plan: {blocks: 12}
 """
 BEFORE = 9
 AFTER = 5
@@ -76,7 +77,7 @@ class Delivering:
     async def play(self, run_id: str, records: Iterable[Record]) -> None:
         for record in records:
             self.sequence += 1
-            await self.agent.send(envelope(self.sequence, run_id, record=record))
+            await self.agent.send(envelope(self.sequence, run_id, record=as_sent(record)))
         await self.agent.acked(self.sequence)
         await watched(self.collector.port, run_id, DONE)
         await settled(self.collector)

@@ -19,7 +19,7 @@ from headstart.collector.store_writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
-from support.attending import envelope, hello, in_loop
+from support.attending import ending, envelope, hello, in_loop
 
 DAY = 86400.0
 
@@ -45,6 +45,8 @@ async def record(store: Store, stream: str, batches: int, end: bool = True) -> s
         store_records.row_of(stream, envelope(n, run_id, payload=bytes(1000)))
         for n in range(1, batches + 1)
     ]
+    if end:
+        rows[-1] = store_records.row_of(stream, ending(batches, run_id))
     attempt = Attempt(run_id=run_id, attempt=1)
     outcomes = [(attempt, RunOutcome(status=RunStatus.RUN_STATUS_DONE))] if end else []
     done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()

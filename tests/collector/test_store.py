@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from headstart.collector import store_hosts, store_records, store_runs
 from headstart.collector.store import FILE_NAME, FolderInUse, Store
 from headstart.collector.store_migrations import StoreVersionError, prepare
-from headstart.collector.store_schema import batches
+from headstart.collector.store_schema import batches, runs
 from headstart.collector.store_sqlite import writer_engine
 from headstart.collector.store_writer import Append, Appended, StoreFault
 from headstart.v1.experiment_pb2 import Experiment
@@ -24,8 +24,12 @@ def greet(connection: Connection, host: str = "h1") -> None:
 
 
 def open_stream(connection: Connection) -> None:
+    """A stream of the host that has run r1: records of no other are stored."""
     greet(connection)
     store_records.open_stream(connection, "s1", "h1")
+    store_runs.submit(connection, Experiment(name="e"), ["h1"], 1.0)
+    connection.execute(update(runs).values(run_id="r1"))
+    store_runs.lease_next(connection, "h1", 1.0)
 
 
 def append(sequences: range, done: Callable[[Appended], None]) -> Append:

@@ -87,6 +87,21 @@ async def collecting(data: Path, **settings: Any) -> AsyncIterator[Collector]:
         await collector.stop()
 
 
+# The same for made-up runs of more blocks.
+LONG_EXPERIMENT = EXPERIMENT.replace("blocks: 3", "blocks: 12")
+
+
+def as_sent(record: Record, host: str = "h1") -> Record:
+    """A made-up run's record as the agent of a host sends it, by what its hello says."""
+    if not record.HasField("run_started"):
+        return record
+    sent = Record()
+    sent.CopyFrom(record)
+    sent.run_started.host.host = host
+    sent.run_started.host.fingerprint = f"fingerprint of {host}"
+    return sent
+
+
 def envelope(
     sequence: int, run_id: str, attempt: int = 1, record: Record | None = None, **changed: Any
 ) -> Envelope:
@@ -98,7 +113,7 @@ def envelope(
         "sequence": sequence,
         "run_id": run_id,
         "attempt": attempt,
-        "trial": 1,
+        "trial": getattr(getattr(record, str(record.WhichOneof("record"))), "trial", 0),
         "kind": kind,
         "rows": 1,
         "encoding": Encoding.ENCODING_PLAIN,

@@ -8,6 +8,7 @@ imports happen here, at the first job, never in the collector.
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -82,6 +83,7 @@ def analyse(path: str, run_id: str) -> Analysed:
     from headstart.collector.analysis.run import analyse_run
     from headstart.collector.decode import decode
     from headstart.collector.points import points_of
+    from headstart.collector.record_bounds import bounds_of, checked
     from headstart.collector.results_json import to_json
 
     signal.alarm(_LIMIT_SECONDS)
@@ -91,7 +93,10 @@ def analyse(path: str, run_id: str) -> Analysed:
         with engine.begin() as connection:
             info = store_queries.info(connection, run_id)
         attempt = info.attempt
-        records = map(decode, store_records.envelopes(engine, run_id, attempt))
+        bounds = bounds_of(info.host.host, info.experiment)
+        stored = store_records.envelopes(engine, run_id, attempt)
+        elapsed_seconds = (info.ended_time_seconds or time.time()) - info.started_time_seconds
+        records = checked(((each.trial, decode(each)) for each in stored), bounds, elapsed_seconds)
         result = analyse_run(info, records)
         return Analysed(attempt, to_json(result), "", points_of(result))
     except Exception as error:

@@ -1,16 +1,18 @@
-"""What is checked of an envelope before it is stored; its payload stays opaque.
+"""What is checked of an envelope before it is stored.
 
-Only a terminal record is opened: it ends a run in the transaction that stores it.
+Samples stay opaque: they come in by the thousand, hold integers alone, and are checked
+when they are analysed. Every other record is opened and held against its run's plan.
 """
 
 import grpc
 
-from headstart.collector.config import Limits
+from headstart.collector.config import MEBIBYTE, Limits
 from headstart.collector.decode import RecordDecodeError, check_payload, decode
+from headstart.collector.record_bounds import Bounds, Unbelievable, check_record
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal
 from headstart.v1.fleet_pb2 import RecordBatch
-from headstart.v1.records_pb2 import Encoding, Envelope, RecordKind, RunOutcome
+from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind
 
 _KINDS = frozenset(RecordKind.values()) - {RecordKind.RECORD_KIND_UNSPECIFIED}
 _ENCODINGS = frozenset({Encoding.ENCODING_PLAIN, Encoding.ENCODING_ZSTD})
@@ -18,8 +20,14 @@ _ENCODINGS = frozenset({Encoding.ENCODING_PLAIN, Encoding.ENCODING_ZSTD})
 _LARGEST_SEQUENCE = (1 << 63) - 1
 _LARGEST_NUMBER = (1 << 31) - 1
 _LONGEST_RUN_ID = 40
-# Unpacked in the event loop, unlike all others.
-_LARGEST_OUTCOME_BYTES = 64 * 1024
+# Unpacked, since it is done in the event loop. A build's diagnostics are the longest.
+_LARGEST_BYTES = {
+    RecordKind.RECORD_KIND_RUN_OUTCOME: 64 * 1024,
+    RecordKind.RECORD_KIND_EVENT: 256 * 1024,
+    RecordKind.RECORD_KIND_BUILD_OUTCOME: 8 * MEBIBYTE,
+}
+_LARGEST_OTHER_BYTES = 4 * MEBIBYTE
+_WORDS = {number: name.removeprefix("RECORD_KIND_").lower() for name, number in RecordKind.items()}
 
 
 def check_batch(batch: RecordBatch, limits: Limits) -> None:
@@ -58,20 +66,27 @@ def check_envelope(envelope: Envelope, limits: Limits) -> None:
         raise _invalid(f"{name}: {error}", Refusal.TOO_LARGE) from error
 
 
-def outcome_of(envelope: Envelope) -> RunOutcome:
-    """The terminal record in an envelope of kind RUN_OUTCOME. Raises Refused."""
-    name = f"envelope {envelope.sequence}"
-    if envelope.decoded_bytes > _LARGEST_OUTCOME_BYTES:
-        raise _invalid(f"{name}: a terminal record of {envelope.decoded_bytes} bytes")
+def is_opened(envelope: Envelope) -> bool:
+    """Whether a record is looked into before it is stored."""
+    return envelope.kind != RecordKind.RECORD_KIND_SAMPLES
+
+
+def opened(envelope: Envelope, bounds: Bounds) -> Record:
+    """The record, believable by its run's plan. Raises Unbelievable."""
+    kind = _WORDS[envelope.kind]
+    largest = _LARGEST_BYTES.get(envelope.kind, _LARGEST_OTHER_BYTES)
+    if envelope.decoded_bytes > largest:
+        raise Unbelievable(f"{kind} has {envelope.decoded_bytes} bytes; at most {largest} fit")
     try:
         record = decode(envelope)
     except RecordDecodeError as error:
-        raise Refused(grpc.StatusCode.DATA_LOSS, f"{name}: {error}", Refusal.CORRUPT) from error
-    if record.WhichOneof("record") != "run_outcome":
-        raise _invalid(
-            f"{name}: its header says run_outcome, it holds {record.WhichOneof('record')}"
-        )
-    return record.run_outcome
+        raise Unbelievable(f"{kind} cannot be read: {error}") from error
+    # A newer agent's record has no field here and counts as none.
+    found = record.WhichOneof("record")
+    if found != kind and (found or envelope.kind == RecordKind.RECORD_KIND_RUN_OUTCOME):
+        raise Unbelievable(f"its header says {kind}, it holds {found or 'nothing known'}")
+    check_record(record, envelope.trial, bounds)
+    return record
 
 
 def _invalid(message: str, reason: Refusal = Refusal.PROTOCOL) -> Refused:

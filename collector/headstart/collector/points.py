@@ -53,7 +53,7 @@ def points_of(result: RunResult) -> list[Point]:
             ended_seconds=result.ended_unix_seconds,
             value=figure.center,
             trials=len(figure.values),
-            flagged=figure.basis is Basis.FLAGGED,
+            flagged=figure.basis is Basis.FLAGGED or result.host_changed,
         )
         for figure in result.figures
         if figure.variant in digests

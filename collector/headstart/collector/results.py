@@ -526,6 +526,8 @@ class RunResult:
     job_break_evens: tuple[JobBreakEven, ...] = ()
     # Whether this is an A/A run: its verdicts are about the host.
     aa: bool = False
+    # Whether the run's start described another machine than the agent's hello did.
+    host_changed: bool = False
     # The host's latest A/A run, as of the report; None: there was none.
     host_check: HostCheck | None = None
     # In the order of the experiment file.

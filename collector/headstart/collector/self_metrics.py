@@ -24,8 +24,10 @@ class Refusal(StrEnum):
     CORRUPT = "corrupt"
     # A sequence that does not follow the last one.
     GAP = "gap"
-    # Of a run or an attempt that the store does not have.
+    # Of a run or an attempt that the store does not have, or that has ended.
     FENCED = "fenced"
+    # A record that cannot be true by the plan of its run.
+    UNBELIEVABLE = "unbelievable"
     # A message out of turn, or of a protocol version that is not known.
     PROTOCOL = "protocol"
     # A certificate or host name that is not the one expected.
@@ -121,9 +123,9 @@ class SelfMetrics:
         """Envelopes that were durable already."""
         self._duplicates.inc(batches)
 
-    def refused(self, reason: Refusal) -> None:
+    def refused(self, reason: Refusal, times: int = 1) -> None:
         """Something that an agent sent was not taken."""
-        self._refused.labels(reason.value).inc()
+        self._refused.labels(reason.value).inc(times)
 
     def committed(self, seconds: float) -> None:
         """A batch became durable this long after its receipt."""

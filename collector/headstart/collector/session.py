@@ -9,13 +9,14 @@ import grpc
 
 from headstart.collector import store_queries, store_records
 from headstart.collector.config import Limits
-from headstart.collector.ingest import check_batch, check_envelope, outcome_of
+from headstart.collector.ingest import check_batch, check_envelope, is_opened, opened
 from headstart.collector.outbox import Outbox
+from headstart.collector.record_bounds import Bounds, ForeignHost, Unbelievable
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.collector.store import Store
 from headstart.collector.store_runs import Change
-from headstart.collector.store_writer import Append, Appended
+from headstart.collector.store_writer import Append, Appended, Spoil
 from headstart.v1.fleet_pb2 import (
     Ack,
     Attempt,
@@ -25,13 +26,14 @@ from headstart.v1.fleet_pb2 import (
     Hello,
     RecordBatch,
 )
-from headstart.v1.records_pb2 import RecordKind
+from headstart.v1.records_pb2 import Envelope
 
 log = logging.getLogger(__name__)
 
-_OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
 # An agent has one run, and a few in its spool.
 _KNOWN_RUNS = 1000
+# Unpacking this much takes a millisecond or so; others get their turn behind it.
+_LONG_BYTES = 256 * 1024
 
 
 class Session:
@@ -65,7 +67,10 @@ class Session:
         # The first record of a stream that this store has never seen sets its base.
         self._new_stream = False
         self._room = asyncio.Event()
-        self._known_runs: dict[str, bool] = {}
+        # What the records of each run may say; None: the store does not know the run.
+        self._known_runs: dict[str, Bounds | None] = {}
+        # Attempts whose records were dropped, so that this is logged once.
+        self._fenced: set[tuple[str, int]] = set()
         self._allowance = float(limits.agent_burst_bytes)
         self._allowance_time = time.monotonic()
 
@@ -114,17 +119,19 @@ class Session:
             check_envelope(envelope, self._limits)
             self._check_order(envelope.sequence, append.upto)
             append.upto = envelope.sequence
-            known = self._known_runs.get(envelope.run_id)
-            if known is None:
-                known = await self._look_up(envelope.run_id)
-            if not known:
+            if envelope.run_id not in self._known_runs:
+                await self._look_up(envelope.run_id)
+            bounds = self._known_runs[envelope.run_id]
+            if bounds is None:
                 self._metrics.refused(Refusal.FENCED)
                 continue
+            if is_opened(envelope):
+                # What it unpacks to costs time, however few its bytes are.
+                await self._spend(envelope.decoded_bytes)
+                if not self._believe(envelope, bounds, append):
+                    continue
             append.rows.append(store_records.row_of(self.stream_id, envelope))
             append.payload_bytes += len(envelope.payload)
-            if envelope.kind == _OUTCOME:
-                attempt = Attempt(run_id=envelope.run_id, attempt=envelope.attempt)
-                append.outcomes.append((attempt, outcome_of(envelope)))
         if self.closed():
             return
         if duplicates:
@@ -157,16 +164,31 @@ class Session:
                 Refusal.GAP,
             )
 
-    async def _look_up(self, run_id: str) -> bool:
-        """Whether the run is stored. Records of one that is not are acked and dropped."""
-        host = await self._store.read(lambda c: store_queries.host_of(c, run_id))
-        if host is not None and host != self.host:
+    def _believe(self, envelope: Envelope, bounds: Bounds, append: Append) -> bool:
+        """Open a record; one that cannot be true is dropped, and ends its run."""
+        attempt = Attempt(run_id=envelope.run_id, attempt=envelope.attempt)
+        try:
+            record = opened(envelope, bounds)
+        except Unbelievable as error:
+            foreign = isinstance(error, ForeignHost)
+            self._metrics.refused(Refusal.IDENTITY if foreign else Refusal.UNBELIEVABLE)
+            reason = f"record {envelope.sequence} was refused: {error}"
+            append.spoils.append(Spoil(envelope.sequence, attempt, reason))
+            return False
+        if record.HasField("run_outcome"):
+            append.outcomes.append((attempt, record.run_outcome))
+        return True
+
+    async def _look_up(self, run_id: str) -> None:
+        """Learn what a run may say. Records of one that is not stored are acked and dropped."""
+        bounds = await self._store.read(lambda c: store_queries.bounds(c, run_id))
+        if bounds is not None and bounds.host != self.host:
             raise Refused(
                 grpc.StatusCode.PERMISSION_DENIED,
                 f"run {run_id} is not a run of host '{self.host}'",
                 Refusal.IDENTITY,
             )
-        if host is None:
+        if bounds is None:
             log.warning(
                 "host %s sends records of run %s, which this store does not know: dropped",
                 self.host,
@@ -174,31 +196,49 @@ class Session:
             )
         if len(self._known_runs) >= _KNOWN_RUNS:
             self._known_runs.clear()
-        self._known_runs[run_id] = host is not None
-        return host is not None
+        self._known_runs[run_id] = bounds
 
     def _when_durable(self, append: Append, received_time: float) -> Callable[[Appended], None]:
         def done(appended: Appended) -> None:
             if appended.fault is not None:
                 self.close(Refused(grpc.StatusCode.UNAVAILABLE, str(appended.fault)))
                 return
-            self._metrics.ingested(len(append.rows), append.payload_bytes)
+            self._metrics.ingested(appended.batches, append.payload_bytes)
             self._metrics.committed(time.monotonic() - received_time)
             self._durable = append.upto
             self._room.set()
             self._acknowledge()
             for attempt, _outcome in append.outcomes:
                 self.running.discard((attempt.run_id, attempt.attempt))
+            for key, dropped in appended.fenced.items():
+                self._tell_fenced(*key, dropped)
+            for attempt, reason in appended.spoiled:
+                log.warning("host %s: run %s failed: %s", self.host, attempt.run_id, reason)
+                self.say_cancel(attempt, reason)
             for change in appended.ended:
                 self._on_ended(change)
 
         return done
 
+    def _tell_fenced(self, run_id: str, attempt: int, dropped: int) -> None:
+        """Count records that no longer count; what an agent still had of them is gone."""
+        self._metrics.refused(Refusal.FENCED, dropped)
+        if (run_id, attempt) in self._fenced or len(self._fenced) >= _KNOWN_RUNS:
+            return
+        self._fenced.add((run_id, attempt))
+        log.warning(
+            "host %s sends records of run %s, attempt %d, which has ended or is not the run's "
+            "attempt: dropped",
+            self.host,
+            run_id,
+            attempt,
+        )
+
     def _acknowledge(self) -> None:
         self.outbox.put("ack", AttendResponse(ack=Ack(sequence=self._durable)))
 
-    async def _wait_for_room(self, taken_bytes: int) -> None:
-        """Leave the next message to the transport's flow control while there is too much."""
+    async def _spend(self, taken_bytes: int) -> None:
+        """Take from what the agent may send; too much waits in its spool."""
         now = time.monotonic()
         refill = (now - self._allowance_time) * self._limits.agent_bytes_per_second
         self._allowance = min(self._limits.agent_burst_bytes, self._allowance + refill)
@@ -206,6 +246,12 @@ class Session:
         self._allowance_time = now
         if self._allowance < 0:
             await asyncio.sleep(-self._allowance / self._limits.agent_bytes_per_second)
+        elif taken_bytes > _LONG_BYTES:
+            await asyncio.sleep(0)
+
+    async def _wait_for_room(self, taken_bytes: int) -> None:
+        """Leave the next message to the transport's flow control while there is too much."""
+        await self._spend(taken_bytes)
         while self._received - self._durable >= self._limits.ack_window and not self.closed():
             self._room.clear()
             await self._room.wait()

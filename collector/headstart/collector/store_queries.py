@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from headstart.collector.record_bounds import Bounds, bounds_of
 from headstart.collector.run_info import RunInfo
 from headstart.collector.store_schema import experiments, results, runs
 from headstart.v1.experiment_pb2 import Experiment
@@ -127,6 +128,11 @@ def pruned_seconds(connection: Connection, run_id: str) -> float:
     return float(connection.execute(query).scalar() or 0.0)
 
 
-def host_of(connection: Connection, run_id: str) -> str | None:
-    """The host whose run it is; None when the store does not know the run."""
-    return connection.execute(select(runs.c.host).where(runs.c.run_id == run_id)).scalar()
+def bounds(connection: Connection, run_id: str) -> Bounds | None:
+    """What the records of a run may say; None when the store does not know the run."""
+    row = connection.execute(
+        select(runs.c.host, experiments.c.experiment)
+        .join(experiments)
+        .where(runs.c.run_id == run_id)
+    ).first()
+    return row and bounds_of(row.host, Experiment.FromString(row.experiment))

@@ -6,7 +6,7 @@ that what belongs together is committed together.
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -260,6 +260,35 @@ def finish(
         .values(state=state, reason=reason, ended_seconds=now)
     )
     return Change(row.run_id, row.host, row.attempt, state)
+
+
+@dataclass
+class Standing:
+    """Which records of a run count: those of `attempt`, while it is open."""
+
+    attempt: int
+    open: bool
+
+    def takes(self, attempt: int) -> bool:
+        """Whether a record of an attempt counts now."""
+        return self.open and 0 < attempt == self.attempt
+
+
+def standings(connection: Connection, run_ids: Collection[str]) -> dict[str, Standing]:
+    """By run. An attempt whose lease ended, or that is LOST, may come back: its records count."""
+    if not run_ids:
+        return {}
+    rows = connection.execute(
+        select(runs.c.run_id, runs.c.attempt, runs.c.state).where(runs.c.run_id.in_(run_ids))
+    )
+    return {row.run_id: Standing(row.attempt, row.state in (QUEUED, LEASED, LOST)) for row in rows}
+
+
+def fail(connection: Connection, attempt: Attempt, reason: str, now: float) -> Change | None:
+    """End a run for what its agent sent; None when the attempt is not current or it has ended."""
+    return finish(
+        connection, attempt, RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason), now
+    )
 
 
 def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Change | None:

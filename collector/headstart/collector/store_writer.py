@@ -6,7 +6,7 @@ being committed, so a slow disk makes the groups larger, not the queue longer.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,9 +15,17 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from headstart.collector import store_records, store_runs
-from headstart.collector.store_runs import Change
-from headstart.v1.fleet_pb2 import Attempt
-from headstart.v1.records_pb2 import RunOutcome
+from headstart.collector.admission import (
+    Admitted,
+    Append,
+    Appended,
+    Spoil,
+    StoreClosed,
+    StoreFault,
+    admit,
+)
+
+__all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
 
 log = logging.getLogger(__name__)
 
@@ -25,38 +33,6 @@ T = TypeVar("T")
 
 # A group is committed early when this much waits.
 _FULL_ROWS = 4096
-
-
-class StoreFault(Exception):
-    """The store could not make something durable; nothing of the group counts."""
-
-
-class StoreClosed(StoreFault):
-    """The collector stops: trying again changes nothing."""
-
-
-@dataclass(frozen=True)
-class Appended:
-    """A group became durable: what one `Append` of it led to."""
-
-    # Runs that its terminal records ended.
-    ended: Sequence[Change] = ()
-    fault: StoreFault | None = None
-
-
-@dataclass
-class Append:
-    """Batches of one stream in sequence, all or none durable."""
-
-    stream_id: str
-    rows: list[dict[str, Any]]
-    # The stream's watermark once these are durable.
-    upto: int
-    # Terminal records among the rows: they change a run's state in the same transaction.
-    outcomes: list[tuple[Attempt, RunOutcome]]
-    # Called in the event loop.
-    done: Callable[[Appended], None]
-    payload_bytes: int = 0
 
 
 @dataclass
@@ -100,7 +76,7 @@ class GroupWriter:
         self._group.rows += len(append.rows)
         self._pending_bytes += append.payload_bytes
         # Somebody waits for the end of a run; nobody waits for a sample.
-        if append.outcomes or self._group.rows >= _FULL_ROWS:
+        if append.outcomes or append.spoils or self._group.rows >= _FULL_ROWS:
             self._hurry.set()
         self._wake.set()
 
@@ -151,7 +127,7 @@ class GroupWriter:
         """In the thread: one transaction; returns what the event loop shall do then."""
         try:
             with self._engine.begin() as connection:
-                ended = self._append_all(connection, group.appends)
+                appended = self._append_all(connection, group.appends)
                 answers = [_attempt(connection, control) for control in group.controls]
         except Exception as error:
             log.exception("a group of %d batches was not stored", group.rows)
@@ -159,23 +135,36 @@ class GroupWriter:
             fault = StoreFault(self.problem)
             return lambda: _fail(group, fault)
         self.problem = ""
-        return lambda: _succeed(group, ended, answers)
+        return lambda: _succeed(group, appended, answers)
 
-    def _append_all(self, connection: Connection, appends: list[Append]) -> list[list[Change]]:
+    def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
+        standings = store_runs.standings(
+            connection,
+            {row["run_id"] for append in appends for row in append.rows}
+            | {spoil.attempt.run_id for append in appends for spoil in append.spoils},
+        )
         rows: list[dict[str, Any]] = []
         watermarks: dict[str, int] = {}
+        done = []
         for append in appends:
-            rows += append.rows
+            admitted = admit(append, standings)
+            rows += admitted.rows
             watermarks[append.stream_id] = append.upto
+            done.append(admitted)
         store_records.append(connection, rows, watermarks)
-        return [
-            [
-                change
-                for attempt, outcome in append.outcomes
-                if (change := store_runs.finish(connection, attempt, outcome, self._now()))
-            ]
-            for append in appends
-        ]
+        return [self._end_runs(connection, admitted) for admitted in done]
+
+    def _end_runs(self, connection: Connection, admitted: Admitted) -> Appended:
+        appended = Appended(batches=len(admitted.rows), fenced=admitted.fenced)
+        now = self._now()
+        for attempt, outcome in admitted.outcomes:
+            if change := store_runs.finish(connection, attempt, outcome, now):
+                appended.ended.append(change)
+        for spoil in admitted.spoils:
+            if change := store_runs.fail(connection, spoil.attempt, spoil.reason, now):
+                appended.ended.append(change)
+                appended.spoiled.append((spoil.attempt, spoil.reason))
+        return appended
 
 
 def _attempt(connection: Connection, control: _Control) -> tuple[Any, Exception | None]:
@@ -193,10 +182,10 @@ def _attempt(connection: Connection, control: _Control) -> tuple[Any, Exception 
 
 
 def _succeed(
-    group: _Group, ended: list[list[Change]], answers: list[tuple[Any, Exception | None]]
+    group: _Group, appended: list[Appended], answers: list[tuple[Any, Exception | None]]
 ) -> None:
-    for append, changes in zip(group.appends, ended, strict=True):
-        append.done(Appended(changes))
+    for append, what in zip(group.appends, appended, strict=True):
+        append.done(what)
     for control, (answer, error) in zip(group.controls, answers, strict=True):
         if control.done.cancelled():
             continue

@@ -61,6 +61,11 @@ _MAY_HAVE_JIT = (
     Compilation.COMPILATION_MIXED,
 )
 
+_HOST_CHANGED = (
+    "When the run began, its agent described another machine than when it attended (another "
+    "fingerprint): the host is the one that attended, and the history leaves these figures out."
+)
+
 _ByMetric = dict[tuple[str, str], list[Reading]]
 
 
@@ -93,13 +98,13 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         memory_floor.bracketed(each, floors) if each.metric == memory_floor.METRIC else each
         for each in compared.all()
     )
-    host = run.started.host if run.started and run.started.host.host else info.host
+    host, host_changed = _host(info, run)
     result = RunResult(
         run_id=info.run_id,
         attempt=info.attempt,
         experiment=experiment.name,
         baseline=experiment.baseline,
-        host=host.host,
+        host=info.host.host,
         fingerprint=host.fingerprint,
         cpu_model=host.cpu.model,
         revision=experiment.revision,
@@ -121,6 +126,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         ),
         confounders=tuple(confounders(experiment, run)),
         remarks=(
+            *([_HOST_CHANGED] if host_changed else ()),
             *remarks(info, run, figures, comparisons, dropped),
             *memory_floor.remarks_on(floors.values()),
         ),
@@ -144,9 +150,21 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
         job_break_evens=job_break_evens(info, found),
         aa=experiment.aa,
+        host_changed=host_changed,
     )
     # There is nothing to recommend of the same thing twice.
     return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
+
+
+def _host(info: RunInfo, run: RunRecords) -> tuple[HostFacts, bool]:
+    """The facts that stand in the result, and whether those of the run's start do not.
+
+    An agent's record is not believed about whose figures these are.
+    """
+    started = run.started.host if run.started else HostFacts()
+    if not started.fingerprint or started.fingerprint == info.host.fingerprint:
+        return (started if started.fingerprint else info.host), False
+    return info.host, True
 
 
 def _not_wrong(trials: Iterable[Trial]) -> set[int]:

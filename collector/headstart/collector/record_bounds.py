@@ -1,0 +1,334 @@
+"""What a record may say, held against the plan of its run: pure, and without arrays.
+
+Agents are not believed. A record that claims more than its experiment allows, or a
+number that is none, is refused as a whole: what could be left of it nobody measured.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from headstart.v1 import records_pb2 as pb
+from headstart.v1.experiment_pb2 import Experiment
+
+# No size, count or time of a machine comes near; sums of two still fit into 64 bits.
+_LARGEST_INTEGER = 1 << 62
+_LARGEST_FLOAT = 1e18
+_LONGEST_TEXT = 64 * 1024
+# What Linux takes as one argument or environment variable, twice.
+_LONGEST_ARGUMENT = 256 * 1024
+_ARGUMENTS = frozenset({"argv", "environment"})
+_MOST_ITEMS = 20_000
+# Bounds of their own; an image has at most 127 layers.
+_MOST = {
+    "layers": 1_000,
+    "notes": 1_000,
+    "flags": 1_000,
+    "memory": 100,
+    "variants": 1_000,
+    "counters": 1_000,
+    "labels": 100,
+    "columns": 1_000,
+}
+# -1 stands for "not measured".
+_MAY_BE_NEGATIVE = frozenset({"idle_share"})
+_NEVER_NEGATIVE = ("_seconds", "_per_second", "_share", "_hertz")
+
+# The histogram's layout (records.proto) has no index for more than seven weeks.
+_BUCKETS = 4_608
+_LARGEST_COUNT = 1 << 48
+# How far a load may go on behind its planned time: last answers, a driver that is slow to end.
+_LOAD_FACTOR, _LOAD_REST_SECONDS = 2.0, 60.0
+# Trials that are not of a block: runtime counters and probes of the memory floor.
+_MORE_TRIALS_OF_A_VARIANT = 1_000
+# Clocks differ, and the collector's may be set while a run goes on.
+_CLOCK_FACTOR, _CLOCK_REST_SECONDS = 1.1, 600.0
+
+
+class Unbelievable(ValueError):
+    """A record says what cannot be; the message names the field, its value and the bound."""
+
+
+class ForeignHost(Unbelievable):
+    """A record names another host than the one whose agent sent it."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the plan of a run allows. Made by `bounds_of`."""
+
+    host: str
+    variants: frozenset[str]
+    blocks: int
+    trials: int
+    # Microseconds from a load's beginning; 0: there is no load.
+    load_us: int
+
+
+def bounds_of(host: str, experiment: Experiment) -> Bounds:
+    """The bounds of an experiment's run on a host."""
+    variants = frozenset(variant.name for variant in experiment.variants)
+    blocks = experiment.plan.blocks or experiment.plan.maximum_blocks
+    seconds = experiment.load.duration_seconds if experiment.HasField("load") else None
+    load = 0.0 if seconds is None else _LOAD_FACTOR * seconds + _LOAD_REST_SECONDS
+    return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6))
+
+
+def check_record(record: pb.Record, trial: int, bounds: Bounds) -> None:
+    """Raise Unbelievable for the first thing that cannot be; `trial` is the envelope's."""
+    kind = record.WhichOneof("record")
+    if kind is None:
+        # A newer agent's kind of record; nothing here reads it.
+        return
+    message = getattr(record, kind)
+    check_numbers(message, kind)
+    if hasattr(message, "trial"):
+        _same(f"{kind}.trial", message.trial, trial)
+        spare = _MORE_TRIALS_OF_A_VARIANT * len(bounds.variants)
+        _at_most(f"{kind}.trial", message.trial, bounds.trials + spare)
+    if variant := getattr(message, "variant", ""):
+        _known(f"{kind}.variant", variant, bounds)
+    if check := _CHECKS.get(kind):
+        check(message, bounds)
+
+
+def check_numbers(message: Message, name: str) -> None:
+    """Refuse numbers that are none or beyond every machine, and texts and lists without end."""
+    for check in _plan(message.DESCRIPTOR):
+        check(message, name)
+
+
+@cache
+def _plan(descriptor: Descriptor) -> tuple[Callable[[Any, str], None], ...]:
+    """One check for each field, worked out once for a type of message."""
+    return tuple(_of_field(field) for field in descriptor.fields)
+
+
+def _of_field(field: FieldDescriptor) -> Callable[[Any, str], None]:
+    key = field.name
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        value_field = field.message_type.fields_by_name["value"]
+        longest = _LONGEST_ARGUMENT if key in _ARGUMENTS else _LONGEST_TEXT
+
+        def check_map(message: Any, name: str) -> None:
+            entries = getattr(message, key)
+            _few(f"{name}.{key}", key, entries)
+            if value_field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+                for text in (*entries.keys(), *entries.values()):
+                    _short(f"{name}.{key}", text, longest)
+
+        return check_map
+    one = _of_value(field)
+    if field.is_repeated:
+
+        def check_list(message: Any, name: str) -> None:
+            items = getattr(message, key)
+            if items:
+                _few(f"{name}.{key}", key, items)
+                one(items, f"{name}.{key}")
+
+        return check_list
+    if field.message_type is not None:
+
+        def check_message(message: Any, name: str) -> None:
+            if message.HasField(key):
+                one((getattr(message, key),), f"{name}.{key}")
+
+        return check_message
+    return lambda message, name: one((getattr(message, key),), f"{name}.{key}")
+
+
+def _of_value(field: FieldDescriptor) -> Callable[[Sequence[Any], str], None]:
+    """The check of a list of values of a field."""
+    if field.message_type is not None:
+
+        def messages(values: Sequence[Any], name: str) -> None:
+            for value in values:
+                check_numbers(value, name)
+
+        return messages
+    if field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT):
+        lowest = -_LARGEST_FLOAT
+        if field.name.endswith(_NEVER_NEGATIVE) and field.name not in _MAY_BE_NEGATIVE:
+            lowest = 0.0
+
+        def floats(values: Sequence[float], name: str) -> None:
+            for value in values:
+                if not math.isfinite(value):
+                    raise Unbelievable(f"{name} is {value}; a finite number was expected")
+                if not lowest <= value <= _LARGEST_FLOAT:
+                    raise Unbelievable(
+                        f"{name} is {value:g}; {lowest:g} to {_LARGEST_FLOAT:g} was expected"
+                    )
+
+        return floats
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING and field.type != field.TYPE_BYTES:
+        longest = _LONGEST_ARGUMENT if field.name in _ARGUMENTS else _LONGEST_TEXT
+
+        def texts(values: Sequence[str], name: str) -> None:
+            for value in values:
+                _short(name, value, longest)
+
+        return texts
+    if field.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64):
+
+        def integers(values: Sequence[int], name: str) -> None:
+            for value in (min(values), max(values)):
+                if abs(value) > _LARGEST_INTEGER:
+                    raise Unbelievable(f"{name} is {value}; at most 2^62 was expected")
+
+        return integers
+    return lambda _values, _name: None
+
+
+def _few(name: str, key: str, items: Sequence[Any] | Mapping[str, Any]) -> None:
+    most = _MOST.get(key, _MOST_ITEMS)
+    if len(items) > most:
+        raise Unbelievable(f"{name} has {len(items)} entries; at most {most} were expected")
+
+
+def _short(name: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise Unbelievable(f"{name} has {len(text)} characters; at most {longest} were expected")
+
+
+def _at_most(name: str, value: float, limit: float) -> None:
+    if value > limit:
+        raise Unbelievable(f"{name} is {value:g}; the plan allows at most {limit:g}")
+
+
+def _within(name: str, value: int, limit: int) -> None:
+    if not 1 <= value <= limit:
+        raise Unbelievable(f"{name} is {value}; the plan has 1 to {limit}")
+
+
+def _same(name: str, value: int, expected: int) -> None:
+    if value != expected:
+        raise Unbelievable(f"{name} is {value}; its envelope says {expected}")
+
+
+def _known(name: str, variant: str, bounds: Bounds) -> None:
+    if variant not in bounds.variants:
+        raise Unbelievable(f"{name} is {variant[:80]!r}, which the experiment does not have")
+
+
+def _run_started(message: pb.RunStarted, bounds: Bounds) -> None:
+    if message.host.host and message.host.host != bounds.host:
+        raise ForeignHost(
+            f"run_started.host is {message.host.host[:80]!r}; its agent attends as {bounds.host!r}"
+        )
+    _at_most("run_started.blocks_planned", message.blocks_planned, bounds.blocks)
+    for variant in message.variants:
+        _known("run_started.variants", variant.variant, bounds)
+    _at_most("run_started.variants", len(message.variants), len(bounds.variants))
+
+
+def _place(message: pb.TrialStarted | pb.TrialOutcome, bounds: Bounds) -> None:
+    kind = "trial_outcome" if isinstance(message, pb.TrialOutcome) else "trial_started"
+    _known(f"{kind}.variant", message.variant, bounds)
+    _within(f"{kind}.trial", message.trial, bounds.trials)
+    _within(f"{kind}.block", message.block, bounds.blocks)
+    _within(f"{kind}.position", message.position, len(bounds.variants))
+
+
+def _trial_outcome(message: pb.TrialOutcome, bounds: Bounds) -> None:
+    _place(message, bounds)
+    begin, end = message.started_monotonic_ns, message.ended_monotonic_ns
+    if begin and end and end < begin:
+        raise Unbelievable(f"trial_outcome ends at {end} ns, before it starts at {begin} ns")
+    first = message.startup.first_correct_response_monotonic_ns
+    if first and message.startup.exec_monotonic_ns > first:
+        raise Unbelievable("trial_outcome.startup has its first response before its exec")
+    if message.HasField("load"):
+        name = "trial_outcome.load"
+        _at_most(f"{name}.duration_seconds", message.load.duration_seconds, bounds.load_us / 1e6)
+        _histogram(f"{name}.latency", message.load.latency)
+
+
+def _load_windows(message: pb.LoadWindows, bounds: Bounds) -> None:
+    name = "load_windows.windows"
+    for window in message.windows:
+        if window.start_us < 0 or window.duration_us < 0:
+            raise Unbelievable(
+                f"{name}: one starts at {window.start_us} us and takes {window.duration_us} us"
+            )
+        _at_most(f"{name}: the end in us", window.start_us + window.duration_us, bounds.load_us)
+        if max(window.completed, window.incorrect, window.failed) > _LARGEST_COUNT:
+            raise Unbelievable(f"{name}: one counts more than 2^48 requests")
+        _histogram(f"{name}.latency", window.latency)
+
+
+def _histogram(name: str, histogram: pb.Histogram) -> None:
+    if len(histogram.index_delta) != len(histogram.count):
+        raise Unbelievable(
+            f"{name} has {len(histogram.index_delta)} indices and {len(histogram.count)} counts"
+        )
+    if not histogram.count:
+        return
+    if len(histogram.count) > _BUCKETS or sum(histogram.index_delta) >= _BUCKETS:
+        raise Unbelievable(f"{name} goes beyond the {_BUCKETS} buckets that there are")
+    if max(histogram.count) > _LARGEST_COUNT:
+        raise Unbelievable(f"{name} counts more than 2^48 requests in a bucket")
+
+
+def _run_outcome(message: pb.RunOutcome, bounds: Bounds) -> None:
+    _at_most("run_outcome.trials", message.trials, bounds.trials)
+    _at_most("run_outcome.trials_failed", message.trials_failed, message.trials)
+    _at_most("run_outcome.blocks_completed", message.blocks_completed, bounds.blocks)
+
+
+def _samples(message: pb.SampleBatch, _bounds: Bounds) -> None:
+    rows = len(message.time_delta_us)
+    for column in message.columns:
+        if len(column.delta) != rows:
+            raise Unbelievable(
+                f"samples: a column of {len(column.delta)} values in a batch of {rows} rows"
+            )
+        if column.absent_rows and max(column.absent_rows) >= rows:
+            raise Unbelievable(
+                f"samples: row {max(column.absent_rows)} is absent in a batch of {rows} rows"
+            )
+        # A bound on every prefix, without computing one: analysis sums these up in 64 bits.
+        if sum(map(abs, column.delta)) > _LARGEST_INTEGER:
+            raise Unbelievable("samples: a column goes beyond 2^62")
+    if sum(map(abs, message.time_delta_us)) > _LARGEST_INTEGER:
+        raise Unbelievable("samples: their times go beyond 2^62 us")
+
+
+_CHECKS: Mapping[str, Callable[[Any, Bounds], None]] = {
+    "run_started": _run_started,
+    "trial_started": _place,
+    "trial_outcome": _trial_outcome,
+    "load_windows": _load_windows,
+    "run_outcome": _run_outcome,
+    "samples": _samples,
+}
+
+
+def checked(
+    records: Iterator[tuple[int, pb.Record]], bounds: Bounds, elapsed_seconds: float
+) -> Iterator[pb.Record]:
+    """Stored records (envelope's trial, record), each held against the bounds on its way.
+
+    Raises Unbelievable also for a second outcome of a trial, and for a run that says it took
+    longer than the `elapsed_seconds` between its lease and its end here.
+    """
+    outcomes: set[int] = set()
+    for trial, record in records:
+        check_record(record, trial, bounds)
+        match record.WhichOneof("record"):
+            case "trial_outcome" if record.trial_outcome.trial in outcomes:
+                raise Unbelievable(f"trial {record.trial_outcome.trial} has two outcomes")
+            case "trial_outcome":
+                outcomes.add(record.trial_outcome.trial)
+            case "run_outcome":
+                limit = _CLOCK_FACTOR * elapsed_seconds + _CLOCK_REST_SECONDS
+                _at_most("run_outcome.duration_seconds", record.run_outcome.duration_seconds, limit)
+            case _:
+                pass
+        yield record

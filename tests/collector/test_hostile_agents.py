@@ -1,0 +1,246 @@
+"""An agent with valid credentials that lies: what it costs, and whom. Real streams, real store."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.agent.wire import envelope_of
+from headstart.collector.server import Collector
+from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
+from headstart.v1.records_pb2 import Envelope, Record, RecordKind
+from support import hostile
+from support.attending import (
+    Attending,
+    as_sent,
+    attend,
+    collecting,
+    ending,
+    envelope,
+    experiments,
+    in_loop,
+    run_of,
+    submit,
+    watched,
+)
+from support.fake_runs import small
+
+DONE, FAILED = RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED
+
+
+def sealed(records: Iterable[Record], run_id: str, first: int = 1) -> list[Envelope]:
+    """Records as an agent packs them."""
+    envelopes = []
+    for sequence, record in enumerate(records, first):
+        inner = getattr(record, str(record.WhichOneof("record")))
+        envelopes.append(envelope_of(inner, run_id, 1))
+        envelopes[-1].sequence = sequence
+    return envelopes
+
+
+async def deliver(agent: Attending, envelopes: list[Envelope]) -> None:
+    for each in envelopes:
+        await agent.send(each)
+    await agent.acked(envelopes[-1].sequence)
+
+
+def lying(case: hostile.Case, host: str = "h1") -> list[Record]:
+    """An honest run's records, each as the lie has it."""
+    return [sent for record in hostile.honest() for sent in case.lie(as_sent(record, host))]
+
+
+async def report(collector: Collector, run_id: str) -> str:
+    async with experiments(collector.port) as stub:
+        request = ReportRequest(run_id=run_id, format=ReportFormat.REPORT_FORMAT_JSON)
+        return b"".join([piece.chunk async for piece in stub.Report(request)]).decode()
+
+
+def stored_rows(collector: Collector) -> int:
+    with collector._store.readers.begin() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM batches").scalar_one())
+
+
+@pytest.mark.parametrize("name", hostile.CASES)
+@in_loop
+async def test_a_lie_spoils_its_own_run_and_the_spool_drains(tmp_path: Path, name: str) -> None:
+    case = hostile.CASES[name]
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port, hostile.EXPERIMENT)
+        await agent.until("lease")
+        await deliver(agent, sealed(lying(case), run_id))
+        run = await watched(collector.port, run_id, DONE, FAILED)
+        await collector._analyst.idle()
+        said = (await run_of(collector.port, run_id)).reason
+
+        assert run.state == (DONE if case.late else FAILED)
+        assert case.words in said
+        assert run.host == "h1"
+
+
+@in_loop
+async def test_the_same_run_without_a_lie_is_done_and_analysed(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port, hostile.EXPERIMENT)
+        await deliver(agent, sealed(map(as_sent, hostile.honest()), run_id))
+        await watched(collector.port, run_id, DONE)
+
+        assert '"host": "h1"' in await report(collector, run_id)
+        assert not (await run_of(collector.port, run_id)).reason
+
+
+@in_loop
+async def test_figures_of_another_fingerprint_stand_under_the_own_and_outside_of_history(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        records = list(map(as_sent, small(blocks=3).records()))
+        records[0].run_started.host.fingerprint = "the victim's"
+        await deliver(agent, sealed(records, run_id))
+        await watched(collector.port, run_id, DONE)
+        await collector._analyst.idle()
+        result = json.loads(await report(collector, run_id))
+
+        assert (result["host"], result["fingerprint"]) == ("h1", "fingerprint of h1")
+        assert "another machine" in result["remarks"][0]
+        with collector._store.readers.begin() as connection:
+            flagged = connection.exec_driver_sql("SELECT DISTINCT flagged FROM points").all()
+        assert flagged == [(1,)]
+
+
+@in_loop
+async def test_the_agent_of_a_spoiled_run_is_told_to_end_it(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port, hostile.EXPERIMENT)
+        await agent.until("lease")
+        await agent.send(*sealed(lying(hostile.CASES["no numbers"]), run_id)[:10])
+        cancel = await agent.until("cancel")
+
+        assert cancel.attempt.run_id == run_id
+        assert "a finite number was expected" in cancel.reason
+
+
+@in_loop
+async def test_a_run_beside_a_hostile_one_is_judged_as_ever(tmp_path: Path) -> None:
+    honest = [as_sent(record, "h2") for record in small(blocks=3).records()]
+
+    async def judged(collector: Collector, agent: Attending) -> dict[str, Any]:
+        runs = await submit(collector.port)
+        mine = (await agent.until("lease")).attempt.run_id
+        assert mine in runs
+        await deliver(agent, sealed(honest, mine))
+        await watched(collector.port, mine, DONE)
+        return points_of(json.loads(await report(collector, mine)))
+
+    def points_of(result: dict[str, Any]) -> dict[str, Any]:
+        """Without intervals, which are drawn by the run's id."""
+        kept = ("metric", "variant", "values", "center", "ratio", "verdict", "basis")
+        every = [*result["figures"], *result["comparisons"]]
+        return {str(n): {key: each.get(key) for key in kept} for n, each in enumerate(every)}
+
+    alone_in = collecting(tmp_path / "alone")
+    async with alone_in as collector, attend(collector.port, host="h2") as agent:
+        alone = await judged(collector, agent)
+    async with collecting(tmp_path / "beside") as collector, attend(collector.port) as liar:
+        (spoiled,) = await submit(collector.port, hostile.EXPERIMENT)
+        await deliver(liar, sealed(lying(hostile.CASES["values beyond 64 bits"]), spoiled))
+        await liar.send(*(envelope(n, spoiled, 999) for n in range(1000, 1100)))
+        async with attend(collector.port, host="h2", stream_id="s2") as agent:
+            beside = await judged(collector, agent)
+
+    assert len(alone) > 10
+    assert beside == alone
+
+
+@in_loop
+async def test_records_behind_the_end_of_a_run_are_acked_and_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        await agent.send(envelope(1, run_id), ending(2, run_id), envelope(3, run_id))
+        await agent.acked(3)
+        await agent.send(*(envelope(n, run_id) for n in range(4, 100)))
+
+        assert await agent.acked(99) == 99
+        assert stored_rows(collector) == 2
+        # Once, not for each of them.
+        assert caplog.text.count("dropped") == 1
+
+
+@pytest.mark.parametrize("attempt", [2, 999])
+@in_loop
+async def test_records_of_an_attempt_that_never_was_are_acked_and_dropped(
+    tmp_path: Path, attempt: int
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        await agent.until("lease")
+        payload = bytes(10_000)
+        noise = [
+            envelope(
+                n,
+                run_id,
+                attempt,
+                kind=RecordKind.RECORD_KIND_SAMPLES,
+                payload=payload,
+                crc32=zlib.crc32(payload),
+            )
+            for n in range(1, 20)
+        ]
+        await agent.send(*noise, ending(20, run_id, attempt), envelope(21, run_id))
+
+        assert await agent.acked(21) == 21
+        assert stored_rows(collector) == 1
+        assert (await run_of(collector.port, run_id)).state == RunState.RUN_STATE_LEASED
+
+
+@in_loop
+async def test_an_attempt_whose_lease_ended_is_still_taken_when_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port) as agent:
+            (run_id,) = await submit(collector.port)
+            await agent.until("lease")
+        # The agent comes back without it, so that the run is queued again; then its records do.
+        async with attend(collector.port) as agent:
+            (again,) = [(await agent.until("lease")).attempt]
+            assert (again.run_id, again.attempt) == (run_id, 2)
+            await agent.send(envelope(1, run_id, 1), ending(2, run_id, 1), ending(3, run_id, 2))
+            await agent.acked(3)
+
+            assert stored_rows(collector) == 1
+            assert (await run_of(collector.port, run_id)).state == DONE
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": RecordKind.RECORD_KIND_RUN_OUTCOME}, "says run_outcome, it holds event"),
+        ({"kind": RecordKind.RECORD_KIND_TRIAL_OUTCOME}, "says trial_outcome, it holds event"),
+        (
+            {"kind": RecordKind.RECORD_KIND_RUN_OUTCOME, "decoded_bytes": 1 << 20},
+            "run_outcome has 1048576 bytes",
+        ),
+        ({"decoded_bytes": 3}, "instead of 3"),
+        ({"trial": 2}, "its envelope says 2"),
+    ],
+)
+@in_loop
+async def test_a_record_that_is_not_what_its_header_says_fails_its_run(
+    tmp_path: Path, change: dict[str, int], words: str
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        await agent.send(envelope(1, run_id), envelope(2, run_id, **change), envelope(3, run_id))
+        await agent.acked(3)
+        run = await run_of(collector.port, run_id)
+
+        assert run.state == FAILED
+        assert "record 2 was refused" in run.reason
+        assert words in run.reason
+        assert stored_rows(collector) == 1
