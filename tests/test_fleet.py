@@ -96,8 +96,8 @@ def experiment(folder: Path) -> Path:
             "driver": "builtin",
             "rate": "200/s",
         },
-        # Both agents are on this machine: each run has a network of its own.
-        "plan": plan | {"network": "holder"},
+        # Both agents are on this machine: each trial has a network of its own.
+        "plan": plan,
         "hosts": {"labels": {"pool": "perf"}},
     }
     file.write_text(yaml.safe_dump(content))

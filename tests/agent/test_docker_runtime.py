@@ -163,7 +163,7 @@ def test_a_container_is_granted_nothing_and_limited_always(
 
     assert facts["CapEff"] == facts["CapBnd"] == "0" * 16
     assert (facts["NoNewPrivs"], facts["Seccomp"], facts["Cpus_allowed_list"]) == ("1", "2", "0")
-    assert granted == f"{64 << 20} {64 << 20} 4096 500000000 false host [NONE] 2"
+    assert granted == f"{64 << 20} {64 << 20} 4096 500000000 false none [NONE] 2"
     assert output.splitlines()[0].startswith("uid=0 ")
     assert output.splitlines()[1:] == [
         "write /.headstart/gate: Read-only file system",
@@ -405,7 +405,7 @@ def test_a_port_in_use_is_found_before_the_container_is_made(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(RuntimeFault) as fault:
-            runtime.create(spec_for(app, port=port))
+            runtime.create(spec_for(app, port=port, network=Network.NETWORK_HOST))
 
     assert fault.value.code == FailureCode.FAILURE_CODE_PORT_IN_USE
     assert f"port {port} " in fault.value.message
@@ -416,12 +416,13 @@ def test_an_app_on_the_host_network_is_reached_on_loopback(
     runtime: DockerRuntime, image: str
 ) -> None:
     port = free_port()
-    instance = runtime.create(spec_for(resolve(runtime, image, f"listen={port}"), port=port))
+    app = resolve(runtime, image, f"listen={port}")
+    instance = runtime.create(spec_for(app, port=port, network=Network.NETWORK_HOST))
     instance.open_gate()
-    answer = answer_of(instance.address, port)
+    answer = answer_of(instance, port)
     instance.stop()
 
-    assert instance.address == "127.0.0.1"
+    assert (instance.address, instance.namespace) == ("127.0.0.1", None)
     assert answer.endswith(b"hello")
 
 
@@ -434,7 +435,7 @@ def test_a_holder_lends_its_network_to_trial_after_trial(
         spec = spec_for(app, trial=trial, port=8080, network=Network.NETWORK_HOLDER)
         instance = runtime.create(spec)
         instance.open_gate()
-        answers.append(answer_of(instance.address, 8080))
+        answers.append(answer_of(instance, 8080))
         addresses.add(instance.address)
         instance.stop()
         between = containers_of(tmp_path)
@@ -592,7 +593,7 @@ def test_a_dotnet_image_from_scratch_serves_as_its_own_user(runtime: DockerRunti
     )
     instance = runtime.create(spec_for(runtime.resolve(variant, "/"), port=port))
     instance.open_gate()
-    answer = answer_of(instance.address, port)
+    answer = answer_of(instance, port)
     user = Path(f"/proc/{instance.pid}").stat().st_uid
     instance.stop()
 

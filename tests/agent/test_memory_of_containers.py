@@ -59,7 +59,7 @@ def serving(
         sampler = Sampler(1, instance.pids, instance.cgroup, 0.005, batches.append)
         try:
             sampler.start(instance.open_gate())
-            answer_of(instance.address, port)
+            answer_of(instance, port)
             yield instance, sampler, batches
         finally:
             sampler.stop()
@@ -145,7 +145,7 @@ def test_a_start_costs_what_all_of_its_processes_used(runtime: DockerRuntime, im
     try:
         reader.begin()
         instance.open_gate()
-        answer_of(instance.address, port)
+        answer_of(instance, port)
         wait_until(lambda: len(instance.pids()) == 4)
         each = [process_cpu_ns(pid) or 0 for pid in instance.pids()]
         spent = reader.since_begin()

@@ -13,6 +13,8 @@ from headstart.v1.experiment_pb2 import (
     Command,
     CommandCheck,
     Experiment,
+    Network,
+    Plan,
     Service,
     Variant,
 )
@@ -70,6 +72,24 @@ def test_a_run_on_ones_own_machine_may_do_what_its_file_holds_and_no_more(
     assert policy.memory_limit(0) == psutil.virtual_memory().total
 
 
+@pytest.mark.parametrize(
+    ("asked", "networks"),
+    [
+        (Network.NETWORK_UNSPECIFIED, ("own", "bridge")),
+        (Network.NETWORK_OWN, ("own", "bridge")),
+        (Network.NETWORK_HOLDER, ("own", "bridge")),
+        (Network.NETWORK_HOST, ("own", "bridge", "host")),
+        (99, ("own", "bridge")),
+    ],
+)
+def test_a_run_on_ones_own_machine_has_the_hosts_network_where_its_file_says_so(
+    asked: Network.ValueType, networks: tuple[str, ...]
+) -> None:
+    policy = Policy.for_experiment(Experiment(plan=Plan(network=asked)))
+
+    assert policy.networks == networks
+
+
 def test_a_file_is_read_whole() -> None:
     text = """
         images = ["players:*", "registry.example/team/*"]
@@ -77,6 +97,7 @@ def test_a_file_is_read_whole() -> None:
         builds = true
         memory_limit = "1 GiB"
         pids_limit = 512
+        networks = ["own", "host"]
     """
 
     assert parse_policy(text, FILE) == Policy(
@@ -85,6 +106,7 @@ def test_a_file_is_read_whole() -> None:
         builds=True,
         memory_limit_bytes=GIB,
         pids_limit=512,
+        networks=("own", "host"),
     )
 
 
@@ -111,6 +133,10 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
         ("pids_limit = 0", "line 2: pids_limit: expected a whole number from 1 up, not 0"),
         ("pids_limit = true", "line 2: pids_limit: expected a whole number"),
         ("pids_limit = 1.5", "line 2: pids_limit: expected a whole number"),
+        ('networks = "own"', 'line 2: networks: expected a list of "own", "bridge", "host"'),
+        ('networks = ["holder"]', "line 2: networks: expected a list of"),
+        ("networks = []", "line 2: networks: expected a list of"),
+        ("networks = [[]]", "line 2: networks: expected a list of"),
         ("commands = yes", "not TOML: "),
         ("commands = true\ncommands = false", "not TOML: "),
     ],
@@ -177,3 +203,4 @@ def test_the_collector_is_told_all_of_it() -> None:
     assert list(message.images) == ["a", "b"]
     assert (message.commands, message.builds) == (False, True)
     assert (message.memory_limit_bytes, message.pids_limit) == (GIB, 4096)
+    assert message.networks == [Network.NETWORK_OWN, Network.NETWORK_HOLDER]

@@ -292,7 +292,7 @@ def test_the_port_of_one_trial_is_free_for_the_next(runtime: ProcessRuntime) -> 
     for trial in (1, 2, 3):
         instance = runtime.create(spec_for(python(runtime, code), trial=trial, port=port))
         instance.open_gate()
-        answers.append(answer_of(instance.address, port))
+        answers.append(answer_of(instance, port))
         instance.stop()
 
     assert answers == [b"hello"] * 3

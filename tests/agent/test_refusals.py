@@ -7,12 +7,21 @@ import pytest
 import zstandard
 
 from headstart.agent.leases import HeldRun
+from headstart.agent.policy import Policy
 from headstart.agent.refusals import refusal
 from headstart.agent.run import execute
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
-from headstart.v1.experiment_pb2 import Check, CommandCheck, Experiment, Plan, Service, Variant
+from headstart.v1.experiment_pb2 import (
+    Check,
+    CommandCheck,
+    Experiment,
+    Network,
+    Plan,
+    Service,
+    Variant,
+)
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Encoding, Envelope, FailureCode, Record, RunStatus
 
@@ -42,7 +51,43 @@ def command(name: str) -> Check:
     ids=["allowed", "no-command", "batch"],
 )
 def test_what_the_policy_lets_is_not_refused(stated: Experiment, allowed: bool) -> None:
-    assert refusal(stated, commands_allowed=allowed) is None
+    assert refusal(stated, allowed, Policy().network_refusal) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "refused"),
+    [
+        (Network.NETWORK_UNSPECIFIED, ("own", "bridge"), ""),
+        (Network.NETWORK_OWN, ("own", "bridge"), ""),
+        (Network.NETWORK_HOLDER, ("own", "bridge"), ""),
+        (Network.NETWORK_HOST, ("own", "bridge"), "'host' (plan.network)"),
+        (Network.NETWORK_HOST, ("own", "host"), ""),
+        (Network.NETWORK_HOLDER, ("own",), "'bridge' (plan.network)"),
+        (Network.NETWORK_UNSPECIFIED, ("host",), "'own' (plan.network)"),
+        (99, ("own", "bridge", "host"), "'number 99' (plan.network)"),
+    ],
+)
+def test_a_network_is_refused_unless_the_policy_names_it(
+    asked: Network.ValueType, allowed: tuple[str, ...], refused: str
+) -> None:
+    stated = experiment(9000)
+    stated.plan.network = asked
+    found = refusal(stated, False, Policy(networks=allowed).network_refusal)
+
+    assert (found is not None) == bool(refused)
+    if found is not None:
+        assert found.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+        assert refused in found.message
+        assert f"allows {' and '.join(map(repr, allowed))} only (networks)" in found.message
+
+
+def test_commands_have_the_hosts_network_without_asking() -> None:
+    stated = experiment(9000)
+    stated.plan.network = Network.NETWORK_HOST
+    for variant in stated.variants:
+        variant.command.argv.append("./app")
+
+    assert refusal(stated, False, Policy().network_refusal) is None
 
 
 class Kept(Spool):

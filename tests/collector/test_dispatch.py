@@ -12,6 +12,7 @@ import pytest
 from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.run_info import RunInfo
 from headstart.collector.server import Collector
+from headstart.v1.experiment_pb2 import Network
 from headstart.v1.experiments_pb2 import CancelRequest, ListHostsRequest, RunState, WatchRequest
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
@@ -417,3 +418,21 @@ async def test_a_frozen_collector_throws_no_run_away(tmp_path: Path) -> None:
             run = await watched(process.port, run_id, DONE)
 
             assert run.attempt == 1
+
+
+@in_loop
+async def test_an_earlier_agent_is_sent_the_bridge_and_never_the_hosts_network(
+    tmp_path: Path,
+) -> None:
+    """It would take a network that it does not know for the host's; it names none in its hello."""
+    found: dict[str, Network.ValueType] = {}
+    knows = [Network.NETWORK_OWN, Network.NETWORK_HOLDER]
+    for host, networks in (("earlier", []), ("now", knows)):
+        async with collecting(tmp_path / host) as collector:
+            said = hello()
+            said.policy.networks.extend(networks)
+            async with attend(collector.port, said) as agent:
+                await submit(collector.port)
+                found[host] = (await agent.until("lease")).experiment.plan.network
+
+    assert found == {"earlier": Network.NETWORK_HOLDER, "now": Network.NETWORK_OWN}

@@ -59,12 +59,13 @@ def test_defaults_are_filled_in() -> None:
         idle_seconds=5,
         settle_seconds=5,
         page_cache=pb.PAGE_CACHE_WARM,
-        network=pb.NETWORK_HOST,
+        network=pb.NETWORK_OWN,
         sample_interval_seconds=0.02,
         load_every=0,
         quiet_seconds=2,
     )
     assert experiment.service.startup_timeout_seconds == 60
+    assert experiment.service.address == "127.0.0.1"
     assert experiment.service.ready.name == "ready"
     assert not experiment.HasField("load")
     assert not experiment.service.HasField("first_data")
@@ -89,6 +90,22 @@ def test_a_fixed_number_of_blocks_is_also_the_most_there_can_be() -> None:
     plan = load_experiment(text, "/x").plan
 
     assert (plan.blocks, plan.maximum_blocks) == (12, 12)
+
+
+@pytest.mark.parametrize(
+    ("word", "network"),
+    [
+        ("own", pb.NETWORK_OWN),
+        ("bridge", pb.NETWORK_HOLDER),
+        ("host", pb.NETWORK_HOST),
+        # As files said it before there was a choice of three.
+        ("holder", pb.NETWORK_HOLDER),
+    ],
+)
+def test_a_network_is_asked_for_by_its_word(word: str, network: pb.Network.ValueType) -> None:
+    text = (FILES / "minimal.yaml").read_text() + f"plan: {{network: {word}}}\n"
+
+    assert load_experiment(text, "/x").plan.network == network
 
 
 def test_paths_mean_the_folder_of_the_file() -> None:

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 from headstart.agent.gate import GateFolder
+from headstart.agent.netns import NetworkNamespace
 from headstart.agent.runtime import Cgroup, ExitFacts
+from headstart.v1.experiment_pb2 import Network
 
 
 class GatedProcess:
@@ -14,6 +16,8 @@ class GatedProcess:
 
     name = "gated-process"
     address = "127.0.0.1"
+    network: Network.ValueType = Network.NETWORK_HOST
+    namespace: NetworkNamespace | None = None
     cgroup: Cgroup | None = None
     gated = True
     notes = ()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from headstart.agent.netns import within
 from headstart.agent.runtime import ExitFacts, Instance, InstanceSpec
 from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
@@ -44,13 +45,15 @@ def free_port() -> int:
         return int(chosen.getsockname()[1])
 
 
-def answer_of(address: str, port: int) -> bytes:
+def answer_of(instance: Instance, port: int) -> bytes:
     """What a server answers to GET /, as soon as it listens."""
     got: list[bytes] = []
 
     def asked() -> bool:
         try:
-            with socket.create_connection((address, port), timeout=5) as connection:
+            with within(instance.namespace):
+                connection = socket.create_connection((instance.address, port), timeout=5)
+            with connection:
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
                 got.append(connection.recv(4096))
         except ConnectionRefusedError:

@@ -293,7 +293,8 @@ def _root(readings: Readings) -> Iterator[Advice]:
             WARNING,
             "root",
             "The agent is not root: no cross-check of the exec time by the kernel's proc "
-            "connector, no cold page cache, no PSS of other users' processes.",
+            "connector, no cold page cache, no PSS of other users' processes, and containers in "
+            "the engine's bridge in place of a network of their own.",
             "Run the agent as root.",
         )
 

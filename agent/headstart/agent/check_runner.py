@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate, expectation
 from headstart.agent.http_client import RequestFault, fetch
+from headstart.agent.load.mix import authority
+from headstart.agent.netns import NetworkNamespace, within
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
 
@@ -40,12 +42,14 @@ def run_checks(
     working_directory: str | None = None,
     commands_allowed: bool = False,
     tls: ssl.SSLContext | None = None,
+    namespace: NetworkNamespace | None = None,
 ) -> list[CheckRun]:
     """Run every check, in order; what fails is a result, and the next one runs.
 
     `timeout_seconds` bounds each request, and each command that states no time of
     its own. Commands run in `working_directory`, and only where the host's policy
-    allows them. `tls`: the port speaks TLS.
+    allows them. `tls`: the port speaks TLS. Both ask from within `namespace`, if there
+    is one; a command reaches nothing else from there.
     """
     runs = []
     for check in checks:
@@ -54,14 +58,14 @@ def run_checks(
         )
         if check.HasField("command"):
             seconds = check.command.timeout_seconds or timeout_seconds
-            url = f"{'https' if tls else 'http'}://{address}:{port}"
+            url = f"{'https' if tls else 'http'}://{authority(address, port)}"
             body = (
-                _run_command(check.command, url, seconds, working_directory, outcome)
+                _run_command(check.command, url, seconds, working_directory, outcome, namespace)
                 if commands_allowed
                 else _refuse_command(outcome)
             )
         else:
-            body = _run_request(check.http, address, port, timeout_seconds, outcome, tls)
+            body = _run_request(check.http, address, port, timeout_seconds, outcome, tls, namespace)
         outcome.excerpt = body[:EXCERPT_BYTES]
         runs.append(CheckRun(outcome, body[:BODY_LIMIT_BYTES]))
     return runs
@@ -74,9 +78,10 @@ def _run_request(
     timeout_seconds: float,
     outcome: CheckOutcome,
     tls: ssl.SSLContext | None,
+    namespace: NetworkNamespace | None,
 ) -> bytes:
     try:
-        response = fetch(address, port, check.request, timeout_seconds, tls)
+        response = fetch(address, port, check.request, timeout_seconds, tls, namespace)
     except RequestFault as fault:
         outcome.expected = expectation(check)
         outcome.actual = str(fault)
@@ -101,6 +106,7 @@ def _run_command(
     timeout_seconds: float,
     working_directory: str | None,
     outcome: CheckOutcome,
+    namespace: NetworkNamespace | None,
 ) -> bytes:
     outcome.expected = f"exit status {check.exit_status}"
     if check.output_pattern:
@@ -112,6 +118,7 @@ def _run_command(
             | {"HEADSTART_URL": url},
             timeout_seconds,
             working_directory,
+            namespace,
         )
     except OSError as error:
         outcome.actual = f"{check.argv[0]} cannot be run: {error.strerror}"
@@ -144,20 +151,22 @@ def run_bounded(
     environment: dict[str, str],
     timeout_seconds: float,
     working_directory: str | None = None,
+    namespace: NetworkNamespace | None = None,
 ) -> Ended:
     """Run a command in a process group of its own, which is killed when the command ends.
 
     OSError when it cannot be started.
     """
-    process = subprocess.Popen(
-        argv,
-        env=environment,
-        cwd=working_directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with within(namespace):
+        process = subprocess.Popen(
+            argv,
+            env=environment,
+            cwd=working_directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     output = bytearray()
     reader = threading.Thread(target=_drain, args=(process, output), daemon=True)
     reader.start()

@@ -57,7 +57,7 @@ class ContainerSpec:
     image: str
     argv: Sequence[str]
     labels: Mapping[str, str]
-    # "host", "bridge" or "container:ID".
+    # "none" (a loopback and nothing else), "host", "bridge" or "container:ID".
     network: str
     memory_bytes: int
     pids: int
@@ -73,6 +73,8 @@ class ContainerSpec:
     cpuset: str = ""
     # 0: no limit.
     cpus: float = 0.0
+    # Of its namespaces.
+    sysctls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ class Engine:
             runtime=info.get("DefaultRuntime", ""),
             buildkit=any((Path(at).expanduser() / "docker-buildx").exists() for at in _BUILDX),
         )
+
+    def is_rootless(self) -> bool:
+        """Whether it runs without root: its bridge then is in a namespace of its own."""
+        with _faults("say what it is"):
+            options = self._client.info().get("SecurityOptions") or []
+        return any("rootless" in option for option in options)
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """What `docker image inspect` shows; None when the engine does not hold it.
@@ -183,6 +191,7 @@ class Engine:
                 mem_limit=spec.memory_bytes,
                 memswap_limit=spec.memory_bytes,
                 pids_limit=spec.pids,
+                sysctls=dict(spec.sysctls),
                 cpuset_cpus=spec.cpuset or None,
                 nano_cpus=round(spec.cpus * 1e9) or None,
                 # A crash is to write no file while the next trial is measured.

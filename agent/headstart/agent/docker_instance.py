@@ -17,8 +17,10 @@ from headstart.agent.docker_engine import ContainerSpec, Engine, Started
 from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
 from headstart.agent.members import Handle
+from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest
 from headstart.agent.runtime import ExitFacts, RuntimeFault, Written
+from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
 
 # Where the gate's folder stands in a container: read-only but for its stamp,
@@ -32,13 +34,22 @@ _KILLED = 128 + signal.SIGKILL
 class DockerInstance(Gated):
     """See `Instance`. The constructor returns when the gate waits; RuntimeFault when it does not.
 
-    `address`: where clients reach the app; empty: the container's own.
+    `address`: where clients reach the app; empty: the container's own. `network`:
+    which one `spec` asks the engine for.
     """
 
     notes: Sequence[str] = ()
 
-    def __init__(self, engine: Engine, spec: ContainerSpec, folder: Path, address: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        spec: ContainerSpec,
+        folder: Path,
+        address: str,
+        network: Network.ValueType,
+    ) -> None:
         self.name = spec.name
+        self.network = network
         self._engine = engine
         self._batch = spec.keep_output
         self._lock = threading.Lock()
@@ -67,6 +78,9 @@ class DockerInstance(Gated):
             undo.callback(self._process.kill)
             if not gate.wait_blocked(_BLOCKED_SECONDS, self._process.alive):
                 raise self._fault("its gate does not run")
+            self.namespace = self._namespace()
+            if self.namespace is not None:
+                undo.callback(self.namespace.close)
             self.engine_ready_ns = time.monotonic_ns()
             self.cgroup = find_cgroup(self.pid)
             self._reader = open_cgroup(self.cgroup) if self.cgroup else None
@@ -139,6 +153,31 @@ class DockerInstance(Gated):
             return process
         process.close()
         raise self._fault(f"pid {self.pid}, as the engine says, is not its process on this host")
+
+    def _namespace(self) -> NetworkNamespace | None:
+        """The one that clients of the app enter; RuntimeFault when it is not what was asked for."""
+        if self._batch or self.network == Network.NETWORK_HOLDER:
+            return None
+        try:
+            found = NetworkNamespace.of_process(self.pid)
+        except OSError as error:
+            if self.network == Network.NETWORK_HOST:
+                # Not root: what can be asked from here shows only when it is.
+                return None
+            raise self._fault(f"its network cannot be entered: {error.strerror}") from error
+        # A pid is not given to another while its process lives.
+        is_right = self._process.alive() and (
+            found.is_current() == (self.network == Network.NETWORK_HOST)
+        )
+        if is_right and self.network != Network.NETWORK_HOST:
+            return found
+        found.close()
+        if not is_right:
+            raise self._fault(
+                "the network that the engine gave it is not the one that was asked for"
+                f" ({Network.Name(self.network).removeprefix('NETWORK_').lower()})"
+            )
+        return None
 
     def _fault(self, reason: str) -> RuntimeFault:
         return RuntimeFault(

@@ -15,6 +15,7 @@ from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.docker_images import resolve_image
 from headstart.agent.docker_instance import DockerInstance
 from headstart.agent.identity import LABEL_STATE, instance_name, labels, state_id
+from headstart.agent.netns import why_not_enter
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
 from headstart.agent.runtime import InstanceSpec, RuntimeFault
@@ -31,6 +32,9 @@ from headstart.v1.records_pb2 import (
 # The engine's least; the holder is 1 kB of code.
 _HOLDER_MEMORY_BYTES = 6 << 20
 _HOLDER_PIDS = 4
+# An engine switches IPv6 off in a namespace without a network, and ::1 with it.
+_IPV6 = Path("/proc/sys/net/ipv6")
+_WITH_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "0"}
 
 
 class DockerRuntime:
@@ -104,14 +108,15 @@ class DockerRuntime:
         return reader.facts(variant, base, {digest for digest, _ in self._resolved.values()})
 
     def create(self, spec: InstanceSpec) -> DockerInstance:
-        """A container that waits in the gate, in the host's network or the holder's."""
+        """A container that waits in the gate, in the network of the plan or a safer one."""
+        network = self._network(spec)
         container = ContainerSpec(
             name=instance_name(spec),
             image=spec.variant.digest,
             argv=_argv(spec),
             keep_output=spec.batch,
             labels=labels(self._identity, spec),
-            network="host",
+            network="host" if network == Network.NETWORK_HOST else "none",
             memory_bytes=self._policy.memory_limit(spec.plan.memory_limit_bytes),
             pids=self._policy.pids_limit,
             environment=spec.variant.environment,
@@ -120,13 +125,42 @@ class DockerRuntime:
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )
-        if spec.plan.network == Network.NETWORK_HOLDER:
+        if network == Network.NETWORK_HOLDER:
             holder = self._ready_holder(container)
-            in_network = replace(container, network=f"container:{holder.container}")
-            return self._start(in_network, holder.address)
-        if spec.port:
-            require_free_port(spec.port)
-        return self._start(container, "127.0.0.1")
+            container = replace(container, network=f"container:{holder.container}")
+            return self._start(container, holder.address, network)
+        if network == Network.NETWORK_HOST:
+            if spec.port:
+                require_free_port(spec.port)
+            return self._start(container, spec.address, network)
+        if _IPV6.is_dir():
+            container = replace(container, sysctls=_WITH_IPV6)
+        return self._start(container, spec.address, network)
+
+    def _network(self, spec: InstanceSpec) -> Network.ValueType:
+        """The network to use; RuntimeFault when the policy allows none.
+
+        Where this agent may not enter a container's own, the bridge stands in for it
+        and never the host's. A batch program is not asked anything: nobody enters.
+        """
+        asked = spec.plan.network or Network.NETWORK_OWN
+        if (refused := self._policy.network_refusal(asked)) is not None:
+            raise RuntimeFault(FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
+        if asked != Network.NETWORK_OWN or spec.batch or (reason := why_not_enter()) is None:
+            return asked
+        if (refused := self._policy.network_refusal(Network.NETWORK_HOLDER)) is not None:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"{reason}; the network 'bridge', which would do instead, is not among what the"
+                " policy of this host allows (networks)",
+            )
+        if self._engine.is_rootless():
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"{reason}; a rootless engine's network 'bridge' (plan.network) cannot be reached"
+                " from the host either: run the agent as root",
+            )
+        return Network.NETWORK_HOLDER
 
     def remove_orphans(self) -> list[str]:
         """See `Runtime`; found by label, whatever made them die."""
@@ -166,12 +200,14 @@ class DockerRuntime:
                 pids=_HOLDER_PIDS,
                 cpus=0.0,
             )
-            self._holder = self._start(holder, "")
+            self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
         return self._holder
 
-    def _start(self, spec: ContainerSpec, address: str) -> DockerInstance:
+    def _start(
+        self, spec: ContainerSpec, address: str, network: Network.ValueType
+    ) -> DockerInstance:
         try:
-            return DockerInstance(self._engine, spec, self._folder / spec.name, address)
+            return DockerInstance(self._engine, spec, self._folder / spec.name, address, network)
         except OSError as error:
             raise RuntimeFault(
                 FailureCode.FAILURE_CODE_AGENT, f"{spec.name} could not be prepared: {error}"

@@ -13,6 +13,7 @@ from headstart.agent.checks import BODY_LIMIT_BYTES
 from headstart.agent.deadline import Deadline
 from headstart.agent.http_answer import Answer, NotHttp
 from headstart.agent.load.mix import authority, serialise
+from headstart.agent.netns import NetworkNamespace, within
 from headstart.agent.tls import server_name
 from headstart.v1.experiment_pb2 import HttpRequest
 
@@ -45,7 +46,10 @@ class Session:
         port: int,
         timeout_seconds: float,
         tls: ssl.SSLContext | None = None,
+        namespace: NetworkNamespace | None = None,
     ) -> None:
+        """It connects from within `namespace`, if there is one."""
+        self._namespace = namespace
         self._address = address
         self._port = port
         self._timeout_seconds = timeout_seconds
@@ -84,7 +88,8 @@ class Session:
 
     def _connected(self, request: HttpRequest, deadline: Deadline) -> socket.socket:
         if self._socket is None:
-            sock = socket.create_connection((self._address, self._port), deadline.left())
+            with within(self._namespace):
+                sock = socket.create_connection((self._address, self._port), deadline.left())
             self._socket = sock
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
@@ -119,7 +124,8 @@ def fetch(
     request: HttpRequest,
     timeout_seconds: float,
     tls: ssl.SSLContext | None = None,
+    namespace: NetworkNamespace | None = None,
 ) -> Response:
     """Ask once over a connection of its own. RequestFault when no whole answer came."""
-    with Session(address, port, timeout_seconds, tls) as session:
+    with Session(address, port, timeout_seconds, tls, namespace) as session:
         return session.fetch(request)

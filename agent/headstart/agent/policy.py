@@ -5,6 +5,7 @@
     builds = false
     memory_limit = "4GiB"
     pids_limit = 4096
+    networks = ["own", "bridge"]
 
 Running a container is root on its host, so without a file nothing is allowed.
 """
@@ -20,9 +21,10 @@ import psutil
 from headstart.agent.image_patterns import read_pattern
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1 import host_pb2
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import ImageReference, MalformedReference
+from headstart.words.networks import NETWORKS
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
@@ -31,6 +33,8 @@ _SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
 # Far above what a server needs, far below what a fork bomb does to a host.
 _DEFAULT_PIDS = 4096
+# Neither is the host's. In the bridge an app reaches what the host's routes do.
+_DEFAULT_NETWORKS = ("own", "bridge")
 
 
 class PolicyError(Exception):
@@ -55,6 +59,8 @@ class Policy:
     builds: bool = False
     memory_limit_bytes: int = _DEFAULT_MEMORY_BYTES
     pids_limit: int = _DEFAULT_PIDS
+    # Words of `headstart.words.networks`.
+    networks: tuple[str, ...] = _DEFAULT_NETWORKS
 
     @classmethod
     def default(cls) -> "Policy":
@@ -74,6 +80,7 @@ class Policy:
             commands=any(each.HasField("command") for each in (*variants, *checks)),
             builds=any(each.HasField("build") for each in variants),
             memory_limit_bytes=psutil.virtual_memory().total,
+            networks=_networks_for(experiment.plan.network),
         )
 
     @classmethod
@@ -84,6 +91,7 @@ class Policy:
             commands=True,
             builds=True,
             memory_limit_bytes=psutil.virtual_memory().total,
+            networks=tuple(NETWORKS),
         )
 
     @classmethod
@@ -102,12 +110,23 @@ class Policy:
             builds=self.builds,
             memory_limit_bytes=self.memory_limit_bytes,
             pids_limit=self.pids_limit,
+            networks=[Network.Value(NETWORKS[word]) for word in self.networks],
         )
 
     def allows_image(self, names: Iterable[ImageReference]) -> bool:
         """Whether a pattern fits one of the names, digests and ids that an image has."""
         patterns = [read_pattern(text) for text in self.images]
         return any(pattern.fits(name) for name in names for pattern in patterns)
+
+    def network_refusal(self, network: Network.ValueType) -> str | None:
+        """Why no container may have this network, as a sentence; None: it may."""
+        word = network_word(network)
+        if word in self.networks:
+            return None
+        return (
+            f"the plan asks for the network {word!r} (plan.network), the policy of this host"
+            f" allows {' and '.join(map(repr, self.networks))} only (networks)"
+        )
 
     def memory_limit(self, asked_bytes: int) -> int:
         """The limit to apply, in bytes; 0 asks for the default. RuntimeFault when refused."""
@@ -118,6 +137,18 @@ class Policy:
                 f" host allows at most {_size(self.memory_limit_bytes)} (memory_limit)",
             )
         return asked_bytes or self.memory_limit_bytes
+
+
+def _networks_for(asked: Network.ValueType) -> tuple[str, ...]:
+    """The default ones, and the one that an experiment asks for."""
+    word = network_word(asked)
+    return (*_DEFAULT_NETWORKS, *({word} & NETWORKS.keys() - set(_DEFAULT_NETWORKS)))
+
+
+def network_word(network: Network.ValueType) -> str:
+    """What a network is called; one that is not stated is a container's own."""
+    known = {Network.Value(value): word for word, value in NETWORKS.items()}
+    return known.get(network or Network.NETWORK_OWN, f"number {network}")
 
 
 def parse_policy(text: str, path: Path) -> Policy:
@@ -177,6 +208,17 @@ def _read_count(value: object) -> int | None:
     return count if 1 <= count < 1 << 22 else None
 
 
+def _read_networks(value: object) -> tuple[str, ...] | None:
+    # An empty list would tell a collector that this agent is an older one.
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(word in tuple(NETWORKS) for word in value)
+    ):
+        return None
+    return tuple(value)
+
+
 # Key of the file -> field, what is expected, how it is read (None: wrong).
 _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     "images": ("images", 'a list of patterns such as ["players:*"]', _read_images),
@@ -184,6 +226,7 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     "builds": ("builds", "true or false", _read_flag),
     "memory_limit": ("memory_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
     "pids_limit": ("pids_limit", "a whole number from 1 up", _read_count),
+    "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
 }
 
 

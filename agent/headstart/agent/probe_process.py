@@ -8,8 +8,12 @@ import gc
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 
+from headstart.agent.netns import NetworkNamespace, within
 from headstart.agent.probe import Probe
 from headstart.agent.probe_task import ProbeTask, Word
 
@@ -28,13 +32,21 @@ def main(descriptor: int) -> None:
             # Anything else is a cancel that came after its probe had ended.
             if isinstance(task, ProbeTask):
                 probe = Probe(task, lambda: bool(poller.poll(0)), shares_core)
-                try:
+                with closing(probe), _inside(task.namespace):
                     _serve(connection, probe)
-                finally:
-                    probe.close()
                 gc.collect()
     except (EOFError, ConnectionError):
         return
+
+
+@contextmanager
+def _inside(namespace: Path | None) -> Iterator[None]:
+    """In the app's network for the whole task, so that no attempt pays for entering."""
+    if namespace is None:
+        yield
+        return
+    with closing(NetworkNamespace(namespace)) as found, within(found):
+        yield
 
 
 def _serve(connection: "Connection[object, object]", probe: Probe) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Literal
 
 from headstart.agent.probe_readings import Spent
@@ -34,6 +35,8 @@ class ProbeTask:
     cgroup: Cgroup | None
     tls: bool = False
     tls_verified: bool = False
+    # Namespace from which the app is reached; None: the prober's own, the host's.
+    namespace: Path | None = None
 
 
 @dataclass

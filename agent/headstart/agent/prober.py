@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Literal
 
 from headstart.agent.cpus import parse_cpus
+from headstart.agent.netns import NetworkNamespace
 from headstart.agent.probe_task import ProbeResult, ProbeTask, Word
 from headstart.agent.runtime import Cgroup
 from headstart.v1.experiment_pb2 import HttpCheck
@@ -69,17 +70,28 @@ class Prober:
         cgroup: Cgroup | None,
         tls: bool = False,
         tls_verified: bool = False,
+        namespace: NetworkNamespace | None = None,
     ) -> None:
         """Prepare for an app that does not run yet; PortInUse when somebody answers there.
 
-        `pid` is the app's first process, waiting in the gate; 0 when not known.
+        `pid` is the app's first process, waiting in the gate; 0 when not known. The
+        prober asks from within `namespace`, if there is one.
         """
         self.cancel()
         if self._process.poll() is not None:
             self.close()
             self._process, self._connection = self._start()
         task = ProbeTask(
-            address, port, ready, first_data, timeout_seconds, pid, cgroup, tls, tls_verified
+            address,
+            port,
+            ready,
+            first_data,
+            timeout_seconds,
+            pid,
+            cgroup,
+            tls,
+            tls_verified,
+            namespace.path if namespace else None,
         )
         self._target = (address, port)
         if self._ask(task) is Word.OCCUPIED:

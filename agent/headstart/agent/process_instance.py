@@ -17,9 +17,11 @@ from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
 from headstart.agent.identity import MARK_VARIABLE, mark, mark_entry
 from headstart.agent.members import Members, kill_all, marked
+from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest, OutputPipe
 from headstart.agent.process_cgroup import CgroupParent, Limits, ProcessCgroup
 from headstart.agent.runtime import ExitFacts, RuntimeFault, Written
+from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
 
 _BLOCKED_SECONDS = 10.0
@@ -38,6 +40,8 @@ class ProcessSpec:
     argv: Sequence[str]
     environment: Mapping[str, str]
     working_directory: str
+    # Where the app listens on this host.
+    address: str
     # Empty: every CPU of the agent.
     cpus: frozenset[int]
     limits: Limits
@@ -52,11 +56,14 @@ class ProcessInstance(Gated):
     None: this host permits no control group, and no limit holds.
     """
 
-    address = "127.0.0.1"
+    network: Network.ValueType = Network.NETWORK_HOST
+    # A process of this host is in the agent's.
+    namespace: NetworkNamespace | None = None
     notes: Sequence[str] = ()
 
     def __init__(self, spec: ProcessSpec, folder: Path, cgroups: CgroupParent | None) -> None:
         self.name = spec.name
+        self.address = spec.address
         self._lock = threading.Lock()
         self._facts: ExitFacts | None = None
         entry = mark_entry(spec.identity, spec.name)

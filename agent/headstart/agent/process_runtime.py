@@ -79,6 +79,7 @@ class ProcessRuntime:
             argv=[*spec.variant.argv, *spec.arguments],
             environment=spec.variant.environment,
             working_directory=spec.variant.working_directory,
+            address=spec.address,
             cpus=parse_cpus(spec.plan.server_cpus),
             limits=limits,
             batch=spec.batch,

@@ -76,7 +76,9 @@ class _Run:
         runtimes = self.tools.runtimes()
         try:
             seed = self.plan.seed or draw_seed()
-            refused = refusal(self.experiment, self.tools.commands_allowed)
+            refused = refusal(
+                self.experiment, self.tools.commands_allowed, self.tools.network_refusal
+            )
             unbuilt = self._build(runtimes, seed) if refused is None else {}
             if self.held.cancelled.is_set():
                 return

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from headstart.v1.experiment_pb2 import Experiment, Plan, Variant
+from headstart.agent.netns import NetworkNamespace
+from headstart.v1.experiment_pb2 import Experiment, Network, Plan, Variant
 from headstart.v1.records_pb2 import (
     BuildOutcome,
     Failure,
@@ -22,6 +23,8 @@ from headstart.v1.records_pb2 import (
     ImageFacts,
     ResolvedVariant,
 )
+
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class InstanceSpec:
     # Of a batch program: what follows the variant's own arguments; its stdout is kept apart.
     batch: bool = False
     arguments: Sequence[str] = ()
+    # Where the app listens in a network that has a loopback.
+    address: str = LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,11 @@ class Instance(Protocol):
     """
 
     name: str
-    # Where a client on this host reaches the app: an IP address.
+    # Where a client that is in `namespace` reaches the app: an IP address.
     address: str
+    network: Network.ValueType
+    # None: clients stay where they are. Open until `stop`.
+    namespace: NetworkNamespace | None
     # The process that becomes the app: the gate's pid, kept over execve.
     pid: int
     cgroup: Cgroup | None

@@ -63,7 +63,13 @@ class Agent:
             raise StateInUse(f"another agent works in {config.state}") from error
         self.spool = Spool(config.state, config.spool_limit_bytes)
         self._remove_orphans()
-        tools = Tools(self.spool, self.runtimes, self.host_facts, config.policy.commands)
+        tools = Tools(
+            self.spool,
+            self.runtimes,
+            self.host_facts,
+            config.policy.commands,
+            config.policy.network_refusal,
+        )
         self.runs = HeldRuns(
             lambda held: _execute(held, tools),
             lambda: self.attendance.wake(),

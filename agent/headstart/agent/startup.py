@@ -139,6 +139,7 @@ class _Start:
             cgroup=self.instance.cgroup,
             tls=self.service.tls,
             tls_verified=self.service.tls_verified,
+            namespace=self.instance.namespace,
         )
 
     def _open_gate(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
+from headstart.v1.experiment_pb2 import Network
 from headstart.v1.host_pb2 import HostFacts
 
 
@@ -18,3 +19,5 @@ class Tools:
     # Given the CPUs of the server and of the load.
     host: Callable[[str, str], HostFacts]
     commands_allowed: bool
+    # Why no container may have a network, by the host's policy; None: it may.
+    network_refusal: Callable[[Network.ValueType], str | None] = lambda _network: None

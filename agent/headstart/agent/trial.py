@@ -19,12 +19,12 @@ from headstart.agent.memory import phase_memory
 from headstart.agent.page_cache import drop_page_cache
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
-from headstart.agent.runtime import Instance, InstanceSpec, Runtime, RuntimeFault
+from headstart.agent.runtime import LOOPBACK, Instance, InstanceSpec, Runtime, RuntimeFault
 from headstart.agent.sampler import Sampler
 from headstart.agent.startup import measure_startup
 from headstart.agent.tls import client_context
 from headstart.agent.wire import AnyRecord
-from headstart.v1.experiment_pb2 import Experiment, PageCache
+from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.records_pb2 import (
     CheckStage,
     Failure,
@@ -157,6 +157,7 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
         variant=slot.variant,
         plan=plan,
         port=bench.experiment.service.port,
+        address=bench.experiment.service.address or LOOPBACK,
     )
     trial = _Trial(slot, bench, outcome)
     with ending_in(outcome), ExitStack() as ending:
@@ -184,6 +185,7 @@ class _Trial:
         plan = self.bench.experiment.plan
         if plan.page_cache == PageCache.PAGE_CACHE_COLD and (reason := drop_page_cache()):
             self._note("page-cache-not-dropped", reason)
+        self._note_network(instance.network)
         for text in instance.notes:
             self._note("plan-not-applied", text)
         sampler = Sampler(
@@ -208,6 +210,17 @@ class _Trial:
         """Take what can be seen as long as the instance is there, however the trial ended."""
         self.outcome.output_tail = instance.output_tail(4096)
         self._count_oom_kills(instance)
+
+    def _note_network(self, network: Network.ValueType) -> None:
+        """Which one it was; a command has the host's whatever the plan says."""
+        self.outcome.network = network
+        asked = self.bench.experiment.plan.network or Network.NETWORK_OWN
+        if (asked, network) == (Network.NETWORK_OWN, Network.NETWORK_HOLDER):
+            self._note(
+                "network-not-entered",
+                "the app was in the engine's bridge and not in a network of its own, which this"
+                " agent may not enter (root, or the capability CAP_SYS_ADMIN)",
+            )
 
     def _count_oom_kills(self, instance: Instance) -> None:
         """Of processes that were not the first: an app may live on without them."""
@@ -241,6 +254,7 @@ class _Trial:
             server_alive=lambda: instance.exited() is None,
             cancelled=self.bench.cancelled.is_set,
             on_started=sampler.watch_generator,
+            namespace=instance.namespace,
         )
         return ending.enter_context(closing(driver.prepare(task)))
 
@@ -310,6 +324,7 @@ class _Trial:
             working_directory=self.bench.experiment.base_directory or None,
             commands_allowed=self.bench.commands_allowed,
             tls=client_context(service.tls_verified) if service.tls else None,
+            namespace=instance.namespace,
         )
         for check in self.checks:
             self.bench.emit(check.outcome)

@@ -14,7 +14,7 @@ from headstart.collector.store import Store
 from headstart.collector.store_fleet import Greeted
 from headstart.collector.store_runs import Change
 from headstart.collector.tasks import Tasks
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
 
@@ -168,9 +168,10 @@ class Dispatch:
                 self._lost(change)
             return
         self._leases.grant(leased.run_id, leased.attempt, host)
-        lease = Lease(
-            attempt=attempt, experiment=leased.experiment, lease_seconds=self._lease_seconds
-        )
+        experiment = leased.experiment
+        if not session.knows_networks:
+            experiment = _for_earlier_agents(experiment)
+        lease = Lease(attempt=attempt, experiment=experiment, lease_seconds=self._lease_seconds)
         session.outbox.put(("lease", leased.run_id), AttendResponse(lease=lease))
         self.changes.publish(leased.run_id)
         await self._count_runs()
@@ -254,3 +255,13 @@ class Dispatch:
             queued=counts.get(RunState.RUN_STATE_QUEUED, 0),
             leased=counts.get(RunState.RUN_STATE_LEASED, 0),
         )
+
+
+def _for_earlier_agents(experiment: Experiment) -> Experiment:
+    """The same in the engine's bridge where it asks for a network that they do not know."""
+    if experiment.plan.network not in (Network.NETWORK_OWN, Network.NETWORK_UNSPECIFIED):
+        return experiment
+    bridged = Experiment()
+    bridged.CopyFrom(experiment)
+    bridged.plan.network = Network.NETWORK_HOLDER
+    return bridged

@@ -49,6 +49,8 @@ class Session:
     ) -> None:
         self.host = hello.host.host
         self.stream_id = hello.stream_id
+        # Agents before NETWORK_OWN name no networks, and take what they do not know for the host's.
+        self.knows_networks = bool(hello.policy.networks)
         # Attempts that the agent said it runs, minus those whose terminal record came.
         self.running = {(attempt.run_id, attempt.attempt) for attempt in hello.running}
         # Run id -> attempt and reason, said again at every heartbeat.

@@ -47,7 +47,7 @@ def _measured(
 
     def phase_ended(phase: Phase.ValueType, instance: Instance) -> None:
         if phase in _PHASES:
-            _read(record, phase, instance, bench.cancelled.is_set)
+            _read(record, phase, instance)
 
     outcome = run_trial(
         Slot(number, block=0, position=0, variant=variant, load=bench.experiment.HasField("load")),
@@ -74,14 +74,9 @@ def _experiment(original: Experiment) -> Experiment:
     return experiment
 
 
-def _read(
-    record: RuntimeCounters,
-    phase: Phase.ValueType,
-    instance: Instance,
-    cancelled: Callable[[], bool],
-) -> None:
+def _read(record: RuntimeCounters, phase: Phase.ValueType, instance: Instance) -> None:
     try:
-        reading = read_counters(instance.pids(), cancelled=cancelled)
+        reading = read_counters(instance.pids())
     except CannotRead as error:
         record.reason = str(error)
         return

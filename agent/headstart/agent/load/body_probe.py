@@ -78,7 +78,8 @@ class BodyProbe:
 def asking(task: LoadTask) -> Iterator[Ask]:
     """How an answer is fetched beside the load, over HTTP/1.1."""
     tls = client_context(verified=False) if task.load.tls else None
-    with Session(task.address, task.port, TIMEOUT_SECONDS, tls) as session:
+    where = (task.address, task.port)
+    with Session(*where, TIMEOUT_SECONDS, tls, task.namespace) as session:
 
         def ask(check: HttpCheck) -> Evaluation:
             response = session.fetch(check.request)

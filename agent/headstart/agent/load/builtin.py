@@ -78,7 +78,7 @@ class PreparedBuiltin:
         self._errors = task.scratch / "generator-errors"
         pipe = subprocess.PIPE
         with self._errors.open("wb") as errors:
-            self._process = start_pinned(argv, task.cpus, pipe, pipe, errors)
+            self._process = start_pinned(argv, task.cpus, pipe, pipe, errors, task.namespace)
         # Room for a second of latencies, so that a busy agent never stalls the generator.
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._stdout(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from headstart.agent.netns import NetworkNamespace
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, LoadSummary, LoadWindows
 
@@ -26,6 +27,8 @@ class LoadTask:
     cancelled: Callable[[], bool]
     # Called with the generator's pid once it runs, so that the sampler can watch it.
     on_started: Callable[[int], None] = lambda _pid: None
+    # From which the server is reached; None: the agent's own.
+    namespace: NetworkNamespace | None = None
 
 
 @dataclass

@@ -103,7 +103,14 @@ class PreparedH2load:
         with self._commands.asking(shutil.which("nghttp") or "nghttp") as ask:
             probe = BodyProbe(self._task.load, ask)
             with output.open("wb") as file:
-                process = start_pinned(list(self._about.argv), self._task.cpus, _NULL, file, file)
+                process = start_pinned(
+                    list(self._about.argv),
+                    self._task.cpus,
+                    _NULL,
+                    file,
+                    file,
+                    self._task.namespace,
+                )
             try:
                 self._task.on_started(process.pid)
                 probe.start()

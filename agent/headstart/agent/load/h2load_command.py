@@ -11,6 +11,7 @@ from headstart.agent.http_client import RequestFault
 from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import authority, order
+from headstart.agent.netns import within
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, HttpVersion, Load
 
 
@@ -85,13 +86,15 @@ class Commands:
             argv.append(f"--header=:authority: {self._host}")
         url = self._url(check.request, authority(self.task.address, self.task.port))
         try:
-            ended = subprocess.run(
-                [*argv, url],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=TIMEOUT_SECONDS,
-                check=True,
-            )
+            # It starts no thread while it waits; this one asks nobody else meanwhile.
+            with within(self.task.namespace):
+                ended = subprocess.run(
+                    [*argv, url],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=TIMEOUT_SECONDS,
+                    check=True,
+                )
         except (OSError, subprocess.SubprocessError) as error:
             raise RequestFault(str(error)) from error
         if not ended.stdout and ended.stderr:

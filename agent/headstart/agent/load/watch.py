@@ -12,6 +12,7 @@ from typing import IO
 
 from headstart.agent.cpus import parse_cpus
 from headstart.agent.load.driver import LoadTask
+from headstart.agent.netns import NetworkNamespace, within
 from headstart.agent.probe_readings import run_delays_ns
 from headstart.v1.records_pb2 import Failure, FailureCode, LoadSummary
 
@@ -25,8 +26,9 @@ def start_pinned(
     stdin: int,
     stdout: int | IO[bytes],
     stderr: int | IO[bytes],
+    namespace: NetworkNamespace | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program that runs on these CPUs from its first instruction.
+    """Start a program that runs on these CPUs, and in a namespace, from its first instruction.
 
     It has no part in a Ctrl-C, and dies with the thread that started it where
     setpriv of util-linux is installed. OSError when it cannot be started, or this
@@ -34,15 +36,16 @@ def start_pinned(
     """
     argv = [*_dying_with_parent(), *argv]
     wanted = parse_cpus(cpus)
-    # A child inherits the affinity of the thread that forks; preexec_fn would run
+    # A child inherits affinity and namespace of the thread that forks; preexec_fn would run
     # Python between fork and exec, which a process with threads must not do.
     own = os.sched_getaffinity(0)
     try:
         if wanted:
             os.sched_setaffinity(0, wanted)
-        return subprocess.Popen(
-            argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-        )
+        with within(namespace):
+            return subprocess.Popen(
+                argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+            )
     finally:
         os.sched_setaffinity(0, own)
 

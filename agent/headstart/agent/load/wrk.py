@@ -123,7 +123,12 @@ class PreparedWrk:
             probe = BodyProbe(self._task.load, ask, every_check=True)
             with output.open("wb") as file:
                 process = start_pinned(
-                    list(self._about.argv), self._task.cpus, subprocess.DEVNULL, file, file
+                    list(self._about.argv),
+                    self._task.cpus,
+                    subprocess.DEVNULL,
+                    file,
+                    file,
+                    self._task.namespace,
                 )
             origin_ns = time.monotonic_ns()
             try:

@@ -13,6 +13,9 @@ from headstart.collector.results import RunResult
 _OF_A_REVISION = ("image", "build", "description", "base", "compilation")
 _LIMITS = ("server ", "load on", "load not", "memory limit", "CPU limit", "page cache", "network")
 
+# Not said by runs of before there was another default: their series go on.
+NETWORK_OF_THE_HOST = "network of the host"
+
 
 class Incomparable(ValueError):
     """Runs that have nothing that can be set against each other; the message says why."""
@@ -36,7 +39,11 @@ def unlike_metrics(before: RunResult, after: RunResult) -> dict[str, str]:
 
 def limits_of(run: RunResult) -> list[str]:
     """The plan's facts that bound what a variant gets, as sentences."""
-    return [fact for fact in run.plan_description if fact.startswith(_LIMITS)]
+    return [
+        fact
+        for fact in run.plan_description
+        if fact.startswith(_LIMITS) and fact != NETWORK_OF_THE_HOST
+    ]
 
 
 def _or_none(words: list[str]) -> str:

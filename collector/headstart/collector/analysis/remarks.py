@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from headstart.collector.analysis.alike import NETWORK_OF_THE_HOST
 from headstart.collector.analysis.bootstrap import MINIMUM_BLOCKS
 from headstart.collector.analysis.images import denied_remarks, image_remarks
 from headstart.collector.analysis.metrics import CATALOGUE
@@ -164,7 +165,7 @@ def load_description(experiment: Experiment, trials: Iterable[Trial]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def plan_description(experiment: Experiment) -> Iterator[str]:
+def plan_description(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[str]:
     """How trials were made, one fact a sentence."""
     plan = experiment.plan
     if plan.blocks:
@@ -188,8 +189,33 @@ def plan_description(experiment: Experiment) -> Iterator[str]:
     if experiment.service.tls:
         checked = experiment.service.tls_verified
         yield f"TLS, {'certificate verified' if checked else 'any certificate accepted'}"
-    if plan.network == Network.NETWORK_HOLDER:
-        yield "network of a holder container"
+    yield from _networks(experiment, trials)
+
+
+# The history of figures goes by these words (`alike.setup_of`).
+_NETWORK_WORDS = {
+    Network.NETWORK_HOST: NETWORK_OF_THE_HOST,
+    Network.NETWORK_HOLDER: "network of a holder container",
+    Network.NETWORK_OWN: "network of its own",
+}
+
+
+def _networks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[str]:
+    """Those that the containers of a service had; a batch program is not reached through any."""
+    containers = {v.name for v in experiment.variants if not v.HasField("command")}
+    if not containers or not experiment.service.port:
+        return
+    asked = experiment.plan.network or Network.NETWORK_OWN
+    of_containers = [trial for trial in trials if trial.variant in containers]
+    used = {trial.outcome.network for trial in of_containers if trial.outcome.network}
+    if (
+        not used
+        and asked == Network.NETWORK_OWN
+        and any(t.first_response_ns for t in of_containers)
+    ):
+        # An agent that does not say it was sent the bridge instead.
+        asked = Network.NETWORK_HOLDER
+    yield from (_NETWORK_WORDS[each] for each in sorted(used or {asked}) if each in _NETWORK_WORDS)
 
 
 def method(run: RunRecords) -> Iterator[tuple[str, str]]:

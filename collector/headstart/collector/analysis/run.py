@@ -134,7 +134,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         warmups=tuple(load.warmup for load in loads.values()),
         variant_warmups=tuple(warmups.values()),
         load_description=load_description(experiment, run.trials),
-        plan_description=tuple(plan_description(experiment)),
+        plan_description=tuple(plan_description(experiment, run.trials)),
         method=tuple(method(run)),
         images=image_results(experiment, run.images),
         builds=variant_builds(experiment, run.builds),

@@ -19,6 +19,7 @@ from headstart.collector.experiment_file.models import (
 )
 from headstart.collector.experiment_file.requests import Request
 from headstart.v1 import experiment_pb2 as pb
+from headstart.words.networks import NETWORKS
 
 _COMPILATIONS = {
     "jit": pb.COMPILATION_JIT,
@@ -29,7 +30,6 @@ _COMPILATIONS = {
     "other": pb.COMPILATION_OTHER,
 }
 _PAGE_CACHES = {"warm": pb.PAGE_CACHE_WARM, "cold": pb.PAGE_CACHE_COLD}
-_NETWORKS = {"host": pb.NETWORK_HOST, "holder": pb.NETWORK_HOLDER}
 _BUILD_NETWORKS = {"default": pb.BUILD_NETWORK_DEFAULT, "none": pb.BUILD_NETWORK_NONE}
 _BUILDERS = {
     "auto": pb.BUILDER_UNSPECIFIED,
@@ -147,6 +147,7 @@ def _service(form: ServiceForm, base_directory: str) -> pb.Service:
         startup_timeout_seconds=form.startup_timeout,
         tls=form.tls != "no",
         tls_verified=form.tls == "verified",
+        address=form.address,
     )
     if form.first_data is not None:
         name = names.of(form.first_data, "first data")
@@ -256,7 +257,7 @@ def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
         idle_seconds=form.idle,
         settle_seconds=form.settle,
         page_cache=_PAGE_CACHES[form.page_cache],
-        network=_NETWORKS[form.network],
+        network=pb.Network.Value(NETWORKS[form.network]),
         sample_interval_seconds=form.sample_interval,
         load_every=form.load_every if with_load else 0,
         quiet_seconds=form.quiet,

@@ -37,6 +37,7 @@ from headstart.collector.experiment_file.units import (
     Text,
     Whole,
 )
+from headstart.words.networks import NETWORKS
 
 
 class BuildForm(Form):
@@ -114,6 +115,8 @@ class ServiceForm(Form):
     """A request that reaches the database, sent once after the first correct response."""
     tls: Annotated[str, Tls()] = written(False)
     """Whether the port speaks TLS; `unverified` accepts any certificate."""
+    address: Annotated[str, Choice("127.0.0.1", "::1")] = written("127.0.0.1")
+    """Loopback address at which the app is asked; one that listens everywhere answers at both."""
     host: Annotated[str, HOST] | None = None
     """Name that every request is sent to (Host); the address when it is left out."""
 
@@ -222,8 +225,8 @@ class PlanForm(Form):
     """How long it rests after load."""
     page_cache: Annotated[str, Choice("warm", "cold")] = written("warm")
     """Whether the files of a variant may stay in memory between its trials."""
-    network: Annotated[str, Choice("host", "holder")] = written("host")
-    """The network of the host, or one of its own that a holder container keeps."""
+    network: Annotated[str, Choice(*NETWORKS, holder="bridge")] = written("own")
+    """What a container reaches: nothing but itself, the engine's bridge, or all of the host's."""
     seed: Annotated[int, Whole(1, 2**64 - 1)] | None = None
     """Seed of the order of trials; drawn and recorded when it is left out."""
     load_every: Annotated[int, Whole(1, 1000)] = written(2)

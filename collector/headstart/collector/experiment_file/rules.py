@@ -42,6 +42,11 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
     if isinstance(plan.get("blocks"), int) and "blocks" in _mapping(plan, "maximum"):
         message = "'maximum.blocks' goes with 'blocks: auto'; the number of blocks is fixed here"
         yield ("plan", "maximum", "blocks"), message, True
+    if plan.get("network") in ("bridge", "holder") and "address" in _mapping(data, "service"):
+        message = (
+            "'service.address' is a loopback's; in the bridge an app has an address of its own"
+        )
+        yield ("service", "address"), message, True
 
 
 def _mapping(data: Any, key: str) -> dict[str, Any]:

@@ -183,15 +183,18 @@ class Switch(Scalar):
 
 @dataclass(frozen=True, init=False)
 class Choice(Scalar):
-    """One of a few words."""
+    """One of a few words; `earlier` are those that files may still say, and what they mean."""
 
     words: tuple[str, ...]
+    earlier: tuple[tuple[str, str], ...]
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, **earlier: str) -> None:
         object.__setattr__(self, "words", words)
+        object.__setattr__(self, "earlier", tuple(earlier.items()))
 
     def parse(self, value: object) -> str:
         if isinstance(value, str):
+            value = dict(self.earlier).get(value, value)
             if value in self.words:
                 return value
             hint = meant(value, self.words)
@@ -200,7 +203,7 @@ class Choice(Scalar):
         raise ValueError(f"expected {listed(self.words)}, found {found(value)}{hint}")
 
     def json_schema(self) -> dict[str, Any]:
-        return {"enum": list(self.words)}
+        return {"enum": [*self.words, *dict(self.earlier)]}
 
 
 @dataclass(frozen=True)

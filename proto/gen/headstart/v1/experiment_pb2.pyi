@@ -131,18 +131,29 @@ class _Network:
 class _NetworkEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Network.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     NETWORK_UNSPECIFIED: _Network.ValueType  # 0
+    """As NETWORK_OWN."""
     NETWORK_HOST: _Network.ValueType  # 1
-    """The host's network namespace."""
+    """The host's network namespace; only where the host's policy says so."""
     NETWORK_HOLDER: _Network.ValueType  # 2
-    """A namespace of a holder container; two runs can use one port."""
+    """The engine's bridge, in a namespace that a holder container keeps for the run."""
+    NETWORK_OWN: _Network.ValueType  # 3
+    """A namespace for each container that has a loopback and nothing else. Agents before
+    this value would take it for the host's: they are sent NETWORK_HOLDER instead.
+    """
 
-class Network(_Network, metaclass=_NetworkEnumTypeWrapper): ...
+class Network(_Network, metaclass=_NetworkEnumTypeWrapper):
+    """What a container can reach. Commands are processes of the host and have its network."""
 
 NETWORK_UNSPECIFIED: Network.ValueType  # 0
+"""As NETWORK_OWN."""
 NETWORK_HOST: Network.ValueType  # 1
-"""The host's network namespace."""
+"""The host's network namespace; only where the host's policy says so."""
 NETWORK_HOLDER: Network.ValueType  # 2
-"""A namespace of a holder container; two runs can use one port."""
+"""The engine's bridge, in a namespace that a holder container keeps for the run."""
+NETWORK_OWN: Network.ValueType  # 3
+"""A namespace for each container that has a loopback and nothing else. Agents before
+this value would take it for the host's: they are sent NETWORK_HOLDER instead.
+"""
 Global___Network: _TypeAlias = Network  # noqa: Y015
 
 class _DiagnosticCategory:
@@ -473,6 +484,7 @@ class Service(_message.Message):
     FIRST_DATA_FIELD_NUMBER: _builtins.int
     TLS_FIELD_NUMBER: _builtins.int
     TLS_VERIFIED_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
     port: _builtins.int
     """0: a batch program; ready means exited with the expected status and output."""
     compare_with_baseline: _builtins.bool
@@ -485,6 +497,10 @@ class Service(_message.Message):
     """Prober and checks accept only a certificate that the host's trust store vouches
     for, made out for the Host of the request or else the address. The clients of a
     load never look at it.
+    """
+    address: _builtins.str
+    """Loopback address that the app listens on: "127.0.0.1" (also when empty) or "::1".
+    In a holder's network the app is asked at the holder's address.
     """
     @_builtins.property
     def ready(self) -> Global___Check: ...
@@ -514,10 +530,11 @@ class Service(_message.Message):
         first_data: Global___Check | None = ...,
         tls: _builtins.bool = ...,
         tls_verified: _builtins.bool = ...,
+        address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "first_data", b"first_data", "ready", b"ready"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "checks", b"checks", "compare_with_baseline", b"compare_with_baseline", "first_data", b"first_data", "port", b"port", "ready", b"ready", "startup_timeout_seconds", b"startup_timeout_seconds", "tls", b"tls", "tls_verified", b"tls_verified", "volatile_fields", b"volatile_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "address", b"address", "checks", b"checks", "compare_with_baseline", b"compare_with_baseline", "first_data", b"first_data", "port", b"port", "ready", b"ready", "startup_timeout_seconds", b"startup_timeout_seconds", "tls", b"tls", "tls_verified", b"tls_verified", "volatile_fields", b"volatile_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_data: _TypeAlias = _typing.Literal["first_data"]  # noqa: Y015
     _WhichOneofArgType__first_data: _TypeAlias = _typing.Literal["_first_data", b"_first_data"]  # noqa: Y015

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from headstart.v1 import experiment_pb2 as _experiment_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -296,6 +297,7 @@ class Policy(_message.Message):
     BUILDS_FIELD_NUMBER: _builtins.int
     MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     PIDS_LIMIT_FIELD_NUMBER: _builtins.int
+    NETWORKS_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
     builds: _builtins.bool
     memory_limit_bytes: _builtins.int
@@ -303,6 +305,10 @@ class Policy(_message.Message):
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Shell patterns of image references."""
+
+    @_builtins.property
+    def networks(self) -> _containers.RepeatedScalarFieldContainer[_experiment_pb2.Network.ValueType]:
+        """Networks that a plan may ask for; empty: an agent that knows no NETWORK_OWN."""
 
     def __init__(
         self,
@@ -312,10 +318,11 @@ class Policy(_message.Message):
         builds: _builtins.bool = ...,
         memory_limit_bytes: _builtins.int = ...,
         pids_limit: _builtins.int = ...,
+        networks: _abc.Iterable[_experiment_pb2.Network.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "images", b"images", "memory_limit_bytes", b"memory_limit_bytes", "pids_limit", b"pids_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "images", b"images", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1330,6 +1330,7 @@ class TrialOutcome(_message.Message):
     JOBS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     OOM_KILLS_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
     trial: _builtins.int
     block: _builtins.int
     position: _builtins.int
@@ -1346,6 +1347,10 @@ class TrialOutcome(_message.Message):
     digest: _builtins.str
     oom_kills: _builtins.int
     """Processes that the kernel killed for want of memory while the instance lived on."""
+    network: _experiment_pb2.Network.ValueType
+    """The network that the instance was given, which may be another than the plan's
+    where the agent may not enter a container's own; unspecified: before this field.
+    """
     @_builtins.property
     def failure(self) -> Global___Failure:
         """Absent: everything asked for was measured."""
@@ -1384,10 +1389,11 @@ class TrialOutcome(_message.Message):
         jobs: _abc.Iterable[Global___Job] | None = ...,
         digest: _builtins.str = ...,
         oom_kills: _builtins.int = ...,
+        network: _experiment_pb2.Network.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "failure", b"failure", "load", b"load", "startup", b"startup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "block", b"block", "checks_failed", b"checks_failed", "checks_passed", b"checks_passed", "digest", b"digest", "ended_monotonic_ns", b"ended_monotonic_ns", "failure", b"failure", "flags", b"flags", "jobs", b"jobs", "load", b"load", "memory", b"memory", "missed_slots", b"missed_slots", "oom_kills", b"oom_kills", "output_tail", b"output_tail", "position", b"position", "samples", b"samples", "started_monotonic_ns", b"started_monotonic_ns", "startup", b"startup", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "block", b"block", "checks_failed", b"checks_failed", "checks_passed", b"checks_passed", "digest", b"digest", "ended_monotonic_ns", b"ended_monotonic_ns", "failure", b"failure", "flags", b"flags", "jobs", b"jobs", "load", b"load", "memory", b"memory", "missed_slots", b"missed_slots", "network", b"network", "oom_kills", b"oom_kills", "output_tail", b"output_tail", "position", b"position", "samples", b"samples", "started_monotonic_ns", b"started_monotonic_ns", "startup", b"startup", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
