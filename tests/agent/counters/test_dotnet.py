@@ -11,6 +11,7 @@ import pytest
 
 from headstart.agent.counters.dotnet import DotnetSource
 from headstart.agent.counters.source import CannotRead, Reading, Target
+from headstart.agent.deadline import Deadline
 
 RECORDED = Path(__file__).parent / "recorded"
 METERS = (RECORDED / "meters.nettrace").read_bytes()
@@ -85,7 +86,7 @@ def listening(runtime: Runtime, root: Path) -> Iterator[Target]:
 
 def read(runtime: Runtime, root: Path) -> Reading | None:
     with listening(runtime, root) as target:
-        return DotnetSource().read(target)
+        return DotnetSource().read(target, Deadline(15))
 
 
 def test_meters_are_asked_of_a_runtime_that_has_them_and_the_session_is_ended(
@@ -110,7 +111,7 @@ def test_event_counters_are_asked_of_an_older_runtime(tmp_path: Path) -> None:
 
 
 def test_a_process_without_a_socket_is_no_such_runtime(tmp_path: Path) -> None:
-    assert DotnetSource().read(Target(tmp_path, 1, "/tmp")) is None
+    assert DotnetSource().read(Target(tmp_path, 1, "/tmp"), Deadline(15)) is None
 
 
 REFUSAL = message(struct.pack("<I", 0x80131384), command=0xFF)
@@ -141,4 +142,4 @@ def test_a_socket_that_nobody_listens_on_is_a_reason(tmp_path: Path) -> None:
         pass
 
     with pytest.raises(CannotRead, match="does not answer"):
-        DotnetSource().read(target)
+        DotnetSource().read(target, Deadline(15))

@@ -9,6 +9,7 @@ import pytest
 from headstart.agent.counters.hsperfdata import Malformed, parse
 from headstart.agent.counters.jvm import JvmSource, values
 from headstart.agent.counters.source import CannotRead, Target
+from headstart.agent.deadline import Deadline
 
 DATA = (Path(__file__).parent / "recorded" / "jvm.hsperfdata").read_bytes()
 
@@ -87,10 +88,10 @@ def test_the_file_is_found_by_the_pid_that_the_jvm_has_within_its_container(
     folder.mkdir(parents=True)
     (folder / "1").write_bytes(DATA)
     (folder / "77").write_bytes(b"not ours")
-    reading = JvmSource().read(Target(tmp_path, 1, "/tmp"))
+    reading = JvmSource().read(Target(tmp_path, 1, "/tmp"), Deadline(15))
 
     assert reading is not None
     assert reading.runtime == "JVM 25.0.2, performance data"
-    assert JvmSource().read(Target(tmp_path, 2, "/tmp")) is None
+    assert JvmSource().read(Target(tmp_path, 2, "/tmp"), Deadline(15)) is None
     with pytest.raises(CannotRead, match="does not begin"):
-        JvmSource().read(Target(tmp_path, 77, "/tmp"))
+        JvmSource().read(Target(tmp_path, 77, "/tmp"), Deadline(15))

@@ -6,6 +6,7 @@ import pytest
 
 from headstart.agent.counters.source import CannotRead, Reading, Target, target_of
 from headstart.agent.counters.table import read_counters
+from headstart.agent.deadline import Deadline
 
 
 def process(proc: Path, pid: int, inner: str, environment: bytes = b"") -> None:
@@ -23,7 +24,7 @@ class Fake:
     def __init__(self, inner_pid: int) -> None:
         self.inner_pid = inner_pid
 
-    def read(self, target: Target) -> Reading | None:
+    def read(self, target: Target, deadline: Deadline) -> Reading | None:
         return Reading("fake", {"gcs": 1.0}) if target.inner_pid == self.inner_pid else None
 
 

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from headstart.agent.counters import source
 from headstart.agent.counters.diagnostics_ipc import IpcFault, Provider, runtime_version, trace
 from headstart.agent.counters.nettrace import Event, Malformed, events
-from headstart.agent.counters.source import CannotRead, Reading, Target
+from headstart.agent.counters.source import MAXIMUM_NAMES, CannotRead, Reading, Target
+from headstart.agent.deadline import Deadline
+from headstart.agent.untrusted import Root
 
 # The shortest that the runtime takes for meters; one collection comes at each of these.
 _REFRESH_SECONDS = 0.1
@@ -61,33 +63,50 @@ class DotnetSource:
 
     offered_by = "a .NET diagnostics socket"
 
-    def read(self, target: Target) -> Reading | None:
+    def read(self, target: Target, deadline: Deadline) -> Reading | None:
         """The first collection of a session of its own, which is ended at once."""
-        folder = target.root / target.temporary.lstrip("/")
-        # With the start time in its name; a process has one.
-        path = next(folder.glob(f"dotnet-diagnostic-{target.inner_pid}-*-socket"), None)
-        if path is None:
-            return None
-        try:
-            version = runtime_version(path)
-            if _major(version) >= _FIRST_WITH_METERS:
-                provider, values_of = _METERS, meter_values
-            else:
-                provider, values_of = _EVENT_COUNTERS, counter_values
-            stream = trace(path, provider, lambda found: bool(values_of(found)), _SESSION_SECONDS)
-            values = values_of(stream)
-        except Malformed as error:
-            raise CannotRead(f"its trace cannot be read: {error}") from error
-        except IpcFault as error:
-            raise CannotRead(f"its diagnostics socket does not serve: {error}") from error
-        except OSError as error:
-            raise CannotRead(f"its diagnostics socket does not answer: {error}") from error
-        if not values:
-            raise CannotRead(
-                f".NET {version} has a diagnostics socket but sent no counter within"
-                f" {_SESSION_SECONDS:g} s"
-            )
-        return Reading(f".NET {version[:40]}, EventPipe", values)
+        with Root(target.root) as root:
+            path = _socket_of(root, target)
+            if path is None:
+                return None
+            with root.socket(path) as address:
+                try:
+                    return _ask(address, deadline)
+                except Malformed as error:
+                    raise CannotRead(f"its trace cannot be read: {error}") from error
+                except IpcFault as error:
+                    raise CannotRead(f"its diagnostics socket does not serve: {error}") from error
+                except OSError as error:
+                    raise CannotRead(f"its diagnostics socket does not answer: {error}") from error
+
+
+def _socket_of(root: Root, target: Target) -> str | None:
+    """With the start time of the process in its name; a process has one."""
+    try:
+        names = root.names(target.temporary, MAXIMUM_NAMES)
+    except FileNotFoundError:
+        return None
+    prefix = f"dotnet-diagnostic-{target.inner_pid}-"
+    found = (name for name in names if name.startswith(prefix) and name.endswith("-socket"))
+    name = next(found, None)
+    return None if name is None else f"{target.temporary}/{name}"
+
+
+def _ask(address: str, deadline: Deadline) -> Reading:
+    version = runtime_version(address, deadline)
+    if _major(version) >= _FIRST_WITH_METERS:
+        provider, values_of = _METERS, meter_values
+    else:
+        provider, values_of = _EVENT_COUNTERS, counter_values
+    session = deadline.within(_SESSION_SECONDS)
+    stream = trace(address, provider, lambda found: bool(values_of(found)), session, deadline)
+    values = values_of(stream)
+    if not values:
+        raise CannotRead(
+            f".NET {version[:40]} has a diagnostics socket but sent no counter within"
+            f" {_SESSION_SECONDS:g} s"
+        )
+    return Reading(f".NET {version[:40]}, EventPipe", values)
 
 
 def meter_values(stream: bytes) -> dict[str, float]:

@@ -7,12 +7,16 @@ the app, or tools that a small image has not.
 from collections.abc import Iterable, Mapping
 
 from headstart.agent.counters import hsperfdata, source
-from headstart.agent.counters.source import CannotRead, Reading, Target
+from headstart.agent.counters.source import MAXIMUM_NAMES, CannotRead, Reading, Target
+from headstart.agent.deadline import Deadline
+from headstart.agent.untrusted import Refused, Root
 
 # HotSpot makes 32 kB unless told otherwise (-XX:PerfDataMemorySize).
 _MAXIMUM_BYTES = 4 << 20
 # Always there, whatever TMPDIR says.
 _FOLDER = "tmp"
+# A container has one user or a few.
+_MAXIMUM_USERS = 32
 
 
 class JvmSource:
@@ -20,22 +24,42 @@ class JvmSource:
 
     offered_by = "a JVM's performance data"
 
-    def read(self, target: Target) -> Reading | None:
+    def read(self, target: Target, deadline: Deadline) -> Reading | None:  # noqa: ARG002  # reads
         """What the file holds at this moment."""
-        # One folder for each user, of whom only the container knows the name.
-        paths = (target.root / _FOLDER).glob(f"hsperfdata_*/{target.inner_pid}")
-        path = next(paths, None)
-        if path is None:
+        with Root(target.root) as root:
+            data = _performance_data(root, target.inner_pid)
+        if data is None:
             return None
         try:
-            with path.open("rb") as file:
-                found = hsperfdata.parse(file.read(_MAXIMUM_BYTES))
+            found = hsperfdata.parse(data)
         except hsperfdata.Malformed as error:
-            raise CannotRead(f"the JVM's performance data cannot be read: {error}") from error
-        except OSError as error:
             raise CannotRead(f"the JVM's performance data cannot be read: {error}") from error
         version = str(found.get("java.property.java.version", "of unknown version"))
         return Reading(f"JVM {version[:40]}, performance data", values(found))
+
+
+def _performance_data(root: Root, inner_pid: int) -> bytes | None:
+    """Each user has a folder, of whom only the container knows the name; None: none has it."""
+    refused: Refused | None = None
+    for folder in _users_folders(root):
+        try:
+            return root.read(f"{folder}/{inner_pid}", _MAXIMUM_BYTES)
+        except Refused as error:
+            refused = error
+        except OSError:
+            continue  # another user's
+    if refused is not None:
+        raise refused
+    return None
+
+
+def _users_folders(root: Root) -> list[str]:
+    try:
+        names = root.names(_FOLDER, MAXIMUM_NAMES)
+    except FileNotFoundError:
+        return []
+    found = [f"{_FOLDER}/{name}" for name in names if name.startswith("hsperfdata_")]
+    return sorted(found)[:_MAXIMUM_USERS]
 
 
 def values(found: Mapping[str, int | str]) -> dict[str, float]:

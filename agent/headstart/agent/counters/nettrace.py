@@ -17,7 +17,10 @@ _BLOCKS = ("EventBlock", "MetadataBlock", "StackBlock", "SPBlock")
 # SyncTimeUTC, two longs and four ints.
 _TRACE_BYTES = 16 + 2 * 8 + 4 * 4
 _COMPRESSED = 1
-_MAXIMUM_FIELDS = 64
+# Of one kind of event, nested ones included. Fields without a size (an empty object) let
+# events of two bytes cost as much as there are of them: all that are read are counted too.
+_MAXIMUM_FIELDS = 256
+_MAXIMUM_READ_FIELDS = 500_000
 _MAXIMUM_DEPTH = 4
 _OBJECT, _STRING = 1, 18
 # System.TypeCode of what has a fixed size; a Boolean takes four bytes.
@@ -64,6 +67,8 @@ class _Kind:
     provider: str
     name: str
     fields: tuple[_Field, ...]
+    # Fields that an event of it costs to read, nested ones included.
+    cost: int
 
 
 class _Ended(Exception):
@@ -112,12 +117,14 @@ class _Cursor:
 def events(stream: bytes) -> Iterator[Event]:
     """Events in the order of the stream, those of unknown kinds left out.
 
-    Raises Malformed for what is no nettrace stream; one that was cut just ends.
+    Raises Malformed for what is no nettrace stream, or costs more to read than one does;
+    one that was cut just ends.
     """
     cursor = _Cursor(stream)
     if not stream.startswith(_MAGIC[: len(stream)]):
         raise Malformed("it does not begin as a nettrace stream does")
     kinds: dict[int, _Kind] = {}
+    read = 0
     try:
         cursor.take(len(_MAGIC))
         for type_name, block in _objects(cursor):
@@ -127,6 +134,9 @@ def events(stream: bytes) -> Iterator[Event]:
             elif type_name == "EventBlock":
                 for kind_id, payload in _blobs(block):
                     kind = kinds.get(kind_id)
+                    read += kind.cost if kind is not None else 1
+                    if read > _MAXIMUM_READ_FIELDS:
+                        raise Malformed("it has more events than counters need")
                     if kind is not None and (event := _event(kind, payload)):
                         yield event
     except _Ended:
@@ -205,7 +215,9 @@ def _define(payload: bytes, kinds: dict[int, _Kind]) -> None:
         cursor.take(4)
         name = cursor.text()
         cursor.take(8 + 4 + 4)
-        kinds[kind_id] = _Kind(provider, name, _fields(cursor, 0))
+        fields = _fields(cursor, 0)
+        if (cost := _cost(fields)) <= _MAXIMUM_FIELDS:
+            kinds[kind_id] = _Kind(provider, name, fields, cost)
     except (_Ended, Malformed):
         # An event that cannot be read is one that is not known.
         return
@@ -221,6 +233,10 @@ def _fields(cursor: _Cursor, depth: int) -> tuple[_Field, ...]:
         nested = _fields(cursor, depth + 1) if code == _OBJECT else ()
         found.append(_Field(cursor.text(), code, nested))
     return tuple(found)
+
+
+def _cost(fields: tuple[_Field, ...]) -> int:
+    return 1 + sum(_cost(field.nested) for field in fields)
 
 
 def _event(kind: _Kind, payload: bytes) -> Event | None:

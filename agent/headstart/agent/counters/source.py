@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from headstart.agent.deadline import Deadline
+
 METHODS_JITTED = "methods_jitted"
 # Compiler threads may work side by side: it can exceed the time that passed.
 JIT_SECONDS = "jit_seconds"
@@ -20,6 +22,12 @@ GC_HEAP_BYTES = "gc_heap_bytes"
 ALLOCATED_BYTES = "allocated_bytes"
 CLASSES_LOADED = "classes_loaded"
 ASSEMBLIES_LOADED = "assemblies_loaded"
+
+# Of the folder in which a runtime keeps what tells of it; a temporary folder has a few.
+MAXIMUM_NAMES = 10_000
+# Of the kernel's own texts about a process. Its environment is as long as it likes.
+_STATUS_BYTES = 1 << 16
+_ENVIRONMENT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,22 +59,28 @@ class CounterSource(Protocol):
 
     offered_by: str
 
-    def read(self, target: Target) -> Reading | None:
-        """Its counters now; None: no such runtime is there. Raises CannotRead.
+    def read(self, target: Target, deadline: Deadline) -> Reading | None:
+        """Its counters now; None: no such runtime is there. Raises CannotRead, or OSError
+        when the process is gone or not ours to look at.
 
-        Takes some seconds at most, and leaves the app as it was.
+        It leaves the app as it was, and ends by the deadline but for what hangs in the kernel.
         """
 
 
 def target_of(pid: int, proc: Path = Path("/proc")) -> Target:
     """Raises OSError when the process is gone or not ours to look at."""
-    status = (proc / str(pid) / "status").read_text(errors="replace")
+    status = _start_of(proc / str(pid) / "status", _STATUS_BYTES).decode(errors="replace")
     inner = next(
         (line.split()[-1] for line in status.splitlines() if line.startswith("NSpid:")), str(pid)
     )
-    environment = (proc / str(pid) / "environ").read_bytes().split(b"\0")
+    environment = _start_of(proc / str(pid) / "environ", _ENVIRONMENT_BYTES).split(b"\0")
     temporary = next(
         (entry[7:].decode(errors="replace") for entry in environment if entry[:7] == b"TMPDIR="),
         "/tmp",  # noqa: S108  # where both runtimes put it, not a file of ours
     )
     return Target(proc / str(pid) / "root", int(inner), temporary)
+
+
+def _start_of(path: Path, limit_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(limit_bytes)

@@ -47,7 +47,7 @@ def _measured(
 
     def phase_ended(phase: Phase.ValueType, instance: Instance) -> None:
         if phase in _PHASES:
-            _read(record, phase, instance)
+            _read(record, phase, instance, bench.cancelled.is_set)
 
     outcome = run_trial(
         Slot(number, block=0, position=0, variant=variant, load=bench.experiment.HasField("load")),
@@ -74,9 +74,14 @@ def _experiment(original: Experiment) -> Experiment:
     return experiment
 
 
-def _read(record: RuntimeCounters, phase: Phase.ValueType, instance: Instance) -> None:
+def _read(
+    record: RuntimeCounters,
+    phase: Phase.ValueType,
+    instance: Instance,
+    cancelled: Callable[[], bool],
+) -> None:
     try:
-        reading = read_counters(instance.pids())
+        reading = read_counters(instance.pids(), cancelled=cancelled)
     except CannotRead as error:
         record.reason = str(error)
         return
