@@ -13,14 +13,11 @@ from prometheus_client.samples import Sample
 
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.exposition import Exposition
-from headstart.collector.exposition_families import (
-    HOST_FAMILIES,
-    MAXIMUM_LABEL_CHARACTERS,
-    RESULT_FAMILIES,
-)
+from headstart.collector.exposition_families import HOST_FAMILIES, RESULT_FAMILIES
 from headstart.collector.results import Figure, RunResult
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
+from headstart.words.clean import LABEL_CHARACTERS
 from support.metrics_results import (
     NOW,
     does_not_start,
@@ -297,6 +294,7 @@ def test_compressed_and_plain_say_the_same(scraped: Scraped) -> None:
     assert plain == compressed
 
 
+HOSTILE_SHOWN = r'a"b\c\nd\x00e\udc80\u202e}# {x="1"} 1'
 HOSTILE = 'a"b\\c\nd\x00e\udc80\u202e}# {x="1"} 1'
 
 
@@ -306,7 +304,7 @@ def test_hostile_names_break_no_line_and_are_read_back(scraped: Scraped) -> None
     scraped.update([hostile, run_result()], [host_state(HOSTILE.replace("\udc80", ""))])
 
     experiments = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
-    assert experiments == {"players-api", 'a"b\\c�d�e��}# {x="1"} 1'}
+    assert experiments == {"players-api", HOSTILE_SHOWN}
     assert len(list(scraped.samples("headstart_host_up"))) == 1
 
 
@@ -316,7 +314,7 @@ def test_long_names_are_cut_and_stay_apart(scraped: Scraped) -> None:
     scraped.update([run_result(long + "1"), run_result(long + "2")])
 
     experiments = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
-    assert {len(name) for name in experiments} == {MAXIMUM_LABEL_CHARACTERS}
+    assert {len(name) for name in experiments} == {LABEL_CHARACTERS}
     assert len(experiments) == 2
 
 

@@ -15,9 +15,9 @@ from headstart.agent.policy import Policy
 from headstart.cli import agent as agent_command
 from headstart.cli import collector as collector_command
 from headstart.collector.exposition import MAXIMUM_SERIES
-from headstart.collector.exposition_families import MAXIMUM_LABEL_CHARACTERS
 from headstart.dashboards import write
 from headstart.dashboards.generate import RULES_FILE
+from headstart.words.clean import LABEL_CHARACTERS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -53,7 +53,7 @@ def test_prometheus_scrapes_where_the_collector_listens_and_takes_all_it_exposes
     assert config["rule_files"] == [RULES_FILE]
     # A scrape above the limit fails as a whole.
     assert job["sample_limit"] > MAXIMUM_SERIES + 1_000
-    assert job["label_value_length_limit"] >= MAXIMUM_LABEL_CHARACTERS
+    assert job["label_value_length_limit"] >= LABEL_CHARACTERS
 
 
 def test_alertmanager_accepts_its_configuration() -> None:

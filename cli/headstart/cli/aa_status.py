@@ -2,7 +2,7 @@
 
 import json
 
-import click
+from headstart.cli.terminal import say
 
 _FIT, _UNFIT = 0, 1
 
@@ -11,13 +11,11 @@ def aa_status(report_json: bytes) -> int:
     """0: nothing differed; 1: something did, or nothing could be told. Says so on stderr."""
     check = json.loads(report_json)["host_check"]
     if check is None:
-        click.echo("A/A: nothing could be told; the report says why", err=True)
+        say("A/A: nothing could be told; the report says why", err=True)
         return _UNFIT
     if check["passed"]:
-        click.echo(f"A/A: passed, {check['verdicts']} metrics do not differ", err=True)
+        say(f"A/A: passed, {check['verdicts']} metrics do not differ", err=True)
         return _FIT
     differing = ", ".join(check["differing"])
-    click.echo(
-        f"A/A: failed, this host finds differences where there are none: {differing}", err=True
-    )
+    say(f"A/A: failed, this host finds differences where there are none: {differing}", err=True)
     return _UNFIT

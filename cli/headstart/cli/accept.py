@@ -4,6 +4,7 @@ import click
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import AcceptShiftRequest
 
 
@@ -22,4 +23,4 @@ def command(
     """
     with experiments(collector) as stub:
         stub.AcceptShift(AcceptShiftRequest(shift_id=shift, reason=reason))
-    click.echo(f"shift {shift} is accepted")
+    say(f"shift {shift} is accepted")

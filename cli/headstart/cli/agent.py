@@ -12,6 +12,7 @@ from headstart.agent.service import Agent, AgentConfig
 from headstart.cli.agent_options import default_state, host_name, parse_labels
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.faults import agent_faults
+from headstart.cli.logs import log_to_stderr
 
 
 @click.command("agent")
@@ -41,7 +42,7 @@ def command(
     collector: Connection,
 ) -> None:
     """Run experiments on this host for a collector, until SIGINT or SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     with agent_faults():
         agent = Agent(
             AgentConfig(

@@ -5,6 +5,7 @@ import click
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.progress import describe
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import CancelRequest
 
 
@@ -20,4 +21,4 @@ def command(
     """Stop RUN_ID: the agent cleans up and delivers what it has."""
     with experiments(collector) as stub:
         run = stub.Cancel(CancelRequest(run_id=run_id, reason=reason)).run
-    click.echo(describe(run))
+    say(describe(run))

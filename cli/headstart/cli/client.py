@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from headstart.cli.connection import Connection
 from headstart.cli.errors import CommandError, InputError
@@ -48,12 +49,13 @@ def explained(error: grpc.RpcError, target: str) -> CommandError:
     call = cast("grpc.Call", error)  # every error of a stub is its call too
     for key, value in call.trailing_metadata() or ():
         if key == "headstart-problems-bin":
-            problems = SubmitProblems.FromString(cast("bytes", value)).problems
+            try:
+                problems = SubmitProblems.FromString(cast("bytes", value)).problems
+            except DecodeError:
+                return CommandError(f"the collector at {target} answers what is no answer")
             return InputError(
-                "\n".join(
-                    [f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}:"]
-                    + [f"  line {p.line}: {p.path}: {p.message}" for p in problems]
-                )
+                f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}:",
+                *(f"  line {p.line}: {p.path}: {p.message}" for p in problems),
             )
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         return CommandError(f"no collector answers at {target}: {call.details()}")

@@ -10,6 +10,8 @@ import click
 
 from headstart.cli.connection import default_address
 from headstart.cli.errors import InputError
+from headstart.cli.logs import log_to_stderr
+from headstart.cli.terminal import say
 
 if TYPE_CHECKING:
     from headstart.collector.config import CollectorConfig
@@ -112,7 +114,7 @@ def command(
         retention=Retention(age_seconds=age),
         confirm_regressions=reruns,
     )
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     asyncio.run(_serve(config))
 
 
@@ -126,6 +128,6 @@ async def _serve(config: "CollectorConfig") -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = f", metrics on port {collector.metrics_port}" if collector.metrics_port else ""
-    click.echo(f"collector listens on {' and '.join(collector.addresses)}{metrics}", err=True)
+    say(f"collector listens on {' and '.join(collector.addresses)}{metrics}", err=True)
     await stop.wait()
     await collector.stop()

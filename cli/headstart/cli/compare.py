@@ -7,6 +7,7 @@ import click
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.cli.results import load_results, write
+from headstart.cli.terminal import say_json
 
 
 @click.command("compare")
@@ -46,7 +47,7 @@ def command(
     if as_json:
         from headstart.collector.report.across import across_json
 
-        click.echo(across_json(found))
+        say_json(across_json(found))
         return
     from rich.console import Console
 

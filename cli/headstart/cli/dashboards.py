@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from headstart.cli.terminal import say
+
 
 @click.command("dashboards")
 @click.option(
@@ -25,4 +27,4 @@ def command(output: Path, runbooks: str | None) -> None:
     from headstart.dashboards.rules import RUNBOOKS
 
     for path in write(output, runbooks or RUNBOOKS):
-        click.echo(path)
+        say(str(path))

@@ -12,6 +12,7 @@ from headstart.agent.policy import Policy
 from headstart.agent.runtime import RuntimeFault, RuntimeTable
 from headstart.agent.service import current_host_facts
 from headstart.cli.agent_options import host_name
+from headstart.cli.terminal import say, say_json, say_marked
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 
 _WORDS = {
@@ -28,7 +29,7 @@ def command(host: str | None, as_json: bool) -> int:
     """Say what about this host spoils measurements; exit code 1 when they cannot be trusted."""
     facts = _facts(host_name(host))
     if as_json:
-        click.echo(json.dumps(MessageToDict(facts), indent=2))
+        say_json(json.dumps(MessageToDict(facts), indent=2))
     else:
         _print(facts)
     levels = [advice.level for advice in facts.advice]
@@ -51,19 +52,19 @@ def _facts(host: str) -> HostFacts:
 
 def _print(facts: HostFacts) -> None:
     cpu = facts.cpu
-    click.echo(f"{facts.host}  fingerprint {facts.fingerprint}")
-    click.echo(f"  CPU     {cpu.model}, {cpu.cores} cores, {cpu.threads} threads")
-    click.echo(f"  memory  {facts.memory_bytes / 2**30:.1f} GiB")
-    click.echo(f"  kernel  {facts.kernel}, cgroup v{facts.cgroup_version}")
+    say(f"{facts.host}  fingerprint {facts.fingerprint}")
+    say(f"  CPU     {cpu.model}, {cpu.cores} cores, {cpu.threads} threads")
+    say(f"  memory  {facts.memory_bytes / 2**30:.1f} GiB")
+    say(f"  kernel  {facts.kernel}, cgroup v{facts.cgroup_version}")
     engine = facts.engine
-    click.echo(f"  engine  {f'{engine.name} {engine.version}' if engine.version else 'none'}")
+    say(f"  engine  {f'{engine.name} {engine.version}' if engine.version else 'none'}")
     drivers = ", ".join(f"{driver.name} {driver.value}" for driver in facts.load_drivers)
-    click.echo(f"  load    {drivers}")
+    say(f"  load    {drivers}")
     for fact in facts.other:
-        click.echo(f"  {fact.name}: {fact.value}")
-    click.echo()
+        say(f"  {fact.name}: {fact.value}")
+    say()
     for advice in sorted(facts.advice, key=lambda advice: -advice.level):
         word, colour = _WORDS.get(advice.level, ("?", "white"))
-        click.echo(f"{click.style(f'{word:>8}', fg=colour)}  {advice.finding}")
+        say_marked(f"{word:>8}", colour, advice.finding)
         if advice.remedy and advice.level != AdviceLevel.ADVICE_LEVEL_GOOD:
-            click.echo(f"{'':>10}{advice.remedy}")
+            say(f"{'':>10}{advice.remedy}")

@@ -7,9 +7,16 @@ SYSTEM_FAILED = 3
 
 
 class CommandError(Exception):
-    """A message for the person at the terminal, and the exit code."""
+    """A message for the person at the terminal, each argument a line, and the exit code."""
 
     exit_code = SYSTEM_FAILED
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class InputError(CommandError):

@@ -8,8 +8,10 @@ import click
 from headstart.cli.client import ENDED, experiments, fetch_summary
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from headstart.words import clean
 
 TABLES = {
     "trials": ExportTable.EXPORT_TABLE_TRIALS,
@@ -58,9 +60,9 @@ def command(
         except OSError as error:
             raise InputError(f"{error.filename or output}: {error.strerror}") from error
     for path in written:
-        click.echo(f"written: {path} ({path.stat().st_size:,} bytes)", err=True)
+        say(f"written: {path} ({path.stat().st_size:,} bytes)", err=True)
     if run.state not in ENDED:
-        click.echo(f"run {run.run_id} goes on: this is what was recorded so far", err=True)
+        say(f"run {run.run_id} goes on: this is what was recorded so far", err=True)
 
 
 def _fetch_all(
@@ -74,7 +76,8 @@ def _fetch_all(
 
 
 def _fetch(stub: ExperimentsServiceStub, run_id: str, name: str, folder: Path) -> Path:
-    path = folder / f"{run_id}.{name}.parquet"
+    # The run's id is what the collector says it is.
+    path = folder / f"{clean.file_name(run_id)}.{name}.parquet"
     with path.open("wb") as file:
         for piece in stub.Export(ExportRequest(run_id=run_id, table=TABLES[name])):
             file.write(piece.chunk)

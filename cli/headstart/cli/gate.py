@@ -8,6 +8,7 @@ import click
 
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.results import PROFILES, judged, load_results
+from headstart.cli.terminal import say
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -47,11 +48,9 @@ def command(
     results = [judged(result, profile) for result in found]
     for result in results:
         for each in result.recommendations:
-            click.echo(
-                f"{result.experiment} on {result.host}: {each.decision.value}: {each.summary}"
-            )
+            say(f"{result.experiment} on {result.host}: {each.decision.value}: {each.summary}")
             for sentence in (*each.rationale, *each.missing):
-                click.echo(f"  - {line(sentence)}")
+                say(f"  - {line(sentence)}")
     if junit is not None:
         junit.write_text(junit_xml(results))
     if markdown is not None:

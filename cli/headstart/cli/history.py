@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.terminal import say, say_json
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.report.units import quantity
 from headstart.v1.experiments_pb2 import (
@@ -63,7 +64,7 @@ def command(
     with experiments(collector) as stub:
         found = stub.History(request)
     if as_json:
-        click.echo(json.dumps(MessageToDict(found), indent=2))
+        say_json(json.dumps(MessageToDict(found), indent=2))
         return
     if not found.series:
         raise InputError(
@@ -71,13 +72,14 @@ def command(
             "adds to the history when it is done"
         )
     shown = [s for s in found.series if metric or s.metric in _HEADLINES]
-    click.echo("\n\n".join(_series_text(series, found.shifts) for series in shown))
-    click.echo("\nshifts:" if found.shifts else "\nno shift was found")
+    for series in shown:
+        say(*_series_lines(series, found.shifts), "")
+    say("shifts:" if found.shifts else "no shift was found")
     for shift in found.shifts:
-        click.echo(_shift_text(shift))
+        say(_shift_text(shift))
 
 
-def _series_text(series: FigureSeries, shifts: Iterable[Shift]) -> str:
+def _series_lines(series: FigureSeries, shifts: Iterable[Shift]) -> list[str]:
     begins = {
         shift.since_run_id: shift
         for shift in shifts
@@ -96,7 +98,7 @@ def _series_text(series: FigureSeries, shifts: Iterable[Shift]) -> str:
             f"  {_value(point.value, series.metric):>12}  {point.trials:3} trials  {point.run_id}"
             f"{'  ' + ', '.join(marks) if marks else ''}"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _shift_text(shift: Shift) -> str:

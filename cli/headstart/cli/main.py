@@ -70,17 +70,20 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs a command and exits with its code."""
+    from headstart.cli import terminal
     from headstart.cli.errors import CommandError
 
+    terminal.prepare()
     try:
         status: Any = cli.main(args=arguments, prog_name="headstart", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
+        terminal.say("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except CommandError as error:
-        click.echo(f"headstart: {error}", err=True)
+        first, *others = error.lines or ("",)
+        terminal.say(f"headstart: {first}", *others, err=True)
         sys.exit(error.exit_code)
     sys.exit(status if isinstance(status, int) else 0)

@@ -11,6 +11,7 @@ from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import REJECTED, InputError
 from headstart.cli.results import PROFILES, judged, load_results, write
+from headstart.cli.terminal import say_json
 
 if TYPE_CHECKING:
     from headstart.cli.latest import Latest
@@ -86,7 +87,7 @@ def command(
     if as_json:
         from headstart.collector.report.hosts import hosts_json
 
-        click.echo(hosts_json(found))
+        say_json(hosts_json(found))
     else:
         from rich.console import Console
 

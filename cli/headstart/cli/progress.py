@@ -1,18 +1,17 @@
 """What a run does, as it does it: one rewritten line on a terminal, plain lines elsewhere."""
 
 import sys
-from typing import TextIO
 
 from headstart.cli.client import state_word
+from headstart.cli.terminal import rewrite, say
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 
 
 class ProgressLines:
     """Feed it run summaries; it prints what changed."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
-        self._terminal = stream.isatty()
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
         self._last = ""
 
     def show(self, run: RunSummary) -> None:
@@ -22,16 +21,14 @@ class ProgressLines:
             return
         self._last = line
         if self._terminal:
-            self._stream.write(f"\r\x1b[K{line}")
+            rewrite(line)
         else:
-            self._stream.write(f"{line}\n")
-        self._stream.flush()
+            say(line, err=True)
 
     def close(self) -> None:
         """End the rewritten line."""
         if self._terminal and self._last:
-            self._stream.write("\n")
-            self._stream.flush()
+            say(err=True)
 
 
 def describe(run: RunSummary) -> str:

@@ -6,7 +6,8 @@ import click
 
 from headstart.cli.client import experiments, fetch_report
 from headstart.cli.connection import Connection, collector_options
-from headstart.cli.errors import InputError
+from headstart.cli.errors import CommandError, InputError
+from headstart.cli.terminal import say, say_lines
 from headstart.v1.experiments_pb2 import ReportFormat
 
 FORMATS = {
@@ -53,10 +54,10 @@ def command(
             return
         content = fetch_report(stub, run_id, _ALL_FORMATS[name])
     if output is None:
-        click.echo(content.decode("utf-8", "replace"))
+        say_lines(content.decode("utf-8", "replace"))
     else:
         output.write_bytes(content)
-        click.echo(f"written: {output}", err=True)
+        say(f"written: {output}", err=True)
 
 
 def print_terminal(report_json: bytes) -> None:
@@ -64,6 +65,10 @@ def print_terminal(report_json: bytes) -> None:
     from rich.console import Console
 
     from headstart.collector.report.terminal import print_result
-    from headstart.collector.results_json import from_json
+    from headstart.collector.results_json import UnreadableResult, from_json
 
-    print_result(from_json(report_json.decode()), Console())
+    try:
+        result = from_json(report_json)
+    except UnreadableResult as error:
+        raise CommandError(f"the collector's report cannot be read: {error}") from error
+    print_result(result, Console())

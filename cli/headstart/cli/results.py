@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from headstart.cli.client import experiments, fetch_report
 from headstart.cli.connection import Connection
 from headstart.cli.errors import InputError
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ReportFormat
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def write(path: Path, text: str, *, append: bool = False) -> None:
             file.write(text)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    click.echo(f"written: {path}", err=True)
+    say(f"written: {path}", err=True)
 
 
 def _read(path: Path) -> bytes:

@@ -21,9 +21,11 @@ from headstart.cli.client import experiments, fetch_report, follow
 from headstart.cli.connection import SOCKET_NAME, Connection
 from headstart.cli.errors import REJECTED, SYSTEM_FAILED, CommandError, InputError
 from headstart.cli.faults import agent_faults, collector_faults
+from headstart.cli.logs import log_to_stderr
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
+from headstart.cli.terminal import say, say_json
 from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.experiment_file import ExperimentProblems, load_experiment
 from headstart.collector.server import Collector
@@ -98,13 +100,13 @@ def run_here(
     request: SubmitRequest, data: Path, host: str | None, labels: tuple[str, ...], as_json: bool
 ) -> int:
     """Submit to a collector of our own, attend it, wait, report; the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="headstart: %(message)s")
+    log_to_stderr(logging.WARNING, "headstart: %(message)s")
     try:
         experiment = load_experiment(
             request.source_text, request.base_directory, request.file_name, request.revision
         )
     except ExperimentProblems as problems:
-        raise InputError(str(problems)) from problems
+        raise InputError(*str(problems).split("\n")) from problems
     asked = _Asked(
         request=request,
         data=data.absolute(),
@@ -207,7 +209,7 @@ async def _follow(asked: _Asked, own: Connection, agent: Agent, run_id: str) -> 
         nonlocal interrupts
         interrupts += 1
         if interrupts == 1:
-            click.echo("\ncancelling; the variants are being removed", err=True)
+            say("", "cancelling; the variants are being removed", err=True)
             for held in agent.runs.running():
                 held.cancel_reason = "interrupted at the terminal"
                 held.cancelled.set()
@@ -235,7 +237,7 @@ def _cancel_abandoned(own: Connection) -> None:
             ]:
                 for run_id in found:
                     stub.Cancel(CancelRequest(run_id=run_id, reason=reason))
-                    click.echo(f"cancelled run {run_id}: {reason}", err=True)
+                    say(f"cancelled run {run_id}: {reason}", err=True)
                 # One that is leased ends later, and stays in the list until then.
                 seen.update(found)
 
@@ -279,15 +281,15 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str) -> int:
     if logs:
         write_private(folder / "build.log", logs)
     if asked.as_json:
-        click.echo(reports["json"])
+        say_json(reports["json"])
     else:
         print_terminal(reports["json"])
-    click.echo(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
+    say(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
     if ended.state == RunState.RUN_STATE_DONE:
         if asked.request.aa:
             return aa_status(reports["json"])
         return REJECTED if _is_rejected(reports["json"]) else 0
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return _INTERRUPTED
-    click.echo(f"headstart: the run failed: {ended.reason}", err=True)
+    say(f"headstart: the run failed: {ended.reason}", err=True)
     return SYSTEM_FAILED

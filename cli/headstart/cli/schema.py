@@ -4,10 +4,12 @@ import json
 
 import click
 
+from headstart.cli.terminal import say_json
+
 
 @click.command("schema")
 def command() -> None:
     """Print the JSON Schema of the experiment file, for editors and CI."""
     from headstart.collector.experiment_schema import schema
 
-    click.echo(json.dumps(schema(), indent=2))
+    say_json(json.dumps(schema(), indent=2))

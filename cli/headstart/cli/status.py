@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.progress import describe
+from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
 
 
@@ -34,16 +35,16 @@ def command(
             "hosts": [MessageToDict(state) for state in hosts],
             "runs": [MessageToDict(run) for run in runs],
         }
-        click.echo(json.dumps(found, indent=2))
+        say_json(json.dumps(found, indent=2))
         return
     for state in hosts:
-        click.echo(_host_line(state))
+        say(_host_line(state))
     if hosts and runs:
-        click.echo()
+        say()
     for run in runs:
-        click.echo(f"{run.run_id}  {describe(run)}")
+        say(f"{run.run_id}  {describe(run)}")
     if not hosts:
-        click.echo("no agent has attended this collector yet", err=True)
+        say("no agent has attended this collector yet", err=True)
 
 
 def _host_line(state: HostState) -> str:

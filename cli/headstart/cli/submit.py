@@ -8,6 +8,7 @@ from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import SubmitRequest
 
 
@@ -28,10 +29,10 @@ def command(
     with experiments(collector) as stub:
         runs = stub.Submit(submission(file, revision, aa)).runs
     if as_json:
-        click.echo(json.dumps([MessageToDict(run) for run in runs], indent=2))
+        say_json(json.dumps([MessageToDict(run) for run in runs], indent=2))
         return
     for run in runs:
-        click.echo(f"{run.run_id}  {run.experiment} on {run.host}")
+        say(f"{run.run_id}  {run.experiment} on {run.host}")
 
 
 def submission(file: Path, revision: str, aa: bool = False, aa_variant: str = "") -> SubmitRequest:

@@ -7,6 +7,7 @@ import zstandard
 
 from headstart.v1.experiment_pb2 import Builder
 from headstart.v1.records_pb2 import BuildOutcome
+from headstart.words import clean
 
 # An agent keeps 8 MiB of a log; what claims to be longer is cut.
 _MAXIMUM_BYTES = 9 << 20
@@ -14,8 +15,8 @@ _MAXIMUM_BYTES = 9 << 20
 
 def build_logs(builds: Iterable[BuildOutcome]) -> bytes:
     """Each log under a line that names its build; the agent's own text, which is untrusted."""
-    parts = [f"{_heading(build)}\n".encode() + _unpacked(build.log) for build in builds]
-    return b"\n".join(parts) or b"This run has no builds.\n"
+    parts = [f"{clean.line(_heading(build))}\n{_unpacked(build.log)}" for build in builds]
+    return ("\n".join(parts) or "This run has no builds.\n").encode()
 
 
 def _heading(build: BuildOutcome) -> str:
@@ -30,10 +31,12 @@ def _heading(build: BuildOutcome) -> str:
     return f"=== {', '.join(filter(None, words))}"
 
 
-def _unpacked(log: bytes) -> bytes:
+def _unpacked(log: bytes) -> str:
     unpacker = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_BYTES)
     try:
         with unpacker.stream_reader(io.BytesIO(log)) as reader:
-            return reader.read(_MAXIMUM_BYTES)
+            text = clean.lines(reader.read(_MAXIMUM_BYTES).decode("utf-8", "replace"))
+            # A control takes four characters to show.
+            return text[:_MAXIMUM_BYTES]
     except zstandard.ZstdError as error:
-        return f"(the log can't be read: {error})\n".encode()
+        return f"(the log can't be read: {error})\n"

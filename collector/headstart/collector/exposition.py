@@ -26,13 +26,13 @@ from headstart.collector.exposition_families import (
     Sample,
     curve_samples,
     host_samples,
-    label_value,
     run_samples,
     shift_samples,
 )
 from headstart.collector.results import RunResult
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, Shift
+from headstart.words.clean import label
 
 # A Prometheus of a gigabyte or two holds a million series; one collector may be one of many.
 MAXIMUM_SERIES = 50_000
@@ -121,9 +121,7 @@ class Exposition:
     def runs_on(self, host: str) -> list[str]:
         """The runs on a host that are shown now."""
         with self._updating:
-            return [
-                run.run_id for (_, name), run in self._runs.items() if name == label_value(host)
-            ]
+            return [run.run_id for (_, name), run in self._runs.items() if name == label(host)]
 
     def scrape(self, compressed: bool = False) -> bytes:
         """The whole exposition, Prometheus text format 0.0.4, gzip when `compressed`.
@@ -143,7 +141,7 @@ class Exposition:
         self._gauges.show(self._pages(), seconds)
 
     def _add(self, result: RunResult) -> bool:
-        key = (label_value(result.experiment), label_value(result.host))
+        key = (label(result.experiment), label(result.host))
         shown = self._runs.get(key)
         says_something = any(v.trials or v.failure_message for v in result.variants)
         outdated = shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
@@ -158,7 +156,7 @@ class Exposition:
         return True
 
     def _remove(self, experiment: str, host: str) -> bool:
-        key = (label_value(experiment), label_value(host))
+        key = (label(experiment), label(host))
         return self._runs.pop(key, None) is not None
 
     def _result_page(self) -> _Page:

@@ -4,7 +4,6 @@ Pure: no cache, no HTTP. Names and labels are an interface that users' dashboard
 alerts are built on; docs/adr/0042 says why they have this shape.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,9 +13,7 @@ from headstart.collector.results import Comparison, Figure, RunResult, VariantOu
 from headstart.collector.warmup_curve import warmup_curve
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
 from headstart.v1.host_pb2 import AdviceLevel
-
-# Hosts and experiments name themselves: what they say must not be able to blow up a scrape.
-MAXIMUM_LABEL_CHARACTERS = 128
+from headstart.words.clean import label
 
 # On every gauge of a run, so that a dashboard can filter by hardware without a join.
 RUN_LABELS = ("experiment", "host", "fingerprint", "cpu_model")
@@ -189,27 +186,12 @@ _CONFIRMATIONS = {
 }
 
 
-def label_value(text: str) -> str:
-    """`text` as a label value: printable, valid UTF-8 and bounded in length.
-
-    A value that is too long ends in a short hash of itself, so that two of them stay two.
-    """
-    if text.isprintable() and len(text) <= MAXIMUM_LABEL_CHARACTERS:
-        return text
-    # Surrogates, which UTF-8 cannot hold, are not printable either.
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    if len(clean) <= MAXIMUM_LABEL_CHARACTERS:
-        return clean
-    suffix = "~" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
-    return clean[: MAXIMUM_LABEL_CHARACTERS - len(suffix)] + suffix
-
-
 def run_samples(result: RunResult) -> Iterator[Sample]:
     """Everything that one run says, without its warm-up curves; values are finite or NaN."""
     run = _run_labels(result)
     yield Sample(
         "headstart_run_info",
-        (*run, *map(label_value, (result.baseline, result.revision, result.state))),
+        (*run, *map(label, (result.baseline, result.revision, result.state))),
         1.0,
     )
     yield Sample("headstart_run_end_timestamp_seconds", run, result.ended_unix_seconds)
@@ -222,22 +204,22 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
     if (check := host_check_of(result)) is not None:
         yield Sample("headstart_host_fit", run, float(check.passed))
     for variant in result.variants:
-        yield from _variant_samples(variant, (*run, label_value(variant.variant)))
+        yield from _variant_samples(variant, (*run, label(variant.variant)))
     for warmup in result.variant_warmups:
-        labels = (*run, label_value(warmup.variant), label_value(warmup.shape))
+        labels = (*run, label(warmup.variant), label(warmup.shape))
         yield Sample("headstart_variant_warmup", labels, 1.0)
     for figure in result.figures:
-        yield from _figure_samples(figure, (*run, label_value(figure.variant)))
+        yield from _figure_samples(figure, (*run, label(figure.variant)))
     for comparison in result.comparisons:
-        yield from _comparison_samples(comparison, (*run, label_value(comparison.variant)))
+        yield from _comparison_samples(comparison, (*run, label(comparison.variant)))
     for advised in result.recommendations:
-        labels = (*run, label_value(advised.variant), advised.decision.value)
+        labels = (*run, label(advised.variant), advised.decision.value)
         yield Sample("headstart_recommendation", labels, 1.0)
     for gate in result.gate_outcomes:
         limit = gate.limit
-        asked = (label_value(limit.metric), limit.kind)
+        asked = (label(limit.metric), limit.kind)
         stated = "yes" if limit.hard else "no"
-        labels = (*run, label_value(gate.variant), *asked, gate.status.value, stated)
+        labels = (*run, label(gate.variant), *asked, gate.status.value, stated)
         yield Sample("headstart_gate", labels, 1.0)
 
 
@@ -247,22 +229,22 @@ def curve_samples(result: RunResult) -> Iterator[Sample]:
     for variant in dict.fromkeys(series.variant for series in result.load_series):
         trials = [series for series in result.load_series if series.variant == variant]
         for elapsed, throughput in warmup_curve(trials).items():
-            labels = (*run, label_value(variant), f"{elapsed:g}")
+            labels = (*run, label(variant), f"{elapsed:g}")
             yield Sample(CURVE.name, labels, throughput)
 
 
 def _run_labels(result: RunResult) -> tuple[str, ...]:
     # To Prometheus an empty label is no label, and a filter such as =~".+" would miss the run.
     texts = (result.experiment, result.host, result.fingerprint, result.cpu_model)
-    return tuple(label_value(text) or "unknown" for text in texts)
+    return tuple(label(text) or "unknown" for text in texts)
 
 
 def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterator[Sample]:
-    yield Sample("headstart_variant_outcome", (*labels, label_value(outcome.outcome)), 1.0)
+    yield Sample("headstart_variant_outcome", (*labels, label(outcome.outcome)), 1.0)
     info = (
-        label_value(outcome.compilation),
-        label_value(outcome.digest),
-        label_value(outcome.binary_kind),
+        label(outcome.compilation),
+        label(outcome.digest),
+        label(outcome.binary_kind),
         "yes" if outcome.mislabelled else "no",
     )
     yield Sample("headstart_variant_info", (*labels, *info), 1.0)
@@ -285,7 +267,7 @@ def _figure_samples(figure: Figure, labels: tuple[str, ...]) -> Iterator[Sample]
 
 
 def _comparison_samples(comparison: Comparison, labels: tuple[str, ...]) -> Iterator[Sample]:
-    metric = (*labels, label_value(comparison.metric))
+    metric = (*labels, label(comparison.metric))
     yield Sample(
         "headstart_verdict", (*metric, comparison.verdict.value, comparison.basis.value), 1.0
     )
@@ -300,10 +282,10 @@ def shift_samples(shift: Shift) -> Iterator[Sample]:
     """One open shift; an empty label is no label to Prometheus, so there is none."""
     texts = (shift.experiment, shift.fingerprint, shift.cpu_model, shift.variant, shift.metric)
     labels = (
-        *(label_value(text) or "unknown" for text in texts),
+        *(label(text) or "unknown" for text in texts),
         "worse" if shift.worse else "better",
         _CONFIRMATIONS.get(shift.confirmation, "none"),
-        label_value(shift.since_revision) or "unknown",
+        label(shift.since_revision) or "unknown",
     )
     yield Sample("headstart_shift_ratio", labels, shift.ratio)
     yield Sample(
@@ -314,7 +296,7 @@ def shift_samples(shift: Shift) -> Iterator[Sample]:
 def host_samples(state: HostState) -> Iterator[Sample]:
     """What is known of one host now."""
     facts = state.host
-    host = (label_value(facts.host),)
+    host = (label(facts.host),)
     yield Sample("headstart_host_up", host, float(state.connected))
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
     yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
@@ -335,4 +317,4 @@ def host_samples(state: HostState) -> Iterator[Sample]:
         engine,
         facts.agent_version,
     )
-    yield Sample("headstart_host_info", (*host, *map(label_value, info)), 1.0)
+    yield Sample("headstart_host_info", (*host, *map(label, info)), 1.0)

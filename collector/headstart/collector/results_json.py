@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from headstart.collector.results import RunResult
+from headstart.words import clean
 
 SCHEMA = 1
 
@@ -31,9 +32,10 @@ def to_json(result: RunResult, indent: int | None = None) -> str:
     found = asdict(result)
     # The answer stands first, above thousands of lines of series.
     first = {name: found[name] for name in ("recommendations", "gate_outcomes")}
-    return json.dumps(
+    text = json.dumps(
         {"schema": SCHEMA, **(first | found)}, indent=indent, allow_nan=False, ensure_ascii=False
     )
+    return clean.json_text(text)
 
 
 def from_json(text: str | bytes) -> RunResult:

@@ -10,11 +10,13 @@ from rich.text import Text
 
 from headstart.collector.analysis.across import AcrossRuns, Change
 from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.report.console import report_console
 from headstart.collector.report.terminal import VERDICT_STYLES
 from headstart.collector.report.text import line
 from headstart.collector.report.units import quantity, ratio
 from headstart.collector.report.view import NOTHING, moment
 from headstart.collector.results import RunResult
+from headstart.words import clean
 
 _PLAIN_WIDTH = 120
 CAVEAT = "Intervals are at 95 %; the runs were not interleaved, so drift between them counts."
@@ -31,7 +33,8 @@ def across_json(found: AcrossRuns) -> str:
         "flags": list(found.flags),
         "changes": [asdict(change) for change in found.changes],
     }
-    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    return clean.json_text(text)
 
 
 def _identity(run: RunResult) -> dict[str, str]:
@@ -45,9 +48,7 @@ def _identity(run: RunResult) -> dict[str, str]:
 
 def print_across(found: AcrossRuns, console: Console) -> None:
     """What to beware of first, then one table a variant."""
-    if not console.is_terminal:
-        width = max(console.width, _PLAIN_WIDTH)
-        console = Console(file=console.file, width=width, color_system=None)
+    console = report_console(console, _PLAIN_WIDTH)
     console.print(Text(f"{found.after.experiment}: B against A", style="bold"), highlight=False)
     for name, run in (("A", found.before), ("B", found.after)):
         console.print(Text(f"{name}: {run_line(run)}"), highlight=False)
@@ -73,7 +74,7 @@ def run_line(run: RunResult) -> str:
 def _table(variant: str, changes: list[Change]) -> Table:
     of = "" if changes[0].of == "figure" else f" ({changes[0].of})"
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-    table.add_column(f"{variant}{of}")
+    table.add_column(Text(f"{variant}{of}"))
     table.add_column("A", justify="right")
     table.add_column("B", justify="right")
     table.add_column("B / A (95 %)")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.build_results import Category
-from headstart.collector.report.text import clean, line, tail
+from headstart.collector.report.text import line, tail
 from headstart.collector.report.units import quantity, ratio
 from headstart.collector.results import (
     CHECKS_FAIL,
@@ -64,7 +64,7 @@ def advice(result: RunResult) -> list[Advice]:
             summary=line(each.summary),
             rationale=tuple(map(line, each.rationale)),
             missing=tuple(map(line, each.missing)),
-            output_tail=tail(clean(each.output_tail), _TAIL_LINES),
+            output_tail=tail(each.output_tail, _TAIL_LINES),
             consequences=tuple(_consequences(result, each)),
         )
         for each in result.recommendations

@@ -14,6 +14,7 @@ from headstart.collector.results import (
     Recommendation,
     RunResult,
 )
+from headstart.words import clean
 
 GATE_SIGNS = {
     GateStatus.PASSED: "✅",
@@ -90,6 +91,11 @@ def junit_xml(results: Sequence[RunResult]) -> str:
     for result in results:
         for each in result.recommendations:
             _suite(root, result, each)
+    for element in root.iter():
+        # XML 1.0 has no form at all for most controls, and a parser refuses the whole file.
+        element.text = clean.lines(element.text) if element.text else element.text
+        for name, value in element.items():
+            element.set(name, clean.line(value))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 

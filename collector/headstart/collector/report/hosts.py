@@ -12,6 +12,7 @@ from rich.text import Text
 from headstart.collector.analysis.hosts import AcrossHosts
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.analysis.pooled import HostRatio
+from headstart.collector.report.console import report_console
 from headstart.collector.report.decision import DECISION_SIGNS
 from headstart.collector.report.hosts_words import (
     cell,
@@ -27,6 +28,7 @@ from headstart.collector.report.text import markdown as md
 from headstart.collector.report.view import NOTHING, moment
 from headstart.collector.report.wording import SIGNS
 from headstart.collector.results import RunResult
+from headstart.words import clean
 
 # A column for each of more hosts than this is more than a terminal holds.
 _HOST_COLUMNS = 4
@@ -56,14 +58,13 @@ def hosts_json(found: AcrossHosts) -> str:
         ],
         "metrics": [asdict(each) for each in found.metrics],
     }
-    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    return clean.json_text(text)
 
 
 def print_hosts(found: AcrossHosts, console: Console) -> None:
     """The recommendation first, then what to beware of, then a table for each variant."""
-    if not console.is_terminal:
-        width = max(console.width, _PLAIN_WIDTH + _COLUMN_WIDTH * min(len(found.runs), 4))
-        console = Console(file=console.file, width=width, color_system=None)
+    console = report_console(console, _PLAIN_WIDTH + _COLUMN_WIDTH * min(len(found.runs), 4))
 
     def say(text: str, style: str = "") -> None:
         console.print(Text(text, style=style), highlight=False, soft_wrap=True)

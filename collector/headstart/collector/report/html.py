@@ -23,7 +23,7 @@ from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.job_catching_up import job_sentences
 from headstart.collector.report.page import rendered
 from headstart.collector.report.svg import VARIANTS
-from headstart.collector.report.text import clean, line
+from headstart.collector.report.text import line
 from headstart.collector.results import RunResult
 
 
@@ -141,7 +141,7 @@ def render_html(result: RunResult) -> str:
         advice=view.advice(result),
         host_facts=[(line(name), line(value)) for name, value in result.host_facts],
         reproduction=view.reproduction(result),
-        source_text=clean(result.source_text),
+        source_text=result.source_text,
     )
 
 

@@ -10,7 +10,7 @@ from headstart.collector.report.build_markdown import build_sections
 from headstart.collector.report.counters_view import NOTE as COUNTERS_NOTE
 from headstart.collector.report.counters_view import counter_table
 from headstart.collector.report.job_catching_up import job_sentences
-from headstart.collector.report.text import clean, fenced
+from headstart.collector.report.text import fenced
 from headstart.collector.report.text import markdown as md
 from headstart.collector.results import RunResult
 
@@ -223,7 +223,7 @@ def _again(result: RunResult) -> Iterator[str]:
         yield f"- {md(name)}: {md(value)}"
     if result.source_text:
         yield ""
-        yield fenced(clean(result.source_text).rstrip("\n"), "yaml")
+        yield fenced(result.source_text.rstrip("\n"), "yaml")
 
 
 def _listed(heading: str, sentences: Iterable[str]) -> Iterator[str]:

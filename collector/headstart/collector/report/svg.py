@@ -8,10 +8,13 @@ and takes the page's font.
 import io
 import re
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any, cast
+
+from headstart.words import clean
 
 INK, MUTED, GRID, PAPER = "#101112", "#202122", "#303132", "#404142"
 # Marker colours of the variants, in order; the page has as many of its own.
@@ -60,7 +63,10 @@ def drawing() -> Iterator[None]:
     """The house's style for as long as a figure is made and written."""
     import matplotlib
 
-    with _LOCK, matplotlib.rc_context(cast(Any, STYLE)):  # its keys are a literal type of 400
+    # rc_context's keys are a literal type of 400.
+    with _LOCK, matplotlib.rc_context(cast(Any, STYLE)), warnings.catch_warnings():
+        # The page's font shows the text; only its width is guessed without the glyph.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
         yield
 
 
@@ -71,7 +77,7 @@ def inline(figure: Any, name: str, description: str) -> str:
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
+    text = clean.lines(buffer.getvalue())
     text = text[text.index("<svg") :]
     # Its style sheet would be the whole page's; the page has those two lines itself.
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)

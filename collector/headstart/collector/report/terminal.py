@@ -7,6 +7,7 @@ from rich.text import Text
 
 from headstart.collector.report import decision, image_parts, view, wording
 from headstart.collector.report.build_terminal import build_tables
+from headstart.collector.report.console import report_console
 from headstart.collector.report.counters_view import counter_lines
 from headstart.collector.report.job_catching_up import job_sentences
 from headstart.collector.report.text import line
@@ -20,7 +21,7 @@ VERDICT_STYLES = {
     Verdict.UNAVAILABLE: "dim",
 }
 DECISION_STYLES = {Decision.PROCEED: "green", Decision.DEFER: "yellow", Decision.REJECT: "red"}
-# A file has no width of its own; rows of the widest table fit into this.
+# Rows of the widest table fit into this.
 _PLAIN_WIDTH = 110
 _TAIL_LINES = 12
 
@@ -28,8 +29,7 @@ _TAIL_LINES = 12
 def print_result(result: RunResult, console: Console) -> None:
     """Findings, tables, failures and limits; no plots.
 
-    Everything is set as `Text`: neither markup nor escape sequences that a measured
-    program wrote take effect.
+    Neither markup nor escape sequences that a measured program wrote take effect.
     """
     printer = _Printer(console)
     printer.say(Text(view.title(result), style="bold"))
@@ -65,10 +65,7 @@ def print_result(result: RunResult, console: Console) -> None:
 class _Printer:
     def __init__(self, console: Console) -> None:
         self.plain = not console.is_terminal
-        if self.plain:
-            width = max(console.width, _PLAIN_WIDTH)
-            console = Console(file=console.file, width=width, color_system=None)
-        self.console = console
+        self.console = report_console(console, _PLAIN_WIDTH)
 
     def say(self, text: Text | Table) -> None:
         # A plain file gets long lines whole: what reads it, searches it.
@@ -102,9 +99,9 @@ class _Printer:
 
     def table(self, result: RunResult, variant: str) -> None:
         table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-        table.add_column(f"{variant} against {result.baseline}")
-        table.add_column(result.baseline, justify="right")
-        table.add_column(variant, justify="right")
+        table.add_column(Text(f"{variant} against {result.baseline}"))
+        table.add_column(Text(result.baseline), justify="right")
+        table.add_column(Text(variant), justify="right")
         table.add_column("ratio (95 %)")
         table.add_column("verdict")
         for row in view.rows(result):

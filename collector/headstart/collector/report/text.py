@@ -1,41 +1,46 @@
-"""Text that programs under test wrote, made fit for a terminal, a page or Markdown."""
+r"""Text that programs under test wrote, in the forms that reports need.
+
+Each format cleans what it writes, in one place: HTML in `page`, Markdown in `markdown` and
+`fenced` here, the terminal in `console`, JUnit in `gate`, JSON in `results_json`.
+"""
 
 import re
 
-# What ECMA-48 calls control sequences and strings: colours, cursor moves, window titles.
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x1b\\|\x07)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]",
-    re.DOTALL,
-)
-# Of what is left, all controls but newline and tab; also those that reorder text on screen.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from headstart.words import clean
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
+# What would begin a list, a heading's underline or a rule where it stands first.
+_MARKDOWN_FIRST = re.compile(r"^(\d{0,9})(?:([-+.)])(?= |$)|(=|-)(?=[=-]*$))")
+# GitHub makes links of bare addresses.
+_ADDRESSES = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
+# With the no-break spaces of figures: plain text is searched.
+_SPACES = re.compile(r"[ \t\r\n\u00a0]+")
 _TAIL_LINES = 40
 
 
-def clean(text: str) -> str:
-    """Without escape sequences and controls: it can move no cursor and rename no window."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
-
-
 def line(text: str) -> str:
-    """Clean and on one line."""
-    return " ".join(clean(text).split())
+    """As a part of a sentence: clean, white space and line breaks are one space."""
+    return clean.line(_SPACES.sub(" ", text).strip(" "))
 
 
 def tail(text: str, lines: int = _TAIL_LINES) -> str:
-    """The last lines of an application's output, clean."""
-    return "\n".join(clean(text).strip("\n").split("\n")[-lines:])
+    """The last lines of an application's output."""
+    return "\n".join(clean.lines(text).strip("\n").split("\n")[-lines:])
 
 
 def markdown(text: str) -> str:
-    """One line in which Markdown and HTML find no markup."""
-    return _MARKDOWN.sub(r"\\\1", line(text))
+    """One line in which Markdown and HTML find no markup and no address."""
+    found = _MARKDOWN.sub(r"\\\1", line(text))
+    return _ADDRESSES.sub(r"\\\g<0>", _MARKDOWN_FIRST.sub(_escaped_first, found))
 
 
 def fenced(text: str, language: str = "") -> str:
     """A fenced block that the text cannot end: its fence is longer than any run within."""
+    text = clean.lines(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _escaped_first(found: re.Match[str]) -> str:
+    return f"{found[1]}\\{found[2] or found[3]}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.report.host_check import host_check
-from headstart.collector.report.text import clean, line, tail
+from headstart.collector.report.text import line, tail
 from headstart.collector.report.units import digits, quantity
 from headstart.collector.report.wording import ratio_cell
 from headstart.collector.results import (
@@ -223,6 +223,6 @@ def _trouble(variant: VariantOutcome) -> Trouble:
         outcome=outcome,
         message=line(variant.failure_message),
         checks=tuple(line(check) for check in variant.failing_checks),
-        output_tail=tail(clean(variant.output_tail)),
+        output_tail=tail(variant.output_tail),
         trials=share,
     )

@@ -1,0 +1,52 @@
+"""Log lines of the commands: whatever is logged, one record is one line."""
+
+import logging
+
+from headstart.cli.logs import OneLine
+from support.hostile_words import HOSTILE, forged_in, hostile_in
+
+
+def logged(message: str, *arguments: object, error: Exception | None = None) -> str:
+    info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("x", logging.WARNING, __file__, 1, message, arguments, info)
+    return OneLine("%(levelname)s %(message)s").format(record)
+
+
+class Named:
+    def __repr__(self) -> str:
+        return HOSTILE
+
+
+def test_a_host_name_forges_no_line() -> None:
+    name = "evil\n2026-11-28 12:00:00,000 WARNING run 1: attempt 1 was lost\x1b[2J"
+
+    assert logged("host %s", name) == (
+        r"WARNING host evil\n2026-11-28 12:00:00,000 WARNING run 1: attempt 1 was lost\x1b[2J"
+    )
+
+
+def test_what_an_object_says_of_itself_is_cleaned_too() -> None:
+    found = logged("%s %r", ValueError(HOSTILE), Named())
+
+    assert "\n" not in found
+    assert hostile_in(found.encode()) == []
+
+
+def test_a_traceback_is_indented_and_clean() -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError as error:
+        found = logged("broke", error=error).split("\n")
+
+    assert found[0] == "WARNING broke"
+    assert found[1] == "  | Traceback (most recent call last):"
+    assert all(line.startswith("  | ") for line in found[1:])
+    assert hostile_in("\n".join(found).encode()) == []
+    assert forged_in("\n".join(found).encode()) == []
+
+
+def test_other_handlers_get_the_record_as_it_was() -> None:
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "%s", ("a\nb",), None)
+    OneLine("%(message)s").format(record)
+
+    assert record.getMessage() == "a\nb"
