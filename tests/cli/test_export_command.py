@@ -22,8 +22,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CollectorPr
         yield collector, run_ids
 
 
-def at(collector: CollectorProcess) -> tuple[str, str]:
-    return "--collector", f"127.0.0.1:{collector.port}"
+def at(collector: CollectorProcess) -> tuple[str, str, str]:
+    return "--plaintext", "--collector", f"127.0.0.1:{collector.port}"
 
 
 def test_all_tables_are_written_under_the_full_id(

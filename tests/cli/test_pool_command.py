@@ -85,7 +85,9 @@ def test_unlike_things_are_wrong_input(tmp_path: Path, good: tuple[Path, ...]) -
 
 
 def test_a_collector_that_does_not_answer_is_a_failure_of_the_system() -> None:
-    ran = headstart("pool", "--experiment", "players-api", "--collector", "127.0.0.1:1")
+    ran = headstart(
+        "pool", "--experiment", "players-api", "--plaintext", "--collector", "127.0.0.1:1"
+    )
 
     assert ran.status == 3
 
