@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.table import BenchRow
 from headstart.collector.exposition import Exposition
-from headstart.collector.metrics_http import MetricsServer
 from headstart.collector.self_metrics import SelfMetrics
+from support.http_serving import serving
 from support.metrics_results import run_result
 
 SERIES = 20_000
@@ -51,7 +51,7 @@ def run(quick: bool) -> list[BenchRow]:
 
     rendered = Rendered(exposition.scrape().decode())
     uncached = median(_seconds(generate_latest, rendered) for _ in range(3))
-    with closing(MetricsServer("127.0.0.1:0", exposition)) as server:
+    with serving(exposition) as server:
         served = {
             encoding: median(_seconds(_get, server.port, encoding) for _ in range(scrapes))
             for encoding in ("gzip", "identity")

@@ -3,7 +3,6 @@
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import yaml
 
 from headstart.collector.exposition import Exposition
-from headstart.collector.metrics_http import MetricsServer
 from headstart.collector.results import RunResult
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.dashboards import write
@@ -28,6 +26,7 @@ from support.dashboard_json import (
     variables,
 )
 from support.fake_runs import Fake
+from support.http_serving import serving
 from support.metrics_results import fleet, host_states, shifts
 from support.prometheus_server import PrometheusServer, prometheus
 
@@ -68,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
     folder = tmp_path_factory.mktemp("prometheus")
     *_, rules = write(folder / "generated")
     with (
-        closing(MetricsServer("127.0.0.1:0", exposition)) as metrics,
+        serving(exposition) as metrics,
         prometheus(folder, [f"127.0.0.1:{metrics.port}"], [rules]) as running,
     ):
         running.wait_for("rate(headstart_collector_batches_total[5s])")

@@ -34,6 +34,21 @@ class Refusal(StrEnum):
     IDENTITY = "identity"
 
 
+class Dropped(StrEnum):
+    """Why a connection was closed that its client did not close."""
+
+    # No TLS handshake: no certificate, a wrong one, or no TLS at all.
+    HANDSHAKE = "handshake"
+    # Nothing was asked in time.
+    SILENT = "silent"
+    # It made room: there were too many.
+    CROWDED = "crowded"
+    # As clients do between requests; not counted.
+    IDLE = "idle"
+
+
+_DOORS = ("http",)
+
 _ENDED = (
     RunState.RUN_STATE_DONE,
     RunState.RUN_STATE_FAILED,
@@ -74,6 +89,16 @@ class SelfMetrics:
         # nothing to one, so the first refusal would raise no alert.
         for reason in Refusal:
             self._refused.labels(reason.value)
+        self._dropped = Counter(
+            "headstart_collector_dropped_connections",
+            "Connections of strangers that the collector closed, by door and reason.",
+            ["door", "reason"],
+            registry=self.registry,
+        )
+        for door in _DOORS:
+            for dropped in Dropped:
+                if dropped is not Dropped.IDLE:
+                    self._dropped.labels(door, dropped.value)
         self._commit_seconds = Histogram(
             "headstart_collector_commit_seconds",
             "From receipt of a batch until it was durable.",
@@ -126,6 +151,10 @@ class SelfMetrics:
     def refused(self, reason: Refusal, times: int = 1) -> None:
         """Something that an agent sent was not taken."""
         self._refused.labels(reason.value).inc(times)
+
+    def dropped(self, door: str, reason: Dropped) -> None:
+        """A connection was closed that asked for nothing."""
+        self._dropped.labels(door, reason.value).inc()
 
     def committed(self, seconds: float) -> None:
         """A batch became durable this long after its receipt."""

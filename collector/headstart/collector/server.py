@@ -27,7 +27,6 @@ from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
 from headstart.collector.listening import check_exposure, listen
-from headstart.collector.metrics_http import MetricsServer, server_tls
 from headstart.collector.regressions import Regressions
 from headstart.collector.retention import prune_hourly
 from headstart.collector.self_metrics import SelfMetrics
@@ -144,7 +143,7 @@ class Collector:
         self._parts.push_async_callback(self._regressions.stop)
         await self._regressions.start()
         await self._serve()
-        self._serve_metrics()
+        await self._serve_metrics()
         self._tasks.start(prune_hourly(self._store, self._config.retention), "retention")
 
     async def _serve(self) -> None:
@@ -181,22 +180,23 @@ class Collector:
 
         self._parts.push_async_callback(stop)
 
-    def _serve_metrics(self) -> None:
+    async def _serve_metrics(self) -> None:
         config = self._config
         if config.metrics_listen is None:
             return
+        # aiohttp takes half a second to import, which a collector without metrics saves.
+        from headstart.collector.http_server import HttpServer
+        from headstart.collector.metrics_http import metrics_application
+
+        application = metrics_application(self._exposition, lambda: self._store.problem)
         try:
-            tls = config.metrics_tls
-            server = MetricsServer(
-                config.metrics_listen,
-                self._exposition,
-                tls=server_tls(tls.certificate, tls.key, tls.client_authority) if tls else None,
-                problem=lambda: self._store.problem,
+            server = await HttpServer.start(
+                config.metrics_listen, application, self._own, config.metrics_tls
             )
         except OSError as error:
             raise StartFault(f"{config.metrics_listen} cannot be listened on: {error}") from error
         self.metrics_port = server.port
-        self._parts.push_async_callback(asyncio.to_thread, server.close)
+        self._parts.push_async_callback(server.close)
         self._tasks.start(self._expose_hosts(), "the exposition of hosts")
 
     async def _expose_hosts(self) -> None:

@@ -1,8 +1,10 @@
 """Who may connect: transport credentials that rotate, and the name in a certificate."""
 
 import logging
-from collections.abc import Iterable, Mapping
+import ssl
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import grpc
 
@@ -11,6 +13,8 @@ from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal
 from headstart.collector.start_fault import StartFault
 from headstart.words.private_files import KeyExposed, read_private_key
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -22,47 +26,80 @@ class ConfigurationError(StartFault):
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Credentials that follow the files. Raises ConfigurationError when they cannot be read."""
-    reader = _Reader(files)
-    initial = reader.read()
+    """gRPC's credentials, which follow the files. Raises ConfigurationError."""
+    following = Following(files, _grpc_certificates)
     return grpc.dynamic_ssl_server_credentials(
-        initial,
-        reader.changed,  # type: ignore[arg-type]  # None is allowed, says grpc's documentation
+        following(),
+        following.changed,  # type: ignore[arg-type]  # None is allowed, says grpc's documentation
         require_client_authentication=True,
     )
 
 
-class _Reader:
-    def __init__(self, files: TlsFiles) -> None:
-        self._files = files
-        self._paths = [files.certificate, files.key, files.client_authority]
-        self._stamp: list[tuple[int, int]] = []
+def _grpc_certificates(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    pair = (read_private_key(files.key), files.certificate.read_bytes())
+    return grpc.ssl_server_certificate_configuration([pair], files.client_authority.read_bytes())
 
-    def read(self) -> grpc.ServerCertificateConfiguration:
-        files = self._files
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """The same for HTTP: only clients with a certificate are served."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(files.certificate, files.key)
+    context.load_verify_locations(files.client_authority)
+    return context
+
+
+class Following(Generic[T]):
+    """What is made of TLS files, made anew when they changed.
+
+    Raises ConfigurationError at first; later what was made last stays, and the log says why.
+    """
+
+    def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], T]) -> None:
+        self._files = files
+        self._make = make
+        self._stamp: list[tuple[int, int]] = []
+        self._made = self._read()
+
+    def __call__(self) -> T:
+        """As of now."""
+        self.changed()
+        return self._made
+
+    def changed(self) -> T | None:
+        """As of now; None: as before. Called by grpc before every handshake."""
+        try:
+            if self._stamps() == self._stamp:
+                return None
+            self._made = self._read()
+        except (ConfigurationError, OSError) as error:
+            log.error("the certificate stays as it was: %s", error)
+            return None
+        return self._made
+
+    def _read(self) -> T:
         try:
             self._stamp = self._stamps()
-            pair = (read_private_key(files.key), files.certificate.read_bytes())
-            authority = files.client_authority.read_bytes()
+            _check(self._files)
+            return self._make(self._files)
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
         except KeyExposed as error:
             raise ConfigurationError(str(error)) from error
-        for path, text in ((files.key, pair[0]), (files.certificate, pair[1])):
-            if b"-----BEGIN" not in text:
-                raise ConfigurationError(f"{path} is not a PEM file")
-        return grpc.ssl_server_certificate_configuration([pair], authority)
-
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Called by grpc before every handshake; None: as before."""
-        try:
-            return self.read() if self._stamps() != self._stamp else None
-        except (ConfigurationError, OSError) as error:
-            log.error("the certificate stays as it was: %s", error)
-            return None
 
     def _stamps(self) -> list[tuple[int, int]]:
-        return [_stamp(path) for path in self._paths]
+        return [
+            _stamp(path)
+            for path in (self._files.certificate, self._files.key, self._files.client_authority)
+        ]
+
+
+def _check(files: TlsFiles) -> None:
+    read_private_key(files.key)
+    for path in (files.key, files.certificate, files.client_authority):
+        if b"-----BEGIN" not in path.read_bytes():
+            raise ConfigurationError(f"{path} is not a PEM file")
 
 
 def _stamp(path: Path) -> tuple[int, int]:
