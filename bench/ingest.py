@@ -120,7 +120,9 @@ async def _stream_all(process: CollectorProcess, each: int, per_message: int) ->
 async def _stream(
     port: int, name: str, run_id: str, envelopes: list[Envelope], per_message: int
 ) -> None:
-    async with attend(port, hello(name, name, running=[(run_id, 1)])) as agent:
+    async with attend(port, hello(name, name)) as agent:
+        # Only records of a run that is leased are stored.
+        assert (await agent.until("lease")).attempt.run_id == run_id
         window = agent.welcome.ack_window
         acked = sent = 0
         while acked < len(envelopes):

@@ -16,6 +16,14 @@ from typing import TypeAlias
 import grpc
 import grpc.aio
 
+from headstart.agent.collector_bounds import (
+    CollectorFault,
+    Terms,
+    check_ack,
+    check_attempt,
+    terms_of,
+    words_of,
+)
 from headstart.agent.leases import HeldRuns
 from headstart.agent.spool import Spool
 from headstart.agent.wire import envelope_of
@@ -27,7 +35,6 @@ from headstart.v1.fleet_pb2 import (
     Hello,
     Lease,
     RecordBatch,
-    Welcome,
 )
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
@@ -38,7 +45,8 @@ log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
 _BATCH_ENVELOPES = 32
-_BATCH_BYTES = 512 * 1024
+# Runs whose end waits for an ack. With more no lease is taken: each would add one.
+_MOST_UNACKED = 1000
 _FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 15.0
 # Keepalive alone notices a frozen peer after 45 s and more; with ping_timeout
@@ -82,11 +90,16 @@ class Attendance:
     _loop: asyncio.AbstractEventLoop | None = None
     _sent: int = 0
     _acked: int = 0
+    # No collector can have a record behind this one.
+    _ever_sent: int = 0
+    _refused_leases: int = 0
 
     async def run(self) -> None:
         """Attend until stopped; every loss of the stream is followed by another try."""
         self._loop = asyncio.get_running_loop()
         self.spool.on_append(self.wake)
+        # What an earlier life of the agent left was perhaps sent.
+        self._ever_sent = self.spool.last
         backoff = _FIRST_BACKOFF_SECONDS
         while not self.stopping.is_set():
             try:
@@ -100,16 +113,21 @@ class Attendance:
                     grpc.StatusCode.UNAUTHENTICATED,
                 ):
                     raise Refused(error.details() or error.code().name) from error
-                log.warning(
-                    "collector %s: %s (%s); again in %.1f s, records wait in the spool",
-                    self.target,
-                    error.code().name,
-                    error.details(),
-                    backoff,
-                )
+                why = f"{error.code().name} ({words_of(error.details() or '')})"
+                self._tell_lost(why, backoff)
+            except CollectorFault as fault:
+                self._tell_lost(f"the collector is at fault: {fault}", backoff)
             self.on_connected(False)
             await self._pause(backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
             backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    def _tell_lost(self, why: str, seconds: float) -> None:
+        log.warning(
+            "collector %s: %s; again in %.1f s, records wait in the spool",
+            self.target,
+            why,
+            seconds,
+        )
 
     def wake(self) -> None:
         """Something new is to be sent; from any thread."""
@@ -144,13 +162,16 @@ class Attendance:
             # The status says why; reading it raises what `run` handles.
             await _raise_status(stream)
             return
+        if not first.HasField("welcome"):
+            raise CollectorFault(f"it begins with {first.WhichOneof('message')}, not a welcome")
         welcome = first.welcome
+        check_ack(welcome.acked_sequence, self._ever_sent)
         self.spool.ack(welcome.acked_sequence)
         self._acked = self._sent = welcome.acked_sequence
         self.on_connected(True)
         log.info("attending %s, resuming after sequence %d", self.target, self._acked)
         reader = asyncio.create_task(self._read(stream))
-        writer = asyncio.create_task(self._write(stream, welcome))
+        writer = asyncio.create_task(self._write(stream, terms_of(welcome)))
         stopper = asyncio.create_task(self.stopping.wait())
         try:
             await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
@@ -177,25 +198,23 @@ class Attendance:
             unacked=self.spool.unacked_attempts(),
         )
 
-    async def _write(self, stream: _Stream, welcome: Welcome) -> None:
+    async def _write(self, stream: _Stream, terms: Terms) -> None:
         loop = asyncio.get_running_loop()
-        heartbeat_seconds = welcome.heartbeat_seconds or 5.0
-        window = welcome.ack_window or 256
-        limit_bytes = min(welcome.maximum_batch_bytes or _BATCH_BYTES, _BATCH_BYTES)
         next_heartbeat = loop.time()
         while True:
             self._wake.clear()
             await asyncio.to_thread(self.spool.flush)
             if loop.time() >= next_heartbeat:
                 await _write(stream, AttendRequest(heartbeat=self._heartbeat()))
-                next_heartbeat = loop.time() + heartbeat_seconds
-            free = window - (self._sent - self._acked)
+                next_heartbeat = loop.time() + terms.heartbeat_seconds
+            free = terms.window - (self._sent - self._acked)
             batch = await asyncio.to_thread(
                 self.spool.read, self._sent, max(0, min(free, _BATCH_ENVELOPES))
             )
             if batch:
-                batch = _fitting(batch, limit_bytes)
+                batch = _fitting(batch, terms.batch_bytes)
                 self._sent = batch[-1].sequence
+                self._ever_sent = max(self._ever_sent, self._sent)
                 await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
                 continue
             # A question is about records: it follows them.
@@ -229,21 +248,25 @@ class Attendance:
     async def _handle(self, response: AttendResponse) -> None:
         match response.WhichOneof("message"):
             case "ack":
-                self._acked = max(self._acked, response.ack.sequence)
+                check_ack(response.ack.sequence, self._sent)
+                if response.ack.sequence <= self._acked:
+                    return
+                self._acked = response.ack.sequence
                 await asyncio.to_thread(self.spool.ack, self._acked)
                 self._wake.set()
             case "lease":
                 await self._take(response.lease)
             case "cancel":
                 if held := self.runs.get(response.cancel.attempt):
-                    held.cancel_reason = response.cancel.reason
+                    held.cancel_reason = words_of(response.cancel.reason)
                     held.cancelled.set()
             case "block_decision":
                 decision = response.block_decision
                 if held := self.runs.get(decision.attempt):
-                    held.decide(decision.blocks_done, decision.another, decision.reason)
+                    held.decide(decision.blocks_done, decision.another, words_of(decision.reason))
 
     async def _take(self, lease: Lease) -> None:
+        check_attempt(lease.attempt)
         run_id, attempt = lease.attempt.run_id, lease.attempt.attempt
         if self.only_run is not None and run_id != await self.only_run:
             reason = f"this agent serves run {self.only_run.result()} and no other"
@@ -251,9 +274,26 @@ class Attendance:
             outcome = RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason)
             await asyncio.to_thread(self.spool.append, envelope_of(outcome, run_id, attempt))
             return
-        log.info("run %s, attempt %d", run_id, attempt)
-        self.runs.start(lease.attempt, lease.experiment, self.ask)
-        self._wake.set()
+        unacked = await asyncio.to_thread(self.spool.unacked_attempts)
+        if len(unacked) >= _MOST_UNACKED:
+            self._refuse_lease(run_id, f"the ends of {len(unacked)} runs wait for an ack")
+        elif self.runs.start(lease.attempt, lease.experiment, self.ask):
+            log.info("run %s, attempt %d", run_id, attempt)
+            self._wake.set()
+        else:
+            self._refuse_lease(run_id, "other runs are held here")
+
+    def _refuse_lease(self, run_id: str, why: str) -> None:
+        """Leave a lease; the collector sees in the heartbeats that it is not held."""
+        self._refused_leases += 1
+        # A flood of them must not become one of lines: at 1, 2, 4, 8 and so on.
+        if self._refused_leases & (self._refused_leases - 1) == 0:
+            log.warning(
+                "the lease of run %s is not taken, since %s (%d so far)",
+                run_id,
+                why,
+                self._refused_leases,
+            )
 
 
 def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:

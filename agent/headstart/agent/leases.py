@@ -1,7 +1,7 @@
 """The runs that an agent holds: started on a lease, in a thread each, cancelled by a flag.
 
-One run at a time is what the collector leases; the table holds more than one
-only for the moment in which a cancelled run is still cleaning up.
+One run at a time executes. A second one may be held, until the one before it has
+cleaned up; whatever else a collector leases is not taken.
 """
 
 import logging
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 # How long a run waits for the collector's word on another block before it goes on.
 DECISION_SECONDS = 30.0
+_MOST_HELD = 2
 
 
 @dataclass
@@ -30,6 +31,7 @@ class HeldRun:
     cancel_reason: str = ""
     progress: Progress = field(default_factory=Progress)
     _decided: threading.Event = field(default_factory=threading.Event)
+    _asked: int = 0
     _decision: tuple[int, bool, str] = (0, True, "")
 
     def key(self) -> Attempt:
@@ -38,6 +40,7 @@ class HeldRun:
 
     def another_block(self, blocks_done: int) -> tuple[bool, str]:
         """Ask the collector; without its word within 30 s the run goes on."""
+        self._asked = blocks_done
         self._decided.clear()
         self.ask(BlockFinished(attempt=self.key(), blocks_done=blocks_done))
         waited = 0.0
@@ -48,7 +51,9 @@ class HeldRun:
         return True, "the collector did not answer, so the run goes on"
 
     def decide(self, blocks_done: int, another: bool, reason: str) -> None:
-        """The collector's word."""
+        """The collector's word; one that answers no question is not heard."""
+        if blocks_done != self._asked:
+            return
         self._decision = (blocks_done, another, reason)
         self._decided.set()
 
@@ -60,23 +65,32 @@ class HeldRuns:
         self._execute = execute
         self._changed = changed
         self._lock = threading.Lock()
+        # Of the run that executes.
+        self._turn = threading.Lock()
         self._held: dict[tuple[str, int], tuple[HeldRun, threading.Thread]] = {}
 
     def start(
         self, attempt: Attempt, experiment: Experiment, ask: Callable[[BlockFinished], None]
-    ) -> None:
-        """Start the attempt unless it runs already (a lease may be repeated)."""
+    ) -> bool:
+        """Start the attempt unless it runs already (a lease may be repeated).
+
+        False: as many runs as may be are held already.
+        """
         held = HeldRun(attempt.run_id, attempt.attempt, experiment, ask)
         thread = threading.Thread(target=self._run, args=(held,), name=f"run-{attempt.run_id}")
         with self._lock:
             if (attempt.run_id, attempt.attempt) in self._held:
-                return
+                return True
+            if len(self._held) >= _MOST_HELD:
+                return False
             self._held[(attempt.run_id, attempt.attempt)] = (held, thread)
         thread.start()
+        return True
 
     def _run(self, held: HeldRun) -> None:
         try:
-            self._execute(held)
+            with self._turn:
+                self._execute(held)
         except Exception:
             # `execute` records its own faults; what comes here kept it from recording.
             log.exception("run %s attempt %d broke", held.run_id, held.attempt)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 
 from headstart.agent.batch_trial import run_batch_trial
+from headstart.agent.collector_bounds import experiment_fault
 from headstart.agent.conformance import Conformance
 from headstart.agent.counters.trials import measure_counters
 from headstart.agent.elsewhere import elsewhere
@@ -44,7 +45,11 @@ def execute(held: HeldRun, tools: Tools) -> None:
     outcome = RunOutcome(status=RunStatus.RUN_STATUS_DONE)
     run = _Run(held, tools, outcome)
     try:
-        run.execute()
+        if fault := experiment_fault(held.experiment):
+            outcome.status = RunStatus.RUN_STATUS_FAILED
+            outcome.reason = f"it cannot be run: {fault}"
+        else:
+            run.execute()
         if held.cancelled.is_set():
             outcome.status = RunStatus.RUN_STATUS_CANCELLED
             outcome.reason = held.cancel_reason or "cancelled"

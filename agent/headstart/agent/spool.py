@@ -168,9 +168,16 @@ class Spool:
             ).fetchall()
         return [Envelope.FromString(row[0]) for row in rows]
 
-    def ack(self, sequence: int) -> None:
-        """Forget everything up to `sequence`: the collector has it."""
+    @property
+    def last(self) -> int:
+        """The sequence of the newest record; 0: there was none."""
         with self._lock:
+            return int(self._next) - 1
+
+    def ack(self, sequence: int) -> None:
+        """Forget everything up to `sequence`: the collector has it. None beyond the newest."""
+        with self._lock:
+            sequence = min(sequence, self._next - 1)
             self._commit()
             acked_bytes = self._db.execute(
                 "SELECT coalesce(sum(length(envelope)), 0) FROM records WHERE sequence <= ?",

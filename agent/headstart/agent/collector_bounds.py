@@ -1,0 +1,114 @@
+"""What a collector says, held against what can be: pure, and nothing is believed.
+
+A collector that is broken, or somebody in its place, must not end an agent, fill its
+memory or disk, or make it forget a record that no collector can have.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.fleet_pb2 import Attempt, Welcome
+
+_HEARTBEAT_SECONDS = 5.0
+_HEARTBEATS = (0.02, 60.0)
+_WINDOW = 256
+_LARGEST_WINDOW = 4096
+_BATCH_BYTES = 512 * 1024
+_SMALLEST_BATCH_BYTES = 64 * 1024
+_LARGEST_ATTEMPT = (1 << 31) - 1
+# It becomes part of names of containers and files.
+_RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,39}", re.ASCII)
+_LONGEST_REASON = 500
+# Ten years: no time, rate or share in an experiment comes near.
+_LARGEST_FLOAT = 1e12
+_MOST_VARIANTS = 1_000
+
+
+class CollectorFault(Exception):
+    """The collector said what cannot be: the stream ends, and is tried again later."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a welcome sets for a stream, within what an agent goes along with."""
+
+    heartbeat_seconds: float
+    # Envelopes in flight.
+    window: int
+    batch_bytes: int
+
+
+def terms_of(welcome: Welcome) -> Terms:
+    """The nearest terms that work; 0 stands for the usual ones."""
+    heartbeat = welcome.heartbeat_seconds
+    if not math.isfinite(heartbeat) or heartbeat <= 0:
+        heartbeat = _HEARTBEAT_SECONDS
+    low, high = _HEARTBEATS
+    return Terms(
+        heartbeat_seconds=min(high, max(low, heartbeat)),
+        window=min(welcome.ack_window or _WINDOW, _LARGEST_WINDOW),
+        batch_bytes=min(
+            max(welcome.maximum_batch_bytes or _BATCH_BYTES, _SMALLEST_BATCH_BYTES), _BATCH_BYTES
+        ),
+    )
+
+
+def check_ack(sequence: int, sent: int) -> None:
+    """Raise CollectorFault when it covers a record that was never sent."""
+    if sequence > sent:
+        raise CollectorFault(
+            f"it confirms records up to {sequence}, of which {sent} were sent; none is forgotten"
+        )
+
+
+def check_attempt(attempt: Attempt) -> None:
+    """Raise CollectorFault unless a lease names an attempt that can be."""
+    if not _RUN_ID.fullmatch(attempt.run_id):
+        raise CollectorFault(f"it leases a run whose id cannot be: {attempt.run_id[:80]!r}")
+    if not 0 < attempt.attempt <= _LARGEST_ATTEMPT:
+        raise CollectorFault(f"it leases attempt {attempt.attempt} of run {attempt.run_id}")
+
+
+def experiment_fault(experiment: Experiment) -> str:
+    """Why an experiment cannot be run by anybody; empty: it can."""
+    names = [variant.name for variant in experiment.variants]
+    if not names:
+        return "the experiment has no variant"
+    if len(names) > _MOST_VARIANTS or len(set(names)) < len(names):
+        return f"the experiment has {len(names)} variants, {len(set(names))} of them different"
+    for name, value in _floats(experiment, "experiment"):
+        if not 0 <= value <= _LARGEST_FLOAT:
+            return f"{name} is {value:g}; 0 to {_LARGEST_FLOAT:g} was expected"
+    return ""
+
+
+def words_of(text: str) -> str:
+    """A reason as one line of bounded length."""
+    clipped = text[:_LONGEST_REASON]
+    line = "".join(sign if sign.isprintable() else " " for sign in clipped)
+    return line if len(text) <= _LONGEST_REASON else f"{line}..."
+
+
+def _floats(message: Message, name: str) -> Iterator[tuple[str, float]]:
+    """Every number with a point in a message, however deep."""
+    for field, found in message.ListFields():
+        here = f"{name}.{field.name}"
+        values: list[Any] = [found]
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            values = list(found.values())
+            kind = field.message_type.fields_by_name["value"]
+        else:
+            values = list(found) if field.is_repeated else values
+            kind = field
+        if kind.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE:
+            yield from ((here, value) for value in values)
+        elif kind.message_type:
+            for value in values:
+                yield from _floats(value, here)
