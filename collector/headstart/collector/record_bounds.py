@@ -175,6 +175,9 @@ def _of_value(field: FieldDescriptor) -> Callable[[Sequence[Any], str], None]:
                 _short(name, value, longest)
 
         return texts
+    # A seed is drawn from all of 64 bits, and nothing is computed with it.
+    if field.name == "seed":
+        return lambda _values, _name: None
     if field.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64):
 
         def integers(values: Sequence[int], name: str) -> None:
