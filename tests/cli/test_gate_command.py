@@ -55,6 +55,17 @@ def test_one_rejected_run_of_several_fails_all(tmp_path: Path, good: RunResult) 
     assert "does not start" in ran.output
 
 
+@pytest.mark.parametrize("command", ["gate", "pool", "compare"])
+def test_an_incomplete_run_is_not_judged(tmp_path: Path, good: RunResult, command: str) -> None:
+    incomplete = replace(good, state="incomplete", reason="the outcomes of 3 are stored")
+    others = [written(tmp_path, "good", good)] if command == "compare" else []
+    ran = headstart(command, written(tmp_path, "incomplete", incomplete), *others)
+
+    assert ran.status == 3
+    assert "is incomplete (the outcomes of 3 are stored): nothing is judged by it" in ran.errors
+    assert ran.output == ""
+
+
 def test_what_is_deferred_fails_only_when_asked_to(tmp_path: Path) -> None:
     deferred = written(tmp_path, "deferred", small(blocks=6).result())
 

@@ -22,7 +22,6 @@ from headstart.collector.store_writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
 from headstart.v1.fleet_pb2 import Attempt
-from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support import analyses
 from support.attending import (
     LONG_EXPERIMENT,
@@ -188,7 +187,7 @@ async def ended_run(data: Path) -> AsyncIterator[tuple[Store, str]]:
         ]
         outcome = (
             Attempt(run_id=run_id, attempt=1),
-            RunOutcome(status=RunStatus.RUN_STATUS_DONE),
+            records[-1].run_outcome,
         )
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         store.append(Append("s1", rows, len(rows), [outcome], done.set_result))

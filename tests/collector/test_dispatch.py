@@ -26,6 +26,7 @@ from support.attending import (
     hello,
     in_loop,
     run_of,
+    starting,
     submit,
     watched,
 )
@@ -52,11 +53,11 @@ async def test_a_host_gets_one_run_at_a_time_in_the_order_of_submission(tmp_path
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:
         runs = [(await submit(collector.port))[0] for _ in range(3)]
 
-        for sequence, run_id in enumerate(runs, 1):
+        for sequence, run_id in zip((1, 3, 5), runs, strict=True):
             assert await leased(agent) == (run_id, 1)
             states = [(await run_of(collector.port, run)).state for run in runs]
             assert states.count(LEASED) == 1
-            await agent.send(ending(sequence, run_id))
+            await agent.send(starting(sequence, run_id), ending(sequence + 1, run_id))
 
 
 @in_loop
@@ -75,7 +76,7 @@ async def test_a_restarted_collector_keeps_queue_and_leases(tmp_path: Path) -> N
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:
         first, second = [(await submit(collector.port))[0] for _ in range(2)]
         await leased(agent)
-        await agent.send(envelope(1, first))
+        await agent.send(starting(1, first))
         await agent.acked(1)
     async with collecting(tmp_path) as collector:
         assert (await run_of(collector.port, first)).state == LEASED
@@ -103,7 +104,7 @@ async def test_an_agent_that_restarted_lost_its_attempt(tmp_path: Path) -> None:
             await agent.acked(at + 1)
             assert (await run_of(collector.port, run_id)).state == LEASED
 
-            await agent.send(ending(at + 2, run_id, attempt=2))
+            await agent.send(starting(at + 2, run_id, 2), ending(at + 3, run_id, attempt=2))
             assert (await watched(collector.port, run_id, DONE)).attempt == 2
 
 
@@ -130,7 +131,7 @@ async def test_a_run_whose_end_waits_in_the_spool_is_not_lost(tmp_path: Path) ->
             await leased(agent)
         async with attend(collector.port, unacked=[(run_id, 1)]) as agent:
             assert (await run_of(collector.port, run_id)).state == LEASED
-            await agent.send(ending(1, run_id))
+            await agent.send(starting(1, run_id), ending(2, run_id))
             assert (await watched(collector.port, run_id, DONE)).attempt == 1
 
 
@@ -153,7 +154,7 @@ async def test_an_agent_that_was_cut_off_takes_its_run_up_again(tmp_path: Path) 
             await leased(agent)
         await watched(collector.port, run_id, QUEUED)
         async with attend(collector.port, running=[(run_id, 1)]) as agent:
-            await agent.send(ending(1, run_id))
+            await agent.send(starting(1, run_id), ending(2, run_id))
             run = await watched(collector.port, run_id, DONE)
 
             assert run.attempt == 1
@@ -238,7 +239,7 @@ async def test_a_queued_run_is_cancelled_at_once(tmp_path: Path) -> None:
         assert answer.run.reason == "not needed"
         (third,) = await submit(collector.port)
         assert await leased(agent) == (first, 1)
-        await agent.send(ending(1, first))
+        await agent.send(starting(1, first), ending(2, first))
         assert await leased(agent) == (third, 1)
 
 
@@ -284,7 +285,7 @@ async def test_a_cancelled_run_whose_agent_is_lost_is_not_queued_again(tmp_path:
 async def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:
         (run_id,) = await submit(collector.port)
-        await agent.send(ending(1, run_id))
+        await agent.send(starting(1, run_id), ending(2, run_id))
         before = await watched(collector.port, run_id, DONE)
         async with experiments(collector.port) as stub:
             await stub.Cancel(CancelRequest(run_id=run_id))
@@ -307,13 +308,14 @@ async def test_the_newer_stream_of_a_host_wins(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector, attend(collector.port) as older:
         (run_id,) = await submit(collector.port)
         await leased(older)
-        await older.send(envelope(1, run_id), envelope(2, run_id))
+        await older.send(starting(1, run_id), envelope(2, run_id))
         async with attend(collector.port, running=[(run_id, 1)]) as newer:
             assert (await older.ended())[0] == grpc.StatusCode.ABORTED
             at = newer.welcome.acked_sequence
             # What the older stream had handed over counts, or is asked for again.
             assert at in (0, 2)
-            await newer.send(*(envelope(n, run_id) for n in range(at + 1, 4)), ending(4, run_id))
+            records = [starting(1, run_id), *(envelope(n, run_id) for n in (2, 3))]
+            await newer.send(*records[at:], ending(4, run_id))
 
             assert await newer.acked(4) == 4
             assert (await run_of(collector.port, run_id)).state == DONE
@@ -329,7 +331,7 @@ async def test_progress_reaches_those_who_watch(tmp_path: Path) -> None:
             assert (await watch.read()).run.progress.doing == ""
             await agent.beat((run_id, 1), doing="block 1, trial 1 of 2: aot, load")
             assert "aot, load" in (await watch.read()).run.progress.doing
-            await agent.send(ending(1, run_id))
+            await agent.send(starting(1, run_id), ending(2, run_id))
             assert (await watch.read()).run.state == DONE
             assert await watch.read() is grpc.aio.EOF
 
@@ -414,7 +416,7 @@ async def test_a_frozen_collector_throws_no_run_away(tmp_path: Path) -> None:
             process.process.send_signal(signal.SIGCONT)
             await agent.beat((run_id, 1))
             await agent.until("lease_renewed")
-            await agent.send(ending(1, run_id))
+            await agent.send(starting(1, run_id), ending(2, run_id))
             run = await watched(process.port, run_id, DONE)
 
             assert run.attempt == 1

@@ -30,6 +30,7 @@ from support.attending import (
     envelope,
     experiments,
     in_loop,
+    starting,
     submit,
     watched,
 )
@@ -158,7 +159,7 @@ async def test_runs_are_listed_newest_first_and_filtered(tmp_path: Path) -> None
         await submit(collector.port)
         await submit(collector.port, EXPERIMENT.replace("players", "squad"))
         run_id = (await first.until("lease")).attempt.run_id
-        await first.send(ending(1, run_id))
+        await first.send(starting(1, run_id), ending(2, run_id))
         await watched(collector.port, run_id, RunState.RUN_STATE_DONE)
 
         every = (await stub.List(ListRequest())).runs

@@ -205,7 +205,14 @@ def test_a_run_of_which_no_variant_could_be_tried_is_a_result(scraped: Scraped) 
     assert len(list(scraped.samples("headstart_variant_outcome", outcome="image missing"))) == 2
 
 
-@pytest.mark.parametrize("name", ODD)
+def test_an_incomplete_run_takes_no_place(scraped: Scraped) -> None:
+    incomplete = replace(run_result(ended=2_000.0), state="incomplete")
+    scraped.update([run_result(ended=1_000.0)]).update([incomplete])
+
+    assert scraped.value("headstart_run_end_timestamp_seconds") == 1_000.0
+
+
+@pytest.mark.parametrize("name", sorted(ODD.keys() - {"incomplete"}))
 def test_whatever_analysis_finds_can_be_exposed(name: str, scraped: Scraped) -> None:
     result = ODD[name]()
 

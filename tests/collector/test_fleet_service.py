@@ -22,6 +22,7 @@ from support.attending import (
     opened,
     refused,
     run_of,
+    starting,
     submit,
 )
 
@@ -48,7 +49,7 @@ async def test_a_submitted_run_is_leased_recorded_and_done(tmp_path: Path) -> No
         assert lease.lease_seconds == 60
         assert (await run_of(collector.port, run_id)).state == RunState.RUN_STATE_LEASED
 
-        await agent.send(envelope(1, run_id), envelope(2, run_id), ending(3, run_id))
+        await agent.send(starting(1, run_id), envelope(2, run_id), ending(3, run_id))
 
         assert await agent.acked(3) == 3
         assert (await run_of(collector.port, run_id)).state == RunState.RUN_STATE_DONE

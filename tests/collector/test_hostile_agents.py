@@ -23,12 +23,14 @@ from support.attending import (
     experiments,
     in_loop,
     run_of,
+    starting,
     submit,
     watched,
 )
 from support.fake_runs import small
 
 DONE, FAILED = RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED
+INCOMPLETE = RunState.RUN_STATE_INCOMPLETE
 
 
 def sealed(records: Iterable[Record], run_id: str, first: int = 1) -> list[Envelope]:
@@ -71,11 +73,11 @@ async def test_a_lie_spoils_its_own_run_and_the_spool_drains(tmp_path: Path, nam
         (run_id,) = await submit(collector.port, hostile.EXPERIMENT)
         await agent.until("lease")
         await deliver(agent, sealed(lying(case), run_id))
-        run = await watched(collector.port, run_id, DONE, FAILED)
+        run = await watched(collector.port, run_id, DONE, FAILED, INCOMPLETE)
         await collector._analyst.idle()
         said = (await run_of(collector.port, run_id)).reason
 
-        assert run.state == (DONE if case.late else FAILED)
+        assert run.state == (FAILED if not case.late else DONE if case.whole else INCOMPLETE)
         assert case.words in said
         assert run.host == "h1"
 
@@ -210,10 +212,11 @@ async def test_an_attempt_whose_lease_ended_is_still_taken_when_it_comes_back(
         async with attend(collector.port) as agent:
             (again,) = [(await agent.until("lease")).attempt]
             assert (again.run_id, again.attempt) == (run_id, 2)
-            await agent.send(envelope(1, run_id, 1), ending(2, run_id, 1), ending(3, run_id, 2))
-            await agent.acked(3)
+            await agent.send(starting(1, run_id, 1), ending(2, run_id, 1))
+            await agent.send(starting(3, run_id, 2), ending(4, run_id, 2))
+            await agent.acked(4)
 
-            assert stored_rows(collector) == 1
+            assert stored_rows(collector) == 2
             assert (await run_of(collector.port, run_id)).state == DONE
 
 

@@ -11,7 +11,17 @@ import grpc.aio
 from headstart.collector.config import CollectorConfig
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import Envelope, Record
-from support.attending import attend, ending, envelope, hello, in_loop, run_of, submit, watched
+from support.attending import (
+    attend,
+    ending,
+    envelope,
+    hello,
+    in_loop,
+    run_of,
+    starting,
+    submit,
+    watched,
+)
 from support.collector_process import CollectorProcess, collector_process
 
 _RECORDS = 3000
@@ -31,7 +41,7 @@ class Agent:
     def _record(self, sequence: int) -> Envelope:
         if sequence > _RECORDS:
             return ending(sequence, self.run_id)
-        return envelope(sequence, self.run_id)
+        return (envelope if sequence > 1 else starting)(sequence, self.run_id)
 
     async def run(self) -> None:
         """Until the terminal record is acked, through every loss of the collector."""
@@ -96,7 +106,7 @@ async def test_what_was_acked_survives_the_kill_of_the_collector(tmp_path: Path)
                 (f"spool-{agent.host}",),
             ).fetchall()
             assert [row[0] for row in rows] == list(range(1, _RECORDS + 2))
-            texts = [Record.FromString(row[1]).event.text for row in rows[:_RECORDS]]
-            assert texts == [f"record {n}" for n in range(1, _RECORDS + 1)]
+            texts = [Record.FromString(row[1]).event.text for row in rows[1:_RECORDS]]
+            assert texts == [f"record {n}" for n in range(2, _RECORDS + 1)]
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()

@@ -467,6 +467,17 @@ CASES = (
     ),
     Case(
         "HeadstartRunsFailing",
+        "a run is not whole",
+        {of_collector("headstart_collector_runs_ended_total", "state", "incomplete"): "0x60 1x30"},
+        at="75m",
+        labels={**COLLECTOR, "state": "incomplete"},
+        says=(
+            "Runs end as incomplete",
+            "1 runs within an hour. Their experiments keep the results of the run before.",
+        ),
+    ),
+    Case(
+        "HeadstartRunsFailing",
         "runs are done or cancelled",
         {
             of_collector("headstart_collector_runs_ended_total", "state", "done"): ("0+1x90"),

@@ -41,6 +41,7 @@ from headstart.v1.records_pb2 import (
     Record,
     RecordKind,
     RunOutcome,
+    RunStarted,
     RunStatus,
 )
 
@@ -124,15 +125,21 @@ def envelope(
     return Envelope(**(fields | changed))
 
 
+def starting(sequence: int, run_id: str, attempt: int = 1) -> Envelope:
+    """The first record of an attempt, without which none is done."""
+    return envelope(sequence, run_id, attempt, Record(run_started=RunStarted(seed=1)))
+
+
 def ending(
     sequence: int,
     run_id: str,
     attempt: int = 1,
     status: RunStatus.ValueType = RunStatus.RUN_STATUS_DONE,
     reason: str = "",
+    trials: int = 0,
 ) -> Envelope:
     """A terminal record."""
-    record = Record(run_outcome=RunOutcome(status=status, reason=reason))
+    record = Record(run_outcome=RunOutcome(status=status, reason=reason, trials=trials))
     return envelope(sequence, run_id, attempt, record)
 
 

@@ -42,6 +42,8 @@ class Case:
     words: str
     # Whether it is found when the run is analysed, not when its records arrive.
     late: bool = False
+    # Whether the records are as many as the terminal record counts.
+    whole: bool = True
 
 
 def _changed(change: Callable[[Record], None]) -> Lie:
@@ -227,6 +229,7 @@ CASES: dict[str, Case] = {
         _again("trial_outcome", 1, lambda outcome, _: _set(digest="other")(outcome)),
         "has two outcomes",
         late=True,
+        whole=False,
     ),
     "another host": Case(_in("run_started", _other_host), "'victim'; its agent attends as 'h1'"),
     "a thousand layers": Case(_in("image_facts", _many_layers), "image_facts.layers has 9002"),

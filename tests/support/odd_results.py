@@ -76,6 +76,7 @@ ODD: dict[str, Callable[[], RunResult]] = {
     "still rising": still_rising,
     "wrong answers": wrong_answers,
     "until decided": until_decided,
+    "incomplete": lambda: small(blocks=2, state=RunState.RUN_STATE_INCOMPLETE).result(),
     "cancelled": lambda: small(blocks=2, state=RunState.RUN_STATE_CANCELLED).result(),
     "ten variants": lambda: small(
         kinds=(JIT, *(replace(AOT, name=f"aot-{i}") for i in range(9))), blocks=4

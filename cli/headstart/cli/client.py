@@ -25,6 +25,7 @@ ENDED = (
     RunState.RUN_STATE_FAILED,
     RunState.RUN_STATE_CANCELLED,
     RunState.RUN_STATE_LOST,
+    RunState.RUN_STATE_INCOMPLETE,
 )
 
 _INPUT_CODES = (
@@ -99,5 +100,5 @@ def fetch_summary(stub: ExperimentsServiceStub, run_id: str) -> RunSummary:
 
 
 def state_word(state: RunState.ValueType) -> str:
-    """queued, leased, done, failed, cancelled or lost."""
+    """queued, leased, done, failed, cancelled, lost or incomplete."""
     return RunState.Name(state).removeprefix("RUN_STATE_").lower()

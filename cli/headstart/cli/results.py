@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from headstart.cli.client import experiments, fetch_report
 from headstart.cli.connection import Connection
-from headstart.cli.errors import InputError
+from headstart.cli.errors import CommandError, InputError
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ReportFormat
 
@@ -25,7 +25,11 @@ def load_results(
     names: Sequence[str],
     collector: Connection,
 ) -> list[RunResult]:
-    """One for each name. A name that is a file is read; others are asked of the collector."""
+    """One for each name. A name that is a file is read; others are asked of the collector.
+
+    Raises InputError, and CommandError for a run that is incomplete.
+    """
+    from headstart.collector.results import INCOMPLETE
     from headstart.collector.results_json import UnreadableResult, from_json
 
     found = []
@@ -38,9 +42,15 @@ def load_results(
                 stub = stub or stack.enter_context(experiments(collector))
                 content = fetch_report(stub, name, ReportFormat.REPORT_FORMAT_JSON)
             try:
-                found.append(from_json(content))
+                result = from_json(content)
             except UnreadableResult as error:
                 raise InputError(f"{name} is no report that this version reads: {error}") from error
+            if result.state == INCOMPLETE:
+                raise CommandError(
+                    f"run {result.run_id} is incomplete ({result.reason}): nothing is judged by "
+                    "it; run the experiment again"
+                )
+            found.append(result)
     return found
 
 

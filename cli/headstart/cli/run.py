@@ -291,5 +291,6 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str) -> int:
         return REJECTED if _is_rejected(reports["json"]) else 0
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return _INTERRUPTED
-    say(f"headstart: the run failed: {ended.reason}", err=True)
+    word = "is incomplete" if ended.state == RunState.RUN_STATE_INCOMPLETE else "failed"
+    say(f"headstart: the run {word}: {ended.reason}", err=True)
     return SYSTEM_FAILED

@@ -29,7 +29,7 @@ from headstart.collector.exposition_families import (
     run_samples,
     shift_samples,
 )
-from headstart.collector.results import RunResult
+from headstart.collector.results import INCOMPLETE, RunResult
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, Shift
 from headstart.words.clean import label
@@ -103,8 +103,8 @@ class Exposition:
         Runs shown before stay, so only new results need to be given; none is kept in memory
         beyond its rendered text. `gone` names (experiment, host) pairs to show no longer.
         `hosts` and `shifts`, when given, are all there are. A run that was given up before it
-        could say anything of a variant shows nothing and replaces nothing: the last figures are
-        still the last figures.
+        could say anything of a variant shows nothing and replaces nothing, and neither does an
+        incomplete one: the last figures are still the last figures.
         """
         began = time.perf_counter()
         with self._updating:
@@ -145,7 +145,7 @@ class Exposition:
         shown = self._runs.get(key)
         says_something = any(v.trials or v.failure_message for v in result.variants)
         outdated = shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
-        if outdated or not says_something:
+        if outdated or not says_something or result.state == INCOMPLETE:
             return False
         self._runs[key] = _ShownRun(
             result.run_id,

@@ -53,6 +53,8 @@ class Metric:
     replicate: str = "trial"
 
 
+# `RunResult.state` of a run of which not all records are stored: nothing is judged by it.
+INCOMPLETE = "incomplete"
 # `VariantOutcome.outcome` of a variant that has figures, and of one whose answers are wrong.
 MEASURED = "measured"
 CHECKS_FAIL = "checks fail"

@@ -54,6 +54,7 @@ _ENDED = (
     RunState.RUN_STATE_FAILED,
     RunState.RUN_STATE_CANCELLED,
     RunState.RUN_STATE_LOST,
+    RunState.RUN_STATE_INCOMPLETE,
 )
 
 # A group commit is awaited for 50-100 ms by design; past a second disk is in trouble.
@@ -174,7 +175,7 @@ class SelfMetrics:
         self._runs.labels("leased").set(leased)
 
     def run_ended(self, state: "RunState.ValueType") -> None:
-        """A run ended as DONE, FAILED, CANCELLED or LOST."""
+        """A run ended in one of the states of an ended run."""
         self._ended.labels(_word(state)).inc()
 
     def analysed(self, seconds: float) -> None:

@@ -89,7 +89,7 @@ def latest(connection: Connection) -> list[str]:
         .select_from(results)
         .join(runs, runs.c.run_id == results.c.run_id)
         .join(experiments, experiments.c.id == runs.c.experiment_id)
-        .where(results.c.fault == "")
+        .where(results.c.fault == "", runs.c.state != RunState.RUN_STATE_INCOMPLETE)
         .order_by(runs.c.ended_seconds)
     )
     newest: dict[tuple[str, str], str] = {}

@@ -4,6 +4,7 @@ Every function works on the caller's connection and within its transaction, so
 that what belongs together is committed together.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Collection, Iterable
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from headstart.collector import store_whole
 from headstart.collector.store_queries import NoSuchRun
 from headstart.collector.store_schema import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
@@ -18,13 +20,16 @@ from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, Progress
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 
+log = logging.getLogger(__name__)
+
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
 DONE = RunState.RUN_STATE_DONE
 FAILED = RunState.RUN_STATE_FAILED
 CANCELLED = RunState.RUN_STATE_CANCELLED
 LOST = RunState.RUN_STATE_LOST
-ENDED = (DONE, FAILED, CANCELLED, LOST)
+INCOMPLETE = RunState.RUN_STATE_INCOMPLETE
+ENDED = (DONE, FAILED, CANCELLED, LOST, INCOMPLETE)
 
 # A run is tried three times in all, then it is LOST: what kills an agent twice
 # more kills it again.
@@ -238,7 +243,10 @@ def adopt(connection: Connection, attempt: Attempt, host: str) -> Change | None:
 def finish(
     connection: Connection, attempt: Attempt, outcome: RunOutcome, now: float
 ) -> Change | None:
-    """End a run by its terminal record; None when it is not of the current attempt."""
+    """End a run by its terminal record; None when it is not of the current attempt.
+
+    Its records are stored before. One that is DONE and of which not all is there is INCOMPLETE.
+    """
     row = connection.execute(
         select(runs).where(
             runs.c.run_id == attempt.run_id,
@@ -254,6 +262,9 @@ def finish(
     reason = outcome.reason
     if state == CANCELLED and row.cancel_requested:
         reason = outcome.reason or row.reason
+    if state == DONE and (missing := store_whole.missing(connection, attempt, outcome)):
+        state, reason = INCOMPLETE, missing
+        log.error("run %s, attempt %d: %s", attempt.run_id, attempt.attempt, missing)
     connection.execute(
         update(runs)
         .where(runs.c.run_id == row.run_id)

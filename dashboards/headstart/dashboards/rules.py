@@ -212,7 +212,7 @@ COLLECTOR = (
         "HeadstartRunsFailing",
         "warning",
         "sum by (job, instance, state) "
-        '(increase(headstart_collector_runs_ended_total{state=~"failed|lost"}[1h])) > 0',
+        '(increase(headstart_collector_runs_ended_total{state=~"failed|incomplete|lost"}[1h])) > 0',
         _TWO_SCRAPES,
         "Runs end as {{ $labels.state }}",
         "{{ $value | humanize }} runs within an hour. Their experiments keep the results of the "

@@ -207,7 +207,7 @@ def test_microsofts_targets_pass_for_the_made_up_api_but_for_its_disk() -> None:
     assert "50.0 ms" in outcome(result, "startup_seconds").text
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", sorted(ODD.keys() - {"incomplete"}))
 def test_a_run_that_went_wrong_has_a_recommendation_that_says_so(name: str) -> None:
     result = ODD[name]()
     others = [v.variant for v in result.variants if v.variant != result.baseline]

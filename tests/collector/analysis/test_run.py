@@ -293,6 +293,7 @@ def test_a_trial_without_an_outcome_is_left_out_and_mentioned() -> None:
     [
         (RunState.RUN_STATE_CANCELLED, "The run was cancelled"),
         (RunState.RUN_STATE_LOST, "The run was lost"),
+        (RunState.RUN_STATE_INCOMPLETE, "The run is incomplete"),
         (RunState.RUN_STATE_LEASED, "The run has not ended"),
     ],
 )

@@ -16,6 +16,7 @@ from headstart.collector.analysis.unfit_host import doubted, in_doubt, way_out
 from headstart.collector.build_results import Category
 from headstart.collector.results import (
     CHECKS_FAIL,
+    INCOMPLETE,
     MEASURED,
     Decision,
     GateLimit,
@@ -42,7 +43,12 @@ _UNRELIABLE = 2
 def with_recommendations(
     result: RunResult, gates_from: str, limits: tuple[GateLimit, ...]
 ) -> RunResult:
-    """The result, judged by these gates instead of any before, and by what its host is worth."""
+    """The result, judged by these gates instead of any before, and by what its host is worth.
+
+    An incomplete run is judged by nothing.
+    """
+    if result.state == INCOMPLETE:
+        return result
     others = [v for v in result.variants if v.variant != result.baseline]
     outcomes = {
         v.variant: tuple(

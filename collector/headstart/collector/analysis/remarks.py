@@ -39,6 +39,11 @@ def remarks(
 def _state(info: RunInfo, run: RunRecords) -> Iterator[str]:
     if info.state in (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED):
         yield "The run has not ended: these are its figures so far."
+    elif info.state == RunState.RUN_STATE_INCOMPLETE:
+        yield (
+            f"The run is incomplete: {info.reason}. Nothing is judged by it, and it is no part of "
+            "the history; run the experiment again."
+        )
     elif info.state != RunState.RUN_STATE_DONE:
         state = RunState.Name(info.state).removeprefix("RUN_STATE_").lower()
         why = f" ({info.reason})" if info.reason else ""

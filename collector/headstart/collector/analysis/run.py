@@ -1,7 +1,7 @@
 """The analysis of one run: records in, everything that a report says out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headstart.collector.analysis import memory_floor
 from headstart.collector.analysis.break_even_of_run import break_evens
@@ -37,6 +37,7 @@ from headstart.collector.analysis.runtime_counters import runtime_counters
 from headstart.collector.analysis.trials import RunRecords, Trial, gather
 from headstart.collector.results import (
     CHECKS_FAIL,
+    INCOMPLETE,
     MEASURED,
     Comparison,
     Figure,
@@ -152,6 +153,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         aa=experiment.aa,
         host_changed=host_changed,
     )
+    if result.state == INCOMPLETE:
+        result = _unjudged(result)
     # There is nothing to recommend of the same thing twice.
     return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
 
@@ -165,6 +168,20 @@ def _host(info: RunInfo, run: RunRecords) -> tuple[HostFacts, bool]:
     if not started.fingerprint or started.fingerprint == info.host.fingerprint:
         return (started if started.fingerprint else info.host), False
     return info.host, True
+
+
+def _unjudged(result: RunResult) -> RunResult:
+    """The result without any verdict: what is missing may be what would change it."""
+    why = "the run is incomplete"
+    return replace(
+        result,
+        comparisons=tuple(
+            unavailable(CATALOGUE[c.metric], c.variant, c.baseline, c.margin, why)
+            for c in result.comparisons
+        ),
+        break_evens=(),
+        job_break_evens=(),
+    )
 
 
 def _not_wrong(trials: Iterable[Trial]) -> set[int]:

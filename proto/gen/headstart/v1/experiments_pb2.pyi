@@ -36,6 +36,10 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_CANCELLED: _RunState.ValueType  # 5
     RUN_STATE_LOST: _RunState.ValueType  # 6
     """The agent died or the lease ended without a terminal record."""
+    RUN_STATE_INCOMPLETE: _RunState.ValueType  # 7
+    """Its agent says DONE, but not everything that it counts is stored: nothing is
+    judged by it.
+    """
 
 class RunState(_RunState, metaclass=_RunStateEnumTypeWrapper): ...
 
@@ -47,6 +51,10 @@ RUN_STATE_FAILED: RunState.ValueType  # 4
 RUN_STATE_CANCELLED: RunState.ValueType  # 5
 RUN_STATE_LOST: RunState.ValueType  # 6
 """The agent died or the lease ended without a terminal record."""
+RUN_STATE_INCOMPLETE: RunState.ValueType  # 7
+"""Its agent says DONE, but not everything that it counts is stored: nothing is
+judged by it.
+"""
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
 
 class _ReportFormat:
@@ -190,7 +198,7 @@ class RunSummary(_message.Message):
     started_time_seconds: _builtins.float
     ended_time_seconds: _builtins.float
     reason: _builtins.str
-    """Why, for FAILED, CANCELLED, LOST."""
+    """Why, for FAILED, CANCELLED, LOST, INCOMPLETE."""
     @_builtins.property
     def progress(self) -> _fleet_pb2.Progress: ...
     def __init__(
