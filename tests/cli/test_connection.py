@@ -57,7 +57,7 @@ def test_a_home_too_long_for_a_socket_is_told(user: pytest.MonkeyPatch) -> None:
 )
 def test_options_that_do_not_go_together_are_told(connection: Connection, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        connection.credentials()
+        connection.tls()
 
 
 def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
@@ -66,12 +66,12 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     connection = Connection("c:1", False, own.certificate, own.certificate, own.key)
 
     with pytest.raises(InputError, match="others can read this private key"):
-        connection.credentials()
+        connection.tls()
 
 
 @pytest.mark.parametrize("connection", [Connection("unix:/x"), Connection("c:1", plaintext=True)])
-def test_a_socket_needs_no_credentials_and_plaintext_was_asked_for(connection: Connection) -> None:
-    assert connection.credentials() is None
+def test_a_socket_needs_no_certificates_and_plaintext_was_asked_for(connection: Connection) -> None:
+    assert connection.tls() is None
 
 
 def test_a_command_gets_the_address_of_the_environment_or_of_the_option() -> None:

@@ -72,7 +72,8 @@ def test_a_folder_that_cannot_be_made_and_a_collector_that_is_not_there_are_told
     collector, (run_id, _) = runs
     (tmp_path / "file").touch()
     folder = headstart("export", run_id, "-o", tmp_path / "file" / "sub", *at(collector))
-    absent = headstart("export", run_id, "--collector", f"127.0.0.1:{free_port()}")
+    nowhere = ("--plaintext", "--collector", f"127.0.0.1:{free_port()}")
+    absent = headstart("export", run_id, *nowhere)
 
     assert folder.status == 2
     assert str(tmp_path / "file") in folder.errors

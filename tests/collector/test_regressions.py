@@ -292,17 +292,15 @@ async def test_a_person_reads_the_history_and_accepts_a_shift(tmp_path: Path) ->
         collecting(tmp_path, confirm_regressions=False) as collector,
         attend(collector.port) as agent,
     ):
-        target = f"127.0.0.1:{collector.port}"
-        unknown = await asyncio.to_thread(headstart, "history", "players", "--collector", target)
+        to = ("--plaintext", "--collector", f"127.0.0.1:{collector.port}")
+        unknown = await asyncio.to_thread(headstart, "history", "players", *to)
         fleet = Delivering(collector, agent)
         for number in range(BEFORE + AFTER):
             await fleet.revision(number, startup=1.25 if number >= BEFORE else 1.0)
-        asked = ("history", "players", "--variant", "aot", "--collector", target)
+        asked = ("history", "players", "--variant", "aot", *to)
         shown = await asyncio.to_thread(headstart, *asked, "--metric", "startup_seconds")
-        accepted = await asyncio.to_thread(
-            headstart, "accept", "1", "--reason", "wanted", "--collector", target
-        )
-        again = await asyncio.to_thread(headstart, "accept", "1", "--collector", target)
+        accepted = await asyncio.to_thread(headstart, "accept", "1", "--reason", "wanted", *to)
+        again = await asyncio.to_thread(headstart, "accept", "1", *to)
         after = await asyncio.to_thread(headstart, *asked, "--json")
 
     assert unknown.status == 2

@@ -51,8 +51,8 @@ class Authority:
             capture_output=True,
         )
 
-    def issue(self, name: str) -> Certificate:
-        """A certificate whose one subject alternative name is `name`."""
+    def issue(self, name: str, days: int = 2) -> Certificate:
+        """A certificate whose one subject alternative name is `name`; of 0 days it is over."""
         made = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName=DNS:{name}")
@@ -67,7 +67,7 @@ class Authority:
         )
         subprocess.run(
             [
-                *("openssl", "x509", "-req", "-in", str(request), "-days", "2"),
+                *("openssl", "x509", "-req", "-in", str(request), "-days", str(days)),
                 *("-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial"),
                 *("-extfile", str(extensions), "-out", str(made.certificate)),
             ],

@@ -98,7 +98,7 @@ async def attend(
     runs = HeldRuns(execute, lambda: attendance.wake())
     attendance = Attendance(
         target=f"127.0.0.1:{port}",
-        credentials=None,
+        tls=None,
         host=lambda: HostFacts(host="h"),
         policy=Policy(),
         spool=spool,

@@ -24,6 +24,7 @@ from headstart.agent.collector_bounds import (
     terms_of,
     words_of,
 )
+from headstart.agent.collector_tls import ClientTls
 from headstart.agent.leases import HeldRuns
 from headstart.agent.spool import Spool
 from headstart.agent.wire import envelope_of
@@ -40,6 +41,7 @@ from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
 from headstart.words.addresses import channel_options
+from headstart.words.certificates import CertificateProblem
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,8 @@ class Attendance:
     """Keeps the stream; `run` returns only when `stopping` is set or on Refused."""
 
     target: str
-    credentials: grpc.ChannelCredentials | None
+    # None: a socket, or plaintext that was asked for.
+    tls: ClientTls | None
     host: Callable[[], HostFacts]
     policy: Policy
     spool: Spool
@@ -113,8 +116,9 @@ class Attendance:
                     grpc.StatusCode.UNAUTHENTICATED,
                 ):
                     raise Refused(error.details() or error.code().name) from error
-                why = f"{error.code().name} ({words_of(error.details() or '')})"
-                self._tell_lost(why, backoff)
+                self._tell_lost(await self._why(error), backoff)
+            except CertificateProblem as problem:
+                self._tell_lost(str(problem), backoff)
             except CollectorFault as fault:
                 self._tell_lost(f"the collector is at fault: {fault}", backoff)
             self.on_connected(False)
@@ -141,9 +145,16 @@ class Attendance:
 
     def _channel(self) -> grpc.aio.Channel:
         options = CHANNEL_OPTIONS + channel_options(self.target)
-        if self.credentials is None:
+        if self.tls is None:
             return grpc.aio.insecure_channel(self.target, options=options)
-        return grpc.aio.secure_channel(self.target, self.credentials, options=options)
+        return grpc.aio.secure_channel(self.target, self.tls.credentials(), options=options)
+
+    async def _why(self, error: grpc.aio.AioRpcError) -> str:
+        """The collector's words, or what is wrong with a certificate: gRPC does not tell that."""
+        problem = ""
+        if error.code() == grpc.StatusCode.UNAVAILABLE and self.tls is not None:
+            problem = await asyncio.to_thread(self.tls.problem, self.target)
+        return problem or f"{error.code().name} ({words_of(error.details() or '')})"
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import grpc
-
 from headstart.agent.attend import Attendance
+from headstart.agent.collector_tls import ClientTls
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
 from headstart.agent.leases import HeldRun, HeldRuns
@@ -38,7 +37,8 @@ class AgentConfig:
     host: str
     policy: Policy
     labels: dict[str, str] = field(default_factory=dict)
-    credentials: grpc.ChannelCredentials | None = None
+    # None: a socket, or plaintext that was asked for.
+    tls: ClientTls | None = None
     spool_limit_bytes: int = 1 << 30
     # The one run that is taken, once it is known, as `headstart run` wants it. None: any.
     only_run: asyncio.Future[str] | None = None
@@ -76,7 +76,7 @@ class Agent:
         )
         self.attendance = Attendance(
             target=config.target,
-            credentials=config.credentials,
+            tls=config.tls,
             host=self.host_facts,
             policy=config.policy.message(),
             spool=self.spool,

@@ -51,7 +51,7 @@ def command(
                 host=host_name(host),
                 policy=Policy.load(policy_file) if policy_file else Policy.default(),
                 labels=parse_labels(labels),
-                credentials=collector.credentials(),
+                tls=collector.tls(),
                 spool_limit_bytes=spool_mib << 20,
             )
         )

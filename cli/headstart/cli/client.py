@@ -42,11 +42,12 @@ def experiments(collector: Connection) -> Iterator[ExperimentsServiceStub]:
         try:
             yield ExperimentsServiceStub(channel)
         except grpc.RpcError as error:
-            raise explained(error, collector.target) from error
+            raise explained(error, collector) from error
 
 
-def explained(error: grpc.RpcError, target: str) -> CommandError:
+def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
     """What went wrong in a call, for a person."""
+    target = collector.target
     call = cast("grpc.Call", error)  # every error of a stub is its call too
     for key, value in call.trailing_metadata() or ():
         if key == "headstart-problems-bin":
@@ -59,7 +60,9 @@ def explained(error: grpc.RpcError, target: str) -> CommandError:
                 *(f"  line {p.line}: {p.path}: {p.message}" for p in problems),
             )
     if call.code() == grpc.StatusCode.UNAVAILABLE:
-        return CommandError(f"no collector answers at {target}: {call.details()}")
+        # gRPC says the same of every trouble with certificates.
+        why = collector.problem() or call.details()
+        return CommandError(f"no collector answers at {target}: {why}")
     if call.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CommandError(
             f"the collector at {target} is older than this command: it does not know the call"

@@ -10,9 +10,10 @@ from typing import Any
 import click
 import grpc
 
+from headstart.agent.collector_tls import ClientTls
 from headstart.cli.errors import InputError
 from headstart.words.addresses import channel_options, socket_path, unix_address
-from headstart.words.private_files import KeyExposed, read_private_key
+from headstart.words.certificates import CertificateProblem
 
 SOCKET_NAME = "collector.sock"
 
@@ -45,10 +46,11 @@ class Connection:
     certificate: Path | None = None
     key: Path | None = None
 
-    def credentials(self) -> grpc.ChannelCredentials | None:
-        """Credentials from the PEM files; None for a socket, or where plaintext was asked for.
+    def tls(self) -> ClientTls | None:
+        """The files of TLS; None for a socket, or where plaintext was asked for.
 
-        Raises InputError when the options do not go together or a file cannot be read.
+        Raises InputError when the options do not go together, and when nobody would accept
+        the certificate.
         """
         if self.authority is None:
             if self.certificate or self.key:
@@ -66,24 +68,25 @@ class Connection:
             raise InputError("--plaintext and --tls-authority exclude each other")
         if (self.certificate is None) != (self.key is None):
             raise InputError("--tls-certificate and --tls-key go together")
+        tls = ClientTls(self.authority, self.certificate, self.key)
         try:
-            return grpc.ssl_channel_credentials(
-                self.authority.read_bytes(),
-                read_private_key(self.key) if self.key else None,
-                self.certificate.read_bytes() if self.certificate else None,
-            )
-        except OSError as error:
-            raise InputError(f"{error.filename}: {error.strerror}") from error
-        except KeyExposed as error:
-            raise InputError(str(error)) from error
+            tls.credentials()
+        except CertificateProblem as problem:
+            raise InputError(str(problem)) from problem
+        return tls
 
     def channel(self) -> grpc.Channel:
-        """A channel for calls; nothing is sent yet. Raises InputError as `credentials`."""
-        credentials = self.credentials()
+        """A channel for calls; nothing is sent yet. Raises InputError as `tls`."""
+        tls = self.tls()
         options = channel_options(self.target)
-        if credentials is None:
+        if tls is None:
             return grpc.insecure_channel(self.target, options)
-        return grpc.secure_channel(self.target, credentials, options)
+        return grpc.secure_channel(self.target, tls.credentials(), options)
+
+    def problem(self) -> str:
+        """Why the collector cannot be reached, where it is about certificates; empty: not."""
+        tls = self.tls()
+        return tls.problem(self.target) if tls is not None else ""
 
 
 def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from headstart.collector.config import TlsFiles
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal
 from headstart.collector.start_fault import StartFault
+from headstart.words.certificates import CertificateProblem, own_problem, validity
 from headstart.words.private_files import KeyExposed, read_private_key
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Following(Generic[T]):
             return self._make(self._files)
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
-        except KeyExposed as error:
+        except (KeyExposed, CertificateProblem) as error:
             raise ConfigurationError(str(error)) from error
 
     def _stamps(self) -> list[tuple[int, int]]:
@@ -96,10 +97,14 @@ class Following(Generic[T]):
 
 
 def _check(files: TlsFiles) -> None:
+    """Raise what a peer could only guess at; an expired certificate may yet be renewed."""
     read_private_key(files.key)
     for path in (files.key, files.certificate, files.client_authority):
         if b"-----BEGIN" not in path.read_bytes():
             raise ConfigurationError(f"{path} is not a PEM file")
+    validity(files.certificate, files.key)
+    if problem := own_problem(files.certificate, files.key):
+        log.error("no client will accept this collector: %s", problem)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,0 +1,158 @@
+"""What is wrong with a certificate, in words: gRPC says "unavailable" to all of it.
+
+One's own is looked at first, in a handshake with oneself in memory: OpenSSL then tells
+what it would tell a peer, and no parser of certificates is needed. Then a handshake with
+the collector, apart from gRPC's, tells what either side has against the other.
+"""
+
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name: the dates of a
+# certificate that has expired are wanted too.
+_NO_CHECK_TIME = 0x200000
+_CONNECT_SECONDS = 3.0
+# How long a refusal may take to arrive behind a handshake that this side has finished.
+_REFUSAL_SECONDS = 1.0
+
+
+class CertificateProblem(Exception):
+    """A certificate or key is not what it should be; the message says which and how."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """Seconds since 1970."""
+
+    begins: float
+    ends: float
+
+
+def validity(certificate: Path, key: Path) -> Validity:
+    """The dates of a certificate. Raises CertificateProblem or OSError."""
+    certificate.read_bytes(), key.read_bytes()  # OSError here names the file
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    try:
+        server.load_cert_chain(certificate, key, password=_no_password)
+        client.load_verify_locations(certificate)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CertificateProblem(f"{key} is not the key of {certificate}") from None
+        raise CertificateProblem(
+            f"{certificate} and {key} are not a certificate and its key in PEM: {error.reason}"
+        ) from None
+    # What it is for is left to those it is shown to; here it is trusted as it is.
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
+    try:
+        shown = _shown(server, client)
+    except ssl.SSLError as error:
+        raise CertificateProblem(f"{certificate}: {error.reason or error}") from None
+    return Validity(
+        ssl.cert_time_to_seconds(shown["notBefore"]), ssl.cert_time_to_seconds(shown["notAfter"])
+    )
+
+
+def _no_password() -> str:
+    raise ssl.SSLError("a key with a password is not supported")
+
+
+def _shown(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, Any]:
+    """The certificate that a server's context shows, as its client reads it."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    serving = server.wrap_bio(to_server, to_client, server_side=True)
+    asking = client.wrap_bio(to_client, to_server)
+    for side in (asking, serving, asking):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return asking.getpeercert() or {}
+
+
+def own_problem(certificate: Path, key: Path, now: float | None = None) -> str:
+    """Why nobody would accept one's own certificate; empty: the dates and the key are right."""
+    try:
+        found = validity(certificate, key)
+    except CertificateProblem as problem:
+        return str(problem)
+    now = time.time() if now is None else now
+    if now > found.ends:
+        return f"{certificate} expired on {_date(found.ends)}"
+    if now < found.begins:
+        return f"{certificate} is not valid before {_date(found.begins)}: is the clock right?"
+    return ""
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def collector_problem(
+    address: str, authority: Path, certificate: Path | None = None, key: Path | None = None
+) -> str:
+    """What a TLS handshake with "host:port" fails of; empty: of nothing that certificates do.
+
+    Takes some seconds where nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["h2"])
+    try:
+        context.load_verify_locations(authority)
+        if certificate is not None:
+            context.load_cert_chain(certificate, key, password=_no_password)
+        with (
+            socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS) as connection,
+            context.wrap_socket(connection, server_hostname=host) as secured,
+        ):
+            secured.settimeout(_REFUSAL_SECONDS)
+            # A gRPC server speaks first; one that refuses a certificate just hangs up.
+            if not secured.recv(1):
+                return _about_ours("", certificate)
+    except ssl.SSLCertVerificationError as error:
+        return _about_theirs(error, host, authority)
+    except ssl.SSLError as error:
+        return _about_ours(error.reason or "", certificate)
+    except ConnectionResetError:
+        return _about_ours("", certificate)
+    except (OSError, ValueError):
+        return ""
+    return ""
+
+
+def _about_theirs(error: ssl.SSLCertVerificationError, host: str, authority: Path) -> str:
+    said = (error.verify_message or "").rstrip(".")
+    # By OpenSSL's X509_V_ERR_*: no issuer, self-signed, self-signed in chain, leaf unverified.
+    if error.verify_code in (2, 18, 19, 20, 21):
+        return f"the collector's certificate is not of the authority {authority} ({said})"
+    # Of a name, of an address.
+    if error.verify_code in (62, 64):
+        return f"the collector's certificate is not for '{host}': dial it by a name that it has"
+    return f"the collector's certificate is not accepted: {said}"
+
+
+def _about_ours(reason: str, certificate: Path | None) -> str:
+    """By the alert that the collector sends, as OpenSSL calls it; empty: it sent none."""
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "the collector speaks no TLS on this port"
+    if certificate is None or "CERTIFICATE_REQUIRED" in reason:
+        return "the collector asks for a certificate: give --tls-certificate and --tls-key"
+    if "UNKNOWN_CA" in reason:
+        return f"the collector does not know the authority of {certificate}"
+    if "EXPIRED" in reason:
+        return f"the collector takes {certificate} for expired"
+    if "CERTIFICATE" in reason:
+        return f"the collector does not accept {certificate} ({reason})"
+    if reason:
+        return f"no TLS handshake with the collector: {reason}"
+    return (
+        f"the collector does not accept {certificate}: its --tls-client-authority is another, "
+        "or the certificate is not one for clients"
+    )
