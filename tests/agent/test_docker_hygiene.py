@@ -10,6 +10,7 @@ import docker
 import pytest
 import zstandard
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import Engine
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.identity import LABEL_STATE, state_id
@@ -149,8 +150,8 @@ def run_of(spool: Kept, image: str, port: int, state: Path) -> list[TrialOutcome
         plan=Plan(blocks=2, idle_seconds=0.1, sample_interval_seconds=0.02, seed=7),
     )
 
-    def runtimes() -> RuntimeTable:
-        return RuntimeTable({"docker": DockerRuntime.connect(state, Policy.local())})
+    def runtimes(cancelled: Cancellation) -> RuntimeTable:
+        return RuntimeTable({"docker": DockerRuntime.connect(state, Policy.local(), cancelled)})
 
     tools = Tools(spool, runtimes, lambda _server, _load: HostFacts(host="here"), False)
     execute(HeldRun("twice", 1, experiment, ask=lambda _: None), tools)

@@ -1,11 +1,11 @@
 """What a host's policy forbids is said before anything starts, and is no variant's fault."""
 
-import threading
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.leases import HeldRun
 from headstart.agent.policy import Policy
 from headstart.agent.refusals import refusal
@@ -106,9 +106,11 @@ class Kept(Spool):
 
 def test_a_run_that_is_refused_starts_nothing_and_says_why(tmp_path: Path) -> None:
     spool = Kept(tmp_path)
-    tools = Tools(spool, lambda: RuntimeTable({}), lambda _a, _b: HostFacts(host="here"), False)
+    tools = Tools(
+        spool, lambda _cancelled: RuntimeTable({}), lambda _a, _b: HostFacts(host="here"), False
+    )
     stated = experiment(9000, command("tests"), command("more tests"))
-    execute(HeldRun("refused", 1, stated, lambda _: None, threading.Event()), tools)
+    execute(HeldRun("refused", 1, stated, lambda _: None, Cancellation()), tools)
     spool.close()
 
     first, last = spool.records[0].run_started, spool.records[-1].run_outcome

@@ -290,7 +290,7 @@ def test_an_experiment_that_nobody_can_run_ends_failed_with_the_reason(
     experiment, words = MALFORMED[name]
     spool = Spool(tmp_path)
 
-    def no_runtime() -> RuntimeTable:
+    def no_runtime(_cancelled: object) -> RuntimeTable:
         raise AssertionError("nothing is to be started")
 
     tools = Tools(spool, no_runtime, lambda *_cpus: HostFacts(), commands_allowed=False)

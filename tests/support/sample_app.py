@@ -1,7 +1,7 @@
 """An app to be measured: python sample_app.py PORT [behaviour]
 
 good, slow (starts 0.6 s later), exits (at once, with a last word), silent (never listens),
-broken (answers 500), dies (after 50 requests), differs (another body).
+broken (answers 500), dies (after 50 requests), differs (another body). /hang is never answered.
 """
 
 import http.server
@@ -24,6 +24,8 @@ class App(http.server.BaseHTTPRequestHandler):
         if App.behaviour == "dies" and App.answered > 50:
             print("out of luck", file=sys.stderr, flush=True)
             os._exit(7)
+        if self.path == "/hang":
+            time.sleep(600)
         body = {"status": "ok", "path": self.path, "at": time.time_ns()}
         if App.behaviour == "differs":
             body["status"] = "fine"

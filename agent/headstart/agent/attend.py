@@ -268,9 +268,7 @@ class Attendance:
             case "lease":
                 await self._take(response.lease)
             case "cancel":
-                if held := self.runs.get(response.cancel.attempt):
-                    held.cancel_reason = words_of(response.cancel.reason)
-                    held.cancelled.set()
+                self.runs.cancel(response.cancel.attempt, words_of(response.cancel.reason))
             case "block_decision":
                 decision = response.block_decision
                 if held := self.runs.get(decision.attempt):

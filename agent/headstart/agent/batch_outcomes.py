@@ -35,14 +35,13 @@ def expectation(expected: CommandCheck) -> str:
 
 
 def did_not_start(
-    execution: Execution, ready: CommandCheck, timeout_seconds: float
+    execution: Execution, ready: CommandCheck, timeout_seconds: float, cancelled: bool
 ) -> Failure | None:
     """Why the trivial case did not end as expected; None: it did."""
-    failure = unfinished(execution, "its trivial case", timeout_seconds, cancelled=False)
+    failure = unfinished(execution, "its trivial case", timeout_seconds, cancelled)
     if failure is not None:
-        failure.code = (
-            FailureCode.FAILURE_CODE_NOT_READY if execution.ended is None else failure.code
-        )
+        if execution.ended is None and not cancelled:
+            failure.code = FailureCode.FAILURE_CODE_NOT_READY
         return failure
     if not (problem := wrong(execution, ready)):
         return None

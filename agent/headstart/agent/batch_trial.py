@@ -8,6 +8,7 @@ repetitions; a check is only looked at.
 from collections.abc import Sequence
 
 from headstart.agent.batch_outcomes import check_run, did_not_start, unfinished, wrong
+from headstart.agent.cancellation import apart
 from headstart.agent.check_runner import CheckRun
 from headstart.agent.execution import Execution, Watch, execute
 from headstart.agent.execution_validity import exit_stamps
@@ -80,7 +81,8 @@ class _BatchTrial:
         self.bench.doing("startup")
         execution = self._execute(ready.argv, seconds)
         self.outcome.startup.CopyFrom(execution.startup)
-        if (failure := did_not_start(execution, ready, seconds)) is not None:
+        cancelled = self.bench.cancelled.is_set()
+        if (failure := did_not_start(execution, ready, seconds, cancelled)) is not None:
             raise Ended(failure)
         startup = self.outcome.startup
         startup.first_correct_response_monotonic_ns = execution.exit_ns
@@ -126,7 +128,9 @@ class _BatchTrial:
 
     def _execute(self, arguments: Sequence[str], timeout_seconds: float) -> Execution:
         plan = self.bench.experiment.plan
-        if plan.page_cache == PageCache.PAGE_CACHE_COLD and (reason := drop_page_cache()):
+        if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
+            reason := apart(drop_page_cache, self.bench.cancelled)
+        ):
             self._note("page-cache-not-dropped", reason)
         instance = self.runtime.create(
             InstanceSpec(

@@ -11,8 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate, expectation
-from headstart.agent.http_client import RequestFault, fetch
+from headstart.agent.deadline import Deadline
+from headstart.agent.http_client import RequestFault, Session
 from headstart.agent.load.mix import authority
 from headstart.agent.netns import NetworkNamespace, within
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
@@ -20,6 +22,8 @@ from headstart.v1.records_pb2 import CheckOutcome, CheckStage
 
 EXCERPT_BYTES = 4096
 _TIMEOUT_SECONDS = 10.0
+# Between two looks whether the run was cancelled.
+_LOOK_SECONDS = 0.1
 # What a command inherits of the agent's environment; the rest may hold secrets.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
 
@@ -43,16 +47,19 @@ def run_checks(
     commands_allowed: bool = False,
     tls: ssl.SSLContext | None = None,
     namespace: NetworkNamespace | None = None,
+    cancelled: Cancellation | None = None,
 ) -> list[CheckRun]:
     """Run every check, in order; what fails is a result, and the next one runs.
 
     `timeout_seconds` bounds each request, and each command that states no time of
     its own. Commands run in `working_directory`, and only where the host's policy
     allows them. `tls`: the port speaks TLS. Both ask from within `namespace`, if there
-    is one; a command reaches nothing else from there.
+    is one; a command reaches nothing else from there. Cancelled when the run is.
     """
+    cancelled = cancelled or Cancellation()
     runs = []
     for check in checks:
+        cancelled.raise_if_set()
         outcome = CheckOutcome(
             trial=trial, check=check.name, stage=stage, monotonic_ns=time.monotonic_ns()
         )
@@ -60,12 +67,18 @@ def run_checks(
             seconds = check.command.timeout_seconds or timeout_seconds
             url = f"{'https' if tls else 'http'}://{authority(address, port)}"
             body = (
-                _run_command(check.command, url, seconds, working_directory, outcome, namespace)
+                _run_command(
+                    check.command, url, seconds, working_directory, outcome, namespace, cancelled
+                )
                 if commands_allowed
                 else _refuse_command(outcome)
             )
         else:
-            body = _run_request(check.http, address, port, timeout_seconds, outcome, tls, namespace)
+            body = _run_request(
+                check.http, address, port, timeout_seconds, outcome, tls, namespace, cancelled
+            )
+        # What a cancellation cut off says nothing of the app.
+        cancelled.raise_if_set()
         outcome.excerpt = body[:EXCERPT_BYTES]
         runs.append(CheckRun(outcome, body[:BODY_LIMIT_BYTES]))
     return runs
@@ -79,9 +92,12 @@ def _run_request(
     outcome: CheckOutcome,
     tls: ssl.SSLContext | None,
     namespace: NetworkNamespace | None,
+    cancelled: Cancellation,
 ) -> bytes:
+    session = Session(address, port, timeout_seconds, tls, namespace)
     try:
-        response = fetch(address, port, check.request, timeout_seconds, tls, namespace)
+        with session, cancelled.ending(session.abort):
+            response = session.fetch(check.request)
     except RequestFault as fault:
         outcome.expected = expectation(check)
         outcome.actual = str(fault)
@@ -107,6 +123,7 @@ def _run_command(
     working_directory: str | None,
     outcome: CheckOutcome,
     namespace: NetworkNamespace | None,
+    cancelled: Cancellation,
 ) -> bytes:
     outcome.expected = f"exit status {check.exit_status}"
     if check.output_pattern:
@@ -119,6 +136,7 @@ def _run_command(
             timeout_seconds,
             working_directory,
             namespace,
+            cancelled,
         )
     except OSError as error:
         outcome.actual = f"{check.argv[0]} cannot be run: {error.strerror}"
@@ -152,10 +170,11 @@ def run_bounded(
     timeout_seconds: float,
     working_directory: str | None = None,
     namespace: NetworkNamespace | None = None,
+    cancelled: Cancellation | None = None,
 ) -> Ended:
     """Run a command in a process group of its own, which is killed when the command ends.
 
-    OSError when it cannot be started.
+    Also when the run is cancelled. OSError when it cannot be started.
     """
     with within(namespace):
         process = subprocess.Popen(
@@ -171,7 +190,7 @@ def run_bounded(
     reader = threading.Thread(target=_drain, args=(process, output), daemon=True)
     reader.start()
     try:
-        ended = _ends_within(process.pid, timeout_seconds)
+        ended = _ends_within(process.pid, timeout_seconds, cancelled or Cancellation())
     finally:
         # Not yet reaped, so that the group's number is still its own.
         os.killpg(process.pid, signal.SIGKILL)
@@ -181,10 +200,16 @@ def run_bounded(
     return Ended(status if ended else None, bytes(output))
 
 
-def _ends_within(pid: int, timeout_seconds: float) -> bool:
+def _ends_within(pid: int, timeout_seconds: float, cancelled: Cancellation) -> bool:
+    deadline = Deadline(timeout_seconds)
     descriptor = os.pidfd_open(pid)
     try:
-        return bool(select.select([descriptor], [], [], timeout_seconds)[0])
+        while not cancelled.is_set():
+            if select.select([descriptor], [], [], min(_LOOK_SECONDS, deadline.left()))[0]:
+                return True
+            if deadline.passed():
+                break
+        return False
     finally:
         os.close(descriptor)
 

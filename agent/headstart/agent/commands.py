@@ -7,8 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.cancellation import Cancellation
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+
+# A file may be of any size: between two pieces the run can be cancelled.
+_PIECE_BYTES = 1 << 20
 
 Signature = tuple[int, int, int]
 
@@ -22,7 +26,10 @@ class ResolvedCommand:
 
 
 def resolve_command(
-    variant: Variant, base_directory: str, inherited: Mapping[str, str]
+    variant: Variant,
+    base_directory: str,
+    inherited: Mapping[str, str],
+    cancelled: Cancellation | None = None,
 ) -> ResolvedCommand:
     """The argument vector with its program found, the whole environment, the digest.
 
@@ -30,7 +37,7 @@ def resolve_command(
     without is passed on, so that a shell's settings do not get into a figure.
     The digest is the SHA-256 over the program and every file that its arguments
     name (`app.jar`, `-XX:AOTCache=app.aot`): for `java -jar app.jar` the
-    program alone says nothing.
+    program alone says nothing. Cancelled when the run is meanwhile.
     """
     argv = list(variant.command.argv)
     folder = Path(variant.command.working_directory or base_directory or "/")
@@ -55,7 +62,7 @@ def resolve_command(
     resolved.argv[0] = str(program)
     files = [program, *named_files(argv[1:], folder)]
     try:
-        resolved.digest = digest_of(files)
+        resolved.digest = digest_of(files, cancelled or Cancellation())
         return ResolvedCommand(resolved, {file: signature(file) for file in files})
     except OSError as error:
         return _failed(resolved, f"{error.filename} cannot be read: {error.strerror}")
@@ -109,12 +116,16 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def digest_of(files: list[Path]) -> str:
+def digest_of(files: list[Path], cancelled: Cancellation) -> str:
     """SHA-256 of the only file, or of the SHA-256 of each in order."""
     digests = []
     for path in files:
-        with path.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256"))
+        digest = hashlib.sha256()
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE_BYTES):
+                cancelled.raise_if_set()
+                digest.update(piece)
+        digests.append(digest)
     if len(digests) == 1:
         return f"sha256:{digests[0].hexdigest()}"
     return f"sha256:{hashlib.sha256(b''.join(each.digest() for each in digests)).hexdigest()}"

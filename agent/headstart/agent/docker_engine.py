@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import docker
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Mount, Ulimit
-from docker.utils import kwargs_from_env
 
-from headstart.agent.runtime import ExitFacts, RuntimeFault
+from headstart.agent.cancellation import Cancellation, Cancelled
+from headstart.agent.docker_connection import TIMEOUT_SECONDS, DockerClient
+from headstart.agent.runtime import ExitFacts, RuntimeFault, was_cancelled
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import MalformedReference, parse_image
@@ -27,9 +27,9 @@ from headstart.words.image_reference import MalformedReference, parse_image
 log = logging.getLogger(__name__)
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
-# A start on a busy disk takes seconds; more means that the engine hangs.
-_TIMEOUT_SECONDS = 60
 _EXIT_SECONDS = 10
+# For the output of an app whose run was cancelled: what time is left is for removing it.
+_LAST_WORDS_SECONDS = 1.0
 _REMOVE_SECONDS = 10.0
 # How long a container may take to appear whose creation was interrupted.
 _APPEAR_SECONDS = 2.0
@@ -89,18 +89,26 @@ class Started:
 
 
 class Engine:
-    """A connection to one engine; `close` it."""
+    """A connection to one engine; `close` it.
 
-    def __init__(self, client: docker.APIClient) -> None:
+    When the run is cancelled, calls end with a RuntimeFault CANCELLED, at once; those
+    that clean up, and the last words of an app, are bounded.
+    """
+
+    def __init__(self, client: DockerClient, cancelled: Cancellation) -> None:
         """Use `connect`."""
         self._client = client
+        self.cancelled = cancelled
+        # Names of containers that could not be removed.
+        self.left_behind: list[str] = []
 
     @classmethod
-    def connect(cls) -> "Engine":
+    def connect(cls, cancelled: Cancellation | None = None) -> "Engine":
         """The engine that DOCKER_HOST names, else the one of this host."""
+        cancelled = cancelled or Cancellation()
         with _faults("be reached"):
             _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
-            return cls(docker.APIClient(timeout=_TIMEOUT_SECONDS, **kwargs_from_env()))
+            return cls(DockerClient(cancelled), cancelled)
 
     def close(self) -> None:
         """Close the connections; the next call would open new ones."""
@@ -108,7 +116,7 @@ class Engine:
 
     def facts(self) -> EngineFacts:
         """What the engine says of itself."""
-        with _faults("say what it is"):
+        with self._call("say what it is"):
             version, info = self._client.version(), self._client.info()
         # Podman speaks the same language, and says so only here.
         parts = [part.get("Name", "") for part in version.get("Components") or []]
@@ -140,7 +148,7 @@ class Engine:
                 FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
                 f"{reference!r} is no reference of an image: {error}",
             ) from error
-        with _faults(f"look for image {reference}"):
+        with self._call(f"look for image {reference}"):
             try:
                 return dict(self._client.inspect_image(reference))  # type: ignore[no-untyped-call]  # stub
             except NotFound:
@@ -148,36 +156,36 @@ class Engine:
 
     def history(self, image_id: str) -> list[dict[str, Any]]:
         """The image's history, the oldest step first."""
-        with _faults(f"read the history of image {image_id}"):
+        with self._call(f"read the history of image {image_id}"):
             return list(reversed(self._client.history(image_id)))  # type: ignore[no-untyped-call]  # stub
 
     def images(self) -> list[dict[str, Any]]:
         """All images with a name, in short: Id, RepoTags, RepoDigests."""
-        with _faults("list images"):
+        with self._call("list images"):
             return list(self._client.images())
 
     def save(self, image_id: str) -> Generator[bytes, None, None]:
         """The image with all its layers, as `docker save` writes it, in pieces."""
-        with _faults(f"give out image {image_id}"):
+        with self._call(f"give out image {image_id}"):
             yield from self._download(f"/images/{image_id}/get", {})
 
     def file(self, container: str, path: str) -> Generator[bytes, None, None]:
         """A file of a container, started or not, as an archive of one member, in pieces."""
-        with _faults(f"read {path}"):
+        with self._call(f"read {path}"):
             yield from self._download(f"/containers/{container}/archive", {"path": path})
 
     def _download(self, path: str, parameters: dict[str, str]) -> Iterator[bytes]:
         """docker-py's own leave the connection open when the reader stops before the end."""
         address = f"{self._client.base_url}/v{self._client.api_version}{path}"
         with self._client.get(
-            address, params=parameters, stream=True, timeout=_TIMEOUT_SECONDS
+            address, params=parameters, stream=True, timeout=self._client.timeout
         ) as answer:
             answer.raise_for_status()
             yield from answer.iter_content(_PIECE_BYTES)
 
     def create(self, spec: ContainerSpec) -> str:
         """Make a container and return its id."""
-        with _faults(f"create {spec.name}"):
+        with self._call(f"create {spec.name}"):
             host = self._client.create_host_config(
                 network_mode=spec.network,
                 mounts=[
@@ -220,12 +228,12 @@ class Engine:
             except BaseException:
                 # Ctrl-C or a time-out: the engine makes it nevertheless.
                 with suppress(RuntimeFault):
-                    self.remove(spec.name, interrupted=True)
+                    self.remove(spec.name, spec.name, interrupted=True)
                 raise
 
     def start(self, container: str, name: str) -> Started:
         """Start it; what became of it."""
-        with _faults(f"start {name}"):
+        with self._call(f"start {name}"):
             try:
                 self._client.start(container)
             except APIError as error:
@@ -245,14 +253,14 @@ class Engine:
 
     def exit_facts(self, container: str, name: str) -> ExitFacts:
         """Waits until the engine has seen the end and has all of the output; then how it was."""
-        with _faults(f"say how {name} ended"):
+        with self._call(f"say how {name} ended"):
             self._client.wait(container, timeout=_EXIT_SECONDS)
             state = self._client.inspect_container(container)["State"]
         return ExitFacts(status=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]))
 
     def output(self, container: str, limit_bytes: int, stdout: bool = True) -> str:
         """The end of stderr and (unless told not) stdout, in the order the engine got them."""
-        with _faults("read the output of the app"):
+        with self._call("read the output of the app", True, _LAST_WORDS_SECONDS):
             data: bytes = self._client.logs(
                 container, stdout=stdout, stderr=True, tail=_TAIL_LINES, stream=False
             )
@@ -260,7 +268,7 @@ class Engine:
 
     def stdout(self, container: str, limit_bytes: int) -> Iterator[bytes]:
         """What stdout holds by now, in pieces, ending with the first beyond the limit."""
-        with _faults("read the output of the app"):
+        with self._call("read the output of the app"):
             got = 0
             pieces = self._client.logs(
                 container, stdout=True, stderr=False, stream=True, follow=False
@@ -276,19 +284,31 @@ class Engine:
 
     def labelled(self, label: str, value: str) -> dict[str, str]:
         """All containers with this label, running or not: id -> name."""
-        with _faults("list containers"):
+        with self._call("list containers"):
             found = self._client.containers(all=True, filters={"label": f"{label}={value}"})
         return {each["Id"]: each["Names"][0].lstrip("/") for each in found if each["Names"]}
 
-    def remove(self, container: str, interrupted: bool = False) -> None:
+    def remove(self, container: str, name: str = "", interrupted: bool = False) -> None:
         """Kill and remove, with its anonymous volumes; nothing when it is gone.
 
         `interrupted`: its creation was, so that it may appear yet.
         """
+        # What a cancellation ended is tried again, within the time that is for cleaning up.
+        for last in (self.cancelled.is_set(), True):
+            try:
+                self._remove(container, interrupted)
+                return
+            except RuntimeFault:
+                if last or not self.cancelled.is_set():
+                    self.left_behind.append(name or container)
+                    raise
+
+    def _remove(self, container: str, interrupted: bool) -> None:
         begin = time.monotonic()
-        with _faults(f"remove {container}"):
+        with self._call(f"remove {container}", cleaning_up=True):
             while True:
                 waited = time.monotonic() - begin
+                late = waited > _REMOVE_SECONDS or self.cancelled.seconds_left() == 0
                 try:
                     self._client.remove_container(container, v=True, force=True)
                 except NotFound:
@@ -296,17 +316,28 @@ class Engine:
                         return
                 except APIError as error:
                     # 409: somebody else removes it at this moment.
-                    if error.status_code != 409 or waited > _REMOVE_SECONDS:
+                    if error.status_code != 409 or late:
                         raise
                 else:
                     return
                 time.sleep(0.02)
+
+    @contextmanager
+    def _call(
+        self, doing: str, cleaning_up: bool = False, seconds_when_cancelled: float = TIMEOUT_SECONDS
+    ) -> Iterator[None]:
+        """Make a call; what fails is a RuntimeFault. See `DockerClient.call`."""
+        seconds = seconds_when_cancelled if self.cancelled.is_set() else TIMEOUT_SECONDS
+        with _faults(doing), self._client.call(cleaning_up, seconds):
+            yield
 
 
 def _knock(address: str) -> None:
     """OSError when nobody listens there; docker-py would leave its socket to the collector."""
     if address.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as probe:
+            # Else it waits for an engine that is stopped.
+            probe.settimeout(TIMEOUT_SECONDS)
             probe.connect(address.removeprefix("unix://"))
 
 
@@ -318,6 +349,8 @@ def _faults(doing: str) -> Iterator[None]:
     """
     try:
         yield
+    except Cancelled as cancelled:
+        raise was_cancelled() from cancelled
     except APIError as error:
         words = error.explanation or str(error)
         raise RuntimeFault(

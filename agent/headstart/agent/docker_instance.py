@@ -19,7 +19,7 @@ from headstart.agent.gated import Gated
 from headstart.agent.members import Handle
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest
-from headstart.agent.runtime import ExitFacts, RuntimeFault, Written
+from headstart.agent.runtime import ExitFacts, RuntimeFault, Written, was_cancelled
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
 
@@ -67,7 +67,7 @@ class DockerInstance(Gated):
             undo.callback(gate.close)
             super().__init__(gate, spec.argv[0])
             self.container = engine.create(_behind_gate(spec, gate))
-            undo.callback(engine.remove, self.container)
+            undo.callback(engine.remove, self.container, self.name)
             self.start_call_ns = time.monotonic_ns()
             started = engine.start(self.container, self.name)
             self.pid = started.pid
@@ -76,8 +76,9 @@ class DockerInstance(Gated):
             self._process = self._handle()
             undo.callback(self._process.close)
             undo.callback(self._process.kill)
-            if not gate.wait_blocked(_BLOCKED_SECONDS, self._process.alive):
-                raise self._fault("its gate does not run")
+            undo.callback(engine.cancelled.killing(self._process.kill))
+            if not gate.wait_blocked(_BLOCKED_SECONDS, self._may_wait):
+                raise self._not_blocked()
             self.namespace = self._namespace()
             if self.namespace is not None:
                 undo.callback(self.namespace.close)
@@ -178,6 +179,14 @@ class DockerInstance(Gated):
                 f" ({Network.Name(self.network).removeprefix('NETWORK_').lower()})"
             )
         return None
+
+    def _may_wait(self) -> bool:
+        return self._process.alive() and not self._engine.cancelled.is_set()
+
+    def _not_blocked(self) -> RuntimeFault:
+        if self._engine.cancelled.is_set():
+            return was_cancelled()
+        return self._fault("its gate does not run")
 
     def _fault(self, reason: str) -> RuntimeFault:
         return RuntimeFault(

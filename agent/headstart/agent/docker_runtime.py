@@ -5,12 +5,12 @@ hold it in memory.
 """
 
 import shutil
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from headstart.agent.build.ledger import Ledger
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.docker_images import resolve_image
 from headstart.agent.docker_instance import DockerInstance
@@ -56,9 +56,19 @@ class DockerRuntime:
         self._resolved: dict[str, tuple[str, str]] = {}
 
     @classmethod
-    def connect(cls, state: Path, policy: Policy) -> "DockerRuntime":
-        """RuntimeFault, saying why and what to do, where no engine answers."""
-        return cls(state, policy, Engine.connect())
+    def connect(
+        cls, state: Path, policy: Policy, cancelled: Cancellation | None = None
+    ) -> "DockerRuntime":
+        """RuntimeFault, saying why and what to do, where no engine answers.
+
+        `cancelled`: of the run that it serves.
+        """
+        return cls(state, policy, Engine.connect(cancelled))
+
+    @property
+    def left_behind(self) -> Sequence[str]:
+        """See `Runtime`."""
+        return self._engine.left_behind
 
     def engine(self) -> host_pb2.Engine:
         """What the engine says of itself."""
@@ -69,7 +79,7 @@ class DockerRuntime:
         experiment: Experiment,
         seed: int,
         emit: Callable[[BuildOutcome], None],
-        cancelled: threading.Event,
+        cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:
         """See `Builder` and `build.variants.build_variants`."""

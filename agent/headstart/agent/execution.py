@@ -23,6 +23,7 @@ _STEP_SECONDS = 0.02
 _CHARGED_SECONDS = 0.005
 # The event of the exit is on its way when the pidfd says so.
 _EVENT_SECONDS = 0.1
+_NOT_READ = Written(sha256="", size_bytes=0, head=b"", complete=False)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ class _Execution:
         exit_kernel_ns = 0 if over else self._exit_kernel_ns()
         ended = None if over else self.instance.exited()
         tail = self.instance.output_tail()
+        # Of a cancelled one nobody asks, and reading it may take long.
+        written = _NOT_READ if over and self.watch.cancelled() else self.instance.written()
         return Execution(
             startup=self.startup,
             exit_ns=exit_ns,
@@ -129,7 +132,7 @@ class _Execution:
             high_water_bytes=self.high_water,
             rss_seen_bytes=self.rss_seen,
             cgroup_peak_bytes=peak,
-            written=self.instance.written(),
+            written=written,
             output_tail=tail,
         )
 

@@ -7,6 +7,7 @@ not matter; what is timed goes through the prober or a load driver.
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from headstart.agent.checks import BODY_LIMIT_BYTES
@@ -88,15 +89,31 @@ class Session:
 
     def _connected(self, request: HttpRequest, deadline: Deadline) -> socket.socket:
         if self._socket is None:
+            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
             with within(self._namespace):
-                sock = socket.create_connection((self._address, self._port), deadline.left())
+                sock = socket.socket(family, socket.SOCK_STREAM)
+            # In its place before it connects, so that `abort` finds it.
             self._socket = sock
+            deadline.limit(sock)
+            sock.connect((self._address, self._port))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
                 deadline.limit(sock)
                 name = server_name(request, self._address)
-                self._socket = self._tls.wrap_socket(sock, server_hostname=name)
+                secured = self._tls.wrap_socket(
+                    sock, server_hostname=name, do_handshake_on_connect=False
+                )
+                self._socket = secured
+                secured.do_handshake()
         return self._socket
+
+    def abort(self) -> None:
+        """End what is under way, from any thread; `fetch` raises RequestFault then."""
+        sock = self._socket
+        if sock is not None:
+            # OSError: closed already.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _close(self) -> None:
         if self._socket is not None:

@@ -9,8 +9,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from headstart.agent.cancellation import ABANDON_SECONDS, Cancellation
+from headstart.agent.deadline import Deadline
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt, BlockFinished, Progress
+from headstart.v1.records_pb2 import RunOutcome
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +30,16 @@ class HeldRun:
     attempt: int
     experiment: Experiment
     ask: Callable[[BlockFinished], None]
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    cancelled: Cancellation = field(default_factory=Cancellation)
     cancel_reason: str = ""
+    # How it went so far; its thread fills it.
+    outcome: RunOutcome = field(default_factory=RunOutcome)
+    # What could not be removed, by name.
+    left_behind: list[str] = field(default_factory=list)
+    # Set when nothing more comes of it.
+    over: threading.Event = field(default_factory=threading.Event)
+    _recording: threading.Lock = field(default_factory=threading.Lock)
+    _recorded: bool = False
     progress: Progress = field(default_factory=Progress)
     _decided: threading.Event = field(default_factory=threading.Event)
     _asked: int = 0
@@ -37,6 +48,18 @@ class HeldRun:
     def key(self) -> Attempt:
         """The fencing token as it stands on the wire."""
         return Attempt(run_id=self.run_id, attempt=self.attempt)
+
+    def cancel(self, reason: str) -> None:
+        """Raise the flag; the first reason stays. From any thread, without waiting."""
+        self.cancel_reason = self.cancel_reason or reason
+        self.cancelled.set()
+
+    def record(self, append: Callable[[], None], last: bool = False) -> None:
+        """Append a record of it, unless the `last` one was: nothing follows that."""
+        with self._recording:
+            if not self._recorded:
+                append()
+                self._recorded = last
 
     def another_block(self, blocks_done: int) -> tuple[bool, str]:
         """Ask the collector; without its word within 30 s the run goes on."""
@@ -61,13 +84,21 @@ class HeldRun:
 class HeldRuns:
     """Starts runs in threads; thread-safe."""
 
-    def __init__(self, execute: Callable[[HeldRun], None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        execute: Callable[[HeldRun], None],
+        changed: Callable[[], None],
+        abandoned: Callable[[HeldRun], None] = lambda _held: None,
+    ) -> None:
+        """`abandoned` records the end of a cancelled run whose thread does not end."""
+        self._abandoned = abandoned
         self._execute = execute
         self._changed = changed
         self._lock = threading.Lock()
-        # Of the run that executes.
-        self._turn = threading.Lock()
-        self._held: dict[tuple[str, int], tuple[HeldRun, threading.Thread]] = {}
+        # The runs of which one executes at a time, and which does.
+        self._turn = threading.Condition(self._lock)
+        self._executing: HeldRun | None = None
+        self._held: dict[tuple[str, int], HeldRun] = {}
 
     def start(
         self, attempt: Attempt, experiment: Experiment, ask: Callable[[BlockFinished], None]
@@ -77,45 +108,85 @@ class HeldRuns:
         False: as many runs as may be are held already.
         """
         held = HeldRun(attempt.run_id, attempt.attempt, experiment, ask)
-        thread = threading.Thread(target=self._run, args=(held,), name=f"run-{attempt.run_id}")
+        # A daemon: what hangs in the kernel must not keep the agent from ending.
+        thread = threading.Thread(
+            target=self._run, args=(held,), name=f"run-{attempt.run_id}", daemon=True
+        )
         with self._lock:
             if (attempt.run_id, attempt.attempt) in self._held:
                 return True
             if len(self._held) >= _MOST_HELD:
                 return False
-            self._held[(attempt.run_id, attempt.attempt)] = (held, thread)
+            self._held[(attempt.run_id, attempt.attempt)] = held
         thread.start()
         return True
 
     def _run(self, held: HeldRun) -> None:
         try:
-            with self._turn:
+            with held.cancelled.ending(lambda: self._watch_end(held)):
+                self._await_turn(held)
                 self._execute(held)
         except Exception:
             # `execute` records its own faults; what comes here kept it from recording.
             log.exception("run %s attempt %d broke", held.run_id, held.attempt)
         finally:
-            with self._lock:
-                self._held.pop((held.run_id, held.attempt), None)
-            self._changed()
+            self._end(held)
+
+    def _await_turn(self, held: HeldRun) -> None:
+        """Returns when no other run executes, or this one is cancelled: then it executes little."""
+        with held.cancelled.ending(self._notify), self._lock:
+            self._turn.wait_for(lambda: self._executing is None or held.cancelled.is_set())
+            self._executing = self._executing or held
+
+    def _notify(self) -> None:
+        with self._lock:
+            self._turn.notify_all()
+
+    def _end(self, held: HeldRun) -> None:
+        with self._lock:
+            self._held.pop((held.run_id, held.attempt), None)
+            if self._executing is held:
+                self._executing = None
+                self._turn.notify_all()
+        held.over.set()
+        self._changed()
+
+    def _watch_end(self, held: HeldRun) -> None:
+        threading.Thread(
+            target=self._abandon, args=(held,), name=f"watch-{held.run_id}", daemon=True
+        ).start()
+
+    def _abandon(self, held: HeldRun) -> None:
+        """End a cancelled run without its thread, if that does not end."""
+        if held.over.wait(ABANDON_SECONDS):
+            return
+        log.error("run %s attempt %d hangs: ended without its thread", held.run_id, held.attempt)
+        held.cancelled.abandon()
+        try:
+            self._abandoned(held)
+        finally:
+            self._end(held)
 
     def get(self, attempt: Attempt) -> HeldRun | None:
         """The run of an attempt, if it runs here."""
         with self._lock:
-            entry = self._held.get((attempt.run_id, attempt.attempt))
-        return entry[0] if entry else None
+            return self._held.get((attempt.run_id, attempt.attempt))
 
     def running(self) -> list[HeldRun]:
         """What runs now."""
         with self._lock:
-            return [held for held, _ in self._held.values()]
+            return list(self._held.values())
 
-    def cancel_all(self, reason: str, timeout_seconds: float = 30.0) -> None:
-        """Cancel everything and wait for the clean-up."""
-        with self._lock:
-            entries = list(self._held.values())
-        for held, _ in entries:
-            held.cancel_reason = held.cancel_reason or reason
-            held.cancelled.set()
-        for _, thread in entries:
-            thread.join(timeout_seconds)
+    def cancel(self, attempt: Attempt, reason: str) -> None:
+        """Cancel the run of an attempt, if it runs here. Without waiting."""
+        if (held := self.get(attempt)) is not None:
+            held.cancel(reason)
+
+    def cancel_all(self, reason: str) -> None:
+        """Cancel everything and wait for the clean-up, which has 5 s."""
+        held = self.running()
+        for each in held:
+            each.cancel(reason)
+        deadline = Deadline(ABANDON_SECONDS + 1.0)
+        for each in held:
+            each.over.wait(deadline.left())

@@ -13,7 +13,9 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Literal
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.cpus import parse_cpus
+from headstart.agent.deadline import Deadline
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.probe_task import ProbeResult, ProbeTask, Word
 from headstart.agent.runtime import Cgroup
@@ -23,6 +25,8 @@ from headstart.v1.experiment_pb2 import HttpCheck
 _ANSWER_SECONDS = 30.0
 # It looks every 2 ms. One that does not is killed; the next one takes 0.2 s to start.
 _CANCEL_SECONDS = 0.25
+# Between two looks whether the run was cancelled.
+_LOOK_SECONDS = 0.1
 
 
 class ProberDied(Exception):
@@ -44,11 +48,13 @@ class PortInUse(Exception):
 class Prober:
     """Use: `arm`, `go`, then `poll` until it has a result, or `cancel`."""
 
-    def __init__(self, cpus: str = "") -> None:
+    def __init__(self, cpus: str = "", cancelled: Cancellation | None = None) -> None:
         """Start the process, pinned to a cpuset list unless that is empty.
 
-        ValueError when this host has none of these CPUs.
+        `arm` and `go` raise Cancelled when the run is. ValueError when this host has
+        none of these CPUs.
         """
+        self._cancelled = cancelled or Cancellation()
         self._cpus = parse_cpus(cpus)
         self._state: Literal["idle", "armed", "going"] = "idle"
         self._target = ("", 0)
@@ -145,8 +151,11 @@ class Prober:
     def _ask(self, message: object) -> object:
         try:
             self._connection.send(message)
-            if not self._connection.poll(_ANSWER_SECONDS):
-                raise self._died(f"the prober did not answer within {_ANSWER_SECONDS:g} s")
+            deadline = Deadline(_ANSWER_SECONDS)
+            while not self._connection.poll(min(_LOOK_SECONDS, deadline.left())):
+                self._cancelled.raise_if_set()
+                if deadline.passed():
+                    raise self._died(f"the prober did not answer within {_ANSWER_SECONDS:g} s")
             return self._connection.recv()
         except (EOFError, OSError) as error:
             raise self._died("the prober's process ended") from error

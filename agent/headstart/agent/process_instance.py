@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.cgroup import open_cgroup
 from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
@@ -20,7 +21,7 @@ from headstart.agent.members import Members, kill_all, marked
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest, OutputPipe
 from headstart.agent.process_cgroup import CgroupParent, Limits, ProcessCgroup
-from headstart.agent.runtime import ExitFacts, RuntimeFault, Written
+from headstart.agent.runtime import ExitFacts, RuntimeFault, Written, was_cancelled
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
 
@@ -61,7 +62,13 @@ class ProcessInstance(Gated):
     namespace: NetworkNamespace | None = None
     notes: Sequence[str] = ()
 
-    def __init__(self, spec: ProcessSpec, folder: Path, cgroups: CgroupParent | None) -> None:
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        folder: Path,
+        cgroups: CgroupParent | None,
+        cancelled: Cancellation,
+    ) -> None:
         self.name = spec.name
         self.address = spec.address
         self._lock = threading.Lock()
@@ -108,8 +115,14 @@ class ProcessInstance(Gated):
             self.pid = self._process.pid
             members = Members(self.pid, entry)
             undo.callback(_kill_all, members.pids)
+            undo.callback(cancelled.killing(self._process.kill))
             self._place(spec.cpus, group)
-            if not gate.wait_blocked(_BLOCKED_SECONDS, lambda: self._process.poll() is None):
+            if not gate.wait_blocked(
+                _BLOCKED_SECONDS,
+                lambda: self._process.poll() is None and not cancelled.is_set(),
+            ):
+                if cancelled.is_set():
+                    raise was_cancelled()
                 raise self._fault(
                     f"its gate does not run (status {self._process.poll()});"
                     f" may programs be executed in {folder}?"

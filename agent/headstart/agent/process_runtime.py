@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.commands import ResolvedCommand, changed_file, resolve_command
 from headstart.agent.cpus import parse_cpus
 from headstart.agent.identity import instance_name, mark_entry, state_id
@@ -29,8 +30,12 @@ class ProcessRuntime:
     """Each instance in a session, and where this host permits in a control group, of its own."""
 
     name = "process"
+    # What the kernel does not let go of has no name that an agent could remove later.
+    left_behind: Sequence[str] = ()
 
-    def __init__(self, state: Path, policy: Policy) -> None:
+    def __init__(self, state: Path, policy: Policy, cancelled: Cancellation | None = None) -> None:
+        """`cancelled`: of the run that it serves."""
+        self._cancelled = cancelled or Cancellation()
         self._policy = policy
         self._identity = state_id(state)
         self._folder = state.resolve() / "processes"
@@ -50,7 +55,11 @@ class ProcessRuntime:
                     " allow (commands = true)",
                 ),
             )
-        command = resolve_command(variant, base_directory, os.environ)
+        try:
+            command = resolve_command(variant, base_directory, os.environ, self._cancelled)
+        except Cancelled as cancelled:
+            failure = Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=str(cancelled))
+            return ResolvedVariant(variant=variant.name, failure=failure)
         self._commands[variant.name] = command
         return command.variant
 
@@ -89,7 +98,7 @@ class ProcessRuntime:
             require_free_port(spec.port)
         cgroups = self._open_cgroups()
         try:
-            instance = ProcessInstance(process, self._folder / name, cgroups)
+            instance = ProcessInstance(process, self._folder / name, cgroups, self._cancelled)
         except OSError as error:
             raise RuntimeFault(
                 FailureCode.FAILURE_CODE_AGENT, f"{name} could not be prepared: {error}"

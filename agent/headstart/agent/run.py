@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 
 from headstart.agent.batch_trial import run_batch_trial
+from headstart.agent.cancellation import apart
 from headstart.agent.collector_bounds import experiment_fault
 from headstart.agent.conformance import Conformance
 from headstart.agent.counters.trials import measure_counters
@@ -18,7 +19,7 @@ from headstart.agent.plan import block_order, draw_seed, has_load
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.refusals import refusal
-from headstart.agent.runtime import RuntimeTable
+from headstart.agent.runtime import Runtime, RuntimeTable
 from headstart.agent.tools import Tools
 from headstart.agent.trial import Bench, Slot, run_trial
 from headstart.agent.wire import AnyRecord, envelope_of
@@ -42,7 +43,8 @@ GIVE_UP_AFTER = 2
 def execute(held: HeldRun, tools: Tools) -> None:
     """Run an attempt to its terminal record; never raises for what the run met."""
     started = time.monotonic()
-    outcome = RunOutcome(status=RunStatus.RUN_STATUS_DONE)
+    outcome = held.outcome
+    outcome.status = RunStatus.RUN_STATUS_DONE
     run = _Run(held, tools, outcome)
     try:
         if fault := experiment_fault(held.experiment):
@@ -50,17 +52,24 @@ def execute(held: HeldRun, tools: Tools) -> None:
             outcome.reason = f"it cannot be run: {fault}"
         else:
             run.execute()
-        if held.cancelled.is_set():
-            outcome.status = RunStatus.RUN_STATUS_CANCELLED
-            outcome.reason = held.cancel_reason or "cancelled"
     except Exception as error:
-        log.exception("run %s attempt %d failed", held.run_id, held.attempt)
+        # Of a cancelled run it is what the cancellation cut off.
+        if not held.cancelled.is_set():
+            log.exception("run %s attempt %d failed", held.run_id, held.attempt)
         outcome.status = RunStatus.RUN_STATUS_FAILED
         outcome.reason = f"the agent broke: {type(error).__name__}: {error}"
+    if held.cancelled.is_set():
+        outcome.status = RunStatus.RUN_STATUS_CANCELLED
+        outcome.reason = held.cancel_reason or "cancelled"
+        if held.left_behind:
+            outcome.reason += (
+                f"; the engine did not remove {', '.join(held.left_behind)} in time:"
+                " this agent does it before its next run"
+            )
     outcome.unix_ns = time.time_ns()
     outcome.monotonic_ns = time.monotonic_ns()
     outcome.duration_seconds = time.monotonic() - started
-    run.emit(outcome)
+    run.emit(outcome, last=True)
 
 
 class _Run:
@@ -74,11 +83,12 @@ class _Run:
         self.conformance = Conformance(held.experiment)
         self.failed_starts: dict[str, int] = {}
 
-    def emit(self, record: AnyRecord) -> None:
-        self.tools.spool.append(envelope_of(record, self.held.run_id, self.held.attempt))
+    def emit(self, record: AnyRecord, last: bool = False) -> None:
+        envelope = envelope_of(record, self.held.run_id, self.held.attempt)
+        self.held.record(lambda: self.tools.spool.append(envelope), last)
 
     def execute(self) -> None:
-        runtimes = self.tools.runtimes()
+        runtimes = self.tools.runtimes(self.held.cancelled)
         try:
             seed = self.plan.seed or draw_seed()
             refused = refusal(
@@ -93,9 +103,10 @@ class _Run:
                 else self._resolve(runtimes, variant, unbuilt)
                 for variant in self.experiment.variants
             ]
+            cpus = self.plan.server_cpus, self.plan.load_cpus
             self.emit(
                 RunStarted(
-                    host=self.tools.host(self.plan.server_cpus, self.plan.load_cpus),
+                    host=apart(lambda: self.tools.host(*cpus), self.held.cancelled),
                     seed=seed,
                     blocks_planned=self.plan.blocks,
                     variants=variants,
@@ -116,8 +127,15 @@ class _Run:
             self._image_facts(runtimes, runnable)
             self._measure(runtimes, runnable, seed)
         finally:
-            for runtime in runtimes.by_name.values():
-                runtime.close()
+            with ExitStack() as ending:
+                for runtime in runtimes.by_name.values():
+                    ending.callback(self._close, runtime)
+
+    def _close(self, runtime: Runtime) -> None:
+        try:
+            runtime.close()
+        finally:
+            self.held.left_behind += runtime.left_behind
 
     def _build(self, runtimes: RuntimeTable, seed: int) -> Mapping[str, Failure]:
         """Build what is to be built; variant -> why it has no image."""
@@ -169,7 +187,8 @@ class _Run:
         """Everything that needs the prober; the agent itself stays off the server's CPUs."""
         with ExitStack() as ending:
             try:
-                prober = ending.enter_context(closing(Prober(self.plan.load_cpus)))
+                prober = Prober(self.plan.load_cpus, self.held.cancelled)
+                ending.enter_context(closing(prober))
                 ending.enter_context(elsewhere(self.plan.server_cpus))
             except ValueError as error:
                 self.outcome.status = RunStatus.RUN_STATUS_FAILED

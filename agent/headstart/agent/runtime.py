@@ -8,12 +8,12 @@ Two runtimes stand behind these Protocols: `docker_runtime` and
     instance.stop()                   # always, also after a fault; idempotent
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.netns import NetworkNamespace
 from headstart.v1.experiment_pb2 import Experiment, Network, Plan, Variant
 from headstart.v1.records_pb2 import (
@@ -76,6 +76,11 @@ class RuntimeFault(Exception):
         self.message = message
         self.exit_status = exit_status
         self.output_tail = output_tail
+
+
+def was_cancelled() -> RuntimeFault:
+    """The fault of what was not done, since the run was cancelled."""
+    return RuntimeFault(FailureCode.FAILURE_CODE_CANCELLED, "the run was cancelled")
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,10 @@ class Runtime(Protocol):
 
     name: str
 
+    @property
+    def left_behind(self) -> Sequence[str]:
+        """Names of what could not be removed, since an engine did not answer."""
+
     def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:
         """What every trial of the run will use: digest, argument vector, environment.
 
@@ -191,7 +200,7 @@ class Builder(Protocol):
         experiment: Experiment,
         seed: int,
         emit: Callable[[BuildOutcome], None],
-        cancelled: threading.Event,
+        cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:
         """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""

@@ -3,11 +3,13 @@
 import asyncio
 import fcntl
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.agent.attend import Attendance
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.collector_tls import ClientTls
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
@@ -18,7 +20,9 @@ from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.runtime import RuntimeFault, RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
+from headstart.agent.wire import envelope_of
 from headstart.v1.host_pb2 import Engine, HostFacts
+from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from headstart.words.private_files import private_file, private_folder
 
 log = logging.getLogger(__name__)
@@ -62,18 +66,18 @@ class Agent:
             self._lock.close()
             raise StateInUse(f"another agent works in {config.state}") from error
         self.spool = Spool(config.state, config.spool_limit_bytes)
-        self._remove_orphans()
-        tools = Tools(
+        self._stopped = Cancellation()
+        # Whether something of a run may still be there.
+        self._is_littered = False
+        self._remove_orphans(self._stopped)
+        self._tools = Tools(
             self.spool,
             self.runtimes,
             self.host_facts,
             config.policy.commands,
             config.policy.network_refusal,
         )
-        self.runs = HeldRuns(
-            lambda held: _execute(held, tools),
-            lambda: self.attendance.wake(),
-        )
+        self.runs = HeldRuns(self._execute, lambda: self.attendance.wake(), self._abandoned)
         self.attendance = Attendance(
             target=config.target,
             tls=config.tls,
@@ -85,11 +89,12 @@ class Agent:
             on_connected=on_connected,
         )
 
-    def runtimes(self) -> RuntimeTable:
+    def runtimes(self, cancelled: Cancellation) -> RuntimeTable:
         """The runtimes that work now, and why others do not."""
-        table = RuntimeTable({"process": ProcessRuntime(self.config.state, self.config.policy)})
+        state, policy = self.config.state, self.config.policy
+        table = RuntimeTable({"process": ProcessRuntime(state, policy, cancelled)})
         try:
-            docker = DockerRuntime.connect(self.config.state, self.config.policy)
+            docker = DockerRuntime.connect(state, policy, cancelled)
             table.by_name["docker"] = table.builder = docker
         except RuntimeFault as fault:
             table.missing["docker"] = fault.message
@@ -97,7 +102,7 @@ class Agent:
 
     def host_facts(self, server_cpus: str = "", load_cpus: str = "") -> HostFacts:
         """The host as it is now, judged for what is to run on which CPUs."""
-        runtimes = self.runtimes()
+        runtimes = self.runtimes(self._stopped)
         try:
             return current_host_facts(
                 self.config.host, self.config.labels, runtimes, server_cpus, load_cpus
@@ -106,10 +111,43 @@ class Agent:
             for runtime in runtimes.by_name.values():
                 runtime.close()
 
-    def _remove_orphans(self) -> None:
-        for runtime in self.runtimes().by_name.values():
+    def _execute(self, held: HeldRun) -> None:
+        # An agent at rest needs nothing of what runs trials: 2 MB of its memory.
+        from headstart.agent.run import execute
+
+        if self._is_littered and not held.cancelled.is_set():
+            self._tidy(held)
+        execute(held, self._tools)
+        self._is_littered |= bool(held.left_behind)
+
+    def _tidy(self, held: HeldRun) -> None:
+        """Remove what an earlier run of this agent left, since the engine did not answer."""
+        try:
+            self._remove_orphans(held.cancelled)
+            self._is_littered = False
+        except (RuntimeFault, OSError) as error:
+            log.warning("what an earlier run left could not be removed: %s", error)
+
+    def _abandoned(self, held: HeldRun) -> None:
+        """Record the end of a run whose thread hangs."""
+        self._is_littered = True
+        doing = held.progress.doing or "the first trial"
+        outcome = RunOutcome()
+        outcome.CopyFrom(held.outcome)
+        outcome.status = RunStatus.RUN_STATUS_CANCELLED
+        outcome.reason = (
+            f"{held.cancel_reason or 'cancelled'}; what it was at ({doing}) hangs, and is left to"
+            " itself: what remains of it is removed before this agent's next run"
+        )
+        outcome.unix_ns = time.time_ns()
+        outcome.monotonic_ns = time.monotonic_ns()
+        envelope = envelope_of(outcome, held.run_id, held.attempt)
+        held.record(lambda: self.spool.append(envelope), last=True)
+
+    def _remove_orphans(self, cancelled: Cancellation) -> None:
+        for runtime in self.runtimes(cancelled).by_name.values():
             for name in runtime.remove_orphans():
-                log.warning("removed %s, left by an agent that was killed", name)
+                log.warning("removed %s, left by an earlier run", name)
             runtime.close()
 
     async def run(self) -> None:
@@ -123,15 +161,9 @@ class Agent:
 
     def stop(self) -> None:
         """Make `run` return; call it in the loop's thread."""
+        self._stopped.set()
         self.attendance.stopping.set()
         self.attendance.wake()
-
-
-def _execute(held: HeldRun, tools: Tools) -> None:
-    # An agent at rest needs nothing of what runs trials: 2 MB of its memory.
-    from headstart.agent.run import execute
-
-    execute(held, tools)
 
 
 def current_host_facts(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.v1.experiment_pb2 import Network
@@ -14,8 +15,9 @@ class Tools:
     """One set for the life of an agent."""
 
     spool: Spool
-    # Opened anew for each run, so that an engine that was restarted is found again.
-    runtimes: Callable[[], RuntimeTable]
+    # Opened anew for each run, so that an engine that was restarted is found again; given
+    # what cancels the run.
+    runtimes: Callable[[Cancellation], RuntimeTable]
     # Given the CPUs of the server and of the load.
     host: Callable[[str, str], HostFacts]
     commands_allowed: bool

@@ -3,13 +3,13 @@
 import logging
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.cgroup import open_cgroup
 from headstart.agent.check_runner import CheckRun, run_checks
 from headstart.agent.exit_accounting import ExitAccounting
@@ -67,7 +67,7 @@ class Bench:
     # The driver of the load, or why there is none.
     driver: LoadDriver | Failure | None
     emit: Callable[[AnyRecord], None]
-    cancelled: threading.Event
+    cancelled: Cancellation
     doing: Callable[[str], None]
     # Called at the end of each phase that the app survived, after its memory was read.
     phase_ended: Callable[[Phase.ValueType, Instance], None] = lambda _phase, _instance: None
@@ -132,10 +132,8 @@ def ending_in(outcome: TrialOutcome) -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeFault as fault:
-        outcome.failure.CopyFrom(failure_of(fault))
-    except Ended as ended:
-        outcome.failure.CopyFrom(ended.failure)
+    except (RuntimeFault, Ended, Cancelled) as reason:
+        outcome.failure.CopyFrom(failure_of(reason))
     except Exception as error:
         log.exception("trial %d of %s", outcome.trial, outcome.variant)
         outcome.failure.CopyFrom(
@@ -183,7 +181,9 @@ class _Trial:
 
     def measure(self, instance: Instance) -> None:
         plan = self.bench.experiment.plan
-        if plan.page_cache == PageCache.PAGE_CACHE_COLD and (reason := drop_page_cache()):
+        if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
+            reason := apart(drop_page_cache, self.bench.cancelled)
+        ):
             self._note("page-cache-not-dropped", reason)
         self._note_network(instance.network)
         for text in instance.notes:
@@ -325,6 +325,7 @@ class _Trial:
             commands_allowed=self.bench.commands_allowed,
             tls=client_context(service.tls_verified) if service.tls else None,
             namespace=instance.namespace,
+            cancelled=self.bench.cancelled,
         )
         for check in self.checks:
             self.bench.emit(check.outcome)
@@ -375,8 +376,12 @@ class _Trial:
         self.outcome.flags.append(Flag(code=code, effect=FlagEffect.FLAG_EFFECT_NOTE, text=text))
 
 
-def failure_of(fault: RuntimeFault) -> Failure:
-    """What a runtime could not do, as a trial's outcome tells it."""
+def failure_of(fault: RuntimeFault | Ended | Cancelled) -> Failure:
+    """Why a trial is over before its plan was, as its outcome tells it."""
+    if isinstance(fault, Ended):
+        return fault.failure
+    if isinstance(fault, Cancelled):
+        return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=str(fault))
     failure = Failure(code=fault.code, message=fault.message, output_tail=fault.output_tail)
     if fault.exit_status is not None:
         failure.exit_status = fault.exit_status

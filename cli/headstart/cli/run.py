@@ -211,8 +211,7 @@ async def _follow(asked: _Asked, own: Connection, agent: Agent, run_id: str) -> 
         if interrupts == 1:
             say("", "cancelling; the variants are being removed", err=True)
             for held in agent.runs.running():
-                held.cancel_reason = "interrupted at the terminal"
-                held.cancelled.set()
+                held.cancel("interrupted at the terminal")
             loop.run_in_executor(None, _cancel, own, run_id)
 
     loop = asyncio.get_running_loop()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from headstart.agent.build.builder import Request, run_build
 from headstart.agent.build.engine import BuildEngine
 from headstart.agent.build.ledger import Ledger
 from headstart.agent.build.variants import build_variants, remove_leftovers
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.policy import Policy
 from headstart.v1.experiment_pb2 import (
@@ -68,7 +68,7 @@ def build(base: str, tmp_path: Path, engine: BuildEngine) -> Iterator[Callable[.
         *steps: str,
         builder: Builder.ValueType,
         clean: bool = True,
-        cancelled: threading.Event | None = None,
+        cancelled: Cancellation | None = None,
         doing: Callable[[str], None] = lambda _step: None,
         timeout_seconds: float = 60.0,
         **files: str,
@@ -84,7 +84,7 @@ def build(base: str, tmp_path: Path, engine: BuildEngine) -> Iterator[Callable[.
         )
         tag = f"headstart/test:{os.getpid()}"
         request = Request("aot", order, clean, 1, tag, (), 256 << 20)
-        return run_build(request, engine, ledger, cancelled or threading.Event(), doing)
+        return run_build(request, engine, ledger, cancelled or Cancellation(), doing)
 
     yield run
     for image in reversed(ledger.images):
@@ -203,7 +203,7 @@ def test_a_folder_or_a_dockerfile_that_is_not_there_is_named(
         build = Build(context=str(context), dockerfile="Dockerfile.aot")
         request = Request("aot", build, True, 1, "headstart/test:none", (), 256 << 20)
         ledger = Ledger(tmp_path / "ledger")
-        outcome = run_build(request, engine, ledger, threading.Event(), lambda _step: None)
+        outcome = run_build(request, engine, ledger, Cancellation(), lambda _step: None)
         return outcome.failure.message
 
     assert failure(tmp_path / "x").endswith(f"this host has no folder {tmp_path}/x to build in")
@@ -214,7 +214,7 @@ def test_a_folder_or_a_dockerfile_that_is_not_there_is_named(
 def test_a_cancelled_build_ends_at_once_and_what_it_took_of_memory_is_known(
     build: Callable[..., BuildOutcome], builder: Builder.ValueType
 ) -> None:
-    cancelled = threading.Event()
+    cancelled = Cancellation()
     looks = []
 
     def doing(name: str) -> None:
@@ -294,7 +294,7 @@ def test_a_build_that_takes_too_long_is_stopped_and_says_where(
 def test_a_step_of_the_classic_builder_has_the_network_and_the_memory_that_were_asked_for(
     build: Callable[..., BuildOutcome],
 ) -> None:
-    cancelled = threading.Event()
+    cancelled = Cancellation()
     seen: list[str] = []
 
     def doing(_step: str) -> None:
@@ -328,7 +328,7 @@ def test_an_engine_that_goes_away_is_no_fault_of_the_build(
         order = Build(context=str(tmp_path), dockerfile="Dockerfile", network=BUILD_NETWORK_NONE)
         request = Request("aot", order, True, 1, "headstart/test:none", (), 256 << 20)
         ledger = Ledger(tmp_path / "ledger")
-        outcome = run_build(request, engine, ledger, threading.Event(), doing)
+        outcome = run_build(request, engine, ledger, Cancellation(), doing)
         engine.close()
     wait_until(lambda: processes() == [])
 
@@ -386,10 +386,10 @@ def test_one_image_a_variant_stays_and_a_variant_that_does_not_build_keeps_none(
     runtime = DockerRuntime.connect(state, Policy(builds=True))
     outcomes: list[BuildOutcome] = []
     said: list[str] = []
-    failures = runtime.build(asked, 7, outcomes.append, threading.Event(), said.append)
+    failures = runtime.build(asked, 7, outcomes.append, Cancellation(), said.append)
     resolved = runtime.resolve(asked.variants[0], "/")
     again: list[BuildOutcome] = []
-    runtime.build(asked, 7, again.append, threading.Event(), said.append)
+    runtime.build(asked, 7, again.append, Cancellation(), said.append)
     now = runtime.resolve(asked.variants[0], "/")
     gone = runtime.resolve(Variant(name="x", image=resolved.digest), "/")
     runtime.close()
@@ -414,7 +414,7 @@ def test_a_host_whose_policy_allows_no_builds_builds_nothing(
     asked = experiment(base, tmp_path / "context", jit=f'RUN ["app", "{MARK}"]')
     outcomes: list[BuildOutcome] = []
     built = build_variants(
-        asked, 7, state, Policy(), outcomes.append, threading.Event(), lambda _words: None
+        asked, 7, state, Policy(), outcomes.append, Cancellation(), lambda _words: None
     )
 
     assert outcomes == []
@@ -423,15 +423,16 @@ def test_a_host_whose_policy_allows_no_builds_builds_nothing(
 
 
 BUILDING_AGENT = """
-import sys, threading
+import sys
 from pathlib import Path
 from headstart.agent.build.variants import build_variants
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy import Policy
 from headstart.v1.experiment_pb2 import Experiment
 
 experiment = Experiment.FromString(bytes.fromhex(sys.argv[2]))
 build_variants(experiment, 1, Path(sys.argv[1]), Policy.local(),
-               lambda _outcome: None, threading.Event(), lambda _words: None)
+               lambda _outcome: None, Cancellation(), lambda _words: None)
 """
 
 

@@ -1,5 +1,6 @@
 """Whose code it is: by NuGet's folder, by namespace, by what the project refers to."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,9 @@ def test_packages_are_read_from_projects_and_central_versions(tmp_path: Path) ->
 
     assert referred_packages(tmp_path) == {"AutoMapper", "FSharp.Data", "Dapper"}
     assert referred_packages(tmp_path / "missing") == set()
+
+
+def test_a_project_file_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "App.csproj")
+
+    assert referred_packages(tmp_path) == set()

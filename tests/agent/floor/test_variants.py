@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import Engine
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.floor.variants import measure_floors
@@ -107,7 +107,7 @@ class Emitted:
 
 @contextmanager
 def bench_for(
-    asked: Experiment, emitted: Emitted, cancelled: threading.Event | None = None
+    asked: Experiment, emitted: Emitted, cancelled: Cancellation | None = None
 ) -> Iterator[Bench]:
     prober = Prober("")
     try:
@@ -120,7 +120,7 @@ def bench_for(
             commands_allowed=True,
             driver=None,
             emit=emitted.records.append,
-            cancelled=cancelled or threading.Event(),
+            cancelled=cancelled or Cancellation(),
             doing=lambda _words: None,
         )
     finally:
@@ -280,7 +280,7 @@ def test_where_limits_do_not_hold_there_is_no_floor_and_it_is_said(
 def test_a_cancelled_run_ends_its_search_at_once(docker: DockerRuntime, image: str) -> None:
     asked = experiment(load=60)
     asked.load.duration_seconds = 60
-    cancelled = threading.Event()
+    cancelled = Cancellation()
     resolved = docker.resolve(app(image, asked, "touch=2"), "/")
 
     def doing(words: str) -> None:

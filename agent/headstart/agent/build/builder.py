@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from headstart.agent.build.ledger import Ledger
 from headstart.agent.build.packages import referred_packages
 from headstart.agent.build.recorder import Recorder
 from headstart.agent.build.usage import BUILDKIT, Usage
+from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
@@ -71,7 +71,7 @@ def run_build(
     request: Request,
     engine: BuildEngine,
     ledger: Ledger,
-    cancelled: threading.Event,
+    cancelled: Cancellation,
     doing: Callable[[str], None],
 ) -> BuildOutcome:
     """Build; `doing` is told the step. The images that it makes stand in the ledger.
@@ -80,7 +80,10 @@ def run_build(
     no container of it is left.
     """
     context = Path(request.build.context)
-    recorder = Recorder(request.rules, referred_packages(context))
+    try:
+        recorder = Recorder(request.rules, referred_packages(context, cancelled))
+    except Cancelled:
+        recorder = Recorder(request.rules)
     builder = request.build.builder or engine.default_builder
     outcome = BuildOutcome(
         variant=request.variant,
@@ -95,7 +98,7 @@ def run_build(
         leavings.begin()
         began = time.monotonic()
         with tempfile.TemporaryFile(prefix="headstart-context-") as packed:
-            _pack(context, request.build.dockerfile, packed)
+            _pack(context, request.build.dockerfile, packed, cancelled)
             order = _order(request, builder)
             running = _Running(
                 recorder, usage, leavings, ledger, began, builder == BUILDER_BUILDKIT
@@ -106,6 +109,9 @@ def run_build(
     except BuildRefused as refused:
         recorder.error = str(refused)
         outcome.failure.CopyFrom(_failure(request.variant, recorder))
+    except Cancelled as fault:
+        outcome.failure.code = FailureCode.FAILURE_CODE_CANCELLED
+        outcome.failure.message = f"{request.variant}: {fault}"
     except (RuntimeFault, _Stopped) as fault:
         outcome.failure.code = fault.code
         outcome.failure.message = f"{request.variant}: {fault}"
@@ -136,13 +142,13 @@ def _note_leavings(leavings: Leavings, recorder: Recorder, ledger: Ledger) -> No
     ledger.note(leavings.images)
 
 
-def _pack(context: Path, dockerfile: str, into: IO[bytes]) -> None:
+def _pack(context: Path, dockerfile: str, into: IO[bytes], cancelled: Cancellation) -> None:
     if not context.is_dir():
         raise BuildRefused(f"this host has no folder {context} to build in")
     if not (context / dockerfile).is_file():
         raise BuildRefused(f"there is no {dockerfile} in {context}")
     try:
-        pack_context(context, dockerfile, into)
+        pack_context(context, dockerfile, into, cancelled)
     except OSError as error:
         raise BuildRefused(f"the build context {context} can't be read: {error}") from error
 
@@ -186,7 +192,7 @@ class _Running:
         self,
         stream: BuildStream,
         build: Build,
-        cancelled: threading.Event,
+        cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> None:
         """Returns at the build's own end; raises for any other."""

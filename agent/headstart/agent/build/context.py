@@ -4,13 +4,19 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
-from docker.utils import exclude_paths
+from docker.utils.build import PatternMatcher
+
+from headstart.agent.cancellation import Cancellation
 
 _IGNORE_FILE = ".dockerignore"
 
 
-def pack_context(folder: Path, dockerfile: str, into: IO[bytes]) -> None:
-    """Write the files that .dockerignore leaves, owned by root. OSError when one can't be read.
+def pack_context(
+    folder: Path, dockerfile: str, into: IO[bytes], cancelled: Cancellation | None = None
+) -> None:
+    """Write the files that .dockerignore leaves, owned by root.
+
+    OSError when one can't be read, Cancelled when the run is meanwhile.
 
     GNU's format, because BuildKit takes an archive for one by its first block alone, and
     the POSIX format begins with a header about a header.
@@ -20,9 +26,15 @@ def pack_context(folder: Path, dockerfile: str, into: IO[bytes]) -> None:
     if ignore.is_file():
         lines = (line.strip() for line in ignore.read_text(encoding="utf-8-sig").splitlines())
         patterns = [line for line in lines if line and not line.startswith("#")]
-    paths = exclude_paths(str(folder), patterns, dockerfile=dockerfile)
+    cancelled = cancelled or Cancellation()
+    # As docker.utils.exclude_paths does it, which can't be interrupted.
+    paths = set()
+    for path in PatternMatcher([*patterns, f"!{dockerfile}"]).walk(str(folder)):
+        cancelled.raise_if_set()
+        paths.add(path)
     with tarfile.open(fileobj=into, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path in sorted(paths):
+            cancelled.raise_if_set()
             # None for a socket, which no engine would take.
             member: tarfile.TarInfo | None = archive.gettarinfo(str(folder / path), arcname=path)
             if member is None:
@@ -31,7 +43,19 @@ def pack_context(folder: Path, dockerfile: str, into: IO[bytes]) -> None:
             member.uname = member.gname = "root"
             if member.isreg():
                 with (folder / path).open("rb") as file:
-                    archive.addfile(member, file)
+                    archive.addfile(member, _Cancellable(file, cancelled))
             else:
                 archive.addfile(member)
     into.seek(0)
+
+
+class _Cancellable:
+    """A file whose reading a cancellation ends."""
+
+    def __init__(self, file: IO[bytes], cancelled: Cancellation) -> None:
+        self._file = file
+        self._cancelled = cancelled
+
+    def read(self, size: int = -1) -> bytes:
+        self._cancelled.raise_if_set()
+        return self._file.read(size)

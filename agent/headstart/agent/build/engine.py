@@ -9,28 +9,25 @@ tried on 20.10, also when this process is killed).
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
-import docker
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
-from docker.types import CancellableStream
-from docker.utils import kwargs_from_env
 
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.cancellation import Cancellation, Cancelled
+from headstart.agent.docker_connection import DockerClient
+from headstart.agent.runtime import RuntimeFault, was_cancelled
 from headstart.v1.experiment_pb2 import BUILDER_BUILDKIT, BUILDER_CLASSIC, Builder
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import MalformedReference, parse_image
 
-# For every call but the build itself.
-_TIMEOUT_SECONDS = 60
 # For those about a build that runs.
 _QUESTION_SECONDS = 2
-# How long the engine may take to let go of a build that was stopped.
-_STOP_SECONDS = 20.0
+# How long a build that was stopped may take to notice.
+_STOP_SECONDS = 3.0
 
 # Of the tags that are ours; an image with another one is somebody's.
 TAG_PREFIX = "headstart/"
@@ -61,10 +58,10 @@ class BuildRefused(Exception):
 class BuildStream:
     """The events of one build; `close` it, which stops a build that still runs."""
 
-    def __init__(self, begin: Callable[[], Iterator[Event]], responses: list[Any]) -> None:
-        """`responses` holds the engine's answer once there is one."""
+    def __init__(self, begin: Callable[[], Iterator[Event]], abort: Callable[[], None]) -> None:
+        """`abort` ends the calls that `begin` and its iterator make."""
         self._begin = begin
-        self._responses = responses
+        self._abort = abort
         self._arrived: SimpleQueue[tuple[float, Event] | None] = SimpleQueue()
         self._closing = False
         self._error: Exception | None = None
@@ -88,14 +85,11 @@ class BuildStream:
         raise EOFError
 
     def close(self) -> None:
-        """Idempotent; returns when the engine has let go, or after 20 s."""
+        """Idempotent; returns when nothing is read any more, or after 3 s."""
         self._closing = True
         deadline = time.monotonic() + _STOP_SECONDS
         while self._thread.is_alive() and time.monotonic() < deadline:
-            if self._responses:
-                # OSError: closed already. AttributeError: the answer was just read to its end.
-                with suppress(OSError, AttributeError):
-                    CancellableStream(iter(()), self._responses[-1]).close()
+            self._abort()
             self._thread.join(0.1)
 
     def _read(self) -> None:
@@ -104,7 +98,13 @@ class BuildStream:
                 self._arrived.put((time.monotonic(), event))
         except APIError as error:
             self._error = BuildRefused(error.explanation or str(error))
-        except (DockerException, OSError, urllib3.exceptions.HTTPError, ValueError) as error:
+        except (
+            DockerException,
+            OSError,
+            urllib3.exceptions.HTTPError,
+            ValueError,
+            Cancelled,
+        ) as error:
             if not self._closing:
                 self._error = RuntimeFault(
                     FailureCode.FAILURE_CODE_ENGINE,
@@ -116,29 +116,33 @@ class BuildStream:
 class BuildEngine:
     """An engine that builds; RuntimeFault when it cannot be spoken with. `close` it."""
 
-    def __init__(self) -> None:
-        """Connect to the engine that DOCKER_HOST names, else the one of this host."""
-        self._responses: list[Any] = []
-        try:
-            self._client = docker.APIClient(timeout=_TIMEOUT_SECONDS, **kwargs_from_env())
-            self._client.hooks["response"].append(self._keep)
-            self._client.ping()
-        except (DockerException, OSError) as error:
-            raise _fault("be reached for a build", error) from error
-        # Apart, so that its responses are not taken for that of the build; and impatient,
-        # since whoever follows a build also watches for its end.
-        self._questions = docker.APIClient(
-            version=self._client.api_version, timeout=_QUESTION_SECONDS, **kwargs_from_env()
-        )
+    def __init__(self, cancelled: Cancellation | None = None) -> None:
+        """Connect to the engine that DOCKER_HOST names, else the one of this host.
+
+        `cancelled`: of the run that it serves; what removes is called then too.
+        """
+        self._cancelled = cancelled or Cancellation()
+        with _faults("be reached for a build"):
+            self._client = DockerClient(self._cancelled)
+            answered: list[Any] = []
+            self._client.hooks["response"].append(lambda answer, **_: answered.append(answer))
+            with self._client.call():
+                self._client.ping()
+            self._client.hooks["response"].clear()
+            # Apart, since the build's own is in use as long as it runs.
+            self._questions = DockerClient(self._cancelled)
         # What `docker build` goes by; engines from version 23 on say "2", for BuildKit.
-        says = self._responses[-1].headers.get("Builder-Version", "1")
+        says = answered[-1].headers.get("Builder-Version", "1")
         self.default_builder = BUILDER_BUILDKIT if says == "2" else BUILDER_CLASSIC
 
     def build(self, order: Order, context: IO[bytes]) -> BuildStream:
         """Send the context and build; missing base images may be pulled, present ones are not."""
-        self._responses.clear()
 
         def begin() -> Iterator[Event]:
+            with self._client.call():
+                yield from events()
+
+        def events() -> Iterator[Event]:
             # docker-py has no parameter for it, but its client is a session of requests.
             self._client.params = {"version": "2"} if order.builder == BUILDER_BUILDKIT else {}
             try:
@@ -162,14 +166,12 @@ class BuildEngine:
             finally:
                 self._client.params = {}
 
-        return BuildStream(begin, self._responses)
+        return BuildStream(begin, self._client.abort)
 
     def everything(self) -> frozenset[str]:
         """The ids of all images and containers, intermediate and stopped ones too."""
-        try:
+        with _faults("list what it holds"), self._client.call():
             listed = [*self._client.images(all=True), *self._client.containers(all=True)]
-        except (DockerException, OSError) as error:
-            raise _fault("list what it holds", error) from error
         return frozenset(str(each["Id"]) for each in listed)
 
     def step_container(self, container: str) -> str:
@@ -181,12 +183,12 @@ class BuildEngine:
         return self._asked(self._questions.inspect_image, image)
 
     def _asked(self, inspect: Callable[[str], Any], what: str) -> str:
-        try:
-            return str(inspect(what)["Id"])
-        except NotFound:
-            return ""
-        except (DockerException, OSError) as error:
-            raise _fault(f"look for {what}", error) from error
+        # Impatient: whoever follows a build also watches for its end.
+        with _faults(f"look for {what}"), self._questions.call(True, _QUESTION_SECONDS):
+            try:
+                return str(inspect(what)["Id"])
+            except NotFound:
+                return ""
 
     def image_id(self, reference: str) -> str:
         """Empty when the engine does not hold it. RuntimeFault for what is no reference."""
@@ -194,29 +196,32 @@ class BuildEngine:
             parse_image(reference)
         except MalformedReference as error:
             raise _fault(f"look for {reference!r}", error) from error
-        try:
-            return str(self._client.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]  # stub
-        except NotFound:
-            return ""
-        except (DockerException, OSError) as error:
-            raise _fault(f"look for image {reference}", error) from error
+        with _faults(f"look for image {reference}"), self._client.call():
+            try:
+                return str(self._client.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]  # stub
+            except NotFound:
+                return ""
 
     def remove_image(self, image: str) -> bool:
         """False: not yet, since somebody uses it or has built upon it."""
         try:
-            tags = self._client.inspect_image(image)["RepoTags"] or []  # type: ignore[no-untyped-call]  # stub
-            if all(tag.startswith(TAG_PREFIX) for tag in tags):
-                # No parents with it: what it was built upon may be an image of the user's.
-                self._client.remove_image(image, force=False, noprune=True)
+            with self._client.call(cleaning_up=True):
+                tags = self._client.inspect_image(image)["RepoTags"] or []  # type: ignore[no-untyped-call]  # stub
+                if all(tag.startswith(TAG_PREFIX) for tag in tags):
+                    # No parents with it: what it was built upon may be an image of the user's.
+                    self._client.remove_image(image, force=False, noprune=True)
         except NotFound:
             return True
-        except (DockerException, OSError):
+        except (DockerException, OSError, Cancelled):
             return False
         return True
 
     def remove_container(self, container: str) -> None:
         """Kill and remove a step's container, if it is there."""
-        with suppress(DockerException, OSError):
+        with (
+            suppress(DockerException, OSError, Cancelled),
+            self._client.call(cleaning_up=True),
+        ):
             self._client.remove_container(container, v=True, force=True)
 
     def close(self) -> None:
@@ -224,8 +229,15 @@ class BuildEngine:
         self._client.close()
         self._questions.close()
 
-    def _keep(self, response: Any, *_: Any, **__: Any) -> None:
-        self._responses.append(response)
+
+@contextmanager
+def _faults(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except Cancelled as cancelled:
+        raise was_cancelled() from cancelled
+    except (DockerException, OSError) as error:
+        raise _fault(doing, error) from error
 
 
 def _fault(doing: str, error: Exception) -> RuntimeFault:

@@ -6,11 +6,13 @@ that the project refers to, then the namespace's first words. Two packages that 
 a namespace (EF Core and its relational part) can't be told apart that way.
 """
 
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from headstart.agent.build.catalogue import ASPNETCORE, FRAMEWORK, PACKAGES, RUNTIME_PACKS
+from headstart.agent.cancellation import Cancellation
 
 # PACKAGE/VERSION/FOLDER/..., as NuGet unpacks it.
 _NUGET = re.compile(
@@ -20,17 +22,27 @@ _REFERENCE = re.compile(
     rb"<(?:PackageReference|PackageVersion|GlobalPackageReference)\s[^>]*?"
     rb"(?:Include|Update)\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']"
 )
-_PROJECT_FILES = ("*.csproj", "*.fsproj", "*.vbproj", "*.props")
+_PROJECT_FILES = (".csproj", ".fsproj", ".vbproj", ".props")
 # More projects than this and the namespaces must do.
 _MOST_FILES = 200
 _LARGEST_FILE_BYTES = 1 << 20
 
 
-def referred_packages(context: Path) -> set[str]:
-    """The NuGet packages that projects of a build context refer to, as they write them."""
+def referred_packages(context: Path, cancelled: Cancellation | None = None) -> set[str]:
+    """The NuGet packages that projects of a build context refer to, as they write them.
+
+    Cancelled when the run is meanwhile.
+    """
     found: set[str] = set()
-    files = [path for pattern in _PROJECT_FILES for path in context.rglob(pattern)]
+    files = []
+    for folder, _, names in os.walk(context):
+        if cancelled is not None:
+            cancelled.raise_if_set()
+        files += [Path(folder, name) for name in names if name.endswith(_PROJECT_FILES)]
     for path in sorted(files)[:_MOST_FILES]:
+        if not path.is_file():
+            # A FIFO would be waited for.
+            continue
         try:
             with path.open("rb") as file:
                 text = file.read(_LARGEST_FILE_BYTES)

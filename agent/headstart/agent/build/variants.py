@@ -1,14 +1,15 @@
 """All builds of an experiment, before its first trial: which, in what order, what stays."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.agent.build.builder import Request, run_build
 from headstart.agent.build.engine import TAG_PREFIX, BuildEngine
 from headstart.agent.build.ledger import Ledger
+from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.identity import state_id
 from headstart.agent.plan import block_order
 from headstart.agent.policy import Policy
@@ -31,7 +32,7 @@ def build_variants(
     state: Path,
     policy: Policy,
     emit: Callable[[BuildOutcome], None],
-    cancelled: threading.Event,
+    cancelled: Cancellation,
     doing: Callable[[str], None],
 ) -> Built:
     """Build every variant that is to be built, as often as it says; a failure is a result.
@@ -46,7 +47,7 @@ def build_variants(
         return built
     ledger = Ledger.of(state)
     try:
-        engine = BuildEngine()
+        engine = BuildEngine(cancelled)
     except RuntimeFault as fault:
         built.failures = {name: _failed(name, fault) for name in variants}
         return built
@@ -81,7 +82,8 @@ def build_variants(
     finally:
         engine.close()
     # What the builds wrote is not to be written back while the first trial is measured.
-    os.sync()
+    with suppress(Cancelled):
+        apart(os.sync, cancelled)
     return built
 
 

@@ -172,4 +172,4 @@ class _Container:
 
     def close(self) -> None:
         if self._made:
-            self._engine.remove(self._made)
+            self._engine.remove(self._made, self._spec.name)

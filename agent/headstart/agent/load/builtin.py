@@ -85,8 +85,9 @@ class PreparedBuiltin:
         self._ready = False
         self._say(json.dumps(_message(task, self._edges)).encode() + b"\n")
         deadline = time.monotonic() + _READY_SECONDS
-        while not self._ready and time.monotonic() < deadline and self._receive(LOOK_SECONDS):
-            pass
+        while not self._ready and time.monotonic() < deadline and not task.cancelled():
+            if not self._receive(LOOK_SECONDS):
+                break
 
     def run(self) -> LoadResult:
         """Apply the load; see `LoadDriver`."""

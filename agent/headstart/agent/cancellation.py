@@ -1,0 +1,134 @@
+"""A run's cancellation: a flag that polls can ask and that ends what blocks.
+
+What a run waits for is bounded twice: by a deadline of its own, and by this. Code that
+waits in steps asks `is_set`. Code that blocks says how it is ended (`ending`); work
+that nothing can end, such as a sync of a slow disk, runs in a thread that is left to
+itself (`apart`). Whatever still blocks after `ABANDON_SECONDS` has forgotten to do so,
+or hangs in the kernel: then the run is ended without its thread (`HeldRuns`).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+# How long a cancelled run may take to remove what it made.
+CLEAN_UP_SECONDS = 3.0
+# When it is ended without its thread.
+ABANDON_SECONDS = 4.0
+
+T = TypeVar("T")
+
+
+class Cancelled(Exception):
+    """The run was cancelled while this was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__("the run was cancelled")
+
+
+class Cancellation(threading.Event):
+    """Set once, from any thread; `set` does not block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard = threading.Lock()
+        self._since = 0.0
+        self._enders: dict[object, Callable[[], object]] = {}
+        self._killers: dict[object, Callable[[], object]] = {}
+
+    def set(self) -> None:
+        """Raise the flag and end what blocks. Idempotent."""
+        with self._guard:
+            if self.is_set():
+                return
+            self._since = time.monotonic()
+            super().set()
+            enders = list(self._enders.values())
+        for end in enders:
+            end()
+
+    def abandon(self) -> None:
+        """Kill what the run's thread, which hangs, can no longer end."""
+        with self._guard:
+            killers = list(self._killers.values())
+        for kill in killers:
+            kill()
+
+    def seconds_left(self) -> float | None:
+        """For cleaning up, never below 0; None: not cancelled."""
+        if not self.is_set():
+            return None
+        return max(0.0, self._since + CLEAN_UP_SECONDS - time.monotonic())
+
+    def raise_if_set(self) -> None:
+        """Cancelled, if it is."""
+        if self.is_set():
+            raise Cancelled
+
+    @contextmanager
+    def ending(self, end: Callable[[], object]) -> Iterator[None]:
+        """While this is entered, `end` is called when the flag is raised; at once if it is.
+
+        `end` does not block, does not raise, and may be called after what it ends has ended.
+        """
+        key = object()
+        with self._guard:
+            self._enders[key] = end
+            late = self.is_set()
+        try:
+            if late:
+                end()
+            yield
+        finally:
+            with self._guard:
+                del self._enders[key]
+
+    def killing(self, kill: Callable[[], object]) -> Callable[[], None]:
+        """Let `kill` be called when the run is abandoned; what is returned takes it back."""
+        key = object()
+        with self._guard:
+            self._killers[key] = kill
+
+        def forget() -> None:
+            with self._guard:
+                self._killers.pop(key, None)
+
+        return forget
+
+
+class _Apart(Generic[T]):
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._result.append(self._work())
+        except BaseException as error:
+            self._error = error
+        finally:
+            self.over.set()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        if not self._result:
+            raise Cancelled
+        return self._result[0]
+
+
+def apart(work: Callable[[], T], cancelled: Cancellation) -> T:
+    """Do work that nothing can interrupt; Cancelled when the run is before it ends.
+
+    Then it goes on in its thread, which ends with the work, and its result is dropped.
+    """
+    cancelled.raise_if_set()
+    task = _Apart(work)
+    threading.Thread(target=task.run, name="apart", daemon=True).start()
+    with cancelled.ending(task.over.set):
+        task.over.wait()
+    return task.result()
