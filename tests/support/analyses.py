@@ -3,19 +3,23 @@
 import os
 from pathlib import Path
 
+from headstart.collector.analysis_limits import job
 from headstart.collector.analysis_worker import Analysed
 
 
+@job
 def dies(path: str, run_id: str) -> Analysed:
     """As when memory runs out."""
     os._exit(9)
 
 
+@job
 def fails(path: str, run_id: str) -> Analysed:
     """As when a record surprises it."""
-    return Analysed(1, "", "ValueError: a negative number of windows (load.py:12)")
+    raise ValueError("a negative number of windows")
 
 
+@job
 def dies_once(path: str, run_id: str) -> Analysed:
     """Dies in the first process that is asked, answers in the second."""
     mark = Path(f"{path}.died")
@@ -23,3 +27,39 @@ def dies_once(path: str, run_id: str) -> Analysed:
         mark.touch()
         os._exit(9)
     return Analysed(1, '{"fine": true}', "")
+
+
+@job
+def fills_memory(path: str, run_id: str) -> Analysed:
+    """Takes more and more, in pieces that are used."""
+    held = []
+    while True:
+        held.append(bytearray(16 << 20))
+
+
+@job
+def fills_memory_by_numpy(path: str, run_id: str) -> Analysed:
+    """Asks for all at once, in C."""
+    import numpy as np
+
+    return Analysed(len(np.ones(1 << 34)), "", "")
+
+
+@job
+def never_ends(path: str, run_id: str) -> Analysed:
+    """As when a loop of C code does not look at any flag."""
+    sum(range(1 << 62))
+    raise AssertionError("it ends")
+
+
+@job
+def counts_and_fills_memory(path: str, run_id: str) -> Analysed:
+    """Leaves a mark each time that it is tried."""
+    with Path(f"{path}.tried").open("a", encoding="ascii") as marks:
+        marks.write("x")
+    raise MemoryError
+
+
+def tried(path: Path) -> int:
+    """How often `counts_and_fills_memory` was tried on a store."""
+    return len(Path(f"{path}.tried").read_text(encoding="ascii"))

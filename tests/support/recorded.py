@@ -23,16 +23,22 @@ async def record(
     await store.write(lambda c: store_fleet.greet(c, said, 1.0))
     (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], 2.0))
     await store.write(lambda c: store_runs.lease_next(c, host, 3.0))
+    records = list(records)
     rows = [
         store_records.row_of(stream, envelope(n, run_id, record=each))
         for n, each in enumerate(records, 1)
     ]
     attempt = Attempt(run_id=run_id, attempt=1)
-    outcomes = [(attempt, RunOutcome(status=RunStatus.RUN_STATUS_DONE))] if end else []
+    outcomes = [(attempt, _outcome(records))] if end else []
     done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
     store.append(Append(stream, rows, len(rows), outcomes, done.set_result))
     assert (await done).fault is None
     return run_id
+
+
+def _outcome(records: Iterable[Record]) -> RunOutcome:
+    told = [record.run_outcome for record in records if record.HasField("run_outcome")]
+    return told[-1] if told else RunOutcome(status=RunStatus.RUN_STATUS_DONE)
 
 
 def recorded(folder: Path, experiment: Experiment, *runs: Iterable[Record]) -> list[str]:

@@ -2,49 +2,65 @@
 
 import asyncio
 import multiprocessing
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from typing import ParamSpec, TypeVar
 
+from headstart.collector.analysis_limits import Done, JobExceeded, JobLimits, time_words
 from headstart.collector.analysis_worker import prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# A process that has passed its time is killed by its own timer, give or take this.
+_TIMER_SECONDS = 0.5
 
-class WorkerDied(Exception):
-    """The process ended before the job did: out of memory, or past its time limit."""
 
-    def __init__(self) -> None:
-        super().__init__("the analysis process died: out of memory, or it took too long")
+class WorkerDied(JobExceeded):
+    """The process ended before the job did."""
 
 
 class AnalysisPool:
     """One job at a time, in the order of asking. Use from one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: JobLimits | None = None) -> None:
+        self._limits = limits or JobLimits()
         self._lock = asyncio.Lock()
         self._executor: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None
 
-    async def run(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The job's answer; job and arguments are pickled. Raises WorkerDied."""
+    async def run(self, job: Callable[P, Done[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The job's answer; job and arguments are pickled. Raises JobFault."""
         async with self._lock:
             executor = self._executor or self._make()
+            began = time.monotonic()
             try:
-                return await asyncio.wrap_future(executor.submit(job, *args, **kwargs))
+                done = await asyncio.wrap_future(executor.submit(job, *args, **kwargs))
             except BrokenProcessPool:
                 await self.stop()
-                raise WorkerDied from None
+                raise WorkerDied(self._why(time.monotonic() - began)) from None
+            except JobExceeded:
+                # What it took is not given back by the allocator.
+                await self.stop()
+                raise
+            if done.worn:
+                await self.stop()
+            return done.answer
+
+    def _why(self, seconds: float) -> str:
+        if seconds >= self._limits.seconds - _TIMER_SECONDS:
+            return time_words(self._limits)
+        return "the analysis process died, perhaps for want of memory"
 
     def _make(self) -> ProcessPoolExecutor:
         # Spawned: a fork of a process with threads and a gRPC server may hang.
         context = multiprocessing.get_context("spawn")
         workers_end, self._lifeline = context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(
-            1, mp_context=context, initializer=prepare, initargs=(workers_end,)
+            1, mp_context=context, initializer=prepare, initargs=(workers_end, self._limits)
         )
         return self._executor
 

@@ -9,13 +9,13 @@ import os
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.collector.analysis_limits import MEBIBYTE, JobLimits, job, limit_process
 from headstart.collector.results import Comparison
 from headstart.v1.experiments_pb2 import ExportTable, ReportFormat
 from headstart.v1.records_pb2 import RecordKind
@@ -23,8 +23,8 @@ from headstart.v1.records_pb2 import RecordKind
 if TYPE_CHECKING:
     from headstart.collector.judging import Judged
 
-# A job that takes longer is broken; measured, a long run takes seconds.
-_LIMIT_SECONDS = 300
+# A result is some hundred kilobytes; it goes through the collector, and into its store.
+_LARGEST_RESULT = 64 * MEBIBYTE
 _NICE = 10
 
 
@@ -43,24 +43,22 @@ class Analysed:
 
 @dataclass(frozen=True)
 class Decided:
-    """`fault` set: the analysis failed, and nothing is decided."""
+    """What the records so far say of another block."""
 
     blocks_completed: int
     another: bool
     reason: str
-    fault: str
 
 
 @dataclass(frozen=True)
 class Exported:
-    """`fault` set: the file is not whole. `pruned`: nor can it be, retention is faster."""
+    """`pruned`: the file is not whole, and cannot be: retention is faster."""
 
     rows: int
-    fault: str
     pruned: bool = False
 
 
-def prepare(lifeline: Connection) -> None:
+def prepare(lifeline: Connection, limits: JobLimits) -> None:
     """Make this process yield to the collector, and end when the other end is closed.
 
     That happens when the collector stops, and also when it is killed.
@@ -68,6 +66,9 @@ def prepare(lifeline: Connection) -> None:
     # Ctrl-C at the terminal reaches the whole process group; the collector decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICE)
+    # One job at a time, of small arrays: threads would cost memory for each core.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    limit_process(limits)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
@@ -77,8 +78,13 @@ def _end_with(lifeline: Connection) -> None:
     os._exit(1)
 
 
+@job
 def analyse(path: str, run_id: str) -> Analysed:
-    """Analyse what is stored of a run now. Faults come back as text: not all can be pickled."""
+    """Analyse what is stored of a run now."""
+    return _analysed(path, run_id)
+
+
+def _analysed(path: str, run_id: str) -> Analysed:
     from headstart.collector import store_queries, store_records, store_sqlite
     from headstart.collector.analysis.run import analyse_run
     from headstart.collector.decode import decode
@@ -86,50 +92,47 @@ def analyse(path: str, run_id: str) -> Analysed:
     from headstart.collector.record_bounds import bounds_of, checked
     from headstart.collector.results_json import to_json
 
-    signal.alarm(_LIMIT_SECONDS)
-    attempt = 0
     engine = store_sqlite.reader_engine(Path(path))
     try:
         with engine.begin() as connection:
             info = store_queries.info(connection, run_id)
-        attempt = info.attempt
         bounds = bounds_of(info.host.host, info.experiment)
-        stored = store_records.envelopes(engine, run_id, attempt)
+        stored = store_records.envelopes(engine, run_id, info.attempt)
         elapsed_seconds = (info.ended_time_seconds or time.time()) - info.started_time_seconds
         records = checked(((each.trial, decode(each)) for each in stored), bounds, elapsed_seconds)
         result = analyse_run(info, records)
-        return Analysed(attempt, to_json(result), "", points_of(result))
-    except Exception as error:
-        return Analysed(attempt, "", _words(error))
+        text = to_json(result)
+        if len(text) > _LARGEST_RESULT:
+            raise ValueError(f"a result of {len(text)} characters")
+        return Analysed(info.attempt, text, "", points_of(result))
     finally:
-        signal.alarm(0)
         engine.dispose()
 
 
+@job
 def decide(path: str, run_id: str) -> Decided:
     """Whether a run that stops when decided does another block, by what is stored now."""
     from headstart.collector import store_queries, store_sqlite
     from headstart.collector.analysis.decide import decide_blocks
     from headstart.collector.results_json import from_json
 
-    analysed = analyse(path, run_id)
-    if analysed.fault:
-        return Decided(0, True, "", analysed.fault)
+    analysed = _analysed(path, run_id)
     engine = store_sqlite.reader_engine(Path(path))
     with engine.begin() as connection:
         plan = store_queries.info(connection, run_id).experiment.plan
     result = from_json(analysed.result_json)
     another, reason = decide_blocks(result, plan)
-    return Decided(result.blocks_completed, another, reason, "")
+    return Decided(result.blocks_completed, another, reason)
 
 
+@job
 def render(
     result_json: str,
     latest_aa: Sequence[str],
     remarks: Sequence[str],
     report_format: ReportFormat.ValueType,
-) -> tuple[bytes, str]:
-    """A report of a result, and what went wrong if anything did.
+) -> bytes:
+    """A report of a result.
 
     `latest_aa` are the host's A/A results as JSON, the newest first; `remarks` are what is
     to be said of the run beside what its result says.
@@ -138,17 +141,12 @@ def render(
     from headstart.collector.report.render import render as render_result
     from headstart.collector.results_json import from_json
 
-    signal.alarm(_LIMIT_SECONDS)
-    try:
-        result = with_host_check(from_json(result_json), latest_telling(latest_aa))
-        result = replace(result, remarks=(*remarks, *result.remarks))
-        return render_result(result, report_format), ""
-    except Exception as error:
-        return b"", _words(error)
-    finally:
-        signal.alarm(0)
+    result = with_host_check(from_json(result_json), latest_telling(latest_aa))
+    result = replace(result, remarks=(*remarks, *result.remarks))
+    return render_result(result, report_format)
 
 
+@job
 def judge(path: str, run_id: str) -> "Judged":
     """See `judging.judge_run`."""
     from headstart.collector.judging import judge_run
@@ -156,6 +154,7 @@ def judge(path: str, run_id: str) -> "Judged":
     return judge_run(path, run_id)
 
 
+@job
 def rerun_verdicts(path: str, run_id: str) -> dict[str, Comparison]:
     """See `judging.verdicts`."""
     from headstart.collector.judging import verdicts
@@ -163,27 +162,25 @@ def rerun_verdicts(path: str, run_id: str) -> dict[str, Comparison]:
     return verdicts(path, run_id)
 
 
-def build_logs(path: str, run_id: str) -> tuple[bytes, str]:
-    """The logs of a run's builds as text, and what went wrong if anything did."""
+@job
+def build_logs(path: str, run_id: str) -> bytes:
+    """The logs of a run's builds as text."""
     from headstart.collector import store_queries, store_records, store_sqlite
     from headstart.collector.build_logs import build_logs as text_of
     from headstart.collector.decode import decode
 
     kinds = [RecordKind.RECORD_KIND_BUILD_OUTCOME]
-    signal.alarm(_LIMIT_SECONDS)
     engine = store_sqlite.reader_engine(Path(path))
     try:
         with engine.begin() as connection:
             attempt = store_queries.info(connection, run_id).attempt
         records = map(decode, store_records.envelopes(engine, run_id, attempt, kinds))
-        return text_of(record.build_outcome for record in records), ""
-    except Exception as error:
-        return b"", _words(error)
+        return text_of(record.build_outcome for record in records)
     finally:
-        signal.alarm(0)
         engine.dispose()
 
 
+@job
 def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) -> Exported:
     """Write what is stored of a run now into a file that is there.
 
@@ -192,22 +189,11 @@ def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) ->
     from headstart.collector import store_sqlite
     from headstart.collector.export.write import RecordsGone, write
 
-    signal.alarm(_LIMIT_SECONDS)
     engine = store_sqlite.reader_engine(Path(path))
     try:
         with open(target, "r+b") as file:
-            return Exported(write(engine, run_id, table, file), "")
+            return Exported(write(engine, run_id, table, file))
     except RecordsGone:
-        return Exported(0, "", pruned=True)
-    except Exception as error:
-        return Exported(0, _words(error))
+        return Exported(0, pruned=True)
     finally:
-        signal.alarm(0)
         engine.dispose()
-
-
-def _words(error: Exception) -> str:
-    """The fault and the place, in one line that a person can report."""
-    places = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
-    return f"{type(error).__name__}: {error}{where}"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,8 @@ from headstart.collector import (
     store_results,
     store_shifts,
 )
-from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
+from headstart.collector.analysis_limits import Done, JobExceeded, JobFault, JobLimits
+from headstart.collector.analysis_pool import AnalysisPool
 from headstart.collector.analysis_worker import Analysed, Decided
 from headstart.collector.decisions import decide_by_plan
 from headstart.collector.report.shift_words import shift_sentence
@@ -30,11 +31,14 @@ from headstart.v1.experiments_pb2 import ReportFormat, RunState
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _OPEN = (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED)
 
 # A block's last records come behind its agent's question at most this much later.
 _LATE_TRIES = 5
 _LATE_SECONDS = 0.4
+_MOST_FAILED = 10_000
 
 
 class NoRecords(Exception):
@@ -65,7 +69,8 @@ class Analyst:
         *,
         on_result: Callable[[str], Awaitable[None]] = _nobody,
         on_stored: Callable[[str], None] = lambda _run_id: None,
-        analyse: Callable[[str, str], Analysed] = analysis_worker.analyse,
+        analyse: Callable[[str, str], Done[Analysed]] = analysis_worker.analyse,
+        limits: JobLimits | None = None,
     ) -> None:
         """`analyse` must be picklable: it is called in another process."""
         self._store = store
@@ -74,10 +79,13 @@ class Analyst:
         self._on_stored = on_stored
         self._analyse = analyse
         # For whatever else reads many records.
-        self.pool = AnalysisPool()
+        self.pool = AnalysisPool(limits)
         self._tasks = Tasks()
         # Runs that ended and whose analysis is not over.
         self._pending: dict[str, asyncio.Event] = {}
+        # Attempts whose analysis failed since this start, and why: it is not tried again for
+        # everybody who asks. Of an attempt that goes on only what took more than it may.
+        self._failed: dict[tuple[str, int], str] = {}
 
     async def start(self) -> None:
         """Catch up on runs that ended when nobody could analyse them."""
@@ -156,29 +164,45 @@ class Analyst:
         return result
 
     async def _analysed(self, run_id: str) -> Analysed:
+        """The analysis of what is stored, once more only if there is a point in it."""
+        info = await self._store.read(lambda c: store_queries.info(c, run_id))
         try:
-            return await self.pool.run(self._analyse, str(self._store.path), run_id)
-        except WorkerDied as error:
-            info = await self._store.read(lambda c: store_queries.info(c, run_id))
-            return Analysed(info.attempt, "", str(error))
+            return await self._tried(info, self._analyse)
+        except JobFault as fault:
+            return Analysed(info.attempt, "", str(fault))
+
+    async def _tried(self, info: RunInfo, job: Callable[[str, str], Done[T]]) -> T:
+        """A job on the records of a run. Raises JobFault, at once where it failed before."""
+        key = (info.run_id, info.attempt)
+        if info.state in _OPEN and (known := self._failed.get(key)):
+            raise JobExceeded(known)
+        try:
+            return await self.pool.run(job, str(self._store.path), info.run_id)
+        except JobFault as fault:
+            if info.state not in _OPEN or isinstance(fault, JobExceeded):
+                if len(self._failed) >= _MOST_FAILED:
+                    self._failed.clear()
+                self._failed[key] = str(fault)
+            raise
 
     async def decide(self, info: RunInfo, blocks_done: int) -> tuple[bool, str]:
         """Whether a run does another block: as planned, or until its verdicts are decided."""
         if info.experiment.plan.blocks:
             return await decide_by_plan(info, blocks_done)
-        decided = await self._decided(info.run_id)
+        decided = await self._decided(info)
         for _ in range(_LATE_TRIES):
             if decided.blocks_completed >= blocks_done:
                 break
             # The question overtook the last records of its block.
             await asyncio.sleep(_LATE_SECONDS)
-            decided = await self._decided(info.run_id)
-        if decided.fault:
-            raise ReportFault(f"analysis failed: {decided.fault}")
+            decided = await self._decided(info)
         return decided.another, decided.reason
 
-    async def _decided(self, run_id: str) -> Decided:
-        return await self.pool.run(analysis_worker.decide, str(self._store.path), run_id)
+    async def _decided(self, info: RunInfo) -> Decided:
+        try:
+            return await self._tried(info, analysis_worker.decide)
+        except JobFault as fault:
+            raise ReportFault(f"analysis failed: {fault}") from fault
 
     async def report(self, run_id: str, report_format: ReportFormat.ValueType) -> bytes:
         """A report of what is known now. Raises NoSuchRun, NoRecords and ReportFault.
@@ -200,16 +224,13 @@ class Analyst:
         )
 
     async def _rendered(
-        self, run_id: str, render: Callable[..., tuple[bytes, str]], *arguments: Any
+        self, run_id: str, render: Callable[..., Done[bytes]], *arguments: Any
     ) -> bytes:
         try:
-            content, fault = await self.pool.run(render, *arguments)
-        except WorkerDied as error:
-            raise ReportFault(str(error)) from error
-        if fault:
+            return await self.pool.run(render, *arguments)
+        except JobFault as fault:
             log.error("run %s: rendering failed: %s", run_id, fault)
-            raise ReportFault(f"the report could not be rendered: {fault}")
-        return content
+            raise ReportFault(f"the report could not be rendered: {fault}") from fault
 
     async def _result(self, run_id: str) -> str:
         info = await self._store.read(lambda c: store_queries.info(c, run_id))
@@ -222,8 +243,10 @@ class Analyst:
         if info.state in _OPEN:
             found = await self._analysed(run_id)
             fault, result_json = found.fault, found.result_json
+        elif known := self._failed.get((run_id, attempt)):
+            fault, result_json = known, ""
         else:
-            # Its analysis failed before; another release may know better.
+            # Its analysis failed before this start; another release may know better.
             analysing = self._analyse_and_store(run_id)
             kept = await self._tasks.through(analysing, f"the analysis of run {run_id}")
             fault, result_json = kept.fault, kept.result_json

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headstart.collector.analysis_limits import JobLimits
+
 MEBIBYTE = 1 << 20
 # Of the socket in a data folder.
 SOCKET_NAME = "collector.sock"
@@ -93,6 +95,7 @@ class CollectorConfig:
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
+    jobs: JobLimits = field(default_factory=JobLimits)
     # Old against new, run again in turns, wherever a regression is found.
     confirm_regressions: bool = True
 

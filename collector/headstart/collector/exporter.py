@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from headstart.collector import analysis_worker, store_queries, store_records
-from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
+from headstart.collector.analysis_limits import JobFault
+from headstart.collector.analysis_pool import AnalysisPool
 from headstart.collector.analyst import NoRecords
 from headstart.collector.store import Store
 from headstart.v1.experiments_pb2 import ExportTable
@@ -100,12 +101,10 @@ class Exporter:
             exported = await self._pool.run(
                 analysis_worker.export, str(self._store.path), run_id, table, str(path)
             )
-        except WorkerDied as error:
-            raise ExportFault(str(error)) from error
+        except JobFault as fault:
+            log.error("run %s: export failed: %s", run_id, fault)
+            raise ExportFault(f"the export failed: {fault}") from fault
         if exported.pruned:
             raise RecordsPruned(
                 run_id, await self._store.read(lambda c: store_queries.pruned_seconds(c, run_id))
             )
-        if exported.fault:
-            log.error("run %s: export failed: %s", run_id, exported.fault)
-            raise ExportFault(f"the export failed: {exported.fault}")

@@ -171,16 +171,23 @@ class Fleet:
         self.dispatch.changes.publish(progress.attempt.run_id)
 
     def block_finished(self, session: Session, question: BlockFinished) -> None:
-        """The decision takes its time while records go on."""
+        """The decision takes its time while records go on; a second question has none."""
+        if session.asking:
+            self._metrics.refused(Refusal.PROTOCOL)
+            return
+        session.asking = True
         self._tasks.start(self._answer(session, question), "a block's decision")
 
     async def _answer(self, session: Session, question: BlockFinished) -> None:
-        await self.dispatch.renew(session, [question.attempt])
-        if self.dispatch.holds(session, question.attempt):
-            decision = await answer(self._store, self._decide, question)
-            session.outbox.put(
-                ("decision", question.attempt.run_id), AttendResponse(block_decision=decision)
-            )
+        try:
+            await self.dispatch.renew(session, [question.attempt])
+            if self.dispatch.holds(session, question.attempt):
+                decision = await answer(self._store, self._decide, question)
+                session.outbox.put(
+                    ("decision", question.attempt.run_id), AttendResponse(block_decision=decision)
+                )
+        finally:
+            session.asking = False
 
     async def _tick_forever(self) -> None:
         while True:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from headstart.collector import analysis_worker, store_queries, store_runs, store_shifts
 from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
+from headstart.collector.analysis_limits import JobFault
+from headstart.collector.analysis_pool import AnalysisPool
 from headstart.collector.rerun import NoRerun, rerun_of
 from headstart.collector.results import Comparison, Verdict
 from headstart.collector.store import Store
@@ -82,19 +83,22 @@ class Regressions:
             await self._show()
 
     async def _judge(self, run_id: str) -> None:
+        shifts: Sequence[FoundShift] = ()
+        over: Sequence[int] = ()
         try:
             judged = await self._pool.run(analysis_worker.judge, str(self._store.path), run_id)
-        except WorkerDied as error:
-            log.error("run %s was not judged: %s", run_id, error)
-            return
-        found = sorted(judged.shifts, key=_confirmable)
+            shifts, over = judged.shifts, judged.over
+        except JobFault as fault:
+            # Once each: a run that breaks its judgement must not do so at every start.
+            log.error("run %s is left out of the history: %s", run_id, fault)
+        found = sorted(shifts, key=_confirmable)
         for variant, group in groupby(found, key=_confirmable):
             await self._put(run_id, list(group), again=bool(variant))
         now = self._store.now()
         recovered, note = ShiftState.SHIFT_STATE_RECOVERED, f"by run {run_id}"
 
         def conclude(connection: Connection) -> None:
-            store_shifts.close(connection, judged.over, recovered, note, now)
+            store_shifts.close(connection, over, recovered, note, now)
             store_shifts.set_judged(connection, run_id, now)
 
         await self._store.write_at_last(conclude, "a judgement")
@@ -135,19 +139,21 @@ class Regressions:
 
     async def _settle(self, rerun: str) -> None:
         """What a rerun that ended says of the shifts that it was made for."""
+        why = ""
+        told: dict[str, Comparison] = {}
         try:
             told = await self._pool.run(
                 analysis_worker.rerun_verdicts, str(self._store.path), rerun
             )
-        except WorkerDied as error:
-            log.error("rerun %s was not read: %s", rerun, error)
-            return
+        except JobFault as fault:
+            log.error("rerun %s was not read: %s", rerun, fault)
+            why = str(fault)
         now = self._store.now()
 
         def settle(connection: Connection) -> None:
             for shift in store_shifts.of_rerun(connection, rerun):
                 comparison = told.get(shift.metric)
-                note = _told(rerun, comparison)
+                note = _told(rerun, comparison, why)
                 verdict = comparison.verdict if comparison else Verdict.UNAVAILABLE
                 if verdict in (Verdict.EQUIVALENT, Verdict.BETTER):
                     refuted = ShiftState.SHIFT_STATE_REFUTED
@@ -176,9 +182,9 @@ def _confirmable(shift: FoundShift) -> str:
     return shift.key.variant if shift.worse and not shift.exact else ""
 
 
-def _told(rerun: str, comparison: Comparison | None) -> str:
+def _told(rerun: str, comparison: Comparison | None, why: str) -> str:
     if comparison is None or comparison.ratio is None:
-        reason = comparison.reason if comparison else "it has no such figure"
+        reason = comparison.reason if comparison else why or "it has no such figure"
         return f"rerun {rerun} could not tell: {reason}"
     interval = comparison.interval
     between = f" ({interval.low:.3f} to {interval.high:.3f})" if interval else ""

@@ -91,6 +91,7 @@ class Collector:
             self._own,
             on_result=self._exposing.ended,
             on_stored=lambda run_id: self._regressions.stored(run_id),
+            limits=config.jobs,
         )
         self._exporter = Exporter(store, self._analyst.pool)
         self._fleet = Fleet(

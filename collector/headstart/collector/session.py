@@ -59,6 +59,8 @@ class Session:
         self.last_message = time.monotonic()
         self.last_stored_seconds = store.now()
         self.outbox = Outbox()
+        # A block's question is being answered; an agent has one at a time.
+        self.asking = False
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._store = store
         self._limits = limits

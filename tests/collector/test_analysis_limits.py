@@ -1,0 +1,155 @@
+"""No job of the analysis takes more time or memory than it may, and the next one is served."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.collector import analysis_worker, store_queries, store_shifts
+from headstart.collector.analysis_limits import JobExceeded, JobFault, JobLimits
+from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
+from headstart.collector.analyst import Analyst, ReportFault
+from headstart.collector.regressions import Regressions
+from headstart.collector.self_metrics import SelfMetrics
+from headstart.collector.store import Store
+from headstart.v1.experiments_pb2 import ReportFormat, RunState
+from support import analyses
+from support.attending import as_sent, in_loop
+from support.fake_runs import small
+from support.recorded import record
+
+JSON = ReportFormat.REPORT_FORMAT_JSON
+
+
+@pytest.mark.parametrize("greedy", [analyses.fills_memory, analyses.fills_memory_by_numpy])
+@in_loop
+async def test_a_job_that_wants_too_much_memory_says_so_and_the_next_is_served(
+    tmp_path: Path, greedy: Callable[[str, str], Any]
+) -> None:
+    pool = AnalysisPool(JobLimits(memory_bytes=512 << 20))
+    try:
+        with pytest.raises(JobExceeded, match="more than the 512 MiB of memory"):
+            await pool.run(greedy, "", "")
+        with pytest.raises(JobFault, match="ValueError: a negative number of windows"):
+            await pool.run(analyses.fails, "", "")
+    finally:
+        await pool.stop()
+
+
+@in_loop
+async def test_a_job_that_takes_too_long_is_ended_and_the_next_is_served(tmp_path: Path) -> None:
+    pool = AnalysisPool(JobLimits(seconds=1))
+    try:
+        with pytest.raises(JobExceeded, match="more than the 1 s that it may"):
+            await pool.run(analyses.never_ends, "", "")
+        with pytest.raises(JobFault, match="a negative number of windows"):
+            await pool.run(analyses.fails, "", "")
+    finally:
+        await pool.stop()
+
+
+@in_loop
+async def test_a_process_that_dies_is_told_from_one_that_took_too_long() -> None:
+    pool = AnalysisPool()
+    with pytest.raises(WorkerDied, match="the analysis process died"):
+        await pool.run(analyses.dies, "", "")
+    await pool.stop()
+
+
+def test_every_job_has_the_limits() -> None:
+    jobs = {
+        name
+        for name, function in inspect.getmembers(analysis_worker, inspect.isfunction)
+        if function.__module__ == analysis_worker.__name__ and hasattr(function, "__wrapped__")
+    }
+    others = {
+        name
+        for name, function in inspect.getmembers(analysis_worker, inspect.isfunction)
+        if function.__module__ == analysis_worker.__name__ and not name.startswith("_")
+    } - jobs
+
+    assert jobs == {
+        "analyse",
+        "decide",
+        "render",
+        "judge",
+        "rerun_verdicts",
+        "build_logs",
+        "export",
+    }
+    assert others == {"prepare"}
+
+
+@in_loop
+async def test_a_run_that_breaks_its_analysis_is_not_analysed_for_everybody_who_asks(
+    tmp_path: Path,
+) -> None:
+    async with Store(tmp_path) as store:
+        run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+        metrics = SelfMetrics("0")
+        analyst = Analyst(store, metrics, analyse=analyses.counts_and_fills_memory)
+        analyst.ended(run_id)
+        await analyst.idle()
+        for _ in range(3):
+            with pytest.raises(ReportFault, match="MiB of memory"):
+                await analyst.report(run_id, JSON)
+        await analyst.stop()
+
+        run = await store.read(lambda c: store_queries.summary(c, run_id))
+        assert analyses.tried(store.path) == 1
+        assert run.state == RunState.RUN_STATE_DONE
+        assert "analysis failed: it needs more than" in run.reason
+
+
+@in_loop
+async def test_a_run_that_goes_on_and_breaks_its_analysis_is_tried_once(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        running = list(small(blocks=2).records())[:-1]
+        run_id = await record(store, small().experiment(), running, end=False)
+        analyst = Analyst(store, SelfMetrics("0"), analyse=analyses.counts_and_fills_memory)
+        for _ in range(3):
+            with pytest.raises(ReportFault, match="MiB of memory"):
+                await analyst.report(run_id, JSON)
+        await analyst.stop()
+
+        assert analyses.tried(store.path) == 1
+
+
+class Dying(AnalysisPool):
+    """Every job takes more than it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[str] = []
+
+    async def run(self, job: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.jobs.append(job.__name__)
+        raise JobExceeded("it takes more than the 1 s that it may")
+
+
+@in_loop
+async def test_a_run_that_breaks_its_judgement_is_left_out_of_the_history_for_good(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+        analyst = Analyst(store, SelfMetrics("0"))
+        analyst.ended(run_id)
+        await analyst.idle()
+        await analyst.stop()
+        assert await store.read(store_shifts.unjudged) == [run_id]
+        pool = Dying()
+
+        async def nobody(_hosts: object) -> None:
+            pass
+
+        for _ in range(2):
+            regressions = Regressions(store, pool, nobody)
+            await regressions.start()
+            await regressions.idle()
+            await regressions.stop()
+
+        assert pool.jobs == ["judge"]
+        assert "left out of the history: it takes more than the 1 s" in caplog.text
