@@ -97,6 +97,7 @@ def test_a_file_is_read_whole() -> None:
         builds = true
         memory_limit = "1 GiB"
         pids_limit = 512
+        disk_limit = "2GiB"
         networks = ["own", "host"]
     """
 
@@ -106,6 +107,7 @@ def test_a_file_is_read_whole() -> None:
         builds=True,
         memory_limit_bytes=GIB,
         pids_limit=512,
+        disk_limit_bytes=2 * GIB,
         networks=("own", "host"),
     )
 
@@ -131,6 +133,7 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
         ('memory_limit = "5MiB"', 'line 2: memory_limit: expected a size from "6MiB" up'),
         ("memory_limit = true", "line 2: memory_limit: expected a size"),
         ("pids_limit = 0", "line 2: pids_limit: expected a whole number from 1 up, not 0"),
+        ("disk_limit = 0", 'line 2: disk_limit: expected a size from "6MiB" up'),
         ("pids_limit = true", "line 2: pids_limit: expected a whole number"),
         ("pids_limit = 1.5", "line 2: pids_limit: expected a whole number"),
         ('networks = "own"', 'line 2: networks: expected a list of "own", "bridge", "host"'),
@@ -203,4 +206,5 @@ def test_the_collector_is_told_all_of_it() -> None:
     assert list(message.images) == ["a", "b"]
     assert (message.commands, message.builds) == (False, True)
     assert (message.memory_limit_bytes, message.pids_limit) == (GIB, 4096)
+    assert message.disk_limit_bytes == 10 * GIB
     assert message.networks == [Network.NETWORK_OWN, Network.NETWORK_HOLDER]

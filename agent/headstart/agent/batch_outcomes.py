@@ -72,11 +72,11 @@ def unfinished(
             message=f"{what} was still running after {timeout_seconds:g} s and was killed",
             output_tail=execution.output_tail,
         )
-    if execution.ended.oom_killed:
+    if (limit := execution.ended.limit()) is not None:
+        code, words = limit
         return Failure(
-            code=FailureCode.FAILURE_CODE_OUT_OF_MEMORY,
-            message=f"{what} was killed after {execution.seconds:.2f} s: out of memory within its"
-            " limit",
+            code=code,
+            message=f"{what} was killed after {execution.seconds:.2f} s: {words}",
             exit_status=execution.ended.status,
             output_tail=execution.output_tail,
         )

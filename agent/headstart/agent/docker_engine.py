@@ -61,6 +61,8 @@ class ContainerSpec:
     network: str
     memory_bytes: int
     pids: int
+    # What it may write to disk; 0: nobody looks.
+    disk_bytes: int = 0
     # Host path -> (path in the container, read-only), in order.
     mounts: Mapping[Path, tuple[str, bool]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """One container, from the gate to its removal."""
 
+import logging
 import shutil
 import signal
 import threading
@@ -20,8 +21,11 @@ from headstart.agent.members import Handle
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest
 from headstart.agent.runtime import ExitFacts, RuntimeFault, Written, was_cancelled
+from headstart.agent.untrusted.disk import DiskWatch
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
+
+log = logging.getLogger(__name__)
 
 # Where the gate's folder stands in a container: read-only but for its stamp,
 # since what runs there may be hostile to what the agent opens.
@@ -29,6 +33,10 @@ _GATE = "/.headstart"
 _BLOCKED_SECONDS = 10.0
 _KEPT_BYTES = 128 << 20
 _KILLED = 128 + signal.SIGKILL
+_DISK_IS_NOT_WATCHED = (
+    "the limit of what it may write to disk does not hold: this agent does not see its writable"
+    " layer (does it run in a container of its own?)"
+)
 
 
 class DockerInstance(Gated):
@@ -55,6 +63,7 @@ class DockerInstance(Gated):
         self._lock = threading.Lock()
         self._stopped = False
         self._facts: ExitFacts | None = None
+        self._disk_reason = ""
         if folder.exists():
             raise FileExistsError(f"{folder} is in use")
         # Each part says how it is undone, as far as can be before it is made, since
@@ -87,6 +96,7 @@ class DockerInstance(Gated):
             self._reader = open_cgroup(self.cgroup) if self.cgroup else None
             if self._reader:
                 undo.callback(self._reader.close)
+            self._watch_disk(spec, undo)
             self._undo = undo.pop_all()
 
     def pids(self) -> list[int]:
@@ -104,7 +114,8 @@ class DockerInstance(Gated):
             return None
         with self._lock:
             if self._facts is None:
-                self._facts = self._engine.exit_facts(self.container, self.name)
+                facts = self._engine.exit_facts(self.container, self.name)
+                self._facts = replace(facts, disk=self._disk_reason)
             return self._facts
 
     def output_tail(self, limit_bytes: int = 16384) -> str:
@@ -142,6 +153,22 @@ class DockerInstance(Gated):
                 self._facts = ExitFacts(_KILLED)
             self._stopped = True
         self._undo.close()
+
+    def _watch_disk(self, spec: ContainerSpec, undo: ExitStack) -> None:
+        if not spec.disk_bytes:
+            return
+        watch = DiskWatch(self.pid, self.pids, spec.disk_bytes, self._exceeded)
+        undo.callback(watch.close)
+        if watch.watches:
+            watch.start()
+        else:
+            self.notes = [*self.notes, _DISK_IS_NOT_WATCHED]
+
+    def _exceeded(self, reason: str) -> None:
+        """Called in the thread that watches the disk."""
+        log.warning("%s is killed: %s", self.name, reason)
+        self._disk_reason = reason
+        self._process.kill()
 
     def _handle(self) -> Handle:
         """The process behind the pid that the engine told, if it is one of this kernel's."""

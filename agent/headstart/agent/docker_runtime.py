@@ -129,6 +129,7 @@ class DockerRuntime:
             network="host" if network == Network.NETWORK_HOST else "none",
             memory_bytes=self._policy.memory_limit(spec.plan.memory_limit_bytes),
             pids=self._policy.pids_limit,
+            disk_bytes=self._policy.disk_limit_bytes,
             environment=spec.variant.environment,
             working_directory=spec.variant.working_directory,
             user=spec.variant.user,
@@ -208,6 +209,7 @@ class DockerRuntime:
                 network="bridge",
                 memory_bytes=_HOLDER_MEMORY_BYTES,
                 pids=_HOLDER_PIDS,
+                disk_bytes=0,
                 cpus=0.0,
             )
             self._holder = self._start(holder, "", Network.NETWORK_HOLDER)

@@ -5,6 +5,7 @@
     builds = false
     memory_limit = "4GiB"
     pids_limit = 4096
+    disk_limit = "10GiB"
     networks = ["own", "bridge"]
 
 Running a container is root on its host, so without a file nothing is allowed.
@@ -33,6 +34,8 @@ _SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
 # Far above what a server needs, far below what a fork bomb does to a host.
 _DEFAULT_PIDS = 4096
+_DEFAULT_DISK_BYTES = 10 << 30
+_UNLIMITED_BYTES = 1 << 60
 # Neither is the host's. In the bridge an app reaches what the host's routes do.
 _DEFAULT_NETWORKS = ("own", "bridge")
 
@@ -59,6 +62,7 @@ class Policy:
     builds: bool = False
     memory_limit_bytes: int = _DEFAULT_MEMORY_BYTES
     pids_limit: int = _DEFAULT_PIDS
+    disk_limit_bytes: int = _DEFAULT_DISK_BYTES
     # Words of `headstart.words.networks`.
     networks: tuple[str, ...] = _DEFAULT_NETWORKS
 
@@ -80,6 +84,8 @@ class Policy:
             commands=any(each.HasField("command") for each in (*variants, *checks)),
             builds=any(each.HasField("build") for each in variants),
             memory_limit_bytes=psutil.virtual_memory().total,
+            # Half of what is free holds all the same.
+            disk_limit_bytes=_UNLIMITED_BYTES,
             networks=_networks_for(experiment.plan.network),
         )
 
@@ -91,6 +97,7 @@ class Policy:
             commands=True,
             builds=True,
             memory_limit_bytes=psutil.virtual_memory().total,
+            disk_limit_bytes=_UNLIMITED_BYTES,
             networks=tuple(NETWORKS),
         )
 
@@ -110,6 +117,7 @@ class Policy:
             builds=self.builds,
             memory_limit_bytes=self.memory_limit_bytes,
             pids_limit=self.pids_limit,
+            disk_limit_bytes=self.disk_limit_bytes,
             networks=[Network.Value(NETWORKS[word]) for word in self.networks],
         )
 
@@ -226,6 +234,7 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     "builds": ("builds", "true or false", _read_flag),
     "memory_limit": ("memory_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
     "pids_limit": ("pids_limit", "a whole number from 1 up", _read_count),
+    "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
 }
 

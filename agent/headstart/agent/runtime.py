@@ -89,6 +89,16 @@ class ExitFacts:
 
     status: int
     oom_killed: bool = False
+    # Why the agent killed it for what it wrote to disk, as a sentence's end; else empty.
+    disk: str = ""
+
+    def limit(self) -> tuple[FailureCode.ValueType, str] | None:
+        """At which limit of its own it was killed, and in words; None: it was not."""
+        if self.disk:
+            return FailureCode.FAILURE_CODE_OUT_OF_DISK, self.disk
+        if self.oom_killed:
+            return FailureCode.FAILURE_CODE_OUT_OF_MEMORY, "out of memory within its limit"
+        return None
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,11 @@ def unseen(error: ProberDied, output_tail: str) -> Failure:
 def ended(facts: ExitFacts, after_seconds: float, ready: HttpCheck, output_tail: str) -> Failure:
     """The app ended before its first correct response."""
     before = f"after {after_seconds:.2f} s, before it answered {request_line(ready)} correctly"
-    if facts.oom_killed:
+    if (limit := facts.limit()) is not None:
+        code, words = limit
         return Failure(
-            code=FailureCode.FAILURE_CODE_OUT_OF_MEMORY,
-            message=f"the app was killed {before}: out of memory within its limit",
+            code=code,
+            message=f"the app was killed {before}: {words}",
             exit_status=facts.status,
             output_tail=output_tail,
         )

@@ -350,11 +350,12 @@ class _Trial:
             return
         name = self.slot.variant.variant
         tail = instance.output_tail()
-        if ended.oom_killed:
+        if (limit := ended.limit()) is not None:
+            code, words = limit
             raise Ended(
                 Failure(
-                    code=FailureCode.FAILURE_CODE_OUT_OF_MEMORY,
-                    message=f"{name} was killed {when}: out of memory within its limit",
+                    code=code,
+                    message=f"{name} was killed {when}: {words}",
                     exit_status=ended.status,
                     output_tail=tail,
                 )

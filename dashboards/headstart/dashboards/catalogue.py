@@ -94,5 +94,6 @@ DOES_NOT_START = (
     "never becomes ready",
     "dies",
     "runs out of memory",
+    "fills the disk",
     "does not build",
 )

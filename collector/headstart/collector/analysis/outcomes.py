@@ -24,6 +24,7 @@ _WORDS = {
     FailureCode.FAILURE_CODE_NOT_READY: "never becomes ready",
     FailureCode.FAILURE_CODE_DIED: "dies",
     FailureCode.FAILURE_CODE_OUT_OF_MEMORY: "runs out of memory",
+    FailureCode.FAILURE_CODE_OUT_OF_DISK: "fills the disk",
     FailureCode.FAILURE_CODE_LOAD_DRIVER_MISSING: "load driver missing",
     FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED: "load driver failed",
     FailureCode.FAILURE_CODE_REFUSED_BY_POLICY: "refused by the host's policy",

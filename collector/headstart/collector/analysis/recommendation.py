@@ -35,6 +35,7 @@ OWN_FAULTS = (
     "never becomes ready",
     "dies",
     "runs out of memory",
+    "fills the disk",
 )
 # Failures in which a single one may be chance; from two on, the variant is unreliable.
 _UNRELIABLE = 2

@@ -215,6 +215,8 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_CANCELLED: _FailureCode.ValueType  # 12
     FAILURE_CODE_AGENT: _FailureCode.ValueType  # 13
     FAILURE_CODE_CHECK_FAILED: _FailureCode.ValueType  # 14
+    FAILURE_CODE_OUT_OF_DISK: _FailureCode.ValueType  # 55
+    """It was killed for what it wrote to disk."""
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper): ...
 
@@ -235,6 +237,8 @@ FAILURE_CODE_BUILD: FailureCode.ValueType  # 11
 FAILURE_CODE_CANCELLED: FailureCode.ValueType  # 12
 FAILURE_CODE_AGENT: FailureCode.ValueType  # 13
 FAILURE_CODE_CHECK_FAILED: FailureCode.ValueType  # 14
+FAILURE_CODE_OUT_OF_DISK: FailureCode.ValueType  # 55
+"""It was killed for what it wrote to disk."""
 Global___FailureCode: _TypeAlias = FailureCode  # noqa: Y015
 
 class _ExecStamp:
