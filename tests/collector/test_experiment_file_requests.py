@@ -1,7 +1,4 @@
-"""Requests as one line, and regular expressions that end."""
-
-import random
-import re
+"""Requests as one line, and regular expressions of RE2."""
 
 import pytest
 
@@ -98,41 +95,34 @@ def test_patterns_that_people_write_are_accepted(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    [
-        r"(a+)+$",
-        r"(a*)*",
-        r"((a+)b?)+",
-        r"(?:a+){2,}",
-        r"(a|a)*$",
-        r"(a|ab)+c",
-        r"(a?){20}",
-        r"(.*,){10}",
-        r"(\w+\s?)*$",
-        r"(\w)\1",
-        r"(?P<a>x)(?P=a)",
-        r"(?=a)",
-        r"(?<!a)b",
-        r"(?>a+)b",
-        r"(?#why)a",
-        r"a++b",
-        r"a{1,2}+b",
-        r".*x",
-        r"(.+)x",
-    ],
+    "pattern", [r"(a+)+$", r"(a|ab)+c", r"(\w+\s?)*$", r".*x", r"(GET|POST)+", r"(a?){20}"]
 )
-def test_patterns_that_may_take_forever_are_refused(pattern: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"forever|to open a group|at the beginning|not known here"
-    ):
-        Pattern().parse(pattern)
+def test_patterns_that_would_make_other_engines_backtrack_are_accepted(pattern: str) -> None:
+    assert Pattern().parse(pattern) == pattern
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(", "[", "*", "a**", "(?", r"\\"[:1], "a{2,1}", "a{99999999999}"]
+    ("pattern", "reason"),
+    [
+        (r"(\w)\1", r"invalid escape sequence: \\1 \(RE2 does not refer back"),
+        (r"(?P<a>x)(?P=a)", "does not refer back"),
+        (r"(?=a)", "does not look ahead"),
+        (r"(?<!a)b", "does not look behind"),
+        (r"(?>a+)b", "has no atomic groups"),
+        (r"a++b", "a repetition of a repetition"),
+        (r"ok\Z", "for the end of the text"),
+        ("\\u00e9", "the letter itself"),
+        ("a{,3}", r"has no lower end; write \{0,3\}"),
+        ("a{1001}", "at most 1000"),
+        ("a{99999999999}", "more than 1000 times"),
+        ("(?x)a b", "invalid perl operator"),
+        ("(?:\\pL\\pN){900}", "pattern too large"),
+        *((text, "not a regular expression of RE2: ") for text in ("(", "[", "*", "(?", "a{2,1}")),
+        ("\\", "trailing"),
+    ],
 )
-def test_what_is_no_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="not a regular expression"):
+def test_what_is_no_pattern_is_refused_with_the_reason(pattern: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         Pattern().parse(pattern)
 
 
@@ -140,33 +130,3 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
 def test_a_pattern_is_a_short_text(value: object) -> None:
     with pytest.raises(ValueError, match="expected a regular expression"):
         Pattern().parse(value)
-
-
-def test_what_python_only_warns_of_is_no_crash() -> None:
-    assert Pattern().parse("[[a]") == "[[a]"
-
-
-def drawn(draw: random.Random, depth: int = 3) -> str:
-    """A pattern with groups in groups and repetitions of all of them."""
-    pieces = []
-    for _ in range(draw.randint(1, 3)):
-        group = depth > 0 and draw.random() < 0.5
-        piece = f"({drawn(draw, depth - 1)})" if group else draw.choice("aab.")
-        pieces.append(piece + draw.choice(["", "", "*", "+", "?", "{2,}", "{1,3}", "{12}"]))
-    return draw.choice(["", "", "|"]).join(pieces)
-
-
-def test_accepted_patterns_end() -> None:
-    """An exponential one takes 2^28 steps on this text, and the time of the test is over."""
-    draw = random.Random(7)
-    accepted = 0
-    for _ in range(4000):
-        pattern = drawn(draw)
-        try:
-            Pattern().parse(pattern)
-        except ValueError:
-            continue
-        accepted += 1
-        re.search(pattern, "a" * 28 + "!")
-
-    assert accepted > 400

@@ -1,6 +1,5 @@
 """Whether an execution of a batch program did what was expected, and how it is told if not."""
 
-import re
 import time
 from collections.abc import Sequence
 
@@ -9,6 +8,7 @@ from headstart.agent.execution import Execution
 from headstart.agent.startup_failures import status_words
 from headstart.v1.experiment_pb2 import CommandCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage, Failure, FailureCode
+from headstart.words.patterns import compile_pattern
 
 
 def wrong(execution: Execution, expected: CommandCheck) -> str:
@@ -118,8 +118,10 @@ def check_run(
 
 def _found(execution: Execution, pattern: str) -> bool:
     """In stdout, or in what was written last to stderr: many programs tell their version there."""
-    stdout = execution.written.head.decode(errors="replace")
-    return bool(re.search(pattern, stdout) or re.search(pattern, execution.output_tail))
+    compiled = compile_pattern(pattern)
+    return compiled.found_in(execution.written.head) or compiled.found_in(
+        execution.output_tail.encode("utf-8", "replace")
+    )
 
 
 def _last_line(tail: str) -> str:

@@ -1,7 +1,6 @@
 """Runs an experiment's checks against a live app: requests and commands of the user's own."""
 
 import os
-import re
 import select
 import signal
 import ssl
@@ -12,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate, expectation
+from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate, expectation, unsearched
 from headstart.agent.deadline import Deadline
 from headstart.agent.http_client import RequestFault, Session
 from headstart.agent.load.mix import authority
 from headstart.agent.netns import NetworkNamespace, within
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
+from headstart.words.patterns import compile_pattern
 
 EXCERPT_BYTES = 4096
 _TIMEOUT_SECONDS = 10.0
@@ -142,7 +142,8 @@ def _run_command(
         outcome.actual = f"{check.argv[0]} cannot be run: {error.strerror}"
         return b""
     output = ended.output.decode(errors="replace")
-    found = not check.output_pattern or re.search(check.output_pattern, output) is not None
+    pattern = compile_pattern(check.output_pattern) if check.output_pattern else None
+    found = pattern is None or pattern.found_in(ended.output)
     outcome.passed = ended.status == check.exit_status and found
     if ended.status is None:
         outcome.actual = f"still running after {timeout_seconds:g} s, killed"
@@ -152,6 +153,8 @@ def _run_command(
         outcome.actual = f"exit status {ended.status}"
     if not outcome.passed:
         outcome.actual += f", last output {output[-200:].strip()!r}"
+        if pattern is not None and not found:
+            outcome.actual += unsearched(pattern, len(ended.output))
     return ended.output
 
 

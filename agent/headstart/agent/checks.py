@@ -5,18 +5,18 @@ protobuf comes with it. Any object with the fields of `HttpCheck` will do.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from headstart.words.patterns import LIMIT_BYTES, Pattern, compile_pattern
+
 if TYPE_CHECKING:
     from headstart.v1.experiment_pb2 import HttpCheck
 
-# Bodies are read and judged up to here: a pattern comes from the experiment
-# file, and its cost grows with what it is searched in.
-BODY_LIMIT_BYTES = 1 << 20
+# Bodies are read and judged up to here.
+BODY_LIMIT_BYTES = LIMIT_BYTES
 _SHOWN_CHARACTERS = 120
 
 
@@ -47,6 +47,14 @@ def evaluate(
         )
     actual = f"status {status}" if fault is None else f"status {status}, {fault}"
     return Evaluation(fault is None, expectation(check), actual)
+
+
+def prepare(check: "HttpCheck") -> None:
+    """Do what is done once for a check, so that its first answer does not wait for it."""
+    if check.body_pattern:
+        compile_pattern(check.body_pattern).found_in(b"")
+    if check.json_subset:
+        _expected_json(check.json_subset)
 
 
 def is_expected_status(check: "HttpCheck", status: int) -> bool:
@@ -130,12 +138,17 @@ def _expected_json(subset: str) -> Any:
 def _pattern_fault(pattern: str, body: bytes) -> str | None:
     if not pattern:
         return None
-    text = body[:BODY_LIMIT_BYTES].decode(errors="replace")
-    try:
-        found = re.search(pattern, text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {pattern}: {error}") from error
-    return None if found else f"body {_shown(body)}"
+    compiled = compile_pattern(pattern)
+    if compiled.found_in(body):
+        return None
+    return f"body {_shown(body)}{unsearched(compiled, len(body))}"
+
+
+def unsearched(pattern: Pattern, size: int) -> str:
+    """What to add to a text in which a pattern was not found; empty: all of it was searched."""
+    if size <= pattern.limit_bytes:
+        return ""
+    return f", searched in the first {pattern.limit_bytes} bytes, as this pattern's size allows"
 
 
 def _shown(body: bytes) -> str:

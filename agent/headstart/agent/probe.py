@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from headstart.agent.checks import evaluate
+from headstart.agent.checks import evaluate, prepare
 from headstart.agent.http_answer import Answer, NotHttp
 from headstart.agent.probe_readings import ServerReader, own_run_delay_ns
 from headstart.agent.probe_task import (
@@ -79,6 +79,7 @@ class Probe:
         """Run once what must not be run for the first time when it counts."""
         for check in (self._task.ready, self._task.first_data):
             if check is not None:
+                prepare(check)
                 answer = Answer()
                 answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
                 evaluate(check, answer.status, answer.headers, bytes(answer.body))

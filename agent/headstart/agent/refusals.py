@@ -1,9 +1,10 @@
-"""What the policy of a host refuses of an experiment as a whole, before anything is started."""
+"""Why an experiment as a whole cannot run on a host, told before anything is started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from headstart.v1.experiment_pb2 import Experiment, Network
+from headstart.v1.experiment_pb2 import Check, Experiment, Network
 from headstart.v1.records_pb2 import Failure, FailureCode
+from headstart.words.patterns import MalformedPattern, compile_pattern
 
 
 def refusal(
@@ -19,7 +20,33 @@ def refusal(
     words = network_refusal(experiment.plan.network) if has_containers else None
     if words is not None:
         return Failure(code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, message=words)
-    return _commands_refused(experiment, commands_allowed)
+    return _commands_refused(experiment, commands_allowed) or _unknown_pattern(experiment)
+
+
+def _unknown_pattern(experiment: Experiment) -> Failure | None:
+    """A pattern that is none here: its experiment was checked before patterns were RE2's."""
+    for name, pattern in _patterns(experiment):
+        try:
+            compile_pattern(pattern)
+        except MalformedPattern as error:
+            return Failure(
+                code=FailureCode.FAILURE_CODE_AGENT,
+                message=f"the pattern /{pattern}/ of '{name}' is not one of RE2: {error};"
+                " correct it and submit the file again",
+            )
+    return None
+
+
+def _patterns(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Every pattern, with the name of the check or job that it belongs to."""
+    service = experiment.service
+    checks = [service.ready, *service.checks, service.first_data]
+    checks += [Check(name="load", http=each.check) for each in experiment.load.requests]
+    checks += [Check(name=job.name, command=job.command) for job in experiment.jobs]
+    for check in checks:
+        for pattern in (check.http.body_pattern, check.command.output_pattern):
+            if pattern:
+                yield check.name, pattern
 
 
 def _commands_refused(experiment: Experiment, commands_allowed: bool) -> Failure | None:

@@ -1,16 +1,15 @@
 """Requests and regular expressions, as single values of an experiment file."""
 
 import re
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from headstart.collector.experiment_file.units import Scalar
 from headstart.collector.experiment_file.words import found, listed, quoted
+from headstart.words.patterns import MAXIMUM_PATTERN, MalformedPattern, compile_pattern
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAXIMUM_TARGET = 2048
-MAXIMUM_PATTERN = 512
 
 # What can stand in a request line: visible ASCII, so neither spaces nor line breaks.
 _TARGET = re.compile(r"/[!\"$-~]*")
@@ -98,29 +97,8 @@ class HeaderName(Scalar):
         return {"type": "string", "minLength": 1, "maxLength": 128}
 
 
-# What opens a group that is no more than a group; anything else that begins
-# with `(?` looks around, refers back or changes how the rest is read.
-_TOKEN = re.compile(
-    r"\\(?P<escaped>.)"
-    r"|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])"
-    r"|(?P<flags>\(\?[ims]+\))"
-    r"|(?P<open>\((?:\?(?:P<\w+>|:|(?P<special>.)))?)"
-    r"|(?P<close>\))"
-    r"|(?P<repeat>[*+?]|\{(?P<low>\d*)(?P<comma>,?)(?P<high>\d*)\})(?P<greed>[?+]?)"
-    r"|(?P<either>\|)"
-    r"|.",
-    re.DOTALL,
-)
-_MANY = 10
-
-
 class Pattern(Scalar):
-    """A regular expression whose search takes no more than a bearable time.
-
-    Python's `re` backtracks: `(a+)+$` takes ages on thirty letters. Refused is
-    what makes that happen, and what RE2 does not know either: repeated groups
-    that hold repetitions or alternatives, references back, looking around.
-    """
+    """A regular expression as RE2 knows them."""
 
     def parse(self, value: object) -> str:
         if not isinstance(value, str) or not value:
@@ -131,69 +109,12 @@ class Pattern(Scalar):
                 f"found {len(value)}"
             )
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                re.compile(value)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        if fault := slow_part(value):
-            raise ValueError(fault)
+            compile_pattern(value)
+        except MalformedPattern as error:
+            reason = str(error)
+            reason = reason if reason.isprintable() else repr(reason)[1:-1]
+            raise ValueError(f"not a regular expression of RE2: {reason}") from error
         return value
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1, "maxLength": MAXIMUM_PATTERN}
-
-
-@dataclass
-class _Group:
-    """What stands in a group so far: how far its repetitions and alternatives reach."""
-
-    varies: bool = False
-    unbounded: bool = False
-
-
-def slow_part(pattern: str) -> str | None:
-    """Why a valid pattern may backtrack without end, or None."""
-    if re.match(r"\(?\.[*+]", pattern):
-        return f"leave out '{pattern[:2]}' at the beginning: a match may begin anywhere"
-    groups = [_Group()]
-    closed: _Group | None = None
-    for token in _TOKEN.finditer(pattern):
-        last, closed = closed, None
-        if token["escaped"] and token["escaped"] in "123456789":
-            return f"'\\{token['escaped']}' refers back to a group, which could take forever"
-        if token["open"]:
-            if token["special"]:
-                return f"expected '(', '(?:' or '(?P<name>' to open a group, found '{token[0]}'"
-            groups.append(_Group())
-        elif token["close"]:
-            closed = groups.pop()
-            groups[-1].varies |= closed.varies
-            groups[-1].unbounded |= closed.unbounded
-        elif token["either"]:
-            groups[-1].varies = True
-        elif token["repeat"]:
-            if token["greed"] == "+":
-                return f"'{token[0]}' never gives back what it took, which is not known here"
-            low, high = _bounds(token)
-            if last and high > 1 and (last.unbounded or (last.varies and high > _MANY)):
-                sign = token["repeat"]
-                return f"'{sign}' repeats a group that repeats or chooses, which could take forever"
-            groups[-1].varies |= low != high
-            groups[-1].unbounded |= high == float("inf")
-    return None
-
-
-def _bounds(token: re.Match[str]) -> tuple[float, float]:
-    """How often at least and at most; `{,}` and `{}` are the signs themselves or harmless."""
-    match token["repeat"]:
-        case "*":
-            return 0, float("inf")
-        case "+":
-            return 1, float("inf")
-        case "?":
-            return 0, 1
-    low = int(token["low"] or 0)
-    if not token["comma"]:
-        return low, low
-    return low, int(token["high"]) if token["high"] else float("inf")

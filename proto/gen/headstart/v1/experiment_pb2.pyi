@@ -648,7 +648,7 @@ class HttpCheck(_message.Message):
     json_subset: _builtins.str
     """A JSON document that must be a subset of the body; empty: not checked."""
     body_pattern: _builtins.str
-    """A regular expression (RE2 subset of Python's) that must be found in the body."""
+    """A regular expression of RE2 that must be found in the body."""
     @_builtins.property
     def request(self) -> Global___HttpRequest: ...
     @_builtins.property
