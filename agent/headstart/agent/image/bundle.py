@@ -60,7 +60,7 @@ def _assemblies(file: BinaryIO, at: int) -> Iterator[tuple[int, bool, str]]:
     for _ in range(min(count, _MAXIMUM_FILES)):
         offset, _ = struct.unpack("<qq", file.read(16))
         compressed = major >= _COMPRESSED_FROM and struct.unpack("<q", file.read(8))[0] != 0
-        kind = file.read(1)[0]
+        (kind,) = struct.unpack("<B", file.read(1))
         path = _text(file)
         if kind == _ASSEMBLY:
             yield offset, compressed, path
