@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test bench proto dashboards schema reference generated lint format types clean
+.PHONY: help demo test fuzz bench proto dashboards schema reference generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,14 @@ test: $(VENV)/.dev ## every test that this machine can run
 	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder || failed=1; \
 	$(BIN)/pytest -m alone || failed=1; \
 	exit $$failed
+
+$(VENV)/.fuzz: pyproject.toml $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,examples,fuzz]'
+	@touch $@
+
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.fuzz ## look for inputs that break a parser, ten minutes for each
+	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 	$(BIN)/python -m bench

@@ -82,11 +82,16 @@ NEEDS = {
 # Of those that use an engine only one file may be here: each sees the other's images.
 TOGETHER = (
     "cli/test_export_command.py",
+    "cli/test_foreign_words.py",
     "cli/test_gate_command.py",
+    "cli/test_hostile_collector.py",
+    "cli/test_logs.py",
     "cli/test_pool_command.py",
     "collector",
     "dashboards",
     "examples/test_dotnet_builds.py",
+    "fuzz",
+    "words",
 )
 
 

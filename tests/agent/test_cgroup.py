@@ -324,3 +324,8 @@ def blocked_container(tmp_path: Path) -> Iterator[int]:
         client.images.remove(image, force=True)
         client.close()
         folder.close()
+
+
+def test_a_split_that_lacks_a_part_is_none() -> None:
+    assert split_v1({"rss": 1}, 3) is None
+    assert split_v2({"anon": 1}) is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.gate import GateFolder, build, gate_binary
+from headstart.agent.gate import GateFolder, GateStamps, build, gate_binary
 
 
 @pytest.fixture
@@ -282,3 +282,8 @@ def test_the_gate_works_in_the_barest_and_strictest_container(tmp_path: Path) ->
     finally:
         folder.close()
         subprocess.run(["docker", "rmi", image_id], check=True, capture_output=True)
+
+
+def test_an_error_that_no_system_knows_is_told_as_such() -> None:
+    assert GateStamps(1, 2, 1 << 40).reason == "unknown error"
+    assert GateStamps(1, 2, 2).reason == "No such file or directory"

@@ -56,6 +56,10 @@ def test_a_zombie_has_no_memory() -> None:
     assert parse_status("Name:\tgone\nState:\tZ (zombie)\nThreads:\t1\n") is None
 
 
+def test_a_status_that_lacks_a_line_is_none() -> None:
+    assert parse_status("VmHWM:\t  100 kB\nThreads:\t1\n") is None
+
+
 def test_an_ended_process_has_no_status(tmp_path: Path) -> None:
     assert read_status(1, tmp_path) is None
 

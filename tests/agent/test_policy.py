@@ -142,6 +142,7 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
         ("networks = [[]]", "line 2: networks: expected a list of"),
         ("commands = yes", "not TOML: "),
         ("commands = true\ncommands = false", "not TOML: "),
+        (f"images = {'[' * 5000}", "not a policy: nested too deep"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_what_was_expected(line: str, problem: str) -> None:

@@ -44,6 +44,7 @@ def changed(**changes: object) -> str:
     [
         ("", "not JSON"),
         ("[]", "no schema number"),
+        ("[" * 100_000, "nested too deep"),
         ('{"schema": 1}', "lacks run_id"),
         (changed(colour="red"), "unknown keys: colour"),
         (changed(attempt="1"), "result.attempt must be of type int"),

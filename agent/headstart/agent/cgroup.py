@@ -243,7 +243,7 @@ def parse_pids(text: bytes | None) -> list[int] | None:
 
 def split_v1(stat: Mapping[str, int], kernel_bytes: int) -> MemorySplit | None:
     """From `memory.stat` of version 1; `total_*` includes the groups below."""
-    if "rss" not in stat:
+    if not stat.keys() >= {"rss", "cache"}:
         return None
     return MemorySplit(
         stat.get("total_rss", stat["rss"]), stat.get("total_cache", stat["cache"]), kernel_bytes
@@ -252,7 +252,7 @@ def split_v1(stat: Mapping[str, int], kernel_bytes: int) -> MemorySplit | None:
 
 def split_v2(stat: Mapping[str, int]) -> MemorySplit | None:
     """From `memory.stat` of version 2, which always includes the groups below."""
-    if "anon" not in stat:
+    if not stat.keys() >= {"anon", "file"}:
         return None
     kernel = stat.get("kernel", sum(stat.get(part, 0) for part in _KERNEL_PARTS))
     return MemorySplit(stat["anon"], stat["file"], kernel)

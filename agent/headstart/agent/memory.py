@@ -83,7 +83,7 @@ def read_status(pid: int, proc: Path = Path("/proc")) -> ProcessStatus | None:
 def parse_status(text: str) -> ProcessStatus | None:
     """From the lines VmRSS, VmHWM and Threads; None for a zombie, which has no memory."""
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    if "VmHWM" not in fields:
+    if not fields.keys() >= {"VmRSS", "VmHWM", "Threads"}:
         return None
     return ProcessStatus(
         rss_bytes=_kibibytes(fields["VmRSS"]),
@@ -93,7 +93,7 @@ def parse_status(text: str) -> ProcessStatus | None:
 
 
 def _kibibytes(field: str) -> int:
-    return int(field.split()[0]) * 1024
+    return int(field.strip().partition(" ")[0]) * 1024
 
 
 def _fill_from_cgroup(memory: PhaseMemory, cgroup: Cgroup | None) -> None:

@@ -165,6 +165,8 @@ def parse_policy(text: str, path: Path) -> Policy:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(path, [f"not TOML: {error}"]) from error
+    except RecursionError as error:
+        raise PolicyError(path, ["not a policy: nested too deep"]) from error
     problems: list[str] = []
     values: dict[str, object] = {}
     for key, value in table.items():

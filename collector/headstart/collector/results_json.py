@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from headstart.collector.analysis.metrics import CATALOGUE
 from headstart.collector.results import RunResult
 from headstart.words import clean
 
@@ -44,6 +45,8 @@ def from_json(text: str | bytes) -> RunResult:
         document = json.loads(text)
     except ValueError as error:
         raise UnreadableResult(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise UnreadableResult("not a result: nested too deep") from error
     if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
         raise UnreadableResult("not a result: it has no schema number")
     schema = document.pop("schema")
@@ -115,6 +118,8 @@ def _object(cls: type, value: Any, path: str) -> Any:
     ]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
+    if "metric" in value and value["metric"] not in CATALOGUE:
+        raise ValueError(f"{path}.metric is {value['metric']!r}, which this version does not know")
     return cls(
         **{name: _build(kinds[name], item, f"{path}.{name}") for name, item in value.items()}
     )

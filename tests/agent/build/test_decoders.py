@@ -246,3 +246,28 @@ def test_fields_of_every_wire_type_are_passed_over() -> None:
 def test_a_message_that_is_none_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"BuildKit|wire type"):
         list(wire_fields(data))
+
+
+@pytest.mark.parametrize("odd", ["text", 1, [1], None])
+def test_an_event_of_another_shape_breaks_no_decoder(odd: Any) -> None:
+    events = [
+        {"errorDetail": odd, "error": "it broke"},
+        {"aux": odd},
+        {"errorDetail": {"code": odd}},
+    ]
+    recorder = classic(events)
+    decoder = BuildKitDecoder(recorder)
+    for event in (*events, {"id": "moby.image.id", "aux": odd}, {"id": "moby.image.id"}):
+        decoder.feed(event, 1.0)
+
+    assert recorder.image == ""
+
+
+@pytest.mark.parametrize("odd", [{}, 1, [1], None])
+def test_a_trace_that_is_no_text_is_refused(odd: Any) -> None:
+    with pytest.raises(ValueError, match="no text"):
+        BuildKitDecoder(Recorder()).feed({"id": "moby.buildkit.trace", "aux": odd}, 1.0)
+
+
+def test_a_status_that_no_command_can_have_is_none() -> None:
+    assert classic([{"errorDetail": {"code": 2**40, "message": "x"}}]).exit_status is None

@@ -229,7 +229,7 @@ def test_no_damage_to_a_header_breaks_the_reader(content: bytes) -> None:
         for value in (0, 0x7F, 0xFF):
             damaged = content[:at] + bytes([value]) * 4 + content[at + 4 :]
             found({"/app/s": damaged}, "/app/s")
-    for end in range(2, len(content), 7):
+    for end in range(2, len(content)):
         found({"/app/s": content[:end]}, "/app/s")
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from headstart.agent.build.recorder import Recorder
+from headstart.agent.build.recorder import Recorder, part
 
 _TRACE, _IMAGE = "moby.buildkit.trace", "moby.image.id"
 # Field numbers.
@@ -38,15 +38,18 @@ class BuildKitDecoder:
     def feed(self, event: dict[str, Any], at: float) -> None:
         """One object of the stream. ValueError when it is not what its id says."""
         if event.get("id") == _TRACE:
-            for number, value in wire_fields(base64.b64decode(event["aux"])):
+            trace = event.get("aux")
+            if not isinstance(trace, str):
+                raise ValueError("a trace of BuildKit is no text")
+            for number, value in wire_fields(base64.b64decode(trace)):
                 if number == _VERTEX and isinstance(value, bytes):
                     self._vertex(dict(wire_fields(value)), at)
                 elif number == _LOG and isinstance(value, bytes):
                     self._log(dict(wire_fields(value)), at)
         elif event.get("id") == _IMAGE:
-            self._recorder.image = str(event["aux"]["ID"])
+            self._recorder.image = str(part(event, "aux").get("ID", ""))
         elif "errorDetail" in event or "error" in event:
-            detail = event.get("errorDetail") or {}
+            detail = part(event, "errorDetail")
             self._recorder.error = str(detail.get("message") or event.get("error"))
             if status := _EXIT_STATUS.search(self._recorder.error):
                 self._recorder.exit_status = int(status[1])

@@ -13,7 +13,7 @@ a step that announces another one is found out when the builder announces that o
 import re
 from typing import Any
 
-from headstart.agent.build.recorder import Recorder
+from headstart.agent.build.recorder import Recorder, part
 
 _STEP = re.compile(r"Step (\d{1,6})/(\d{1,6}) : (.*)")
 _CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12,64})")
@@ -47,14 +47,15 @@ class ClassicDecoder:
         if "stream" in event:
             self._stream(str(event["stream"]), at)
         elif "errorDetail" in event or "error" in event:
-            detail = event.get("errorDetail") or {}
+            detail = part(event, "errorDetail")
             self._recorder.error = str(detail.get("message") or event.get("error"))
-            self._recorder.exit_status = detail.get("code")
+            code = detail.get("code")
+            self._recorder.exit_status = code if type(code) is int and code in range(256) else None
             self._end_of_line(at)
             self._recorder.line(at, self._recorder.error)
             self._end_of_step(at, error=self._recorder.error)
         elif "aux" in event:
-            self._recorder.image = str((event["aux"] or {}).get("ID", "")) or self._recorder.image
+            self._recorder.image = str(part(event, "aux").get("ID", "")) or self._recorder.image
         elif "status" in event and not event.get("progressDetail"):
             layer = f"{event['id']}: " if event.get("id") else ""
             self._recorder.line(at, f"{layer}{event['status']}")

@@ -1,7 +1,8 @@
 """What is kept of a build while it runs, whichever builder tells of it."""
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.agent.build.diagnostics import Diagnostics
 from headstart.agent.build.log import BuildLog
@@ -15,6 +16,12 @@ _LONGEST_NAME = 300
 _ALL = "all steps (the output of one imitates the builder's, so that they can't be told apart)"
 _TAIL_LINES = 100
 _TAIL_BYTES = 16 << 10
+
+
+def part(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """An object within an object of the engine's stream; empty where it has none."""
+    found = event.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 @dataclass

@@ -36,7 +36,9 @@ class GateStamps:
     @property
     def reason(self) -> str | None:
         """Why the program could not be executed, in the system's words; None: it was."""
-        return os.strerror(self.error) if self.error else None
+        # The app shares the folder and may have written any number.
+        known = self.error in errno.errorcode
+        return (os.strerror(self.error) if known else "unknown error") if self.error else None
 
 
 class GateFolder:

@@ -1,0 +1,76 @@
+"""The streams of builds and what steps print in them."""
+
+import json
+from typing import Any
+
+from fuzz.target import Table, require
+from headstart.agent.build.buildkit import BuildKitDecoder, wire_fields
+from headstart.agent.build.classic import ClassicDecoder
+from headstart.agent.build.diagnostics import Diagnostics
+from headstart.agent.build.packages import of_member, of_path
+from headstart.agent.build.parts import Parts
+from headstart.agent.build.recorder import Recorder
+
+TABLE = Table()
+
+
+def _events(data: bytes) -> list[dict[str, Any]]:
+    """Objects as the engine sends them, one a line; other lines are output of a step."""
+    found = []
+    for line in data.split(b"\n"):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            event = None
+        text = line.decode("utf-8", "replace")
+        found.append(event if isinstance(event, dict) else {"stream": f"{text}\n"})
+    return found
+
+
+def _finish(recorder: Recorder) -> None:
+    recorder.steps(100.0)
+    recorder.failure()
+    recorder.tail()
+    recorder.log.packed()
+    recorder.diagnostics.found()
+
+
+@TABLE.add("the engine, with a step's output in it", ValueError)
+def classic_build(data: bytes) -> None:
+    recorder = Recorder((), {"AutoMapper"})
+    decoder = ClassicDecoder(recorder)
+    for at, event in enumerate(_events(data)):
+        decoder.feed(event, float(at))
+    decoder.close(99.0)
+    _finish(recorder)
+
+
+@TABLE.add("the engine, with a step's output in it", ValueError)
+def buildkit_build(data: bytes) -> None:
+    recorder = Recorder((), ())
+    decoder = BuildKitDecoder(recorder)
+    for at, event in enumerate(_events(data)):
+        decoder.feed(event, float(at))
+    decoder.close(99.0)
+    _finish(recorder)
+
+
+@TABLE.add("the engine, with a step's output in it", ValueError)
+def buildkit_message(data: bytes) -> None:
+    """The protobuf within BuildKit's events, which JSON hides from a fuzzer."""
+    for _, value in wire_fields(data):
+        if isinstance(value, bytes):
+            dict(wire_fields(value))
+
+
+@TABLE.add("a step of a build, in its output", most_bytes=8192)
+def build_output(data: bytes) -> None:
+    diagnostics, parts = Diagnostics((), {"AutoMapper"}), Parts(0.0)
+    lines = data.decode("utf-8", "replace").split("\n")
+    for at, line in enumerate(lines):
+        diagnostics.line(line)
+        parts.line(float(at), line)
+        of_path(line, {"AutoMapper"})
+        of_member(line, {"AutoMapper"})
+    parts.until(float(len(lines)))
+    require(len(diagnostics.found()) <= len(lines), "more diagnostics than lines")
