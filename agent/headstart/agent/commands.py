@@ -1,5 +1,6 @@
 """What a variant's command means on this host: its program, environment and digest."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -8,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.untrusted import open_file
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 
 # A file may be of any size: between two pieces the run can be cancelled.
 _PIECE_BYTES = 1 << 20
+# Of all files of a command: a sparse one of a terabyte would take a quarter of an hour.
+_MAXIMUM_BYTES = 64 << 30
 
 Signature = tuple[int, int, int]
 
@@ -119,12 +123,19 @@ def _is_file(path: Path) -> bool:
 def digest_of(files: list[Path], cancelled: Cancellation) -> str:
     """SHA-256 of the only file, or of the SHA-256 of each in order."""
     digests = []
+    total = 0
     for path in files:
         digest = hashlib.sha256()
-        with path.open("rb", buffering=0) as file:
-            while piece := file.read(_PIECE_BYTES):
+        with open_file(path) as file:
+            # One that grows is taken as it was when it was opened.
+            left = os.fstat(file.fileno()).st_size
+            total += left
+            if total > _MAXIMUM_BYTES:
+                raise OSError(errno.EFBIG, f"more than {_MAXIMUM_BYTES >> 30} GiB to read", path)
+            while left and (piece := file.read(min(left, _PIECE_BYTES))):
                 cancelled.raise_if_set()
                 digest.update(piece)
+                left -= len(piece)
         digests.append(digest)
     if len(digests) == 1:
         return f"sha256:{digests[0].hexdigest()}"

@@ -112,7 +112,7 @@ def _native(elf: Elf, file: BinaryIO) -> BinaryKind.ValueType:
     if _GRAALVM_SECTION in elf.sections or _GRAALVM_SYMBOL in elf.dynamic_names:
         return BinaryKind.BINARY_KIND_GRAALVM_NATIVE
     file.seek(-len(_DART_END), 2)
-    if _DART_SYMBOL in elf.dynamic_names or file.read() == _DART_END:
+    if _DART_SYMBOL in elf.dynamic_names or file.read(len(_DART_END)) == _DART_END:
         return BinaryKind.BINARY_KIND_DART_AOT
     if elf.interpreted:
         return BinaryKind.BINARY_KIND_DYNAMIC_NATIVE

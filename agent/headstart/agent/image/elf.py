@@ -3,6 +3,7 @@
 Form: ELF-64 Object File Format 1.5 (and the 32-bit one), System V ABI.
 """
 
+import os
 import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -14,6 +15,9 @@ _SHF_ALLOC = 2
 # Of names of sections and of dynamic symbols; a hostile header may claim anything.
 _NAMES_BYTES = 8 << 20
 _MAXIMUM_HEADER_BYTES = 4096
+_TABLE_BYTES = 16 << 20
+# Longer ones are not looked for: all 65,535 may begin where no zero comes for megabytes.
+_NAME_BYTES = 256
 
 
 class NotElf(Exception):
@@ -83,7 +87,8 @@ def _read(file: BinaryIO) -> Elf:
     return Elf(
         interpreted=interpreted,
         sections=frozenset(name for _, name in named if name),
-        symbol_bytes=_symbol_bytes(named, sections),
+        # Sections may claim any size, and to lie upon each other.
+        symbol_bytes=min(_symbol_bytes(named, sections), file.seek(0, os.SEEK_END)),
         dynamic_names=_content(file, sections[dynamic.link]) if dynamic else b"",
     )
 
@@ -92,7 +97,7 @@ def _table(file: BinaryIO, offset: int, size: int, count: int) -> list[bytes]:
     if not offset or not 0 < size <= _MAXIMUM_HEADER_BYTES:
         return []
     file.seek(offset)
-    data = file.read(size * count)
+    data = file.read(min(size * count, _TABLE_BYTES))
     return [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
 
 
@@ -104,7 +109,7 @@ def _content(file: BinaryIO, section: _Section) -> bytes:
 
 
 def _text(texts: bytes, offset: int) -> str:
-    return texts[offset : texts.find(b"\0", offset)].decode("ascii", "replace")
+    return texts[offset : offset + _NAME_BYTES].partition(b"\0")[0].decode("ascii", "replace")
 
 
 def _symbol_bytes(named: list[tuple[_Section, str]], sections: list[_Section]) -> int:

@@ -74,7 +74,7 @@ class ImageReader:
             layers = read_saved(pieces, budget, pulls)
         estimated = {layer.name: layer.pull_bytes for layer in layers if not layer.stored}
         self.cache.store_layer_pulls(pulls | estimated)
-        tree = Tree()
+        tree = Tree(budget.step)
         for layer in layers:
             tree.add_layer(layer.entries)
         facts = _sizes(layers)

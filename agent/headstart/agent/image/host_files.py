@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import BinaryIO
 
+from headstart.agent.untrusted import open_file
+
 
 class HostFiles:
     """See `binary.Files`."""
@@ -17,4 +19,4 @@ class HostFiles:
 
     def open(self, path: str) -> BinaryIO:
         """See `binary.Files`."""
-        return Path(path).open("rb")
+        return open_file(path)

@@ -26,7 +26,11 @@ from headstart.agent.image.tar_stream import (
 from headstart.agent.image.tree import Entry
 
 _SNIFFED = 512
-_JSON_BYTES = 16 << 20
+# Of a document and of all of them: what is parsed takes some twenty times as much.
+_JSON_BYTES = 8 << 20
+_DOCUMENTS_BYTES = 16 << 20
+# Docker has 127 at most.
+_MAXIMUM_LAYERS = 1024
 _GZIP_LEVEL = 6
 
 
@@ -52,6 +56,7 @@ class SavedLayer:
 class _Found:
     layers: dict[str, SavedLayer] = field(default_factory=dict)
     documents: dict[str, Any] = field(default_factory=dict)
+    document_bytes: int = 0
 
 
 def read_saved(
@@ -81,6 +86,9 @@ def _sort(member: Member, found: _Found, budget: Budget, known_pulls: Mapping[st
     first = content.read(_SNIFFED)
     pieces: Iterator[bytes] = chain([first], content.take(1 << 62))
     if first[:1] in (b"{", b"["):
+        found.document_bytes += member.size
+        if found.document_bytes > _DOCUMENTS_BYTES:
+            raise TarFault(f"its documents take more than {_DOCUMENTS_BYTES >> 20} MiB")
         found.documents[member.name] = _document(member, pieces)
         return
     stored = first[:2] == b"\x1f\x8b" or first[:4] == b"\x28\xb5\x2f\xfd"
@@ -93,6 +101,8 @@ def _sort(member: Member, found: _Found, budget: Budget, known_pulls: Mapping[st
         return
     elif member.size < _SNIFFED:
         return
+    if len(found.layers) == _MAXIMUM_LAYERS:
+        raise TarFault(f"it has more than {_MAXIMUM_LAYERS} layers")
     compressor = _Compressor(known_pulls.get(member.name))
     layer = _layer(pieces, budget, compressor if not stored else None)
     found.layers[layer.digest] = SavedLayer(

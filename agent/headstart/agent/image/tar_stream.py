@@ -15,6 +15,12 @@ import zstandard
 
 _BLOCK = 512
 PIECE = 1 << 20
+# Of the length of a record in an extended header.
+_LENGTH_DIGITS = 7
+# Linux takes no longer path.
+_NAME_BYTES = 4096
+# Steps between two looks at the clock.
+_STEPS = 4096
 # Go's archive/tar, which engines read with, takes no more either.
 _HEADER_BYTES = 1 << 20
 
@@ -29,10 +35,16 @@ class Budget:
 
     maximum_bytes: int = 16 << 30
     maximum_members: int = 400_000
+    # Of all names and targets of links together, which are kept.
+    maximum_name_bytes: int = 64 << 20
+    # Components of paths that are looked up: links may lead through links.
+    maximum_steps: int = 50_000_000
     maximum_seconds: float = 120.0
     cancelled: Callable[[], bool] = lambda: False
     _bytes: int = 0
     _members: int = 0
+    _name_bytes: int = 0
+    _steps: int = 0
     _began: float = field(default_factory=time.monotonic)
 
     def spend(self, count: int) -> None:
@@ -40,10 +52,30 @@ class Budget:
         self._bytes += count
         if self._bytes > self.maximum_bytes:
             raise TarFault(f"it holds more than {self.maximum_bytes >> 20} MiB")
+        self._look()
+
+    def _look(self) -> None:
         if time.monotonic() - self._began > self.maximum_seconds:
             raise TarFault(f"reading it takes longer than {self.maximum_seconds:g} s")
         if self.cancelled():
             raise TarFault("the run was cancelled")
+
+    def step(self, count: int) -> None:
+        """For components of a path that are looked up."""
+        before, self._steps = self._steps, self._steps + count
+        if self._steps > self.maximum_steps:
+            raise TarFault("its links lead through more folders than can be followed")
+        if before // _STEPS != self._steps // _STEPS:
+            self._look()
+
+    def names(self, *names: str) -> None:
+        """For what an entry is called and what it links to."""
+        for name in names:
+            if len(name) > _NAME_BYTES:
+                raise TarFault(f"a name in it is {len(name)} characters long")
+            self._name_bytes += len(name)
+        if self._name_bytes > self.maximum_name_bytes:
+            raise TarFault(f"its names take more than {self.maximum_name_bytes >> 20} MiB")
 
     def member(self) -> None:
         """For an entry of an archive."""
@@ -117,11 +149,13 @@ def members(stream: ByteStream, budget: Budget) -> Iterator[Member]:
         holds = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
         size = _size(extended, info.size) if holds else 0
         content = stream.take(size)
+        name, link = extended.get("path", info.name), extended.get("linkpath", info.linkname)
+        budget.names(name, link)
         yield Member(
-            name=extended.get("path", info.name),
+            name=name,
             size=size,
             type=tarfile.REGTYPE if info.isreg() else info.type,
-            link=extended.get("linkpath", info.linkname),
+            link=link,
             content=content,
         )
         for _ in content:
@@ -196,11 +230,14 @@ def _extended(info: tarfile.TarInfo, data: bytes) -> dict[str, str]:
 def _pax(data: bytes) -> dict[str, str]:
     """Records "LENGTH KEY=VALUE\\n"; what is no such record ends the reading (pax, POSIX.1)."""
     found = {}
-    while data:
-        length, space, _ = data.partition(b" ")
-        if not space or not length.isdigit() or len(length) > 7:
+    at = 0
+    while at < len(data):
+        digits = data[at : at + _LENGTH_DIGITS + 1].partition(b" ")
+        length = int(digits[0]) if digits[1] and digits[0].isdigit() else 0
+        if length <= len(digits[0]) + 1:
             break
-        record, data = data[len(length) + 1 : int(length)], data[max(1, int(length)) :]
+        record = data[at + len(digits[0]) + 1 : at + length]
+        at += length
         key, equals, value = record.rstrip(b"\n").partition(b"=")
         if equals and key in (b"path", b"linkpath", b"size"):
             found[key.decode()] = value.decode("utf-8", "surrogateescape")

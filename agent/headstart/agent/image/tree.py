@@ -4,11 +4,13 @@ Links and `..` are followed within the tree only, a bounded number of times.
 """
 
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 # What Linux follows in one lookup.
 _MAXIMUM_LINKS = 40
+# A folder that no entry of its own made takes memory too: what a step costs, as many times.
+_NODE_STEPS = 50
 # Of path components; Linux ends at 4096 bytes.
 _MAXIMUM_DEPTH = 512
 # How a layer says that something below it is gone (OCI image layer specification).
@@ -39,8 +41,12 @@ class Node:
 
 @dataclass
 class Tree:
-    """Layers merged, the lowest first."""
+    """Layers merged, the lowest first.
 
+    `step` is told of components of paths that are looked up, and may raise.
+    """
+
+    step: Callable[[int], None] = lambda _count: None
     root: Node = field(default_factory=lambda: Node(children={}))
 
     def add_layer(self, entries: Iterable[Entry]) -> None:
@@ -48,6 +54,7 @@ class Tree:
         listed = [(_parts(entry.path), entry) for entry in entries]
         listed = [(parts, entry) for parts, entry in listed if 0 < len(parts) <= _MAXIMUM_DEPTH]
         for parts, _ in listed:
+            self.step(len(parts))
             if parts[-1].startswith(_WHITEOUT) and (found := self.find("/".join(parts[:-1]))):
                 _hide(found[1].children or {}, parts[-1])
         for parts, entry in listed:
@@ -60,6 +67,7 @@ class Tree:
         real: list[str] = []
         nodes = [self.root]
         todo = list(reversed(_parts(path)))
+        self.step(len(todo))
         links = 0
         while todo:
             name = todo.pop()
@@ -77,7 +85,9 @@ class Tree:
                     return None
                 if node.link.startswith("/"):
                     real, nodes = [], [self.root]
-                todo += reversed(_parts(node.link))
+                target = _parts(node.link)
+                self.step(len(target))
+                todo += reversed(target)
                 continue
             real.append(name)
             nodes.append(node)
@@ -108,6 +118,7 @@ class Tree:
                 if node is None:
                     return None
             if node is None or node.children is None:
+                self.step(_NODE_STEPS)
                 node = Node(children={})
                 inside[name] = node
             inside = node.children

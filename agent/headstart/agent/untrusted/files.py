@@ -121,6 +121,8 @@ def open_file(path: str | Path) -> BinaryIO:
     try:
         _require(named, stat.S_IFREG)
         return _opened(named)
+    except Refused as error:
+        raise Refused(errno.EINVAL, str(error), str(path)) from error
     finally:
         os.close(named)
 
