@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from headstart.agent.wire import envelope_of
+from headstart.collector.config import Quotas, Retention
+from headstart.collector.retention import prune
 from headstart.collector.server import Collector
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
 from headstart.v1.records_pb2 import Envelope, Record, RecordKind
@@ -247,3 +249,63 @@ async def test_a_record_that_is_not_what_its_header_says_fails_its_run(
         assert "record 2 was refused" in run.reason
         assert words in run.reason
         assert stored_rows(collector) == 1
+
+
+def samples(run_id: str, first: int, count: int, size: int = 1000) -> list[Envelope]:
+    """Opaque batches, as a flood of them looks at the door."""
+    payload = bytes(size)
+    kind = RecordKind.RECORD_KIND_SAMPLES
+    return [
+        envelope(n, run_id, kind=kind, payload=payload, crc32=zlib.crc32(payload))
+        for n in range(first, first + count)
+    ]
+
+
+@in_loop
+async def test_a_run_that_stores_more_than_it_may_fails_and_the_store_grows_no_more(
+    tmp_path: Path,
+) -> None:
+    quotas = Quotas(run_bytes=20_000)
+    async with (
+        collecting(tmp_path, quotas=quotas) as collector,
+        attend(collector.port) as agent,
+    ):
+        (run_id,) = await submit(collector.port)
+        await agent.until("lease")
+        await agent.send(*samples(run_id, 1, 200))
+        cancel = await agent.until("cancel")
+        await agent.send(*samples(run_id, 201, 200), ending(401, run_id))
+        await agent.acked(401)
+        run = await run_of(collector.port, run_id)
+
+        assert run.state == FAILED
+        assert run.reason == cancel.reason
+        assert "more than the 20000 bytes that a run may store here (--run-bytes" in run.reason
+        assert stored_rows(collector) == 20_000 // 1128
+
+
+@in_loop
+async def test_an_agent_that_stores_more_than_it_may_gets_room_by_retention(
+    tmp_path: Path,
+) -> None:
+    quotas = Quotas(agent_bytes=20_000)
+    async with (
+        collecting(tmp_path, quotas=quotas) as collector,
+        attend(collector.port) as agent,
+    ):
+        (first,) = await submit(collector.port)
+        await agent.send(*samples(first, 1, 15), ending(16, first))
+        await agent.acked(16)
+        (second,) = await submit(collector.port)
+        await agent.send(*samples(second, 17, 10))
+        await agent.acked(26)
+        failed = await run_of(collector.port, second)
+        await collector._analyst.idle()
+        await prune(collector._store, Retention(store_bytes=1))
+        (third,) = await submit(collector.port)
+        await agent.send(*samples(third, 27, 10))
+        await agent.acked(36)
+
+        assert failed.state == FAILED
+        assert "raw records of host h1 need more than the 20000 bytes" in failed.reason
+        assert (await run_of(collector.port, third)).state == RunState.RUN_STATE_LEASED

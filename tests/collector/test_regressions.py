@@ -17,7 +17,7 @@ from headstart.collector import store_shifts
 from headstart.collector.server import Collector
 from headstart.collector.store_migrations import prepare
 from headstart.collector.store_points import series_of
-from headstart.collector.store_schema import judged, points, shifts
+from headstart.collector.store_schema import hosts, judged, points, runs, shifts
 from headstart.v1.experiments_pb2 import (
     AcceptShiftRequest,
     Confirmation,
@@ -275,8 +275,10 @@ async def test_results_of_an_older_store_become_history_and_never_alarm(tmp_path
         def as_version_1(connection: Any) -> None:
             for table in (shifts, judged, points):
                 table.drop(connection)
+            for table in (runs, hosts):
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} DROP COLUMN stored_bytes")
             connection.exec_driver_sql("UPDATE version SET version = 1")
-            assert prepare(connection) == 2
+            assert prepare(connection) == 3
 
         await collector._store.write(as_version_1)
         after = await collector._store.read(lambda c: series_of(c, "players", "", "", "", 9))

@@ -1,7 +1,11 @@
 """Raw batches go by age and by size, results stay."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
+
+import pytest
+from sqlalchemy import column, select, table
 
 from headstart.collector import (
     store_fleet,
@@ -12,7 +16,7 @@ from headstart.collector import (
     store_sqlite,
 )
 from headstart.collector.config import Retention
-from headstart.collector.retention import prune
+from headstart.collector.retention import keep_within, prune
 from headstart.collector.store import Store
 from headstart.collector.store_results import StoredResult
 from headstart.collector.store_writer import Append, Appended
@@ -118,3 +122,101 @@ async def test_nothing_goes_unless_asked_for(tmp_path: Path) -> None:
 
         assert await prune(store, Retention()) == []
         assert batches_of(store, run_id) == 100
+
+
+def bytes_on_disk(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("headstart.sqlite*"))
+
+
+@pytest.mark.parametrize("made_by", ["this release", "an older one"])
+@in_loop
+async def test_the_file_gives_back_what_was_deleted(tmp_path: Path, made_by: str) -> None:
+    if made_by == "an older one":
+        with sqlite3.connect(tmp_path / "headstart.sqlite") as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("CREATE TABLE of_an_older_release (x)")
+        database.close()
+    clock = Clock()
+    async with Store(tmp_path, now=clock) as store:
+        kept = []
+        for stream in ("s1", "s2", "s3", "s4"):
+            kept.append(await record(store, stream, 1000))
+            clock.now += DAY
+        full = bytes_on_disk(tmp_path)
+
+        pruned = await prune(store, Retention(store_bytes=1_800_000))
+
+        assert pruned == kept[: len(pruned)]
+        assert 0 < bytes_on_disk(tmp_path) <= 1_800_000 < full
+        assert batches_of(store, kept[-1]) == 1000
+        assert await store.read(store_sqlite.gives_back)
+        # It still takes what comes.
+        await record(store, "s5", 100)
+
+
+@in_loop
+async def test_a_store_that_grows_too_large_is_pruned_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.collector.retention._LOOK_SECONDS", 0.01)
+    async with Store(tmp_path) as store:
+        keeping = asyncio.create_task(keep_within(store, Retention(store_bytes=1_000_000)))
+        # The hourly look is over before there is anything to delete.
+        await asyncio.sleep(0.05)
+        run_id = await record(store, "s1", 2000)
+        async with asyncio.timeout(10):
+            while bytes_on_disk(tmp_path) > 1_000_000:
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+
+        assert batches_of(store, run_id) == 0
+
+
+@in_loop
+async def test_a_store_that_holds_nothing_to_delete_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        await record(store, "s1", 100, end=False)
+        await prune(store, Retention(store_bytes=1000))
+
+        assert "no ended run has raw batches that could be deleted" in caplog.text
+
+
+@in_loop
+async def test_what_is_deleted_counts_no_more_against_the_quota_of_its_host(
+    tmp_path: Path,
+) -> None:
+    def stored(of: str) -> list[int]:
+        with store.readers.begin() as connection:
+            return list(
+                connection.execute(select(column("stored_bytes")).select_from(table(of))).scalars()
+            )
+
+    async with Store(tmp_path) as store:
+        await record(store, "s1", 100)
+        before = stored("runs")
+        await record(store, "s2", 100)
+
+        assert 100_000 < before[0] < 130_000
+        assert stored("hosts") == [sum(stored("runs"))]
+        await prune(store, Retention(store_bytes=1))
+        assert (stored("runs"), stored("hosts")) == ([0, 0], [0])
+
+
+@in_loop
+async def test_an_older_store_learns_what_its_runs_take(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await record(store, "s1", 100)
+        with store.readers.begin() as connection:
+            before = connection.exec_driver_sql("SELECT stored_bytes FROM runs").scalar_one()
+    with sqlite3.connect(tmp_path / "headstart.sqlite") as database:
+        for of in ("runs", "hosts"):
+            database.execute(f"ALTER TABLE {of} DROP COLUMN stored_bytes")
+        database.execute("UPDATE version SET version = 2")
+    database.close()
+    async with Store(tmp_path) as store:
+        with store.readers.begin() as connection:
+            for of in ("runs", "hosts"):
+                found = connection.execute(select(column("stored_bytes")).select_from(table(of)))
+                assert found.scalar_one() == before

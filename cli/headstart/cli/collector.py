@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from headstart.cli.connection import default_address
 from headstart.cli.errors import InputError
 from headstart.cli.logs import log_to_stderr
+from headstart.cli.sizes import size_bytes
 from headstart.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -66,6 +68,26 @@ if TYPE_CHECKING:
     help="Delete raw samples of runs older than this; results stay. Default: keep.",
 )
 @click.option(
+    "--store-bytes",
+    metavar="SIZE",
+    callback=size_bytes,
+    help="Delete raw samples of the oldest ended runs when the store is larger, such as 20GiB, and "
+    "give their room back; results stay. Default: keep.",
+)
+@click.option(
+    "--run-bytes",
+    metavar="SIZE",
+    callback=size_bytes,
+    help="Raw records that one run may store; one that needs more fails. Default: 1GiB.",
+)
+@click.option(
+    "--agent-bytes",
+    metavar="SIZE",
+    callback=size_bytes,
+    help="Raw records that all runs of one host may store, as far as they are kept. "
+    "Default: 16GiB.",
+)
+@click.option(
     "--reruns/--no-reruns",
     default=True,
     show_default=True,
@@ -83,10 +105,13 @@ def command(
     plaintext_anyone_can_submit: bool,
     insecure: bool,
     keep_samples_days: float | None,
+    store_bytes: int | None,
+    run_bytes: int | None,
+    agent_bytes: int | None,
     reruns: bool,
 ) -> None:
     """Receive, store and judge what agents measure, until SIGINT or SIGTERM."""
-    from headstart.collector.config import CollectorConfig, Retention, TlsFiles
+    from headstart.collector.config import CollectorConfig, Quotas, Retention, TlsFiles
 
     if insecure:
         raise InputError(
@@ -102,6 +127,8 @@ def command(
             "--tls-certificate, --tls-key and --tls-client-authority go together: without the "
             "authority anyone who reaches the port can submit"
         )
+    asked = {"run_bytes": run_bytes, "agent_bytes": agent_bytes}
+    quotas = {name: size for name, size in asked.items() if size is not None}
     age = keep_samples_days * 86400 if keep_samples_days is not None else None
     config = CollectorConfig(
         data=data,
@@ -111,7 +138,8 @@ def command(
         metrics_tls=tls if metrics_tls else None,
         plaintext=plaintext_anyone_can_submit,
         metrics_open=metrics_anyone_can_read,
-        retention=Retention(age_seconds=age),
+        retention=Retention(age_seconds=age, store_bytes=store_bytes),
+        quotas=replace(Quotas(), **quotas),
         confirm_regressions=reruns,
     )
     log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")

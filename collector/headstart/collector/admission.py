@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from headstart.collector.config import Quotas
+from headstart.collector.self_metrics import Refusal
 from headstart.collector.store_runs import Change, Standing
+from headstart.collector.store_schema import ROW_BYTES
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RecordKind, RunOutcome
 
@@ -25,6 +28,16 @@ class StoreClosed(StoreFault):
     """The collector stops: trying again changes nothing."""
 
 
+@dataclass(frozen=True)
+class Spoil:
+    """A record that was refused at its place in the stream: its run ends there, FAILED."""
+
+    sequence: int
+    attempt: Attempt
+    reason: str
+    refusal: Refusal
+
+
 @dataclass
 class Appended:
     """A group became durable: what one `Append` of it led to."""
@@ -33,19 +46,10 @@ class Appended:
     batches: int = 0
     # Runs that its terminal records, or what spoiled them, ended.
     ended: list[Change] = field(default_factory=list)
-    spoiled: list[tuple[Attempt, str]] = field(default_factory=list)
+    spoiled: list[Spoil] = field(default_factory=list)
     # Batches that were dropped, by run and attempt: they do not count any more.
     fenced: Counter[tuple[str, int]] = field(default_factory=Counter)
     fault: StoreFault | None = None
-
-
-@dataclass(frozen=True)
-class Spoil:
-    """A record that was refused at its place in the stream: its run ends there, FAILED."""
-
-    sequence: int
-    attempt: Attempt
-    reason: str
 
 
 @dataclass
@@ -77,8 +81,21 @@ class Admitted:
     fenced: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
-def admit(append: Append, standings: Mapping[str, Standing]) -> Admitted:
+def admit(append: Append, standings: Mapping[str, Standing], quotas: Quotas) -> Admitted:
     """Sort a stream's batches in their order; `standings` then say what ended on the way."""
+    keys = {(row["run_id"], row["attempt"]) for row in append.rows}
+    if len(keys) == 1 and not append.outcomes and not append.spoils:
+        # Samples, nearly always: all or none of them count.
+        ((run_id, attempt),) = keys
+        standing = standings.get(run_id)
+        size = append.payload_bytes + ROW_BYTES * len(append.rows)
+        if standing and standing.takes(attempt) and not _excess(standing, size, quotas):
+            standing.add(size)
+            return Admitted(append.rows)
+    return _sorted_out(append, standings, quotas)
+
+
+def _sorted_out(append: Append, standings: Mapping[str, Standing], quotas: Quotas) -> Admitted:
     admitted = Admitted()
     outcomes = {(a.run_id, a.attempt): outcome for a, outcome in append.outcomes}
     entries: list[dict[str, Any]] = append.rows
@@ -89,15 +106,40 @@ def admit(append: Append, standings: Mapping[str, Standing]) -> Admitted:
         standing = standings.get(run_id)
         if standing is None or not standing.takes(attempt):
             admitted.fenced[run_id, attempt] += 1
-        elif spoil := row.get("spoil"):
+            continue
+        spoil = row.get("spoil")
+        outcome = outcomes.get((run_id, attempt)) if row.get("kind") == _OUTCOME else None
+        if not spoil:
+            size = len(row["payload"]) + ROW_BYTES
+            # The end of a run is small, and says more than another sample.
+            if outcome is None and (excess := _excess(standing, size, quotas)):
+                key = Attempt(run_id=run_id, attempt=attempt)
+                spoil = Spoil(row["sequence"], key, excess, Refusal.QUOTA)
+            else:
+                standing.add(size)
+                admitted.rows.append(row)
+        if spoil:
             admitted.spoils.append(spoil)
-            standing.open = False
-        else:
-            admitted.rows.append(row)
-            if row["kind"] == _OUTCOME and (outcome := outcomes.get((run_id, attempt))):
-                admitted.outcomes.append((Attempt(run_id=run_id, attempt=attempt), outcome))
-                standing.open = False
+        if outcome is not None:
+            admitted.outcomes.append((Attempt(run_id=run_id, attempt=attempt), outcome))
+        standing.open = not spoil and outcome is None
     return admitted
+
+
+def _excess(standing: Standing, size: int, quotas: Quotas) -> str:
+    """Why so many bytes more are too many; empty: they are not."""
+    if standing.of_run.room(quotas.run_bytes) < size:
+        return (
+            f"its records need more than the {quotas.run_bytes} bytes that a run may store here "
+            "(--run-bytes of the collector)"
+        )
+    if standing.of_host.room(quotas.agent_bytes) < size:
+        return (
+            f"the raw records of host {standing.host} need more than the {quotas.agent_bytes} "
+            "bytes that an agent may store here (--agent-bytes of the collector; "
+            "--keep-samples-days and --store-bytes delete the oldest)"
+        )
+    return ""
 
 
 def _as_row(spoil: Spoil) -> dict[str, Any]:

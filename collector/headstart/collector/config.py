@@ -67,6 +67,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Quotas:
+    """Bytes of raw records that may be stored. 200 trials at 50 Hz take some 100 MiB."""
+
+    # What needs more ends FAILED.
+    run_bytes: int = 1024 * MEBIBYTE
+    # All runs of one host, as far as they are not pruned.
+    agent_bytes: int = 16 * 1024 * MEBIBYTE
+
+
+@dataclass(frozen=True)
 class Retention:
     """When raw batches of ended runs are deleted; results stay. None: never."""
 
@@ -95,6 +105,7 @@ class CollectorConfig:
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
+    quotas: Quotas = field(default_factory=Quotas)
     jobs: JobLimits = field(default_factory=JobLimits)
     # Old against new, run again in turns, wherever a regression is found.
     confirm_regressions: bool = True

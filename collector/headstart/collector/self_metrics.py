@@ -28,6 +28,8 @@ class Refusal(StrEnum):
     FENCED = "fenced"
     # A record that cannot be true by the plan of its run.
     UNBELIEVABLE = "unbelievable"
+    # More than a run or an agent may store, or more hosts than the collector keeps.
+    QUOTA = "quota"
     # A message out of turn, or of a protocol version that is not known.
     PROTOCOL = "protocol"
     # A certificate or host name that is not the one expected.

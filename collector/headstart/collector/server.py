@@ -28,7 +28,7 @@ from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
 from headstart.collector.listening import check_exposure, listen
 from headstart.collector.regressions import Regressions
-from headstart.collector.retention import prune_hourly
+from headstart.collector.retention import keep_within
 from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store import Store
@@ -120,7 +120,9 @@ class Collector:
         """
         check_exposure(config)
         try:
-            store = Store(config.data, group_seconds=config.timing.group_seconds)
+            store = Store(
+                config.data, group_seconds=config.timing.group_seconds, quotas=config.quotas
+            )
         except OSError as error:
             raise StartFault(f"{config.data} cannot hold the store: {error}") from error
         collector = cls(config, store, decide)
@@ -145,7 +147,7 @@ class Collector:
         await self._regressions.start()
         await self._serve()
         await self._serve_metrics()
-        self._tasks.start(prune_hourly(self._store, self._config.retention), "retention")
+        self._tasks.start(keep_within(self._store, self._config.retention), "retention")
 
     async def _serve(self) -> None:
         config = self._config

@@ -175,9 +175,9 @@ class Session:
             record = opened(envelope, bounds)
         except Unbelievable as error:
             foreign = isinstance(error, ForeignHost)
-            self._metrics.refused(Refusal.IDENTITY if foreign else Refusal.UNBELIEVABLE)
+            refusal = Refusal.IDENTITY if foreign else Refusal.UNBELIEVABLE
             reason = f"record {envelope.sequence} was refused: {error}"
-            append.spoils.append(Spoil(envelope.sequence, attempt, reason))
+            append.spoils.append(Spoil(envelope.sequence, attempt, reason, refusal))
             return False
         if record.HasField("run_outcome"):
             append.outcomes.append((attempt, record.run_outcome))
@@ -216,9 +216,11 @@ class Session:
                 self.running.discard((attempt.run_id, attempt.attempt))
             for key, dropped in appended.fenced.items():
                 self._tell_fenced(*key, dropped)
-            for attempt, reason in appended.spoiled:
-                log.warning("host %s: run %s failed: %s", self.host, attempt.run_id, reason)
-                self.say_cancel(attempt, reason)
+            for spoil in appended.spoiled:
+                run_id = spoil.attempt.run_id
+                log.warning("host %s: run %s failed: %s", self.host, run_id, spoil.reason)
+                self._metrics.refused(spoil.refusal)
+                self.say_cancel(spoil.attempt, spoil.reason)
             for change in appended.ended:
                 self._on_ended(change)
 

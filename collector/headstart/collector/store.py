@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from headstart.collector import store_sqlite
+from headstart.collector.config import Quotas
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store_migrations import prepare
 from headstart.collector.store_writer import Append, GroupWriter, StoreClosed, StoreFault
@@ -68,6 +69,7 @@ class Store:
         *,
         group_seconds: float = _GROUP_SECONDS,
         now: Callable[[], float] = time.time,
+        quotas: Quotas | None = None,
     ) -> None:
         """Raises FolderInUse and StoreVersionError."""
         private_folder(folder, marks=(FILE_NAME,))
@@ -84,7 +86,7 @@ class Store:
             self._lock.release()
             raise
         self.readers = store_sqlite.reader_engine(self.path)
-        self._writer = GroupWriter(self._engine, group_seconds, now)
+        self._writer = GroupWriter(self._engine, group_seconds, now, quotas or Quotas())
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a short query on what is durable now, outside the event loop."""
@@ -114,6 +116,10 @@ class Store:
                 log.warning("%s is not stored yet (%s); again in %.0f s", what, fault, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def alone(self, work: Callable[[Engine], T]) -> T:
+        """Run something that no transaction may be open for. See `GroupWriter.alone`."""
+        return await self._writer.alone(work)
 
     def append(self, append: Append) -> None:
         """Take batches; see `GroupWriter.append`."""

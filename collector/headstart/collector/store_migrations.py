@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, func, insert, inspect, select, update
 
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store_schema import (
+    ROW_BYTES,
+    batches,
+    hosts,
     judged,
     metadata,
     points,
@@ -42,9 +45,23 @@ def _add_series(connection: Connection) -> None:
             connection.execute(insert(judged).values(run_id=run_id, judged_seconds=ended_seconds))
 
 
+def _count_bytes(connection: Connection) -> None:
+    """What the batches of each run and host take, which quotas are held against."""
+    for table in (runs.name, hosts.name):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} ADD COLUMN stored_bytes BIGINT DEFAULT 0 NOT NULL"
+        )
+    of_batch = func.length(batches.c.payload) + ROW_BYTES
+    of_run = select(func.coalesce(func.sum(of_batch), 0)).where(batches.c.run_id == runs.c.run_id)
+    connection.execute(update(runs).values(stored_bytes=of_run.scalar_subquery()))
+    of_host = select(func.coalesce(func.sum(runs.c.stored_bytes), 0))
+    of_host = of_host.where(runs.c.host == hosts.c.host)
+    connection.execute(update(hosts).values(stored_bytes=of_host.scalar_subquery()))
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
-UPGRADES: Sequence[Upgrade] = (_add_series,)
+UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes)
 
 
 class StoreVersionError(StartFault):

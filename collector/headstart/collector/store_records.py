@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from headstart.collector import store_sqlite
-from headstart.collector.store_schema import batches, runs, streams
+from headstart.collector.store_schema import batches, hosts, runs, streams
 from headstart.v1.records_pb2 import Envelope, RecordKind
 
 # A reader's transaction covers so many batches: an open one keeps the write-ahead
@@ -137,12 +137,25 @@ def prune(connection: Connection, run_id: str, now: float, limit: int = 2000) ->
         .limit(limit)
     ).all()
     if not sequences:
+        _free(connection, run_id)
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(pruned_seconds=now))
         return 0
     attempt = sequences[0].attempt
     upto = max(row.sequence for row in sequences if row.attempt == attempt)
     gone = delete(batches).where(of_run, batches.c.attempt == attempt, batches.c.sequence <= upto)
     return int(connection.execute(gone).rowcount)
+
+
+def _free(connection: Connection, run_id: str) -> None:
+    """Nothing of a run counts against the quota of its host any more."""
+    of_run = select(runs.c.stored_bytes).where(runs.c.run_id == run_id).scalar_subquery()
+    host = select(runs.c.host).where(runs.c.run_id == run_id).scalar_subquery()
+    connection.execute(
+        update(hosts)
+        .where(hosts.c.host == host)
+        .values(stored_bytes=func.max(0, hosts.c.stored_bytes - of_run))
+    )
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(stored_bytes=0))
 
 
 def prunable(connection: Connection, ended_before: float, limit: int) -> list[str]:

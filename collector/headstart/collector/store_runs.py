@@ -7,10 +7,10 @@ that what belongs together is committed together.
 import logging
 import secrets
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from headstart.collector import store_whole
 from headstart.collector.store_queries import NoSuchRun
@@ -21,6 +21,17 @@ from headstart.v1.fleet_pb2 import Attempt, Progress
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 
 log = logging.getLogger(__name__)
+
+_ADD_TO_RUN = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("which"))
+    .values(stored_bytes=runs.c.stored_bytes + bindparam("added"))
+)
+_ADD_TO_HOST = (
+    update(hosts)
+    .where(hosts.c.host == bindparam("which"))
+    .values(stored_bytes=hosts.c.stored_bytes + bindparam("added"))
+)
 
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
@@ -274,25 +285,72 @@ def finish(
 
 
 @dataclass
+class Stored:
+    """Bytes that the raw batches of a run or a host take, and what a group adds to them."""
+
+    bytes: int
+    added: int = 0
+
+    def room(self, quota: int) -> int:
+        """What may still be added."""
+        return quota - self.bytes - self.added
+
+
+@dataclass
 class Standing:
     """Which records of a run count: those of `attempt`, while it is open."""
 
     attempt: int
     open: bool
+    host: str
+    of_run: Stored
+    # One object for all runs of a host.
+    of_host: Stored
 
     def takes(self, attempt: int) -> bool:
         """Whether a record of an attempt counts now."""
         return self.open and 0 < attempt == self.attempt
+
+    def add(self, size: int) -> None:
+        """So many bytes are stored of the run."""
+        self.of_run.added += size
+        self.of_host.added += size
 
 
 def standings(connection: Connection, run_ids: Collection[str]) -> dict[str, Standing]:
     """By run. An attempt whose lease ended, or that is LOST, may come back: its records count."""
     if not run_ids:
         return {}
+    columns = (runs.c.run_id, runs.c.attempt, runs.c.state, runs.c.host, runs.c.stored_bytes)
     rows = connection.execute(
-        select(runs.c.run_id, runs.c.attempt, runs.c.state).where(runs.c.run_id.in_(run_ids))
+        select(*columns, hosts.c.stored_bytes.label("of_host"))
+        .join(hosts, hosts.c.host == runs.c.host)
+        .where(runs.c.run_id.in_(run_ids))
     )
-    return {row.run_id: Standing(row.attempt, row.state in (QUEUED, LEASED, LOST)) for row in rows}
+    found: dict[str, Standing] = {}
+    of_hosts: dict[str, Stored] = {}
+    for row in rows:
+        open_ = row.state in (QUEUED, LEASED, LOST)
+        of_host = of_hosts.setdefault(row.host, Stored(row.of_host))
+        found[row.run_id] = Standing(
+            row.attempt, open_, row.host, Stored(row.stored_bytes), of_host
+        )
+    return found
+
+
+def count_bytes(connection: Connection, stood: Mapping[str, Standing]) -> None:
+    """Write down what a group added to runs and hosts."""
+    of_runs = [
+        {"which": run_id, "added": each.of_run.added}
+        for run_id, each in stood.items()
+        if each.of_run.added
+    ]
+    of_hosts = {each.host: each.of_host.added for each in stood.values() if each.of_host.added}
+    if of_runs:
+        connection.execute(_ADD_TO_RUN, of_runs)
+        connection.execute(
+            _ADD_TO_HOST, [{"which": host, "added": added} for host, added in of_hosts.items()]
+        )
 
 
 def fail(connection: Connection, attempt: Attempt, reason: str, now: float) -> Change | None:

@@ -21,6 +21,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+# What a batch takes beside its payload: its columns, and its places in two indexes.
+ROW_BYTES = 128
+
 # One row. The first table that an opener reads, so that a newer store is refused
 # before anything in it is touched.
 version = Table("version", metadata, Column("version", Integer, nullable=False))
@@ -34,6 +37,8 @@ hosts = Table(
     Column("policy", LargeBinary, nullable=False),
     Column("first_seen_seconds", Float, nullable=False),
     Column("last_seen_seconds", Float, nullable=False),
+    # Of the raw batches of all its runs; with ROW_BYTES each.
+    Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
 )
 
 streams = Table(
@@ -80,6 +85,8 @@ runs = Table(
     Column("progress", LargeBinary, nullable=False),
     # When the raw batches were deleted; the result stays.
     Column("pruned_seconds", Float, nullable=False),
+    # Of its raw batches, of all attempts.
+    Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
     Index("runs_by_host_and_state", "host", "state"),
     Index("runs_by_time", "submitted_seconds"),
 )

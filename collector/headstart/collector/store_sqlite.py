@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite.dml import Insert
 
 # Longer than any checkpoint; only another program on the file makes a writer wait.
 _BUSY_SECONDS = 30
+_INCREMENTAL = 2
 
 
 def writer_engine(path: Path) -> Engine:
@@ -26,6 +27,9 @@ def writer_engine(path: Path) -> Engine:
     def _connect(connection: Any, _record: Any) -> None:
         # The driver's own transaction control begins too late and ignores savepoints.
         connection.isolation_level = None
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:
+            # Of a new file; an older one gets it from `compact`. Else no page is given back.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL does not fsync at commit, so that an ack could be lost with the power.
         connection.execute("PRAGMA synchronous = FULL")
@@ -68,13 +72,58 @@ def insert_new(table: Table) -> Insert:
 
 
 def used_bytes(connection: Connection) -> int:
-    """Bytes of the file that hold something.
+    """Bytes of the file that hold something."""
+    pages, free, size = _pages(connection)
+    return (pages - free) * size
 
-    What is deleted becomes free within the file, which stops growing but does not
-    shrink: to give pages back the driver would have to be asked for each one.
+
+def file_bytes(connection: Connection) -> int:
+    """Bytes of the file, with what is free within it."""
+    pages, _, size = _pages(connection)
+    return pages * size
+
+
+def gives_back(connection: Connection) -> bool:
+    """Whether free pages can be given back one by one; files of older releases cannot."""
+    return bool(connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one() == _INCREMENTAL)
+
+
+def give_back(engine: Engine, pages: int) -> bool:
+    """Give so many free pages back; whether there are more. The file shrinks at a checkpoint."""
+    # A script is run to its end; of a statement the driver takes one step, which frees one page.
+    _outside(engine, f"PRAGMA incremental_vacuum({pages})")
+    with engine.begin() as connection:
+        return _pages(connection)[1] > 0
+
+
+def checkpoint(engine: Engine) -> None:
+    """Fold the write-ahead log back and cut both files, unless a reader holds it up."""
+    _outside(engine, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def compact(engine: Engine) -> None:
+    """Write the whole file anew, so that later ones can give pages back.
+
+    Takes seconds for each gigabyte that holds something, and as much room on the disk.
     """
+    _outside(engine, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _outside(engine: Engine, script: str) -> None:
+    """Outside of a transaction, which SQLAlchemy would begin."""
+    connection = engine.raw_connection()
+    try:
+        cursor: Any = connection.cursor()
+        cursor.executescript(script)
+        cursor.close()
+    finally:
+        connection.close()
+
+
+def _pages(connection: Connection) -> tuple[int, int, int]:
+    """Pages of the file, free ones among them, and the size of one."""
     pages, free, size = (
-        connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+        int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
         for name in ("page_count", "freelist_count", "page_size")
     )
-    return int((pages - free) * size)
+    return pages, free, size

@@ -24,6 +24,7 @@ from headstart.collector.admission import (
     StoreFault,
     admit,
 )
+from headstart.collector.config import Quotas
 
 __all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
 
@@ -51,8 +52,11 @@ class _Group:
 class GroupWriter:
     """Use from one event loop. `now` gives Unix seconds."""
 
-    def __init__(self, engine: Engine, group_seconds: float, now: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, group_seconds: float, now: Callable[[], float], quotas: Quotas
+    ) -> None:
         self._engine = engine
+        self._quotas = quotas
         self._group_seconds = group_seconds
         self._now = now
         self._group = _Group()
@@ -93,6 +97,10 @@ class GroupWriter:
         self._wake.set()
         self._hurry.set()
         return await done
+
+    async def alone(self, work: Callable[[Engine], T]) -> T:
+        """Run something between two groups, outside of a transaction; what is taken waits."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._engine)
 
     async def close(self) -> None:
         """Commit what waits, then end the thread."""
@@ -147,11 +155,12 @@ class GroupWriter:
         watermarks: dict[str, int] = {}
         done = []
         for append in appends:
-            admitted = admit(append, standings)
+            admitted = admit(append, standings, self._quotas)
             rows += admitted.rows
             watermarks[append.stream_id] = append.upto
             done.append(admitted)
         store_records.append(connection, rows, watermarks)
+        store_runs.count_bytes(connection, standings)
         return [self._end_runs(connection, admitted) for admitted in done]
 
     def _end_runs(self, connection: Connection, admitted: Admitted) -> Appended:
@@ -163,7 +172,7 @@ class GroupWriter:
         for spoil in admitted.spoils:
             if change := store_runs.fail(connection, spoil.attempt, spoil.reason, now):
                 appended.ended.append(change)
-                appended.spoiled.append((spoil.attempt, spoil.reason))
+                appended.spoiled.append(spoil)
         return appended
 
 
