@@ -31,6 +31,8 @@ class Timing:
     tick_seconds: float = 1.0
     # From the opening of a stream to its hello.
     hello_seconds: float = 10.0
+    # A connection without a call for so long is closed; its client connects anew.
+    idle_seconds: float = 10.0
     # What comes within this time shares one fsync.
     group_seconds: float = 0.05
     # A host that was not there for so long gets no new runs.

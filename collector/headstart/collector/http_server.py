@@ -95,7 +95,7 @@ class HttpServer:
         With `tls` only clients with a certificate of its authority are served. Raises
         OSError when the address cannot be had, ConfigurationError when a file is wrong.
         """
-        context = Following(tls, server_context) if tls is not None else None
+        context = Following(tls, server_context, metrics) if tls is not None else None
         listener = _listen(address)
         runner = web.AppRunner(
             application,

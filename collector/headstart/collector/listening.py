@@ -6,6 +6,7 @@ is refused here unless the connections to it are known to be wanted.
 
 import fcntl
 import os
+import resource
 import socket
 import stat
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import grpc
 import grpc.aio
 
 from headstart.collector.config import CollectorConfig, TlsFiles
+from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.start_fault import StartFault
 from headstart.collector.tls import ConfigurationError, server_credentials
 from headstart.words.addresses import is_loopback, socket_path, unix_address
@@ -62,7 +64,47 @@ def _check_tcp(address: str, tls: TlsFiles | None, plaintext: bool) -> None:
         )
 
 
-def listen(server: grpc.aio.Server, config: CollectorConfig, ending: ExitStack) -> tuple[str, ...]:
+def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
+    """Settings that were measured to matter; see architecture.md.
+
+    Whoever shakes no hands is cut off after 2 s, whoever asks for nothing after
+    `idle_seconds`. gRPC refuses connections beyond its limit, whoever they are, so the
+    time for which a stranger can hold one is what lets an agent in.
+    """
+    limits, timing = config.limits, config.timing
+    # gRPC's connections leave descriptors for the store and for HTTP.
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    options = [
+        # Else a second collector silently shares the port.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_concurrent_streams", 4),
+        ("grpc.server_handshake_timeout_ms", 2_000),
+        ("grpc.max_connection_idle_ms", int(timing.idle_seconds * 1000)),
+        (
+            "grpc.max_allowed_incoming_connections",
+            min(2 * limits.agents + 100, descriptors // 2),
+        ),
+        # Keepalive alone notices a frozen peer after 45 s and more.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Below an agent's interval, or its pings are taken for abuse.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ]
+    if config.tls is not None:
+        # Open streams survive a rotation of certificates; grpc adds jitter of a tenth.
+        options += [
+            ("grpc.max_connection_age_ms", 3_600_000),
+            ("grpc.max_connection_age_grace_ms", 30_000),
+        ]
+    return options
+
+
+def listen(
+    server: grpc.aio.Server, config: CollectorConfig, ending: ExitStack, metrics: SelfMetrics
+) -> tuple[str, ...]:
     """Bind every address; the same as they can be dialled, ports that were free filled in.
 
     `ending` takes what is to be undone after the server was stopped. Raises StartFault.
@@ -75,7 +117,7 @@ def listen(server: grpc.aio.Server, config: CollectorConfig, ending: ExitStack) 
             continue
         try:
             if config.tls is not None:
-                port = server.add_secure_port(address, server_credentials(config.tls))
+                port = server.add_secure_port(address, server_credentials(config.tls, metrics))
             else:
                 port = server.add_insecure_port(address)
         except RuntimeError as error:

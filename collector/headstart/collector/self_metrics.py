@@ -102,6 +102,23 @@ class SelfMetrics:
             for dropped in Dropped:
                 if dropped is not Dropped.IDLE:
                     self._dropped.labels(door, dropped.value)
+        self._handshakes = self._counter(
+            "tls_handshakes", "TLS handshakes that began on the gRPC port, of anybody."
+        )
+        self._callers = self._counter(
+            "tls_callers",
+            "Connections on the gRPC port that came through the handshake and made a call; the"
+            " others showed no certificate or a wrong one, spoke no TLS, or asked for nothing.",
+        )
+        self._certificate_failures = self._counter(
+            "certificate_failures",
+            "Changed certificates that could not be used; the one before stays.",
+        )
+        self._certificate_ends = Gauge(
+            "headstart_collector_certificate_end_time_seconds",
+            "When the collector's own certificate expires, as unix time; 0 without TLS.",
+            registry=self.registry,
+        )
         self._commit_seconds = Histogram(
             "headstart_collector_commit_seconds",
             "From receipt of a batch until it was durable.",
@@ -158,6 +175,22 @@ class SelfMetrics:
     def dropped(self, door: str, reason: Dropped) -> None:
         """A connection was closed that asked for nothing."""
         self._dropped.labels(door, reason.value).inc()
+
+    def handshake(self) -> None:
+        """A TLS handshake began on the gRPC port."""
+        self._handshakes.inc()
+
+    def caller(self) -> None:
+        """A first call arrived on a TLS connection."""
+        self._callers.inc()
+
+    def certificate_failed(self) -> None:
+        """A changed certificate could not be used."""
+        self._certificate_failures.inc()
+
+    def certificate_ends(self, unix_seconds: float) -> None:
+        """A certificate is used, until then."""
+        self._certificate_ends.set(unix_seconds)
 
     def committed(self, seconds: float) -> None:
         """A batch became durable this long after its receipt."""

@@ -18,7 +18,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 
 from headstart.collector.analyst import Analyst
-from headstart.collector.config import CollectorConfig, Limits
+from headstart.collector.callers import Callers
+from headstart.collector.config import CollectorConfig
 from headstart.collector.decisions import Decide
 from headstart.collector.experiments_service import ExperimentsServer
 from headstart.collector.exporter import Exporter
@@ -26,7 +27,7 @@ from headstart.collector.exposing import Exposing
 from headstart.collector.exposition import Exposition
 from headstart.collector.fleet import Fleet
 from headstart.collector.fleet_service import FleetServer
-from headstart.collector.listening import check_exposure, listen
+from headstart.collector.listening import check_exposure, listen, server_options
 from headstart.collector.regressions import Regressions
 from headstart.collector.retention import keep_within
 from headstart.collector.self_metrics import SelfMetrics
@@ -45,32 +46,6 @@ log = logging.getLogger(__name__)
 _GRACE_SECONDS = 0.5
 _HOSTS_SECONDS = 5.0
 _SERVICES = ("", "headstart.v1.FleetService", "headstart.v1.ExperimentsService")
-
-
-def _options(limits: Limits, tls: bool) -> list[tuple[str, int]]:
-    """Settings that were measured to matter; see architecture.md."""
-    options = [
-        # Else a second collector silently shares the port.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", limits.message_bytes),
-        ("grpc.max_concurrent_streams", 4),
-        ("grpc.server_handshake_timeout_ms", 2_000),
-        ("grpc.max_allowed_incoming_connections", 2 * limits.agents + 100),
-        # Keepalive alone notices a frozen peer after 45 s and more.
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.ping_timeout_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        # Below an agent's interval, or its pings are taken for abuse.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-    ]
-    if tls:
-        # Open streams survive a rotation of certificates; grpc adds jitter of a tenth.
-        options += [
-            ("grpc.max_connection_age_ms", 3_600_000),
-            ("grpc.max_connection_age_grace_ms", 30_000),
-        ]
-    return options
 
 
 class Collector:
@@ -151,7 +126,10 @@ class Collector:
 
     async def _serve(self) -> None:
         config = self._config
-        server = grpc.aio.server(options=_options(config.limits, config.tls is not None))
+        server = grpc.aio.server(
+            options=server_options(config),
+            interceptors=[Callers(self._own)] if config.tls is not None else None,
+        )
         verified = config.tls is not None
         add_FleetServiceServicer_to_server(
             FleetServer(self._fleet, config.timing, self._own, verified), server
@@ -171,7 +149,7 @@ class Collector:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         sockets = ExitStack()
         self._parts.callback(sockets.close)
-        self.addresses = listen(server, config, sockets)
+        self.addresses = listen(server, config, sockets, self._own)
         for service in _SERVICES:
             await health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()

@@ -10,7 +10,7 @@ import grpc
 
 from headstart.collector.config import TlsFiles
 from headstart.collector.refused import Refused
-from headstart.collector.self_metrics import Refusal
+from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.collector.start_fault import StartFault
 from headstart.words.certificates import CertificateProblem, own_problem, validity
 from headstart.words.private_files import KeyExposed, read_private_key
@@ -26,12 +26,17 @@ class ConfigurationError(StartFault):
     """What was configured cannot be, or must not."""
 
 
-def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+def server_credentials(files: TlsFiles, metrics: SelfMetrics) -> grpc.ServerCredentials:
     """gRPC's credentials, which follow the files. Raises ConfigurationError."""
-    following = Following(files, _grpc_certificates)
+    following = Following(files, _grpc_certificates, metrics)
+
+    def before_handshake() -> grpc.ServerCertificateConfiguration | None:
+        metrics.handshake()
+        return following.changed()
+
     return grpc.dynamic_ssl_server_credentials(
         following(),
-        following.changed,  # type: ignore[arg-type]  # None is allowed, says grpc's documentation
+        before_handshake,  # type: ignore[arg-type]  # None is allowed, says grpc's documentation
         require_client_authentication=True,
     )
 
@@ -57,8 +62,11 @@ class Following(Generic[T]):
     Raises ConfigurationError at first; later what was made last stays, and the log says why.
     """
 
-    def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], T]) -> None:
+    def __init__(
+        self, files: TlsFiles, make: Callable[[TlsFiles], T], metrics: SelfMetrics
+    ) -> None:
         self._files = files
+        self._metrics = metrics
         self._make = make
         self._stamp: list[tuple[int, int]] = []
         self._made = self._read()
@@ -69,13 +77,14 @@ class Following(Generic[T]):
         return self._made
 
     def changed(self) -> T | None:
-        """As of now; None: as before. Called by grpc before every handshake."""
+        """As of now; None: as before."""
         try:
             if self._stamps() == self._stamp:
                 return None
             self._made = self._read()
         except (ConfigurationError, OSError) as error:
             log.error("the certificate stays as it was: %s", error)
+            self._metrics.certificate_failed()
             return None
         return self._made
 
@@ -83,7 +92,13 @@ class Following(Generic[T]):
         try:
             self._stamp = self._stamps()
             _check(self._files)
-            return self._make(self._files)
+            dates = validity(self._files.certificate, self._files.key)
+            made = self._make(self._files)
+            self._metrics.certificate_ends(dates.ends)
+            # It may yet be renewed.
+            if problem := own_problem(self._files.certificate, self._files.key):
+                log.error("no client will accept this collector: %s", problem)
+            return made
         except OSError as error:
             raise ConfigurationError(f"{error.filename}: {error.strerror}") from error
         except (KeyExposed, CertificateProblem) as error:
@@ -97,14 +112,10 @@ class Following(Generic[T]):
 
 
 def _check(files: TlsFiles) -> None:
-    """Raise what a peer could only guess at; an expired certificate may yet be renewed."""
     read_private_key(files.key)
     for path in (files.key, files.certificate, files.client_authority):
         if b"-----BEGIN" not in path.read_bytes():
             raise ConfigurationError(f"{path} is not a PEM file")
-    validity(files.certificate, files.key)
-    if problem := own_problem(files.certificate, files.key):
-        log.error("no client will accept this collector: %s", problem)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
