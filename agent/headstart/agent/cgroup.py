@@ -16,6 +16,7 @@ from typing import Protocol
 
 from headstart.agent.runtime import Cgroup
 
+_TEXT_BYTES = 1 << 16
 # Version 1 mounts these two controllers together or apart, under any of these names.
 _CPU_MOUNTS = ("cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu")
 # What `kernel` of memory.stat adds up; kernels before 5.18 have only the parts.
@@ -94,10 +95,12 @@ class _Kept:
 
     def text(self) -> bytes | None:
         try:
-            return os.pread(self._descriptor, 65536, 0)
+            text = os.pread(self._descriptor, _TEXT_BYTES, 0)
         except OSError:
             # ENODEV once the group was removed, EBADF when it was never there or closed.
             return None
+        # The last line of a longer one is cut: of thousands of pids, another process's.
+        return text if len(text) < _TEXT_BYTES else text[: text.rindex(b"\n") + 1]
 
     def number(self) -> int | None:
         """None also for the word `max`."""

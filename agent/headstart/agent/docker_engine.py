@@ -34,6 +34,8 @@ _REMOVE_SECONDS = 10.0
 # How long a container may take to appear whose creation was interrupted.
 _APPEAR_SECONDS = 2.0
 _TAIL_LINES = 400
+# Of what the engine takes for so many lines.
+_TAIL_BYTES = 16 << 20
 _PIECE_BYTES = 1 << 20
 _LOG = LogConfig(type="json-file", config={"max-size": "1m", "max-file": "2"})
 # Unlike json-file it keeps bytes that are no UTF-8 as they are.
@@ -263,10 +265,20 @@ class Engine:
     def output(self, container: str, limit_bytes: int, stdout: bool = True) -> str:
         """The end of stderr and (unless told not) stdout, in the order the engine got them."""
         with self._call("read the output of the app", True, _LAST_WORDS_SECONDS):
-            data: bytes = self._client.logs(
-                container, stdout=stdout, stderr=True, tail=_TAIL_LINES, stream=False
+            pieces = self._client.logs(
+                container, stdout=stdout, stderr=True, tail=_TAIL_LINES, stream=True, follow=False
             )
-        return data[-limit_bytes:].decode("utf-8", "replace")
+            data, got = b"", 0
+            try:
+                # A line is as long as the app likes.
+                for piece in pieces:
+                    data = (data + piece)[-limit_bytes:]
+                    got += len(piece)
+                    if got > _TAIL_BYTES:
+                        break
+            finally:
+                pieces.close()
+        return data.decode("utf-8", "replace")
 
     def stdout(self, container: str, limit_bytes: int) -> Iterator[bytes]:
         """What stdout holds by now, in pieces, ending with the first beyond the limit."""

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
 
+from headstart.agent.deadline import Deadline
+
 _NETLINK_GENERIC = 16
 _CONTROL_FAMILY, _GET_FAMILY = 16, 3
 _FAMILY_ID, _FAMILY_NAME = 1, 2
@@ -28,6 +30,7 @@ _HIGH_WATER_AT = 200
 _SO_RCVBUFFORCE = 33
 _RECEIVE_BUFFER_BYTES = 4 << 20
 _ANSWER_SECONDS = 1.0
+_READ_SECONDS = 0.25
 
 _HEADER = struct.Struct("=IHHII")
 _GENERIC = struct.Struct("=BBH")
@@ -100,7 +103,9 @@ class ExitAccounting:
     def high_water_bytes(self, pid: int) -> int | None:
         """Of a process among the exits since the last call; those of others are forgotten."""
         found: int | None = None
-        while True:
+        # They may come faster than they are read.
+        deadline = Deadline(_READ_SECONDS)
+        while not deadline.passed():
             try:
                 told = high_water(self._socket.recv(1 << 16))
             except BlockingIOError:
@@ -112,6 +117,7 @@ class ExitAccounting:
                 continue
             if told is not None and told[0] == pid:
                 found = told[1]
+        return found
 
     def close(self) -> None:
         """Let the kernel stop telling."""

@@ -5,6 +5,7 @@ in its environment says: a daemon that forked twice and began a session of its
 own has only the mark left.
 """
 
+import logging
 import os
 import select
 import signal
@@ -14,7 +15,15 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.deadline import Deadline
+from headstart.agent.untrusted import within
+
+log = logging.getLogger(__name__)
+
 _PROC = Path("/proc")
+# The mark comes first where we start a process; an environment is as long as it likes.
+_ENVIRONMENT_BYTES = 1 << 20
+_LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,8 @@ def parse_stat(text: str) -> Kin:
 def has_mark(pid: int, entry: str) -> bool:
     """Whether the environment that the process got at its exec has an entry that begins so."""
     try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
+        with (_PROC / str(pid) / "environ").open("rb") as file:
+            environment = file.read(_ENVIRONMENT_BYTES)
     except OSError:
         return False
     return any(each.startswith(entry.encode()) for each in environment.split(b"\0"))
@@ -57,8 +67,18 @@ def all_pids() -> list[int]:
 
 def marked(entry: str) -> list[int]:
     """Living processes with such an entry in their environment, never this one."""
-    found = [pid for pid in all_pids() if pid != os.getpid() and has_mark(pid, entry)]
-    return [pid for pid in found if is_running(pid)]
+    found: list[int] = []
+
+    def look() -> None:
+        # As it goes, so that what was found before one that hangs is not lost.
+        found.extend(pid for pid in all_pids() if pid != os.getpid() and has_mark(pid, entry))
+
+    try:
+        # Reading memory of a process that keeps the kernel from it hangs until that ends.
+        within(Deadline(_LOOK_SECONDS), look)
+    except TimeoutError as error:
+        log.warning("not all processes could be looked at for %s: %s", entry, error)
+    return [pid for pid in list(found) if is_running(pid)]
 
 
 def is_running(pid: int) -> bool:

@@ -1,20 +1,27 @@
 """Memory at the end of a phase: what is now, and the peaks since the phase began."""
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
 from headstart.agent.cgroup import MemorySplit, open_cgroup
+from headstart.agent.deadline import Deadline
 from headstart.agent.runtime import Cgroup
+from headstart.agent.untrusted import within
 from headstart.v1.records_pb2 import Phase, PhaseMemory
+
+log = logging.getLogger(__name__)
 
 # PSS and USS walk the whole address space (6.7 ms for a JVM of 750 MB) and hold up
 # its mmap meanwhile: only where the app is left alone and nothing is timed.
 _PHASES_WITH_SHARES = (Phase.PHASE_IDLE, Phase.PHASE_SETTLED)
+_SHARES_SECONDS = 5.0
 _NO_SPLIT = MemorySplit(0, 0, 0)
 
 
@@ -68,7 +75,7 @@ def phase_memory(
     memory.rss_peak_bytes = max(peaks)
     _fill_from_cgroup(memory, cgroup)
     if phase in _PHASES_WITH_SHARES:
-        memory.pss_bytes, memory.uss_bytes = _shares(pids)
+        memory.pss_bytes, memory.uss_bytes = _shares_in_time(pids)
     return memory
 
 
@@ -110,6 +117,20 @@ def _fill_from_cgroup(memory: PhaseMemory, cgroup: Cgroup | None) -> None:
     memory.cgroup_kernel_bytes = split.kernel_bytes
     # The peak is read before the usage, which may have grown in between.
     memory.cgroup_peak_bytes = max(memory.cgroup_peak_bytes, memory.cgroup_bytes)
+
+
+def _shares_in_time(pids: list[int]) -> tuple[int, int]:
+    """(0, 0) also where the app keeps the kernel from its mappings, or has millions of them."""
+    deadline = Deadline(_SHARES_SECONDS)
+    try:
+        # A thread that is left behind ends with the process that it reads at the time.
+        found = within(deadline, lambda: _shares(takewhile(lambda _: not deadline.passed(), pids)))
+        if deadline.passed():
+            raise TimeoutError
+        return found
+    except TimeoutError:
+        log.warning("the shared memory of %d processes could not be read in time", len(pids))
+        return 0, 0
 
 
 def _shares(pids: Iterable[int]) -> tuple[int, int]:

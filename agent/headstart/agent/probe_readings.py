@@ -19,6 +19,8 @@ from headstart.agent.runtime import Cgroup
 
 _PROC = Path("/proc")
 _KTHREADD = 2
+# Reading one takes 20 us.
+_MAXIMUM_THREADS = 10_000
 _CLOCK_RESOLUTION_NS = 1_000
 # A group's counter lags its running threads by up to one scheduler tick, which
 # is 10 ms at most (CONFIG_HZ=100).
@@ -114,11 +116,16 @@ def cpu_clocks(pids: Iterable[int]) -> dict[int, int]:
 def run_delays_ns(pids: Iterable[int], proc: Path = _PROC) -> dict[int, int]:
     """Time that each thread of these processes was runnable but not running; thread id -> ns.
 
+    Empty where there are more than can be read while others wait for it.
+
     Source: Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
     """
     delays: dict[int, int] = {}
     for pid in pids:
-        for thread in _entries(proc / str(pid) / "task"):
+        threads = _entries(proc / str(pid) / "task")
+        if len(delays) + len(threads) > _MAXIMUM_THREADS:
+            return {}
+        for thread in threads:
             with suppress(OSError, IndexError):
                 text = (proc / str(pid) / "task" / thread / "schedstat").read_text()
                 delays[int(thread)] = int(text.split()[1])
@@ -131,6 +138,8 @@ def descendants(pid: int, proc: Path = _PROC) -> list[int]:
         return []
     found = [pid]
     for parent in found:
+        if len(found) > _MAXIMUM_THREADS:
+            break
         for thread in _entries(proc / str(parent) / "task"):
             with suppress(OSError):
                 text = (proc / str(parent) / "task" / thread / "children").read_text()

@@ -30,6 +30,7 @@ _SO_RCVBUFFORCE = 33
 _SO_ATTACH_FILTER = 26
 _RECEIVE_BUFFER_BYTES = 1 << 20
 _ACK_SECONDS = 0.2
+_FLOOD_SECONDS = 0.25
 
 _WHAT_ACK = 0
 _WHAT_EXEC = 2
@@ -213,7 +214,8 @@ class ProcConnector:
     def _events(self, timeout_seconds: float) -> Iterator[ProcEvent]:
         """What is there, and what comes within the time."""
         deadline = time.monotonic() + timeout_seconds
-        while True:
+        # Where events come faster than they are read, as when something forks without end.
+        while time.monotonic() < deadline + _FLOOD_SECONDS:
             try:
                 yield from parse(self._socket.recv(1 << 16, socket.MSG_DONTWAIT))
             except BlockingIOError:

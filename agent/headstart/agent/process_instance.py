@@ -98,11 +98,14 @@ class ProcessInstance(Gated):
                 group.make()
                 group.limit(spec.limits)
             undo.callback(_kill_all, partial(marked, entry))
+            # First, where it is found however long the environment is.
+            environment = {MARK_VARIABLE: "", **spec.environment}
+            environment[MARK_VARIABLE] = mark(spec.identity, spec.name)
             self.start_call_ns = time.monotonic_ns()
             self._process = subprocess.Popen(
                 gate.argv(spec.argv, str(gate.path)),
                 cwd=spec.working_directory,
-                env={**spec.environment, MARK_VARIABLE: mark(spec.identity, spec.name)},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=self._stdout.write_end,
                 stderr=self._output.write_end,

@@ -26,6 +26,8 @@ from headstart.v1.records_pb2 import (
     Quantity,
 )
 
+# Each takes a descriptor and some microseconds of every slot; a fork bomb is to cost no more.
+_MAXIMUM_READ = 512
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -54,7 +56,10 @@ class _Member:
 
 
 class ProcessGroup:
-    """The processes that `pids` lists, kept open until they end; `close` it."""
+    """The processes that `pids` lists, kept open until they end; `close` it.
+
+    Of more than 512 the first are read, and the others counted only.
+    """
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
         self._pids = pids
@@ -64,13 +69,19 @@ class ProcessGroup:
         self._ended: Counter[Quantity.ValueType] = Counter()
         # /proc/<pid>/io of another user's process is closed to all but root.
         self._io_denied = False
+        # Listed and not read, now and at most.
+        self._beyond = 0
+        self.most_beyond = 0
 
     def __len__(self) -> int:
-        return len(self._alive)
+        return len(self._alive) + self._beyond
 
     def refresh(self) -> None:
         """List anew: take in what came, let go of what ended."""
-        listed = self._pids()
+        all_listed = self._pids()
+        listed = all_listed[:_MAXIMUM_READ]
+        self._beyond = len(all_listed) - len(listed)
+        self.most_beyond = max(self.most_beyond, self._beyond)
         if listed == list(self._alive):
             return
         for pid in self._alive.keys() - set(listed):

@@ -50,6 +50,8 @@ class SamplerSummary:
 
     samples: int
     missed_slots: int
+    # Processes that were too many to be read, at most at a time.
+    unread_processes: int = 0
 
 
 @dataclass
@@ -168,7 +170,7 @@ class Sampler:
             self._cgroup.close()
         if self._failure is not None:
             raise self._failure
-        return SamplerSummary(self._samples, self._missed_slots)
+        return SamplerSummary(self._samples, self._missed_slots, self._processes.most_beyond)
 
     def _listing(self, pids: Callable[[], list[int]]) -> Callable[[], list[int]]:
         """The group's own list where there is one: a tenth of the cost."""

@@ -76,7 +76,10 @@ def new_startup(instance: Instance) -> Startup:
 
 def stamp_exec(startup: Startup, instance: Instance, connector: ProcConnector | None) -> None:
     """Fill in the stamps of an exec that is over, and which of them counts."""
-    startup.exec_monotonic_ns = instance.exec_ns() or 0
+    # The app can write where its gate did: what cannot be true is no stamp.
+    stamp_ns = instance.exec_ns() or 0
+    if startup.gate_opened_monotonic_ns <= stamp_ns <= time.monotonic_ns():
+        startup.exec_monotonic_ns = stamp_ns
     if connector is not None:
         opened_ns = startup.gate_opened_monotonic_ns
         startup.exec_kernel_monotonic_ns = (

@@ -236,6 +236,12 @@ class _Trial:
         summary = sampler.stop()
         self.outcome.samples = summary.samples
         self.outcome.missed_slots = summary.missed_slots
+        if summary.unread_processes:
+            self._note(
+                "processes-not-read",
+                f"{summary.unread_processes} of its processes were too many to be read: its RSS"
+                " and counters by process are at least what is shown, those of its group are whole",
+            )
 
     def _prepare_load(
         self, instance: Instance, sampler: Sampler, ending: ExitStack

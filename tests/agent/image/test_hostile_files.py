@@ -31,14 +31,14 @@ def program(folder: Path, content: bytes) -> Binary:
     return recognise(HostFiles(), Program([str(path)], "/bin", "/"))
 
 
-def test_a_bundle_that_ends_within_its_list_is_managed_code_as_far_as_is_known(
-    tmp_path: Path,
-) -> None:
+def test_a_bundle_that_ends_within_its_list_is_a_note(tmp_path: Path) -> None:
     """It ended where the kind of the first entry was to stand, with an IndexError."""
-    whole = bundle({"program.dll": IL})
+    whole = bundle({"other.dll": IL, "program.dll": IL})
     end = whole.rindex(b"program.dll")
-    for size in range(end - 60, len(whole)):
-        assert program(tmp_path, whole[:size]).kind == BinaryKind.BINARY_KIND_IL
+    for size in range(end - 120, end):
+        found = program(tmp_path, whole[:size])
+        assert "is a malformed .NET bundle" in found.problem
+        assert found.kind == BinaryKind.BINARY_KIND_UNSPECIFIED
 
 
 def test_no_random_damage_breaks_a_reader(tmp_path: Path) -> None:
@@ -81,10 +81,13 @@ def test_sections_take_no_more_than_their_file(tmp_path: Path) -> None:
     assert program(tmp_path, bytes(content)).symbol_bytes <= len(content)
 
 
-def test_a_signature_alone_is_no_bundle(tmp_path: Path) -> None:
-    for offset in (-1, 1 << 62, 5):
-        host = elf({".data": struct.pack("<q", offset) + BUNDLE_SIGNATURE}, interpreted=True)
-        assert not program(tmp_path, host).problem
+@pytest.mark.parametrize(("offset", "problem"), [(-1, False), (0, False), (1 << 62, True)])
+def test_where_a_bundle_s_list_is_is_not_believed(
+    offset: int, problem: bool, tmp_path: Path
+) -> None:
+    host = elf({".data": struct.pack("<q", offset) + BUNDLE_SIGNATURE}, interpreted=True)
+
+    assert bool(program(tmp_path, host).problem) is problem
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])

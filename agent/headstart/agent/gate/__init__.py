@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.untrusted import Refused, open_file
+
 _STAMP = struct.Struct("=qqq")
 # A gate that is being started takes tens of milliseconds to arrive; half a
 # millisecond more does not matter, since the app's clock is not running yet.
@@ -108,8 +110,12 @@ class GateFolder:
 
     def stamps(self) -> GateStamps | None:
         """What the gate wrote; None before it opened, or when the app cut the file short."""
-        with (self.path / "stamp").open("rb") as file:
-            written = file.read(_STAMP.size)
+        try:
+            with open_file(self.path / "stamp") as file:
+                written = file.read(_STAMP.size)
+        except Refused:
+            # A command runs as the agent's user: it can put a FIFO in its place.
+            return None
         if len(written) < _STAMP.size:
             return None
         stamps = GateStamps(*_STAMP.unpack(written))
@@ -126,7 +132,9 @@ class GateFolder:
         """Open the FIFO for writing, which succeeds once a gate is opening it for reading."""
         if self._writer is None:
             try:
-                self._writer = os.open(self.path / "open", os.O_WRONLY | os.O_NONBLOCK)
+                self._writer = os.open(
+                    self.path / "open", os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+                )
             except OSError as error:
                 if error.errno != errno.ENXIO:
                     raise

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 
 from headstart.agent.image import elf as elf_files
 from headstart.agent.image import pe as pe_files
-from headstart.agent.image.bundle import read_bundle
+from headstart.agent.image.bundle import Malformed, read_bundle
 from headstart.agent.image.elf import Elf, NotElf, read_elf
 from headstart.agent.image.pe import Managed, read_pe
 from headstart.v1.records_pb2 import BinaryKind
@@ -184,7 +184,10 @@ def _apphost(files: Files, file: BinaryIO, path: str) -> Binary | None:
             found = _managed(read_pe(assembly), beside)
         if found.kind:
             return found
-    within = read_bundle(file, posixpath.basename(path))
+    try:
+        within = read_bundle(file, posixpath.basename(path))
+    except Malformed as error:
+        return Binary(path=path, problem=f"{path} is a malformed .NET bundle ({error})")
     if within is Managed.NONE:
         return None
     return replace(_managed(within, path), detail="single file")

@@ -19,8 +19,15 @@ _ASSEMBLY = 1
 _COMPRESSED_FROM = 6
 
 
+class Malformed(Exception):
+    """It says that it is a bundle, and its list of files is none."""
+
+
 def read_bundle(file: BinaryIO, name: str) -> Managed:
-    """What the assembly NAME.dll in a bundle holds; NONE when the file is no bundle."""
+    """What the assembly NAME.dll in a bundle holds; NONE when the file is no bundle.
+
+    Raises Malformed.
+    """
     at = _header_offset(file)
     if not at:
         return Managed.NONE
@@ -28,8 +35,8 @@ def read_bundle(file: BinaryIO, name: str) -> Managed:
         for offset, compressed, path in _assemblies(file, at):
             if path == f"{name}.dll":
                 return Managed.IL if compressed else read_pe(file, offset)
-    except (struct.error, OverflowError, ValueError, OSError):
-        pass
+    except (struct.error, OverflowError, ValueError, OSError) as error:
+        raise Malformed(f"its list of files cannot be read: {error}") from error
     # A renamed program, or assemblies that are compressed: managed code it is.
     return Managed.IL
 
