@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import networks
 from bench.agent import cost_of
 from bench.observer import loss_of
 from bench.startup_rows import Row, Trial, agreement_row, startup_row
@@ -107,3 +108,30 @@ def test_a_trials_cost_is_all_of_its_time_but_phases_startup_and_the_quiet_wait(
     )
     # 1.806 s, of which 1 s was waited, 0.36 s were startup and 0.2 s idle.
     assert cost.seconds == pytest.approx(0.246)
+
+
+@pytest.mark.parametrize(
+    ("own_ms", "host_ms", "ok"),
+    [
+        (10.1, 10.0, True),
+        (10.29, 10.0, True),  # over 2 %, within 0.3 ms
+        (11.0, 10.0, False),
+        (9.0, 10.0, False),  # faster is not the same either
+        (101.0, 100.0, True),
+        (104.0, 100.0, False),  # over 0.3 ms, over 2 %
+    ],
+)
+def test_networks_are_alike_within_two_percent_or_a_third_of_a_millisecond(
+    own_ms: float, host_ms: float, ok: bool
+) -> None:
+    pairs = [(host_ms + 0.001 * n, own_ms + 0.001 * n) for n in range(10)]
+
+    assert networks.row("startup", "ms", pairs).ok is ok
+
+
+def test_networks_are_not_judged_by_what_the_host_did() -> None:
+    wild = [(10.0, 10.0 + (n - 5)) for n in range(11)]
+
+    assert networks.row("startup", "ms", wild).ok is None
+    assert networks.row("startup", "ms", wild[:4]).ok is None
+    assert networks.row("requests/s", "/s", [(1000.0, 1010.0)] * 6).ok is True

@@ -1,6 +1,7 @@
 """A container's own network: what asks the app gets in."""
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -153,6 +154,25 @@ def test_the_prober_is_back_in_the_hosts_network_for_the_next_task(
         measure_startup(instance, prober, None, SERVICE, Plan(), lambda: False)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(PortInUse):
         prober.arm("127.0.0.1", server.getsockname()[1], HELLO, None, 5, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "where"),
+    [("listen6=8080", r"\[::1\]:8080"), ("listen=8081", r"0\.0\.0\.0:8081")],
+)
+def test_an_app_that_listens_elsewhere_is_told_where(
+    runtime: DockerRuntime, prober: Prober, image: str, instruction: str, where: str
+) -> None:
+    impatient = Service(port=8080, ready=Check(http=HELLO), startup_timeout_seconds=0.5)
+    with waiting(runtime, image, instruction) as instance:
+        outcome = measure_startup(instance, prober, None, impatient, Plan(), lambda: False)
+
+    assert outcome.failure is not None
+    assert re.fullmatch(
+        r"nothing listened on port 8080 within 0\.5 s \(Connection refused\);"
+        rf" the app listens at {where}",
+        outcome.failure.message,
+    )
 
 
 def test_apps_of_two_agents_have_one_port_at_the_same_time(tmp_path: Path, image: str) -> None:

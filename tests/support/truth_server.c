@@ -1,9 +1,9 @@
 /* A server that knows its own times, to hold the startup measurement against.
  *
- *   truth_server PORT [WORK_MS [NOT_READY_MS]]
+ *   truth_server PORT [WORK_MS [NOT_READY_MS [REQUEST_MS]]]
  *
  * It is busy for WORK_MS, then listens; for NOT_READY_MS from then on it answers
- * 503, then 200 "Hello, World!". When the first 200 has left it prints one line
+ * 503, then 200 "Hello, World!", each after REQUEST_MS of CPU time. When the first 200 has left it prints one line
  * of JSON: its times (CLOCK_MONOTONIC, ns) and its CPU time at that moment.
  */
 #define _GNU_SOURCE
@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
     int port = argc > 1 ? atoi(argv[1]) : 8080;
     int64_t work_ns = argc > 2 ? (int64_t)(atof(argv[2]) * 1e6) : 0;
     int64_t not_ready_ns = argc > 3 ? (int64_t)(atof(argv[3]) * 1e6) : 0;
+    int64_t request_work_ns = argc > 4 ? (int64_t)(atof(argv[4]) * 1e6) : 0;
 
     while (now(CLOCK_MONOTONIC) < main_ns + work_ns) {
     }
@@ -67,6 +68,9 @@ int main(int argc, char **argv) {
         }
         request_ns = now(CLOCK_MONOTONIC);
         int ready = request_ns >= listen_ns + not_ready_ns;
+        int64_t begun_ns = request_work_ns ? now(CLOCK_PROCESS_CPUTIME_ID) : 0;
+        while (request_work_ns && now(CLOCK_PROCESS_CPUTIME_ID) < begun_ns + request_work_ns) {
+        }
         const char *answer = ready ? READY : NOT_READY;
         if (write(client, answer, strlen(answer)) < 0) close(client);
         if (ready && !told++) {

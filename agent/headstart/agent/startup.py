@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from headstart.agent import startup_failures, startup_validity
 from headstart.agent.elsewhere import elsewhere
+from headstart.agent.ports import listeners
 from headstart.agent.probe_task import ProbeResult
 from headstart.agent.prober import PortInUse, Prober, ProberDied
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.quiet import Quiet, wait_until_quiet
 from headstart.agent.runtime import ExitFacts, Instance
-from headstart.v1.experiment_pb2 import Plan, Service
+from headstart.v1.experiment_pb2 import Network, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, Failure, Flag, Startup
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
@@ -194,11 +195,21 @@ class _Start:
             )
         elif result is not None and result.outcome == "timeout":
             outcome.failure = startup_failures.not_ready(
-                result, self.timeout_seconds, self.service, self.instance.output_tail()
+                result,
+                self.timeout_seconds,
+                self.service,
+                self.instance.output_tail(),
+                self._listeners(),
             )
         else:
             outcome.failure = startup_failures.cancelled()
         return outcome
+
+    def _listeners(self) -> list[str]:
+        """Where the app listens instead; in the host's network others do too."""
+        if self.instance.network == Network.NETWORK_HOST:
+            return []
+        return listeners(self.instance.pid)
 
     def _lived_seconds(self) -> float:
         return (time.monotonic_ns() - startup_validity.t0_ns(self.startup)) / 1e9

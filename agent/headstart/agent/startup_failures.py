@@ -1,6 +1,7 @@
 """How a start that came to nothing is told."""
 
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 
 from headstart.agent.checks import expectation
@@ -64,24 +65,31 @@ def ended(facts: ExitFacts, after_seconds: float, ready: HttpCheck, output_tail:
 
 
 def not_ready(
-    result: ProbeResult, timeout_seconds: float, service: Service, output_tail: str
+    result: ProbeResult,
+    timeout_seconds: float,
+    service: Service,
+    output_tail: str,
+    listeners: Sequence[str] = (),
 ) -> Failure:
-    """The app lives, but no correct response came."""
+    """The app lives, but no correct response came. `listeners`: where it listens, if known."""
     return Failure(
         code=FailureCode.FAILURE_CODE_NOT_READY,
-        message=_not_ready_words(result, timeout_seconds, service),
+        message=_not_ready_words(result, timeout_seconds, service, listeners),
         output_tail=output_tail,
     )
 
 
-def _not_ready_words(result: ProbeResult, timeout_seconds: float, service: Service) -> str:
+def _not_ready_words(
+    result: ProbeResult, timeout_seconds: float, service: Service, listeners: Sequence[str]
+) -> str:
     within = f"within {timeout_seconds:g} s"
     request = request_line(service.ready.http)
     expected = f"expected {expectation(service.ready.http)}"
     wrong = result.wrong
     if result.connected_ns == 0:
         reason = f" ({wrong.problem})" if wrong.problem else ""
-        return f"nothing listened on port {service.port} {within}{reason}"
+        found = f"; the app listens at {', '.join(listeners[:3])}" if listeners else ""
+        return f"nothing listened on port {service.port} {within}{reason}{found}"
     if result.incorrect_responses:
         times = "once" if result.incorrect_responses == 1 else f"{result.incorrect_responses} times"
         return (
