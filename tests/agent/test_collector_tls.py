@@ -33,7 +33,7 @@ def attendance(folder: Path, target: str, tls: ClientTls, connected: asyncio.Eve
         target=target,
         tls=tls,
         host=lambda: HostFacts(host="bench-1"),
-        policy=Policy(),
+        policy=Policy,
         spool=Spool(folder),
         runs=runs,
         on_connected=lambda yes: connected.set() if yes else None,

@@ -398,6 +398,31 @@ def test_what_the_policy_does_not_name_is_refused(tmp_path: Path, image: str) ->
     assert "64 GiB" in too_much.value.message
 
 
+def test_root_and_another_entrypoint_are_refused_where_the_policy_says_so(
+    tmp_path: Path, image: str, root_image: str
+) -> None:
+    as_it_is = Variant(name="app", image=image)
+    replaced = Variant(name="app", image=image, entrypoint=["app", "id"])
+    as_root = Variant(name="app", image=root_image, entrypoint=["app", "id"])
+    words = {}
+    for policy in (
+        Policy(images=("*",), root=False),
+        Policy(images=("*",), entrypoint=False),
+    ):
+        runtime = DockerRuntime.connect(tmp_path, policy)
+        words[policy] = [
+            runtime.resolve(variant, "/").failure.message
+            for variant in (as_it_is, replaced, as_root)
+        ]
+        runtime.close()
+    no_root, no_entrypoint = words.values()
+
+    assert no_root[:2] == ["", ""]
+    assert "(root = false)" in no_root[2]
+    assert no_entrypoint[0] == ""
+    assert all("(entrypoint = false)" in message for message in no_entrypoint[1:])
+
+
 def test_a_port_in_use_is_found_before_the_container_is_made(
     runtime: DockerRuntime, image: str
 ) -> None:

@@ -140,6 +140,9 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
         ('networks = ["holder"]', "line 2: networks: expected a list of"),
         ("networks = []", "line 2: networks: expected a list of"),
         ("networks = [[]]", "line 2: networks: expected a list of"),
+        ('capabilities = ["NET_ADMIN"]', "line 2: capabilities: expected []: no container"),
+        ("root = 0", "line 2: root: expected true or false, not 0"),
+        ('entrypoint = "image"', "line 2: entrypoint: expected true or false, not 'image'"),
         ("commands = yes", "not TOML: "),
         ("commands = true\ncommands = false", "not TOML: "),
         (f"images = {'[' * 5000}", "not a policy: nested too deep"),
@@ -152,6 +155,45 @@ def test_a_mistake_is_told_with_its_line_and_what_was_expected(line: str, proble
     assert len(error.value.problems) == 1
     assert error.value.problems[0].startswith(problem)
     assert str(error.value).startswith("policy.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("root", "user", "refused"),
+    [
+        (True, "", False),
+        (True, "root", False),
+        (False, "65532:65532", False),
+        (False, "1000", False),
+        (False, "", True),
+        (False, "0", True),
+        (False, "00:0", True),
+        (False, "0:1000", True),
+        (False, "root", True),
+        # Whoever made the image says what number a name has.
+        (False, "app", True),
+        (False, "-1", True),
+        (False, "\u0661", True),
+    ],
+)
+def test_only_a_number_above_0_is_known_not_to_be_root(
+    root: bool, user: str, refused: bool
+) -> None:
+    words = Policy(root=root).user_refusal(user)
+
+    assert (words is not None) is refused
+    assert words is None or "(root = false)" in words
+
+
+def test_an_entrypoint_may_be_replaced_unless_the_policy_says_otherwise() -> None:
+    assert Policy().entrypoint_refusal() is None
+    assert "(entrypoint = false)" in (Policy(entrypoint=False).entrypoint_refusal() or "")
+
+
+def test_the_beginning_of_an_id_may_be_run_on_ones_own_machine() -> None:
+    experiment = Experiment(variants=[Variant(image="d7951c20"), Variant(image="players:jit")])
+    policy = Policy.for_experiment(experiment)
+
+    assert policy.images == ("players:jit", "sha256:d7951c20*")
 
 
 def test_all_mistakes_are_told_at_once() -> None:

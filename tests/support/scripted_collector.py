@@ -88,6 +88,7 @@ async def attend(
     execute: Callable[[HeldRun], None] = lambda _held: None,
     stops_itself: bool = False,
     only_run: str | None = None,
+    policy: Callable[[], Policy] = Policy,
 ) -> None:
     """Run an agent's attendance against the scripts until the last one is through."""
     collector = Collector(*scripts)
@@ -100,7 +101,7 @@ async def attend(
         target=f"127.0.0.1:{port}",
         tls=None,
         host=lambda: HostFacts(host="h"),
-        policy=Policy(),
+        policy=policy,
         spool=spool,
         runs=runs,
     )

@@ -46,6 +46,8 @@ from headstart.words.certificates import CertificateProblem
 log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
+# A larger one is told with the next hello: heartbeats are bounded.
+_LARGEST_POLICY_BYTES = 8 << 10
 _BATCH_ENVELOPES = 32
 # Runs whose end waits for an ack. With more no lease is taken: each would add one.
 _MOST_UNACKED = 1000
@@ -80,7 +82,8 @@ class Attendance:
     # None: a socket, or plaintext that was asked for.
     tls: ClientTls | None
     host: Callable[[], HostFacts]
-    policy: Policy
+    # As it is now: it is asked for at each hello and heartbeat.
+    policy: Callable[[], Policy]
     spool: Spool
     runs: HeldRuns
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,6 +99,7 @@ class Attendance:
     # No collector can have a record behind this one.
     _ever_sent: int = 0
     _refused_leases: int = 0
+    _told_policy: Policy = field(default_factory=Policy)
 
     async def run(self) -> None:
         """Attend until stopped; every loss of the stream is followed by another try."""
@@ -200,10 +204,11 @@ class Attendance:
             await _raise_status(stream)
 
     def _hello(self) -> Hello:
+        self._told_policy = self.policy()
         return Hello(
             protocol_version=PROTOCOL_VERSION,
             host=self.host(),
-            policy=self.policy,
+            policy=self._told_policy,
             stream_id=self.spool.stream_id,
             running=[held.key() for held in self.runs.running()],
             unacked=self.spool.unacked_attempts(),
@@ -216,7 +221,8 @@ class Attendance:
             self._wake.clear()
             await asyncio.to_thread(self.spool.flush)
             if loop.time() >= next_heartbeat:
-                await _write(stream, AttendRequest(heartbeat=self._heartbeat()))
+                heartbeat = self._heartbeat(await asyncio.to_thread(self.policy))
+                await _write(stream, AttendRequest(heartbeat=heartbeat))
                 next_heartbeat = loop.time() + terms.heartbeat_seconds
             free = terms.window - (self._sent - self._acked)
             batch = await asyncio.to_thread(
@@ -238,10 +244,14 @@ class Attendance:
             except TimeoutError:
                 pass
 
-    def _heartbeat(self) -> Heartbeat:
+    def _heartbeat(self, policy: Policy) -> Heartbeat:
         spool_bytes, spool_records, dropped = self.spool.state()
         running = self.runs.running()
+        changed = policy != self._told_policy and policy.ByteSize() < _LARGEST_POLICY_BYTES
+        if changed:
+            self._told_policy = policy
         return Heartbeat(
+            policy=policy if changed else None,
             running=[held.key() for held in running],
             spool_bytes=spool_bytes,
             spool_records=spool_records,

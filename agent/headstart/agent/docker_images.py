@@ -52,6 +52,11 @@ def resolve_image(
             f" (docker pull {reference}), since a pull is never part of a run",
         )
     config = image.get("Config") or {}
+    refused = policy.user_refusal(config.get("User") or "")
+    if refused is None and variant.entrypoint:
+        refused = policy.entrypoint_refusal()
+    if refused is not None:
+        return _refused(resolved, FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
     environment = dict(each.partition("=")[::2] for each in config.get("Env") or [])
     resolved.digest = image["Id"]
     resolved.argv.extend(

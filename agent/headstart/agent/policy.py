@@ -22,13 +22,14 @@ import psutil
 from headstart.agent.image_patterns import read_pattern
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1 import host_pb2
-from headstart.v1.experiment_pb2 import Experiment, Network
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import ImageReference, MalformedReference
 from headstart.words.networks import NETWORKS
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
+_BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
 # Below this a Docker Engine refuses a container.
 _SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
@@ -65,6 +66,11 @@ class Policy:
     disk_limit_bytes: int = _DEFAULT_DISK_BYTES
     # Words of `headstart.words.networks`.
     networks: tuple[str, ...] = _DEFAULT_NETWORKS
+    # Whether a container may run as root, and a variant replace the image's entrypoint.
+    root: bool = True
+    entrypoint: bool = True
+    # None: there is no key of an experiment file that asks for one.
+    capabilities: tuple[str, ...] = ()
 
     @classmethod
     def default(cls) -> "Policy":
@@ -80,7 +86,7 @@ class Policy:
         variants = experiment.variants
         checks = experiment.service.checks if experiment.service.port else ()
         return cls(
-            images=tuple(sorted({each.image for each in variants if each.HasField("image")})),
+            images=tuple(sorted({_pattern(each) for each in variants if each.HasField("image")})),
             commands=any(each.HasField("command") for each in (*variants, *checks)),
             builds=any(each.HasField("build") for each in variants),
             memory_limit_bytes=psutil.virtual_memory().total,
@@ -119,6 +125,31 @@ class Policy:
             pids_limit=self.pids_limit,
             disk_limit_bytes=self.disk_limit_bytes,
             networks=[Network.Value(NETWORKS[word]) for word in self.networks],
+            root_forbidden=not self.root,
+            entrypoint_forbidden=not self.entrypoint,
+        )
+
+    def user_refusal(self, user: str) -> str | None:
+        """Why no container may run as this user of an image, as a sentence; None: it may.
+
+        A name may stand for any number, in the image's own /etc/passwd.
+        """
+        number = user.partition(":")[0]
+        if self.root or (number.isascii() and number.isdecimal() and int(number) > 0):
+            return None
+        runs = f"runs as {user!r}" if user else "names no user, and so runs as root"
+        return (
+            f"its image {runs}; the policy of this host allows no root (root = false), and only"
+            " a number says who a user is: put USER with a number above 0 into the Dockerfile"
+        )
+
+    def entrypoint_refusal(self) -> str | None:
+        """Why no variant may replace the entrypoint of an image; None: it may."""
+        if self.entrypoint:
+            return None
+        return (
+            "it replaces the entrypoint of its image, which the policy of this host does not"
+            " allow (entrypoint = false)"
         )
 
     def allows_image(self, names: Iterable[ImageReference]) -> bool:
@@ -145,6 +176,12 @@ class Policy:
                 f" host allows at most {_size(self.memory_limit_bytes)} (memory_limit)",
             )
         return asked_bytes or self.memory_limit_bytes
+
+
+def _pattern(variant: Variant) -> str:
+    """What fits the image that a variant names, which may be the beginning of an id."""
+    is_id = _BEGINNING_OF_ID.fullmatch(variant.image)
+    return f"sha256:{variant.image}*" if is_id else variant.image
 
 
 def _networks_for(asked: Network.ValueType) -> tuple[str, ...]:
@@ -201,6 +238,10 @@ def _read_images(value: object) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def _read_no_capabilities(value: object) -> tuple[str, ...] | None:
+    return () if value == [] else None
+
+
 def _read_flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -236,6 +277,13 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     "builds": ("builds", "true or false", _read_flag),
     "memory_limit": ("memory_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
     "pids_limit": ("pids_limit", "a whole number from 1 up", _read_count),
+    "root": ("root", "true or false", _read_flag),
+    "entrypoint": ("entrypoint", "true or false", _read_flag),
+    "capabilities": (
+        "capabilities",
+        "[]: no container is given a capability",
+        _read_no_capabilities,
+    ),
     "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
 }

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 
 from headstart.agent.batch_trial import run_batch_trial
@@ -72,6 +72,17 @@ def execute(held: HeldRun, tools: Tools) -> None:
     run.emit(outcome, last=True)
 
 
+def _log_decisions(run_id: str, variants: Sequence[ResolvedVariant]) -> None:
+    """What the policy allowed and refused of a run, for whoever answers for the host."""
+    for variant in variants:
+        if not variant.HasField("failure"):
+            log.info("run %s may run %s: %s", run_id, variant.variant, variant.digest)
+        elif variant.failure.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY:
+            log.warning(
+                "run %s is refused %s: %s", run_id, variant.variant, variant.failure.message
+            )
+
+
 class _Run:
     def __init__(self, held: HeldRun, tools: Tools, outcome: RunOutcome) -> None:
         self.held = held
@@ -91,7 +102,7 @@ class _Run:
         runtimes = self.tools.runtimes(self.held.cancelled)
         try:
             seed = self.plan.seed or draw_seed()
-            refused = refusal(
+            refused = self.tools.refused or refusal(
                 self.experiment, self.tools.commands_allowed, self.tools.network_refusal
             )
             unbuilt = self._build(runtimes, seed) if refused is None else {}
@@ -103,6 +114,7 @@ class _Run:
                 else self._resolve(runtimes, variant, unbuilt)
                 for variant in self.experiment.variants
             ]
+            _log_decisions(self.held.run_id, variants)
             cpus = self.plan.server_cpus, self.plan.load_cpus
             self.emit(
                 RunStarted(

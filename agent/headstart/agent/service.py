@@ -15,14 +15,15 @@ from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
 from headstart.agent.leases import HeldRun, HeldRuns
 from headstart.agent.load.table import available
-from headstart.agent.policy import Policy
+from headstart.agent.policy import Policy, PolicyError
+from headstart.agent.policy_file import PolicyFile
 from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.runtime import RuntimeFault, RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
 from headstart.agent.wire import envelope_of
 from headstart.v1.host_pb2 import Engine, HostFacts
-from headstart.v1.records_pb2 import RunOutcome, RunStatus
+from headstart.v1.records_pb2 import Failure, FailureCode, RunOutcome, RunStatus
 from headstart.words.private_files import private_file, private_folder
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class AgentConfig:
     spool_limit_bytes: int = 1 << 30
     # The one run that is taken, once it is known, as `headstart run` wants it. None: any.
     only_run: asyncio.Future[str] | None = None
+    # What `policy` was read from; read anew for each run. None: `policy` holds for ever.
+    policy_file: Path | None = None
 
 
 class Agent:
@@ -69,29 +72,23 @@ class Agent:
         self._stopped = Cancellation()
         # Whether something of a run may still be there.
         self._is_littered = False
+        self._policy = PolicyFile(config.policy_file, config.policy)
         self._remove_orphans(self._stopped)
-        self._tools = Tools(
-            self.spool,
-            self.runtimes,
-            self.host_facts,
-            config.policy.commands,
-            config.policy.network_refusal,
-        )
         self.runs = HeldRuns(self._execute, lambda: self.attendance.wake(), self._abandoned)
         self.attendance = Attendance(
             target=config.target,
             tls=config.tls,
             host=self.host_facts,
-            policy=config.policy.message(),
+            policy=lambda: self._policy.holds().message(),
             spool=self.spool,
             runs=self.runs,
             only_run=config.only_run,
             on_connected=on_connected,
         )
 
-    def runtimes(self, cancelled: Cancellation) -> RuntimeTable:
-        """The runtimes that work now, and why others do not."""
-        state, policy = self.config.state, self.config.policy
+    def runtimes(self, cancelled: Cancellation, policy: Policy | None = None) -> RuntimeTable:
+        """The runtimes that work now, and why others do not; without a policy nothing may run."""
+        state, policy = self.config.state, policy or Policy.default()
         table = RuntimeTable({"process": ProcessRuntime(state, policy, cancelled)})
         try:
             docker = DockerRuntime.connect(state, policy, cancelled)
@@ -117,8 +114,29 @@ class Agent:
 
         if self._is_littered and not held.cancelled.is_set():
             self._tidy(held)
-        execute(held, self._tools)
+        execute(held, self._tools())
         self._is_littered |= bool(held.left_behind)
+
+    def _tools(self) -> Tools:
+        """What a run is lent, under the policy as it is now."""
+        refused: Failure | None = None
+        try:
+            policy = self._policy.read()
+        except PolicyError as error:
+            policy = Policy.default()
+            refused = Failure(
+                code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                message="the policy file of this host cannot be used, so that nothing may run:"
+                f" {error}",
+            )
+        return Tools(
+            self.spool,
+            lambda cancelled: self.runtimes(cancelled, policy),
+            self.host_facts,
+            policy.commands,
+            policy.network_refusal,
+            refused,
+        )
 
     def _tidy(self, held: HeldRun) -> None:
         """Remove what an earlier run of this agent left, since the engine did not answer."""

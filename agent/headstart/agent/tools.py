@@ -8,11 +8,12 @@ from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.host_pb2 import HostFacts
+from headstart.v1.records_pb2 import Failure
 
 
 @dataclass
 class Tools:
-    """One set for the life of an agent."""
+    """One set for a run: the policy in it is that of its lease."""
 
     spool: Spool
     # Opened anew for each run, so that an engine that was restarted is found again; given
@@ -23,3 +24,5 @@ class Tools:
     commands_allowed: bool
     # Why no container may have a network, by the host's policy; None: it may.
     network_refusal: Callable[[Network.ValueType], str | None] = lambda _network: None
+    # Why nothing may run at all: the policy cannot be read.
+    refused: Failure | None = None

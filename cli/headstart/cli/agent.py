@@ -50,6 +50,7 @@ def command(
                 state=(state or default_state()).absolute(),
                 host=host_name(host),
                 policy=Policy.load(policy_file) if policy_file else Policy.default(),
+                policy_file=policy_file.absolute() if policy_file else None,
                 labels=parse_labels(labels),
                 tls=collector.tls(),
                 spool_limit_bytes=spool_mib << 20,

@@ -155,6 +155,9 @@ class Fleet:
         for progress in heartbeat.progress:
             if before.get(progress.attempt.run_id) != progress:
                 await self._keep_progress(session, progress)
+        if heartbeat.HasField("policy"):
+            policy = heartbeat.policy
+            await self._store.write(lambda c: store_hosts.set_policy(c, session.host, policy))
         now = self._store.now()
         if now - session.last_stored_seconds > _SEEN_SECONDS:
             session.last_stored_seconds = now

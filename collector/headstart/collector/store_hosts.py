@@ -23,6 +23,12 @@ def greet(connection: Connection, facts: HostFacts, policy: Policy, now: float) 
         connection.execute(insert(hosts).values(host=facts.host, first_seen_seconds=now, **values))
 
 
+def set_policy(connection: Connection, host: str, policy: Policy) -> None:
+    """Store the policy that an agent has now."""
+    values = {"policy": policy.SerializeToString()}
+    connection.execute(update(hosts).where(hosts.c.host == host).values(**values))
+
+
 def seen(connection: Connection, host: str, now: float) -> None:
     """Note that the agent was there."""
     connection.execute(update(hosts).where(hosts.c.host == host).values(last_seen_seconds=now))

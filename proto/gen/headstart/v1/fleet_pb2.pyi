@@ -265,6 +265,7 @@ class Heartbeat(_message.Message):
     SPOOL_RECORDS_FIELD_NUMBER: _builtins.int
     DROPPED_BATCHES_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     spool_bytes: _builtins.int
     spool_records: _builtins.int
     dropped_batches: _builtins.int
@@ -274,6 +275,10 @@ class Heartbeat(_message.Message):
     def progress(self) -> _containers.RepeatedCompositeFieldContainer[Global___Progress]:
         """What the agent does now, for `status` and `watch`."""
 
+    @_builtins.property
+    def policy(self) -> _host_pb2.Policy:
+        """When it changed since the hello or the heartbeat that told it last."""
+
     def __init__(
         self,
         *,
@@ -282,12 +287,15 @@ class Heartbeat(_message.Message):
         spool_records: _builtins.int = ...,
         dropped_batches: _builtins.int = ...,
         progress: _abc.Iterable[Global___Progress] | None = ...,
+        policy: _host_pb2.Policy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_policy", b"_policy", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_batches", b"dropped_batches", "progress", b"progress", "running", b"running", "spool_bytes", b"spool_bytes", "spool_records", b"spool_records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_policy", b"_policy", "dropped_batches", b"dropped_batches", "policy", b"policy", "progress", b"progress", "running", b"running", "spool_bytes", b"spool_bytes", "spool_records", b"spool_records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__policy: _TypeAlias = _typing.Literal["policy"]  # noqa: Y015
+    _WhichOneofArgType__policy: _TypeAlias = _typing.Literal["_policy", b"_policy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__policy) -> _WhichOneofReturnType__policy | None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 

@@ -299,12 +299,17 @@ class Policy(_message.Message):
     PIDS_LIMIT_FIELD_NUMBER: _builtins.int
     DISK_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     NETWORKS_FIELD_NUMBER: _builtins.int
+    ROOT_FORBIDDEN_FIELD_NUMBER: _builtins.int
+    ENTRYPOINT_FORBIDDEN_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
     builds: _builtins.bool
     memory_limit_bytes: _builtins.int
     pids_limit: _builtins.int
     disk_limit_bytes: _builtins.int
     """What a container may write to disk."""
+    root_forbidden: _builtins.bool
+    """No container runs as root, no variant replaces an image's entrypoint."""
+    entrypoint_forbidden: _builtins.bool
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Shell patterns of image references."""
@@ -323,10 +328,12 @@ class Policy(_message.Message):
         pids_limit: _builtins.int = ...,
         disk_limit_bytes: _builtins.int = ...,
         networks: _abc.Iterable[_experiment_pb2.Network.ValueType] | None = ...,
+        root_forbidden: _builtins.bool = ...,
+        entrypoint_forbidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "images", b"images", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "root_forbidden", b"root_forbidden"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
