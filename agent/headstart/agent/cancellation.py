@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 # How long a cancelled run may take to remove what it made.
 CLEAN_UP_SECONDS = 3.0
 # When it is ended without its thread.
-ABANDON_SECONDS = 4.0
+ABANDON_SECONDS = 3.5
 
 T = TypeVar("T")
 

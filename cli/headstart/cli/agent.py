@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import signal
 from pathlib import Path
 
 import click
 
 from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
+from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.faults import agent_faults
@@ -41,7 +41,7 @@ def command(
     spool_mib: int,
     collector: Connection,
 ) -> None:
-    """Run experiments on this host for a collector, until SIGINT or SIGTERM."""
+    """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP."""
     log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     with agent_faults():
         agent = Agent(
@@ -60,6 +60,5 @@ def command(
 
 
 async def _attend(agent: Agent) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, agent.stop)
-    await agent.run()
+    with interrupt.stopping(agent.stop):
+        await agent.run()

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from headstart.cli import interrupt
 from headstart.cli.connection import default_address
 from headstart.cli.errors import InputError
 from headstart.cli.logs import log_to_stderr
@@ -110,7 +110,7 @@ def command(
     agent_bytes: int | None,
     reruns: bool,
 ) -> None:
-    """Receive, store and judge what agents measure, until SIGINT or SIGTERM."""
+    """Receive, store and judge what agents measure, until SIGINT, SIGTERM or SIGHUP."""
     from headstart.collector.config import CollectorConfig, Quotas, Retention, TlsFiles
 
     if insecure:
@@ -153,9 +153,8 @@ async def _serve(config: "CollectorConfig") -> None:
     with collector_faults():
         collector = await Collector.start(config)
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = f", metrics on port {collector.metrics_port}" if collector.metrics_port else ""
     say(f"collector listens on {' and '.join(collector.addresses)}{metrics}", err=True)
-    await stop.wait()
-    await collector.stop()
+    with interrupt.stopping(stop.set):
+        await stop.wait()
+        await collector.stop()

@@ -2,10 +2,11 @@
 
 import importlib
 import importlib.metadata
-import sys
 from typing import Any
 
 import click
+
+from headstart.cli import interrupt
 
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
@@ -61,15 +62,16 @@ class _Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "HEADSTART"},
     epilog="Every option can be set in the environment: HEADSTART_COLLECTOR_LISTEN is "
     "--listen of `headstart collector`. Exit codes: 0 fine, 1 the gate failed or the "
-    "recommendation is reject, 2 wrong input, 3 the system failed.",
+    "recommendation is reject, 2 wrong input, 3 the system failed, 130, 143 or 129 a signal ended "
+    "it (SIGINT, SIGTERM, SIGHUP).",
 )
 @click.version_option(importlib.metadata.version("headstart"), "-V", "--version")
 def cli() -> None:
     """AOT or JIT? Measured on your hardware, on every build."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point: runs a command and exits with its code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; its exit code."""
     from headstart.cli import terminal
     from headstart.cli.errors import CommandError
 
@@ -78,12 +80,18 @@ def main(arguments: list[str] | None = None) -> None:
         status: Any = cli.main(args=arguments, prog_name="headstart", standalone_mode=False)
     except click.exceptions.Abort:
         terminal.say("interrupted", err=True)
-        sys.exit(130)
+        return interrupt.status() or 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except CommandError as error:
         first, *others = error.lines or ("",)
         terminal.say(f"headstart: {first}", *others, err=True)
-        sys.exit(error.exit_code)
-    sys.exit(status if isinstance(status, int) else 0)
+        # What a signal cut off is no fault of its own.
+        return interrupt.status() or error.exit_code
+    except OSError:
+        # A terminal that was closed cannot be written to, a moment before SIGHUP says so.
+        if interrupt.status() is None:
+            raise
+        return interrupt.status() or 1
+    return status if isinstance(status, int) else 0

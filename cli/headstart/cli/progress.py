@@ -1,6 +1,7 @@
 """What a run does, as it does it: one rewritten line on a terminal, plain lines elsewhere."""
 
 import sys
+from contextlib import suppress
 
 from headstart.cli.client import state_word
 from headstart.cli.terminal import rewrite, say
@@ -20,15 +21,18 @@ class ProgressLines:
         if line == self._last:
             return
         self._last = line
-        if self._terminal:
-            rewrite(line)
-        else:
-            say(line, err=True)
+        # A terminal that was closed must not end what goes on.
+        with suppress(OSError):
+            if self._terminal:
+                rewrite(line)
+            else:
+                say(line, err=True)
 
     def close(self) -> None:
         """End the rewritten line."""
         if self._terminal and self._last:
-            say(err=True)
+            with suppress(OSError):
+                say(err=True)
 
 
 def describe(run: RunSummary) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import click
 
 from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
+from headstart.cli import interrupt
 from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.client import experiments, fetch_report, follow
@@ -42,6 +42,7 @@ from headstart.words.private_files import private_file, private_folder, write_pr
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
+_REASON = "interrupted at the terminal"
 # The most that a collector lists at once.
 _LISTED = 1000
 
@@ -115,7 +116,11 @@ def run_here(
         as_json=as_json,
         policy=Policy.for_experiment(experiment),
     )
-    return asyncio.run(_run(asked))
+    try:
+        return asyncio.run(_run(asked))
+    except asyncio.CancelledError:
+        say("interrupted", err=True)
+        return interrupt.status() or _INTERRUPTED
 
 
 def _matching_labels(experiment: Experiment, own: dict[str, str]) -> dict[str, str]:
@@ -123,8 +128,42 @@ def _matching_labels(experiment: Experiment, own: dict[str, str]) -> dict[str, s
     return own | dict(experiment.hosts.labels)
 
 
+class _Signals:
+    """What a signal means at each moment of a run: cancel it, or end without a report."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._command = asyncio.current_task()
+        # Set as long as there is a run to cancel.
+        self.cancel_run: Callable[[], None] | None = None
+        # Whether all that is left is to clean up.
+        self.ending = False
+
+    def arrived(self) -> None:
+        """In the main thread, at any step of it."""
+        interrupt.end_within()
+        self._loop.call_soon_threadsafe(self._act)
+
+    def run_ended(self) -> None:
+        """Its report may take its time; a further signal ends that too. From any thread."""
+        interrupt.take_time()
+        self._loop.call_soon_threadsafe(setattr, self, "cancel_run", None)
+
+    def _act(self) -> None:
+        if self.ending or self._command is None:
+            return
+        cancel, self.cancel_run = self.cancel_run, None
+        if cancel is not None:
+            cancel()
+        else:
+            self.ending = True
+            self._command.cancel()
+
+
 async def _run(asked: _Asked) -> int:
+    signals = _Signals()
     with ExitStack() as ending:
+        ending.enter_context(interrupt.handled(signals.arrived))
         _make_private(asked.data)
         address = _own_address(asked.data, ending)
         with collector_faults():
@@ -143,8 +182,9 @@ async def _run(asked: _Asked) -> int:
             own = Connection(address)
             await asyncio.to_thread(_cancel_abandoned, own)
             with agent_faults():
-                return await _with_agent(asked, own)
+                return await _with_agent(asked, own, signals)
         finally:
+            signals.ending = True
             await collector.stop()
 
 
@@ -172,7 +212,7 @@ def _own_address(data: Path, ending: ExitStack) -> str:
         raise CommandError(f"{error}: set XDG_RUNTIME_DIR or TMPDIR to a shorter folder") from None
 
 
-async def _with_agent(asked: _Asked, own: Connection) -> int:
+async def _with_agent(asked: _Asked, own: Connection, signals: _Signals) -> int:
     attending = asyncio.Event()
     run_id: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     agent = Agent(
@@ -195,29 +235,26 @@ async def _with_agent(asked: _Asked, own: Connection) -> int:
         if not attending.is_set():
             raise CommandError("the agent could not attend its own collector within 30 s")
         run_id.set_result(await asyncio.to_thread(_submit, own, asked.request))
-        return await _follow(asked, own, agent, run_id.result())
+        return await _follow(asked, own, agent, run_id.result(), signals)
     finally:
+        signals.ending = True
         ready.cancel()
         agent.stop()
         await asyncio.gather(agent_task, return_exceptions=True)
 
 
-async def _follow(asked: _Asked, own: Connection, agent: Agent, run_id: str) -> int:
-    interrupts = 0
-
-    def interrupted() -> None:
-        nonlocal interrupts
-        interrupts += 1
-        if interrupts == 1:
-            say("", "cancelling; the variants are being removed", err=True)
-            for held in agent.runs.running():
-                held.cancel("interrupted at the terminal")
-            loop.run_in_executor(None, _cancel, own, run_id)
+async def _follow(
+    asked: _Asked, own: Connection, agent: Agent, run_id: str, signals: _Signals
+) -> int:
+    def cancel() -> None:
+        say("", "cancelling; the variants are being removed", err=True)
+        for held in agent.runs.running():
+            held.cancel(_REASON)
+        loop.run_in_executor(None, _cancel, own, run_id)
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
-    return await asyncio.to_thread(_watch_and_report, asked, own, run_id)
+    signals.cancel_run = cancel
+    return await asyncio.to_thread(_watch_and_report, asked, own, run_id, signals)
 
 
 def _cancel_abandoned(own: Connection) -> None:
@@ -248,7 +285,7 @@ def _submit(own: Connection, request: SubmitRequest) -> str:
 
 def _cancel(own: Connection, run_id: str) -> None:
     with experiments(own) as stub:
-        stub.Cancel(CancelRequest(run_id=run_id, reason="interrupted at the terminal"))
+        stub.Cancel(CancelRequest(run_id=run_id, reason=_REASON))
 
 
 def _is_rejected(report_json: bytes) -> bool:
@@ -258,11 +295,12 @@ def _is_rejected(report_json: bytes) -> bool:
     return failed(from_json(report_json))
 
 
-def _watch_and_report(asked: _Asked, own: Connection, run_id: str) -> int:
+def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Signals) -> int:
     lines = ProgressLines()
     with experiments(own) as stub:
         try:
             ended = follow(stub, run_id, lines.show)
+            signals.run_ended()
         finally:
             lines.close()
         reports = {
@@ -289,7 +327,7 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str) -> int:
             return aa_status(reports["json"])
         return REJECTED if _is_rejected(reports["json"]) else 0
     if ended.state == RunState.RUN_STATE_CANCELLED:
-        return _INTERRUPTED
+        return interrupt.status() or _INTERRUPTED
     word = "is incomplete" if ended.state == RunState.RUN_STATE_INCOMPLETE else "failed"
     say(f"headstart: the run {word}: {ended.reason}", err=True)
     return SYSTEM_FAILED

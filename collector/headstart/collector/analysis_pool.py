@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import ParamSpec, TypeVar
 
 from headstart.collector.analysis_limits import Done, JobExceeded, JobLimits, time_words
-from headstart.collector.analysis_worker import prepare
+from headstart.collector.analysis_worker import prepare, terminal_signals_held
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +38,10 @@ class AnalysisPool:
             executor = self._executor or self._make()
             began = time.monotonic()
             try:
-                done = await asyncio.wrap_future(executor.submit(job, *args, **kwargs))
+                # Submitting may start the process.
+                with terminal_signals_held():
+                    future = executor.submit(job, *args, **kwargs)
+                done = await asyncio.wrap_future(future)
             except BrokenProcessPool:
                 await self.stop()
                 raise WorkerDied(self._why(time.monotonic() - began)) from None

@@ -9,7 +9,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # A result is some hundred kilobytes; it goes through the collector, and into its store.
 _LARGEST_RESULT = 64 * MEBIBYTE
 _NICE = 10
+# They reach the whole process group; the collector decides what they mean.
+_OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,24 @@ class Exported:
     pruned: bool = False
 
 
+@contextmanager
+def terminal_signals_held() -> Iterator[None]:
+    """What is started meanwhile gets none of them until `prepare` has seen to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def prepare(lifeline: Connection, limits: JobLimits) -> None:
     """Make this process yield to the collector, and end when the other end is closed.
 
     That happens when the collector stops, and also when it is killed.
     """
-    # Ctrl-C at the terminal reaches the whole process group; the collector decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_TERMINALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_TERMINALS)
     os.nice(_NICE)
     # One job at a time, of small arrays: threads would cost memory for each core.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
