@@ -1,11 +1,16 @@
 """How commands find a collector, and that none speaks plaintext unasked."""
 
 import asyncio
+import contextlib
 import os
+import signal
+import stat
+import subprocess
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from headstart.cli import collector as collector_command
@@ -15,7 +20,7 @@ from headstart.cli.run import _cancel_abandoned
 from headstart.v1.experiments_pb2 import RunState
 from support.attending import attend, collecting, in_loop, run_of, submit
 from support.certificates import self_signed
-from support.running import app, experiment, free_port, headstart, left_behind, run
+from support.running import HEADSTART, app, experiment, free_port, headstart, left_behind, run
 
 
 @pytest.fixture
@@ -147,3 +152,57 @@ def test_a_collector_that_is_not_there_is_named(tmp_path: Path) -> None:
 
     assert status.status == 3
     assert f"no collector answers at unix:{tmp_path / 'none.sock'}" in status.errors
+
+
+def _tree(pid: int) -> set[int]:
+    """A process and its descendants."""
+    found = {pid}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found |= _tree(int(child))
+    return found
+
+
+def _listening(pids: set[int]) -> tuple[set[int], set[str]]:
+    """TCP ports and unix sockets on which these processes listen."""
+    held = set()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                held.add(str(link.readlink()))
+    ports = {
+        int(fields[1].rpartition(":")[2], 16)
+        for table in ("tcp", "tcp6")
+        for fields in map(str.split, Path("/proc/net", table).read_text().splitlines()[1:])
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in held
+    }
+    # Flags 00010000: it accepts connections; see unix(7) and net/unix/af_unix.c.
+    sockets = {
+        fields[7] if len(fields) > 7 else ""
+        for fields in map(str.split, Path("/proc/net/unix").read_text().splitlines()[1:])
+        if fields[3] == "00010000" and f"socket:[{fields[6]}]" in held
+    }
+    return ports, sockets
+
+
+def test_during_a_run_only_its_own_user_reaches_what_leads_to_the_collector(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    file = tmp_path / "experiment.yaml"
+    content = experiment(port, {"a": app(port), "b": app(port)}, plan={"idle": "60s"})
+    file.write_text(yaml.safe_dump(content))
+    with subprocess.Popen(
+        [HEADSTART, "run", file, "--data", tmp_path / "data"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert any("idle" in line for line in process.stderr)
+        ports, sockets = _listening(_tree(process.pid))
+        modes = [stat.S_IMODE(Path(path).parent.stat().st_mode) for path in sockets]
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+
+    # The measured app's own, where it shares the network of the host.
+    assert ports <= {port}
+    assert sockets == {str(tmp_path / "data" / "collector" / "collector.sock")}
+    assert modes == [0o700]
