@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from headstart.agent.processes import process_cpu_ns
 from headstart.agent.startup import StartupOutcome, measure_startup
 from headstart.v1.experiment_pb2 import Check, HttpCheck, HttpRequest, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, FailureCode
+from support import hostile_app
 from support.gated_process import GatedProcess
 from support.scripted_server import OK, scripted
 from support.truth_server import build_truth_server, parse_truth
@@ -290,6 +292,30 @@ def test_a_prober_that_hangs_or_dies_is_a_failure_of_that_start(
     assert time.monotonic() - begin < 5
     assert not psutil.pid_exists(prober.pid)
     assert measure(start(truth_server, port), prober, port).failure is None
+
+
+@pytest.mark.parametrize("kind", ["chunks", "body", "interim", "silent", "stops", "output"])
+def test_a_hostile_app_costs_its_start_its_timeout_and_a_second(
+    kind: str, start: Start, prober: Prober, port: int
+) -> None:
+    opened: list[float] = []
+    outcome = measure(
+        start(
+            sys.executable, hostile_app.__file__, port, kind, "/none" if kind == "output" else ""
+        ),
+        prober,
+        port,
+        timeout_seconds=2,
+        on_gate_opened=lambda _ns: opened.append(time.monotonic()),
+    )
+    took = time.monotonic() - opened[0]
+
+    if kind == "output":
+        assert outcome.failure is None
+    else:
+        assert outcome.failure is not None
+        assert outcome.failure.code == FailureCode.FAILURE_CODE_NOT_READY
+    assert took < 2 + 1
 
 
 def test_what_is_not_a_service_is_refused(start: Start, prober: Prober) -> None:
