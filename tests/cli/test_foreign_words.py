@@ -45,6 +45,8 @@ def hostile_records() -> Iterator[Record]:
     records.append(Record(check_outcome=check))
     for record in (*records, end):
         fill(record, keep=("variant", "digest"))
+        if record.HasField("run_started"):
+            record.run_started.host.host = "h1"
         yield record
 
 

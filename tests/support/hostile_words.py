@@ -56,14 +56,12 @@ def forged_in(output: bytes) -> list[str]:
 def fill(message: Message, text: str = HOSTILE, keep: tuple[str, ...] = ()) -> None:
     """Replace every text that is set in a message, in depth, but in the fields of these names."""
     for field, value in message.ListFields():
-        if field.name in keep:
-            continue
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             _fill_map(value, text)
         elif field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
             for each in value if field.is_repeated else [value]:
                 fill(each, text, keep)
-        elif field.type == FieldDescriptor.TYPE_STRING:
+        elif field.type == FieldDescriptor.TYPE_STRING and field.name not in keep:
             if field.is_repeated:
                 value[:] = [text] * len(value)
             else:
