@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from fuzz import minimise
 from fuzz.target import CORPUS, MEMORY_MIB, SECONDS_PER_INPUT, Target
 
 _FOUND = 77
@@ -24,7 +25,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="TARGET", help="default: all of them")
     parser.add_argument("--seconds", type=int, default=600, help="for each target")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
-    parser.add_argument("--keep", action="store_true", help="merge what was found into the corpus")
+    parser.add_argument(
+        "--keep", action="store_true", help="add what reaches new lines to the corpus"
+    )
     parser.add_argument("--list", action="store_true", help="print the targets and end")
     given = parser.parse_args()
     targets = _instrumented()
@@ -76,7 +79,7 @@ def _fuzzed(target: Target, seconds: int, findings: Path, keep: bool) -> bool:
             sys.stdout.write(log.read_text(errors="replace")[-4000:])
             shutil.copy(log, findings / f"{target.name}.log")
         elif keep:
-            _in_a_process(target, ("-merge=1", *bounds, str(committed), str(grown)), log)
+            print(f"{target.name:20} {minimise.keep(target, grown, committed):6} inputs kept")
         return not status
 
 

@@ -1,6 +1,9 @@
 """Log lines of the commands: whatever is logged, one record is one line."""
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 from headstart.cli.logs import OneLine
 from support.hostile_words import HOSTILE, forged_in, hostile_in
@@ -50,3 +53,28 @@ def test_other_handlers_get_the_record_as_it_was() -> None:
     OneLine("%(message)s").format(record)
 
     assert record.getMessage() == "a\nb"
+
+
+FAULTS = """
+import logging, sys, threading, warnings
+from headstart.cli import logs, terminal
+from support.hostile_words import HOSTILE
+terminal.prepare()
+logs.log_to_stderr(logging.INFO, "%(message)s")
+warnings.warn(HOSTILE)
+def broken():
+    raise ValueError(HOSTILE)
+thread = threading.Thread(target=broken)
+thread.start()
+thread.join()
+broken()
+"""
+
+
+def test_faults_and_warnings_of_our_own_are_clean_too() -> None:
+    command = [sys.executable, "-W", "always", "-c", FAULTS]
+    ran = subprocess.run(command, capture_output=True, cwd=Path(__file__).parents[1], check=False)
+
+    assert ran.returncode == 1
+    assert ran.stderr.count(rb"\x1b]0;pwned") >= 3
+    assert hostile_in(ran.stderr) == []

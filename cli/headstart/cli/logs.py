@@ -33,3 +33,5 @@ def log_to_stderr(level: int, form: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(form))
     logging.basicConfig(level=level, handlers=[handler])
+    # Python itself writes warnings to standard error as they are.
+    logging.captureWarnings(True)

@@ -5,6 +5,7 @@ move the cursor, rename the window, or look like a line that the command did not
 """
 
 import sys
+import threading
 import traceback
 from types import TracebackType
 
@@ -47,10 +48,15 @@ def prepare() -> None:
         # A terminal that is not UTF-8 shows what it cannot print as an escape.
         reconfigure(errors="backslashreplace")
     sys.excepthook = _show_traceback
+    threading.excepthook = _show_threads_traceback
+
+
+def _show_threads_traceback(fault: threading.ExceptHookArgs) -> None:
+    _show_traceback(fault.exc_type, fault.exc_value, fault.exc_traceback)
 
 
 def _show_traceback(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
     """Our own fault, whole; its message may hold foreign words."""
     for part in traceback.format_exception(kind, error, trace):
