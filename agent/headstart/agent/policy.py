@@ -97,7 +97,10 @@ class Policy:
 
     @classmethod
     def local(cls) -> "Policy":
-        """For `headstart run`, where the person who asks is the operator: anything."""
+        """Anything: for tests and benchmarks, whose programs are their own.
+
+        No command uses it (`for_experiment` is what `headstart run` has).
+        """
         return cls(
             images=("*",),
             commands=True,
