@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,27 @@ def is_running(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_what_leaves_a_command_with_its_output_open_is_not_listened_to(tmp_path: Path) -> None:
+    """It writes for ever, to a pipe that a thread of the agent would read for ever."""
+    code = f"""if True:
+        import os, sys, time
+        if os.fork() == 0:
+            os.setsid()
+            open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
+            while True:
+                os.write(1, b"still here " * 1000)
+        while not os.path.exists({str(tmp_path / "pid")!r}):
+            time.sleep(0.01)
+    """
+    threads = set(threading.enumerate())
+    begin = time.monotonic()
+    ended = run_bounded([sys.executable, "-c", code], dict(os.environ), 20)
+
+    assert ended.status == 0
+    assert time.monotonic() - begin < 10
+    assert set(threading.enumerate()) <= threads
+    # The end of the pipe is its end too.
+    stranger = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not is_running(stranger))

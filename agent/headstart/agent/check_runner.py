@@ -24,6 +24,8 @@ EXCERPT_BYTES = 4096
 _TIMEOUT_SECONDS = 10.0
 # Between two looks whether the run was cancelled.
 _LOOK_SECONDS = 0.1
+# The capacity of a pipe.
+_PIPE_BYTES = 1 << 16
 # What a command inherits of the agent's environment; the rest may hold secrets.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER")
 
@@ -190,7 +192,8 @@ def run_bounded(
             start_new_session=True,
         )
     output = bytearray()
-    reader = threading.Thread(target=_drain, args=(process, output), daemon=True)
+    over = threading.Event()
+    reader = threading.Thread(target=_drain, args=(process, output, over), daemon=True)
     reader.start()
     try:
         ended = _ends_within(process.pid, timeout_seconds, cancelled or Cancellation())
@@ -198,8 +201,8 @@ def run_bounded(
         # Not yet reaped, so that the group's number is still its own.
         os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
-        # What left the group may hold the pipe open for ever.
-        reader.join(timeout=1.0)
+        over.set()
+        reader.join()
     return Ended(status if ended else None, bytes(output))
 
 
@@ -217,8 +220,24 @@ def _ends_within(pid: int, timeout_seconds: float, cancelled: Cancellation) -> b
         os.close(descriptor)
 
 
-def _drain(process: subprocess.Popen[bytes], output: bytearray) -> None:
+def _drain(process: subprocess.Popen[bytes], output: bytearray, over: threading.Event) -> None:
+    """Read to the end or, once it is `over`, what the pipe still holds.
+
+    What left the process group may keep the pipe open, and write to it, for ever.
+    """
     assert process.stdout is not None  # noqa: S101  # opened above with a pipe
     with process.stdout as pipe:
-        while data := os.read(pipe.fileno(), 65536):
+        poll = select.poll()
+        poll.register(pipe.fileno(), select.POLLIN)
+        left = _PIPE_BYTES
+        while left > 0:
+            was_over = over.is_set()
+            if not poll.poll(0 if was_over else _LOOK_SECONDS * 1000):
+                if was_over:
+                    return
+                continue
+            data = os.read(pipe.fileno(), _PIPE_BYTES)
+            if not data:
+                return
             output += data[: BODY_LIMIT_BYTES - len(output)]
+            left -= len(data) if was_over else 0
