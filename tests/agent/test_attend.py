@@ -19,7 +19,9 @@ from headstart.v1.fleet_pb2 import (
     AttendResponse,
     BlockDecision,
     Cancel,
+    Hello,
     Lease,
+    Welcome,
 )
 from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
 from support.scripted_collector import Peer, attend, spool_with
@@ -185,3 +187,71 @@ def test_an_agent_that_is_refused_says_why_and_stops(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match="protocol 1 is too old"):
         asyncio.run(attend(Spool(tmp_path), script, stops_itself=True))
+
+
+def test_a_spool_that_is_older_than_the_collector_begins_a_new_stream(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[Hello] = []
+
+    async def first(peer: Peer) -> None:
+        await peer.welcome(acked=5)
+        seen.append(peer.hello)
+        async for _ in peer.requests:
+            pass
+
+    async def second(peer: Peer) -> None:
+        await peer.welcome()
+        seen.append(peer.hello)
+        assert await peer.sequences(3) == [1, 2, 3]
+
+    asyncio.run(attend(spool_with(tmp_path, 3), first, second))
+    older, newer = seen
+
+    assert newer.stream_id != older.stream_id == newer.replaces_stream_id
+    assert newer.life != older.life
+    assert "the spool is older and made 3" in caplog.text
+
+
+def test_a_spool_whose_records_are_others_than_the_collectors_begins_a_new_stream(
+    tmp_path: Path,
+) -> None:
+    spool = spool_with(tmp_path, 3)
+
+    async def first(peer: Peer) -> None:
+        hello = (await anext(peer.requests)).hello
+        other = Welcome(acked_sequence=2, acked_mark=77, heartbeat_seconds=0.05)
+        await peer.send(AttendResponse(welcome=other))
+        assert hello.replaces_stream_id == ""
+        async for _ in peer.requests:
+            pass
+
+    async def second(peer: Peer) -> None:
+        await peer.welcome()
+        assert await peer.sequences(3) == [1, 2, 3]
+
+    asyncio.run(attend(spool, first, second))
+
+
+def test_an_agent_without_room_declines_a_lease_and_says_why(tmp_path: Path) -> None:
+    started: list[str] = []
+    attempt = Attempt(run_id="r1", attempt=2)
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        assert "are free for its spool" in peer.hello.not_ready
+        await peer.send(AttendResponse(lease=Lease(attempt=attempt)))
+        while not (beat := (await peer.expect("heartbeat")).heartbeat).declined:
+            assert "are free for its spool" in beat.not_ready
+        assert list(beat.declined) == [attempt]
+        assert not (await peer.expect("heartbeat")).heartbeat.declined
+
+    asyncio.run(
+        attend(
+            Spool(tmp_path, reserve_bytes=1 << 60),
+            script,
+            execute=lambda held: started.append(held.run_id),
+        )
+    )
+
+    assert started == []

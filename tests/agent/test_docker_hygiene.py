@@ -128,10 +128,10 @@ class Kept(Spool):
         self.seen = seen
         self.kept: list[Envelope] = []
 
-    def append(self, envelope: Envelope) -> None:
+    def append(self, envelope: Envelope) -> bool:
         self.kept.append(envelope)
         self.seen(envelope)
-        super().append(envelope)
+        return super().append(envelope)
 
     def records(self, kind: RecordKind.ValueType) -> list[Record]:
         return [_record(envelope) for envelope in self.kept if envelope.kind == kind]

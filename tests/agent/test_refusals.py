@@ -97,11 +97,11 @@ class Kept(Spool):
         super().__init__(folder)
         self.records: list[Record] = []
 
-    def append(self, envelope: Envelope) -> None:
+    def append(self, envelope: Envelope) -> bool:
         plain = envelope.encoding == Encoding.ENCODING_PLAIN
         payload = envelope.payload if plain else zstandard.decompress(envelope.payload)
         self.records.append(Record.FromString(payload))
-        super().append(envelope)
+        return super().append(envelope)
 
 
 def test_a_run_that_is_refused_starts_nothing_and_says_why(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Records on disk until acked."""
 
+import secrets
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -117,3 +119,200 @@ def test_a_file_that_is_no_spool_is_refused_with_advice(tmp_path: Path) -> None:
 
     with pytest.raises(SpoolError, match="move it away"):
         Spool(tmp_path)
+
+
+def _copied(folder: Path, to: Path) -> Path:
+    """A snapshot of a spool's folder, as of a machine that is cloned."""
+    shutil.copytree(folder, to)
+    return to
+
+
+def _marks(spool: Spool) -> list[int]:
+    return [envelope.mark for envelope in spool.read(0, 100)]
+
+
+def test_a_copy_of_a_spool_marks_the_same_sequences_differently(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "a")
+    first.append(_event("before"))
+    copy = Spool(_copied(tmp_path / "a", tmp_path / "b"))
+    for spool in (first, copy):
+        spool.append(_event("the same"))
+
+    assert _marks(first)[0] == _marks(copy)[0] != 0
+    assert _marks(first)[1] != _marks(copy)[1]
+    assert first.differs(2, _marks(first)[1]) == ""
+    assert first.differs(2, _marks(copy)[1]) == (
+        "record 2 of this stream is not the one that the collector has"
+    )
+
+
+def test_a_snapshot_is_known_behind_what_the_collector_has(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(_event())
+
+    assert spool.differs(1, _marks(spool)[0]) == ""
+    assert spool.differs(2, 5) == (
+        "the collector has 2 records of this stream, the spool is older and made 1"
+    )
+
+
+def test_a_collector_that_forgot_what_it_confirmed_is_known(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for _ in range(3):
+        spool.append(_event())
+    mark = _marks(spool)[1]
+    spool.ack(2)
+    spool.close()
+    again = Spool(tmp_path)
+
+    assert again.differs(2, mark) == ""
+    assert again.differs(2, mark + 1) != ""
+    assert "its store is another, or older" in again.differs(1, 0)
+    assert "its store is another, or older" in again.differs(0, 0)
+
+
+def test_a_collector_without_marks_is_judged_by_positions_alone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(_event())
+
+    assert spool.differs(1, 0) == ""
+
+
+def test_a_new_stream_has_all_that_was_not_acked_from_one_on(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for text in ("acked", "waits", "waits too"):
+        spool.append(_event(text))
+    spool.ack(1)
+    before, life = spool.stream_id, spool.life
+    spool.begin_stream()
+    spool.append(_event("new"))
+    spool.close()
+    again = Spool(tmp_path)
+    texts = [Record.FromString(e.payload).event.text for e in again.read(0, 10)]
+
+    assert again.replaces == before != again.stream_id
+    assert spool.life != life
+    assert [e.sequence for e in again.read(0, 10)] == [1, 2, 3]
+    assert [e.sequence for e in again.read(1, 10)] == [2, 3]
+    assert texts == ["waits", "waits too", "new"]
+    assert again.last == 3
+    assert again.differs(0, 0) == ""
+    again.ack(3)
+    assert again.read(0, 10) == []
+    assert again.differs(3, 0) == ""
+
+
+def test_a_spool_of_another_host_is_set_aside_with_what_it_holds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path, host="h1")
+    spool.append(_event())
+    stream = spool.stream_id
+    spool.close()
+    clone = Spool(tmp_path, host="h2")
+
+    assert clone.stream_id != stream
+    assert clone.read(0, 10) == []
+    assert "the spool" in caplog.text
+    assert "is that of host h1, this is h2" in caplog.text
+    with sqlite3.connect(tmp_path / f"spool-{stream}.sqlite") as aside:
+        assert aside.execute("SELECT count(*) FROM records").fetchone() == (1,)
+    aside.close()
+
+
+def test_a_spool_of_version_1_is_taken_over_with_its_records(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "spool.sqlite") as db:
+        db.executescript(
+            """
+            CREATE TABLE meta (
+                version INTEGER NOT NULL, stream_id TEXT NOT NULL,
+                next_sequence INTEGER NOT NULL, dropped_batches INTEGER NOT NULL);
+            CREATE TABLE records (
+                sequence INTEGER PRIMARY KEY, run_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+                kind INTEGER NOT NULL, envelope BLOB NOT NULL);
+            INSERT INTO meta VALUES (1, 'old', 8, 2);
+            """
+        )
+        old = _event("old")
+        for old.sequence in (6, 7):
+            db.execute(
+                "INSERT INTO records VALUES (?, 'run', 1, ?, ?)",
+                (old.sequence, int(old.kind), old.SerializeToString()),
+            )
+    db.close()
+    spool = Spool(tmp_path, host="h1")
+    spool.append(_event("new"))
+
+    assert spool.stream_id == "old"
+    assert [e.sequence for e in spool.read(0, 10)] == [6, 7, 8]
+    assert spool.state()[2] == 2
+    assert spool.differs(5, 0) == spool.differs(7, 99) == ""
+    assert "older" in spool.differs(4, 0)
+
+
+def _fill_up(spool: Spool) -> None:
+    """SQLite's own error of a full disk, without a disk."""
+    pages = spool._file._db.execute("PRAGMA page_count").fetchone()[0]
+    spool._file._db.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def _free_up(spool: Spool) -> None:
+    spool._file._db.execute("PRAGMA max_page_count = 1073741823")
+
+
+def test_a_full_disk_keeps_in_memory_what_must_not_be_lost_and_drops_samples_aloud(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path)
+    spool.append(_event("before"))
+    _fill_up(spool)
+    big = "x" * 10_000
+    random = [envelope_of(Event(text=secrets.token_hex(5_000)), "run", 1) for _ in range(3)]
+    taken = [spool.append(each) for each in random]
+    spool.append(envelope_of(RunOutcome(trials=1, reason=big), "run", 1))
+    spool.append(_samples())
+    spool.flush()
+    read_then, problem = spool.read(0, 100), spool.problem()
+    held = [(a.run_id, a.attempt) for a in spool.unacked_attempts()]
+    spool.ack(1)
+    _free_up(spool)
+    spool.flush()
+    kinds = [e.kind for e in spool.read(0, 100)]
+
+    assert taken == [False, False, False]
+    assert len(read_then) == 1
+    assert "its spool cannot be written: database or disk is full" in problem
+    assert held == [("run", 1)]
+    assert kinds[-4:] == [RecordKind.RECORD_KIND_EVENT] * 3 + [RecordKind.RECORD_KIND_RUN_OUTCOME]
+    assert spool.problem() == ""
+    spool.append(_event("after"))
+    gap = Record.FromString(spool.read(0, 100)[-2].payload).gap
+    assert gap.batches == 1
+    assert [e.sequence for e in spool.read(0, 100)] == list(range(2, 8))
+
+
+def test_a_disk_with_less_than_the_reserve_is_a_problem_and_takes_no_samples(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path, reserve_bytes=1 << 60)
+    spool.append(_samples())
+    spool.append(_event())
+
+    assert "are free for its spool" in spool.problem()
+    assert [e.kind for e in spool.read(0, 9)] == [
+        RecordKind.RECORD_KIND_GAP,
+        RecordKind.RECORD_KIND_EVENT,
+    ]
+
+
+def test_a_spool_whose_disk_has_room_again_knows_it_without_a_record(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    _fill_up(spool)
+    spool.append(envelope_of(SampleBatch(trial=1, time_delta_us=range(100_000)), "run", 1))
+    spool.flush()
+    problem = spool.problem()
+    _free_up(spool)
+    spool.flush()
+
+    assert "full" in problem
+    assert spool.problem() == ""

@@ -106,7 +106,7 @@ async def test_a_new_stream_of_the_host_resumes_behind_what_is_durable(tmp_path:
 
 
 @in_loop
-async def test_a_wiped_spool_is_a_new_stream(tmp_path: Path) -> None:
+async def test_a_wiped_spool_is_a_new_stream_and_its_attempt_is_lost(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector:
         async with attend(collector.port) as agent:
             (run_id,) = await submit(collector.port)
@@ -114,10 +114,12 @@ async def test_a_wiped_spool_is_a_new_stream(tmp_path: Path) -> None:
             await agent.acked(1)
         async with attend(collector.port, stream_id="s2", running=[(run_id, 1)]) as agent:
             assert agent.welcome.acked_sequence == 0
+            # Of this attempt the other stream has records: the two cannot be one.
+            assert (await agent.until("cancel")).attempt.attempt == 1
             await agent.send(envelope(1, run_id))
             await agent.acked(1)
 
-        assert [row[:2] for row in stored(tmp_path)] == [("s1", 1), ("s2", 1)]
+        assert [row[:2] for row in stored(tmp_path)] == [("s1", 1)]
 
 
 @in_loop

@@ -13,7 +13,7 @@ import grpc.aio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from headstart.collector import store_shifts
+from headstart.collector import store_records, store_runs, store_shifts
 from headstart.collector.server import Collector
 from headstart.collector.store_migrations import prepare
 from headstart.collector.store_points import series_of
@@ -277,8 +277,12 @@ async def test_results_of_an_older_store_become_history_and_never_alarm(tmp_path
                 table.drop(connection)
             for table in (runs, hosts):
                 connection.exec_driver_sql(f"ALTER TABLE {table.name} DROP COLUMN stored_bytes")
+            for column in ("streams DROP mark", "runs DROP returns", "runs DROP stream_id"):
+                connection.exec_driver_sql(f"ALTER TABLE {column}")
             connection.exec_driver_sql("UPDATE version SET version = 1")
-            assert prepare(connection) == 3
+            assert prepare(connection) == 4
+            assert store_records.open_stream(connection, "s1", "h1") is not None
+            store_runs.leases(connection)
 
         await collector._store.write(as_version_1)
         after = await collector._store.read(lambda c: series_of(c, "players", "", "", "", 9))

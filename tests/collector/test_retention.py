@@ -18,6 +18,7 @@ from headstart.collector import (
 from headstart.collector.config import Retention
 from headstart.collector.retention import keep_within, prune
 from headstart.collector.store import Store
+from headstart.collector.store_records import Watermark
 from headstart.collector.store_results import StoredResult
 from headstart.collector.store_writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
@@ -84,7 +85,8 @@ async def test_batches_of_old_runs_go_and_their_results_stay(tmp_path: Path) -> 
         assert stored is not None
         assert (await store.read(lambda c: store_queries.summary(c, old))).run_id == old
         # A stream's watermark outlives its batches: resent records are not taken again.
-        assert await store.write(lambda c: store_records.open_stream(c, "s1", "h1")) == 5000
+        mark = await store.write(lambda c: store_records.open_stream(c, "s1", "h1"))
+        assert mark == Watermark(5000)
 
 
 @in_loop

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from headstart.collector import store_hosts, store_records, store_runs
 from headstart.collector.store import FILE_NAME, FolderInUse, Store
 from headstart.collector.store_migrations import StoreVersionError, prepare
+from headstart.collector.store_records import Watermark
 from headstart.collector.store_schema import batches, runs
 from headstart.collector.store_sqlite import writer_engine
 from headstart.collector.store_writer import Append, Appended, StoreFault
@@ -124,7 +125,8 @@ async def test_a_full_disk_fails_the_group_and_not_the_store(tmp_path: Path) -> 
         assert "full" in str(fault)
         assert "full" in store.problem
         assert stored_sequences(store.path) == []
-        assert await store.write(lambda c: store_records.open_stream(c, "s1", "h1")) == 0
+        mark = await store.write(lambda c: store_records.open_stream(c, "s1", "h1"))
+        assert mark == Watermark(0)
 
         await store.write(lift)
         again: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()

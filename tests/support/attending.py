@@ -206,12 +206,18 @@ def hello(
     unacked: Iterable[tuple[str, int]] = (),
     labels: dict[str, str] | None = None,
     protocol_version: int = 1,
+    life: int = 0,
+    replaces: str = "",
+    not_ready: str = "",
 ) -> Hello:
     """A hello as an agent says it."""
     return Hello(
         protocol_version=protocol_version,
         host=HostFacts(host=host, labels=labels or {}, fingerprint=f"fingerprint of {host}"),
         stream_id=stream_id,
+        life=life,
+        replaces_stream_id=replaces,
+        not_ready=not_ready,
         running=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in running],
         unacked=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in unacked],
     )

@@ -50,9 +50,9 @@ class Kept(Spool):
         super().__init__(folder)
         self.kept: list[Envelope] = []
 
-    def append(self, envelope: Envelope) -> None:
+    def append(self, envelope: Envelope) -> bool:
         self.kept.append(envelope)
-        super().append(envelope)
+        return super().append(envelope)
 
     def records(self, kind: RecordKind.ValueType) -> list[Record]:
         """Those of a kind, in their order."""

@@ -29,6 +29,7 @@ from headstart.agent.leases import HeldRuns
 from headstart.agent.spool import Spool
 from headstart.agent.wire import envelope_of
 from headstart.v1.fleet_pb2 import (
+    Attempt,
     AttendRequest,
     AttendResponse,
     BlockFinished,
@@ -36,6 +37,7 @@ from headstart.v1.fleet_pb2 import (
     Hello,
     Lease,
     RecordBatch,
+    Welcome,
 )
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
@@ -74,6 +76,10 @@ class Refused(Exception):
     """The collector will not have this agent; trying again changes nothing."""
 
 
+class NewStream(Exception):
+    """The collector's stream is not the spool's: a new one began; the message says why."""
+
+
 @dataclass
 class Attendance:
     """Keeps the stream; `run` returns only when `stopping` is set or on Refused."""
@@ -100,6 +106,12 @@ class Attendance:
     _ever_sent: int = 0
     _refused_leases: int = 0
     _told_policy: Policy = field(default_factory=Policy)
+    # Why no run is taken any more; empty: the agent stays.
+    leaving: str = ""
+    _connected: bool = False
+    _beat_now: bool = False
+    # Leases that were not taken, to be told in the next heartbeat.
+    _declined: deque[Attempt] = field(default_factory=deque)
 
     async def run(self) -> None:
         """Attend until stopped; every loss of the stream is followed by another try."""
@@ -123,8 +135,16 @@ class Attendance:
                 self._tell_lost(await self._why(error), backoff)
             except CertificateProblem as problem:
                 self._tell_lost(str(problem), backoff)
+            except NewStream as new:
+                log.warning(
+                    "stream %s begins in the place of %s, with the records that wait: %s",
+                    self.spool.stream_id,
+                    self.spool.replaces,
+                    new,
+                )
             except CollectorFault as fault:
                 self._tell_lost(f"the collector is at fault: {fault}", backoff)
+            self._connected = False
             self.on_connected(False)
             await self._pause(backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
             backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
@@ -180,9 +200,14 @@ class Attendance:
         if not first.HasField("welcome"):
             raise CollectorFault(f"it begins with {first.WhichOneof('message')}, not a welcome")
         welcome = first.welcome
-        check_ack(welcome.acked_sequence, self._ever_sent)
-        self.spool.ack(welcome.acked_sequence)
+        if differs := await asyncio.to_thread(self._differs, welcome):
+            await asyncio.to_thread(self.spool.begin_stream)
+            self._ever_sent = 0
+            stream.cancel()
+            raise NewStream(differs)
+        await asyncio.to_thread(self.spool.ack, welcome.acked_sequence)
         self._acked = self._sent = welcome.acked_sequence
+        self._connected = True
         self.on_connected(True)
         log.info("attending %s, resuming after sequence %d", self.target, self._acked)
         reader = asyncio.create_task(self._read(stream))
@@ -203,6 +228,15 @@ class Attendance:
         if not self.stopping.is_set():
             await _raise_status(stream)
 
+    def _differs(self, welcome: Welcome) -> str:
+        """Why the collector's stream is not the one in the spool; empty: it is."""
+        acked = welcome.acked_sequence
+        if differs := self.spool.differs(acked, welcome.acked_mark):
+            return differs
+        if acked > self._ever_sent:
+            return f"the collector has record {acked} of this stream, which was never sent"
+        return ""
+
     def _hello(self) -> Hello:
         self._told_policy = self.policy()
         return Hello(
@@ -210,6 +244,9 @@ class Attendance:
             host=self.host(),
             policy=self._told_policy,
             stream_id=self.spool.stream_id,
+            replaces_stream_id=self.spool.replaces,
+            life=self.spool.life,
+            not_ready=self._not_ready(),
             running=[held.key() for held in self.runs.running()],
             unacked=self.spool.unacked_attempts(),
         )
@@ -220,7 +257,8 @@ class Attendance:
         while True:
             self._wake.clear()
             await asyncio.to_thread(self.spool.flush)
-            if loop.time() >= next_heartbeat:
+            if self._beat_now or loop.time() >= next_heartbeat:
+                self._beat_now = False
                 heartbeat = self._heartbeat(await asyncio.to_thread(self.policy))
                 await _write(stream, AttendRequest(heartbeat=heartbeat))
                 next_heartbeat = loop.time() + terms.heartbeat_seconds
@@ -257,7 +295,35 @@ class Attendance:
             spool_records=spool_records,
             dropped_batches=dropped,
             progress=[held.progress for held in running],
+            not_ready=self._not_ready(),
+            declined=[self._declined.popleft() for _ in range(len(self._declined))],
         )
+
+    def _not_ready(self) -> str:
+        """Why no run is taken now; empty: one is."""
+        return self.leaving or self.spool.problem()
+
+    def leave(self, reason: str) -> None:
+        """Take no more runs, and tell the collector so; call it in the loop's thread."""
+        self.leaving = reason
+        self._beat()
+
+    def _beat(self) -> None:
+        """Send the next heartbeat at once."""
+        self._beat_now = True
+        self._wake.set()
+
+    async def delivered(self, seconds: float) -> None:
+        """Return once the ends of all runs are acked, or after these seconds.
+
+        At once without a collector: the hello of the agent's next life names them.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while self._connected and self.spool.unacked_attempts():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            log.warning("the end of a run waits in the spool: no ack within %g s", seconds)
 
     async def _read(self, stream: _Stream) -> None:
         while True:
@@ -292,6 +358,11 @@ class Attendance:
             log.warning("run %s is refused: %s", run_id, reason)
             outcome = RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason)
             await asyncio.to_thread(self.spool.append, envelope_of(outcome, run_id, attempt))
+            return
+        if not_ready := await asyncio.to_thread(self._not_ready):
+            log.warning("the lease of run %s is not taken: %s", run_id, not_ready)
+            self._declined.append(lease.attempt)
+            self._beat()
             return
         unacked = await asyncio.to_thread(self.spool.unacked_attempts)
         if len(unacked) >= _MOST_UNACKED:

@@ -13,7 +13,7 @@ from headstart.agent.cancellation import ABANDON_SECONDS, Cancellation
 from headstart.agent.deadline import Deadline
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt, BlockFinished, Progress
-from headstart.v1.records_pb2 import RunOutcome
+from headstart.v1.records_pb2 import RunOutcome, RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ class HeldRun:
     ask: Callable[[BlockFinished], None]
     cancelled: Cancellation = field(default_factory=Cancellation)
     cancel_reason: str = ""
+    # Ends for this host's sake: the collector makes another attempt.
+    given_back: bool = False
     # How it went so far; its thread fills it.
     outcome: RunOutcome = field(default_factory=RunOutcome)
     # What could not be removed, by name.
@@ -54,12 +56,28 @@ class HeldRun:
         self.cancel_reason = self.cancel_reason or reason
         self.cancelled.set()
 
-    def record(self, append: Callable[[], None], last: bool = False) -> None:
-        """Append a record of it, unless the `last` one was: nothing follows that."""
+    def give_back(self, reason: str) -> None:
+        """End the attempt, so that the collector makes another; not when it ends already."""
+        if not self.cancelled.is_set():
+            self.given_back = True
+            self.cancel(reason)
+
+    def cut_short(self) -> RunStatus.ValueType:
+        """How an attempt ends whose flag was raised."""
+        if self.given_back:
+            return RunStatus.RUN_STATUS_RETURNED
+        return RunStatus.RUN_STATUS_CANCELLED
+
+    def record(self, append: Callable[[], bool], last: bool = False) -> bool:
+        """Append a record of it, unless the `last` one was: nothing follows that.
+
+        False: `append` says that there is no room for more.
+        """
         with self._recording:
-            if not self._recorded:
-                append()
-                self._recorded = last
+            if self._recorded:
+                return True
+            self._recorded = last
+            return append()
 
     def another_block(self, blocks_done: int) -> tuple[bool, str]:
         """Ask the collector; without its word within 30 s the run goes on."""
@@ -182,11 +200,11 @@ class HeldRuns:
         if (held := self.get(attempt)) is not None:
             held.cancel(reason)
 
-    def cancel_all(self, reason: str) -> None:
-        """Cancel everything and wait for the clean-up, which has 5 s."""
+    def give_all_back(self, reason: str) -> None:
+        """Give every attempt back and wait for the clean-up, which has 5 s."""
         held = self.running()
         for each in held:
-            each.cancel(reason)
+            each.give_back(reason)
         deadline = Deadline(ABANDON_SECONDS + 1.0)
         for each in held:
             each.over.wait(deadline.left())

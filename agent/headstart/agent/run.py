@@ -59,7 +59,7 @@ def execute(held: HeldRun, tools: Tools) -> None:
         outcome.status = RunStatus.RUN_STATUS_FAILED
         outcome.reason = f"the agent broke: {type(error).__name__}: {error}"
     if held.cancelled.is_set():
-        outcome.status = RunStatus.RUN_STATUS_CANCELLED
+        outcome.status = held.cut_short()
         outcome.reason = held.cancel_reason or "cancelled"
         if held.left_behind:
             outcome.reason += (
@@ -96,7 +96,10 @@ class _Run:
 
     def emit(self, record: AnyRecord, last: bool = False) -> None:
         envelope = envelope_of(record, self.held.run_id, self.held.attempt)
-        self.held.record(lambda: self.tools.spool.append(envelope), last)
+        has_room = self.held.record(lambda: self.tools.spool.append(envelope), last)
+        if not has_room and not self.held.cancelled.is_set():
+            log.error("run %s: no room for its records; it is given back", self.held.run_id)
+            self.held.give_back(self.tools.spool.problem() or "no room for its records")
 
     def execute(self) -> None:
         runtimes = self.tools.runtimes(self.held.cancelled)

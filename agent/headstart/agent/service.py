@@ -11,6 +11,7 @@ from pathlib import Path
 from headstart.agent.attend import Attendance
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.collector_tls import ClientTls
+from headstart.agent.deadline import Deadline
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
 from headstart.agent.leases import HeldRun, HeldRuns
@@ -23,10 +24,15 @@ from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
 from headstart.agent.wire import envelope_of
 from headstart.v1.host_pb2 import Engine, HostFacts
-from headstart.v1.records_pb2 import Failure, FailureCode, RunOutcome, RunStatus
+from headstart.v1.records_pb2 import Failure, FailureCode, RunOutcome
 from headstart.words.private_files import private_file, private_folder
 
 log = logging.getLogger(__name__)
+
+_STOPPED = "the agent was stopped"
+# For the last word on what ran; without an ack the hello of the next start names it.
+_DELIVERY_SECONDS = 2.0
+_STOP_SECONDS = 5.0
 
 
 class StateInUse(Exception):
@@ -68,7 +74,8 @@ class Agent:
         except OSError as error:
             self._lock.close()
             raise StateInUse(f"another agent works in {config.state}") from error
-        self.spool = Spool(config.state, config.spool_limit_bytes)
+        self._stop_asked = asyncio.Event()
+        self.spool = Spool(config.state, config.spool_limit_bytes, config.host)
         self._stopped = Cancellation()
         # Whether something of a run may still be there.
         self._is_littered = False
@@ -152,7 +159,7 @@ class Agent:
         doing = held.progress.doing or "the first trial"
         outcome = RunOutcome()
         outcome.CopyFrom(held.outcome)
-        outcome.status = RunStatus.RUN_STATUS_CANCELLED
+        outcome.status = held.cut_short()
         outcome.reason = (
             f"{held.cancel_reason or 'cancelled'}; what it was at ({doing}) hangs, and is left to"
             " itself: what remains of it is removed before this agent's next run"
@@ -169,19 +176,31 @@ class Agent:
             runtime.close()
 
     async def run(self) -> None:
-        """Attend until stopped; then cancel what runs and deliver nothing more."""
+        """Attend until stopped; then give back what runs, and tell the collector if it hears."""
+        attending = asyncio.create_task(self.attendance.run())
+        asked = asyncio.create_task(self._stop_asked.wait())
         try:
-            await self.attendance.run()
+            await asyncio.wait({attending, asked}, return_when=asyncio.FIRST_COMPLETED)
+            deadline = Deadline(_STOP_SECONDS)
+            # Before the runs end, or the next attempt would come here.
+            self.attendance.leave(_STOPPED)
+            await asyncio.to_thread(self.runs.give_all_back, _STOPPED)
+            if not attending.done():
+                await self.attendance.delivered(min(_DELIVERY_SECONDS, deadline.left()))
         finally:
-            await asyncio.to_thread(self.runs.cancel_all, "the agent was stopped")
-            self.spool.close()
-            self._lock.close()
+            asked.cancel()
+            self.attendance.stopping.set()
+            self.attendance.wake()
+            try:
+                await attending
+            finally:
+                self.spool.close()
+                self._lock.close()
 
     def stop(self) -> None:
         """Make `run` return; call it in the loop's thread."""
         self._stopped.set()
-        self.attendance.stopping.set()
-        self.attendance.wake()
+        self._stop_asked.set()
 
 
 def current_host_facts(

@@ -51,5 +51,7 @@ def _host_line(state: HostState) -> str:
     labels = ",".join(f"{k}={v}" for k, v in sorted(state.host.labels.items())) or "no labels"
     ago = max(0.0, time.time() - state.last_seen_time_seconds)
     seen = "connected" if state.connected else f"last seen {ago:.0f} s ago"
+    if state.not_ready:
+        seen += f", takes no runs: {state.not_ready}"
     busy = f", runs {state.running_run_id}" if state.running_run_id else ""
     return f"{state.host.host}: {seen}, {state.host.cpu.model or 'unknown CPU'}, {labels}{busy}"

@@ -56,7 +56,8 @@ class Appended:
 class Append:
     """Batches of one stream in sequence, all or none durable.
 
-    Of an attempt that is not its run's current one, or whose run has ended, nothing is stored.
+    Of an attempt that is not its run's current one, whose run has ended, or that is written by
+    another stream, nothing is stored.
     """
 
     stream_id: str
@@ -69,6 +70,8 @@ class Append:
     done: Callable[[Appended], None]
     payload_bytes: int = 0
     spoils: list[Spoil] = field(default_factory=list)
+    # Envelope.mark of the record `upto`; 0: not known.
+    mark: int = 0
 
 
 @dataclass
@@ -89,7 +92,11 @@ def admit(append: Append, standings: Mapping[str, Standing], quotas: Quotas) -> 
         ((run_id, attempt),) = keys
         standing = standings.get(run_id)
         size = append.payload_bytes + ROW_BYTES * len(append.rows)
-        if standing and standing.takes(attempt) and not _excess(standing, size, quotas):
+        if (
+            standing
+            and standing.takes(attempt, append.stream_id)
+            and not _excess(standing, size, quotas)
+        ):
             standing.add(size)
             return Admitted(append.rows)
     return _sorted_out(append, standings, quotas)
@@ -104,7 +111,7 @@ def _sorted_out(append: Append, standings: Mapping[str, Standing], quotas: Quota
     for row in entries:
         run_id, attempt = row["run_id"], row["attempt"]
         standing = standings.get(run_id)
-        if standing is None or not standing.takes(attempt):
+        if standing is None or not standing.takes(attempt, append.stream_id):
             admitted.fenced[run_id, attempt] += 1
             continue
         spoil = row.get("spoil")

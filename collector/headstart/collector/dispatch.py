@@ -100,7 +100,12 @@ class Dispatch:
 
     async def _adopt(self, session: Session, unknown: Sequence[Attempt]) -> None:
         adopted = await self._store.write(
-            lambda c: [store_runs.adopt(c, attempt, session.host) for attempt in unknown]
+            lambda c: [
+                store_runs.adopt(
+                    c, attempt, session.host, session.stream_id, session.replaces_stream_id
+                )
+                for attempt in unknown
+            ]
         )
         for attempt, change in zip(unknown, adopted, strict=True):
             if change is None:
@@ -141,20 +146,20 @@ class Dispatch:
         await self._count_runs()
 
     async def offer(self, session: Session) -> None:
-        """Lease the next run to an agent that has none."""
+        """Lease the next run to an agent that has none and takes one."""
         host = session.host
         if host not in self._waiting or session.running or self._leases.of_host(host):
             return
-        if session.closed():
+        if session.closed() or session.not_ready:
             return
         # A stream that ends now must not leave a stored lease without a deadline.
         await self._tasks.through(self._lease(session), "an offer")
 
     async def _lease(self, session: Session) -> None:
-        host = session.host
+        host, stream_id = session.host, session.stream_id
         self._waiting.discard(host)
         now = self._store.now()
-        leased = await self._store.write(lambda c: store_runs.lease_next(c, host, now))
+        leased = await self._store.write(lambda c: store_runs.lease_next(c, host, now, stream_id))
         if leased is None:
             return
         # There may be more; looking costs little.
@@ -176,6 +181,22 @@ class Dispatch:
         self.changes.publish(leased.run_id)
         await self._count_runs()
 
+    async def declined(self, session: Session, attempts: Iterable[Attempt]) -> None:
+        """Leases that their agent did not take."""
+        for attempt in attempts:
+            if self._leases.renew(attempt.run_id, attempt.attempt, session.host):
+                losing = self._lose(attempt, session.not_ready)
+                await self._tasks.through(losing, "a declined lease")
+
+    async def _lose(self, attempt: Attempt, reason: str) -> None:
+        now = self._store.now()
+        change = await self._store.write(
+            lambda c: store_runs.lose(c, attempt, reason, now, counted=False)
+        )
+        self._leases.end(attempt.run_id, attempt.attempt)
+        if change is not None:
+            self._lost(change)
+
     async def cancel(self, run_id: str, reason: str) -> None:
         """Durable; the agent is told until the run's terminal record comes."""
         await self._tasks.through(self._cancel(run_id, reason), "a cancellation")
@@ -195,6 +216,9 @@ class Dispatch:
 
     def ended(self, change: Change) -> None:
         """A terminal record came, a run was lost for good, or it was cancelled in the queue."""
+        if change.state == RunState.RUN_STATE_QUEUED:
+            self._lost(change)
+            return
         self._leases.end(change.run_id, change.attempt)
         self._metrics.run_ended(change.state)
         self._on_ended(change.run_id)
@@ -207,7 +231,7 @@ class Dispatch:
 
     def _lost(self, change: Change) -> None:
         log.warning(
-            "run %s: attempt %d was lost; now %s",
+            "run %s: attempt %d is over; now %s",
             change.run_id,
             change.attempt,
             RunState.Name(change.state),
@@ -218,6 +242,9 @@ class Dispatch:
         self._leases.end(change.run_id, change.attempt)
         self._waiting.add(change.host)
         self.changes.publish(change.run_id)
+        if session := self._sessions.get(change.host):
+            session.cancels.pop(change.run_id, None)
+            self._tasks.start(self.offer(session), "an offer")
 
     async def tick(self) -> bool:
         """End what has passed its deadline; false when this process itself stood still."""

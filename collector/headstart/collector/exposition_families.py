@@ -121,6 +121,11 @@ RESULT_FAMILIES = (
 
 HOST_FAMILIES = (
     Family("headstart_host_up", "1 while the host's agent is connected.", ("host",)),
+    Family(
+        "headstart_host_ready",
+        "1 while the host's agent is connected and takes runs; 0: `headstart status` says why.",
+        ("host",),
+    ),
     Family("headstart_host_busy", "1 while the host has a run.", ("host",)),
     Family(
         "headstart_host_last_seen_timestamp_seconds",
@@ -298,6 +303,7 @@ def host_samples(state: HostState) -> Iterator[Sample]:
     facts = state.host
     host = (label(facts.host),)
     yield Sample("headstart_host_up", host, float(state.connected))
+    yield Sample("headstart_host_ready", host, float(state.connected and not state.not_ready))
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
     yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
     yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)

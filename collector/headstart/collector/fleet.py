@@ -80,6 +80,23 @@ class Fleet:
         _check(hello, limits)
         host = hello.host.host
         older = self._sessions.get(host)
+        if older is not None and hello.life and older.life not in (0, hello.life):
+            # A host that was copied. One that lost its power is known to be gone soon.
+            raise Refused(
+                grpc.StatusCode.UNAVAILABLE,
+                f"another agent attends as host '{host}': is this one a copy of it? Stop one, or "
+                f"name it with --host. If it was this one, it is known to be gone after "
+                f"{timing.silence_seconds:g} s of silence",
+                Refusal.IDENTITY,
+            )
+        if hello.replaces_stream_id:
+            log.warning(
+                "host %s begins stream %s in the place of %s, which is not what its spool holds: "
+                "its machine or this store was reset to an earlier state or copied",
+                host,
+                hello.stream_id,
+                hello.replaces_stream_id,
+            )
         if older is None and len(self._sessions) >= limits.agents:
             raise Refused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -105,7 +122,8 @@ class Fleet:
         acked = session.resume(greeted.acked)
         return session, Welcome(
             protocol_version=PROTOCOL_VERSION,
-            acked_sequence=acked,
+            acked_sequence=acked.sequence,
+            acked_mark=acked.mark,
             heartbeat_seconds=timing.heartbeat_seconds,
             lease_seconds=timing.lease_seconds,
             ack_window=limits.ack_window,
@@ -141,17 +159,21 @@ class Fleet:
 
         Raises Refused.
         """
-        size, many = heartbeat.ByteSize(), len(heartbeat.running)
+        size = heartbeat.ByteSize()
+        many = len(heartbeat.running) + len(heartbeat.declined)
         if size > self._config.limits.heartbeat_bytes or many > self._config.limits.running:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f"a heartbeat of {size} bytes with {many} attempts that run",
+                f"a heartbeat of {size} bytes with {many} attempts",
                 Refusal.TOO_LARGE,
             )
         before = {p.attempt.run_id: p for p in session.last_heartbeat.progress}
         session.last_heartbeat = heartbeat
         session.running = {(attempt.run_id, attempt.attempt) for attempt in heartbeat.running}
+        session.not_ready = heartbeat.not_ready
         await self.dispatch.renew(session, heartbeat.running)
+        if heartbeat.declined and heartbeat.not_ready:
+            await self.dispatch.declined(session, heartbeat.declined)
         for progress in heartbeat.progress:
             if before.get(progress.attempt.run_id) != progress:
                 await self._keep_progress(session, progress)
@@ -227,6 +249,7 @@ class Fleet:
                 silent_seconds = time.monotonic() - session.last_message
                 state.last_seen_time_seconds = self._store.now() - silent_seconds
                 state.spool_bytes = session.last_heartbeat.spool_bytes
+                state.not_ready = session.not_ready
         return states
 
 

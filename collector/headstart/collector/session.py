@@ -15,6 +15,7 @@ from headstart.collector.record_bounds import Bounds, ForeignHost, Unbelievable
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.collector.store import Store
+from headstart.collector.store_records import Watermark
 from headstart.collector.store_runs import Change
 from headstart.collector.store_writer import Append, Appended, Spoil
 from headstart.v1.fleet_pb2 import (
@@ -49,6 +50,10 @@ class Session:
     ) -> None:
         self.host = hello.host.host
         self.stream_id = hello.stream_id
+        self.replaces_stream_id = hello.replaces_stream_id
+        self.life = hello.life
+        # Why the agent takes no run; empty: it does.
+        self.not_ready = hello.not_ready
         # Agents before NETWORK_OWN name no networks, and take what they do not know for the host's.
         self.knows_networks = bool(hello.policy.networks)
         # Attempts that the agent said it runs, minus those whose terminal record came.
@@ -105,11 +110,12 @@ class Session:
         """Raises the Refused with which the session was closed."""
         await asyncio.shield(self._closed)
 
-    def resume(self, acked: int | None) -> int:
+    def resume(self, acked: Watermark | None) -> Watermark:
         """Begin behind what is durable (None: the stream is new); the watermark for Welcome."""
         self._new_stream = acked is None
-        self._received = self._durable = acked or 0
-        return self._durable
+        watermark = acked or Watermark(0)
+        self._received = self._durable = watermark.sequence
+        return watermark
 
     async def take(self, batch: RecordBatch) -> None:
         """Hand a message's records to the store; acks follow by themselves. Raises Refused."""
@@ -122,7 +128,7 @@ class Session:
                 continue
             check_envelope(envelope, self._limits)
             self._check_order(envelope.sequence, append.upto)
-            append.upto = envelope.sequence
+            append.upto, append.mark = envelope.sequence, envelope.mark
             if envelope.run_id not in self._known_runs:
                 await self._look_up(envelope.run_id)
             bounds = self._known_runs[envelope.run_id]

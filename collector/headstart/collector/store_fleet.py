@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from headstart.collector import store_hosts, store_records, store_runs
+from headstart.collector.store_records import Watermark
 from headstart.collector.store_runs import Change
 from headstart.v1.fleet_pb2 import Attempt, Hello
 
@@ -15,7 +16,7 @@ class Greeted:
     """What the store and an agent agree on after its hello."""
 
     # None: the stream is new.
-    acked: int | None
+    acked: Watermark | None
     # Leases that the agent has, running or finished and still in its spool.
     kept: list[Change] = field(default_factory=list)
     # Leases that it does not have any more.
@@ -37,7 +38,9 @@ def greet(connection: Connection, hello: Hello, now: float) -> Greeted:
     greeted = Greeted(store_records.open_stream(connection, hello.stream_id, host))
     held: Sequence[Attempt] = [*hello.running, *hello.unacked]
     for attempt in held:
-        if change := store_runs.adopt(connection, attempt, host):
+        if change := store_runs.adopt(
+            connection, attempt, host, hello.stream_id, hello.replaces_stream_id
+        ):
             greeted.kept.append(change)
         elif attempt in hello.running:
             greeted.stale.append(attempt)

@@ -59,9 +59,19 @@ def _count_bytes(connection: Connection) -> None:
     connection.execute(update(hosts).values(stored_bytes=of_host.scalar_subquery()))
 
 
+def _add_stream_marks(connection: Connection) -> None:
+    """What tells a stream from its copy, and which stream an attempt is written by."""
+    for table, column in (
+        ("streams", "mark BIGINT NOT NULL DEFAULT 0"),
+        ("runs", "returns INTEGER NOT NULL DEFAULT 0"),
+        ("runs", "stream_id VARCHAR(64) NOT NULL DEFAULT ''"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
-UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes)
+UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes, _add_stream_marks)
 
 
 class StoreVersionError(StartFault):

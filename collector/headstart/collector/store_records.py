@@ -1,6 +1,7 @@
 """Streams and their batches in the store: appending, watermarks, reading, pruning."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
@@ -17,7 +18,7 @@ _APPEND = store_sqlite.insert_new(batches)
 _ADVANCE = (
     update(streams)
     .where(streams.c.stream_id == bindparam("of_stream"), streams.c.acked < bindparam("upto"))
-    .values(acked=bindparam("upto"))
+    .values(acked=bindparam("upto"), mark=bindparam("of_last"))
 )
 
 
@@ -32,16 +33,22 @@ class ForeignStream(Exception):
         self.host = host
 
 
-def open_stream(connection: Connection, stream_id: str, host: str) -> int | None:
-    """The highest sequence that is durable without a gap; None: the stream is new here.
+@dataclass(frozen=True)
+class Watermark:
+    """The last record of a stream up to which everything is durable."""
 
-    Raises ForeignStream.
-    """
+    sequence: int
+    # Envelope.mark of it; 0: not known.
+    mark: int = 0
+
+
+def open_stream(connection: Connection, stream_id: str, host: str) -> Watermark | None:
+    """How far a stream is durable; None: it is new here. Raises ForeignStream."""
     row = connection.execute(select(streams).where(streams.c.stream_id == stream_id)).first()
     if row is not None:
         if row.host != host:
             raise ForeignStream(stream_id, row.host)
-        return int(row.acked)
+        return Watermark(row.acked, row.mark)
     connection.execute(insert(streams).values(stream_id=stream_id, host=host, acked=0))
     return None
 
@@ -64,7 +71,7 @@ def row_of(stream_id: str, envelope: Envelope) -> dict[str, Any]:
 
 
 def append(
-    connection: Connection, rows: Sequence[dict[str, Any]], watermarks: dict[str, int]
+    connection: Connection, rows: Sequence[dict[str, Any]], watermarks: dict[str, Watermark]
 ) -> None:
     """Add batches and advance the streams; what is there already is passed over."""
     if rows:
@@ -72,7 +79,10 @@ def append(
     if watermarks:
         connection.execute(
             _ADVANCE,
-            [{"of_stream": stream, "upto": upto} for stream, upto in watermarks.items()],
+            [
+                {"of_stream": stream, "upto": upto.sequence, "of_last": upto.mark}
+                for stream, upto in watermarks.items()
+            ],
         )
 
 

@@ -9,10 +9,11 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from headstart.collector import store_whole
+from headstart.collector import store_records, store_whole
 from headstart.collector.store_queries import NoSuchRun
 from headstart.collector.store_schema import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
@@ -45,6 +46,9 @@ ENDED = (DONE, FAILED, CANCELLED, LOST, INCOMPLETE)
 # A run is tried three times in all, then it is LOST: what kills an agent twice
 # more kills it again.
 MAXIMUM_LOSSES = 2
+# Nothing is wrong with a run that is given back, but an agent that is restarted all the time
+# must not keep it for ever.
+MAXIMUM_RETURNS = 10
 
 _STATE_OF_OUTCOME = {
     RunStatus.RUN_STATUS_DONE: DONE,
@@ -151,8 +155,11 @@ def leases_of(connection: Connection, host: str) -> list[Change]:
     return [lease for lease in leases(connection) if lease.host == host]
 
 
-def lease_next(connection: Connection, host: str, now: float) -> Leased | None:
-    """Lease the host's oldest queued run as a new attempt, unless it has a run already."""
+def lease_next(connection: Connection, host: str, now: float, stream_id: str = "") -> Leased | None:
+    """Lease the host's oldest queued run as a new attempt, unless it has a run already.
+
+    The attempt's records must come in this stream (empty: in any).
+    """
     if connection.execute(
         select(runs.c.run_id).where(runs.c.host == host, runs.c.state == LEASED)
     ).first():
@@ -174,6 +181,7 @@ def lease_next(connection: Connection, host: str, now: float) -> Leased | None:
         .values(
             state=LEASED,
             attempt=attempt,
+            stream_id=stream_id,
             facts=row.facts,
             started_seconds=now,
             progress=b"",
@@ -220,11 +228,19 @@ def lose(
     return Change(row.run_id, row.host, row.attempt, state)
 
 
-def adopt(connection: Connection, attempt: Attempt, host: str) -> Change | None:
+def adopt(
+    connection: Connection,
+    attempt: Attempt,
+    host: str,
+    stream_id: str = "",
+    replaced: str = "",
+) -> Change | None:
     """Lease the current attempt of a queued or lost run to the agent that still has it.
 
     An ended lease is a presumption; the agent that comes back with the attempt
-    disproves it. None: the attempt is not the current one, or the run has ended.
+    disproves it. None: the attempt is not the current one, or the run has ended, or the
+    attempt is another stream's: an agent's that was copied or reset. Where nothing of it is
+    stored, the stream that replaces the other one takes it over.
     """
     matches = (
         (runs.c.run_id == attempt.run_id)
@@ -237,6 +253,12 @@ def adopt(connection: Connection, attempt: Attempt, host: str) -> Change | None:
     ).first()
     if row is None:
         return None
+    if row.stream_id and stream_id not in ("", row.stream_id):
+        if replaced != row.stream_id or store_records.any_of(
+            connection, attempt.run_id, attempt.attempt
+        ):
+            return None
+        connection.execute(update(runs).where(matches).values(stream_id=stream_id))
     if row.state != LEASED:
         connection.execute(
             update(runs)
@@ -268,6 +290,8 @@ def finish(
     ).first()
     if row is None:
         return None
+    if outcome.status == RunStatus.RUN_STATUS_RETURNED:
+        return _take_back(connection, row, outcome.reason, now)
     # An unknown status is a newer agent's; that it did not end well is all we know.
     state = _STATE_OF_OUTCOME.get(outcome.status, FAILED)
     reason = outcome.reason
@@ -280,6 +304,28 @@ def finish(
         update(runs)
         .where(runs.c.run_id == row.run_id)
         .values(state=state, reason=reason, ended_seconds=now)
+    )
+    return Change(row.run_id, row.host, row.attempt, state)
+
+
+def _take_back(connection: Connection, row: Row[Any], reason: str, now: float) -> Change:
+    """Queue a run again that its agent gave back: no loss, but not for ever."""
+    returns = row.returns + 1
+    state = CANCELLED if row.cancel_requested else QUEUED if returns <= MAXIMUM_RETURNS else LOST
+    words = {
+        CANCELLED: row.reason,
+        QUEUED: f"attempt {row.attempt} was given back: {reason}",
+        LOST: f"given back {returns} times, last: {reason}",
+    }
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(
+            state=state,
+            returns=returns,
+            reason=words[state],
+            ended_seconds=0.0 if state == QUEUED else now,
+        )
     )
     return Change(row.run_id, row.host, row.attempt, state)
 
@@ -306,10 +352,12 @@ class Standing:
     of_run: Stored
     # One object for all runs of a host.
     of_host: Stored
+    # Empty: any.
+    stream_id: str = ""
 
-    def takes(self, attempt: int) -> bool:
-        """Whether a record of an attempt counts now."""
-        return self.open and 0 < attempt == self.attempt
+    def takes(self, attempt: int, stream_id: str) -> bool:
+        """Whether a record of an attempt counts now, coming in this stream."""
+        return self.open and 0 < attempt == self.attempt and self.stream_id in ("", stream_id)
 
     def add(self, size: int) -> None:
         """So many bytes are stored of the run."""
@@ -321,7 +369,8 @@ def standings(connection: Connection, run_ids: Collection[str]) -> dict[str, Sta
     """By run. An attempt whose lease ended, or that is LOST, may come back: its records count."""
     if not run_ids:
         return {}
-    columns = (runs.c.run_id, runs.c.attempt, runs.c.state, runs.c.host, runs.c.stored_bytes)
+    columns = [runs.c[name] for name in ("run_id", "attempt", "state", "host", "stream_id")]
+    columns.append(runs.c.stored_bytes)
     rows = connection.execute(
         select(*columns, hosts.c.stored_bytes.label("of_host"))
         .join(hosts, hosts.c.host == runs.c.host)
@@ -333,7 +382,7 @@ def standings(connection: Connection, run_ids: Collection[str]) -> dict[str, Sta
         open_ = row.state in (QUEUED, LEASED, LOST)
         of_host = of_hosts.setdefault(row.host, Stored(row.of_host))
         found[row.run_id] = Standing(
-            row.attempt, open_, row.host, Stored(row.stored_bytes), of_host
+            row.attempt, open_, row.host, Stored(row.stored_bytes), of_host, row.stream_id
         )
     return found
 

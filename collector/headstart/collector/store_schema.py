@@ -49,6 +49,8 @@ streams = Table(
     # Highest sequence up to which everything was durable. Kept apart from the
     # batches, since these may be pruned.
     Column("acked", BigInteger, nullable=False),
+    # Envelope.mark of that record; 0: not known.
+    Column("mark", BigInteger, nullable=False, server_default="0"),
 )
 
 experiments = Table(
@@ -77,6 +79,11 @@ runs = Table(
     Column("attempt", Integer, nullable=False),
     # Attempts that were lost; bounds how often the run is queued again.
     Column("losses", Integer, nullable=False),
+    # Attempts that agents gave back; bounded apart.
+    Column("returns", Integer, nullable=False, server_default="0"),
+    # The stream that the attempt was leased to: all of its records are of this one.
+    # Empty: leased by a release that did not note it.
+    Column("stream_id", String(64), nullable=False, server_default=""),
     Column("cancel_requested", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Column("submitted_seconds", Float, nullable=False),

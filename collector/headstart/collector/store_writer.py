@@ -25,6 +25,7 @@ from headstart.collector.admission import (
     admit,
 )
 from headstart.collector.config import Quotas
+from headstart.collector.store_records import Watermark
 
 __all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
 
@@ -152,12 +153,12 @@ class GroupWriter:
             | {spoil.attempt.run_id for append in appends for spoil in append.spoils},
         )
         rows: list[dict[str, Any]] = []
-        watermarks: dict[str, int] = {}
+        watermarks: dict[str, Watermark] = {}
         done = []
         for append in appends:
             admitted = admit(append, standings, self._quotas)
             rows += admitted.rows
-            watermarks[append.stream_id] = append.upto
+            watermarks[append.stream_id] = Watermark(append.upto, append.mark)
             done.append(admitted)
         store_records.append(connection, rows, watermarks)
         store_runs.count_bytes(connection, standings)

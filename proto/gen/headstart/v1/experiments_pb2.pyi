@@ -643,10 +643,13 @@ class HostState(_message.Message):
     LAST_SEEN_TIME_SECONDS_FIELD_NUMBER: _builtins.int
     SPOOL_BYTES_FIELD_NUMBER: _builtins.int
     RUNNING_RUN_ID_FIELD_NUMBER: _builtins.int
+    NOT_READY_FIELD_NUMBER: _builtins.int
     connected: _builtins.bool
     last_seen_time_seconds: _builtins.float
     spool_bytes: _builtins.int
     running_run_id: _builtins.str
+    not_ready: _builtins.str
+    """Why its agent takes no run now; empty: it does."""
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
     def __init__(
@@ -657,10 +660,11 @@ class HostState(_message.Message):
         last_seen_time_seconds: _builtins.float = ...,
         spool_bytes: _builtins.int = ...,
         running_run_id: _builtins.str = ...,
+        not_ready: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -137,10 +137,23 @@ class Hello(_message.Message):
     STREAM_ID_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
     UNACKED_FIELD_NUMBER: _builtins.int
+    LIFE_FIELD_NUMBER: _builtins.int
+    REPLACES_STREAM_ID_FIELD_NUMBER: _builtins.int
+    NOT_READY_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1 since the first release; the collector refuses what it does not know."""
     stream_id: _builtins.str
     """Identity of the spool on disk: a wiped spool is a new stream."""
+    life: _builtins.int
+    """Drawn when the agent's process starts and when it begins a new stream: two that
+    attend as one host with different ones are two agents. 0: an agent that draws none.
+    """
+    replaces_stream_id: _builtins.str
+    """The stream in whose place this one is, because the collector's records of that one
+    are not the spool's own; empty: none.
+    """
+    not_ready: _builtins.str
+    """Why this agent takes no run now; empty: it does."""
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
     @_builtins.property
@@ -160,10 +173,13 @@ class Hello(_message.Message):
         stream_id: _builtins.str = ...,
         running: _abc.Iterable[Global___Attempt] | None = ...,
         unacked: _abc.Iterable[Global___Attempt] | None = ...,
+        life: _builtins.int = ...,
+        replaces_stream_id: _builtins.str = ...,
+        not_ready: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "policy", b"policy", "protocol_version", b"protocol_version", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "life", b"life", "not_ready", b"not_ready", "policy", b"policy", "protocol_version", b"protocol_version", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -179,6 +195,7 @@ class Welcome(_message.Message):
     LEASE_SECONDS_FIELD_NUMBER: _builtins.int
     ACK_WINDOW_FIELD_NUMBER: _builtins.int
     MAXIMUM_BATCH_BYTES_FIELD_NUMBER: _builtins.int
+    ACKED_MARK_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     acked_sequence: _builtins.int
     """Highest sequence of this stream that is durable without a gap; 0: none."""
@@ -187,6 +204,8 @@ class Welcome(_message.Message):
     ack_window: _builtins.int
     """Most envelopes that may be in flight unacked."""
     maximum_batch_bytes: _builtins.int
+    acked_mark: _builtins.int
+    """Envelope.mark of the record acked_sequence; 0: not known."""
     def __init__(
         self,
         *,
@@ -196,10 +215,11 @@ class Welcome(_message.Message):
         lease_seconds: _builtins.float = ...,
         ack_window: _builtins.int = ...,
         maximum_batch_bytes: _builtins.int = ...,
+        acked_mark: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack_window", b"ack_window", "acked_sequence", b"acked_sequence", "heartbeat_seconds", b"heartbeat_seconds", "lease_seconds", b"lease_seconds", "maximum_batch_bytes", b"maximum_batch_bytes", "protocol_version", b"protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack_window", b"ack_window", "acked_mark", b"acked_mark", "acked_sequence", b"acked_sequence", "heartbeat_seconds", b"heartbeat_seconds", "lease_seconds", b"lease_seconds", "maximum_batch_bytes", b"maximum_batch_bytes", "protocol_version", b"protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -266,9 +286,13 @@ class Heartbeat(_message.Message):
     DROPPED_BATCHES_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    NOT_READY_FIELD_NUMBER: _builtins.int
+    DECLINED_FIELD_NUMBER: _builtins.int
     spool_bytes: _builtins.int
     spool_records: _builtins.int
     dropped_batches: _builtins.int
+    not_ready: _builtins.str
+    """As in Hello."""
     @_builtins.property
     def running(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]: ...
     @_builtins.property
@@ -279,6 +303,10 @@ class Heartbeat(_message.Message):
     def policy(self) -> _host_pb2.Policy:
         """When it changed since the hello or the heartbeat that told it last."""
 
+    @_builtins.property
+    def declined(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Leased since the last heartbeat and not taken: to be offered again, uncounted."""
+
     def __init__(
         self,
         *,
@@ -288,10 +316,12 @@ class Heartbeat(_message.Message):
         dropped_batches: _builtins.int = ...,
         progress: _abc.Iterable[Global___Progress] | None = ...,
         policy: _host_pb2.Policy | None = ...,
+        not_ready: _builtins.str = ...,
+        declined: _abc.Iterable[Global___Attempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_policy", b"_policy", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_policy", b"_policy", "dropped_batches", b"dropped_batches", "policy", b"policy", "progress", b"progress", "running", b"running", "spool_bytes", b"spool_bytes", "spool_records", b"spool_records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_policy", b"_policy", "declined", b"declined", "dropped_batches", b"dropped_batches", "not_ready", b"not_ready", "policy", b"policy", "progress", b"progress", "running", b"running", "spool_bytes", b"spool_bytes", "spool_records", b"spool_records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__policy: _TypeAlias = _typing.Literal["policy"]  # noqa: Y015
     _WhichOneofArgType__policy: _TypeAlias = _typing.Literal["_policy", b"_policy"]  # noqa: Y015

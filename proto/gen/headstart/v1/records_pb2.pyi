@@ -379,6 +379,8 @@ class _RunStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunStatus.V
     RUN_STATUS_DONE: _RunStatus.ValueType  # 1
     RUN_STATUS_FAILED: _RunStatus.ValueType  # 2
     RUN_STATUS_CANCELLED: _RunStatus.ValueType  # 3
+    RUN_STATUS_RETURNED: _RunStatus.ValueType  # 4
+    """Given back for another attempt: the agent was stopped, or its disk is full."""
 
 class RunStatus(_RunStatus, metaclass=_RunStatusEnumTypeWrapper): ...
 
@@ -386,6 +388,8 @@ RUN_STATUS_UNSPECIFIED: RunStatus.ValueType  # 0
 RUN_STATUS_DONE: RunStatus.ValueType  # 1
 RUN_STATUS_FAILED: RunStatus.ValueType  # 2
 RUN_STATUS_CANCELLED: RunStatus.ValueType  # 3
+RUN_STATUS_RETURNED: RunStatus.ValueType  # 4
+"""Given back for another attempt: the agent was stopped, or its disk is full."""
 Global___RunStatus: _TypeAlias = RunStatus  # noqa: Y015
 
 @_typing.final
@@ -415,6 +419,7 @@ class Envelope(_message.Message):
     DECODED_BYTES_FIELD_NUMBER: _builtins.int
     CRC32_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    MARK_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """From 1, without gaps within a stream (Hello.stream_id)."""
     run_id: _builtins.str
@@ -431,6 +436,10 @@ class Envelope(_message.Message):
     """CRC-32 (IEEE) of payload."""
     payload: _builtins.bytes
     """A Record, serialised and encoded."""
+    mark: _builtins.int
+    """Differs between any two records that have one sequence of one stream, as a spool and
+    its copy write them. 0: an agent that gives none.
+    """
     def __init__(
         self,
         *,
@@ -444,10 +453,11 @@ class Envelope(_message.Message):
         decoded_bytes: _builtins.int = ...,
         crc32: _builtins.int = ...,
         payload: _builtins.bytes = ...,
+        mark: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "crc32", b"crc32", "decoded_bytes", b"decoded_bytes", "encoding", b"encoding", "kind", b"kind", "payload", b"payload", "rows", b"rows", "run_id", b"run_id", "sequence", b"sequence", "trial", b"trial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "crc32", b"crc32", "decoded_bytes", b"decoded_bytes", "encoding", b"encoding", "kind", b"kind", "mark", b"mark", "payload", b"payload", "rows", b"rows", "run_id", b"run_id", "sequence", b"sequence", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,164 @@
+"""Hosts that were reset to an earlier state or copied, as the collector sees them."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
+from headstart.v1.fleet_pb2 import Attempt, AttendRequest, Heartbeat
+from headstart.v1.records_pb2 import RunStatus
+from support.attending import (
+    attend,
+    collecting,
+    ending,
+    envelope,
+    experiments,
+    hello,
+    in_loop,
+    refused,
+    run_of,
+    starting,
+    submit,
+    watched,
+)
+
+QUEUED = RunState.RUN_STATE_QUEUED
+LEASED = RunState.RUN_STATE_LEASED
+DONE = RunState.RUN_STATE_DONE
+LOST = RunState.RUN_STATE_LOST
+RETURNED = RunStatus.RUN_STATUS_RETURNED
+
+
+@in_loop
+async def test_the_welcome_names_the_newest_record_by_its_mark(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port) as agent:
+            (run_id,) = await submit(collector.port)
+            await agent.send(starting(1, run_id), envelope(2, run_id, mark=-77))
+            await agent.acked(2)
+        async with attend(collector.port, running=[(run_id, 1)]) as agent:
+            assert (agent.welcome.acked_sequence, agent.welcome.acked_mark) == (2, -77)
+
+
+@in_loop
+async def test_an_attempt_that_two_streams_wrote_is_made_again(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port) as agent:
+            (run_id,) = await submit(collector.port)
+            await agent.until("lease")
+            await agent.send(starting(1, run_id), envelope(2, run_id))
+            await agent.acked(2)
+        said = hello(stream_id="s2", replaces="s1", running=[(run_id, 1)])
+        async with attend(collector.port, said) as agent:
+            assert (await agent.until("cancel")).attempt.attempt == 1
+            # What the other life recorded of it ends nothing and is not stored.
+            await agent.send(starting(1, run_id), ending(2, run_id))
+            await agent.acked(2)
+            assert (await run_of(collector.port, run_id)).state == QUEUED
+            await agent.beat()
+            assert (await agent.until("lease")).attempt.attempt == 2
+            await agent.send(starting(3, run_id, 2), ending(4, run_id, 2))
+
+            assert (await watched(collector.port, run_id, DONE)).attempt == 2
+
+
+@in_loop
+async def test_an_attempt_of_which_nothing_is_stored_goes_on_in_the_new_stream(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port) as agent:
+            (run_id,) = await submit(collector.port)
+            await agent.until("lease")
+        said = hello(stream_id="s2", replaces="s1", running=[(run_id, 1)])
+        async with attend(collector.port, said) as agent:
+            await agent.send(starting(1, run_id), ending(2, run_id))
+
+            assert (await watched(collector.port, run_id, DONE)).attempt == 1
+
+
+@in_loop
+async def test_a_copy_of_a_host_is_refused_while_the_other_attends(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port, life=1) as first:
+            code, words = await refused(collector.port, hello(life=2))
+            assert code == grpc.StatusCode.UNAVAILABLE
+            assert "another agent attends as host 'h1': is this one a copy of it?" in words
+            (run_id,) = await submit(collector.port)
+            assert (await first.until("lease")).attempt.run_id == run_id
+        # An agent that comes back after a restart is not taken for one.
+        async with attend(collector.port, life=2, running=[(run_id, 1)]):
+            assert (await run_of(collector.port, run_id)).state == LEASED
+
+
+@in_loop
+async def test_the_same_agent_may_take_over_its_own_stream(tmp_path: Path) -> None:
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port, life=1) as older,
+        attend(collector.port, life=1),
+    ):
+        assert (await older.ended())[0] == grpc.StatusCode.ABORTED
+
+
+@in_loop
+async def test_a_run_that_is_given_back_is_queued_again_and_not_lost(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        for attempt in range(1, 6):
+            assert (await agent.until("lease")).attempt.attempt == attempt
+            returned = ending(attempt, run_id, attempt, RETURNED, "the agent was stopped")
+            await agent.send(returned)
+        assert (await agent.until("lease")).attempt.attempt == 6
+        await agent.send(starting(6, run_id, 6), ending(7, run_id, 6))
+
+        assert (await watched(collector.port, run_id, DONE)).attempt == 6
+
+
+@in_loop
+async def test_a_run_that_is_given_back_for_ever_is_lost(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        for attempt in range(1, 12):
+            assert (await agent.until("lease")).attempt.attempt == attempt
+            await agent.send(ending(attempt, run_id, attempt, RETURNED, "again"))
+        run = await watched(collector.port, run_id, LOST)
+
+        assert run.reason == "given back 11 times, last: again"
+
+
+@pytest.mark.parametrize("said_at", ["hello", "heartbeat"])
+@in_loop
+async def test_an_agent_that_takes_no_run_is_offered_none_and_says_why(
+    tmp_path: Path, said_at: str
+) -> None:
+    why = "3 MiB are free for its spool, 64 MiB are wanted"
+    said = hello(not_ready=why if said_at == "hello" else "")
+    async with collecting(tmp_path) as collector, attend(collector.port, said) as agent:
+        if said_at == "heartbeat":
+            await agent.stream.write(AttendRequest(heartbeat=Heartbeat(not_ready=why)))
+        async with experiments(collector.port) as stub:
+            while (state := (await stub.ListHosts(ListHostsRequest())).hosts[0]).not_ready != why:
+                pass
+        assert state.connected
+        (run_id,) = await submit(collector.port)
+        assert (await run_of(collector.port, run_id)).state == QUEUED
+        await agent.beat()
+
+        assert (await agent.until("lease")).attempt.run_id == run_id
+
+
+@in_loop
+async def test_a_declined_lease_is_offered_again_without_being_counted(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port)
+        for attempt in range(1, 6):
+            await agent.until("lease")
+            declined = [Attempt(run_id=run_id, attempt=attempt)]
+            no = Heartbeat(not_ready="its disk is full", declined=declined)
+            await agent.stream.write(AttendRequest(heartbeat=no))
+            while (run := await run_of(collector.port, run_id)).state != QUEUED:
+                pass
+            assert run.reason == f"attempt {attempt} was lost: its disk is full"
+            await agent.beat()
