@@ -1,9 +1,19 @@
-"""References of images, the policy they are held against, and labels of images."""
+"""What an agent is told to run: by a collector, by an experiment, by its own policy."""
 
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
 from fuzz.target import Table, require
+from headstart.agent.collector_bounds import (
+    CollectorFault,
+    check_attempt,
+    experiment_fault,
+    terms_of,
+    words_of,
+)
 from headstart.agent.policy import PolicyError, parse_policy
+from headstart.v1.fleet_pb2 import AttendResponse
 from headstart.words.image_reference import MalformedReference, parse_image
 
 TABLE = Table()
@@ -20,3 +30,13 @@ def image_reference(data: bytes) -> None:
 @TABLE.add("an operator, in a policy", PolicyError)
 def policy(data: bytes) -> None:
     parse_policy(data.decode("utf-8", "replace"), Path("policy.toml")).message()
+
+
+@TABLE.add("a collector", DecodeError, CollectorFault)
+def collector_message(data: bytes) -> None:
+    found = AttendResponse.FromString(data)
+    terms = terms_of(found.welcome)
+    require(0.02 <= terms.heartbeat_seconds <= 60, f"a heartbeat of {terms.heartbeat_seconds} s")
+    require(len(words_of(found.cancel.reason)) <= 600, "a reason without an end")
+    check_attempt(found.lease.attempt)
+    experiment_fault(found.lease.experiment)

@@ -12,6 +12,7 @@ from headstart.agent.gate import GateFolder
 from headstart.agent.host_cpu import parse_cpuinfo, parse_size
 from headstart.agent.memory import parse_status
 from headstart.agent.proc_connector import parse
+from headstart.agent.untrusted.disk import writable
 
 TABLE = Table()
 
@@ -25,6 +26,7 @@ def proc_status(data: bytes) -> None:
 def proc_mounts(data: bytes) -> None:
     mounts, _, membership = _kernels(data).partition("\0")
     parse_cgroup(membership, parse_mounts(mounts))
+    writable(mounts)
 
 
 @TABLE.add("the kernel", ValueError)

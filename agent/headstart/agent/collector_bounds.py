@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt, Welcome
+from headstart.words import clean
 
 _HEARTBEAT_SECONDS = 5.0
 _HEARTBEATS = (0.02, 60.0)
@@ -91,9 +92,7 @@ def experiment_fault(experiment: Experiment) -> str:
 
 def words_of(text: str) -> str:
     """A reason as one line of bounded length."""
-    clipped = text[:_LONGEST_REASON]
-    line = "".join(sign if sign.isprintable() else " " for sign in clipped)
-    return line if len(text) <= _LONGEST_REASON else f"{line}..."
+    return clean.line(text, _LONGEST_REASON)
 
 
 def _floats(message: Message, name: str) -> Iterator[tuple[str, float]]:
