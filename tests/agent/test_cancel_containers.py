@@ -1,5 +1,6 @@
 """Whatever call a Docker Engine does not answer, and what hangs in containers: a cancel ends it."""
 
+import asyncio
 import os
 import subprocess
 import tempfile
@@ -9,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from headstart.agent.identity import LABEL_STATE, state_id
+from headstart.agent.policy import Policy
+from headstart.agent.service import Agent, AgentConfig
+from headstart.v1.fleet_pb2 import Attempt
 from support.hanging import (
     assert_ended,
     assert_nothing_left,
@@ -16,11 +21,14 @@ from support.hanging import (
     cancel_when,
     doing,
     is_open,
+    left_of,
+    loaded,
     twice,
 )
 from support.images import build_app, image_of
 from support.proxies import SilentProxy, silent_proxy
 from support.running import experiment, free_port
+from support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler]
 
@@ -69,7 +77,11 @@ def container(image: str, *arguments: str, **parts: Any) -> dict[str, Any]:
     ],
 )
 def test_a_call_that_the_engine_does_not_answer(
-    request_line: str, image: str, silent: Callable[..., SilentProxy], tmp_path: Path
+    request_line: str,
+    image: str,
+    silent: Callable[..., SilentProxy],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     engine = silent(request_line)
     ended = cancel_when(
@@ -77,6 +89,7 @@ def test_a_call_that_the_engine_does_not_answer(
     )
 
     assert_nothing_left(ended)
+    assert [each.exc_info for each in caplog.records if each.exc_info] == []
 
 
 @pytest.mark.parametrize(
@@ -100,6 +113,45 @@ def test_an_engine_that_hangs_for_good_leaves_a_dead_container_that_is_named(
     assert len(ended.left) == 1
     assert "did not remove headstart-" in ended.outcomes[0].reason
     assert "before its next run" in ended.outcomes[0].reason
+
+
+def test_what_an_engine_did_not_remove_is_removed_before_the_next_run(
+    image: str,
+    silent: Callable[..., SilentProxy],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent = Agent(AgentConfig("unix:/nowhere", tmp_path / "agent", "here", Policy.local()))
+    engine = silent(r"^POST \S+/start", for_good=True)
+    asked = loaded(container(image, "wait"), tmp_path)
+    agent.runs.start(Attempt(run_id="first", attempt=1), asked, ask=lambda _: None)
+    assert engine.silent.wait(60)
+    agent.runs.cancel_all("enough")
+    left = left_of(tmp_path / "agent")
+    monkeypatch.delenv("DOCKER_HOST")
+    agent.runs.start(Attempt(run_id="second", attempt=1), asked, ask=lambda _: None)
+    held = agent.runs.get(Attempt(run_id="second", attempt=1))
+    assert held is not None
+    wait_until(lambda: "startup" in held.progress.doing)
+    names = names_of(tmp_path / "agent")
+    agent.runs.cancel_all("enough")
+    after = left_of(tmp_path / "agent")
+    asyncio.run(closed(agent))
+
+    assert len(left) == 1
+    assert names == ["headstart-second-1-t1"]
+    assert after == []
+
+
+def names_of(state: Path) -> list[str]:
+    label = f"label={LABEL_STATE}={state_id(state)}"
+    asked = ["docker", "ps", "-a", "--format", "{{.Names}}", "--filter", label]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
+
+
+async def closed(agent: Agent) -> None:
+    agent.stop()
+    await agent.run()
 
 
 def test_a_start_in_a_container(image: str, tmp_path: Path) -> None:

@@ -189,6 +189,8 @@ class _Run:
                 try:
                     facts = runtime.image_facts(runnable[variant.name], self.held.cancelled.is_set)
                 except Exception as error:
+                    if self.held.cancelled.is_set():
+                        return
                     # Whatever an odd image makes of the reader, it can be measured.
                     log.exception("the image of %s", variant.name)
                     self._note(f"the image of {variant.name} could not be described: {error!r}")

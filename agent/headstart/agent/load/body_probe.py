@@ -54,10 +54,10 @@ class BodyProbe:
         if self._checks:
             self._thread.start()
 
-    def stop(self) -> list[Sample]:
-        """End it; what it found. At most a request's time."""
+    def stop(self, wait: bool = True) -> list[Sample]:
+        """End it; what it found. At most a request's time, or none: it ends by itself then."""
         self._stopped.set()
-        if self._thread.ident is not None:
+        if wait and self._thread.ident is not None:
             self._thread.join(TIMEOUT_SECONDS + 1.0)
         return list(self._samples)
 

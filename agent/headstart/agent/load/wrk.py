@@ -141,7 +141,7 @@ class PreparedWrk:
                 # Told to end, it still says what it has; one that has ended hears nothing.
                 os.kill(process.pid, signal.SIGINT)
                 self._about.generator_cpu_seconds = reap(process, _GRACE_SECONDS)
-                samples = probe.stop()
+                samples = probe.stop(wait=not self._task.cancelled())
         said = self._totals.read_text() if self._totals.exists() else ""
         words = output.read_text(errors="replace")
         return self._result(failure, parse_totals(said), origin_ns, samples, words)
