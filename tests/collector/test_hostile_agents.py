@@ -1,18 +1,24 @@
 """An agent with valid credentials that lies: what it costs, and whom. Real streams, real store."""
 
 import json
+import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from headstart.agent.wire import envelope_of
-from headstart.collector.config import Quotas, Retention
+from headstart.collector import store_fleet, store_hosts, store_runs
+from headstart.collector.config import Limits, Quotas, Retention
 from headstart.collector.retention import prune
 from headstart.collector.server import Collector
+from headstart.collector.store import Store
+from headstart.collector.store_hosts import HostRoom, TooManyHosts
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
+from headstart.v1.fleet_pb2 import Hello
 from headstart.v1.records_pb2 import Envelope, Record, RecordKind
 from support import hostile
 from support.attending import (
@@ -23,7 +29,9 @@ from support.attending import (
     ending,
     envelope,
     experiments,
+    hello,
     in_loop,
+    refused,
     run_of,
     starting,
     submit,
@@ -309,3 +317,109 @@ async def test_an_agent_that_stores_more_than_it_may_gets_room_by_retention(
         assert failed.state == FAILED
         assert "raw records of host h1 need more than the 20000 bytes" in failed.reason
         assert (await run_of(collector.port, third)).state == RunState.RUN_STATE_LEASED
+
+
+LONGEST_HOST = "a" * 253
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a\nWARNING forged", "\x1b[2J", "h1/../h2", "a" * 254, "h1\u202e", "ä"]
+)
+@in_loop
+async def test_a_host_whose_name_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+    async with collecting(tmp_path) as collector:
+        code, words = await refused(collector.port, hello(host=name))
+
+        assert code == grpc.StatusCode.FAILED_PRECONDITION
+        assert "start the agent with --host NAME" in words
+
+
+@in_loop
+async def test_a_host_of_the_longest_name_attends(tmp_path: Path) -> None:
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port, host=LONGEST_HOST) as agent,
+    ):
+        assert agent.welcome.acked_sequence == 0
+
+
+def odd(change: Callable[[Hello], None]) -> Hello:
+    said = hello()
+    change(said)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (hello(stream_id="s\n1"), "a stream id of 1 to 64"),
+        (hello(labels={"a b": "c"}), "'a b' is no label"),
+        (hello(labels={"a": "b\x1b[2J"}), "the label a is"),
+        (hello(labels={"a": "b" * 254}), "at most 253 characters"),
+        (hello(labels={f"l{n}": "v" for n in range(200)}), "labels has 200 entries"),
+        (
+            odd(lambda said: setattr(said.host.cpu, "frequency_max_hertz", math.nan)),
+            "hello.host.cpu.frequency_max_hertz is nan",
+        ),
+        (
+            odd(lambda said: setattr(said.host, "memory_bytes", 2**64 - 1)),
+            "hello.host.memory_bytes is 18446744073709551615",
+        ),
+    ],
+)
+@in_loop
+async def test_a_hello_that_cannot_be_is_refused(tmp_path: Path, said: Hello, words: str) -> None:
+    async with collecting(tmp_path) as collector:
+        code, told = await refused(collector.port, said)
+
+        assert code == grpc.StatusCode.FAILED_PRECONDITION
+        assert words in told
+
+
+@in_loop
+async def test_hosts_are_bounded_and_those_long_gone_make_room(tmp_path: Path) -> None:
+    now = 1e9
+    room = HostRoom(hosts=3, forgotten_seconds=100.0)
+    async with Store(tmp_path, now=lambda: now) as store:
+
+        async def come(host: str, at: float) -> None:
+            said = hello(host=host, stream_id=f"s-{host}")
+            await store.write(lambda c: store_fleet.greet(c, said, at, room))
+
+        for host in ("with-a-run", "gone", "here"):
+            await come(host, now)
+        experiment = small().experiment()
+        await store.write(lambda c: store_runs.submit(c, experiment, ["with-a-run"], now))
+        await come("here", now + 150)
+        await come("new", now + 150)
+        known = {state.host.host for state in await store.read(store_hosts.states)}
+        with pytest.raises(TooManyHosts, match="keeps 3 hosts"):
+            await come("one-too-many", now + 160)
+
+        assert known == {"with-a-run", "here", "new"}
+
+
+@in_loop
+async def test_a_flood_of_names_ends_with_the_room_for_hosts(tmp_path: Path) -> None:
+    async with collecting(tmp_path, limits=Limits(hosts=5)) as collector:
+        for number in range(5):
+            async with attend(collector.port, host=f"flood-{number}", stream_id=f"s{number}"):
+                pass
+        code, words = await refused(collector.port, hello(host="flood-5", stream_id="s5"))
+
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "keeps 5 hosts" in words
+        async with attend(collector.port, host="flood-0", stream_id="s0") as agent:
+            assert agent.welcome.acked_sequence == 0
+
+
+@in_loop
+async def test_the_streams_of_a_host_are_bounded(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        for number in range(150):
+            said = hello(stream_id=f"s{number}")
+            await store.write(lambda c, said=said: store_fleet.greet(c, said, 1.0))  # type: ignore[misc]  # bound at once
+        with store.readers.begin() as connection:
+            kept = connection.exec_driver_sql("SELECT stream_id FROM streams").scalars().all()
+
+        assert set(kept) == {f"s{number}" for number in range(50, 150)}

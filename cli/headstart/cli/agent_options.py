@@ -4,11 +4,16 @@ import socket
 from pathlib import Path
 
 from headstart.cli.errors import InputError
+from headstart.words.host_names import EXPECTED, is_host_name
 
 
 def host_name(given: str | None) -> str:
     """The name under which results are kept: given, or the machine's own."""
-    return given or socket.gethostname()
+    name = given or socket.gethostname()
+    if not is_host_name(name):
+        where = "--host" if given else "this machine's hostname (--host NAME gives another)"
+        raise InputError(f"{where} is {name!r}; expected {EXPECTED}")
+    return name
 
 
 def parse_labels(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -54,6 +54,8 @@ class Limits:
     # Envelopes of one agent that are taken but not yet durable.
     ack_window: int = 256
     agents: int = 1000
+    # Hosts that are kept: with a new one too many, those go that are long gone and have no run.
+    hosts: int = 2000
     # What one agent may send on average, and in a burst; more waits in its spool.
     agent_bytes_per_second: int = 8 * MEBIBYTE
     agent_burst_bytes: int = 32 * MEBIBYTE

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import grpc
 
@@ -11,11 +12,13 @@ from headstart.collector import store_fleet, store_hosts, store_runs
 from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.decisions import Decide, answer, decide_by_plan
 from headstart.collector.dispatch import Dispatch
+from headstart.collector.record_bounds import Unbelievable, check_numbers
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.collector.session import Session
 from headstart.collector.store import Store
 from headstart.collector.store_fleet import Greeted
+from headstart.collector.store_hosts import HostRoom, TooManyHosts
 from headstart.collector.store_records import ForeignStream
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import HostState
@@ -28,6 +31,7 @@ from headstart.v1.fleet_pb2 import (
     RecordBatch,
     Welcome,
 )
+from headstart.words.host_names import EXPECTED, is_host_name
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,9 @@ PROTOCOL_VERSION = 1
 _SEEN_SECONDS = 60.0
 # Acks replace each other, so an agent that reads never comes near this.
 _UNREAD_MESSAGES = 1000
+_STREAM_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
+_LABEL = re.compile(r"[0-9A-Za-z_./-]{1,63}", re.ASCII)
+_LONGEST_LABEL = 253
 
 
 class Fleet:
@@ -111,6 +118,9 @@ class Fleet:
             older.close(Refused(grpc.StatusCode.ABORTED, "a newer stream of this host took over"))
         try:
             greeted = await self._tasks.through(self._take_up(session, hello), "a hello")
+        except TooManyHosts as error:
+            self.part(session)
+            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), Refusal.QUOTA) from error
         except ForeignStream as error:
             self.part(session)
             raise Refused(
@@ -133,8 +143,9 @@ class Fleet:
 
     async def _take_up(self, session: Session, hello: Hello) -> Greeted:
         now = self._store.now()
+        room = HostRoom(self._config.limits.hosts, self._config.timing.host_expiry_seconds)
         # Follows all that was taken from the older stream.
-        greeted = await self._store.write(lambda c: store_fleet.greet(c, hello, now))
+        greeted = await self._store.write(lambda c: store_fleet.greet(c, hello, now, room))
         self.dispatch.take_up(session, greeted)
         return greeted
 
@@ -261,10 +272,17 @@ def _check(hello: Hello, limits: Limits) -> None:
             f"{PROTOCOL_VERSION}: install the same release on both",
             Refusal.PROTOCOL,
         )
-    if not 0 < len(hello.host.host) <= 253 or not 0 < len(hello.stream_id) <= 64:
+    if not is_host_name(hello.host.host):
         raise Refused(
             grpc.StatusCode.FAILED_PRECONDITION,
-            "a hello needs a host name (at most 253 long) and a stream id (at most 64)",
+            f"the agent calls itself {hello.host.host[:80]!r}; a host's name is {EXPECTED}: "
+            "start the agent with --host NAME",
+            Refusal.IDENTITY,
+        )
+    if not _STREAM_ID.fullmatch(hello.stream_id):
+        raise Refused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "a hello needs a stream id of 1 to 64 letters, digits, '_' and '-'",
             Refusal.PROTOCOL,
         )
     if hello.ByteSize() > limits.hello_bytes:
@@ -273,3 +291,24 @@ def _check(hello: Hello, limits: Limits) -> None:
             f"a hello of {hello.ByteSize()} bytes; at most {limits.hello_bytes} are taken",
             Refusal.TOO_LARGE,
         )
+    try:
+        check_numbers(hello, "hello")
+    except Unbelievable as error:
+        raise Refused(
+            grpc.StatusCode.FAILED_PRECONDITION, str(error), Refusal.UNBELIEVABLE
+        ) from error
+    if wrong := _wrong_label(hello.host.labels):
+        raise Refused(grpc.StatusCode.FAILED_PRECONDITION, wrong, Refusal.UNBELIEVABLE)
+
+
+def _wrong_label(labels: Mapping[str, str]) -> str:
+    """Why one of a host's labels cannot be; empty: none."""
+    for name, value in labels.items():
+        if not _LABEL.fullmatch(name):
+            return f"{name[:80]!r} is no label: up to 63 letters, digits, '.', '_', '-' and '/' are"
+        if len(value) > _LONGEST_LABEL or not value.isprintable():
+            return (
+                f"the label {name} is {value[:80]!r}; at most {_LONGEST_LABEL} characters that "
+                "can be printed were expected"
+            )
+    return ""

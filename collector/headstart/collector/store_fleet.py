@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from headstart.collector import store_hosts, store_records, store_runs
+from headstart.collector.store_hosts import HostRoom
 from headstart.collector.store_records import Watermark
 from headstart.collector.store_runs import Change
 from headstart.v1.fleet_pb2 import Attempt, Hello
@@ -27,14 +28,16 @@ class Greeted:
     cancels: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
-def greet(connection: Connection, hello: Hello, now: float) -> Greeted:
+def greet(
+    connection: Connection, hello: Hello, now: float, room: HostRoom | None = None
+) -> Greeted:
     """Bring stored leases and what the agent says that it has into line.
 
-    Raises ForeignStream. A run that neither runs nor waits in the spool was lost
+    Raises ForeignStream and TooManyHosts. A run that neither runs nor waits in the spool was lost
     with the agent's process: it is queued again at once.
     """
     host = hello.host.host
-    store_hosts.greet(connection, hello.host, hello.policy, now)
+    store_hosts.greet(connection, hello.host, hello.policy, now, room or HostRoom())
     greeted = Greeted(store_records.open_stream(connection, hello.stream_id, host))
     held: Sequence[Attempt] = [*hello.running, *hello.unacked]
     for attempt in held:

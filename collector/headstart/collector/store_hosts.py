@@ -1,16 +1,41 @@
 """Hosts in the store: what an agent said of its machine at its last hello."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from headstart.collector.store_schema import hosts
+from headstart.collector.store_schema import hosts, runs, streams
 from headstart.v1.experiments_pb2 import HostState
 from headstart.v1.host_pb2 import HostFacts, Policy
 
 
-def greet(connection: Connection, facts: HostFacts, policy: Policy, now: float) -> None:
-    """Store what a hello says."""
+@dataclass(frozen=True)
+class HostRoom:
+    """How many hosts are kept, and after how many seconds one may be forgotten."""
+
+    hosts: int = 2000
+    forgotten_seconds: float = 7 * 86400.0
+
+
+class TooManyHosts(Exception):
+    """There is no room for another host."""
+
+    def __init__(self, hosts: int) -> None:
+        super().__init__(
+            f"this collector keeps {hosts} hosts and has no room for another; a host that has no "
+            "run makes room a week after it was last here"
+        )
+
+
+def greet(
+    connection: Connection,
+    facts: HostFacts,
+    policy: Policy,
+    now: float,
+    room: HostRoom = HostRoom(),  # it is frozen
+) -> None:
+    """Store what a hello says. Raises TooManyHosts."""
     values = {
         "facts": facts.SerializeToString(),
         "policy": policy.SerializeToString(),
@@ -20,6 +45,7 @@ def greet(connection: Connection, facts: HostFacts, policy: Policy, now: float) 
         update(hosts).where(hosts.c.host == facts.host).values(**values)
     ).rowcount
     if not known:
+        _make_room(connection, now, room)
         connection.execute(insert(hosts).values(host=facts.host, first_seen_seconds=now, **values))
 
 
@@ -27,6 +53,24 @@ def set_policy(connection: Connection, host: str, policy: Policy) -> None:
     """Store the policy that an agent has now."""
     values = {"policy": policy.SerializeToString()}
     connection.execute(update(hosts).where(hosts.c.host == host).values(**values))
+
+
+def _make_room(connection: Connection, now: float, room: HostRoom) -> None:
+    if _count(connection) < room.hosts:
+        return
+    gone = (
+        select(hosts.c.host)
+        .where(hosts.c.last_seen_seconds < now - room.forgotten_seconds)
+        .where(hosts.c.host.not_in(select(runs.c.host)))
+    )
+    connection.execute(delete(streams).where(streams.c.host.in_(gone)))
+    connection.execute(delete(hosts).where(hosts.c.host.in_(gone)))
+    if _count(connection) >= room.hosts:
+        raise TooManyHosts(room.hosts)
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(hosts)).scalar_one())
 
 
 def seen(connection: Connection, host: str, now: float) -> None:

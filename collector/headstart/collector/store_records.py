@@ -4,7 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from headstart.collector import store_sqlite
 from headstart.collector.store_schema import batches, hosts, runs, streams
@@ -13,6 +23,7 @@ from headstart.v1.records_pb2 import Envelope, RecordKind
 # A reader's transaction covers so many batches: an open one keeps the write-ahead
 # log from being folded back.
 _PAGE_ROWS = 500
+_MOST_STREAMS = 100
 
 _APPEND = store_sqlite.insert_new(batches)
 _ADVANCE = (
@@ -49,8 +60,18 @@ def open_stream(connection: Connection, stream_id: str, host: str) -> Watermark 
         if row.host != host:
             raise ForeignStream(stream_id, row.host)
         return Watermark(row.acked, row.mark)
+    _forget_streams(connection, host)
     connection.execute(insert(streams).values(stream_id=stream_id, host=host, acked=0))
     return None
+
+
+def _forget_streams(connection: Connection, host: str) -> None:
+    """Keep the newest streams of a host: each wiped spool is a new one."""
+    of_host = select(streams.c.stream_id).where(streams.c.host == host)
+    newest = of_host.order_by(literal_column("rowid").desc()).limit(_MOST_STREAMS - 1)
+    connection.execute(
+        delete(streams).where(streams.c.host == host, streams.c.stream_id.not_in(newest))
+    )
 
 
 def row_of(stream_id: str, envelope: Envelope) -> dict[str, Any]:
