@@ -141,7 +141,9 @@ def test_a_build_tells_its_steps_its_log_and_its_image(
     assert outcome.steps[0].name == "context"
     assert not any(s.cached for s in outcome.steps if "RUN" in s.name)
     assert 0 < step(outcome, "RUN") < outcome.duration_seconds
-    assert sum(s.duration_seconds for s in outcome.steps) <= outcome.duration_seconds + 0.001
+    # Those of BuildKit may overlap.
+    ends = [s.start_seconds + s.duration_seconds for s in outcome.steps]
+    assert max(ends) <= outcome.duration_seconds + 0.001
     assert f"{WORD}\n" in log_of(outcome)
     assert outcome.log_bytes == len(log_of(outcome).encode())
     assert [(d.code, d.file, d.line) for d in outcome.diagnostics] == [("IL2026", "/src/a.cs", 7)]
