@@ -423,3 +423,21 @@ async def test_the_streams_of_a_host_are_bounded(tmp_path: Path) -> None:
             kept = connection.exec_driver_sql("SELECT stream_id FROM streams").scalars().all()
 
         assert set(kept) == {f"s{number}" for number in range(50, 150)}
+
+
+@in_loop
+async def test_a_log_that_unpacks_to_a_gigabyte_is_cut(tmp_path: Path) -> None:
+    bomb = hostile.Case(hostile.bomb, "")
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port) as agent,
+        experiments(collector.port) as stub,
+    ):
+        (run_id,) = await submit(collector.port, hostile.EXPERIMENT)
+        await deliver(agent, sealed(lying(bomb), run_id))
+        await watched(collector.port, run_id, DONE)
+        request = ReportRequest(run_id=run_id, format=ReportFormat.REPORT_FORMAT_BUILD_LOGS)
+        logs = b"".join([piece.chunk async for piece in stub.Report(request)])
+
+        assert logs.startswith(b"=== jit: clean build 1")
+        assert len(logs) < 10 << 20
