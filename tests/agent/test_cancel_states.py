@@ -169,7 +169,7 @@ def test_the_next_block_that_is_decided_by_nobody(tmp_path: Path) -> None:
 def test_files_of_a_command_that_take_long_to_read(tmp_path: Path) -> None:
     huge = tmp_path / "huge"
     huge.touch()
-    os.truncate(huge, 1 << 40)
+    os.truncate(huge, 32 << 30)
     port = free_port()
     asked = experiment(port, twice({"command": ["/bin/cat", str(huge)]}))
 
