@@ -84,3 +84,11 @@ def test_a_project_file_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "App.csproj")
 
     assert referred_packages(tmp_path) == set()
+
+
+def test_a_project_of_beginnings_alone_is_read_in_a_moment(tmp_path: Path) -> None:
+    """It takes minutes where each of them is searched to the end of the file."""
+    text = "<PackageReference Include=" * 40_000 + "<PackageReference Include='A.B' />"
+    (tmp_path / "a.csproj").write_text(text[-(1 << 20) :])
+
+    assert referred_packages(tmp_path) == {"A.B"}

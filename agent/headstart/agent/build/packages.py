@@ -18,8 +18,9 @@ from headstart.agent.cancellation import Cancellation
 _NUGET = re.compile(
     r"/([^/]+)/\d+\.[^/]*/(?:lib|ref|runtimes|build|buildTransitive|tools|analyzers|contentFiles)/"
 )
+# No '<' within an element: else each beginning would be searched to the end of the file.
 _REFERENCE = re.compile(
-    rb"<(?:PackageReference|PackageVersion|GlobalPackageReference)\s[^>]*?"
+    rb"<(?:PackageReference|PackageVersion|GlobalPackageReference)\s[^<>]*?"
     rb"(?:Include|Update)\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']"
 )
 _PROJECT_FILES = (".csproj", ".fsproj", ".vbproj", ".props")
