@@ -215,7 +215,9 @@ async def test_an_older_store_learns_what_its_runs_take(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "headstart.sqlite") as database:
         for of in ("runs", "hosts"):
             database.execute(f"ALTER TABLE {of} DROP COLUMN stored_bytes")
-        database.execute("ALTER TABLE streams DROP COLUMN mark")
+        # What later versions added.
+        for added in ("streams DROP mark", "runs DROP returns", "runs DROP stream_id"):
+            database.execute(f"ALTER TABLE {added}")
         database.execute("UPDATE version SET version = 2")
     database.close()
     async with Store(tmp_path) as store:
