@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from fuzz.target import Table, require
 from headstart.agent.image.binary import Program, recognise
-from headstart.agent.image.bundle import read_bundle
+from headstart.agent.image.bundle import Malformed, read_bundle
 from headstart.agent.image.elf import NotElf, read_elf
 from headstart.agent.image.pe import read_pe
 from headstart.agent.image.saved import read_saved
@@ -33,7 +33,7 @@ def pe(data: bytes) -> None:
     read_pe(io.BytesIO(data))
 
 
-@TABLE.add("an image, or a host's command")
+@TABLE.add("an image, or a host's command", Malformed)
 def dotnet_bundle(data: bytes) -> None:
     read_bundle(io.BytesIO(data), "app")
 

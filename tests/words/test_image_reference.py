@@ -49,6 +49,13 @@ ID = "1a3f5e7d9c1b3a5f7e9d1c3b5a7f9e1d3c5b7a9f1e3d5d7c9b1a3f5e7d9c1b3a"
         # The tag is left out, since the digest says more.
         (f"e.com/r:tag@sha256:{SHA}", f"e.com/r@sha256:{SHA}", f"e.com/r@sha256:{SHA}"),
         (f"r@sha512:{SHA}{SHA}", f"docker.io/library/r@sha512:{SHA}{SHA}", None),
+        # Docker's own short forms of these mean another registry, or an id.
+        ("docker.io/a.example/b", "docker.io/a.example/b:latest", "docker.io/a.example/b:latest"),
+        (
+            f"docker.io/library/sha256:{ID}",
+            f"docker.io/library/sha256:{ID}",
+            f"docker.io/library/sha256:{ID}",
+        ),
         # Ids; with a name before it, the same text is a name.
         (ID, f"sha256:{ID}", f"sha256:{ID}"),
         (f"sha256:{ID}", f"sha256:{ID}", f"sha256:{ID}"),

@@ -58,8 +58,12 @@ class ImageReference:
 
     @property
     def familiar(self) -> str:
-        """As the engine lists it: without what Docker adds to a name of its own registry."""
-        return self._written(familiar_path(self.domain, self.path))
+        """As the engine lists it: without what Docker adds to a name of its own registry.
+
+        The full form where that would mean another image, as of docker.io/a.example/b.
+        """
+        short = self._written(familiar_path(self.domain, self.path))
+        return short if parse_image(short) == self else self.full
 
     def _written(self, name: str) -> str:
         if self.digest:
