@@ -51,8 +51,10 @@ $(VENV)/.fuzz: pyproject.toml $(VENV)/.dev
 	@touch $@
 
 FUZZ_SECONDS ?= 600
+# 0: another one at each call.
+FUZZ_SEED ?= 0
 fuzz: $(VENV)/.fuzz ## look for inputs that break a parser, ten minutes for each
-	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 	$(BIN)/python -m bench

@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="TARGET", help="default: all of them")
     parser.add_argument("--seconds", type=int, default=600, help="for each target")
+    parser.add_argument("--seed", type=int, default=0, help="of the mutations; default: any")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     parser.add_argument(
         "--keep", action="store_true", help="add what reaches new lines to the corpus"
@@ -41,7 +42,7 @@ def main() -> int:
     failed = []
     for name in given.names or targets:
         began = time.monotonic()
-        if not _fuzzed(targets[name], given.seconds, given.findings, given.keep):
+        if not _fuzzed(targets[name], given):
             failed.append(name)
         result = "FAILED" if name in failed else "ok"
         print(f"{name:20} {time.monotonic() - began:6.1f} s  {result}", flush=True)
@@ -60,25 +61,25 @@ def _instrumented() -> dict[str, Target]:
     return TARGETS
 
 
-def _fuzzed(target: Target, seconds: int, findings: Path, keep: bool) -> bool:
+def _fuzzed(target: Target, given: argparse.Namespace) -> bool:
     """Whether nothing was found."""
     with tempfile.TemporaryDirectory(prefix="headstart-fuzz-") as folder:
         grown = Path(folder) / "grown"
         grown.mkdir()
         committed = CORPUS / target.name
         log = Path(folder) / "log"
-        prefix = f"-artifact_prefix={findings}/{target.name}-"
+        prefix = f"-artifact_prefix={given.findings}/{target.name}-"
         bounds = (
             f"-max_len={target.most_bytes}",
             f"-timeout={SECONDS_PER_INPUT}",
             f"-rss_limit_mb={MEMORY_MIB}",
         )
-        run = (f"-max_total_time={seconds}", prefix, *bounds, str(grown), str(committed))
-        status = _in_a_process(target, run, log)
+        begin = (f"-seed={given.seed}", f"-max_total_time={given.seconds}", prefix)
+        status = _in_a_process(target, (*begin, *bounds, str(grown), str(committed)), log)
         if status:
             sys.stdout.write(log.read_text(errors="replace")[-4000:])
-            shutil.copy(log, findings / f"{target.name}.log")
-        elif keep:
+            shutil.copy(log, given.findings / f"{target.name}.log")
+        elif given.keep:
             print(f"{target.name:20} {minimise.keep(target, grown, committed):6} inputs kept")
         return not status
 
