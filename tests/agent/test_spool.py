@@ -316,3 +316,14 @@ def test_a_spool_whose_disk_has_room_again_knows_it_without_a_record(tmp_path: P
 
     assert "full" in problem
     assert spool.problem() == ""
+
+
+def test_the_number_of_a_life_is_within_what_a_hello_may_say(tmp_path: Path) -> None:
+    lives = set()
+    for _ in range(20):
+        spool = Spool(tmp_path)
+        lives.add(spool.life)
+        spool.close()
+
+    assert len(lives) == 20
+    assert all(0 < life < 1 << 62 for life in lives)

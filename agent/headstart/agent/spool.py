@@ -90,7 +90,7 @@ class Spool:
         self._file = SpoolFile(private_database(self._folder / _FILE_NAME))
 
     def _draw_life(self) -> None:
-        self.life = secrets.randbits(63) or 1
+        self.life = secrets.randbits(62) or 1
 
     @property
     def stream_id(self) -> str:

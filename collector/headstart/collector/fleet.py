@@ -96,14 +96,6 @@ class Fleet:
                 f"{timing.silence_seconds:g} s of silence",
                 Refusal.IDENTITY,
             )
-        if hello.replaces_stream_id:
-            log.warning(
-                "host %s begins stream %s in the place of %s, which is not what its spool holds: "
-                "its machine or this store was reset to an earlier state or copied",
-                host,
-                hello.stream_id,
-                hello.replaces_stream_id,
-            )
         if older is None and len(self._sessions) >= limits.agents:
             raise Refused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -129,6 +121,15 @@ class Fleet:
         except BaseException:
             self.part(session)
             raise
+        if greeted.acked is None and hello.replaces_stream_id:
+            self._metrics.stream_replaced()
+            log.warning(
+                "host %s begins stream %s in the place of %s, which is not what its spool holds: "
+                "its machine or this store was reset to an earlier state or copied",
+                host,
+                hello.stream_id,
+                hello.replaces_stream_id,
+            )
         acked = session.resume(greeted.acked)
         return session, Welcome(
             protocol_version=PROTOCOL_VERSION,

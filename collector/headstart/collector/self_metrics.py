@@ -130,6 +130,11 @@ class SelfMetrics:
             "Agents' streams that are open now.",
             registry=self.registry,
         )
+        self._replaced = self._counter(
+            "streams_replaced",
+            "Streams that agents began since their spool and this store did not hold the same: "
+            "a machine or this store was reset to an earlier state or copied.",
+        )
         self._runs = Gauge(
             "headstart_collector_runs",
             "Runs that have not ended, by state.",
@@ -203,6 +208,10 @@ class SelfMetrics:
     def stream_closed(self) -> None:
         """An agent's stream ended, for whatever reason."""
         self._streams.dec()
+
+    def stream_replaced(self) -> None:
+        """An agent began a stream in the place of one that is not its spool's."""
+        self._replaced.inc()
 
     def set_runs(self, queued: int, leased: int) -> None:
         """Runs that wait and runs that an agent has."""
