@@ -4,12 +4,14 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Hello
@@ -17,7 +19,7 @@ from headstart.v1.records_pb2 import CheckOutcome, Record, TrialOutcome
 from support.attending import attend, collecting, envelope, hello, submit, watched
 from support.fake_runs import AOT, BROKEN, JIT, Fake, host_facts
 from support.hostile_words import HOSTILE, fill, forged_in, hostile_in
-from support.running import HEADSTART
+from support.running import HEADSTART, app, experiment, free_port
 
 EXPERIMENT = """
 experiment: players
@@ -184,3 +186,22 @@ def test_json_and_xml_are_whole(reports: dict[str, bytes]) -> None:
     assert json.loads(reports["report json"]) == json.loads(reports["json"])
     assert ElementTree.fromstring(reports["gate.xml"]).tag == "testsuites"  # noqa: S314  # ours
     assert reports["scrape"].decode().count("headstart_host_up") == 3
+
+
+SPEAKER = f"import os, sys; os.write(2, {HOSTILE.encode()!r}); sys.exit(3)"
+
+
+def test_an_app_that_dies_with_hostile_words_reaches_no_terminal_and_no_report(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    variants = {"good": app(port), "speaker": {"command": [sys.executable, "-c", SPEAKER]}}
+    file = tmp_path / "experiment.yaml"
+    file.write_text(yaml.safe_dump(experiment(port, variants), sort_keys=False))
+    output = both("run", file, "--data", tmp_path / "data")
+    written = [path.read_bytes() for path in (tmp_path / "data/reports").rglob("*.*")]
+
+    assert len(written) == 3
+    assert rb"\x1b]0;pwned" in output
+    assert [hostile_in(each) for each in (output, *written)] == [[]] * 4
+    assert forged_in(output) == []
