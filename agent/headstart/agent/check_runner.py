@@ -165,7 +165,7 @@ class Ended:
     """A command's end: None as status when its time was over; a negative one is a signal."""
 
     status: int | None
-    # stdout and stderr in order, the first MiB.
+    # stdout and, if they were asked for, errors in order; the first MiB.
     output: bytes
 
 
@@ -176,10 +176,12 @@ def run_bounded(
     working_directory: str | None = None,
     namespace: NetworkNamespace | None = None,
     cancelled: Cancellation | None = None,
+    errors: bool = True,
 ) -> Ended:
     """Run a command in a process group of its own, which is killed when the command ends.
 
-    Also when the run is cancelled. OSError when it cannot be started.
+    Also when the run is cancelled. `errors`: stderr is part of the output. OSError when it
+    cannot be started.
     """
     with within(namespace):
         process = subprocess.Popen(
@@ -188,7 +190,7 @@ def run_bounded(
             cwd=working_directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
             start_new_session=True,
         )
     output = bytearray()

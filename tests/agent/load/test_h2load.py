@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from headstart.agent.load.driver import LoadResult
 from headstart.agent.load.h2load import Clock, H2load
+from headstart.agent.load.h2load_command import Commands
 from headstart.agent.load.validity import load_flags
 from headstart.v1.experiment_pb2 import Header, HttpVersion, Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
@@ -327,6 +329,24 @@ def test_http_2_is_spoken(tls: bool, tmp_path: Path) -> None:
     assert summary.incorrect == summary.failed == 0
     assert summary.bodies_checked >= 1
     assert summary.protocol == ("HTTP/2 over TLS 1.3" if tls else "HTTP/2")
+
+
+def test_of_a_body_over_http_2_the_agent_keeps_what_a_check_reads(tmp_path: Path) -> None:
+    nghttp = tmp_path / "nghttp"
+    nghttp.write_text("#!/bin/sh\nexec head -c 268435456 /dev/zero\n")
+    nghttp.chmod(0o755)
+    check = request(body_pattern="Ada").check
+    task = task_of(load_of(request(), http_version=HttpVersion.HTTP_VERSION_2), 1, tmp_path)
+
+    tracemalloc.start()
+    try:
+        with Commands(task).asking(str(nghttp)) as ask:
+            assert not ask(check).passed
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 32 << 20
 
 
 def test_a_server_that_does_not_agree_to_http_2_is_a_failure(tmp_path: Path) -> None:

@@ -1,17 +1,17 @@
 """A load as h2load and nghttp take it: URLs, options, and a file with the body."""
 
-import subprocess
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.agent.checks import BODY_LIMIT_BYTES, Evaluation, evaluate
+from headstart.agent.check_runner import run_bounded
+from headstart.agent.checks import Evaluation, evaluate
 from headstart.agent.http_client import RequestFault
 from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import authority, order
-from headstart.agent.netns import within
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, HttpVersion, Load
 
 
@@ -86,21 +86,20 @@ class Commands:
             argv.append(f"--header=:authority: {self._host}")
         url = self._url(check.request, authority(self.task.address, self.task.port))
         try:
-            # It starts no thread while it waits; this one asks nobody else meanwhile.
-            with within(self.task.namespace):
-                ended = subprocess.run(
-                    [*argv, url],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=TIMEOUT_SECONDS,
-                    check=True,
-                )
-        except (OSError, subprocess.SubprocessError) as error:
+            # The words of nghttp would be taken for the body's.
+            ended = run_bounded(
+                [*argv, url],
+                dict(os.environ),
+                TIMEOUT_SECONDS,
+                namespace=self.task.namespace,
+                errors=False,
+            )
+        except OSError as error:
             raise RequestFault(str(error)) from error
-        if not ended.stdout and ended.stderr:
-            raise RequestFault(ended.stderr.decode(errors="replace"))
+        if ended.status != 0 or not ended.output:
+            raise RequestFault("nghttp got no whole answer")
         fields = [(header.name, header.value) for header in check.headers]
-        return evaluate(check, check.status or 200, fields, ended.stdout[: BODY_LIMIT_BYTES + 1])
+        return evaluate(check, check.status or 200, fields, ended.output)
 
     def _options(self) -> Iterator[str]:
         """What h2load and nghttp have in common."""
