@@ -139,3 +139,23 @@ def test_a_container_that_fills_the_disk_is_killed_and_says_why(
     assert limit[0] == FailureCode.FAILURE_CODE_OUT_OF_DISK
     assert "MiB to disk, 64 MiB is its limit" in limit[1]
     assert not [thread for thread in threading.enumerate() if thread.name == "disk"]
+
+
+@pytest.mark.docker
+@pytest.mark.compiler
+@pytest.mark.root
+def test_a_disk_that_is_filled_by_what_no_list_of_files_has_ends_the_container_too(
+    runtime: DockerRuntime, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "_HIDDEN_SHARE", 0)
+    variant = Variant(name="app", image=image, entrypoint=["app", "/file", "mapped"])
+    instance = runtime.create(spec_for(runtime.resolve(variant, "/")))
+    try:
+        instance.open_gate()
+        limit = end_of(instance).limit()
+    finally:
+        instance.stop()
+
+    assert limit is not None
+    assert limit[0] == FailureCode.FAILURE_CODE_OUT_OF_DISK
+    assert "more are gone that no file accounts for, 64 MiB is its limit" in limit[1]

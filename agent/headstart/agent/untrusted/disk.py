@@ -28,6 +28,9 @@ _WALK_SECONDS = 5.0
 _MAXIMUM_PROCESSES = 256
 _MAXIMUM_OPEN = 1024
 _BLOCK_BYTES = 512
+# Of what was free: less than this may be gone without a file that accounts for it. Others
+# write too.
+_HIDDEN_SHARE = 1 / 4
 # In memory, which has a limit of its own, or of the kernel's making.
 _NOT_ON_DISK = {
     *("tmpfs", "ramfs", "proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "mqueue"),
@@ -119,8 +122,20 @@ class DiskWatch:
             # What was deleted takes its space as long as a process has it open.
             self._used += deleted_bytes(self._pids())
         if self._used <= self._limit:
-            return ""
+            return self._hidden(free)
         return f"it wrote {_mebibytes(self._used)} to disk, {_mebibytes(self._limit)} is its limit"
+
+    def _hidden(self, free: Free) -> str:
+        """Why what no file accounts for is too much: a deleted one may be mapped, or on its way
+        through a socket, and then no list of open files has it.
+        """
+        hidden = self._before.bytes - free.bytes - self._used
+        if hidden <= max(self._limit, self._before.bytes * _HIDDEN_SHARE):
+            return ""
+        return (
+            f"it wrote {_mebibytes(self._used)} to disk, and {_mebibytes(hidden)} more are gone"
+            f" that no file accounts for, {_mebibytes(self._limit)} is its limit"
+        )
 
     def _free(self) -> Free:
         """Of the file system that has least; the others hold a volume at most."""
