@@ -381,6 +381,34 @@ CASES = (
         at="20m",
     ),
     Case(
+        "HeadstartHostNotReady",
+        "its disk is full",
+        {
+            'headstart_host_ready{host="alpha"}': "1x5 0x60",
+            'headstart_host_up{host="alpha"}': "1x65",
+        },
+        at="15m",
+        labels={"host": "alpha"},
+        says=(
+            "alpha takes no runs",
+            (
+                "Its agent is connected and takes no runs, as when its disk is full: what is "
+                "queued for it waits. `headstart status` says why."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartHostNotReady",
+        "it is away, or was full for a minute",
+        {
+            'headstart_host_ready{host="alpha"}': "0x60",
+            'headstart_host_up{host="alpha"}': "0x60",
+            'headstart_host_ready{host="beta"}': "1x10 0 1x60",
+            'headstart_host_up{host="beta"}': "1x60",
+        },
+        at="30m",
+    ),
+    Case(
         "HeadstartSpoolGrowing",
         "a mebibyte a minute while connected",
         {

@@ -179,6 +179,15 @@ FLEET = (
         "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
     ),
     Alert(
+        "HeadstartHostNotReady",
+        "warning",
+        "headstart_host_up == 1 and headstart_host_ready == 0",
+        "5m",
+        "{{ $labels.host }} takes no runs",
+        "Its agent is connected and takes no runs, as when its disk is full: what is queued for it "
+        "waits. `headstart status` says why.",
+    ),
+    Alert(
         "HeadstartSpoolGrowing",
         "warning",
         f"headstart_host_spool_bytes > {64 << 20} "
