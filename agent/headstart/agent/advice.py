@@ -334,12 +334,12 @@ def shared_cores(
     server_cpus: str, load_cpus: str, places: Mapping[int, CpuPlace]
 ) -> list[tuple[int, int]]:
     """Pairs of a server's CPU and a generator's that are threads of one core, or one CPU."""
-    return [
-        (server, load)
-        for server in sorted(parse_cpus(server_cpus))
-        for load in sorted(parse_cpus(load_cpus))
-        if server == load or (server in places and load in places[server].siblings)
-    ]
+    loads = parse_cpus(load_cpus)
+    pairs = []
+    for server in sorted(parse_cpus(server_cpus)):
+        threads = {server, *(places[server].siblings if server in places else ())}
+        pairs += [(server, load) for load in sorted(threads & loads)]
+    return pairs
 
 
 def kernel_version(kernel: str) -> tuple[int, int]:

@@ -13,9 +13,10 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiment_pb2 import Experiment, Load
 from headstart.v1.fleet_pb2 import Attempt, Welcome
 from headstart.words import clean
+from headstart.words.windows import MOST_WINDOWS, windows_of
 
 _HEARTBEAT_SECONDS = 5.0
 _HEARTBEATS = (0.02, 60.0)
@@ -30,6 +31,11 @@ _LONGEST_REASON = 500
 # Ten years: no time, rate or share in an experiment comes near.
 _LARGEST_FLOAT = 1e12
 _MOST_VARIANTS = 1_000
+# What an agent or a generator keeps in memory for each of them.
+_MOST_CONNECTIONS = 100_000
+_MOST_REQUESTS = 1_000
+_MOST_STEPS = 10_000
+_NARROWEST_WINDOW_SECONDS = 0.001
 
 
 class CollectorFault(Exception):
@@ -87,6 +93,25 @@ def experiment_fault(experiment: Experiment) -> str:
     for name, value in _floats(experiment, "experiment"):
         if not 0 <= value <= _LARGEST_FLOAT:
             return f"{name} is {value:g}; 0 to {_LARGEST_FLOAT:g} was expected"
+    return _load_fault(experiment.load)
+
+
+def _load_fault(load: Load) -> str:
+    """Of what fills memory by its number, what is too much."""
+    numbers = {
+        "connections": (load.connections, _MOST_CONNECTIONS),
+        "requests": (len(load.requests), _MOST_REQUESTS),
+        "steps of its rate": (load.rate_steps, _MOST_STEPS),
+    }
+    for what, (found, most) in numbers.items():
+        if found > most:
+            return f"its load has {found} {what}; at most {most} were expected"
+    # 0: the agent's own.
+    coarse, fine = load.window_seconds or 1.0, load.first_window_seconds or 0.1
+    if min(coarse, fine) < _NARROWEST_WINDOW_SECONDS:
+        return f"a window of its load is {min(coarse, fine):g} s wide; 1 ms was expected at least"
+    if (count := windows_of(load.duration_seconds, coarse, fine)) > MOST_WINDOWS:
+        return f"its load has {count:.0f} windows; at most {MOST_WINDOWS} were expected"
     return ""
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from headstart.agent.histogram import histogram_of_counts, merge
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import LatencyBasis, LoadSummary, LoadWindow, LoadWindows
+from headstart.words.windows import FINE_SECONDS
 
-FINE_UNTIL_US = 5_000_000
+FINE_UNTIL_US = round(FINE_SECONDS * 1e6)
 _FINE_SECONDS = 0.1
 _SECONDS = 1.0
 # A LoadWindows message stays far below the largest that the stream takes, 1 MiB.

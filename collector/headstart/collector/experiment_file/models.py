@@ -38,6 +38,7 @@ from headstart.collector.experiment_file.units import (
     Whole,
 )
 from headstart.words.networks import NETWORKS
+from headstart.words.windows import MOST_WINDOWS, windows_of
 
 
 class BuildForm(Form):
@@ -152,6 +153,12 @@ class LoadForm(Form):
         if not self.first_window <= self.window <= self.duration:
             raise ValueError(
                 "expected 'first_window' to be at most 'window', and 'window' at most 'duration'"
+            )
+        count = windows_of(self.duration, self.window, self.first_window)
+        if count > MOST_WINDOWS:
+            raise ValueError(
+                f"expected at most {MOST_WINDOWS:,} windows, found {count:,.0f};"
+                " make 'window' wider"
             )
         return self
 
