@@ -1,5 +1,6 @@
 """No job of the analysis takes more time or memory than it may, and the next one is served."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from headstart.collector import analysis_worker, store_queries, store_shifts
-from headstart.collector.analysis_limits import JobExceeded, JobFault, JobLimits
+from headstart.collector.analysis_limits import JobExceeded, JobFault, JobLimits, job
 from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
 from headstart.collector.analyst import Analyst, ReportFault
 from headstart.collector.regressions import Regressions
@@ -51,6 +52,23 @@ async def test_a_job_that_takes_too_long_is_ended_and_the_next_is_served(tmp_pat
 
 
 @in_loop
+async def test_a_job_that_nobody_waits_for_any_more_spoils_no_other(tmp_path: Path) -> None:
+    pool = AnalysisPool(JobLimits(seconds=10))
+    asked = asyncio.create_task(pool.run(analyses.begins_and_never_ends, str(tmp_path / "job"), ""))
+    try:
+        while not (tmp_path / "job.begun").exists():
+            await asyncio.sleep(0.01)
+        # As when a client leaves while a report is made.
+        asked.cancel()
+        with pytest.raises(JobFault, match="ValueError: a negative number of windows"):
+            await pool.run(analyses.fails, "", "")
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    finally:
+        await pool.stop()
+
+
+@in_loop
 async def test_a_process_that_dies_is_told_from_one_that_took_too_long() -> None:
     pool = AnalysisPool()
     with pytest.raises(WorkerDied, match="the analysis process died"):
@@ -59,10 +77,11 @@ async def test_a_process_that_dies_is_told_from_one_that_took_too_long() -> None
 
 
 def test_every_job_has_the_limits() -> None:
+    made_by_the_decorator = job(lambda: None).__code__
     jobs = {
         name
         for name, function in inspect.getmembers(analysis_worker, inspect.isfunction)
-        if function.__module__ == analysis_worker.__name__ and hasattr(function, "__wrapped__")
+        if function.__code__ is made_by_the_decorator
     }
     others = {
         name
@@ -79,7 +98,7 @@ def test_every_job_has_the_limits() -> None:
         "build_logs",
         "export",
     }
-    assert others == {"prepare"}
+    assert others == {"prepare", "terminal_signals_held"}
 
 
 @in_loop

@@ -344,7 +344,7 @@ async def test_a_job_whose_asker_has_gone_makes_no_file(tmp_path: Path) -> None:
         await asyncio.gather(asking, return_exceptions=True)
 
         assert left_behind(tmp_path) == []
-        # The pool works on; its next job is behind the abandoned one.
+        # The pool works on.
         assert await anext(exporter.export(run_id, TRIALS, 4)) == b"PAR1"
         assert left_behind(tmp_path) == []
         await pool.stop()

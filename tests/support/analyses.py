@@ -53,6 +53,14 @@ def never_ends(path: str, run_id: str) -> Analysed:
 
 
 @job
+def begins_and_never_ends(path: str, run_id: str) -> Analysed:
+    """Leaves a mark when it begins."""
+    Path(f"{path}.begun").touch()
+    sum(range(1 << 62))
+    raise AssertionError("it ends")
+
+
+@job
 def counts_and_fills_memory(path: str, run_id: str) -> Analysed:
     """Leaves a mark each time that it is tried."""
     with Path(f"{path}.tried").open("a", encoding="ascii") as marks:

@@ -33,7 +33,7 @@ class AnalysisPool:
         self._lifeline: Connection | None = None
 
     async def run(self, job: Callable[P, Done[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The job's answer; job and arguments are pickled. Raises JobFault."""
+        """The answer; job and arguments are pickled. Raises JobFault. Cancelled, the job ends."""
         async with self._lock:
             executor = self._executor or self._make()
             began = time.monotonic()
@@ -45,6 +45,11 @@ class AnalysisPool:
             except BrokenProcessPool:
                 await self.stop()
                 raise WorkerDied(self._why(time.monotonic() - began)) from None
+            except asyncio.CancelledError:
+                # Nobody waits for it any more, and it would go on: the next job would wait for
+                # it, and be taken for what it breaks.
+                await self.stop()
+                raise
             except JobExceeded:
                 # What it took is not given back by the allocator.
                 await self.stop()
@@ -74,4 +79,7 @@ class AnalysisPool:
             self._lifeline.close()
             self._lifeline = None
         if executor is not None:
+            # Code in C lets no thread see the lifeline's end. Public since Python 3.14.
+            for process in list((executor._processes or {}).values()):
+                process.kill()
             await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
