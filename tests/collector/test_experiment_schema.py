@@ -29,6 +29,7 @@ BEYOND_A_SCHEMA = (
     "jobs-none",
     "jobs-of-a-service",
     "service-compare-nothing",
+    "service-address",
     "request-header-injected-name",
     "request-header-of-the-client",
     "request-header-name",
