@@ -11,6 +11,7 @@ import yaml
 
 from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
+from headstart.collector.start_fault import StartFault
 from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
 from headstart.v1.records_pb2 import Envelope, RecordKind
 from support.attending import (
@@ -117,3 +118,16 @@ async def test_an_agent_without_room_takes_no_run_says_why_and_lives(tmp_path: P
     assert "MiB are free for its spool, 64 MiB are wanted" in hosts[0].not_ready
     assert alive
     assert run.state == DONE, run.reason
+
+
+@in_loop
+async def test_a_collector_that_starts_without_room_says_so(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 8) as disk:
+        # Enough for the folder and its lock, not for the tables.
+        fill(disk, leave_bytes=32 << 10)
+        with pytest.raises(StartFault, match="cannot hold the store"):
+            async with collecting(disk / "store"):
+                pass
+        free(disk)
+        async with collecting(disk / "store"):
+            pass

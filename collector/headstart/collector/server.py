@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
+from sqlalchemy.exc import OperationalError
 
 from headstart.collector.analyst import Analyst
 from headstart.collector.callers import Callers
@@ -98,7 +99,7 @@ class Collector:
             store = Store(
                 config.data, group_seconds=config.timing.group_seconds, quotas=config.quotas
             )
-        except OSError as error:
+        except (OSError, OperationalError) as error:
             raise StartFault(f"{config.data} cannot hold the store: {error}") from error
         collector = cls(config, store, decide)
         try:
