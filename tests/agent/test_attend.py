@@ -102,6 +102,35 @@ def test_a_lease_starts_a_run_and_a_cancel_reaches_it(tmp_path: Path) -> None:
     assert seen == ["r1/2 enough"]
 
 
+def test_a_disk_that_hangs_holds_up_no_cancel(tmp_path: Path) -> None:
+    let_go = threading.Event()
+    seen: list[bool] = []
+
+    class Hanging(Spool):
+        def state(self) -> tuple[int, int, int]:
+            let_go.wait(5)
+            return super().state()
+
+    def execute(held: HeldRun) -> None:
+        seen.append(held.cancelled.wait(3))
+        let_go.set()
+
+    attempt = Attempt(run_id="r1", attempt=1)
+
+    async def script(peer: Peer) -> None:
+        # The first heartbeat follows the welcome at once.
+        await peer.welcome()
+        await peer.send(AttendResponse(lease=Lease(attempt=attempt)))
+        await peer.send(AttendResponse(cancel=Cancel(attempt=attempt, reason="enough")))
+        while (await peer.expect("heartbeat")).heartbeat.running:
+            pass
+        assert let_go.is_set()
+
+    asyncio.run(attend(Hanging(tmp_path), script, execute=execute))
+
+    assert seen == [True]
+
+
 def test_a_repeated_lease_starts_no_second_run(tmp_path: Path) -> None:
     started = threading.Semaphore(0)
     release = threading.Event()

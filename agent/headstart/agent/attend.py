@@ -259,7 +259,8 @@ class Attendance:
             await asyncio.to_thread(self.spool.flush)
             if self._beat_now or loop.time() >= next_heartbeat:
                 self._beat_now = False
-                heartbeat = self._heartbeat(await asyncio.to_thread(self.policy))
+                # It asks the spool's disk, and reads the policy's file.
+                heartbeat = await asyncio.to_thread(self._heartbeat)
                 await _write(stream, AttendRequest(heartbeat=heartbeat))
                 next_heartbeat = loop.time() + terms.heartbeat_seconds
             free = terms.window - (self._sent - self._acked)
@@ -282,7 +283,8 @@ class Attendance:
             except TimeoutError:
                 pass
 
-    def _heartbeat(self, policy: Policy) -> Heartbeat:
+    def _heartbeat(self) -> Heartbeat:
+        policy = self.policy()
         spool_bytes, spool_records, dropped = self.spool.state()
         running = self.runs.running()
         changed = policy != self._told_policy and policy.ByteSize() < _LARGEST_POLICY_BYTES
@@ -320,7 +322,10 @@ class Attendance:
         """
         try:
             async with asyncio.timeout(seconds):
-                while self._connected and self.spool.unacked_attempts():
+                while self._connected:
+                    unacked = await asyncio.to_thread(self.spool.unacked_attempts)
+                    if not unacked:
+                        return
                     await asyncio.sleep(0.02)
         except TimeoutError:
             log.warning("the end of a run waits in the spool: no ack within %g s", seconds)
