@@ -375,6 +375,17 @@ def test_the_beginning_of_an_id_is_held_against_the_names_of_its_image(
     assert list(codes.values()) == [refused, refused, 0, 0]
 
 
+def test_an_image_whose_environment_fills_a_record_is_no_variant(
+    runtime: DockerRuntime, program: Path
+) -> None:
+    changes = [f"ENV X{number}={'x' * 10_000}" for number in range(7)]
+    with image_of(program, f"headstart-test:environment-{os.getpid()}", changes) as name:
+        failure = runtime.resolve(Variant(name="app", image=name), "/").failure
+
+    assert failure.code == FailureCode.FAILURE_CODE_DOES_NOT_START
+    assert "at most 65536 were expected" in failure.message
+
+
 def test_what_the_policy_does_not_name_is_refused(tmp_path: Path, image: str) -> None:
     strict = DockerRuntime.connect(tmp_path, Policy(images=("team/*",)))
     refused = strict.resolve(Variant(name="app", image=image), "/")

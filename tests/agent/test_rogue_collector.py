@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -312,3 +313,17 @@ def test_an_experiment_that_nobody_can_run_ends_failed_with_the_reason(
     assert words in experiment_fault(experiment)
     assert outcome.status == RunStatus.RUN_STATUS_FAILED
     assert words in outcome.reason
+
+
+def test_a_run_whose_record_no_collector_takes_ends_failed_and_stores_none(tmp_path: Path) -> None:
+    """It would be refused for ever, and all later runs would wait behind it."""
+    spool = Spool(tmp_path)
+    host = HostFacts(kernel=random.Random(7).randbytes(1 << 20).hex())
+    tools = Tools(spool, lambda _cancelled: RuntimeTable({}), lambda *_cpus: host, False)
+    execute(HeldRun("r1", 1, two(), lambda _question: None), tools)
+    (envelope,) = spool.read(0, 10)
+
+    outcome = Record.FromString(zstandard.decompress(envelope.payload)).run_outcome
+    assert outcome.status == RunStatus.RUN_STATUS_FAILED
+    assert "(run_started)" in outcome.reason
+    assert "more than a collector takes" in outcome.reason

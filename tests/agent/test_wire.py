@@ -1,10 +1,12 @@
 """Records to envelopes."""
 
+import random
 import zlib
 
+import pytest
 import zstandard
 
-from headstart.agent.wire import envelope_of
+from headstart.agent.wire import RecordTooLarge, envelope_of
 from headstart.v1.records_pb2 import (
     Encoding,
     Event,
@@ -41,3 +43,11 @@ def test_rows_count_windows() -> None:
 
 def test_the_terminal_record_belongs_to_no_trial() -> None:
     assert envelope_of(RunOutcome(trials=9), "run", 1).trial == 0
+
+
+@pytest.mark.parametrize(
+    "text", [random.Random(7).randbytes(1 << 20).hex(), "a" * (17 << 20)], ids=["packed", "decoded"]
+)
+def test_a_record_that_no_collector_takes_is_none(text: str) -> None:
+    with pytest.raises(RecordTooLarge, match=r"a record \(event\) of \d+ bytes"):
+        envelope_of(Event(text=text), "run", 1)

@@ -1,5 +1,6 @@
 """What a variant's image is: the id that every trial uses, and what it runs."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,11 @@ from headstart.words.image_reference import (
     MalformedReference,
     parse_image,
 )
+
+# Of a configuration, the part that is recorded and given to the kernel. An honest one has some
+# kB; a record of mebibytes is taken by no collector.
+_LARGEST_CONFIG_BYTES = 64 << 10
+_RECORDED = ("Env", "Entrypoint", "Cmd", "User", "WorkingDir")
 
 
 def resolve_image(
@@ -52,6 +58,13 @@ def resolve_image(
             f" (docker pull {reference}), since a pull is never part of a run",
         )
     config = image.get("Config") or {}
+    if (size := len(json.dumps([config.get(key) for key in _RECORDED]))) > _LARGEST_CONFIG_BYTES:
+        return _refused(
+            resolved,
+            FailureCode.FAILURE_CODE_DOES_NOT_START,
+            f"the environment, entrypoint, command, user and folder of image {reference} have"
+            f" {size} bytes; at most {_LARGEST_CONFIG_BYTES} were expected",
+        )
     refused = policy.user_refusal(config.get("User") or "")
     if refused is None and variant.entrypoint:
         refused = policy.entrypoint_refusal()

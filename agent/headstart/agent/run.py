@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 # A variant that did not start this many times in a row is not tried again.
 GIVE_UP_AFTER = 2
+_LONGEST_REASON = 64_000
 
 
 def execute(held: HeldRun, tools: Tools) -> None:
@@ -66,6 +67,8 @@ def execute(held: HeldRun, tools: Tools) -> None:
                 f"; the engine did not remove {', '.join(held.left_behind)} in time:"
                 " this agent does it before its next run"
             )
+    # The one record that must be taken: engines and files may have long words.
+    outcome.reason = outcome.reason[:_LONGEST_REASON]
     outcome.unix_ns = time.time_ns()
     outcome.monotonic_ns = time.monotonic_ns()
     outcome.duration_seconds = time.monotonic() - started
