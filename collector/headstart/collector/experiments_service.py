@@ -15,7 +15,13 @@ from headstart.collector import (
     store_shifts,
 )
 from headstart.collector.analyst import Analyst
-from headstart.collector.config import MEBIBYTE, CollectorConfig
+from headstart.collector.answers import (
+    LARGEST_BYTES,
+    hosts_that_fit,
+    runs_that_fit,
+    trials_that_fit,
+)
+from headstart.collector.config import CollectorConfig
 from headstart.collector.decode import decode
 from headstart.collector.exporter import Exporter
 from headstart.collector.fleet import Fleet
@@ -54,7 +60,6 @@ from headstart.v1.records_pb2 import RecordKind, TrialOutcome
 _CHUNK_BYTES = 512 * 1024
 _DEFAULT_LISTED = 100
 _LONGEST_REASON = 1000
-_LARGEST_ANSWER_BYTES = 3 * MEBIBYTE
 _DEFAULT_POINTS = 50
 _MOST_POINTS = 1000
 
@@ -105,7 +110,7 @@ class ExperimentsServer(ExperimentsServiceServicer):
                     c, request.experiment, request.host, tuple(request.states), limit
                 )
             )
-            return ListResponse(runs=found)
+            return ListResponse(runs=runs_that_fit(found))
         except EXPECTED as error:
             await abort(context, error)
 
@@ -122,14 +127,7 @@ class ExperimentsServer(ExperimentsServiceServicer):
     def _trials(self, run_id: str, attempt: int) -> list[TrialOutcome]:
         kinds = (RecordKind.RECORD_KIND_TRIAL_OUTCOME,)
         envelopes = store_records.envelopes(self._store.readers, run_id, attempt, kinds)
-        outcomes = [decode(envelope).trial_outcome for envelope in envelopes]
-        if sum(outcome.ByteSize() for outcome in outcomes) > _LARGEST_ANSWER_BYTES:
-            # A client takes 4 MiB; what the applications printed is most of it.
-            for outcome in outcomes:
-                outcome.ClearField("output_tail")
-                if outcome.HasField("failure"):
-                    outcome.failure.ClearField("output_tail")
-        return outcomes
+        return trials_that_fit(decode(envelope).trial_outcome for envelope in envelopes)
 
     async def Watch(self, request: WatchRequest, context: Any) -> AsyncIterator[WatchResponse]:
         """The state at once and at every change, until the run ended."""
@@ -197,7 +195,7 @@ class ExperimentsServer(ExperimentsServiceServicer):
     ) -> ListHostsResponse:
         """Every host that ever attended, by name."""
         try:
-            return ListHostsResponse(hosts=await self._fleet.hosts())
+            return ListHostsResponse(hosts=hosts_that_fit(await self._fleet.hosts()))
         except EXPECTED as error:
             await abort(context, error)
 
@@ -212,7 +210,7 @@ class ExperimentsServer(ExperimentsServiceServicer):
                 series=await self._store.read(lambda c: store_points.series_of(c, *asked, limit)),
                 shifts=await self._store.read(lambda c: store_shifts.shifts_of(c, *asked)),
             )
-            if found.ByteSize() > _LARGEST_ANSWER_BYTES:
+            if found.ByteSize() > LARGEST_BYTES:
                 raise Status(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,
                     f"the history has {found.ByteSize()} bytes, more than a message takes: "
