@@ -1,15 +1,19 @@
 """The streams of builds and what steps print in them."""
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from fuzz.target import Table, require
 from headstart.agent.build.buildkit import BuildKitDecoder, wire_fields
 from headstart.agent.build.classic import ClassicDecoder
 from headstart.agent.build.diagnostics import Diagnostics
+from headstart.agent.build.ignore import context_paths
 from headstart.agent.build.packages import of_member, of_path
 from headstart.agent.build.parts import Parts
 from headstart.agent.build.recorder import Recorder
+from headstart.agent.cancellation import Cancellation
 
 TABLE = Table()
 
@@ -74,3 +78,15 @@ def build_output(data: bytes) -> None:
         of_member(line, {"AutoMapper"})
     parts.until(float(len(lines)))
     require(len(diagnostics.found()) <= len(lines), "more diagnostics than lines")
+
+
+@TABLE.add("whoever writes a build's context", OSError)
+def ignore_file(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path in ("src/deep/a.cs", "a" * 60, "x y", ".env", "Dockerfile"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).touch()
+        (folder / ".dockerignore").write_bytes(data)
+        found = context_paths(folder, "Dockerfile", Cancellation())
+        require("Dockerfile" in found, "the Dockerfile is left out")

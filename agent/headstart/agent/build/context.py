@@ -4,11 +4,8 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
-from docker.utils.build import PatternMatcher
-
+from headstart.agent.build.ignore import context_paths
 from headstart.agent.cancellation import Cancellation
-
-_IGNORE_FILE = ".dockerignore"
 
 
 def pack_context(
@@ -21,19 +18,10 @@ def pack_context(
     GNU's format, because BuildKit takes an archive for one by its first block alone, and
     the POSIX format begins with a header about a header.
     """
-    patterns: list[str] = []
-    ignore = folder / _IGNORE_FILE
-    if ignore.is_file():
-        lines = (line.strip() for line in ignore.read_text(encoding="utf-8-sig").splitlines())
-        patterns = [line for line in lines if line and not line.startswith("#")]
     cancelled = cancelled or Cancellation()
-    # As docker.utils.exclude_paths does it, which can't be interrupted.
-    paths = set()
-    for path in PatternMatcher([*patterns, f"!{dockerfile}"]).walk(str(folder)):
-        cancelled.raise_if_set()
-        paths.add(path)
+    paths = context_paths(folder, dockerfile, cancelled)
     with tarfile.open(fileobj=into, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for path in sorted(paths):
+        for path in paths:
             cancelled.raise_if_set()
             # None for a socket, which no engine would take.
             member: tarfile.TarInfo | None = archive.gettarinfo(str(folder / path), arcname=path)
