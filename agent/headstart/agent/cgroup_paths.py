@@ -1,12 +1,12 @@
 """Finding the control group of a process in /sys/fs/cgroup, version 1 or 2.
 
 Sources: cgroups(7), Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst of
-the kernel, proc_pid_mountinfo(5).
+the kernel.
 """
 
-import re
 from pathlib import Path
 
+from headstart.agent.mountinfo import parse_mountinfo
 from headstart.agent.runtime import Cgroup
 
 
@@ -33,15 +33,12 @@ def parse_mounts(mountinfo: str) -> dict[str, tuple[str, Path]]:
     Version 2 stands under "" with all its controllers.
     """
     mounts: dict[str, tuple[str, Path]] = {}
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        fields, kind = left.split(), right.split()
-        if len(fields) < 5 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
+    for mount in parse_mountinfo(mountinfo):
+        if mount.kind not in ("cgroup", "cgroup2"):
             continue
-        where = (_unescape(fields[3]), Path(_unescape(fields[4])))
-        names = kind[2].split(",") if kind[0] == "cgroup" else [""]
+        names = mount.super_options.split(",") if mount.kind == "cgroup" else [""]
         for name in names:
-            mounts.setdefault(name, where)
+            mounts.setdefault(name, (mount.root, Path(mount.point)))
     return mounts
 
 
@@ -77,8 +74,3 @@ def _folder(mount: tuple[str, Path] | None, path: str) -> Path | None:
         return None
     folder = point / path[len(prefix) :].lstrip("/")
     return folder if folder.is_dir() else None
-
-
-def _unescape(text: str) -> str:
-    """mountinfo writes blanks and backslashes as octal escapes."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

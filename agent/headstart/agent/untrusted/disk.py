@@ -7,7 +7,6 @@ writes nothing to speak of is never walked through.
 """
 
 import os
-import re
 import stat
 import threading
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.deadline import Deadline
+from headstart.agent.mountinfo import parse_mountinfo, unescaped
 
 _LOOK_SECONDS = 0.25
 # Less than this is never worth a walk.
@@ -148,21 +148,16 @@ class DiskWatch:
 
 def writable(mountinfo: str) -> tuple[str | None, list[str]]:
     """The folder of the host that an overlay keeps its writes in, and the other mount points
-    that are on a disk and can be written to. Source: proc_pid_mountinfo(5).
+    that are on a disk and can be written to.
     """
     upper: str | None = None
     others = []
-    for line in mountinfo.splitlines():
-        before, dash, after = line.partition(" - ")
-        fields, told = before.split(), after.split()
-        if not dash or len(fields) < 6 or len(told) < 3:
-            continue
-        point, options, kind = _unescaped(fields[4]), fields[5].split(","), told[0]
-        if point == "/" and kind == "overlay":
-            keys = dict(part.partition("=")[::2] for part in told[2].split(","))
-            upper = _unescaped(keys.get("upperdir", "")) or None
-        elif "rw" in options and kind not in _NOT_ON_DISK:
-            others.append(point)
+    for mount in parse_mountinfo(mountinfo):
+        if mount.point == "/" and mount.kind == "overlay":
+            keys = dict(part.partition("=")[::2] for part in mount.super_options.split(","))
+            upper = unescaped(keys.get("upperdir", "")) or None
+        elif "rw" in mount.options and mount.kind not in _NOT_ON_DISK:
+            others.append(mount.point)
     return upper, others
 
 
@@ -255,10 +250,6 @@ def _opened(pid: int, undo: ExitStack) -> list[int]:
             places.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
             undo.callback(os.close, places[-1])
     return places
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 def _mebibytes(count: int) -> str:
