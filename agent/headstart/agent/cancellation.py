@@ -98,22 +98,28 @@ class Cancellation(threading.Event):
         return forget
 
 
-class _Apart(Generic[T]):
-    def __init__(self, work: Callable[[], T]) -> None:
+class Apart(Generic[T]):
+    """Work in a thread of its own, which ends with the work, whoever still waits for it."""
+
+    def __init__(self, work: Callable[[], T], name: str) -> None:
+        """Begins it."""
         self._work = work
         self._result: list[T] = []
         self._error: BaseException | None = None
+        # Set at its end, or by whoever does not wait any longer.
         self.over = threading.Event()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         try:
             self._result.append(self._work())
-        except BaseException as error:
+        except BaseException as error:  # the caller's to handle
             self._error = error
         finally:
             self.over.set()
 
     def result(self) -> T:
+        """What the work returned or raised; Cancelled when it did neither yet."""
         if self._error is not None:
             raise self._error
         if not self._result:
@@ -127,8 +133,7 @@ def apart(work: Callable[[], T], cancelled: Cancellation) -> T:
     Then it goes on in its thread, which ends with the work, and its result is dropped.
     """
     cancelled.raise_if_set()
-    task = _Apart(work)
-    threading.Thread(target=task.run, name="apart", daemon=True).start()
+    task = Apart(work, "apart")
     with cancelled.ending(task.over.set):
         task.over.wait()
     return task.result()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from headstart.agent.cancellation import Apart
 from headstart.agent.deadline import Deadline
 
 _NAME = "untrusted"
@@ -28,24 +29,10 @@ def within(
     """
     if sum(thread.name == _NAME for thread in threading.enumerate()) >= _MAXIMUM_HANGING:
         raise TimeoutError(f"{_MAXIMUM_HANGING} readings hang already")
-    done = threading.Event()
-    returned: list[T] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            returned.append(work())
-        except BaseException as error:  # the caller's to handle
-            raised.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, name=_NAME, daemon=True).start()
-    while not done.wait(min(_LOOK_SECONDS, deadline.left())):
+    task = Apart(work, _NAME)
+    while not task.over.wait(min(_LOOK_SECONDS, deadline.left())):
         if cancelled():
             raise TimeoutError("cancelled")
         if deadline.passed():
             raise TimeoutError(f"not over within {deadline.seconds:g} s")
-    if raised:
-        raise raised[0]
-    return returned[0]
+    return task.result()
