@@ -99,6 +99,23 @@ def test_every_container_that_an_agent_makes_is_granted_nothing(
     assert made_by(tmp_path) == []
 
 
+def test_what_has_an_agents_label_from_its_image_alone_is_not_removed(
+    runtime: DockerRuntime, program: Path, tmp_path: Path
+) -> None:
+    """The label is a hash of a path that is the same on most hosts."""
+    label = f"LABEL {LABEL_STATE}={state_id(tmp_path)}"
+    with (
+        image_of(program, f"headstart-test:label-{os.getpid()}", [label]) as image,
+        closing(docker.APIClient()) as client,
+    ):
+        foreign = client.create_container(image, ["app"], name=f"somebodys-{os.getpid()}")["Id"]
+        try:
+            assert runtime.remove_orphans() == []
+            assert [each["Id"] for each in made_by(tmp_path)] == [foreign]
+        finally:
+            client.remove_container(foreign, force=True)
+
+
 def test_an_experiment_can_ask_for_no_more() -> None:
     """The fields that reach the runtime are these; no container gets a host's path of them."""
     assert {field.name for field in Variant.DESCRIPTOR.fields} == {

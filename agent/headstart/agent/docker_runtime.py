@@ -4,6 +4,7 @@ What builds and describes images is imported when it is needed: an agent at rest
 hold it in memory.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.docker_images import resolve_image
 from headstart.agent.docker_instance import DockerInstance
-from headstart.agent.identity import LABEL_STATE, instance_name, labels, state_id
+from headstart.agent.identity import LABEL_STATE, NAME_PREFIX, instance_name, labels, state_id
 from headstart.agent.netns import why_not_enter
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
@@ -28,6 +29,8 @@ from headstart.v1.records_pb2 import (
     ImageFacts,
     ResolvedVariant,
 )
+
+log = logging.getLogger(__name__)
 
 # The engine's least; the holder is 1 kB of code.
 _HOLDER_MEMORY_BYTES = 6 << 20
@@ -174,8 +177,13 @@ class DockerRuntime:
         return Network.NETWORK_HOLDER
 
     def remove_orphans(self) -> list[str]:
-        """See `Runtime`; found by label, whatever made them die."""
-        found = self._engine.labelled(LABEL_STATE, self._identity)
+        """See `Runtime`; found by label and name, whatever made them die."""
+        labelled = self._engine.labelled(LABEL_STATE, self._identity)
+        found = {each: name for each, name in labelled.items() if name.startswith(NAME_PREFIX)}
+        for name in set(labelled.values()) - set(found.values()):
+            log.warning(
+                "container %s has this agent's label from its image: it is left alone", name
+            )
         for container in found:
             self._engine.remove(container)
         for folder in self._folder.iterdir() if self._folder.is_dir() else []:

@@ -13,6 +13,9 @@ LABEL_STATE = "headstart.state"
 LABEL_RUN = "headstart.run"
 LABEL_ATTEMPT = "headstart.attempt"
 LABEL_TRIAL = "headstart.trial"
+# Begins the name of every container of an agent. An image may bear any label, and gives it to
+# all containers that are made of it, whoever makes them.
+NAME_PREFIX = "headstart-"
 # In the environment of every process: STATE_ID/INSTANCE_NAME/.
 MARK_VARIABLE = "HEADSTART_INSTANCE"
 
@@ -27,7 +30,7 @@ def instance_name(spec: InstanceSpec) -> str:
 
     The whole run id: several agents may share an engine, and ids of a day begin alike.
     """
-    return f"headstart-{spec.run_id}-{spec.attempt}-t{spec.trial}"
+    return f"{NAME_PREFIX}{spec.run_id}-{spec.attempt}-t{spec.trial}"
 
 
 def labels(identity: str, spec: InstanceSpec) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.agent.docker_engine import ContainerSpec, Engine
+from headstart.agent.identity import NAME_PREFIX
 from headstart.agent.image.base import SCRATCH, Base, found_base, named_base
 from headstart.agent.image.binary import Program, recognise
 from headstart.agent.image.cache import ImageCache, key_of
@@ -78,7 +79,7 @@ class ImageReader:
         for layer in layers:
             tree.add_layer(layer.entries)
         facts = _sizes(layers)
-        name = f"headstart-image-{variant.digest.removeprefix('sha256:')[:12]}"
+        name = f"{NAME_PREFIX}image-{variant.digest.removeprefix('sha256:')[:12]}"
         with closing(_Container(self, name, variant.digest)) as container:
             binary = recognise(ImageFiles(tree, container.file, budget), program)
         facts.binary_kind = binary.kind
