@@ -74,7 +74,7 @@ class Trial:
     latencies: list[Counts] = field(default_factory=list)
 
     def quantile_ms(self, share: float) -> float:
-        """Of the latencies of all its turns."""
+        """The quantile of the latencies of all its turns."""
         (found,) = quantiles_seconds(merged(self.latencies), [share]) or [math.nan]
         return found * 1e3
 
@@ -134,14 +134,14 @@ def row(what: str, unit: str, pairs: Sequence[tuple[float, float]]) -> BenchRow:
 
 
 def verdict(low: float, high: float, allowed: float) -> bool | None:
-    """Of an interval of shares: within, beyond on one side, or neither."""
+    """True: the interval of shares is within; False: beyond on one side; None: neither."""
     if -allowed <= low and high <= allowed:
         return True
     return False if low > allowed or high < -allowed else None
 
 
 def _startup_row(pairs: Sequence[Pair]) -> BenchRow:
-    """Of the pairs that nothing disturbed; where there are none, of all, and not judged."""
+    """By the pairs that nothing disturbed; where there are too few by all, and not judged."""
     valid = [pair for pair in pairs if all(trial.valid for trial in pair)]
     used = valid if len(valid) >= FEWEST_PAIRS else pairs
     found = row("startup", "ms", [(host.startup_ms, own.startup_ms) for host, own in used])

@@ -7,7 +7,7 @@ from pathlib import Path
 CORPUS = Path(__file__).parent / "corpus"
 # By input: a parser that takes longer hangs whoever waits for it.
 SECONDS_PER_INPUT = 5
-# Of the whole process; numpy and the instrumentation take a fifth of it.
+# The whole process; numpy and the instrumentation take a fifth of it.
 MEMORY_MIB = 1024
 
 

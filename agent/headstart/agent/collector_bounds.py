@@ -97,7 +97,7 @@ def experiment_fault(experiment: Experiment) -> str:
 
 
 def _load_fault(load: Load) -> str:
-    """Of what fills memory by its number, what is too much."""
+    """What there are too many of, among what fills memory by its number."""
     numbers = {
         "connections": (load.connections, _MOST_CONNECTIONS),
         "requests": (len(load.requests), _MOST_REQUESTS),

@@ -15,7 +15,7 @@ from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 
 # A file may be of any size: between two pieces the run can be cancelled.
 _PIECE_BYTES = 1 << 20
-# Of all files of a command: a sparse one of a terabyte would take a quarter of an hour.
+# All files of a command together: a sparse one of a terabyte would take a quarter of an hour.
 _MAXIMUM_BYTES = 64 << 30
 
 Signature = tuple[int, int, int]

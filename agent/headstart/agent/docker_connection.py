@@ -79,7 +79,7 @@ class DockerClient(docker.APIClient):
                 each.shutdown(socket.SHUT_RDWR)
 
     def mount(self, prefix: str | bytes, adapter: Any) -> None:
-        """Of requests' sessions; docker-py mounts its adapters with it."""
+        """See requests.Session: docker-py mounts its adapters with it."""
         if isinstance(adapter, UnixHTTPAdapter):
             adapter = _UnixAdapter(self._track, adapter)
         elif type(adapter) is requests.adapters.HTTPAdapter:

@@ -120,7 +120,7 @@ class _Execution:
         exit_kernel_ns = 0 if over else self._exit_kernel_ns()
         ended = None if over else self.instance.exited()
         tail = self.instance.output_tail()
-        # Of a cancelled one nobody asks, and reading it may take long.
+        # Nobody asks for that of a cancelled one, and reading it may take long.
         written = _NOT_READ if over and self.watch.cancelled() else self.instance.written()
         return Execution(
             startup=self.startup,

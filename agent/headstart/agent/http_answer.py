@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from headstart.agent.checks import BODY_LIMIT_BYTES
 
-# Of all heads of one answer together: those of interim answers, its own, its trailers.
+# All heads of one answer together: those of interim answers, its own, its trailers.
 _HEAD_LIMIT_BYTES = 1 << 16
-# Of the line that says how long a chunk is.
+# The line that says how long a chunk is.
 _LINE_LIMIT_BYTES = 1 << 12
 _DIGITS = {10: frozenset("0123456789"), 16: frozenset("0123456789abcdefABCDEF")}
 

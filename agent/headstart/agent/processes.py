@@ -58,7 +58,7 @@ class _Member:
 class ProcessGroup:
     """The processes that `pids` lists, kept open until they end; `close` it.
 
-    Of more than 512 the first are read, and the others counted only.
+    When there are more than 512 the first are read, the others only counted.
     """
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:

@@ -54,7 +54,7 @@ def execute(held: HeldRun, tools: Tools) -> None:
         else:
             run.execute()
     except Exception as error:
-        # Of a cancelled run it is what the cancellation cut off.
+        # In a cancelled run it is what the cancellation cut off.
         if not held.cancelled.is_set():
             log.exception("run %s attempt %d failed", held.run_id, held.attempt)
         outcome.status = RunStatus.RUN_STATUS_FAILED

@@ -94,7 +94,7 @@ class Spool:
 
     @property
     def stream_id(self) -> str:
-        """Of the stream that is written."""
+        """The stream that is written."""
         return self._file.meta.stream_id
 
     @property
@@ -180,7 +180,7 @@ class Spool:
         return True
 
     def _mark(self, before: int, envelope: Envelope) -> int:
-        """Of a record's content, all before it, and this life: a copy's records have others."""
+        """A digest of the record, all before it, and this life: a copy's records have others."""
         envelope.mark = 0
         content = b"%d %d " % (before, self.life) + envelope.SerializeToString()
         digest = hashlib.blake2b(content, digest_size=8).digest()

@@ -103,7 +103,7 @@ class SpoolFile:
         )
 
     def bytes(self, upto: int = (1 << 63) - 1) -> int:
-        """Of the records up to a position."""
+        """The bytes of the records up to a position."""
         total = "SELECT coalesce(sum(length(envelope)), 0) FROM records WHERE sequence <= ?"
         return int(self._db.execute(total, (upto,)).fetchone()[0])
 

@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Print the report of RUN_ID, or write it to a file (.html, .md, .json).
 
-    Of its builds, `build-logs` (.log) is what they wrote.
+    `build-logs` (.log) is what its builds wrote.
     """
     if name is None:
         name = _SUFFIXES.get(output.suffix, "") if output else "terminal"

@@ -56,8 +56,8 @@ class Appended:
 class Append:
     """Batches of one stream in sequence, all or none durable.
 
-    Of an attempt that is not its run's current one, whose run has ended, or that is written by
-    another stream, nothing is stored.
+    Nothing is stored of an attempt that is not its run's current one, whose run has ended, or
+    that another stream writes.
     """
 
     stream_id: str

@@ -21,7 +21,7 @@ MEBIBYTE = 1 << 20
 
 @dataclass(frozen=True)
 class JobLimits:
-    """Of one job: time by the clock, and memory of the process, imports included."""
+    """The limits of one job: time by the clock, and memory of the process, imports included."""
 
     # A job that takes longer is broken; measured, a long run takes seconds.
     seconds: float = 300.0

@@ -11,7 +11,7 @@ from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import TrialOutcome
 
 LARGEST_BYTES = 3 * MEBIBYTE
-# Of what an agent says in a list of runs; a report says it all.
+# What an agent says, in a list of runs; a report says it all.
 _LONGEST_WORDS = 1000
 
 

@@ -11,7 +11,7 @@ from headstart.words import clean
 
 # An agent keeps 8 MiB of a log; what claims to be longer is cut.
 _MAXIMUM_BYTES = 9 << 20
-# Of all logs of a run together.
+# All logs of a run together.
 _MAXIMUM_TOTAL_BYTES = 128 << 20
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from headstart.collector.analysis_limits import JobLimits
 
 MEBIBYTE = 1 << 20
-# Of the socket in a data folder.
+# The socket in a data folder.
 SOCKET_NAME = "collector.sock"
 
 

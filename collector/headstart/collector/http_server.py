@@ -30,12 +30,12 @@ _FULL_PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class HttpBounds:
-    """Of all connections together, and of each."""
+    """Bounds on all connections together, and on each."""
 
     # A Prometheus pair, people with browsers and a health check need few.
     connections: int = 256
-    # From accepting, or from the begin of the last request, to the begin of the next or the
-    # end: so long may a handshake, a request's head, its answer, the client's reading of
+    # From accepting, or from the beginning of the last request, to the beginning of the next or
+    # the end: so long may a handshake, a request's head, its answer, the client's reading of
     # it and a pause take together. Prometheus itself gives up after 10 s.
     seconds: float = 10.0
 

@@ -65,7 +65,7 @@ def _check_tcp(address: str, tls: TlsFiles | None, plaintext: bool) -> None:
 
 
 def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
-    """Settings that were measured to matter; see architecture.md.
+    """Settings that were measured to matter.
 
     Whoever shakes no hands is cut off after 2 s, whoever asks for nothing after
     `idle_seconds`. gRPC refuses connections beyond its limit, whoever they are, so the

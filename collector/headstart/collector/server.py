@@ -192,7 +192,7 @@ class Collector:
 
     @property
     def port(self) -> int:
-        """Of its one TCP address."""
+        """The port of its one TCP address."""
         (port,) = (int(a.rpartition(":")[2]) for a in self.addresses if socket_path(a) is None)
         return port
 

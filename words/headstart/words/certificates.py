@@ -132,7 +132,7 @@ def _about_theirs(error: ssl.SSLCertVerificationError, host: str, authority: Pat
     # By OpenSSL's X509_V_ERR_*: no issuer, self-signed, self-signed in chain, leaf unverified.
     if error.verify_code in (2, 18, 19, 20, 21):
         return f"the collector's certificate is not of the authority {authority} ({said})"
-    # Of a name, of an address.
+    # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
     if error.verify_code in (62, 64):
         return f"the collector's certificate is not for '{host}': dial it by a name that it has"
     return f"the collector's certificate is not accepted: {said}"

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-# Of a pattern as it is written, and of the memory that RE2 may use for one.
+# Characters of a pattern as it is written, and the memory that RE2 may use for one.
 MAXIMUM_PATTERN = 512
 _MEMORY_BYTES = 2 << 20
 # Most bytes of a text that are looked at, and most of their product with the size of the

@@ -17,7 +17,7 @@ _BLOCKS = ("EventBlock", "MetadataBlock", "StackBlock", "SPBlock")
 # SyncTimeUTC, two longs and four ints.
 _TRACE_BYTES = 16 + 2 * 8 + 4 * 4
 _COMPRESSED = 1
-# Of one kind of event, nested ones included. Fields without a size (an empty object) let
+# The fields of one kind of event, nested ones included. Fields without a size (an empty object) let
 # events of two bytes cost as much as there are of them: all that are read are counted too.
 _MAXIMUM_FIELDS = 256
 _MAXIMUM_READ_FIELDS = 500_000

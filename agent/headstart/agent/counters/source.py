@@ -23,9 +23,9 @@ ALLOCATED_BYTES = "allocated_bytes"
 CLASSES_LOADED = "classes_loaded"
 ASSEMBLIES_LOADED = "assemblies_loaded"
 
-# Of the folder in which a runtime keeps what tells of it; a temporary folder has a few.
+# Files in the folder in which a runtime keeps what tells of it; a temporary folder has a few.
 MAXIMUM_NAMES = 10_000
-# Of the kernel's own texts about a process. Its environment is as long as it likes.
+# The kernel's own texts about a process. Its environment is as long as it likes.
 _STATUS_BYTES = 1 << 16
 _ENVIRONMENT_BYTES = 1 << 20
 

@@ -26,7 +26,7 @@ from headstart.agent.image.tar_stream import (
 from headstart.agent.image.tree import Entry
 
 _SNIFFED = 512
-# Of a document and of all of them: what is parsed takes some twenty times as much.
+# A document and all of them together: what is parsed takes some twenty times as much.
 _JSON_BYTES = 8 << 20
 _DOCUMENTS_BYTES = 16 << 20
 # Docker has 127 at most.

@@ -15,7 +15,7 @@ import zstandard
 
 _BLOCK = 512
 PIECE = 1 << 20
-# Of the length of a record in an extended header.
+# Digits of the length of a record in an extended header.
 _LENGTH_DIGITS = 7
 # Linux takes no longer path.
 _NAME_BYTES = 4096
@@ -35,7 +35,7 @@ class Budget:
 
     maximum_bytes: int = 16 << 30
     maximum_members: int = 400_000
-    # Of all names and targets of links together, which are kept.
+    # All names and targets of links together, which are kept.
     maximum_name_bytes: int = 64 << 20
     # Components of paths that are looked up: links may lead through links.
     maximum_steps: int = 50_000_000

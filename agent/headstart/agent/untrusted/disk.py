@@ -138,7 +138,7 @@ class DiskWatch:
         )
 
     def _free(self) -> Free:
-        """Of the file system that has least; the others hold a volume at most."""
+        """What the file system that has least has left; the others hold a volume at most."""
         found = [os.fstatvfs(place) for place in self._places]
         return Free(
             bytes=min((each.f_bfree * each.f_frsize for each in found), default=0),

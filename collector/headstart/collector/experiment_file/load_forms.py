@@ -23,7 +23,7 @@ class RateForm(Form):
     """Requests per second of an open loop; a rate alone stays as it is."""
 
     lowest: Annotated[float, RATE] = Field(alias="from")
-    """The rate at the begin."""
+    """The rate at the beginning."""
     to: Annotated[float, RATE] | None = None
     """The rate at the end; it rises evenly in between."""
     steps: Annotated[int, Whole(2, 100)] | None = None
