@@ -20,6 +20,7 @@ from headstart.agent.policy import Policy, PolicyError
 from headstart.agent.policy_file import PolicyFile
 from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.runtime import RuntimeFault, RuntimeTable
+from headstart.agent.scratch import remove_abandoned
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
 from headstart.agent.wire import envelope_of
@@ -170,6 +171,8 @@ class Agent:
         held.record(lambda: self.spool.append(envelope), last=True)
 
     def _remove_orphans(self, cancelled: Cancellation) -> None:
+        for name in remove_abandoned():
+            log.warning("removed %s, files of a load of an agent that was killed", name)
         for runtime in self.runtimes(cancelled).by_name.values():
             for name in runtime.remove_orphans():
                 log.warning("removed %s, left by an earlier run", name)

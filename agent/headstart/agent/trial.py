@@ -1,13 +1,10 @@
 """One trial: a fresh instance, its phases, its evidence; nothing of it stays behind."""
 
 import logging
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.cgroup import open_cgroup
@@ -21,6 +18,7 @@ from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.runtime import LOOPBACK, Instance, InstanceSpec, Runtime, RuntimeFault
 from headstart.agent.sampler import Sampler
+from headstart.agent.scratch import scratch
 from headstart.agent.startup import measure_startup
 from headstart.agent.tls import client_context
 from headstart.agent.wire import AnyRecord
@@ -256,7 +254,7 @@ class _Trial:
             address=instance.address,
             port=self.bench.experiment.service.port,
             cpus=self.bench.experiment.plan.load_cpus,
-            scratch=ending.enter_context(_scratch()),
+            scratch=ending.enter_context(scratch()),
             server_alive=lambda: instance.exited() is None,
             cancelled=self.bench.cancelled.is_set,
             on_started=sampler.watch_generator,
@@ -393,14 +391,3 @@ def failure_of(fault: RuntimeFault | Ended | Cancelled) -> Failure:
     if fault.exit_status is not None:
         failure.exit_status = fault.exit_status
     return failure
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder on tmpfs where there is one: a generator's log must not wait for a disk."""
-    shared = Path("/dev/shm")  # noqa: S108  # tmpfs on every Linux; mkdtemp makes a private folder
-    path = Path(tempfile.mkdtemp(prefix="headstart-", dir=shared if shared.is_dir() else None))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
