@@ -1,6 +1,8 @@
 """Whatever lies below a root is read within bounds or refused, at once, with what it is."""
 
+import fcntl
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -167,3 +169,20 @@ def test_a_cancel_ends_the_wait() -> None:
     with pytest.raises(TimeoutError, match="cancelled"):
         within(Deadline(60), end.wait, cancelled=lambda: True)
     end.set()
+
+
+def test_a_file_with_a_lease_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """As root in a container owns the gate's stamp, it can take one on it."""
+    leased = tmp_path / "stamp"
+    holder = os.open(leased, os.O_RDWR | os.O_CREAT)
+    # Whoever opens it sends this to the holder, which it would end.
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    try:
+        fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with pytest.raises(Refused, match="holds a lease on"):
+            open_file(leased)
+        with Root(tmp_path) as root, pytest.raises(Refused, match="holds a lease on"):
+            root.read("stamp", 10)
+    finally:
+        os.close(holder)
+        signal.signal(signal.SIGIO, before)

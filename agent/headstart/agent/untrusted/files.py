@@ -167,7 +167,11 @@ def _file_system(descriptor: int) -> int:
 
 def _opened(named: int) -> BinaryIO:
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    return os.fdopen(os.open(f"/proc/self/fd/{named}", flags), "rb")
+    try:
+        return os.fdopen(os.open(f"/proc/self/fd/{named}", flags), "rb")
+    except BlockingIOError:
+        # fcntl(2), F_SETLEASE: without O_NONBLOCK it is waited for the holder, 45 s long.
+        raise Refused("a file that somebody holds a lease on") from None
 
 
 def _all_of(file: BinaryIO, maximum_bytes: int) -> bytes:
