@@ -11,6 +11,7 @@ from headstart.collector.config import Timing
 from headstart.collector.status import PROBLEMS_KEY
 from headstart.collector.submission import serialised
 from headstart.v1.experiments_pb2 import (
+    AcceptShiftRequest,
     CancelRequest,
     GetRequest,
     ListRequest,
@@ -279,3 +280,26 @@ async def test_a_report_of_nothing_or_in_no_form_is_refused(tmp_path: Path) -> N
         assert nothing.code() == grpc.StatusCode.FAILED_PRECONDITION
         assert "no records" in str(nothing.details())
         assert unknown.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+@in_loop
+async def test_what_no_run_or_shift_can_be_is_answered_in_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with collecting(tmp_path) as collector, experiments(collector.port) as stub:
+        long = await failing(stub.Get(GetRequest(run_id="r" * 900_000)))
+        shift = await failing(stub.AcceptShift(AcceptShiftRequest(shift_id=(1 << 64) - 1)))
+        states: Any = range(100, 200_100)
+        listed = await stub.List(ListRequest(states=states))
+
+    assert (long.code(), long.details()) == (
+        grpc.StatusCode.NOT_FOUND,
+        f"there is no run '{'r' * 40}'",
+    )
+    assert (shift.code(), shift.details()) == (
+        grpc.StatusCode.NOT_FOUND,
+        f"shift {(1 << 64) - 1} does not exist",
+    )
+    assert not listed.runs
+    # gRPC logs what a handler did not expect, with all that was asked.
+    assert "Unexpected" not in caplog.text

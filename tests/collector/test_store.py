@@ -137,6 +137,26 @@ async def test_a_full_disk_fails_the_group_and_not_the_store(tmp_path: Path) -> 
 
 
 @in_loop
+async def test_what_could_not_be_stored_is_not_told_to_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(greet)
+
+        def submit(connection: Connection) -> None:
+            experiment = Experiment(name="e", source_text="env: {PASSWORD: hunter2}")
+            store_runs.submit(connection, experiment, ["h1"], 1.0)
+
+        await store.write(lambda c: c.exec_driver_sql("PRAGMA query_only = ON"))
+        with pytest.raises(StoreFault) as caught:
+            await store.write(submit)
+
+        told = "the store cannot write: attempt to write a readonly database"
+        assert store.problem == str(caught.value) == told
+        assert "hunter2" not in caplog.text
+
+
+@in_loop
 async def test_closing_commits_what_was_taken(tmp_path: Path) -> None:
     done: list[Appended] = []
     async with Store(tmp_path, group_seconds=10) as store:

@@ -48,6 +48,7 @@ from headstart.v1.experiments_pb2 import (
     ReportFormat,
     ReportRequest,
     ReportResponse,
+    RunState,
     RunSummary,
     SubmitRequest,
     SubmitResponse,
@@ -104,10 +105,14 @@ class ExperimentsServer(ExperimentsServiceServicer):
     async def List(self, request: ListRequest, context: Any) -> ListResponse:
         """The newest runs first."""
         limit = min(request.limit or _DEFAULT_LISTED, self._config.limits.listed_runs)
+        states = tuple(sorted({*request.states} & {*RunState.values()}))
+        if request.states and not states:
+            # A newer client's are those of no run here.
+            return ListResponse()
         try:
             found = await self._store.read(
                 lambda c: store_queries.summaries(
-                    c, request.experiment, request.host, tuple(request.states), limit
+                    c, request.experiment, request.host, states, limit
                 )
             )
             return ListResponse(runs=runs_that_fit(found))

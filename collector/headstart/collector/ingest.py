@@ -11,6 +11,7 @@ from headstart.collector.decode import RecordDecodeError, check_payload, decode
 from headstart.collector.record_bounds import Bounds, Unbelievable, check_record
 from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal
+from headstart.collector.store_queries import LONGEST_RUN_ID
 from headstart.v1.fleet_pb2 import RecordBatch
 from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind
 
@@ -19,7 +20,6 @@ _ENCODINGS = frozenset({Encoding.ENCODING_PLAIN, Encoding.ENCODING_ZSTD})
 # What an integer column holds in every database; a uint64 need not fit.
 _LARGEST_SEQUENCE = (1 << 63) - 1
 _LARGEST_NUMBER = (1 << 31) - 1
-_LONGEST_RUN_ID = 40
 # Unpacked, since it is done in the event loop. A build's diagnostics are the longest.
 _LARGEST_BYTES = {
     RecordKind.RECORD_KIND_RUN_OUTCOME: 64 * 1024,
@@ -45,7 +45,7 @@ def check_envelope(envelope: Envelope, limits: Limits) -> None:
     name = f"envelope {envelope.sequence}"
     if not 0 < envelope.sequence <= _LARGEST_SEQUENCE:
         raise _invalid(f"{name}: sequences count from 1")
-    if not 0 < len(envelope.run_id) <= _LONGEST_RUN_ID:
+    if not 0 < len(envelope.run_id) <= LONGEST_RUN_ID:
         raise _invalid(f"{name}: a run id of {len(envelope.run_id)} characters")
     if not 0 < envelope.attempt <= _LARGEST_NUMBER:
         raise _invalid(f"{name}: attempts count from 1, this says {envelope.attempt}")

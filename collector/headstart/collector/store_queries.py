@@ -13,6 +13,8 @@ from headstart.v1.experiments_pb2 import RunSummary
 from headstart.v1.fleet_pb2 import Progress
 from headstart.v1.host_pb2 import HostFacts
 
+LONGEST_RUN_ID = 40
+
 
 class NoSuchRun(Exception):
     """No run, or more than one, has this id or begins with it."""
@@ -60,8 +62,8 @@ def _summary(row: Row[Any]) -> RunSummary:
 
 def resolve(connection: Connection, prefix: str) -> str:
     """The full id of a run; raises NoSuchRun."""
-    if not prefix:
-        raise NoSuchRun(prefix)
+    if not 0 < len(prefix) <= LONGEST_RUN_ID:
+        raise NoSuchRun(prefix[:LONGEST_RUN_ID])
     found = connection.execute(
         select(runs.c.run_id)
         .where(runs.c.run_id.startswith(prefix, autoescape=True))

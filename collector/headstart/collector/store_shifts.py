@@ -142,7 +142,10 @@ def note_rerun(
 
 def accept(connection: Connection, shift_id: int, reason: str, now: float) -> Shift:
     """End an open shift by somebody's word. Raises NoSuchShift."""
-    row = connection.execute(select(shifts).where(shifts.c.id == shift_id)).first()
+    row = None
+    # SQLite has no larger number.
+    if shift_id < 1 << 63:
+        row = connection.execute(select(shifts).where(shifts.c.id == shift_id)).first()
     if row is None:
         raise NoSuchShift(shift_id, "does not exist", exists=False)
     if row.state != OPEN:

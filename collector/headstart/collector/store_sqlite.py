@@ -10,6 +10,9 @@ from sqlalchemy.dialects.sqlite.dml import Insert
 
 # Longer than any checkpoint; only another program on the file makes a writer wait.
 _BUSY_SECONDS = 30
+# What an error was about stands in logs and on /healthz: experiments hold secrets, and a
+# foreign value may have a megabyte.
+_HIDDEN = True
 _INCREMENTAL = 2
 
 
@@ -21,6 +24,7 @@ def writer_engine(path: Path) -> Engine:
         pool_size=1,
         max_overflow=0,
         connect_args={"timeout": _BUSY_SECONDS},
+        hide_parameters=_HIDDEN,
     )
 
     @event.listens_for(engine, "connect")
@@ -53,6 +57,7 @@ def reader_engine(path: Path) -> Engine:
         ),
         poolclass=NullPool,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=_HIDDEN,
     )
 
     @event.listens_for(engine, "connect")

@@ -140,7 +140,8 @@ class GroupWriter:
                 answers = [_attempt(connection, control) for control in group.controls]
         except Exception as error:
             log.exception("a group of %d batches was not stored", group.rows)
-            self.problem = f"the store cannot write: {error}"
+            # Without the statement: agents are told, and whoever asks for /healthz.
+            self.problem = f"the store cannot write: {getattr(error, 'orig', error)}"
             fault = StoreFault(self.problem)
             return lambda: _fail(group, fault)
         self.problem = ""
