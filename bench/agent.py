@@ -20,10 +20,10 @@ from typing import Any
 from bench.fleet import Fleet, fleet
 from bench.table import BenchRow
 from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.policy import Policy
 from headstart.agent.runtime import RuntimeFault
 from headstart.v1.records_pb2 import CheckOutcome, Phase, Record, TrialOutcome, TrialStarted
 from support.images import image_of
+from support.policies import everything_allowed
 from support.truth_server import build_truth_server
 
 MEMORY_BYTES = 60_000_000
@@ -77,7 +77,7 @@ _IMAGE = f"headstart-bench-agent:{os.getpid()}"
 
 def _has_engine(folder: Path) -> bool:
     try:
-        DockerRuntime.connect(folder / "none", Policy.local()).close()
+        DockerRuntime.connect(folder / "none", everything_allowed()).close()
     except RuntimeFault:
         return False
     return True

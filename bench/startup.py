@@ -18,7 +18,6 @@ from pathlib import Path
 from bench.startup_rows import Row, Trial, agreement_row, startup_row
 from bench.table import BenchRow
 from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.policy import Policy
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.process_runtime import ProcessRuntime
@@ -35,6 +34,7 @@ from headstart.v1.experiment_pb2 import (
 )
 from headstart.v1.records_pb2 import FlagEffect
 from support.images import image_of
+from support.policies import everything_allowed
 from support.truth_server import Truth, build_truth_server, parse_truth
 from support.waiting import wait_until
 
@@ -107,13 +107,13 @@ def _split_cpus() -> tuple[str, set[int]]:
 
 def _runtimes(folder: Path) -> Iterator[tuple[Runtime, Variant]]:
     program = build_truth_server(folder)
-    processes = ProcessRuntime(folder / "state", Policy.local())
+    processes = ProcessRuntime(folder / "state", everything_allowed())
     try:
         yield processes, Variant(name="truth", command=Command(argv=[str(program)]))
     finally:
         processes.close()
     try:
-        containers = DockerRuntime.connect(folder / "state", Policy.local())
+        containers = DockerRuntime.connect(folder / "state", everything_allowed())
     except RuntimeFault:
         return
     try:

@@ -9,7 +9,6 @@ import grpc
 import pytest
 import yaml
 
-from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
 from headstart.collector.start_fault import StartFault
 from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
@@ -27,6 +26,7 @@ from support.attending import (
     watched,
 )
 from support.chaos import fill, free, small_disk
+from support.policies import everything_allowed
 from support.running import app, experiment, free_port
 
 pytestmark = pytest.mark.root
@@ -87,7 +87,7 @@ async def test_an_agent_without_room_takes_no_run_says_why_and_lives(tmp_path: P
                     target=f"127.0.0.1:{collector.port}",
                     state=disk / "agent",
                     host="h1",
-                    policy=Policy.local(),
+                    policy=everything_allowed(),
                 )
             )
             fill(disk, leave_bytes=10 << 20)

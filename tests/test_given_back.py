@@ -6,11 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
 from headstart.collector.server import Collector
 from headstart.v1.experiments_pb2 import RunState
 from support.attending import collecting, in_loop, run_of, submit, watched
+from support.policies import everything_allowed
 from support.running import app, experiment, free_port
 
 QUEUED = RunState.RUN_STATE_QUEUED
@@ -24,7 +24,7 @@ def agent_of(collector: Collector, folder: Path, attending: asyncio.Event) -> Ag
             target=f"127.0.0.1:{collector.port}",
             state=folder / "agent",
             host="h1",
-            policy=Policy.local(),
+            policy=everything_allowed(),
         ),
         on_connected=lambda connected: attending.set() if connected else None,
     )

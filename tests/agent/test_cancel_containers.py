@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from headstart.agent.identity import LABEL_STATE, state_id
-from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
 from headstart.v1.fleet_pb2 import Attempt
 from support.hanging import (
@@ -26,6 +25,7 @@ from support.hanging import (
     twice,
 )
 from support.images import build_app, image_of
+from support.policies import everything_allowed
 from support.proxies import SilentProxy, silent_proxy
 from support.running import experiment, free_port
 from support.waiting import wait_until
@@ -121,7 +121,7 @@ def test_what_an_engine_did_not_remove_is_removed_before_the_next_run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    agent = Agent(AgentConfig("unix:/nowhere", tmp_path / "agent", "here", Policy.local()))
+    agent = Agent(AgentConfig("unix:/nowhere", tmp_path / "agent", "here", everything_allowed()))
     engine = silent(r"^POST \S+/start", for_good=True)
     asked = loaded(container(image, "wait"), tmp_path)
     agent.runs.start(Attempt(run_id="first", attempt=1), asked, ask=lambda _: None)

@@ -13,7 +13,6 @@ import pytest
 
 from headstart.agent import gate, prober, quiet, run, trial
 from headstart.agent.counters import table
-from headstart.agent.policy import Policy
 from headstart.agent.service import Agent, AgentConfig
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RecordKind, RunStatus
@@ -29,6 +28,7 @@ from support.hanging import (
     service,
     twice,
 )
+from support.policies import everything_allowed
 from support.running import experiment, free_port
 
 ENDED = RecordKind.RECORD_KIND_RUN_OUTCOME
@@ -205,7 +205,7 @@ def test_a_run_whose_thread_hangs_is_ended_without_it(
 ) -> None:
     """What hangs is a part that knows of no cancellation, as a kernel may make any."""
     monkeypatch.setattr(run, "choose", blocked)
-    config = AgentConfig("unix:/nowhere", tmp_path / "agent", "here", Policy.local())
+    config = AgentConfig("unix:/nowhere", tmp_path / "agent", "here", everything_allowed())
     agent = Agent(config)
     asked = loaded(service(load=LOAD), tmp_path)
     agent.runs.start(Attempt(run_id="hangs", attempt=1), asked, ask=lambda _: None)

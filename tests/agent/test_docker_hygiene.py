@@ -17,7 +17,6 @@ from headstart.agent.identity import LABEL_STATE, state_id
 from headstart.agent.image.cache import ImageCache
 from headstart.agent.image.facts import ImageReader, _Container
 from headstart.agent.leases import HeldRun
-from headstart.agent.policy import Policy
 from headstart.agent.run import execute
 from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
@@ -36,6 +35,7 @@ from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind, TrialOutcome
 from support.images import build_app, image_of
 from support.instances import end_of, free_port, spec_for
+from support.policies import everything_allowed
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler]
 
@@ -51,7 +51,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[DockerRuntime]:
-    with closing(DockerRuntime.connect(tmp_path, Policy.local())) as runtime:
+    with closing(DockerRuntime.connect(tmp_path, everything_allowed())) as runtime:
         yield runtime
 
 
@@ -168,7 +168,9 @@ def run_of(spool: Kept, image: str, port: int, state: Path) -> list[TrialOutcome
     )
 
     def runtimes(cancelled: Cancellation) -> RuntimeTable:
-        return RuntimeTable({"docker": DockerRuntime.connect(state, Policy.local(), cancelled)})
+        return RuntimeTable(
+            {"docker": DockerRuntime.connect(state, everything_allowed(), cancelled)}
+        )
 
     tools = Tools(spool, runtimes, lambda _server, _load: HostFacts(host="here"), False)
     execute(HeldRun("twice", 1, experiment, ask=lambda _: None), tools)

@@ -27,6 +27,7 @@ from support.instances import (
     owner,
     spec_for,
 )
+from support.policies import everything_allowed
 from support.proxies import proxy
 from support.waiting import wait_until
 
@@ -54,7 +55,7 @@ def root_image(program: Path) -> Iterator[str]:
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[DockerRuntime]:
     """A runtime of a state folder of its own, of which nothing is left at the end."""
-    runtime = DockerRuntime.connect(tmp_path, Policy.local())
+    runtime = DockerRuntime.connect(tmp_path, everything_allowed())
     yield runtime
     runtime.close()
 
@@ -195,7 +196,7 @@ def test_a_state_folder_may_be_named_relative_to_here(
     tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    runtime = DockerRuntime.connect(Path("state"), Policy.local())
+    runtime = DockerRuntime.connect(Path("state"), everything_allowed())
     instance = runtime.create(spec_for(resolve(runtime, image, "wait")))
     waits = instance.exited() is None
     instance.stop()
@@ -571,7 +572,7 @@ def test_without_an_engine_the_reason_is_told(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
     with pytest.raises(RuntimeFault) as fault:
-        DockerRuntime.connect(tmp_path, Policy.local())
+        DockerRuntime.connect(tmp_path, everything_allowed())
 
     assert fault.value.code == FailureCode.FAILURE_CODE_ENGINE
     assert f"the Docker Engine at {address} could not be reached: {words}" in fault.value.message
@@ -583,7 +584,7 @@ def test_an_engine_that_goes_away_is_a_fault_and_the_app_is_dead_nevertheless(
     with proxy("/var/run/docker.sock") as way:
         with monkeypatch.context() as patch:
             patch.setenv("DOCKER_HOST", way.address)
-            runtime = DockerRuntime.connect(tmp_path, Policy.local())
+            runtime = DockerRuntime.connect(tmp_path, everything_allowed())
         resolved = resolve(runtime, image, "out=hello", "wait")
         instance = runtime.create(spec_for(resolved))
         instance.open_gate()
@@ -595,7 +596,7 @@ def test_an_engine_that_goes_away_is_a_fault_and_the_app_is_dead_nevertheless(
         unresolved = runtime.resolve(Variant(name="app", image=image), "/")
         runtime.close()
     wait_until(lambda: not Path(f"/proc/{instance.pid}").exists())
-    later = DockerRuntime.connect(tmp_path, Policy.local())
+    later = DockerRuntime.connect(tmp_path, everything_allowed())
     removed = later.remove_orphans()
     later.close()
 

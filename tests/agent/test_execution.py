@@ -12,13 +12,13 @@ import pytest
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.execution import Execution, Watch, execute
 from headstart.agent.exit_accounting import ExitAccounting
-from headstart.agent.policy import Policy
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.runtime import Runtime
 from headstart.v1.experiment_pb2 import Command, Variant
 from support.images import build_app, image_of
 from support.instances import spec_for
+from support.policies import everything_allowed
 
 SOURCE = Path(__file__).parents[1] / "support" / "batch.c"
 MEBIBYTE = 1 << 20
@@ -46,13 +46,13 @@ def runtime_and_variant(
     folder = tmp_path_factory.mktemp("batch")
     program = build_app(folder, SOURCE)
     if request.param == "process":
-        runtime: Runtime = ProcessRuntime(folder / "state", Policy.local())
+        runtime: Runtime = ProcessRuntime(folder / "state", everything_allowed())
         yield runtime, Variant(name="batch", command=Command(argv=[str(program)]))
         runtime.close()
         return
     changes = ['ENTRYPOINT ["/bin/app"]', 'CMD ["not", "these"]']
     with image_of(program, "headstart-test:batch", changes) as image:
-        docker = DockerRuntime.connect(folder / "state", Policy.local())
+        docker = DockerRuntime.connect(folder / "state", everything_allowed())
         yield docker, Variant(name="batch", image=image)
         docker.close()
 
@@ -140,7 +140,7 @@ def test_what_does_not_end_in_time_is_killed_and_what_it_wrote_is_kept(run: Run)
 def test_what_does_not_end_in_time_is_told_and_is_gone_when_stopped(
     tmp_path: Path, watch: Watch
 ) -> None:
-    runtime = ProcessRuntime(tmp_path, Policy.local())
+    runtime = ProcessRuntime(tmp_path, everything_allowed())
     sleeper = Command(
         argv=[sys.executable, "-c", "import time; print(1, flush=True); time.sleep(99)"]
     )
@@ -157,7 +157,7 @@ def test_what_does_not_end_in_time_is_told_and_is_gone_when_stopped(
 
 
 def test_an_output_larger_than_the_pipe_is_digested_whole(tmp_path: Path, watch: Watch) -> None:
-    runtime = ProcessRuntime(tmp_path, Policy.local())
+    runtime = ProcessRuntime(tmp_path, everything_allowed())
     code = "import sys; [sys.stdout.write('y' * 65536) for _ in range(80)]"
     variant = runtime.resolve(
         Variant(name="writer", command=Command(argv=[sys.executable, "-S", "-c", code])), "/"

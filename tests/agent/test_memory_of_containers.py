@@ -11,7 +11,6 @@ import pytest
 
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.memory import phase_memory
-from headstart.agent.policy import Policy
 from headstart.agent.probe_readings import ServerReader
 from headstart.agent.processes import process_cpu_ns
 from headstart.agent.runtime import Instance
@@ -20,6 +19,7 @@ from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Phase, PhaseMemory, Quantity, SampleBatch
 from support.images import build_app, image_of
 from support.instances import answer_of, free_port, spec_for
+from support.policies import everything_allowed
 from support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler]
@@ -40,7 +40,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[DockerRuntime]:
-    runtime = DockerRuntime.connect(tmp_path, Policy.local())
+    runtime = DockerRuntime.connect(tmp_path, everything_allowed())
     yield runtime
     runtime.close()
 

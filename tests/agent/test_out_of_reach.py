@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.policy import Policy
 from headstart.collector.config import CollectorConfig
 from headstart.v1.experiment_pb2 import Network, Plan, Variant
 from support.collector_process import collector_process
 from support.images import build_app, image_of
 from support.instances import end_of, spec_for
+from support.policies import everything_allowed
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler]
 
@@ -83,7 +83,7 @@ def _addresses(stated: str) -> list[str]:
 
 def reached(state: Path, image: str, targets: list[str], network: Network.ValueType) -> list[str]:
     """Those of the targets that a container reaches."""
-    with closing(DockerRuntime.connect(state, Policy.local())) as runtime:
+    with closing(DockerRuntime.connect(state, everything_allowed())) as runtime:
         variant = Variant(name="app", image=image, entrypoint=["app", *targets, "out=over"])
         instance = runtime.create(spec_for(runtime.resolve(variant, "/"), network=network))
         try:
@@ -115,7 +115,7 @@ def test_no_socket_of_the_host_answers_a_container(tmp_path: Path, image: str) -
 
 
 def test_a_container_has_no_way_out_of_its_network(tmp_path: Path, image: str) -> None:
-    with closing(DockerRuntime.connect(tmp_path, Policy.local())) as runtime:
+    with closing(DockerRuntime.connect(tmp_path, everything_allowed())) as runtime:
         variant = Variant(name="app", image=image, entrypoint=["app", "wait"])
         instance = runtime.create(spec_for(runtime.resolve(variant, "/")))
         net = Path(f"/proc/{instance.pid}/net")

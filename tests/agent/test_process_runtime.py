@@ -28,6 +28,7 @@ from support.instances import (
     owner,
     spec_for,
 )
+from support.policies import everything_allowed
 from support.waiting import wait_until
 
 WAIT = "import signal; signal.pause()"
@@ -54,7 +55,7 @@ def runtime(
         monkeypatch.setattr(CgroupParent, "open", lambda _name: None)
     elif os.geteuid() != 0:
         pytest.skip("not root: no control group can be made")
-    runtime = ProcessRuntime(tmp_path, Policy.local())
+    runtime = ProcessRuntime(tmp_path, everything_allowed())
     yield runtime
     runtime.close()
 

@@ -15,7 +15,7 @@ from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
 from support.waiting import wait_until
 
-OWNER = Path(__file__).parent / "owner.py"
+_TESTS = Path(__file__).parent.parent
 
 
 def spec_for(variant: ResolvedVariant, trial: int = 1, port: int = 0, **plan: Any) -> InstanceSpec:
@@ -68,7 +68,8 @@ def answer_of(instance: Instance, port: int) -> bytes:
 def owner(kind: str, state: Path, *commands: str) -> Iterator["subprocess.Popen[str]"]:
     """A process that owns instances, as an agent does, and has begun; killed at the end."""
     with subprocess.Popen(
-        [sys.executable, OWNER, kind, state, *commands],
+        [sys.executable, "-m", "support.owner", kind, state, *commands],
+        cwd=_TESTS,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -11,21 +11,21 @@ from pathlib import Path
 
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.identity import state_id
-from headstart.agent.policy import Policy
 from headstart.agent.process_cgroup import CgroupParent
 from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.runtime import InstanceSpec, Runtime
 from headstart.v1.experiment_pb2 import Command, Plan, Variant
+from support.policies import everything_allowed
 
 
 def main(kind: str, state: str, *commands: str) -> None:
     runtime: Runtime
     if kind == "docker":
-        runtime = DockerRuntime.connect(Path(state), Policy.local())
+        runtime = DockerRuntime.connect(Path(state), everything_allowed())
     else:
         if kind == "process without groups":
             CgroupParent.open = lambda _name: None  # type: ignore[method-assign, assignment]  # as if not root
-        runtime = ProcessRuntime(Path(state), Policy.local())
+        runtime = ProcessRuntime(Path(state), everything_allowed())
     run = state_id(Path(state))
     instances = []
     print("begun", flush=True)

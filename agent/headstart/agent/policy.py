@@ -96,21 +96,6 @@ class Policy:
         )
 
     @classmethod
-    def local(cls) -> "Policy":
-        """Anything: for tests and benchmarks, whose programs are their own.
-
-        No command uses it (`for_experiment` is what `headstart run` has).
-        """
-        return cls(
-            images=("*",),
-            commands=True,
-            builds=True,
-            memory_limit_bytes=psutil.virtual_memory().total,
-            disk_limit_bytes=_UNLIMITED_BYTES,
-            networks=tuple(NETWORKS),
-        )
-
-    @classmethod
     def load(cls, path: Path) -> "Policy":
         """The policy of a file; PolicyError with all its mistakes, OSError when unreadable."""
         try:

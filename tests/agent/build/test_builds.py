@@ -431,9 +431,10 @@ from headstart.agent.build.variants import build_variants
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy import Policy
 from headstart.v1.experiment_pb2 import Experiment
+from support.policies import everything_allowed
 
 experiment = Experiment.FromString(bytes.fromhex(sys.argv[2]))
-build_variants(experiment, 1, Path(sys.argv[1]), Policy.local(),
+build_variants(experiment, 1, Path(sys.argv[1]), everything_allowed(),
                lambda _outcome: None, Cancellation(), lambda _words: None)
 """
 

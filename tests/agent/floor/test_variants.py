@@ -14,7 +14,6 @@ from headstart.agent.docker_engine import Engine
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.floor.variants import measure_floors
 from headstart.agent.identity import LABEL_STATE, state_id
-from headstart.agent.policy import Policy
 from headstart.agent.prober import Prober
 from headstart.agent.process_cgroup import CgroupParent
 from headstart.agent.process_runtime import ProcessRuntime
@@ -38,6 +37,7 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.records_pb2 import FailureCode, MemoryFloor
 from support.images import build_app, image_of
 from support.instances import free_port
+from support.policies import everything_allowed
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
 
@@ -63,7 +63,7 @@ def image(program: Path) -> Iterator[str]:
 @pytest.fixture
 def docker(tmp_path: Path) -> Iterator[DockerRuntime]:
     """A runtime of whose containers nothing is left at the end."""
-    runtime = DockerRuntime.connect(tmp_path, Policy.local())
+    runtime = DockerRuntime.connect(tmp_path, everything_allowed())
     yield runtime
     with suppress(RuntimeFault):
         runtime.close()
@@ -252,7 +252,7 @@ def test_an_app_that_cannot_start_at_all_has_no_floor(docker: DockerRuntime, ima
 
 def test_a_process_has_a_floor_where_its_limits_hold(tmp_path: Path, program: Path) -> None:
     asked = experiment()
-    runtime = ProcessRuntime(tmp_path, Policy.local())
+    runtime = ProcessRuntime(tmp_path, everything_allowed())
     argv = [str(program), "touch=12", f"serve={asked.service.port}"]
     try:
         floor = floor_of(runtime, Variant(name="app", command=Command(argv=argv)), asked)
@@ -268,7 +268,7 @@ def test_where_limits_do_not_hold_there_is_no_floor_and_it_is_said(
 ) -> None:
     monkeypatch.setattr(CgroupParent, "open", lambda _name: None)
     asked = experiment()
-    runtime = ProcessRuntime(tmp_path, Policy.local())
+    runtime = ProcessRuntime(tmp_path, everything_allowed())
     argv = [str(program), "touch=2", f"serve={asked.service.port}"]
 
     floor = floor_of(runtime, Variant(name="app", command=Command(argv=argv)), asked)

@@ -14,10 +14,10 @@ from headstart.agent.docker_images import resolve_image
 from headstart.agent.identity import LABEL_STATE
 from headstart.agent.image.cache import ImageCache
 from headstart.agent.image.facts import ImageReader
-from headstart.agent.policy import Policy
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis, ResolvedVariant
 from support.images import build_app, image_of
+from support.policies import everything_allowed
 
 pytestmark = pytest.mark.docker
 
@@ -34,7 +34,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resolved(engine: Engine, image: str) -> ResolvedVariant:
-    found = resolve_image(engine, Policy.local(), Variant(name="v", image=image))
+    found = resolve_image(engine, everything_allowed(), Variant(name="v", image=image))
     assert not found.HasField("failure"), found.failure.message
     return found
 
