@@ -5,6 +5,7 @@ thread that starts it, for as long as they live. So it is enough to be inside fo
 moment; the thread goes back at once, and other threads never leave the host's network.
 """
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
 _OWN = Path("/proc/thread-self/ns/net")
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NetworkNamespace:
@@ -44,12 +46,8 @@ class NetworkNamespace:
 
     def enter(self) -> None:
         """Move this thread into it. OSError when that is not permitted."""
-        # Imported here: an agent at rest does not need it.
-        import ctypes
-
         # os.setns is there from Python 3.12 on.
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(self._descriptor, _CLONE_NEWNET):
+        if _libc.setns(self._descriptor, _CLONE_NEWNET):
             error = ctypes.get_errno()
             raise OSError(error, os.strerror(error))
 

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler
 
 from headstart.collector.config import TlsFiles
 from headstart.collector.self_metrics import Dropped, SelfMetrics
+from headstart.collector.tasks import Tasks
 from headstart.collector.tls import Following, server_context
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class HttpServer:
     _bounds: HttpBounds
     _open: set[_Connection] = field(default_factory=set)
     _by_handler: dict[asyncio.BaseProtocol, _Connection] = field(default_factory=dict)
-    _tasks: "list[asyncio.Task[None]]" = field(default_factory=list)
+    _tasks: Tasks = field(default_factory=Tasks)
 
     @classmethod
     async def start(
@@ -109,17 +110,13 @@ class HttpServer:
         server = cls(port, listener, runner, context, metrics, bounds)
         application.middlewares.append(server._noted)
         await runner.setup()
-        server._tasks = [
-            asyncio.create_task(server._accept(), name="HTTP connections"),
-            asyncio.create_task(server._sweep(), name="silent HTTP connections"),
-        ]
+        server._tasks.start(server._accept(), "the accepting of HTTP connections")
+        server._tasks.start(server._sweep(), "the closing of silent HTTP connections")
         return server
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         self._listener.close()
         await self._runner.cleanup()
         opening = [connection.task for connection in self._open if connection.task]

@@ -201,7 +201,7 @@ class Collector:
         return self._fleet.connected(host)
 
     async def stop(self) -> None:
-        """Close every stream, finish what was taken, free the folder. Twice does no harm."""
+        """Close every stream, finish what was taken, release the folder's lock. Idempotent."""
         await self._parts.aclose()
         self._stopped.set()
 
