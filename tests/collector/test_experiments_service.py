@@ -303,3 +303,23 @@ async def test_what_no_run_or_shift_can_be_is_answered_in_a_line(
     assert not listed.runs
     # gRPC logs what a handler did not expect, with all that was asked.
     assert "Unexpected" not in caplog.text
+
+
+@in_loop
+async def test_a_store_that_was_moved_away_is_said_in_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    async with collecting(data) as collector, experiments(collector.port) as stub:
+        data.rename(tmp_path / "elsewhere")
+        try:
+            gone = await failing(stub.List(ListRequest()))
+        finally:
+            (tmp_path / "elsewhere").rename(data)
+        assert not (await stub.List(ListRequest())).runs
+
+    assert (gone.code(), gone.details()) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "the store cannot be read: unable to open database file",
+    )
+    assert "Unexpected" not in caplog.text

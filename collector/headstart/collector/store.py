@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from headstart.collector import store_sqlite
 from headstart.collector.config import Quotas
@@ -89,13 +90,17 @@ class Store:
         self._writer = GroupWriter(self._engine, group_seconds, now, quotas or Quotas())
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a short query on what is durable now, outside the event loop."""
+        """Run a short query on what is durable now, outside the event loop. Raises StoreFault."""
 
         def run() -> T:
             with self.readers.begin() as connection:
                 return query(connection)
 
-        return await asyncio.to_thread(run)
+        try:
+            return await asyncio.to_thread(run)
+        except OperationalError as error:
+            # The disk or the file is at fault, such as a folder that was moved away.
+            raise StoreFault(f"the store cannot be read: {error.orig}") from error
 
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change; durable on return. See `GroupWriter.write`."""
