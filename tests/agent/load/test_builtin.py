@@ -15,6 +15,7 @@ from headstart.agent.load.windows import edges_us
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
 from support.certificates import self_signed
+from support.hostile_app import hostile
 from support.load_server import BODY, Server, serving
 from support.load_tasks import (
     assert_without_holes,
@@ -25,6 +26,7 @@ from support.load_tasks import (
     windows_of,
 )
 from support.secure_server import serving_tls
+from support.waiting import wait_until
 
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
@@ -380,3 +382,15 @@ def test_tls_is_spoken(tmp_path: Path) -> None:
     assert result.summary.incorrect == result.summary.failed == 0
     assert result.summary.bodies_checked > 0
     assert result.summary.protocol == "HTTP/1.1 over TLS"
+
+
+def test_a_load_on_answers_in_chunks_of_a_byte_ends_and_is_told(tmp_path: Path) -> None:
+    """Taking in what came with one look at the sockets lasts many seconds."""
+    load = load_of(connections=16)
+    with hostile("chunks") as app:
+        app.listen()
+        wait_until(app.connected)
+        result = Builtin().run(task_of(load, app.port, tmp_path))
+
+    assert result.failure is not None
+    assert result.failure.message == "no request was answered: no answer ended"

@@ -5,6 +5,9 @@ from typing import Any, Protocol
 
 from headstart.agent.http_answer import Answer, NotHttp
 
+# A read of this size is of a flood: taken in as chunks of a byte, it lasts half a second.
+_FLOOD_BYTES = 1 << 16
+
 
 class Owner(Protocol):
     """Who sends over connections and is told what came of it."""
@@ -16,6 +19,9 @@ class Owner(Protocol):
 
     def fail(self, slot: "Slot", reason: str) -> None:
         """No whole answer will arrive."""
+
+    def is_over(self) -> bool:
+        """Whether no answer counts any more."""
 
 
 class Slot:
@@ -76,6 +82,10 @@ class Wire(asyncio.Protocol):
             return
         if not slot.busy:
             # Unasked: the connection cannot be trusted with a request.
+            self.leave()
+            return
+        if len(data) >= _FLOOD_BYTES and self.owner.is_over():
+            # The loop is to come to its end, however many connections are flooded.
             self.leave()
             return
         self.owner.received_bytes += len(data)

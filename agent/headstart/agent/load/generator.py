@@ -141,6 +141,10 @@ class Generator:
         pause = _PAUSE_AFTER_FAILURE_SECONDS if slot.failures > 1 else 0.0
         self._loop.call_later(pause, self._offer, slot)
 
+    def is_over(self) -> bool:
+        """Whether no answer counts any more, also when nobody could say so yet."""
+        return self._over.done() or self._now_us() >= self._end_us + DRAIN_US
+
     def _offer(self, slot: Slot) -> None:
         """A connection is free: it takes the next request, or waits for its time."""
         now = self._now_us()
