@@ -4,11 +4,12 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import Engine, Started
 from headstart.agent.docker_instance import swap_notes
 from headstart.agent.docker_runtime import DockerRuntime
@@ -374,6 +375,22 @@ def test_the_beginning_of_an_id_is_held_against_the_names_of_its_image(
 
     refused = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
     assert list(codes.values()) == [refused, refused, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "ask", [Engine.facts, Engine.is_rootless, Engine.images, lambda engine: engine.image("a:b")]
+)
+def test_no_question_to_the_engine_outlives_a_cancel(ask: Callable[[Engine], object]) -> None:
+    cancelled = Cancellation()
+    engine = Engine.connect(cancelled)
+    cancelled.set()
+    try:
+        with pytest.raises(RuntimeFault) as raised:
+            ask(engine)
+    finally:
+        engine.close()
+
+    assert raised.value.code == FailureCode.FAILURE_CODE_CANCELLED
 
 
 def test_an_image_whose_environment_fills_a_record_is_no_variant(

@@ -135,7 +135,7 @@ class Engine:
 
     def is_rootless(self) -> bool:
         """Whether it runs without root: its bridge then is in a namespace of its own."""
-        with _faults("say what it is"):
+        with self._call("say what it is"):
             options = self._client.info().get("SecurityOptions") or []
         return any("rootless" in option for option in options)
 
