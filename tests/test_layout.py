@@ -90,10 +90,20 @@ def test_only_the_commands_exit() -> None:
 NOT_AT_REST = {"agent.run", "agent.trial", "agent.floor", "agent.build.builder", "agent.image"}
 
 
-def test_an_agent_at_rest_has_loaded_nothing_of_runs_or_of_the_collector() -> None:
-    listed = "import sys, headstart.cli.agent; print(*sys.modules, sep='\\n')"
+def loaded_by(module: str) -> list[str]:
+    listed = f"import sys, {module}; print(*sys.modules, sep='\\n')"
     command = [sys.executable, "-c", listed]
-    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_help_of_the_collector_waits_for_no_grpc() -> None:
+    loaded = loaded_by("headstart.cli.collector")
+
+    assert {"grpc", "google.protobuf", "headstart.collector.config"}.isdisjoint(loaded)
+
+
+def test_an_agent_at_rest_has_loaded_nothing_of_runs_or_of_the_collector() -> None:
+    loaded = loaded_by("headstart.cli.agent")
     unwanted = {f"headstart.{name}" for name in {*NOT_AT_REST, "collector"}}
 
     assert "headstart.agent.service" in loaded

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from headstart.cli import interrupt
-from headstart.cli.connection import default_address
 from headstart.cli.errors import InputError
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.sizes import size_bytes
@@ -111,6 +110,8 @@ def command(
     reruns: bool,
 ) -> None:
     """Receive, store and judge what agents measure, until SIGINT, SIGTERM or SIGHUP."""
+    # Late: they bring gRPC, which `--help` does without.
+    from headstart.cli.connection import default_address
     from headstart.collector.config import CollectorConfig, Quotas, Retention, TlsFiles
 
     if insecure:

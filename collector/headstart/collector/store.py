@@ -57,7 +57,7 @@ class FolderLock:
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
-        """Give the folder free."""
+        """Release the lock."""
         os.close(self._file)
 
 
