@@ -139,3 +139,7 @@ def test_long_labels_are_cut_and_stay_apart() -> None:
 )
 def test_a_file_name_leaves_no_folder_and_is_no_option(text: str, name: str) -> None:
     assert clean.file_name(text) == name
+
+
+def test_colours_and_erasing_a_line_are_taken_away_and_nothing_else() -> None:
+    assert clean.uncoloured("\x1b[1;31mred\x1b[0m\x1b[K \x1b[2J\n") == "red \x1b[2J\n"

@@ -47,13 +47,18 @@ _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
+def uncoloured(text: str) -> str:
+    """The text without colours and without "erase in line"."""
+    return _COLOURS.sub("", text)
+
+
 def line(text: str, most: int = LINE_CHARACTERS) -> str:
     r"""One line for a terminal, a log, a report or an attribute of XML.
 
     A line break shows as `\n` and a tab as `\t`; colours are taken away. What is longer than
     `most` characters is cut, and ends in how long it was.
     """
-    return _bounded(_COLOURS.sub("", text), _IN_A_LINE, most)
+    return _bounded(uncoloured(text), _IN_A_LINE, most)
 
 
 def lines(text: str) -> str:
@@ -61,7 +66,7 @@ def lines(text: str) -> str:
 
     It has no bound of its own: a log or a file is shown whole.
     """
-    found = _COLOURS.sub("", text.replace("\r\n", "\n"))
+    found = uncoloured(text.replace("\r\n", "\n"))
     joined = _STRAY.sub(_shown, found)
     # A call for each control of a binary log would take seconds: there are few distinct ones.
     for character in filter(_IN_LINES.match, set(found)):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headstart.agent.build.recorder import Recorder, part
+from headstart.words.clean import uncoloured
 
 _TRACE, _IMAGE = "moby.buildkit.trace", "moby.image.id"
 # Field numbers.
@@ -22,7 +23,6 @@ _LOG_VERTEX, _LOG_TEXT = 1, 4
 
 # At the end: the error begins with the command, which may hold the same words.
 _EXIT_STATUS = re.compile(r"exit code: (\d{1,9})\s*$")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_LINE = 64 << 10
 
 
@@ -75,7 +75,7 @@ class BuildKitDecoder:
 
     def _log(self, log: dict[int, int | bytes], at: float) -> None:
         digest = _text(log.get(_LOG_VERTEX))
-        text = self._partial.pop(digest, "") + _COLOURS.sub("", _text(log.get(_LOG_TEXT)))
+        text = self._partial.pop(digest, "") + uncoloured(_text(log.get(_LOG_TEXT)))
         *lines, partial = text.split("\n")
         for line in lines:
             self._line(digest, line, at)

@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from headstart.agent.build.recorder import Recorder, part
+from headstart.words.clean import uncoloured
 
 _STEP = re.compile(r"Step (\d{1,6})/(\d{1,6}) : (.*)")
 _CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12,64})")
@@ -22,7 +23,6 @@ _USING_CACHE = " ---> Using cache"
 # The one line of the builder that may come between a step's title and its container.
 _WARNING = " ---> [Warning]"
 _BUILDERS_OWN = (" --->", "Removing intermediate container", "Successfully ")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # A step that writes no line's end is not to fill our memory.
 _LONGEST_LINE = 64 << 10
 
@@ -85,7 +85,7 @@ class ClassicDecoder:
         if step and int(step[2]) == self._steps and int(step[1]) <= self._step:
             # Announced before: either then or now it was the output of a step.
             self._recorder.doubt()
-        *lines, self._partial = (self._partial + _COLOURS.sub("", text)).split("\n")
+        *lines, self._partial = (self._partial + uncoloured(text)).split("\n")
         for line in lines:
             self._line(line, at)
         if len(self._partial) > _LONGEST_LINE:
