@@ -24,8 +24,9 @@ from headstart.v1.records_pb2 import RecordKind
 if TYPE_CHECKING:
     from headstart.collector.judging import Judged
 
-# A result is some hundred kilobytes; it goes through the collector, and into its store.
-_LARGEST_RESULT = 64 * MEBIBYTE
+# A result is some hundred kilobytes; the collector reads it for /metrics, in its own process and
+# by no limit but this: half a second and 10 MB for each megabyte.
+_LARGEST_RESULT = 16 * MEBIBYTE
 _NICE = 10
 # They reach the whole process group; the collector decides what they mean.
 _OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
