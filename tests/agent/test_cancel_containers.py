@@ -126,7 +126,7 @@ def test_what_an_engine_did_not_remove_is_removed_before_the_next_run(
     asked = loaded(container(image, "wait"), tmp_path)
     agent.runs.start(Attempt(run_id="first", attempt=1), asked, ask=lambda _: None)
     assert engine.silent.wait(60)
-    agent.runs.cancel_all("enough")
+    agent.runs.give_all_back("enough")
     left = left_of(tmp_path / "agent")
     monkeypatch.delenv("DOCKER_HOST")
     agent.runs.start(Attempt(run_id="second", attempt=1), asked, ask=lambda _: None)
@@ -134,7 +134,7 @@ def test_what_an_engine_did_not_remove_is_removed_before_the_next_run(
     assert held is not None
     wait_until(lambda: "startup" in held.progress.doing)
     names = names_of(tmp_path / "agent")
-    agent.runs.cancel_all("enough")
+    agent.runs.give_all_back("enough")
     after = left_of(tmp_path / "agent")
     asyncio.run(closed(agent))
 

@@ -127,6 +127,19 @@ def test_a_server_that_dies_ends_the_load(tmp_path: Path) -> None:
     assert_without_holes(windows_of(result))
 
 
+def test_a_log_that_outgrows_its_bound_ends_the_load_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headstart.agent.load.h2load._LARGEST_LOG_BYTES", 4096)
+    with serving() as server:
+        result = apply(server, tmp_path, load_of(duration_seconds=20.0))
+
+    assert result.failure is not None
+    assert "is as large as it may be" in result.failure.message
+    assert 0 < result.summary.completed < server.counted["requests"] + 1
+    assert max(path.stat().st_size for path in tmp_path.iterdir() if path.is_file()) <= 4096
+
+
 def test_a_cancelled_load_ends_with_what_it_has(tmp_path: Path) -> None:
     asked = []
 

@@ -8,6 +8,7 @@ read, time and server are watched, and its own sums are only held against that.
 
 import contextlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,8 @@ _CANCELLED_BYTES = 16 << 20
 # The kernel slews a clock by at most 500 us a second; anything else was a step.
 _DRIFT_LIMIT = 0.001
 _TAIL_CHARACTERS = 2000
+# Of its log, which lies in memory: some 40 million requests. Never more than half of what is free.
+_LARGEST_LOG_BYTES = 1 << 30
 _NULL = subprocess.DEVNULL
 
 
@@ -114,6 +117,7 @@ class PreparedH2load:
                     self._task.namespace,
                 )
             try:
+                self._bound_log(process.pid)
                 self._task.on_started(process.pid)
                 probe.start()
                 watch = Watch(self._task, process.pid)
@@ -130,6 +134,14 @@ class PreparedH2load:
 
     def close(self) -> None:
         """Nothing waits."""
+
+    def _bound_log(self, pid: int) -> None:
+        """The kernel kills it with SIGXFSZ at the write that would go beyond."""
+        limit = min(_LARGEST_LOG_BYTES, shutil.disk_usage(self._task.scratch).free // 2)
+        # It may have ended already.
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, limit))
 
     def _result(
         self, clock: "Clock", samples: Sequence[Sample], output: str, status: int
@@ -180,6 +192,11 @@ class PreparedH2load:
         """What h2load does not say itself, or says and nobody would read."""
         if abs(clock.drift) > _DRIFT_LIMIT:
             words = "the host's clock was set during the load: the times of its log are not right"
+        elif status == -signal.SIGXFSZ:
+            words = (
+                f"the log of its {summary.completed} requests is as large as it may be; make the"
+                " load shorter, or name another driver"
+            )
         elif status > 0:
             words = f"h2load ended with status {status}"
         elif summary.protocol.startswith("TLS"):
