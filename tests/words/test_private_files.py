@@ -11,6 +11,7 @@ import pytest
 
 from headstart.words.private_files import (
     KeyExposed,
+    locked_file,
     private_database,
     private_file,
     private_folder,
@@ -114,3 +115,13 @@ def test_a_group_may_read_a_key_of_root_as_systemd_gives_it_and_no_other(tmp_pat
     os.chown(key, 1000, 1000)
     with pytest.raises(KeyExposed, match="mode 0440"):
         read_private_key(key)
+
+
+def test_a_lock_is_one_holders_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    held = locked_file(path)
+    with pytest.raises(BlockingIOError):
+        locked_file(path)
+    os.close(held)
+
+    os.close(locked_file(path))

@@ -1,8 +1,8 @@
 """An agent as a whole: state folder, runtimes, host facts, the stream to a collector."""
 
 import asyncio
-import fcntl
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from headstart.agent.tools import Tools
 from headstart.agent.wire import envelope_of
 from headstart.v1.host_pb2 import Engine, HostFacts
 from headstart.v1.records_pb2 import Failure, FailureCode, RunOutcome
-from headstart.words.private_files import private_file, private_folder
+from headstart.words.private_files import locked_file, private_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ class AgentConfig:
 
 
 class Agent:
-    """`start` cleans up after an earlier life; `run` attends until `stop` is called.
+    """The constructor cleans up after an earlier life; `run` attends until `stop` is called.
 
-    Raises StateInUse, SpoolError or PolicyError from the constructor.
+    The constructor raises StateInUse and SpoolError.
     """
 
     def __init__(
@@ -69,11 +69,9 @@ class Agent:
     ) -> None:
         self.config = config
         private_folder(config.state, marks=("lock",))
-        self._lock = private_file(config.state / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
+            self._lock = os.fdopen(locked_file(config.state / "lock"), "w")
+        except BlockingIOError as error:
             raise StateInUse(f"another agent works in {config.state}") from error
         self._stop_asked = asyncio.Event()
         self.spool = Spool(config.state, config.spool_limit_bytes, config.host)

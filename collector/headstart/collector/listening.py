@@ -4,7 +4,6 @@ Whoever can connect can submit, and what is submitted runs on every agent. So an
 is refused here unless the connections to it are known to be wanted.
 """
 
-import fcntl
 import os
 import resource
 import socket
@@ -20,7 +19,7 @@ from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.start_fault import StartFault
 from headstart.collector.tls import ConfigurationError, server_credentials
 from headstart.words.addresses import is_loopback, socket_path, unix_address
-from headstart.words.private_files import private_file, private_folder
+from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0
 
@@ -192,11 +191,9 @@ class _Lock:
         self._path = path.with_name(f"{path.name}.lock")
 
     def __enter__(self) -> None:
-        self._file = os.open(private_file(self._path), os.O_RDWR | os.O_CLOEXEC)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = locked_file(self._path)
         except BlockingIOError:
-            os.close(self._file)
             raise _taken(str(self._path).removesuffix(".lock")) from None
 
     def __exit__(self, *_: object) -> None:

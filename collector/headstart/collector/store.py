@@ -1,7 +1,6 @@
 """The store of a collector: a folder with one SQLite file, written by one collector."""
 
 import asyncio
-import fcntl
 import logging
 import os
 import time
@@ -18,7 +17,7 @@ from headstart.collector.config import Quotas
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store_migrations import prepare
 from headstart.collector.store_writer import Append, GroupWriter, StoreClosed, StoreFault
-from headstart.words.private_files import private_database, private_file, private_folder
+from headstart.words.private_files import locked_file, private_database, private_folder
 
 T = TypeVar("T")
 
@@ -46,13 +45,11 @@ class FolderLock:
     """Held for as long as the process lives or until `release`; the kernel frees it."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.open(private_file(folder / "collector.lock"), os.O_RDWR | os.O_CLOEXEC)
+        path = folder / "collector.lock"
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = locked_file(path)
         except BlockingIOError:
-            owner = os.pread(self._file, 20, 0).decode(errors="replace").strip()
-            os.close(self._file)
-            raise FolderInUse(folder, owner) from None
+            raise FolderInUse(folder, path.read_text(errors="replace")[:20].strip()) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 

@@ -4,6 +4,7 @@ Every part keeps some. They are private whatever the umask, and those of an olde
 release, which had left it to the umask, are tightened when they are opened.
 """
 
+import fcntl
 import logging
 import os
 import stat
@@ -49,6 +50,20 @@ def private_file(path: Path) -> Path:
         # A umask may have taken bits of the owner's own.
         path.chmod(0o600)
     return path
+
+
+def locked_file(path: Path) -> int:
+    """A descriptor of a `private_file`, locked for as long as it is open.
+
+    Raises BlockingIOError when somebody else has it locked, and other OSErrors.
+    """
+    descriptor = os.open(private_file(path), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def private_database(path: Path) -> Path:
