@@ -76,7 +76,7 @@ class VariantForm(Form):
     EXACTLY_ONE: ClassVar = ("image", "build", "command")
 
     image: Annotated[str, Image()] | None = None
-    """An image that the engine of the host holds or may pull."""
+    """An image that the engine of the host holds; a run pulls none."""
     build: Annotated[BuildForm, Shorthand("context", FOLDER)] | None = None
     """A Dockerfile to build the image from."""
     command: list[Argument] | None = Field(default=None, min_length=1, max_length=256)

@@ -334,7 +334,7 @@ class Variant(_message.Message):
     """A DNS label, unique in the experiment."""
     compilation: Global___Compilation.ValueType
     image: _builtins.str
-    """An image reference that the host's engine already holds or may pull."""
+    """An image reference that the host's engine already holds; a run pulls none."""
     working_directory: _builtins.str
     """Working directory in the container; empty: the image's own."""
     description: _builtins.str
