@@ -23,6 +23,8 @@ _STEP_SECONDS = 0.02
 _CHARGED_SECONDS = 0.005
 # The event of the exit is on its way when the pidfd says so.
 _EVENT_SECONDS = 0.1
+# For the end of what was killed, which the kernel may take a moment for.
+_KILLED_MS = 1000
 _NOT_READ = Written(sha256="", size_bytes=0, head=b"", complete=False)
 
 
@@ -117,6 +119,9 @@ class _Execution:
         if over:
             # Before its output is read, which may not end while it lives.
             self.instance.kill()
+            if self.poll.poll(_KILLED_MS) and not self.watch.cancelled():
+                # An engine has all of the output no sooner than it knows the end.
+                self.instance.exited()
         exit_kernel_ns = 0 if over else self._exit_kernel_ns()
         ended = None if over else self.instance.exited()
         tail = self.instance.output_tail()
