@@ -84,10 +84,10 @@ Pair = tuple[Trial, Trial]
 
 
 def run(quick: bool) -> list[BenchRow]:
-    """Six rows; half a minute when quick, else two."""
+    """Six rows; half a minute when quick, else four."""
     try:
         with tempfile.TemporaryDirectory(prefix="headstart-bench-") as folder:
-            pairs = list(_pairs(Path(folder), 8 if quick else 20))
+            pairs = list(_pairs(Path(folder), 8 if quick else 56))
     except RuntimeFault as fault:
         return [BenchRow("a network of its own", f"no engine: {fault.message}", "", "", ok=None)]
 
