@@ -21,13 +21,14 @@ import numpy as np
 
 from bench.table import BenchRow
 from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.instances import InstanceSpec, RuntimeFault
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.h2load import H2load
 from headstart.agent.policy import Policy
 from headstart.agent.prober import Prober
 from headstart.agent.processes import process_cpu_ns
-from headstart.agent.runtime import Instance, InstanceSpec, RuntimeFault
+from headstart.agent.runtime import Instance
 from headstart.agent.startup import measure_startup
 from headstart.collector.analysis.bootstrap import generator, ratio_interval
 from headstart.collector.analysis.histogram import Counts, counts_of, merged, quantiles_seconds

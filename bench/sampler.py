@@ -17,9 +17,9 @@ from contextlib import ExitStack, contextmanager
 
 from bench.table import BenchRow
 from headstart.agent.advice import kernel_version
+from headstart.agent.cgroup import Cgroup
 from headstart.agent.memory import read_status
 from headstart.agent.process_cgroup import CgroupParent
-from headstart.agent.runtime import Cgroup
 from headstart.agent.sampler import Sampler
 from headstart.v1.records_pb2 import Phase
 from support.programs import puppet

@@ -19,7 +19,7 @@ def _docker_missing() -> str | None:
     if shutil.which("docker") is None and not Path("/var/run/docker.sock").exists():
         return "no Docker Engine is installed"
     from headstart.agent.docker_engine import Engine
-    from headstart.agent.runtime import RuntimeFault
+    from headstart.agent.instances import RuntimeFault
 
     try:
         # docker-py's own attempt leaves a socket behind, whose warning fails some later test.

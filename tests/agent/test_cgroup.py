@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from headstart.agent.cgroup import (
+    Cgroup,
     CgroupV2,
     MemorySplit,
     PeakSince,
@@ -20,7 +21,6 @@ from headstart.agent.cgroup import (
 from headstart.agent.cgroup_paths import find_cgroup
 from headstart.agent.gate import GateFolder, gate_binary
 from headstart.agent.process_cgroup import CgroupParent, ProcessCgroup
-from headstart.agent.runtime import Cgroup
 from support.programs import Puppet, puppet
 from support.trees import write_tree
 

@@ -13,9 +13,9 @@ import zstandard
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import Engine
 from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.identity import LABEL_STATE, state_id
 from headstart.agent.image.cache import ImageCache
 from headstart.agent.image.facts import ImageReader, _Container
+from headstart.agent.instances import LABEL_STATE, state_id
 from headstart.agent.leases import HeldRun
 from headstart.agent.run import execute
 from headstart.agent.runtime import RuntimeTable

@@ -13,9 +13,8 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import Engine, Started
 from headstart.agent.docker_instance import swap_notes
 from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.identity import LABEL_STATE, state_id
+from headstart.agent.instances import LABEL_STATE, RuntimeFault, state_id
 from headstart.agent.policy import Policy
-from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import Build, Network, Variant
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from support.images import build_app, image_of

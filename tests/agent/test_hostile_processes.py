@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from headstart.agent import cgroup, members, memory, probe_readings, processes
-from headstart.agent.cgroup import CgroupV2
+from headstart.agent.cgroup import Cgroup, CgroupV2
 from headstart.agent.exit_accounting import ExitAccounting
 from headstart.agent.gate import GateFolder
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.processes import ProcessGroup
-from headstart.agent.runtime import Cgroup
 from headstart.agent.startup import stamp_exec
 from headstart.v1.records_pb2 import ExecStamp, Phase, Startup
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy import Policy, PolicyError, parse_policy
-from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import (
     Build,
     Check,

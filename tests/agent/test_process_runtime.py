@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.identity import mark_entry, state_id
+from headstart.agent.instances import RuntimeFault, mark_entry, state_id
 from headstart.agent.members import is_running, marked
 from headstart.agent.policy import Policy
 from headstart.agent.process_cgroup import CgroupParent
 from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import Command, Variant
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from support.instances import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headstart.agent.runtime import Cgroup
+from headstart.agent.cgroup import Cgroup
 from headstart.agent.sampler import Sampler
 from headstart.v1.records_pb2 import Phase, Quantity, SampleBatch
 from support.programs import Puppet, puppet

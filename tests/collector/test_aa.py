@@ -11,9 +11,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector.aa import (
-    NoSuchVariant,
-    as_aa,
+from headstart.collector.aa import NoSuchVariant, as_aa
+from headstart.collector.analysis.host_check import (
     host_check_of,
     latest_telling,
     with_host_check,

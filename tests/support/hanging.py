@@ -12,12 +12,12 @@ import yaml
 import zstandard
 
 from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.identity import LABEL_STATE, mark_entry, state_id
+from headstart.agent.instances import LABEL_STATE, RuntimeFault, mark_entry, state_id
 from headstart.agent.leases import HeldRun, HeldRuns
 from headstart.agent.members import marked
 from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.run import execute
-from headstart.agent.runtime import RuntimeFault, RuntimeTable
+from headstart.agent.runtime import RuntimeTable
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools
 from headstart.collector.experiment_file import load_experiment

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from headstart.agent.instances import ExitFacts, InstanceSpec
 from headstart.agent.netns import within
-from headstart.agent.runtime import ExitFacts, Instance, InstanceSpec
+from headstart.agent.runtime import Instance
 from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
 from support.waiting import wait_until

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from headstart.agent.identity import mark_entry, state_id
+from headstart.agent.instances import mark_entry, state_id
 
 HEADSTART = Path(sys.executable).with_name("headstart")
 APP = Path(__file__).with_name("sample_app.py")

@@ -12,9 +12,10 @@ from headstart.agent.cancellation import apart
 from headstart.agent.check_runner import CheckRun
 from headstart.agent.execution import Execution, Watch, execute
 from headstart.agent.execution_validity import exit_stamps
+from headstart.agent.instances import InstanceSpec
 from headstart.agent.page_cache import drop_page_cache
 from headstart.agent.quiet import IDLE_SHARE, wait_until_quiet
-from headstart.agent.runtime import InstanceSpec, Runtime
+from headstart.agent.runtime import Runtime
 from headstart.agent.trial import (
     Bench,
     Ended,

@@ -14,13 +14,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from headstart.agent.runtime import Cgroup
-
 _TEXT_BYTES = 1 << 16
 # Version 1 mounts these two controllers together or apart, under any of these names.
 _CPU_MOUNTS = ("cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu")
 # What `kernel` of memory.stat adds up; kernels before 5.18 have only the parts.
 _KERNEL_PARTS = ("kernel_stack", "pagetables", "sec_pagetables", "percpu", "slab", "vmalloc")
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """Where the control group of an instance stands in /sys/fs/cgroup.
+
+    Version 2 has one folder for all controllers; version 1 has one each, and
+    `cpu` holds cpuacct too.
+    """
+
+    version: int
+    memory: Path | None
+    cpu: Path | None
+    pids: Path | None
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ the kernel.
 
 from pathlib import Path
 
+from headstart.agent.cgroup import Cgroup
 from headstart.agent.mountinfo import parse_mountinfo
-from headstart.agent.runtime import Cgroup
 
 
 def find_cgroup(pid: int, proc: Path = Path("/proc")) -> Cgroup | None:

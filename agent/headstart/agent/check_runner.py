@@ -14,8 +14,8 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate, expectation, unsearched
 from headstart.agent.deadline import Deadline
 from headstart.agent.http_client import RequestFault, Session
-from headstart.agent.load.mix import authority
 from headstart.agent.netns import NetworkNamespace, within
+from headstart.agent.serialise import authority
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
 from headstart.words.patterns import compile_pattern

@@ -19,7 +19,7 @@ from docker.types import LogConfig, Mount, Ulimit
 
 from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.docker_connection import TIMEOUT_SECONDS, DockerClient
-from headstart.agent.runtime import ExitFacts, RuntimeFault, was_cancelled
+from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import MalformedReference, parse_image

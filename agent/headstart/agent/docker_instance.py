@@ -17,10 +17,11 @@ from headstart.agent.cgroup_paths import find_cgroup
 from headstart.agent.docker_engine import ContainerSpec, Engine, Started
 from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
+from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.agent.members import Handle
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest
-from headstart.agent.runtime import ExitFacts, RuntimeFault, Written, was_cancelled
+from headstart.agent.runtime import Written
 from headstart.agent.untrusted.disk import DiskWatch
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode

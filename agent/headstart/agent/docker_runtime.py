@@ -15,11 +15,18 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.docker_engine import ContainerSpec, Engine
 from headstart.agent.docker_images import resolve_image
 from headstart.agent.docker_instance import DockerInstance
-from headstart.agent.identity import LABEL_STATE, NAME_PREFIX, instance_name, labels, state_id
+from headstart.agent.instances import (
+    LABEL_STATE,
+    NAME_PREFIX,
+    InstanceSpec,
+    RuntimeFault,
+    instance_name,
+    labels,
+    state_id,
+)
 from headstart.agent.netns import why_not_enter
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
-from headstart.agent.runtime import InstanceSpec, RuntimeFault
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import (

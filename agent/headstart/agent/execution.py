@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from headstart.agent.cgroup import CgroupReader, PeakSince, open_cgroup
 from headstart.agent.exit_accounting import ExitAccounting
+from headstart.agent.instances import ExitFacts
 from headstart.agent.memory import read_status
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.processes import process_cpu_ns
-from headstart.agent.runtime import ExitFacts, Instance, Written
+from headstart.agent.runtime import Instance, Written
 from headstart.agent.startup import new_startup, stamp_exec
 from headstart.agent.startup_validity import t0_ns
 from headstart.v1.records_pb2 import Startup

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from headstart.agent.checks import BODY_LIMIT_BYTES
 from headstart.agent.deadline import Deadline
 from headstart.agent.http_answer import Answer, NotHttp
-from headstart.agent.load.mix import authority, serialise
 from headstart.agent.netns import NetworkNamespace, within
+from headstart.agent.serialise import authority, serialise
 from headstart.agent.tls import server_name
 from headstart.v1.experiment_pb2 import HttpRequest
 

@@ -10,9 +10,8 @@ from typing import Protocol
 
 import psutil
 
-from headstart.agent.cgroup import MemorySplit, open_cgroup
+from headstart.agent.cgroup import Cgroup, MemorySplit, open_cgroup
 from headstart.agent.deadline import Deadline
-from headstart.agent.runtime import Cgroup
 from headstart.agent.untrusted import within
 from headstart.v1.records_pb2 import Phase, PhaseMemory
 

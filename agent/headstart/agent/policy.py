@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from headstart.agent.image_patterns import read_pattern
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.instances import RuntimeFault
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import FailureCode

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.instances import RuntimeFault
 from headstart.v1.records_pb2 import FailureCode
 
 

@@ -12,10 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.agent.cgroup import open_cgroup
+from headstart.agent.cgroup import Cgroup, open_cgroup
 from headstart.agent.members import kin_of
 from headstart.agent.processes import process_cpu_ns
-from headstart.agent.runtime import Cgroup
 
 _PROC = Path("/proc")
 _KTHREADD = 2

@@ -5,8 +5,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
+from headstart.agent.cgroup import Cgroup
 from headstart.agent.probe_readings import Spent
-from headstart.agent.runtime import Cgroup
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
 
 EXCERPT_BYTES = 4096

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection
 from typing import Literal
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.cgroup import Cgroup
 from headstart.agent.cpus import parse_cpus
 from headstart.agent.deadline import Deadline
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.probe_task import ProbeResult, ProbeTask, Word
-from headstart.agent.runtime import Cgroup
 from headstart.v1.experiment_pb2 import HttpCheck
 
 # Generous: on a loaded host the process may take seconds to be imported.

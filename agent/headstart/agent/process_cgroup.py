@@ -13,9 +13,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.cgroup import Cgroup
 from headstart.agent.cgroup_paths import parse_mounts
 from headstart.agent.members import kill_all
-from headstart.agent.runtime import Cgroup
 
 log = logging.getLogger(__name__)
 

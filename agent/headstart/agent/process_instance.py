@@ -16,12 +16,19 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.cgroup import open_cgroup
 from headstart.agent.gate import GateFolder
 from headstart.agent.gated import Gated
-from headstart.agent.identity import MARK_VARIABLE, mark, mark_entry
+from headstart.agent.instances import (
+    MARK_VARIABLE,
+    ExitFacts,
+    RuntimeFault,
+    mark,
+    mark_entry,
+    was_cancelled,
+)
 from headstart.agent.members import Members, kill_all, marked
 from headstart.agent.netns import NetworkNamespace
 from headstart.agent.output import Digest, OutputPipe
 from headstart.agent.process_cgroup import CgroupParent, Limits, ProcessCgroup
-from headstart.agent.runtime import ExitFacts, RuntimeFault, Written, was_cancelled
+from headstart.agent.runtime import Written
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
 

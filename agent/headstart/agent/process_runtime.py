@@ -9,13 +9,18 @@ from pathlib import Path
 from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.commands import ResolvedCommand, changed_file, resolve_command
 from headstart.agent.cpus import parse_cpus
-from headstart.agent.identity import instance_name, mark_entry, state_id
+from headstart.agent.instances import (
+    InstanceSpec,
+    RuntimeFault,
+    instance_name,
+    mark_entry,
+    state_id,
+)
 from headstart.agent.members import kill_all, marked
 from headstart.agent.policy import Policy
 from headstart.agent.ports import require_free_port
 from headstart.agent.process_cgroup import CgroupParent, Limits
 from headstart.agent.process_instance import ProcessInstance, ProcessSpec
-from headstart.agent.runtime import InstanceSpec, RuntimeFault
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, ResolvedVariant
 

@@ -10,95 +10,14 @@ Two runtimes stand behind these Protocols: `docker_runtime` and
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.cgroup import Cgroup
+from headstart.agent.instances import ExitFacts, InstanceSpec
 from headstart.agent.netns import NetworkNamespace
-from headstart.v1.experiment_pb2 import Experiment, Network, Plan, Variant
-from headstart.v1.records_pb2 import (
-    BuildOutcome,
-    Failure,
-    FailureCode,
-    ImageFacts,
-    ResolvedVariant,
-)
-
-LOOPBACK = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class InstanceSpec:
-    """One trial's instance: what to start, where, within which limits."""
-
-    run_id: str
-    attempt: int
-    trial: int
-    variant: ResolvedVariant
-    plan: Plan
-    port: int
-    # Of a batch program: what follows the variant's own arguments; its stdout is kept apart.
-    batch: bool = False
-    arguments: Sequence[str] = ()
-    # Where the app listens in a network that has a loopback.
-    address: str = LOOPBACK
-
-
-@dataclass(frozen=True)
-class Cgroup:
-    """Where the control group of an instance stands in /sys/fs/cgroup.
-
-    Version 2 has one folder for all controllers; version 1 has one each, and
-    `cpu` holds cpuacct too.
-    """
-
-    version: int
-    memory: Path | None
-    cpu: Path | None
-    pids: Path | None
-
-
-class RuntimeFault(Exception):
-    """An instance could not be made or did not start; a result, not a bug.
-
-    `output_tail` holds the last lines that the application wrote, if any.
-    """
-
-    def __init__(
-        self,
-        code: FailureCode.ValueType,
-        message: str,
-        exit_status: int | None = None,
-        output_tail: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.exit_status = exit_status
-        self.output_tail = output_tail
-
-
-def was_cancelled() -> RuntimeFault:
-    """The fault of what was not done, since the run was cancelled."""
-    return RuntimeFault(FailureCode.FAILURE_CODE_CANCELLED, "the run was cancelled")
-
-
-@dataclass(frozen=True)
-class ExitFacts:
-    """How an instance ended."""
-
-    status: int
-    oom_killed: bool = False
-    # Why the agent killed it for what it wrote to disk, as a sentence's end; else empty.
-    disk: str = ""
-
-    def limit(self) -> tuple[FailureCode.ValueType, str] | None:
-        """At which limit of its own it was killed, and in words; None: it was not."""
-        if self.disk:
-            return FailureCode.FAILURE_CODE_OUT_OF_DISK, self.disk
-        if self.oom_killed:
-            return FailureCode.FAILURE_CODE_OUT_OF_MEMORY, "out of memory within its limit"
-        return None
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.records_pb2 import BuildOutcome, Failure, ImageFacts, ResolvedVariant
 
 
 @dataclass(frozen=True)

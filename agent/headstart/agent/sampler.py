@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from headstart.agent.cgroup import CgroupReader, PeakSince, open_cgroup
+from headstart.agent.cgroup import Cgroup, CgroupReader, PeakSince, open_cgroup
 from headstart.agent.columns import Row, sample_batch
 from headstart.agent.processes import ProcessGroup, process_cpu_ns
-from headstart.agent.runtime import Cgroup
 from headstart.v1.records_pb2 import (
     QUANTITY_CGROUP_CPU_US,
     QUANTITY_CGROUP_MEMORY_BYTES,

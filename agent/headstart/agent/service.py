@@ -14,12 +14,13 @@ from headstart.agent.collector_tls import ClientTls
 from headstart.agent.deadline import Deadline
 from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.host import host_facts
+from headstart.agent.instances import RuntimeFault
 from headstart.agent.leases import HeldRun, HeldRuns
 from headstart.agent.load.table import available
 from headstart.agent.policy import Policy, PolicyError
 from headstart.agent.policy_file import PolicyFile
 from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import RuntimeFault, RuntimeTable
+from headstart.agent.runtime import RuntimeTable
 from headstart.agent.scratch import remove_abandoned
 from headstart.agent.spool import Spool
 from headstart.agent.tools import Tools

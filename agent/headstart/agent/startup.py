@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from headstart.agent import startup_failures, startup_validity
 from headstart.agent.elsewhere import elsewhere
+from headstart.agent.instances import ExitFacts
 from headstart.agent.ports import listeners
 from headstart.agent.probe_task import ProbeResult
 from headstart.agent.prober import PortInUse, Prober, ProberDied
 from headstart.agent.proc_connector import ProcConnector
 from headstart.agent.quiet import Quiet, wait_until_quiet
-from headstart.agent.runtime import ExitFacts, Instance
+from headstart.agent.runtime import Instance
 from headstart.v1.experiment_pb2 import Network, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, Failure, Flag, Startup
 

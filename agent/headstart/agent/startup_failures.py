@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from headstart.agent.checks import expectation
+from headstart.agent.instances import ExitFacts
 from headstart.agent.probe_task import ProbeResult
 from headstart.agent.prober import PortInUse, ProberDied
-from headstart.agent.runtime import ExitFacts
 from headstart.v1.experiment_pb2 import HttpCheck, Service
 from headstart.v1.records_pb2 import Failure, FailureCode
 

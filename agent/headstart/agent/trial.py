@@ -10,13 +10,14 @@ from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.cgroup import open_cgroup
 from headstart.agent.check_runner import CheckRun, run_checks
 from headstart.agent.exit_accounting import ExitAccounting
+from headstart.agent.instances import LOOPBACK, InstanceSpec, RuntimeFault
 from headstart.agent.load.driver import LoadDriver, LoadTask, PreparedLoad
 from headstart.agent.load.validity import load_flags
 from headstart.agent.memory import phase_memory
 from headstart.agent.page_cache import drop_page_cache
 from headstart.agent.prober import Prober
 from headstart.agent.proc_connector import ProcConnector
-from headstart.agent.runtime import LOOPBACK, Instance, InstanceSpec, Runtime, RuntimeFault
+from headstart.agent.runtime import Instance, Runtime
 from headstart.agent.sampler import Sampler
 from headstart.agent.scratch import scratch
 from headstart.agent.startup import measure_startup

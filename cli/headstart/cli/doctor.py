@@ -8,8 +8,9 @@ import click
 from google.protobuf.json_format import MessageToDict
 
 from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy import Policy
-from headstart.agent.runtime import RuntimeFault, RuntimeTable
+from headstart.agent.runtime import RuntimeTable
 from headstart.agent.service import current_host_facts
 from headstart.cli.agent_options import host_name
 from headstart.cli.terminal import say, say_json, say_marked

@@ -14,18 +14,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
+from headstart.collector.config import MEBIBYTE, JobLimits
+
 P = ParamSpec("P")
 T = TypeVar("T")
-MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True)
-class JobLimits:
-    """The limits of one job: time by the clock, and memory of the process, imports included."""
-
-    # A job that takes longer is broken; measured, a long run takes seconds.
-    seconds: float = 300.0
-    memory_bytes: int = 2048 * MEBIBYTE
 
 
 class JobFault(Exception):

@@ -9,8 +9,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from typing import ParamSpec, TypeVar
 
-from headstart.collector.analysis_limits import Done, JobExceeded, JobLimits, time_words
+from headstart.collector.analysis_limits import Done, JobExceeded, time_words
 from headstart.collector.analysis_worker import prepare, terminal_signals_held
+from headstart.collector.config import JobLimits
 
 P = ParamSpec("P")
 T = TypeVar("T")

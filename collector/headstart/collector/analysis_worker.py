@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.collector.analysis_limits import MEBIBYTE, JobLimits, job, limit_process
+from headstart.collector.analysis_limits import job, limit_process
+from headstart.collector.config import MEBIBYTE, JobLimits
 from headstart.collector.results import Comparison
 from headstart.v1.experiments_pb2 import ExportTable, ReportFormat
 from headstart.v1.records_pb2 import RecordKind
@@ -152,7 +153,7 @@ def render(
     `latest_aa` are the host's A/A results as JSON, the newest first; `remarks` are what is
     to be said of the run beside what its result says.
     """
-    from headstart.collector.aa import latest_telling, with_host_check
+    from headstart.collector.analysis.host_check import latest_telling, with_host_check
     from headstart.collector.report.render import render as render_result
     from headstart.collector.results_json import from_json
 

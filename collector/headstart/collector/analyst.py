@@ -16,10 +16,10 @@ from headstart.collector import (
     store_results,
     store_shifts,
 )
-from headstart.collector.analysis_limits import Done, JobExceeded, JobFault, JobLimits
+from headstart.collector.analysis_limits import Done, JobExceeded, JobFault
 from headstart.collector.analysis_pool import AnalysisPool
 from headstart.collector.analysis_worker import Analysed, Decided
-from headstart.collector.decisions import decide_by_plan
+from headstart.collector.config import JobLimits
 from headstart.collector.report.shift_words import shift_sentence
 from headstart.collector.run_info import RunInfo
 from headstart.collector.self_metrics import SelfMetrics
@@ -188,7 +188,7 @@ class Analyst:
     async def decide(self, info: RunInfo, blocks_done: int) -> tuple[bool, str]:
         """Whether a run does another block: as planned, or until its verdicts are decided."""
         if info.experiment.plan.blocks:
-            return await decide_by_plan(info, blocks_done)
+            return info.another_by_plan(blocks_done)
         decided = await self._decided(info)
         for _ in range(_LATE_TRIES):
             if decided.blocks_completed >= blocks_done:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headstart.collector.analysis_limits import JobLimits
-
 MEBIBYTE = 1 << 20
 # The socket in a data folder.
 SOCKET_NAME = "collector.sock"
@@ -87,6 +85,15 @@ class Retention:
     age_seconds: float | None = None
     # Of the whole store, the oldest runs go first.
     store_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """The limits of one job of the analysis: time by the clock, and memory of its process."""
+
+    # A job that takes longer is broken; measured, a long run takes seconds.
+    seconds: float = 300.0
+    memory_bytes: int = 2048 * MEBIBYTE
 
 
 @dataclass(frozen=True)

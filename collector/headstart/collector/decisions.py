@@ -14,13 +14,6 @@ log = logging.getLogger(__name__)
 Decide = Callable[[RunInfo, int], Awaitable[tuple[bool, str]]]
 
 
-async def decide_by_plan(info: RunInfo, blocks_done: int) -> tuple[bool, str]:
-    """Until the plan's number of blocks, fixed or at most."""
-    plan = info.experiment.plan
-    planned = plan.blocks or plan.maximum_blocks
-    return blocks_done < planned, f"{blocks_done} of {planned} blocks"
-
-
 async def answer(store: Store, decide: Decide, question: BlockFinished) -> BlockDecision:
     """Decide on what is durable; when `decide` breaks, the plan decides."""
     await store.flush()
@@ -30,7 +23,7 @@ async def answer(store: Store, decide: Decide, question: BlockFinished) -> Block
         another, reason = await decide(info, question.blocks_done)
     except Exception as error:
         log.exception("run %s: whether block %d follows", run_id, question.blocks_done + 1)
-        another, reason = await decide_by_plan(info, question.blocks_done)
+        another, reason = info.another_by_plan(question.blocks_done)
         reason = f"{reason}; the decision failed: {error}"
     return BlockDecision(
         attempt=question.attempt,

@@ -1,7 +1,7 @@
 """Shows results in the exposition as of now: each with its host's latest A/A run.
 
 A result is stored once, when its run was analysed; an A/A run may come later and change what
-is recommended of it. `aa.with_host_check` joins the two, here as for every report.
+is recommended of it. `with_host_check` joins the two, here as for every report.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from headstart.collector import store_results
-from headstart.collector.aa import latest_telling, with_host_check
+from headstart.collector.analysis.host_check import latest_telling, with_host_check
 from headstart.collector.exposition import Exposition
 from headstart.collector.results import RunResult
 from headstart.collector.results_json import UnreadableResult, from_json

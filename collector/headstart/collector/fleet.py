@@ -10,7 +10,7 @@ import grpc
 
 from headstart.collector import store_fleet, store_hosts, store_runs
 from headstart.collector.config import CollectorConfig, Limits
-from headstart.collector.decisions import Decide, answer, decide_by_plan
+from headstart.collector.decisions import Decide, answer
 from headstart.collector.dispatch import Dispatch
 from headstart.collector.record_bounds import Unbelievable, check_numbers
 from headstart.collector.refused import Refused
@@ -54,8 +54,8 @@ class Fleet:
         store: Store,
         metrics: SelfMetrics,
         *,
-        decide: Decide = decide_by_plan,
-        on_ended: Callable[[str], None] = lambda _run_id: None,
+        decide: Decide,
+        on_ended: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -14,11 +15,13 @@ from headstart.collector.refused import Refused
 from headstart.collector.self_metrics import Refusal, SelfMetrics
 from headstart.collector.session import Session
 from headstart.collector.store_writer import StoreFault
-from headstart.collector.tls import check_host
 from headstart.v1.fleet_pb2 import AttendResponse, EnrollRequest, EnrollResponse, Hello
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer
 
 log = logging.getLogger(__name__)
+
+# Of a certificate, in gRPC's words.
+_HOST_NAMES = "x509_subject_alternative_name"
 
 
 class FleetServer(FleetServiceServicer):
@@ -84,7 +87,7 @@ class FleetServer(FleetServiceServicer):
             )
         # Whoever may open the socket is the collector's own user, and has no certificate.
         if self._verified and not context.peer().startswith("unix:"):
-            check_host(context.auth_context(), first.hello.host.host)
+            _check_host(context.auth_context(), first.hello.host.host)
         return Hello.FromString(first.hello.SerializeToString())
 
     async def _converse(self, session: Session, context: Any) -> None:
@@ -140,3 +143,15 @@ class FleetServer(FleetServiceServicer):
             "sign one whose subject alternative name is the agent's host name",
         )
         raise AssertionError("abort raises")
+
+
+def _check_host(auth_context: Mapping[str, Iterable[bytes]], host: str) -> None:
+    """Refuse an agent whose certificate does not name the host that it claims to be."""
+    names = [name.decode(errors="replace") for name in auth_context.get(_HOST_NAMES, ())]
+    if host not in names:
+        raise Refused(
+            grpc.StatusCode.PERMISSION_DENIED,
+            f"the agent calls itself '{host}', its certificate is for "
+            f"{', '.join(names) or 'no host'}",
+            Refusal.IDENTITY,
+        )

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from headstart.collector.aa import SUFFIX as AA_SUFFIX
 from headstart.collector.analysis.alike import setup_of
-from headstart.collector.analysis.figures import LOAD_METRICS
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.rerun import SUFFIX as RERUN_SUFFIX
+from headstart.collector.analysis.metrics import CATALOGUE, LOAD_METRICS
 from headstart.collector.results import MEASURED, Basis, RunResult
+from headstart.collector.run_info import AA_SUFFIX, RERUN_SUFFIX
 
 
 @dataclass(frozen=True)

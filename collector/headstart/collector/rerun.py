@@ -7,10 +7,9 @@ part of their difference. Interleaved on one host, that cancels.
 from collections.abc import Iterable
 
 from headstart.collector.analysis.metrics import CATALOGUE, threshold_of
+from headstart.collector.run_info import RERUN_SUFFIX
 from headstart.v1.experiment_pb2 import Experiment
 
-# A dot is no part of a DNS label: no file's experiment has such a name.
-SUFFIX = ".rerun"
 BEFORE, AFTER = "before", "after"
 # Enough for a verdict on a few per cent.
 _BLOCKS = 12
@@ -39,7 +38,7 @@ def rerun_of(
         raise NoRerun("no rerun: only images of earlier revisions are kept")
     found = Experiment()
     found.CopyFrom(experiment)
-    found.name = experiment.name + SUFFIX
+    found.name = experiment.name + RERUN_SUFFIX
     found.baseline = BEFORE
     found.service.compare_with_baseline = False
     found.plan.blocks = max(_BLOCKS, found.plan.blocks)

@@ -6,6 +6,10 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
 
+# What the names of runs of our own end in; a dot is no part of a DNS label, so that no
+# file's experiment has such a name.
+AA_SUFFIX, RERUN_SUFFIX = ".aa", ".rerun"
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -20,3 +24,9 @@ class RunInfo:
     submitted_time_seconds: float
     started_time_seconds: float
     ended_time_seconds: float
+
+    def another_by_plan(self, blocks_done: int) -> tuple[bool, str]:
+        """Whether another block follows by the plan's number, fixed or at most; and why."""
+        plan = self.experiment.plan
+        planned = plan.blocks or plan.maximum_blocks
+        return blocks_done < planned, f"{blocks_done} of {planned} blocks"

@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, func, insert, inspect, select, update
 
+from headstart.collector.points import points_of
+from headstart.collector.results_json import from_json
 from headstart.collector.start_fault import StartFault
 from headstart.collector.store_schema import (
     ROW_BYTES,
@@ -32,10 +34,6 @@ def _add_series(connection: Connection) -> None:
     for run_id, ended_seconds in connection.execute(ended.where(results.c.fault == "")).all():
         text = select(results.c.result_json).where(results.c.run_id == run_id)
         try:
-            # Here, since statistics take long to import and few stores are old.
-            from headstart.collector.points import points_of
-            from headstart.collector.results_json import from_json
-
             found = points_of(from_json(connection.execute(text).scalar_one()))
         except ValueError as error:
             log.warning("run %s is not in the history: %s", run_id, error)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from headstart.collector.aa import SUFFIX
+from headstart.collector.run_info import AA_SUFFIX
 from headstart.collector.store_schema import experiments, results, runs
 from headstart.v1.experiments_pb2 import RunState
 
@@ -74,7 +74,7 @@ def latest_aa(connection: Connection, run_id: str) -> list[str]:
             runs.c.host == host,
             runs.c.state == RunState.RUN_STATE_DONE,
             results.c.fault == "",
-            experiments.c.name.endswith(SUFFIX, autoescape=True),
+            experiments.c.name.endswith(AA_SUFFIX, autoescape=True),
         )
         .order_by(runs.c.ended_seconds.desc())
         .limit(_AA_RUNS)

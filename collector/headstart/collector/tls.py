@@ -2,15 +2,14 @@
 
 import logging
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import grpc
 
 from headstart.collector.config import TlsFiles
-from headstart.collector.refused import Refused
-from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.collector.self_metrics import SelfMetrics
 from headstart.collector.start_fault import StartFault
 from headstart.words.certificates import CertificateProblem, own_problem, validity
 from headstart.words.private_files import KeyExposed, read_private_key
@@ -18,8 +17,6 @@ from headstart.words.private_files import KeyExposed, read_private_key
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-_NAMES = "x509_subject_alternative_name"
 
 
 class ConfigurationError(StartFault):
@@ -121,15 +118,3 @@ def _check(files: TlsFiles) -> None:
 def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_mtime_ns, status.st_size
-
-
-def check_host(auth_context: Mapping[str, Iterable[bytes]], host: str) -> None:
-    """Refuse an agent whose certificate does not name the host that it claims to be."""
-    names = [name.decode(errors="replace") for name in auth_context.get(_NAMES, ())]
-    if host not in names:
-        raise Refused(
-            grpc.StatusCode.PERMISSION_DENIED,
-            f"the agent calls itself '{host}', its certificate is for "
-            f"{', '.join(names) or 'no host'}",
-            Refusal.IDENTITY,
-        )

@@ -2,7 +2,7 @@
 
 from headstart.agent.build.leavings import Leavings
 from headstart.agent.build.recorder import Recorder
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.instances import RuntimeFault
 from headstart.v1.records_pb2 import FailureCode
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from headstart.agent.docker_engine import Engine
 from headstart.agent.docker_images import resolve_image
-from headstart.agent.identity import LABEL_STATE
 from headstart.agent.image.cache import ImageCache
 from headstart.agent.image.facts import ImageReader
+from headstart.agent.instances import LABEL_STATE
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis, ResolvedVariant
 from support.images import build_app, image_of

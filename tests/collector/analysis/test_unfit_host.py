@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.aa import host_check_of, with_host_check
+from headstart.collector.analysis.host_check import host_check_of, with_host_check
 from headstart.collector.analysis.run import analyse_run
 from headstart.collector.report.decision import advice
 from headstart.collector.report.gate import failed, gate_markdown, junit_xml, undecided

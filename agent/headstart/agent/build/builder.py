@@ -21,7 +21,7 @@ from headstart.agent.build.packages import referred_packages
 from headstart.agent.build.recorder import Recorder
 from headstart.agent.build.usage import BUILDKIT, Usage
 from headstart.agent.cancellation import Cancellation, Cancelled
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.instances import RuntimeFault
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
     BUILDER_BUILDKIT,

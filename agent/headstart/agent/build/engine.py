@@ -19,7 +19,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.docker_connection import DockerClient
-from headstart.agent.runtime import RuntimeFault, was_cancelled
+from headstart.agent.instances import RuntimeFault, was_cancelled
 from headstart.v1.experiment_pb2 import BUILDER_BUILDKIT, BUILDER_CLASSIC, Builder
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import MalformedReference, parse_image

@@ -10,10 +10,9 @@ from headstart.agent.build.builder import Request, run_build
 from headstart.agent.build.engine import TAG_PREFIX, BuildEngine
 from headstart.agent.build.ledger import Ledger
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
-from headstart.agent.identity import state_id
+from headstart.agent.instances import RuntimeFault, state_id
 from headstart.agent.plan import block_order
 from headstart.agent.policy import Policy
-from headstart.agent.runtime import RuntimeFault
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode
 

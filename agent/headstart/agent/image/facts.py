@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.agent.docker_engine import ContainerSpec, Engine
-from headstart.agent.identity import NAME_PREFIX
 from headstart.agent.image.base import SCRATCH, Base, found_base, named_base
 from headstart.agent.image.binary import Program, recognise
 from headstart.agent.image.cache import ImageCache, key_of
@@ -20,7 +19,7 @@ from headstart.agent.image.sizes import looks_like_scratch, own_bytes
 from headstart.agent.image.tar_stream import Budget, TarFault
 from headstart.agent.image.text import text_of
 from headstart.agent.image.tree import Tree
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.instances import NAME_PREFIX, RuntimeFault
 from headstart.v1.records_pb2 import BaseSource, ImageFacts, Layer, PullBasis, ResolvedVariant
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from headstart.agent.image.tar_stream import Budget, ByteStream, TarFault, members
 from headstart.agent.image.tree import Tree
-from headstart.agent.runtime import RuntimeFault
+from headstart.agent.instances import RuntimeFault
 
 # Of one program: a GraalVM native image of a large service has 200 MB.
 _FILE_BYTES = 512 << 20

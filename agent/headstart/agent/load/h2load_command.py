@@ -11,7 +11,8 @@ from headstart.agent.checks import Evaluation, evaluate
 from headstart.agent.http_client import RequestFault
 from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask
-from headstart.agent.load.mix import authority, order
+from headstart.agent.load.mix import order
+from headstart.agent.serialise import authority
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, HttpVersion, Load
 
 

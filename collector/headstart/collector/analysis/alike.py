@@ -5,8 +5,7 @@ from typing import Any
 
 import yaml
 
-from headstart.collector.analysis.figures import LOAD_METRICS
-from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.metrics import CATALOGUE, LOAD_METRICS
 from headstart.collector.results import RunResult
 
 # What belongs to a revision rather than to how it is measured.

@@ -274,4 +274,3 @@ STEADY_METRICS = frozenset(
         "latency_p99_seconds",
     }
 )
-LOAD_METRICS = frozenset(name for name, (part, _) in _TAKEN.items() if part is Part.LOAD)

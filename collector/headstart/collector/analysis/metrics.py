@@ -330,6 +330,21 @@ _METRICS = (
 
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
+# Taken from the part of a trial that is under load.
+LOAD_METRICS = frozenset(
+    {
+        "rss_load_bytes",
+        "rss_settled_bytes",
+        "throughput_first_seconds_per_second",
+        "throughput_steady_per_second",
+        "throughput_load_per_second",
+        "time_to_steady_seconds",
+        "latency_p50_seconds",
+        "latency_p99_seconds",
+        "latency_load_p99_seconds",
+        "load_cpu_seconds_per_request",
+    }
+)
 # What "first seconds" means, wherever it is said.
 FIRST_SECONDS = 5.0
 

@@ -13,7 +13,6 @@ from headstart.collector.analysis.courses import Together, is_steady, variant_wa
 from headstart.collector.analysis.decide import confidence_of
 from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.figures import (
-    LOAD_METRICS,
     STEADY_METRICS,
     Part,
     Reading,
@@ -28,7 +27,7 @@ from headstart.collector.analysis.job_break_evens_of_run import job_break_evens
 from headstart.collector.analysis.load import TrialLoad
 from headstart.collector.analysis.loads import loads_of
 from headstart.collector.analysis.memory_phases import phase_splits
-from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.analysis.metrics import CATALOGUE, LOAD_METRICS
 from headstart.collector.analysis.outcomes import invalid_trials, variant_outcomes
 from headstart.collector.analysis.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.recommendation import with_recommendations

@@ -1,0 +1,65 @@
+"""What A/A runs say of their host, joined with the results that were measured on it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from headstart.collector.analysis.metrics import CATALOGUE
+from headstart.collector.results import HostCheck, RunResult, Verdict
+from headstart.collector.results_json import from_json
+
+
+def host_check_of(result: RunResult) -> HostCheck | None:
+    """What an A/A run says of its host; None when it is none, or nothing was decided."""
+    told = [c for c in result.comparisons if c.verdict is not Verdict.UNAVAILABLE]
+    differing = tuple(c.metric for c in told if c.verdict in (Verdict.BETTER, Verdict.WORSE))
+    # Below three blocks no trial's metric has an interval and none could differ: that is no pass.
+    could = any(c.interval is not None and not CATALOGUE[c.metric].exact for c in told)
+    if not result.aa or not (could or differing) or result.state != "done":
+        return None
+    return HostCheck(
+        run_id=result.run_id,
+        experiment=result.experiment,
+        passed=not differing,
+        ended_unix_seconds=result.ended_unix_seconds,
+        verdicts=len(told),
+        differing=differing,
+    )
+
+
+def latest_telling(results: Iterable[str]) -> RunResult | None:
+    """The first of these A/A runs, given as JSON, that says anything of its host.
+
+    One that is too short to tell does not take back what an earlier one found. Raises
+    UnreadableResult.
+    """
+    found = map(from_json, results)
+    return next((result for result in found if host_check_of(result) is not None), None)
+
+
+def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
+    """The result as of now: with what the latest A/A run of its host says, if any.
+
+    One from before the host's hardware changed says nothing. Where the host failed, gates and
+    recommendations are judged anew. Every report and the exposition join the two here.
+    """
+    source = result if result.aa else latest
+    if source is None or source.fingerprint != result.fingerprint:
+        return result
+    check = host_check_of(source)
+    if check is not None and _failed(check):
+        doubt = (
+            f"The latest A/A run on this host ({check.run_id}) found differences of a variant "
+            "with itself: verdicts from here are doubtful."
+        )
+        result = replace(result, remarks=(doubt, *result.remarks))
+    joined = replace(result, host_check=check)
+    if not joined.recommendations or not (_failed(check) or _failed(result.host_check)):
+        return joined
+    # numpy comes with it, which a collector without an unfit host need not load.
+    from headstart.collector.analysis.recommendation import with_recommendations
+
+    return with_recommendations(joined, joined.gates_from, joined.gates)
+
+
+def _failed(check: HostCheck | None) -> bool:
+    return check is not None and not check.passed
