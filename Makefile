@@ -66,7 +66,7 @@ schema: $(VENV)/.dev ## generate docs/experiment.schema.json
 	$(BIN)/headstart schema > docs/experiment.schema.json
 
 reference: $(VENV)/.dev ## generate the tables in docs/OBSERVABILITY.md and docs/EXPORT.md
-	$(BIN)/python -m headstart.collector.exposition_reference docs/OBSERVABILITY.md
+	$(BIN)/python -m headstart.collector.metrics.reference docs/OBSERVABILITY.md
 	$(BIN)/python -m headstart.collector.export.reference docs/EXPORT.md
 
 generated: proto dashboards schema reference ## regenerate everything; fails when the commit differs

@@ -12,9 +12,9 @@ import numpy as np
 
 from bench.coverage import TRUE_RATIO, blocks_of
 from bench.table import BenchRow
-from headstart.collector.analysis.bootstrap import ratio_interval
-from headstart.collector.analysis.meta import pool
-from headstart.collector.analysis.pooled import standard_error
+from headstart.collector.analysis.across.pooled import standard_error
+from headstart.collector.analysis.statistics.bootstrap import ratio_interval
+from headstart.collector.analysis.statistics.meta import pool
 
 HOSTS = (2, 3, 5)
 # Standard deviation of the hosts' true ratios, as a share: alike, unlike, very unlike.

@@ -19,8 +19,8 @@ from typing import Any
 
 from bench.fleet import Fleet, fleet
 from bench.table import BenchRow
-from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.instances import RuntimeFault
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.v1.records_pb2 import CheckOutcome, Phase, Record, TrialOutcome, TrialStarted
 from support.images import image_of
 from support.policies import everything_allowed

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import zstandard
 
 from bench.table import BenchRow
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.decode import decode
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.report.render import render
+from headstart.collector.store.decode import decode
 from headstart.v1.experiments_pb2 import ReportFormat
 from headstart.v1.records_pb2 import Encoding, Envelope, Record
 from support.fake_runs import AOT, JIT, Fake

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.table import BenchRow
-from headstart.collector.analysis.bootstrap import Floats, ratio_interval
-from headstart.collector.analysis.break_even import Work, break_even
-from headstart.collector.analysis.compare import verdict_of
-from headstart.collector.results import Verdict
+from headstart.collector.analysis.statistics.bootstrap import Floats, ratio_interval
+from headstart.collector.analysis.verdict.break_even import Work, break_even
+from headstart.collector.analysis.verdict.comparison import verdict_of
+from headstart.collector.findings import Verdict
 
 COVERAGE = (0.93, 0.97)
 FALSE_VERDICTS = 0.05

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from headstart.collector.decode import decode
-from headstart.collector.store import FILE_NAME
-from headstart.collector.store_records import envelopes
-from headstart.collector.store_sqlite import reader_engine
+from headstart.collector.store.decode import decode
+from headstart.collector.store.records import envelopes
+from headstart.collector.store.sqlite import reader_engine
+from headstart.collector.store.store import FILE_NAME
 from headstart.v1.records_pb2 import Record
 from support.running import HEADSTART, headstart
 

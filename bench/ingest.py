@@ -18,11 +18,11 @@ from pathlib import Path
 import psutil
 
 from bench.table import BenchRow
-from headstart.agent.columns import Row, sample_batch
-from headstart.agent.wire import envelope_of
+from headstart.agent.sampling.columns import Row, sample_batch
+from headstart.agent.uplink.wire import envelope_of
 from headstart.collector.config import CollectorConfig
-from headstart.collector.store import FILE_NAME, Store
-from headstart.collector.store_records import row_of
+from headstart.collector.store.records import row_of
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.v1.records_pb2 import Envelope, Quantity
 from support.attending import attend, hello, submit
 from support.collector_process import CollectorProcess, collector_process

@@ -23,7 +23,7 @@ from headstart.agent.load.h2load import H2load
 from headstart.agent.load.h2load_log import LogTally
 from headstart.agent.load.windows import edges_us
 from headstart.agent.load.wrk import Wrk
-from headstart.agent.probe_readings import run_delays_ns
+from headstart.agent.probe.readings import run_delays_ns
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import LoadSummary
 from support.load_server import STALL_EVERY_SECONDS, STALL_SECONDS, Server, serving

@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.table import BenchRow
-from headstart.collector.exposition import Exposition
-from headstart.collector.self_metrics import SelfMetrics
+from headstart.collector.metrics.page import Exposition
+from headstart.collector.own_metrics import SelfMetrics
 from support.http_serving import serving
 from support.metrics_results import run_result
 

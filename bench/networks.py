@@ -20,18 +20,23 @@ from pathlib import Path
 import numpy as np
 
 from bench.table import BenchRow
-from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.instances import InstanceSpec, RuntimeFault
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.h2load import H2load
-from headstart.agent.policy import Policy
-from headstart.agent.prober import Prober
-from headstart.agent.processes import process_cpu_ns
-from headstart.agent.runtime import Instance
-from headstart.agent.startup import measure_startup
-from headstart.collector.analysis.bootstrap import generator, ratio_interval
-from headstart.collector.analysis.histogram import Counts, counts_of, merged, quantiles_seconds
+from headstart.agent.policy.policy import Policy
+from headstart.agent.probe.prober import Prober
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.runtime import Instance
+from headstart.agent.sampling.processes import process_cpu_ns
+from headstart.agent.trial.startup import measure_startup
+from headstart.collector.analysis.statistics.bootstrap import generator, ratio_interval
+from headstart.collector.analysis.statistics.histogram import (
+    Counts,
+    counts_of,
+    merged,
+    quantiles_seconds,
+)
 from headstart.v1.experiment_pb2 import (
     Check,
     HttpCheck,

@@ -45,9 +45,9 @@ while True:
 _AGENT = """
 import json, sys, time
 from pathlib import Path
-from headstart.agent.sampler import Sampler
-from headstart.agent.spool import Spool
-from headstart.agent.wire import envelope_of
+from headstart.agent.sampling.sampler import Sampler
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.wire import envelope_of
 pid, folder = json.loads(sys.argv[1])
 spool = Spool(Path(folder))
 sampler = Sampler(

@@ -9,8 +9,8 @@ import time
 import numpy as np
 
 from bench.table import BenchRow
-from headstart.collector.analysis.change_points import Floats
-from headstart.collector.analysis.shifts import FEWEST_POINTS, Shift, judge, same_shift
+from headstart.collector.analysis.history.shifts import FEWEST_POINTS, Shift, judge, same_shift
+from headstart.collector.analysis.statistics.change_points import Floats
 
 KINDS = {"normal": 0.02, "t3": 0.05, "AR 0.3": 0.25, "spikes": 0.05}
 DECISIONS = 85

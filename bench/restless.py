@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.collector.analysis.trend import Floats
+from headstart.collector.analysis.statistics.trend import Floats
 
 # Of a variant, as a run of a few blocks has them.
 TRIALS = 4

@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from bench.table import BenchRow
-from headstart.agent.advice import kernel_version
-from headstart.agent.cgroup import Cgroup
-from headstart.agent.memory import read_status
-from headstart.agent.process_cgroup import CgroupParent
-from headstart.agent.sampler import Sampler
+from headstart.agent.host.advice import kernel_version
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.runtimes.process_cgroup import CgroupParent
+from headstart.agent.sampling.memory import read_status
+from headstart.agent.sampling.sampler import Sampler
 from headstart.v1.records_pb2 import Phase
 from support.programs import puppet
 
@@ -36,8 +36,8 @@ _SAMPLING = """
 import json, sys, time
 from pathlib import Path
 import psutil
-from headstart.agent.runtime import Cgroup
-from headstart.agent.sampler import Sampler
+from headstart.agent.runtimes.runtime import Cgroup
+from headstart.agent.sampling.sampler import Sampler
 pid, how, interval, folders = json.loads(sys.argv[1])
 group = Cgroup(folders[0], *map(Path, folders[1:])) if folders else None
 for line in sys.stdin:

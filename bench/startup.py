@@ -17,13 +17,13 @@ from pathlib import Path
 
 from bench.startup_rows import Row, Trial, agreement_row, startup_row
 from bench.table import BenchRow
-from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.instances import InstanceSpec, RuntimeFault
-from headstart.agent.prober import Prober
-from headstart.agent.proc_connector import ProcConnector
-from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import Instance, Runtime
-from headstart.agent.startup import measure_startup
+from headstart.agent.linux.proc_connector import ProcConnector
+from headstart.agent.probe.prober import Prober
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.process_runtime import ProcessRuntime
+from headstart.agent.runtimes.runtime import Instance, Runtime
+from headstart.agent.trial.startup import measure_startup
 from headstart.v1.experiment_pb2 import (
     Check,
     Command,

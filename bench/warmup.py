@@ -8,9 +8,9 @@ import numpy as np
 
 from bench import restless
 from bench.table import BenchRow
-from headstart.collector.analysis.courses import Seen, together
-from headstart.collector.analysis.trend import Floats
-from headstart.collector.analysis.warmup import Shape, course_of
+from headstart.collector.analysis.statistics.trend import Floats
+from headstart.collector.analysis.warmup.courses import Seen, together
+from headstart.collector.analysis.warmup.detection import Shape, course_of
 
 NOISE = 0.02
 RIGHT = 0.95

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 def _docker_missing() -> str | None:
     if shutil.which("docker") is None and not Path("/var/run/docker.sock").exists():
         return "no Docker Engine is installed"
-    from headstart.agent.docker_engine import Engine
+    from headstart.agent.engine.engine import Engine
     from headstart.agent.instances import RuntimeFault
 
     try:

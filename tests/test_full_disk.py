@@ -9,8 +9,8 @@ import grpc
 import pytest
 import yaml
 
-from headstart.agent.service import Agent, AgentConfig
-from headstart.collector.start_fault import StartFault
+from headstart.agent.agent import Agent, AgentConfig
+from headstart.collector.faults import StartFault
 from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
 from headstart.v1.records_pb2 import Envelope, RecordKind
 from support.attending import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from headstart.agent.service import Agent, AgentConfig
+from headstart.agent.agent import Agent, AgentConfig
 from headstart.collector.server import Collector
 from headstart.v1.experiments_pb2 import RunState
 from support.attending import collecting, in_loop, run_of, submit, watched

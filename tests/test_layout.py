@@ -106,6 +106,6 @@ def test_an_agent_at_rest_has_loaded_nothing_of_runs_or_of_the_collector() -> No
     loaded = loaded_by("headstart.cli.agent")
     unwanted = {f"headstart.{name}" for name in {*NOT_AT_REST, "collector"}}
 
-    assert "headstart.agent.service" in loaded
+    assert "headstart.agent.agent" in loaded
     assert unwanted.intersection(loaded) == set()
     assert NOT_IN_AGENT.intersection(loaded) == set()

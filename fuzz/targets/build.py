@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.target import Table, require
-from headstart.agent.build.buildkit import BuildKitDecoder, wire_fields
-from headstart.agent.build.classic import ClassicDecoder
-from headstart.agent.build.diagnostics import Diagnostics
-from headstart.agent.build.ignore import context_paths
-from headstart.agent.build.packages import of_member, of_path
-from headstart.agent.build.parts import Parts
-from headstart.agent.build.recorder import Recorder
+from headstart.agent.builds.buildkit import BuildKitDecoder, wire_fields
+from headstart.agent.builds.classic import ClassicDecoder
+from headstart.agent.builds.diagnostics import Diagnostics
+from headstart.agent.builds.ignore import context_paths
+from headstart.agent.builds.packages import of_member, of_path
+from headstart.agent.builds.parts import Parts
+from headstart.agent.builds.recorder import Recorder
 from headstart.agent.cancellation import Cancellation
 
 TABLE = Table()

@@ -5,14 +5,14 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from fuzz.target import Table, require
-from headstart.agent.collector_bounds import (
+from headstart.agent.policy.policy import PolicyError, parse_policy
+from headstart.agent.uplink.collector_bounds import (
     CollectorFault,
     check_attempt,
     experiment_fault,
     terms_of,
     words_of,
 )
-from headstart.agent.policy import PolicyError, parse_policy
 from headstart.v1.fleet_pb2 import AttendResponse
 from headstart.words.image_reference import MalformedReference, parse_image
 

@@ -1,7 +1,7 @@
 """Experiment files: whoever may submit writes them."""
 
 from fuzz.target import Table
-from headstart.collector.experiment_file import ExperimentProblems, load_experiment
+from headstart.collector.experiments.file import ExperimentProblems, load_experiment
 
 TABLE = Table()
 

@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 
 from fuzz.target import Table
-from headstart.agent.cgroup import parse_pids, parse_table, split_v1, split_v2
-from headstart.agent.cgroup_paths import parse_cgroup, parse_mounts
-from headstart.agent.exit_accounting import attributes, high_water
-from headstart.agent.gate import GateFolder
-from headstart.agent.host_cpu import parse_cpuinfo, parse_size
-from headstart.agent.memory import parse_status
-from headstart.agent.proc_connector import parse
+from headstart.agent.host.cpu import parse_cpuinfo, parse_size
+from headstart.agent.linux.cgroup import parse_pids, parse_table, split_v1, split_v2
+from headstart.agent.linux.cgroup_paths import parse_cgroup, parse_mounts
+from headstart.agent.linux.exit_accounting import attributes, high_water
+from headstart.agent.linux.proc_connector import parse
+from headstart.agent.runtimes.launch_gate import GateFolder
+from headstart.agent.sampling.memory import parse_status
 from headstart.agent.untrusted.disk import writable
 
 TABLE = Table()

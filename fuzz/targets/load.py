@@ -3,9 +3,9 @@
 import json
 
 from fuzz.target import Table, require
-from headstart.agent.checks import evaluate
-from headstart.agent.http_answer import Answer, NotHttp
-from headstart.agent.json_compare import DIFFERENCE_LIMIT, differences
+from headstart.agent.http.checks import evaluate
+from headstart.agent.http.json_compare import DIFFERENCE_LIMIT, differences
+from headstart.agent.http.response import Answer, NotHttp
 from headstart.agent.load.frames import FrameReader, Window
 from headstart.agent.load.h2load_log import LogTally, parse_protocol, parse_sums
 from headstart.agent.load.wrk_script import parse_totals

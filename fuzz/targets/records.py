@@ -11,18 +11,22 @@ from google.protobuf.message import DecodeError
 from rich.console import Console
 
 from fuzz.target import CORPUS, Table, require
-from headstart.collector.analysis.columns import MalformedBatch, readings
-from headstart.collector.analysis.histogram import MalformedHistogram, counts_of, quantiles_seconds
-from headstart.collector.build_logs import build_logs
+from headstart.collector.analysis.statistics.histogram import (
+    MalformedHistogram,
+    counts_of,
+    quantiles_seconds,
+)
+from headstart.collector.analysis.trials.columns import MalformedBatch, readings
 from headstart.collector.config import Limits
-from headstart.collector.decode import RecordDecodeError, decode_payload
-from headstart.collector.ingest import check_envelope, opened
-from headstart.collector.record_bounds import Bounds, Unbelievable
-from headstart.collector.refused import Refused
-from headstart.collector.report.gate import gate_markdown, junit_xml
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.terminal import print_result
-from headstart.collector.results_json import UnreadableResult, from_json, to_json
+from headstart.collector.findings.json import UnreadableResult, from_json, to_json
+from headstart.collector.fleet.ingest import check_envelope, opened
+from headstart.collector.fleet.refused import Refused
+from headstart.collector.judge.build_logs import build_logs
+from headstart.collector.report.formats.gate import gate_markdown, junit_xml
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.store.decode import RecordDecodeError, decode_payload
+from headstart.collector.store.record_bounds import Bounds, Unbelievable
 from headstart.v1.records_pb2 import (
     BuildOutcome,
     Encoding,

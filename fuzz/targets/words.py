@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 from fuzz.target import Table, require
-from headstart.collector.report.text import fenced, markdown
+from headstart.collector.report.sentences.text import fenced, markdown
 from headstart.words import clean
 
 TABLE = Table()

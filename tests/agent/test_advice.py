@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from headstart.agent.advice import CHECKS, Readings, advise, kernel_version, shared_cores
-from headstart.agent.host_cpu import UNKNOWN, CpuPlace
-from headstart.agent.host_load import HostLoad
-from headstart.agent.host_system import System
+from headstart.agent.host.activity import HostLoad
+from headstart.agent.host.advice import CHECKS, Readings, advise, kernel_version, shared_cores
+from headstart.agent.host.cpu import UNKNOWN, CpuPlace
+from headstart.agent.host.system import System
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu
 
 GOOD = AdviceLevel.ADVICE_LEVEL_GOOD

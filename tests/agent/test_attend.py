@@ -8,10 +8,10 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.agent.attend import Refused
-from headstart.agent.leases import HeldRun
-from headstart.agent.spool import Spool
-from headstart.agent.wire import envelope_of
+from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.stream import Refused
+from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import (
     Ack,

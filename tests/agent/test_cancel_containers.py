@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from headstart.agent.agent import Agent, AgentConfig
 from headstart.agent.instances import LABEL_STATE, state_id
-from headstart.agent.service import Agent, AgentConfig
 from headstart.v1.fleet_pb2 import Attempt
 from support.hanging import (
     assert_ended,

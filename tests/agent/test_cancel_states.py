@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
-from headstart.agent import gate, prober, quiet, run, trial
+from headstart.agent import run
+from headstart.agent.agent import Agent, AgentConfig
 from headstart.agent.counters import table
-from headstart.agent.service import Agent, AgentConfig
+from headstart.agent.host import quiet
+from headstart.agent.probe import prober
+from headstart.agent.runtimes import launch_gate as gate
+from headstart.agent.trial import trial
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RecordKind, RunStatus
 from support.hanging import (

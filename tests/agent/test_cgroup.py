@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from headstart.agent.cgroup import (
+from headstart.agent.linux.cgroup import (
     Cgroup,
     CgroupV2,
     MemorySplit,
@@ -18,9 +18,9 @@ from headstart.agent.cgroup import (
     split_v2,
     v1_controller,
 )
-from headstart.agent.cgroup_paths import find_cgroup
-from headstart.agent.gate import GateFolder, gate_binary
-from headstart.agent.process_cgroup import CgroupParent, ProcessCgroup
+from headstart.agent.linux.cgroup_paths import find_cgroup
+from headstart.agent.runtimes.launch_gate import GateFolder, gate_binary
+from headstart.agent.runtimes.process_cgroup import CgroupParent, ProcessCgroup
 from support.programs import Puppet, puppet
 from support.trees import write_tree
 

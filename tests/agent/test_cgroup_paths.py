@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.cgroup import Cgroup
-from headstart.agent.cgroup_paths import find_cgroup, parse_cgroup, parse_mounts
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.linux.cgroup_paths import find_cgroup, parse_cgroup, parse_mounts
 from support.trees import write_tree
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.check_runner import EXCERPT_BYTES, CheckRun, run_bounded, run_checks
+from headstart.agent.http.check_runner import EXCERPT_BYTES, CheckRun, run_bounded, run_checks
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck, HttpRequest
 from headstart.v1.records_pb2 import CheckStage
 from support.load_server import BODY, serving

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate
+from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate
 from headstart.v1.experiment_pb2 import Header, HttpCheck
 
 PLAYER = b'{"number": 7, "name": "Ada", "tags": ["a", {"b": 1}], "ratio": 1.0}'
@@ -109,6 +109,6 @@ def test_long_bodies_are_cut_in_sentences() -> None:
 
 
 def test_importing_the_module_does_not_load_protobuf() -> None:
-    code = "import sys, headstart.agent.checks; sys.exit('google.protobuf' in sys.modules)"
+    code = "import sys, headstart.agent.http.checks; sys.exit('google.protobuf' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

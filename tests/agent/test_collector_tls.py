@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.attend import Attendance
-from headstart.agent.collector_tls import ClientTls
-from headstart.agent.leases import HeldRuns
-from headstart.agent.spool import Spool
+from headstart.agent.uplink.collector_tls import ClientTls
+from headstart.agent.uplink.leases import HeldRuns
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.stream import Attendance
 from headstart.collector.config import TlsFiles
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.words.certificates import CertificateProblem

@@ -1,6 +1,6 @@
 """Rows become columns that a reader can decode without loss."""
 
-from headstart.agent.columns import Row, differences, sample_batch
+from headstart.agent.sampling.columns import Row, differences, sample_batch
 from headstart.v1.records_pb2 import Quantity, SampleBatch, SampleColumn
 
 RSS = Quantity.QUANTITY_RSS_BYTES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.commands import changed_file, named_files, resolve_command
+from headstart.agent.runtimes.commands import changed_file, named_files, resolve_command
 from headstart.v1.experiment_pb2 import Command, Variant
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from support.trees import write_tree

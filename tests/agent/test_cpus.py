@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.agent.cpus import parse_cpus
+from headstart.agent.linux.sysfs import parse_cpus
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import pytest
 import zstandard
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.docker_engine import Engine
-from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.engine.engine import Engine
 from headstart.agent.image.cache import ImageCache
-from headstart.agent.image.facts import ImageReader, _Container
+from headstart.agent.image.reader import ImageReader, _Container
 from headstart.agent.instances import LABEL_STATE, state_id
-from headstart.agent.leases import HeldRun
 from headstart.agent.run import execute
-from headstart.agent.runtime import RuntimeTable
-from headstart.agent.spool import Spool
-from headstart.agent.tools import Tools
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.trial.tools import Tools
+from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.spool import Spool
 from headstart.v1.experiment_pb2 import (
     Check,
     Experiment,

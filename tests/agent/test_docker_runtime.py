@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.docker_engine import Engine, Started
-from headstart.agent.docker_instance import swap_notes
-from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.engine.engine import Engine, Started
 from headstart.agent.instances import LABEL_STATE, RuntimeFault, state_id
-from headstart.agent.policy import Policy
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.docker_instance import swap_notes
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.v1.experiment_pb2 import Build, Network, Variant
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from support.images import build_app, image_of

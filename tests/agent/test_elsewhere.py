@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from headstart.agent.elsewhere import elsewhere
+from headstart.agent.linux.affinity import elsewhere
 
 CPUS = sorted(os.sched_getaffinity(0))
 

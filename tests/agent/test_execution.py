@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.execution import Execution, Watch, execute
-from headstart.agent.exit_accounting import ExitAccounting
-from headstart.agent.proc_connector import ProcConnector
-from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import Runtime
+from headstart.agent.linux.exit_accounting import ExitAccounting
+from headstart.agent.linux.proc_connector import ProcConnector
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.process_runtime import ProcessRuntime
+from headstart.agent.runtimes.runtime import Runtime
+from headstart.agent.trial.execution import Execution, Watch, execute
 from headstart.v1.experiment_pb2 import Command, Variant
 from support.images import build_app, image_of
 from support.instances import spec_for

@@ -2,10 +2,9 @@
 
 import pytest
 
-from headstart.agent.execution import Execution
-from headstart.agent.execution_validity import exit_stamps
 from headstart.agent.instances import ExitFacts
-from headstart.agent.runtime import Written
+from headstart.agent.runtimes.runtime import Written
+from headstart.agent.trial.execution import Execution, exit_stamps
 from headstart.v1.records_pb2 import ExecStamp, Flag, FlagEffect, Startup
 
 INVALID = FlagEffect.FLAG_EFFECT_LOAD_INVALID

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from headstart.agent.exit_accounting import ExitAccounting, attributes, high_water
+from headstart.agent.linux.exit_accounting import ExitAccounting, attributes, high_water
 
 TOUCH = "import mmap; m = mmap.mmap(-1, {0} << 20, flags=34); m.write(b'x' * ({0} << 20))"
 

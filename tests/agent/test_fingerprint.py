@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.fingerprint import (
+from headstart.agent.host.cpu import read_cpu, read_signature
+from headstart.agent.host.fingerprint import (
     fingerprint,
     fingerprint_inputs,
     installed_bytes,
     major_minor,
 )
-from headstart.agent.host_cpu import read_cpu, read_signature
-from headstart.agent.host_system import read_system
+from headstart.agent.host.system import read_system
 from headstart.v1.host_pb2 import Fact
 from support.hosts import SERVER
 from support.trees import write_tree

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.gate import GateFolder, GateStamps, build, gate_binary
+from headstart.agent.runtimes.launch_gate import GateFolder, GateStamps, build, gate_binary
 
 
 @pytest.fixture

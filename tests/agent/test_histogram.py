@@ -2,7 +2,7 @@
 
 import random
 
-from headstart.agent.histogram import (
+from headstart.agent.load.histogram import (
     SUB_BUCKETS,
     histogram_of,
     histogram_of_counts,

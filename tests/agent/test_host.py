@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headstart.agent.host import host_facts
+from headstart.agent.host.facts import host_facts
 from headstart.v1.host_pb2 import AdviceLevel, Engine, Fact
 from support.hosts import SERVER
 from support.trees import write_tree

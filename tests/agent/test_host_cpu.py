@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.host_cpu import (
+from headstart.agent.host.cpu import (
     UNKNOWN,
     cache_bytes,
     hypervisor,

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.host_load import HostLoad, host_load, load_facts, parse_steal_ticks, watch_load
+from headstart.agent.host.activity import (
+    HostLoad,
+    host_load,
+    load_facts,
+    parse_steal_ticks,
+    watch_load,
+)
 from support.hosts import SERVER
 from support.trees import write_tree
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.host_cpu import UNKNOWN
-from headstart.agent.host_system import (
+from headstart.agent.host.cpu import UNKNOWN
+from headstart.agent.host.system import (
     parse_meminfo,
     parse_memory_speed,
     parse_release,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.checks import BODY_LIMIT_BYTES, evaluate
-from headstart.agent.http_client import RequestFault, fetch
+from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate
+from headstart.agent.http.client import RequestFault, fetch
 from headstart.agent.load.builtin import Builtin
-from headstart.agent.prober import Prober
+from headstart.agent.probe.prober import Prober
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
 from support.hostile_app import KINDS, hostile
 from support.load_tasks import load_of, request, task_of

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from headstart.agent import cgroup, members, memory, probe_readings, processes
-from headstart.agent.cgroup import Cgroup, CgroupV2
-from headstart.agent.exit_accounting import ExitAccounting
-from headstart.agent.gate import GateFolder
-from headstart.agent.proc_connector import ProcConnector
-from headstart.agent.processes import ProcessGroup
-from headstart.agent.startup import stamp_exec
+from headstart.agent.linux import cgroup
+from headstart.agent.linux.cgroup import Cgroup, CgroupV2
+from headstart.agent.linux.exit_accounting import ExitAccounting
+from headstart.agent.linux.proc_connector import ProcConnector
+from headstart.agent.probe import readings as probe_readings
+from headstart.agent.runtimes import members
+from headstart.agent.runtimes.launch_gate import GateFolder
+from headstart.agent.sampling import memory, processes
+from headstart.agent.sampling.processes import ProcessGroup
+from headstart.agent.trial.startup import stamp_exec
 from headstart.v1.records_pb2 import ExecStamp, Phase, Startup
 
 

@@ -7,8 +7,8 @@ import weakref
 
 import pytest
 
-from headstart.agent.checks import BODY_LIMIT_BYTES
-from headstart.agent.http_answer import Answer, NotHttp
+from headstart.agent.http.checks import BODY_LIMIT_BYTES
+from headstart.agent.http.response import Answer, NotHttp
 
 COUNTED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-length: 5\r\n\r\nhello"
 CHUNKED = (

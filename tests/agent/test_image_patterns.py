@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.agent.image_patterns import read_pattern
+from headstart.agent.policy.image_patterns import read_pattern
 from headstart.words.image_reference import MalformedReference, parse_image
 
 SHA = "9f" * 32

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from headstart.agent.json_compare import DIFFERENCE_LIMIT, differences
+from headstart.agent.http.json_compare import DIFFERENCE_LIMIT, differences
 
 
 def found(baseline: bytes, variant: bytes, *volatile: str) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from headstart.agent.members import Handle, Kin, kill_all, kin_of, marked, parse_stat
+from headstart.agent.runtimes.members import Handle, Kin, kill_all, kin_of, marked, parse_stat
 from support.waiting import wait_until
 
 SLEEP = "import signal; signal.pause()"

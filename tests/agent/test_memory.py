@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headstart.agent.cgroup import Cgroup
-from headstart.agent.memory import ProcessStatus, parse_status, phase_memory, read_status
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.sampling.memory import ProcessStatus, parse_status, phase_memory, read_status
 from headstart.v1.records_pb2 import Phase
 from support.programs import puppet
 from support.trees import write_tree

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.memory import phase_memory
-from headstart.agent.probe_readings import ServerReader
-from headstart.agent.processes import process_cpu_ns
-from headstart.agent.runtime import Instance
-from headstart.agent.sampler import Sampler
+from headstart.agent.probe.readings import ServerReader
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.runtime import Instance
+from headstart.agent.sampling.memory import phase_memory
+from headstart.agent.sampling.processes import process_cpu_ns
+from headstart.agent.sampling.sampler import Sampler
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Phase, PhaseMemory, Quantity, SampleBatch
 from support.images import build_app, image_of

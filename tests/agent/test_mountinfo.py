@@ -1,6 +1,6 @@
 """Lines of /proc/PID/mountinfo."""
 
-from headstart.agent.mountinfo import Mount, parse_mountinfo
+from headstart.agent.linux.mountinfo import Mount, parse_mountinfo
 
 
 def test_a_mount_is_read_with_its_optional_fields_and_its_escapes() -> None:

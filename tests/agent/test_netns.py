@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.netns import NetworkNamespace, why_not_enter, within
+from headstart.agent.linux.netns import NetworkNamespace, why_not_enter, within
 
 needs_root = pytest.mark.root
 _OWN = Path("/proc/thread-self/ns/net")
@@ -110,7 +110,7 @@ def test_without_a_namespace_nothing_happens() -> None:
 
 @needs_root
 def test_an_agent_without_the_capability_says_what_it_takes() -> None:
-    script = "from headstart.agent.netns import why_not_enter; print(why_not_enter())"
+    script = "from headstart.agent.linux.netns import why_not_enter; print(why_not_enter())"
     found = subprocess.run(
         ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", script],
         capture_output=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.collector.config import CollectorConfig
 from headstart.v1.experiment_pb2 import Network, Plan, Variant
 from support.collector_process import collector_process

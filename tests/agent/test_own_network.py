@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent import docker_runtime
-from headstart.agent.check_runner import run_checks
-from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.http.check_runner import run_checks
 from headstart.agent.instances import InstanceSpec, RuntimeFault
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadDriver
 from headstart.agent.load.h2load import H2load
 from headstart.agent.load.wrk import Wrk
-from headstart.agent.policy import Policy
-from headstart.agent.prober import PortInUse, Prober
-from headstart.agent.runtime import Instance
-from headstart.agent.startup import measure_startup
+from headstart.agent.policy.policy import Policy
+from headstart.agent.probe.prober import PortInUse, Prober
+from headstart.agent.runtimes import docker_runtime
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.runtime import Instance
+from headstart.agent.trial.startup import measure_startup
 from headstart.v1.experiment_pb2 import (
     Check,
     CommandCheck,

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from headstart.agent.instances import RuntimeFault
-from headstart.agent.policy import Policy, PolicyError, parse_policy
+from headstart.agent.policy.policy import Policy, PolicyError, parse_policy
 from headstart.v1.experiment_pb2 import (
     Build,
     Check,

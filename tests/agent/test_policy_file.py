@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.policy import Policy, PolicyError
-from headstart.agent.policy_file import PolicyFile
-from headstart.agent.service import Agent, AgentConfig
-from headstart.agent.spool import Spool
+from headstart.agent.agent import Agent, AgentConfig
+from headstart.agent.policy.policy import Policy, PolicyError
+from headstart.agent.policy.policy_file import PolicyFile
+from headstart.agent.uplink.spool import Spool
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Command, Experiment, Variant
 from headstart.v1.fleet_pb2 import Attempt

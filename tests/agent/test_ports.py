@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from headstart.agent.ports import listeners, parse_listeners
+from headstart.agent.runtimes.ports import listeners, parse_listeners
 
 _HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent import probe_readings
-from headstart.agent.probe_readings import (
+from headstart.agent.probe import readings as probe_readings
+from headstart.agent.probe.readings import (
     ServerReader,
     cpu_clocks,
     descendants,

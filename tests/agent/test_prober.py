@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headstart.agent.gate import GateFolder
-from headstart.agent.probe_task import ProbeResult, request_bytes
-from headstart.agent.prober import PortInUse, Prober, ProberDied
-from headstart.agent.processes import process_cpu_ns
+from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
+from headstart.agent.probe.task import ProbeResult, request_bytes
+from headstart.agent.runtimes.launch_gate import GateFolder
+from headstart.agent.sampling.processes import process_cpu_ns
 from headstart.v1.experiment_pb2 import Header, HttpCheck, HttpRequest
 from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scripted
 from support.truth_server import build_truth_server, parse_truth
@@ -275,7 +275,7 @@ def test_the_prober_ends_when_its_agent_is_killed() -> None:
     """Also in the middle of a start, which would have gone on for a minute."""
     script = """if True:
         import socket, sys, time
-        from headstart.agent.prober import Prober
+        from headstart.agent.probe.prober import Prober
         from headstart.v1.experiment_pb2 import HttpCheck
         prober = Prober()
         with socket.socket() as taken:

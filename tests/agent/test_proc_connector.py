@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent import proc_connector
-from headstart.agent.gate import GateFolder
-from headstart.agent.proc_connector import ProcConnector, ProcEvent, parse
+from headstart.agent.linux import proc_connector
+from headstart.agent.linux.proc_connector import ProcConnector, ProcEvent, parse
+from headstart.agent.runtimes.launch_gate import GateFolder
 
 # As received from Linux 6.18: an acknowledgement, and the exec of process 12806
 # by a thread 12809 of it.
@@ -226,7 +226,7 @@ def test_an_overrun_is_counted_and_later_events_are_still_seen(
 @pytest.mark.root
 def test_without_rights_there_is_no_connector() -> None:
     script = (
-        "import os; from headstart.agent.proc_connector import ProcConnector;"
+        "import os; from headstart.agent.linux.proc_connector import ProcConnector;"
         "os.setgid(65534); os.setuid(65534); print(ProcConnector.open())"
     )
     result = subprocess.run(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.process_cgroup import CgroupParent, Limits, ProcessCgroup
+from headstart.agent.runtimes.process_cgroup import CgroupParent, Limits, ProcessCgroup
 from support.trees import write_tree
 
 LIMITS = Limits(memory_bytes=64 << 20, cpus=0.5, pids=100)

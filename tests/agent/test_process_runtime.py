@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.instances import RuntimeFault, mark_entry, state_id
-from headstart.agent.members import is_running, marked
-from headstart.agent.policy import Policy
-from headstart.agent.process_cgroup import CgroupParent
-from headstart.agent.process_runtime import ProcessRuntime
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.members import is_running, marked
+from headstart.agent.runtimes.process_cgroup import CgroupParent
+from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.v1.experiment_pb2 import Command, Variant
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from support.instances import (

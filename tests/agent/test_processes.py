@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from headstart.agent.processes import ProcessGroup, process_cpu_ns
+from headstart.agent.sampling.processes import ProcessGroup, process_cpu_ns
 from headstart.v1.records_pb2 import Quantity
 from support.programs import Puppet, puppet
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.quiet import (
+from headstart.agent.host.quiet import (
     CpuTicks,
     Quiet,
     idle_share,

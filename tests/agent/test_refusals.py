@@ -6,13 +6,13 @@ import pytest
 import zstandard
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.leases import HeldRun
-from headstart.agent.policy import Policy
-from headstart.agent.refusals import refusal
+from headstart.agent.policy.policy import Policy
 from headstart.agent.run import execute
-from headstart.agent.runtime import RuntimeTable
-from headstart.agent.spool import Spool
-from headstart.agent.tools import Tools
+from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.trial.refusals import refusal
+from headstart.agent.trial.tools import Tools
+from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.spool import Spool
 from headstart.v1.experiment_pb2 import (
     Check,
     CommandCheck,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import zstandard
 
-from headstart.agent.collector_bounds import experiment_fault, terms_of, words_of
-from headstart.agent.leases import HeldRun
 from headstart.agent.run import execute
-from headstart.agent.runtime import RuntimeTable
-from headstart.agent.spool import Spool
-from headstart.agent.tools import Tools
-from headstart.agent.wire import envelope_of
+from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.trial.tools import Tools
+from headstart.agent.uplink.collector_bounds import experiment_fault, terms_of, words_of
+from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.experiment_pb2 import Experiment, Load, Plan, Variant
 from headstart.v1.fleet_pb2 import (
     Ack,

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from headstart.agent.cgroup import Cgroup
-from headstart.agent.sampler import Sampler
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.sampling.sampler import Sampler
 from headstart.v1.records_pb2 import Phase, Quantity, SampleBatch
 from support.programs import Puppet, puppet
 from support.trees import write_tree

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from headstart.agent.scratch import remove_abandoned, scratch
+from headstart.agent.load.scratch import remove_abandoned, scratch
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from headstart.agent.scratch import scratch
+from headstart.agent.load.scratch import scratch
 with scratch(Path(sys.argv[1])) as folder:
     (folder / "h2load.log").write_text("1")
     os.kill(os.getpid(), signal.SIGKILL)

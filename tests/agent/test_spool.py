@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.spool import Spool, SpoolError
-from headstart.agent.wire import envelope_of
+from headstart.agent.uplink.spool import Spool, SpoolError
+from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.records_pb2 import (
     Envelope,
     Event,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from headstart.agent.probe_readings import Spent
-from headstart.agent.probe_task import ProbeResult, WrongAnswer
-from headstart.agent.quiet import Quiet
-from headstart.agent.startup_validity import flags, startup_seconds
+from headstart.agent.host.quiet import Quiet
+from headstart.agent.probe.readings import Spent
+from headstart.agent.probe.task import ProbeResult, WrongAnswer
+from headstart.agent.trial.startup_validity import flags, startup_seconds
 from headstart.v1.experiment_pb2 import Check, HttpCheck, PageCache, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, Flag, FlagEffect, Startup
 

@@ -6,7 +6,7 @@ import zlib
 import pytest
 import zstandard
 
-from headstart.agent.wire import RecordTooLarge, envelope_of
+from headstart.agent.uplink.wire import RecordTooLarge, envelope_of
 from headstart.v1.records_pb2 import (
     Encoding,
     Event,

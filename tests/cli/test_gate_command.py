@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from headstart.collector.results import HostCheck, RunResult
-from headstart.collector.results_json import to_json
+from headstart.collector.findings import HostCheck, RunResult
+from headstart.collector.findings.json import to_json
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from headstart.cli.latest import latest_of_each_host
-from headstart.collector.results import RunResult
-from headstart.collector.results_json import to_json
+from headstart.collector.findings import RunResult
+from headstart.collector.findings.json import to_json
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart

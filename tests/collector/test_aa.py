@@ -11,17 +11,17 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector.aa import NoSuchVariant, as_aa
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.analysis.host_check import (
     host_check_of,
     latest_telling,
     with_host_check,
 )
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.exposition_families import run_samples
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.results import RunResult, Verdict
-from headstart.collector.results_json import to_json
+from headstart.collector.experiments.aa import NoSuchVariant, as_aa
+from headstart.collector.findings import RunResult, Verdict
+from headstart.collector.findings.json import to_json
+from headstart.collector.metrics.families import run_samples
+from headstart.collector.report.formats.markdown import render_markdown
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
 from support.attending import (
     LONG_EXPERIMENT,

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from headstart.collector import analysis_worker, store_queries, store_shifts
-from headstart.collector.analysis_limits import JobExceeded, JobFault, JobLimits, job
-from headstart.collector.analysis_pool import AnalysisPool, WorkerDied
-from headstart.collector.analyst import Analyst, ReportFault
-from headstart.collector.regressions import Regressions
-from headstart.collector.self_metrics import SelfMetrics
-from headstart.collector.store import Store
+from headstart.collector.judge import worker
+from headstart.collector.judge.analyst import Analyst, ReportFault
+from headstart.collector.judge.job_limits import JobExceeded, JobFault, JobLimits, job
+from headstart.collector.judge.process_pool import AnalysisPool, WorkerDied
+from headstart.collector.judge.regressions import Regressions
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store import queries, shifts as store_shifts
+from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
 from support import analyses
 from support.attending import as_sent, in_loop
@@ -80,13 +81,13 @@ def test_every_job_has_the_limits() -> None:
     made_by_the_decorator = job(lambda: None).__code__
     jobs = {
         name
-        for name, function in inspect.getmembers(analysis_worker, inspect.isfunction)
+        for name, function in inspect.getmembers(worker, inspect.isfunction)
         if function.__code__ is made_by_the_decorator
     }
     others = {
         name
-        for name, function in inspect.getmembers(analysis_worker, inspect.isfunction)
-        if function.__module__ == analysis_worker.__name__ and not name.startswith("_")
+        for name, function in inspect.getmembers(worker, inspect.isfunction)
+        if function.__module__ == worker.__name__ and not name.startswith("_")
     } - jobs
     # A context manager is wrapped too.
     jobs.discard("terminal_signals_held")
@@ -118,7 +119,7 @@ async def test_a_run_that_breaks_its_analysis_is_not_analysed_for_everybody_who_
                 await analyst.report(run_id, JSON)
         await analyst.stop()
 
-        run = await store.read(lambda c: store_queries.summary(c, run_id))
+        run = await store.read(lambda c: queries.summary(c, run_id))
         assert analyses.tried(store.path) == 1
         assert run.state == RunState.RUN_STATE_DONE
         assert "analysis failed: it needs more than" in run.reason

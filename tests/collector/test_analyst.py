@@ -13,12 +13,18 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector import store_fleet, store_queries, store_records, store_results, store_runs
-from headstart.collector.analyst import Analyst, ReportFault
 from headstart.collector.config import CollectorConfig
-from headstart.collector.self_metrics import SelfMetrics
-from headstart.collector.store import Store
-from headstart.collector.store_writer import Append, Appended
+from headstart.collector.judge.analyst import Analyst, ReportFault
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store import (
+    hello as store_hello,
+    queries,
+    records as store_records,
+    results as store_results,
+    runs as store_runs,
+)
+from headstart.collector.store.store import Store
+from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
 from headstart.v1.fleet_pb2 import Attempt
@@ -175,7 +181,7 @@ async def test_a_run_that_was_cancelled_in_the_queue_is_not_analysed(tmp_path: P
 async def ended_run(data: Path) -> AsyncIterator[tuple[Store, str]]:
     """A store with one run that is DONE, with records and without a result."""
     async with Store(data) as store:
-        await store.write(lambda c: store_fleet.greet(c, hello(), 1.0))
+        await store.write(lambda c: store_hello.greet(c, hello(), 1.0))
         (run_id,) = await store.write(
             lambda c: store_runs.submit(c, small().experiment(), ["h1"], 2.0)
         )
@@ -212,7 +218,7 @@ async def test_a_broken_analysis_is_stored_counted_and_shown(
         analyst.ended(run_id)
         await analyst.idle()
 
-        run = await store.read(lambda c: store_queries.summary(c, run_id))
+        run = await store.read(lambda c: queries.summary(c, run_id))
         assert run.state == DONE
         assert run.reason.startswith(f"analysis failed: {words}")
         assert words in caplog.text
@@ -232,7 +238,7 @@ async def test_a_report_tries_again_what_failed(tmp_path: Path) -> None:
         analyst = Analyst(store, SelfMetrics("0"))
 
         assert run_id in (await analyst.report(run_id, JSON)).decode()
-        run = await store.read(lambda c: store_queries.summary(c, run_id))
+        run = await store.read(lambda c: queries.summary(c, run_id))
         assert run.reason == ""
         await analyst.stop()
 
@@ -241,7 +247,7 @@ async def test_a_report_tries_again_what_failed(tmp_path: Path) -> None:
 async def test_a_result_that_found_no_room_is_stored_when_there_is_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.collector.store._FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr("headstart.collector.store.store._FIRST_PAUSE_SECONDS", 0.02)
     async with ended_run(tmp_path) as (store, run_id):
         stored = asyncio.Event()
         analyst = Analyst(store, SelfMetrics("0"), on_stored=lambda _run_id: stored.set())

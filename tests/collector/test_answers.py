@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from headstart.collector import store_hosts, store_queries, store_runs
-from headstart.collector.answers import (
+from headstart.collector.api.answers import (
     LARGEST_BYTES,
     hosts_that_fit,
     runs_that_fit,
     trials_that_fit,
 )
-from headstart.collector.status import Status
-from headstart.collector.store import Store
+from headstart.collector.api.status_codes import Status
+from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
+from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest, RunSummary
 from headstart.v1.fleet_pb2 import Attempt, Progress
 from headstart.v1.host_pb2 import Fact, HostFacts, Policy
@@ -38,7 +38,7 @@ async def test_runs_with_long_reasons_and_hosts_with_long_facts_are_listed(tmp_p
             await store.write(lambda c, name=name: store_runs.lease_next(c, name, 3.0))
             attempt = Attempt(run_id=run_id, attempt=1)
             await store.write(lambda c, attempt=attempt: store_runs.finish(c, attempt, failed, 4.0))
-        whole = await store.read(lambda c: store_queries.summary(c, run_id))
+        whole = await store.read(lambda c: queries.summary(c, run_id))
         assert whole.reason == failed.reason
 
     async with collecting(tmp_path) as collector, experiments(collector.port) as stub:

@@ -2,7 +2,7 @@
 
 import zstandard
 
-from headstart.collector.build_logs import build_logs
+from headstart.collector.judge.build_logs import build_logs
 from support.fake_builds import build, failed_build
 
 

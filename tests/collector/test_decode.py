@@ -3,7 +3,7 @@ import zlib
 import pytest
 import zstandard
 
-from headstart.collector.decode import (
+from headstart.collector.store.decode import (
     MAXIMUM_DECODED_BYTES,
     RecordDecodeError,
     check_payload,

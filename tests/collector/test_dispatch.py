@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 
 from headstart.collector.config import CollectorConfig, Timing
-from headstart.collector.run_info import RunInfo
+from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.experiments_pb2 import CancelRequest, ListHostsRequest, RunState, WatchRequest

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.experiment_file import load_experiment
-from headstart.collector.experiment_schema import schema
+from headstart.collector.experiments.file import load_experiment
+from headstart.collector.experiments.json_schema import schema
+from headstart.collector.findings.catalogue import CATALOGUE
 
 TEXT = (Path(__file__).parents[2] / "docs" / "EXPERIMENT.md").read_text()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.collector.experiment_file import (
+from headstart.collector.experiments.file import (
     MAXIMUM_PROBLEM_BYTES,
     ExperimentProblems,
     load_experiment,

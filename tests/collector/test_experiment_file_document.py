@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.collector.experiment_file.document import Path, read_document
+from headstart.collector.experiments.file.document import Path, read_document
 
 
 def test_words_that_yaml_1_1_takes_for_something_else_stay_text() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.collector.experiment_file import ExperimentProblems, load_experiment
+from headstart.collector.experiments.file import ExperimentProblems, load_experiment
 
 FILES = sorted((Path(__file__).parent / "experiment_files").glob("invalid-*.yaml"))
 

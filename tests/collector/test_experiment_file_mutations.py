@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from headstart.collector.experiment_file import ExperimentProblems, load_experiment
-from headstart.collector.experiment_file.document import read_document
-from headstart.collector.experiment_schema import schema
+from headstart.collector.experiments.file import ExperimentProblems, load_experiment
+from headstart.collector.experiments.file.document import read_document
+from headstart.collector.experiments.json_schema import schema
 from headstart.v1.experiment_pb2 import Experiment
 
 FILES = Path(__file__).parent / "experiment_files"

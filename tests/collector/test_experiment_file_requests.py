@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.collector.experiment_file.requests import (
+from headstart.collector.experiments.file.requests import (
     HeaderName,
     Pattern,
     Request,

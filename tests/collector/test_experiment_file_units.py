@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.collector.experiment_file.units import (
+from headstart.collector.experiments.file.units import (
     CpuSet,
     Duration,
     Number,

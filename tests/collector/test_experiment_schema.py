@@ -6,8 +6,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from headstart.collector.experiment_file.document import read_document
-from headstart.collector.experiment_schema import main, schema, schema_text
+from headstart.collector.experiments.file.document import read_document
+from headstart.collector.experiments.json_schema import main, schema, schema_text
 
 ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "experiment_files"

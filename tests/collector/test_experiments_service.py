@@ -7,9 +7,9 @@ import grpc
 import grpc.aio
 import pytest
 
+from headstart.collector.api.status_codes import PROBLEMS_KEY
+from headstart.collector.api.submission import serialised
 from headstart.collector.config import Timing
-from headstart.collector.status import PROBLEMS_KEY
-from headstart.collector.submission import serialised
 from headstart.v1.experiments_pb2 import (
     AcceptShiftRequest,
     CancelRequest,

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headstart.collector import analysis_worker, store_records
-from headstart.collector.analysis_limits import JobFault
-from headstart.collector.analysis_pool import AnalysisPool
 from headstart.collector.export.write import Abandoned, write
-from headstart.collector.exporter import Exporter
-from headstart.collector.store import Store
+from headstart.collector.judge import worker
+from headstart.collector.judge.exporter import Exporter
+from headstart.collector.judge.job_limits import JobFault
+from headstart.collector.judge.process_pool import AnalysisPool
+from headstart.collector.store import records as store_records
+from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
 from headstart.v1.records_pb2 import (
     Flag,
@@ -368,4 +369,4 @@ async def test_a_full_disk_is_a_fault_with_its_reason(tmp_path: Path) -> None:
         run_id = await record(store, small().experiment(), small(blocks=2).records())
 
         with pytest.raises(JobFault, match="No space left"):
-            analysis_worker.export(str(store.path), run_id, SAMPLES, "/dev/full")
+            worker.export(str(store.path), run_id, SAMPLES, "/dev/full")

@@ -11,11 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.exposition import Exposition
-from headstart.collector.exposition_families import HOST_FAMILIES, RESULT_FAMILIES
-from headstart.collector.results import Figure, RunResult
-from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.collector.findings import Figure, RunResult
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.metrics.families import HOST_FAMILIES, RESULT_FAMILIES
+from headstart.collector.metrics.page import Exposition
+from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.words.clean import LABEL_CHARACTERS
 from support.metrics_results import (

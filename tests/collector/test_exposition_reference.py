@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headstart.collector.exposition_reference import reference, with_reference
+from headstart.collector.metrics.reference import reference, with_reference
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "OBSERVABILITY.md"
 
@@ -11,7 +11,7 @@ def test_the_document_has_the_metrics_that_are_exposed() -> None:
     text = DOCUMENT.read_text()
 
     assert text == with_reference(text), (
-        "run `python -m headstart.collector.exposition_reference docs/OBSERVABILITY.md`"
+        "run `python -m headstart.collector.metrics.reference docs/OBSERVABILITY.md`"
     )
 
 

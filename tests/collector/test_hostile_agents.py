@@ -10,13 +10,13 @@ from typing import Any
 import grpc
 import pytest
 
-from headstart.agent.wire import envelope_of
-from headstart.collector import store_fleet, store_hosts, store_runs
+from headstart.agent.uplink.wire import envelope_of
 from headstart.collector.config import Limits, Quotas, Retention
-from headstart.collector.retention import prune
 from headstart.collector.server import Collector
-from headstart.collector.store import Store
-from headstart.collector.store_hosts import HostRoom, TooManyHosts
+from headstart.collector.store import hello as store_hello, hosts as store_hosts, runs as store_runs
+from headstart.collector.store.hosts import HostRoom, TooManyHosts
+from headstart.collector.store.retention import prune
+from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
 from headstart.v1.fleet_pb2 import Hello
 from headstart.v1.records_pb2 import Envelope, Record, RecordKind
@@ -384,7 +384,7 @@ async def test_hosts_are_bounded_and_those_long_gone_make_room(tmp_path: Path) -
 
         async def come(host: str, at: float) -> None:
             said = hello(host=host, stream_id=f"s-{host}")
-            await store.write(lambda c: store_fleet.greet(c, said, at, room))
+            await store.write(lambda c: store_hello.greet(c, said, at, room))
 
         for host in ("with-a-run", "gone", "here"):
             await come(host, now)
@@ -418,7 +418,7 @@ async def test_the_streams_of_a_host_are_bounded(tmp_path: Path) -> None:
     async with Store(tmp_path) as store:
         for number in range(150):
             said = hello(stream_id=f"s{number}")
-            await store.write(lambda c, said=said: store_fleet.greet(c, said, 1.0))  # type: ignore[misc]  # bound at once
+            await store.write(lambda c, said=said: store_hello.greet(c, said, 1.0))  # type: ignore[misc]  # bound at once
         with store.readers.begin() as connection:
             kept = connection.exec_driver_sql("SELECT stream_id FROM streams").scalars().all()
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from headstart.collector.config import TlsFiles
-from headstart.collector.http_server import HttpBounds, HttpServer
-from headstart.collector.self_metrics import SelfMetrics
-from headstart.collector.tls import ConfigurationError
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.transport.http_server import HttpBounds, HttpServer
+from headstart.collector.transport.tls import ConfigurationError
 from support.certificates import Authority, Certificate, self_signed
 from support.http_serving import FIXED_TEXT, Fixed, serving
 from support.waiting import wait_until

@@ -1,6 +1,6 @@
 """Deadlines of leases, by a clock that the test moves."""
 
-from headstart.collector.leases import Leases
+from headstart.collector.fleet.leases import Leases
 from headstart.v1.fleet_pb2 import Attempt
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.alike import setup_of
-from headstart.collector.points import points_of
-from headstart.collector.rerun import NoRerun, rerun_of
+from headstart.collector.experiments.rerun import NoRerun, rerun_of
+from headstart.collector.findings.comparability import setup_of
+from headstart.collector.findings.points import points_of
 from support.fake_runs import Fake, small
 from support.metrics_results import run_result
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.collector.record_bounds import Unbelievable, check_numbers
+from headstart.collector.store.record_bounds import Unbelievable, check_numbers
 from headstart.v1.records_pb2 import RunStarted
 
 

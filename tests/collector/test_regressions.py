@@ -13,11 +13,15 @@ import grpc.aio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from headstart.collector import store_records, store_runs, store_shifts
 from headstart.collector.server import Collector
-from headstart.collector.store_migrations import prepare
-from headstart.collector.store_points import series_of
-from headstart.collector.store_schema import hosts, judged, points, runs, shifts
+from headstart.collector.store import (
+    records as store_records,
+    runs as store_runs,
+    shifts as store_shifts,
+)
+from headstart.collector.store.migrations import prepare
+from headstart.collector.store.points import series_of
+from headstart.collector.store.tables import hosts, judged, points, runs, shifts
 from headstart.v1.experiments_pb2 import (
     AcceptShiftRequest,
     Confirmation,

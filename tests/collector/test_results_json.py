@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from headstart.collector.results_json import SCHEMA, UnreadableResult, from_json, to_json
+from headstart.collector.findings.json import SCHEMA, UnreadableResult, from_json, to_json
 from support.fake_runs import Fake, small
 
 RESULT = small(blocks=4).result()

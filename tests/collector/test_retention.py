@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import column, select, table
 
-from headstart.collector import (
-    store_fleet,
-    store_queries,
-    store_records,
-    store_results,
-    store_runs,
-    store_sqlite,
-)
 from headstart.collector.config import Retention
-from headstart.collector.retention import keep_within, prune
-from headstart.collector.store import Store
-from headstart.collector.store_records import Watermark
-from headstart.collector.store_results import StoredResult
-from headstart.collector.store_writer import Append, Appended
+from headstart.collector.store import (
+    hello as store_hello,
+    queries,
+    records as store_records,
+    results as store_results,
+    runs as store_runs,
+    sqlite,
+)
+from headstart.collector.store.records import Watermark
+from headstart.collector.store.results import StoredResult
+from headstart.collector.store.retention import keep_within, prune
+from headstart.collector.store.store import Store
+from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
@@ -41,7 +41,7 @@ class Clock:
 
 async def record(store: Store, stream: str, batches: int, end: bool = True) -> str:
     """A run with some 1 kB batches and a result."""
-    await store.write(lambda c: store_fleet.greet(c, hello(stream_id=stream), store.now()))
+    await store.write(lambda c: store_hello.greet(c, hello(stream_id=stream), store.now()))
     (run_id,) = await store.write(
         lambda c: store_runs.submit(c, Experiment(name="players"), ["h1"], store.now())
     )
@@ -83,7 +83,7 @@ async def test_batches_of_old_runs_go_and_their_results_stay(tmp_path: Path) -> 
         assert batches_of(store, new) == 10
         stored = await store.read(lambda c: store_results.get(c, old))
         assert stored is not None
-        assert (await store.read(lambda c: store_queries.summary(c, old))).run_id == old
+        assert (await store.read(lambda c: queries.summary(c, old))).run_id == old
         # A stream's watermark outlives its batches: resent records are not taken again.
         mark = await store.write(lambda c: store_records.open_stream(c, "s1", "h1"))
         assert mark == Watermark(5000)
@@ -97,11 +97,11 @@ async def test_the_oldest_runs_go_until_the_size_is_met(tmp_path: Path) -> None:
         for stream in ("s1", "s2", "s3"):
             runs.append(await record(store, stream, 1000))
             clock.now += DAY
-        full = await store.read(store_sqlite.used_bytes)
+        full = await store.read(sqlite.used_bytes)
 
         assert await prune(store, Retention(store_bytes=full - 500_000)) == runs[:1]
         assert [batches_of(store, run_id) for run_id in runs] == [0, 1000, 1000]
-        assert await store.read(store_sqlite.used_bytes) < full - 500_000
+        assert await store.read(sqlite.used_bytes) < full - 500_000
 
 
 @in_loop
@@ -151,7 +151,7 @@ async def test_the_file_gives_back_what_was_deleted(tmp_path: Path, made_by: str
         assert pruned == kept[: len(pruned)]
         assert 0 < bytes_on_disk(tmp_path) <= 1_800_000 < full
         assert batches_of(store, kept[-1]) == 1000
-        assert await store.read(store_sqlite.gives_back)
+        assert await store.read(sqlite.gives_back)
         # It still takes what comes.
         await record(store, "s5", 100)
 
@@ -160,7 +160,7 @@ async def test_the_file_gives_back_what_was_deleted(tmp_path: Path, made_by: str
 async def test_a_store_that_grows_too_large_is_pruned_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headstart.collector.retention._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("headstart.collector.store.retention._LOOK_SECONDS", 0.01)
     async with Store(tmp_path) as store:
         keeping = asyncio.create_task(keep_within(store, Retention(store_bytes=1_000_000)))
         # The hourly look is over before there is anything to delete.

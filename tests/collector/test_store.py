@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select, update
 
-from headstart.collector import store_hosts, store_records, store_runs
-from headstart.collector.store import FILE_NAME, FolderInUse, Store
-from headstart.collector.store_migrations import StoreVersionError, prepare
-from headstart.collector.store_records import Watermark
-from headstart.collector.store_schema import batches, runs
-from headstart.collector.store_sqlite import writer_engine
-from headstart.collector.store_writer import Append, Appended, StoreFault
+from headstart.collector.store import (
+    hosts as store_hosts,
+    records as store_records,
+    runs as store_runs,
+)
+from headstart.collector.store.migrations import StoreVersionError, prepare
+from headstart.collector.store.records import Watermark
+from headstart.collector.store.sqlite import writer_engine
+from headstart.collector.store.store import FILE_NAME, FolderInUse, Store
+from headstart.collector.store.tables import batches, runs
+from headstart.collector.store.writer import Append, Appended, StoreFault
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import envelope, in_loop

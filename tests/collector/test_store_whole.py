@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.collector import store_points
+from headstart.collector.store import points as store_points
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
 from headstart.v1.records_pb2 import Envelope, Record, RecordKind, RunStatus, TrialOutcome
 from support.attending import (

@@ -16,8 +16,8 @@ import grpc
 import pytest
 
 from headstart.collector.config import CollectorConfig, Limits, Timing, TlsFiles
-from headstart.collector.listening import server_options
 from headstart.collector.server import Collector
+from headstart.collector.transport.listening import server_options
 from headstart.v1.experiments_pb2 import ListHostsRequest, WatchRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.v1.fleet_pb2 import AttendRequest

@@ -10,9 +10,9 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector import store_runs
 from headstart.collector.config import Timing
 from headstart.collector.server import Collector
+from headstart.collector.store import runs as store_runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import CancelRequest, ListRequest, RunState, SubmitRequest
 from support.attending import (

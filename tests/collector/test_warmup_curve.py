@@ -2,8 +2,8 @@
 
 import pytest
 
-from headstart.collector.results import WindowSeries
-from headstart.collector.warmup_curve import GRID_SECONDS, warmup_curve
+from headstart.collector.findings import WindowSeries
+from headstart.collector.metrics.warmup_curve import GRID_SECONDS, warmup_curve
 
 
 def series(

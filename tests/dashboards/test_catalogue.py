@@ -4,11 +4,11 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from headstart.collector.analysis import outcomes
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.exposition import Exposition
-from headstart.collector.results import Basis, Verdict
-from headstart.collector.self_metrics import SelfMetrics
+from headstart.collector.analysis.verdict import outcomes
+from headstart.collector.findings import Basis, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.metrics.page import Exposition
+from headstart.collector.own_metrics import SelfMetrics
 from headstart.dashboards.catalogue import (
     CHECKS_FAIL,
     DOES_NOT_START,

@@ -11,10 +11,9 @@ import click
 import pytest
 import yaml
 
-from headstart.agent.policy import Policy
-from headstart.cli import agent as agent_command
-from headstart.cli import collector as collector_command
-from headstart.collector.exposition import MAXIMUM_SERIES
+from headstart.agent.policy.policy import Policy
+from headstart.cli import agent as agent_command, collector as collector_command
+from headstart.collector.metrics.page import MAXIMUM_SERIES
 from headstart.dashboards import write
 from headstart.dashboards.generate import RULES_FILE
 from headstart.words.clean import LABEL_CHARACTERS

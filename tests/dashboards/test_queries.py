@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from headstart.collector.exposition import Exposition
-from headstart.collector.results import RunResult
-from headstart.collector.self_metrics import Refusal, SelfMetrics
+from headstart.collector.findings import RunResult
+from headstart.collector.metrics.page import Exposition
+from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.dashboards import write
 from headstart.dashboards.compared import UID as COMPARED
 from headstart.dashboards.compared_panels import verdict_series

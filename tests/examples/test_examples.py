@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from headstart.collector.experiment_file import load_experiment
+from headstart.collector.experiments.file import load_experiment
 from support.running import run
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"

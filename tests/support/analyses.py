@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from headstart.collector.analysis_limits import job
-from headstart.collector.analysis_worker import Analysed
+from headstart.collector.judge.job_limits import job
+from headstart.collector.judge.worker import Analysed
 
 
 @job

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.results import RunResult
-from headstart.collector.run_info import RunInfo
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.findings import RunResult
+from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import (
     Compilation,
     Experiment,

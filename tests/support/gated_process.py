@@ -5,10 +5,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from headstart.agent.cgroup import Cgroup
-from headstart.agent.gate import GateFolder
 from headstart.agent.instances import ExitFacts
-from headstart.agent.netns import NetworkNamespace
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.linux.netns import NetworkNamespace
+from headstart.agent.runtimes.launch_gate import GateFolder
 from headstart.v1.experiment_pb2 import Network
 
 

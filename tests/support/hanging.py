@@ -11,16 +11,16 @@ from typing import Any
 import yaml
 import zstandard
 
-from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.instances import LABEL_STATE, RuntimeFault, mark_entry, state_id
-from headstart.agent.leases import HeldRun, HeldRuns
-from headstart.agent.members import marked
-from headstart.agent.process_runtime import ProcessRuntime
 from headstart.agent.run import execute
-from headstart.agent.runtime import RuntimeTable
-from headstart.agent.spool import Spool
-from headstart.agent.tools import Tools
-from headstart.collector.experiment_file import load_experiment
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.members import marked
+from headstart.agent.runtimes.process_runtime import ProcessRuntime
+from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.trial.tools import Tools
+from headstart.agent.uplink.leases import HeldRun, HeldRuns
+from headstart.agent.uplink.spool import Spool
+from headstart.collector.experiments.file import load_experiment
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.host_pb2 import HostFacts

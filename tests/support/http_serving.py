@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from headstart.collector.http_server import HttpServer
-from headstart.collector.metrics_http import Provider, metrics_application
-from headstart.collector.self_metrics import SelfMetrics
+from headstart.collector.metrics.application import Provider, metrics_application
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.transport.http_server import HttpServer
 
 FIXED_TEXT = b"headstart_up 1\n"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.agent.instances import ExitFacts, InstanceSpec
-from headstart.agent.netns import within
-from headstart.agent.runtime import Instance
+from headstart.agent.linux.netns import within
+from headstart.agent.runtimes.runtime import Instance
 from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
 from support.waiting import wait_until

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headstart.agent.histogram import lower_bound_us
 from headstart.agent.load.driver import LoadResult, LoadTask
+from headstart.agent.load.histogram import lower_bound_us
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, Load, WeightedRequest
 from headstart.v1.records_pb2 import Histogram, LoadWindow
 

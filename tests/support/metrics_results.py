@@ -8,10 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from headstart.collector.analysis.gates import profile_limits
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.recommendation import with_recommendations
-from headstart.collector.results import (
+from headstart.collector.analysis.verdict.gates import profile_limits
+from headstart.collector.analysis.verdict.recommendation import with_recommendations
+from headstart.collector.findings import (
     Basis,
     Comparison,
     Figure,
@@ -23,6 +22,7 @@ from headstart.collector.results import (
     Verdict,
     WindowSeries,
 )
+from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 

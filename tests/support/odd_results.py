@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.results import RunResult
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.findings import RunResult
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import CheckOutcome, FlagEffect, Record, TrialOutcome
 from support.fake_runs import AOT, BROKEN, JIT, MS, Fake, small

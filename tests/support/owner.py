@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from headstart.agent.docker_runtime import DockerRuntime
 from headstart.agent.instances import InstanceSpec, state_id
-from headstart.agent.process_cgroup import CgroupParent
-from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import Runtime
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.process_cgroup import CgroupParent
+from headstart.agent.runtimes.process_runtime import ProcessRuntime
+from headstart.agent.runtimes.runtime import Runtime
 from headstart.v1.experiment_pb2 import Command, Plan, Variant
 from support.policies import everything_allowed
 

@@ -2,7 +2,7 @@
 
 import psutil
 
-from headstart.agent.policy import Policy
+from headstart.agent.policy.policy import Policy
 from headstart.words.networks import NETWORKS
 
 

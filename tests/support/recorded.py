@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from headstart.collector import store_fleet, store_hosts, store_records, store_runs
-from headstart.collector.store import Store
-from headstart.collector.store_writer import Append, Appended
+from headstart.collector.store import (
+    hello as store_hello,
+    hosts as store_hosts,
+    records as store_records,
+    runs as store_runs,
+)
+from headstart.collector.store.store import Store
+from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
@@ -20,7 +25,7 @@ async def record(
     hosts = await store.read(lambda c: len(store_hosts.states(c)))
     host, stream = f"h{hosts + 1}", f"s{hosts + 1}"
     said = hello(host=host, stream_id=stream)
-    await store.write(lambda c: store_fleet.greet(c, said, 1.0))
+    await store.write(lambda c: store_hello.greet(c, said, 1.0))
     (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], 2.0))
     await store.write(lambda c: store_runs.lease_next(c, host, 3.0))
     records = list(records)

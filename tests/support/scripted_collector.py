@@ -8,10 +8,10 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from headstart.agent.attend import Attendance
-from headstart.agent.leases import HeldRun, HeldRuns
-from headstart.agent.spool import Spool
-from headstart.agent.wire import envelope_of
+from headstart.agent.uplink.leases import HeldRun, HeldRuns
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.stream import Attendance
+from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.fleet_pb2 import AttendRequest, AttendResponse, Hello, Welcome
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer, add_FleetServiceServicer_to_server
 from headstart.v1.host_pb2 import HostFacts, Policy

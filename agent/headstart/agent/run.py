@@ -5,24 +5,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 
-from headstart.agent.batch_trial import run_batch_trial
 from headstart.agent.cancellation import apart
-from headstart.agent.collector_bounds import experiment_fault
-from headstart.agent.conformance import Conformance
-from headstart.agent.counters.trials import measure_counters
-from headstart.agent.elsewhere import elsewhere
-from headstart.agent.exit_accounting import ExitAccounting
-from headstart.agent.floor.variants import measure_floors
-from headstart.agent.leases import HeldRun
+from headstart.agent.counters.read_all import measure_counters
+from headstart.agent.floor.search_all import measure_floors
+from headstart.agent.linux.affinity import elsewhere
+from headstart.agent.linux.exit_accounting import ExitAccounting
+from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.load.table import choose
 from headstart.agent.plan import block_order, draw_seed, has_load
-from headstart.agent.prober import Prober
-from headstart.agent.proc_connector import ProcConnector
-from headstart.agent.refusals import refusal
-from headstart.agent.runtime import Runtime, RuntimeTable
-from headstart.agent.tools import Tools
-from headstart.agent.trial import Bench, Slot, run_trial
-from headstart.agent.wire import AnyRecord, envelope_of
+from headstart.agent.probe.prober import Prober
+from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
+from headstart.agent.trial.batch_trial import run_batch_trial
+from headstart.agent.trial.conformance import Conformance
+from headstart.agent.trial.refusals import refusal
+from headstart.agent.trial.tools import Tools
+from headstart.agent.trial.trial import Bench, Slot, run_trial
+from headstart.agent.uplink.collector_bounds import experiment_fault
+from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.wire import AnyRecord, envelope_of
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import (
     Event,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from headstart.agent.policy import Policy
-from headstart.agent.service import Agent, AgentConfig
+from headstart.agent.agent import Agent, AgentConfig
+from headstart.agent.policy.policy import Policy
 from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
 from headstart.cli.connection import Connection, collector_options

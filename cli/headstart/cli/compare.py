@@ -32,8 +32,8 @@ def command(
     A and B are ids of runs or files of reports as JSON. Figures are compared as they
     are only within one fingerprint; across hosts, their ratios to the baseline are.
     """
-    from headstart.collector.analysis.across import compare_runs
-    from headstart.collector.analysis.alike import Incomparable
+    from headstart.collector.analysis.across.two_runs import compare_runs
+    from headstart.collector.findings.comparability import Incomparable
 
     first, second = load_results((before, after), collector)
     try:
@@ -41,16 +41,16 @@ def command(
     except Incomparable as error:
         raise InputError(str(error)) from error
     if html is not None:
-        from headstart.collector.report.hosts_html import across_html
+        from headstart.collector.report.formats.comparison_html import across_html
 
         write(html, across_html(found))
     if as_json:
-        from headstart.collector.report.across import across_json
+        from headstart.collector.report.formats.two_runs import across_json
 
         say_json(across_json(found))
         return
     from rich.console import Console
 
-    from headstart.collector.report.across import print_across
+    from headstart.collector.report.formats.two_runs import print_across
 
     print_across(found, Console())

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import grpc
 
-from headstart.agent.collector_tls import ClientTls
+from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.cli.errors import InputError
 from headstart.words.addresses import channel_options, socket_path, unix_address
 from headstart.words.certificates import CertificateProblem

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 from google.protobuf.json_format import MessageToDict
 
-from headstart.agent.docker_runtime import DockerRuntime
+from headstart.agent.agent import current_host_facts
 from headstart.agent.instances import RuntimeFault
-from headstart.agent.policy import Policy
-from headstart.agent.runtime import RuntimeTable
-from headstart.agent.service import current_host_facts
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.cli.agent_options import host_name
 from headstart.cli.terminal import say, say_json, say_marked
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts

@@ -9,10 +9,10 @@ from headstart.cli.errors import CommandError, InputError
 @contextmanager
 def agent_faults() -> Iterator[None]:
     """Faults that keep an agent from working."""
-    from headstart.agent.attend import Refused
-    from headstart.agent.policy import PolicyError
-    from headstart.agent.service import StateInUse
-    from headstart.agent.spool import SpoolError
+    from headstart.agent.agent import StateInUse
+    from headstart.agent.policy.policy import PolicyError
+    from headstart.agent.uplink.spool import SpoolError
+    from headstart.agent.uplink.stream import Refused
 
     try:
         yield

@@ -41,8 +41,8 @@ def command(
     Each RUN is a run's id or the file of a report as JSON; with several, as of several
     hosts, all must pass.
     """
-    from headstart.collector.report.gate import failed, gate_markdown, junit_xml, undecided
-    from headstart.collector.report.text import line
+    from headstart.collector.report.formats.gate import failed, gate_markdown, junit_xml, undecided
+    from headstart.collector.report.sentences.text import line
 
     found = load_results(runs, collector)
     results = [judged(result, profile) for result in found]

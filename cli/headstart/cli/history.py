@@ -11,8 +11,8 @@ from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.cli.terminal import say, say_json
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.report.units import quantity
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings.quantities import quantity
 from headstart.v1.experiments_pb2 import (
     Confirmation,
     FigureSeries,

@@ -59,9 +59,9 @@ def command(
     Each RUN is a run's id or the file of a report as JSON, one of each host. Ratios to the
     baseline are pooled, figures never are. Exits with 1 when any host rejects a variant.
     """
-    from headstart.collector.analysis.alike import Incomparable
-    from headstart.collector.analysis.hosts import across_hosts
-    from headstart.collector.results import Decision
+    from headstart.collector.analysis.across.several_hosts import across_hosts
+    from headstart.collector.findings import Decision
+    from headstart.collector.findings.comparability import Incomparable
 
     pending: tuple[str, ...] = ()
     if bool(runs) == bool(experiment):
@@ -77,21 +77,21 @@ def command(
     except Incomparable as error:
         raise InputError(str(error)) from error
     if markdown is not None:
-        from headstart.collector.report.hosts import hosts_markdown
+        from headstart.collector.report.formats.several_hosts import hosts_markdown
 
         write(markdown, hosts_markdown(found), append=True)
     if html is not None:
-        from headstart.collector.report.hosts_html import hosts_html
+        from headstart.collector.report.formats.comparison_html import hosts_html
 
         write(html, hosts_html(found))
     if as_json:
-        from headstart.collector.report.hosts import hosts_json
+        from headstart.collector.report.formats.several_hosts import hosts_json
 
         say_json(hosts_json(found))
     else:
         from rich.console import Console
 
-        from headstart.collector.report.hosts import print_hosts
+        from headstart.collector.report.formats.several_hosts import print_hosts
 
         print_hosts(found, Console())
     rejected = any(each.decision is Decision.REJECT for each in found.recommendations)

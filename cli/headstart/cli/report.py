@@ -64,8 +64,8 @@ def print_terminal(report_json: bytes) -> None:
     """The terminal's form of a report that came as JSON."""
     from rich.console import Console
 
-    from headstart.collector.report.terminal import print_result
-    from headstart.collector.results_json import UnreadableResult, from_json
+    from headstart.collector.findings.json import UnreadableResult, from_json
+    from headstart.collector.report.formats.terminal import print_result
 
     try:
         result = from_json(report_json)

@@ -15,7 +15,7 @@ from headstart.v1.experiments_pb2 import ReportFormat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headstart.collector.results import RunResult
+    from headstart.collector.findings import RunResult
 
 # Those of analysis/gates.py, without its imports.
 PROFILES = ("native-aot-api", "native-aot-service", "ci-default")
@@ -29,8 +29,8 @@ def load_results(
 
     Raises InputError, and CommandError for a run that is incomplete.
     """
-    from headstart.collector.results import INCOMPLETE
-    from headstart.collector.results_json import UnreadableResult, from_json
+    from headstart.collector.findings import INCOMPLETE
+    from headstart.collector.findings.json import UnreadableResult, from_json
 
     found = []
     with ExitStack() as stack:
@@ -56,8 +56,12 @@ def load_results(
 
 def judged(result: RunResult, profile: str | None) -> RunResult:
     """By the profile that is named, else by the gates of the file."""
-    from headstart.collector.analysis.gates import CI_DEFAULT, known_subjects, profile_limits
-    from headstart.collector.analysis.recommendation import with_recommendations
+    from headstart.collector.analysis.verdict.gates import (
+        CI_DEFAULT,
+        known_subjects,
+        profile_limits,
+    )
+    from headstart.collector.analysis.verdict.recommendation import with_recommendations
 
     if profile is None and result.recommendations:
         return result

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from headstart.agent.policy import Policy
-from headstart.agent.service import Agent, AgentConfig
+from headstart.agent.agent import Agent, AgentConfig
+from headstart.agent.policy.policy import Policy
 from headstart.cli import interrupt
 from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
@@ -27,7 +27,7 @@ from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say, say_json
 from headstart.collector.config import CollectorConfig, Timing
-from headstart.collector.experiment_file import ExperimentProblems, load_experiment
+from headstart.collector.experiments.file import ExperimentProblems, load_experiment
 from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import (
@@ -289,8 +289,8 @@ def _cancel(own: Connection, run_id: str) -> None:
 
 
 def _is_rejected(report_json: bytes) -> bool:
-    from headstart.collector.report.gate import failed
-    from headstart.collector.results_json import from_json
+    from headstart.collector.findings.json import from_json
+    from headstart.collector.report.formats.gate import failed
 
     return failed(from_json(report_json))
 

@@ -8,7 +8,7 @@ def size_bytes(
 ) -> int | None:
     """An option's callback: the bytes of its text."""
     # Late: it brings the whole of what reads experiment files.
-    from headstart.collector.experiment_file.units import Size
+    from headstart.collector.experiments.file.units import Size
 
     if value is None:
         return None

@@ -18,23 +18,23 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from sqlalchemy.exc import OperationalError
 
-from headstart.collector.analyst import Analyst
-from headstart.collector.callers import Callers
+from headstart.collector.api.service import ExperimentsServer
 from headstart.collector.config import CollectorConfig
-from headstart.collector.decisions import Decide
-from headstart.collector.experiments_service import ExperimentsServer
-from headstart.collector.exporter import Exporter
-from headstart.collector.exposing import Exposing
-from headstart.collector.exposition import Exposition
-from headstart.collector.fleet import Fleet
-from headstart.collector.fleet_service import FleetServer
-from headstart.collector.listening import check_exposure, listen, server_options
-from headstart.collector.regressions import Regressions
-from headstart.collector.retention import keep_within
-from headstart.collector.self_metrics import SelfMetrics
-from headstart.collector.start_fault import StartFault
-from headstart.collector.store import Store
+from headstart.collector.faults import StartFault
+from headstart.collector.fleet.decisions import Decide
+from headstart.collector.fleet.fleet import Fleet
+from headstart.collector.fleet.service import FleetServer
+from headstart.collector.judge.analyst import Analyst
+from headstart.collector.judge.exporter import Exporter
+from headstart.collector.judge.regressions import Regressions
+from headstart.collector.metrics.page import Exposition
+from headstart.collector.metrics.publisher import Exposing
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store.retention import keep_within
+from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
+from headstart.collector.transport.callers import Callers
+from headstart.collector.transport.listening import check_exposure, listen, server_options
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
 from headstart.words.addresses import socket_path
@@ -167,8 +167,8 @@ class Collector:
         if config.metrics_listen is None:
             return
         # aiohttp takes half a second to import, which a collector without metrics saves.
-        from headstart.collector.http_server import HttpServer
-        from headstart.collector.metrics_http import metrics_application
+        from headstart.collector.metrics.application import metrics_application
+        from headstart.collector.transport.http_server import HttpServer
 
         application = metrics_application(self._exposition, lambda: self._store.problem)
         try:

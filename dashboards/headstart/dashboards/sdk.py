@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import (
         barchart,
+        common as common_builders,
         dashboard,
         prometheus,
         stat,
@@ -18,11 +19,9 @@ with warnings.catch_warnings():
         timeseries,
         trend,
     )
-    from grafana_foundation_sdk.builders import common as common_builders
     from grafana_foundation_sdk.cog import builder, variants
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
-    from grafana_foundation_sdk.models import common
-    from grafana_foundation_sdk.models import dashboard as models
+    from grafana_foundation_sdk.models import common, dashboard as models
     from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 __all__ = [

@@ -10,13 +10,13 @@ import psutil
 import pytest
 import zstandard
 
-from headstart.agent.build.builder import Request, run_build
-from headstart.agent.build.engine import BuildEngine
-from headstart.agent.build.ledger import Ledger
-from headstart.agent.build.variants import build_variants, remove_leftovers
+from headstart.agent.builds.build_all import build_variants, remove_leftovers
+from headstart.agent.builds.build_engine import BuildEngine
+from headstart.agent.builds.builder import Request, run_build
+from headstart.agent.builds.ledger import Ledger
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.policy import Policy
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
     BUILDER_BUILDKIT,
@@ -427,9 +427,9 @@ def test_a_host_whose_policy_allows_no_builds_builds_nothing(
 BUILDING_AGENT = """
 import sys
 from pathlib import Path
-from headstart.agent.build.variants import build_variants
+from headstart.agent.builds.build_all import build_variants
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.policy import Policy
+from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import Experiment
 from support.policies import everything_allowed
 

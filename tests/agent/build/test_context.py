@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from docker.utils.build import PatternMatcher
 
-from headstart.agent.build.context import pack_context
-from headstart.agent.build.ignore import context_paths
+from headstart.agent.builds.context import pack_context
+from headstart.agent.builds.ignore import context_paths
 from headstart.agent.cancellation import Cancellation
 from support.trees import write_tree
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from headstart.agent.build.buildkit import BuildKitDecoder, wire_fields
-from headstart.agent.build.classic import ClassicDecoder
-from headstart.agent.build.recorder import Recorder
+from headstart.agent.builds.buildkit import BuildKitDecoder, wire_fields
+from headstart.agent.builds.classic import ClassicDecoder
+from headstart.agent.builds.recorder import Recorder
 
 CLASSIC = [
     "Step 1/4 : FROM base AS build",

@@ -5,18 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.build.catalogue import FALLBACK_IMAGE, LINKER, NATIVE_IMAGE
-from headstart.agent.build.diagnostics import Diagnostics, parse_line
+from headstart.agent.builds.diagnostics import Diagnostics, parse_line
+from headstart.agent.builds.known_diagnostics import FALLBACK_IMAGE, LINKER, NATIVE_IMAGE
 from headstart.v1.experiment_pb2 import (
     DIAGNOSTIC_CATEGORY_BLOCKING as BLOCKING,
-)
-from headstart.v1.experiment_pb2 import (
     DIAGNOSTIC_CATEGORY_REVIEW as REVIEW,
-)
-from headstart.v1.experiment_pb2 import (
     DIAGNOSTIC_CATEGORY_SUPPRESSIBLE as SUPPRESSIBLE,
+    DiagnosticRule,
 )
-from headstart.v1.experiment_pb2 import DiagnosticRule
 from headstart.v1.records_pb2 import Diagnostic
 
 LOGS = Path(__file__).parent / "logs"

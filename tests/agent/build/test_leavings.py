@@ -1,7 +1,7 @@
 """What a build made is what the engine did not hold before, whatever a step wrote."""
 
-from headstart.agent.build.leavings import Leavings
-from headstart.agent.build.recorder import Recorder
+from headstart.agent.builds.leavings import Leavings
+from headstart.agent.builds.recorder import Recorder
 from headstart.agent.instances import RuntimeFault
 from headstart.v1.records_pb2 import FailureCode
 

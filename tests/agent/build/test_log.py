@@ -4,7 +4,7 @@ import random
 
 import zstandard
 
-from headstart.agent.build.log import BuildLog
+from headstart.agent.builds.log import BuildLog
 
 
 def text_of(packed: bytes) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.build.packages import of_member, of_path, referred_packages
+from headstart.agent.builds.packages import of_member, of_path, referred_packages
 from support.trees import write_tree
 
 PACK = "/nuget/microsoft.aspnetcore.app.runtime.linux-x64/10.0.12/runtimes/linux-x64/lib/net10.0"

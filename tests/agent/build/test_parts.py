@@ -1,6 +1,6 @@
 """The parts of a .NET publish or a native-image build, from the lines they write."""
 
-from headstart.agent.build.parts import Part, Parts
+from headstart.agent.builds.parts import Part, Parts
 
 RESTORE = "  Determining projects to restore..."
 RESTORED = "  Restored /src/app.csproj (in 206 ms)."

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.build.usage import BUILDKIT, Usage
+from headstart.agent.builds.usage import BUILDKIT, Usage
 from support.trees import write_tree
 
 STEP = "docker/54e6033e145b00"

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.docker_engine import Engine
-from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.floor.variants import measure_floors
+from headstart.agent.engine.engine import Engine
+from headstart.agent.floor.search_all import measure_floors
 from headstart.agent.instances import LABEL_STATE, InstanceSpec, RuntimeFault, state_id
-from headstart.agent.prober import Prober
-from headstart.agent.process_cgroup import CgroupParent
-from headstart.agent.process_runtime import ProcessRuntime
-from headstart.agent.runtime import Instance, Runtime
-from headstart.agent.trial import Bench
-from headstart.agent.wire import AnyRecord
+from headstart.agent.probe.prober import Prober
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.runtimes.process_cgroup import CgroupParent
+from headstart.agent.runtimes.process_runtime import ProcessRuntime
+from headstart.agent.runtimes.runtime import Instance, Runtime
+from headstart.agent.trial.trial import Bench
+from headstart.agent.uplink.wire import AnyRecord
 from headstart.v1.experiment_pb2 import (
     BatchJob,
     Check,

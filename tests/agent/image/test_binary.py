@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from headstart.agent.image.binary import Binary, Program, recognise
-from headstart.agent.image.host_files import HostFiles
+from headstart.agent.image.command import HostFiles
 from headstart.v1.records_pb2 import BinaryKind
 from support.binaries import IL, READY_TO_RUN, bundle, elf, pe
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from headstart.agent.docker_engine import Engine
-from headstart.agent.docker_images import resolve_image
+from headstart.agent.engine.engine import Engine
+from headstart.agent.engine.resolution import resolve_image
 from headstart.agent.image.cache import ImageCache
-from headstart.agent.image.facts import ImageReader
+from headstart.agent.image.reader import ImageReader
 from headstart.agent.instances import LABEL_STATE
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis, ResolvedVariant

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent import commands
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.commands import digest_of
 from headstart.agent.image.binary import Binary, Program, recognise
-from headstart.agent.image.host_files import HostFiles
+from headstart.agent.image.command import HostFiles
 from headstart.agent.image.saved import read_saved
 from headstart.agent.image.tar_stream import Budget, ByteStream, TarFault, members
 from headstart.agent.image.tree import Entry, Tree
+from headstart.agent.runtimes import commands
+from headstart.agent.runtimes.commands import digest_of
 from headstart.v1.records_pb2 import BinaryKind
 from support.binaries import BUNDLE_SIGNATURE, IL, READY_TO_RUN, bundle, elf
 from support.saved_images import saved, tar

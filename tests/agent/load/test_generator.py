@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-from headstart.agent.load.precise_selector import PreciseSelector
+from headstart.agent.load.schedule import PreciseSelector
 
 
 def test_the_selector_wakes_within_a_millisecond() -> None:

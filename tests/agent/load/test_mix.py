@@ -2,8 +2,8 @@
 
 import pytest
 
+from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load.mix import order
-from headstart.agent.serialise import authority, serialise
 from headstart.v1.experiment_pb2 import Header, HttpRequest
 from support.load_tasks import load_of, request
 

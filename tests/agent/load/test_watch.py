@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.load.watch import Watch, cores_of, reap, start_pinned
+from headstart.agent.load.generator_process import Watch, cores_of, reap, start_pinned
 from headstart.v1.records_pb2 import FailureCode, LoadSummary
 from support.load_tasks import load_of, task_of
 
@@ -37,7 +37,7 @@ def test_cpu_time_is_that_of_the_process() -> None:
 def test_a_process_dies_with_the_one_that_started_it(tmp_path: Path) -> None:
     code = (
         "import subprocess, os, signal\n"
-        "from headstart.agent.load.watch import start_pinned\n"
+        "from headstart.agent.load.generator_process import start_pinned\n"
         "null = subprocess.DEVNULL\n"
         "process = start_pinned(['sleep', '600'], '', null, null, null)\n"
         "while open(f'/proc/{process.pid}/comm').read() != 'sleep\\n': pass\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.deadline import Deadline
-from headstart.agent.docker_runtime import DockerRuntime
-from headstart.agent.policy import Policy
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.untrusted import disk
 from headstart.agent.untrusted.disk import TooMuch, bytes_below, deleted_bytes, writable
 from headstart.v1.experiment_pb2 import Variant

@@ -7,10 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from headstart.collector.analysis.across import AcrossRuns, Change, compare_runs
-from headstart.collector.analysis.alike import Incomparable
-from headstart.collector.report.across import across_json, print_across
-from headstart.collector.results import RunResult, Verdict
+from headstart.collector.analysis.across.two_runs import AcrossRuns, Change, compare_runs
+from headstart.collector.findings import RunResult, Verdict
+from headstart.collector.findings.comparability import Incomparable
+from headstart.collector.report.formats.two_runs import across_json, print_across
 from support.fake_runs import AOT, JIT, Fake, small
 from support.odd_results import ODD
 

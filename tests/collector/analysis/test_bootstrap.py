@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.bootstrap import (
+from headstart.collector.analysis.statistics.bootstrap import (
     center_interval,
     generator,
     ratio_interval,

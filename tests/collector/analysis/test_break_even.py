@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.break_even import Work, break_even, work_of
-from headstart.collector.results import BreakEven, Overtaking
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.analysis.verdict.break_even import Work, break_even, work_of
+from headstart.collector.findings import BreakEven, Overtaking
+from headstart.collector.findings.json import from_json, to_json
 from support.fake_runs import AOT, JIT, Fake
 
 QUICK_JIT = replace(JIT, climb_seconds=5, steady_per_second=19_000)

@@ -1,10 +1,9 @@
 """Builds in a run's result: each with its steps, clean ones compared."""
 
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.analysis.builds import build_readings, decisive, variant_builds
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.build_results import BuildPart
-from headstart.collector.results import Verdict
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.findings import BuildPart, Verdict
+from headstart.collector.findings.json import from_json, to_json
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from support.fake_builds import build, builds, diagnostic, failed_build
 from support.fake_runs import small

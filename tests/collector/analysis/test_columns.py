@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.columns import MalformedBatch, Readings, readings, thinned
+from headstart.collector.analysis.trials.columns import MalformedBatch, Readings, readings, thinned
 from headstart.v1.records_pb2 import Quantity, SampleBatch, SampleColumn
 
 RSS = Quantity.QUANTITY_RSS_BYTES

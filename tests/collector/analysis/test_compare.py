@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from headstart.collector.analysis.compare import compare, verdict_of
-from headstart.collector.analysis.figures import Reading, Standing
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.results import Basis, Comparison, Interval, Verdict
+from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.verdict.comparison import compare, verdict_of
+from headstart.collector.findings import Basis, Comparison, Interval, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
 
 VALID, FLAGGED, WRONG = Standing.VALID, Standing.FLAGGED, Standing.WRONG
 JITTER = (1.0, 1.01, 0.99, 1.005, 0.995, 1.02, 0.98, 1.0, 1.01, 0.99)

@@ -1,5 +1,5 @@
-from headstart.collector.analysis.confounders import confounders
-from headstart.collector.analysis.trials import RunRecords, gather
+from headstart.collector.analysis.trials.trial_records import RunRecords, gather
+from headstart.collector.analysis.verdict.confounders import confounders
 from headstart.v1.records_pb2 import ResolvedVariant
 from support.fake_runs import AOT, JIT, small
 

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.courses import (
+from headstart.collector.analysis.statistics.trend import Floats
+from headstart.collector.analysis.warmup.courses import (
     Seen,
     Together,
     is_steady,
     together,
     variant_warmup,
 )
-from headstart.collector.analysis.trend import Floats
-from headstart.collector.analysis.warmup import Course, Shape, course_of
-from headstart.collector.results import VariantWarmup, Warmup
+from headstart.collector.analysis.warmup.detection import Course, Shape, course_of
+from headstart.collector.findings import VariantWarmup, Warmup
 
 
 def warmup(

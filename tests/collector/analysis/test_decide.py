@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.decide import confidence_of, decide_blocks
-from headstart.collector.results import RunResult, Verdict
+from headstart.collector.analysis.verdict.decide import confidence_of, decide_blocks
+from headstart.collector.findings import RunResult, Verdict
 from headstart.v1.experiment_pb2 import Plan
 from support.fake_runs import small
 

@@ -9,8 +9,8 @@ from headstart.collector.analysis.diagnostics import (
     judged,
     variant_diagnostics,
 )
-from headstart.collector.analysis.trials import RunRecords, Trial
-from headstart.collector.build_results import Category, VariantDiagnostics
+from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
+from headstart.collector.findings import Category, VariantDiagnostics
 from headstart.v1.experiment_pb2 import Check, Experiment, Service, Variant
 from headstart.v1.records_pb2 import (
     CheckOutcome,

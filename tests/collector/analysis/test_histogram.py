@@ -3,8 +3,8 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from headstart.agent.histogram import histogram_of
-from headstart.collector.analysis.histogram import (
+from headstart.agent.load.histogram import histogram_of
+from headstart.collector.analysis.statistics.histogram import (
     MalformedHistogram,
     counts_of,
     merged,

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.alike import Incomparable
-from headstart.collector.analysis.hosts import across_hosts
-from headstart.collector.analysis.recommendation import with_recommendations
-from headstart.collector.results import Decision, HostCheck, RunResult, Verdict
+from headstart.collector.analysis.across.several_hosts import across_hosts
+from headstart.collector.analysis.verdict.recommendation import with_recommendations
+from headstart.collector.findings import Decision, HostCheck, RunResult, Verdict
+from headstart.collector.findings.comparability import Incomparable
 from support.metrics_results import does_not_start, run_result
 
 ALPHA = run_result(host="alpha")

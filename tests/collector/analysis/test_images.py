@@ -2,9 +2,9 @@
 
 import pytest
 
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.analysis.images import image_readings, image_results, mislabelled
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.results import Verdict
+from headstart.collector.findings import Verdict
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BinaryKind, ImageFacts, Layer, Record
 from support.fake_runs import AOT, BROKEN, JIT, Fake

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.job_break_even import JobTimes, job_break_even
-from headstart.collector.job_results import JobBreakEven, JobOvertaking
+from headstart.collector.analysis.verdict.job_break_even import JobTimes, job_break_even
+from headstart.collector.findings import JobBreakEven, JobOvertaking
 from support.fake_batches import batch_result, variant_named
 
 # Of a simulated warm-up: seconds of start, then units of work per second.

@@ -1,8 +1,8 @@
 import pytest
 
-from headstart.collector.analysis.figures import Standing, readings_of
-from headstart.collector.analysis.jobs import TAKEN
-from headstart.collector.analysis.trials import Trial
+from headstart.collector.analysis.trials.figures import Standing, readings_of
+from headstart.collector.analysis.trials.jobs import TAKEN
+from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.v1.records_pb2 import Flag, FlagEffect, Job, Startup, TrialOutcome
 
 

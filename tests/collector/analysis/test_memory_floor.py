@@ -2,9 +2,9 @@
 
 import pytest
 
-from headstart.collector.analysis.memory_floor import METRIC
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.results import Interval, RunResult, Verdict
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.analysis.verdict.memory_floor import METRIC
+from headstart.collector.findings import Interval, RunResult, Verdict
 from headstart.v1.records_pb2 import MemoryFloor, MemoryFloorStep, Record
 from support.fake_runs import small
 

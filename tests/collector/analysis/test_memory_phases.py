@@ -1,7 +1,7 @@
 """Memory by phase: medians of usable trials, nothing made up where nothing was read."""
 
-from headstart.collector.analysis.memory_phases import phase_splits
-from headstart.collector.analysis.trials import Trial
+from headstart.collector.analysis.trials.memory_phases import phase_splits
+from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.v1.records_pb2 import Flag, FlagEffect, Phase, PhaseMemory, TrialOutcome
 
 MB = 1_000_000

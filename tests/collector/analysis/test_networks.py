@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.alike import setup_of, unlike_metrics
-from headstart.collector.analysis.remarks import plan_description
-from headstart.collector.analysis.trials import Trial
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.verdict.remarks import plan_description
+from headstart.collector.findings.comparability import setup_of, unlike_metrics
 from headstart.v1.experiment_pb2 import Command, Experiment, Network, Plan, Service, Variant
 from headstart.v1.records_pb2 import Startup, TrialOutcome
 from support.fake_runs import small

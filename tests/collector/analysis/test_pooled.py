@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.pooled import PooledMetric, pooled_metric, standard_error
-from headstart.collector.results import Basis, Comparison, Interval, RunResult, Verdict
+from headstart.collector.analysis.across.pooled import PooledMetric, pooled_metric, standard_error
+from headstart.collector.findings import Basis, Comparison, Interval, RunResult, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
 from support.metrics_results import run_result
 
 STARTUP = CATALOGUE["startup_seconds"]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from headstart.collector.analysis.figures import Standing
-from headstart.collector.analysis.load import load_of
-from headstart.collector.analysis.ramp import METRIC, first_not_held, ramps_of, rate_readings
-from headstart.collector.analysis.trials import Trial
+from headstart.collector.analysis.trials.figures import Standing
+from headstart.collector.analysis.trials.load import load_of
+from headstart.collector.analysis.trials.ramp import METRIC, first_not_held, ramps_of, rate_readings
+from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.v1.experiment_pb2 import Experiment, Load
 from headstart.v1.records_pb2 import (
     Flag,

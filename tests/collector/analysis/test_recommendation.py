@@ -5,20 +5,22 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.gates import PROFILES, limits_of
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.recommendation import with_recommendations
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.build_results import Category, DiagnosticGroup, VariantDiagnostics
-from headstart.collector.experiment_file.gate_forms import PROFILES as NAMED
-from headstart.collector.results import (
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.analysis.verdict.gates import PROFILES, limits_of
+from headstart.collector.analysis.verdict.recommendation import with_recommendations
+from headstart.collector.experiments.file.gate_forms import PROFILES as NAMED
+from headstart.collector.findings import (
+    Category,
     Decision,
+    DiagnosticGroup,
     GateOutcome,
     GateStatus,
     Recommendation,
     RunResult,
+    VariantDiagnostics,
 )
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings.json import from_json, to_json
 from headstart.v1.experiment_pb2 import Experiment, Gate, Gates
 from headstart.v1.records_pb2 import Failure, FailureCode, TrialOutcome
 from support.fake_runs import AOT, JIT, Fake, Kind, small

@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.analysis.jobs import TAKEN as TAKEN_OF_JOBS
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.analysis.ramp import METRIC as RATE_HELD
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.results import Basis, RunResult, Verdict
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.analysis.trials.jobs import TAKEN as TAKEN_OF_JOBS
+from headstart.collector.analysis.trials.ramp import METRIC as RATE_HELD
+from headstart.collector.findings import Basis, RunResult, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import (
     CheckOutcome,

@@ -5,9 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.change_points import change_points
-from headstart.collector.analysis.metrics import CATALOGUE, threshold_of
-from headstart.collector.analysis.shifts import (
+from headstart.collector.analysis.history.shifts import (
     FEWEST_POINTS,
     LOOKED_AT,
     judge,
@@ -15,6 +13,8 @@ from headstart.collector.analysis.shifts import (
     same_shift,
     taken_back,
 )
+from headstart.collector.analysis.statistics.change_points import change_points
+from headstart.collector.findings.catalogue import CATALOGUE, threshold_of
 
 MARGIN = 0.05
 

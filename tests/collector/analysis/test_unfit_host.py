@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.analysis.host_check import host_check_of, with_host_check
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.report.decision import advice
-from headstart.collector.report.gate import failed, gate_markdown, junit_xml, undecided
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.results import Decision, GateStatus, Recommendation, RunResult
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.findings import Decision, GateStatus, Recommendation, RunResult
+from headstart.collector.findings.json import from_json, to_json
+from headstart.collector.report.formats.gate import failed, gate_markdown, junit_xml, undecided
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.views.decision import advice
 from headstart.v1.experiment_pb2 import Gate, Gates
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.odd_results import ODD

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.trend import Floats
-from headstart.collector.analysis.warmup import (
+from headstart.collector.analysis.statistics.trend import Floats
+from headstart.collector.analysis.warmup.detection import (
     Course,
     Shape,
     changepoints,

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from headstart.collector.export.layout import TABLES, Column, Kind, Table
 from headstart.collector.export.parquet import ParquetFile
 from headstart.collector.export.reference import reference, with_reference
 from headstart.collector.export.rows import Masked, Rows
-from headstart.collector.export.tables import TABLES, Column, Kind, Table
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "EXPORT.md"
 TABLE = Table(

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headstart.collector.analysis.trials import Trial
-from headstart.collector.export.rows import Masked
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.export.layout import METRICS, QUANTITY_NAMES
+from headstart.collector.export.rows import Masked, word
 from headstart.collector.export.sample_rows import sample_rows
-from headstart.collector.export.tables import METRICS, QUANTITY_NAMES
 from headstart.collector.export.trial_rows import Origin, trial_row
 from headstart.collector.export.window_rows import window_rows
-from headstart.collector.export.words import word
 from headstart.v1.records_pb2 import (
     CheckOutcome,
     ExecStamp,

@@ -7,13 +7,19 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.build_results import BuildPart, BuildStage, Category, VariantBuild, Working
-from headstart.collector.report import build_view
-from headstart.collector.report.html import render_html
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.terminal import print_result
-from headstart.collector.results import RunResult
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.findings import (
+    BuildPart,
+    BuildStage,
+    Category,
+    RunResult,
+    VariantBuild,
+    Working,
+)
+from headstart.collector.report.formats.html import render_html
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.views import build_view
 from headstart.v1.records_pb2 import CheckOutcome, Record
 from support.fake_builds import DIAGNOSTICS, build, builds, diagnostic, failed_build
 from support.fake_runs import small

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.report.catching_up import catching_up
-from headstart.collector.report.html import render_html
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.work import lead_plot
-from headstart.collector.results import BreakEven, Overtaking, RunResult
+from headstart.collector.findings import BreakEven, Overtaking, RunResult
+from headstart.collector.report.formats.html import render_html
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.plots.work import lead_plot
+from headstart.collector.report.sentences.catching_up import catching_up
 from support.fake_runs import AOT, JIT, Fake, small
 
 FASTER_JIT = replace(JIT, climb_seconds=10, steady_per_second=19_000)

@@ -4,13 +4,13 @@ from io import StringIO
 
 from rich.console import Console
 
-from headstart.collector.analysis.run import analyse_run
-from headstart.collector.report.counters_view import counter_table
-from headstart.collector.report.html import render_html
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.terminal import print_result
-from headstart.collector.results import RunResult
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.findings import RunResult
+from headstart.collector.findings.json import from_json, to_json
+from headstart.collector.report.formats.html import render_html
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.views.counters_view import counter_table
 from headstart.v1.records_pb2 import Phase, Record, RuntimeCounter, RuntimeCounters
 from support.fake_runs import small
 

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from headstart.collector.report.gate import failed, gate_markdown, junit_xml, undecided
+from headstart.collector.report.formats.gate import failed, gate_markdown, junit_xml, undecided
 from support.fake_runs import Fake
 from support.odd_results import ODD
 

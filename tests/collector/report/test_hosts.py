@@ -9,11 +9,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from headstart.collector.analysis.across import compare_runs
-from headstart.collector.analysis.hosts import AcrossHosts, across_hosts
-from headstart.collector.report.hosts import hosts_json, hosts_markdown, print_hosts
-from headstart.collector.report.hosts_html import across_html, hosts_html
-from headstart.collector.results import RunResult
+from headstart.collector.analysis.across.several_hosts import AcrossHosts, across_hosts
+from headstart.collector.analysis.across.two_runs import compare_runs
+from headstart.collector.findings import RunResult
+from headstart.collector.report.formats.comparison_html import across_html, hosts_html
+from headstart.collector.report.formats.several_hosts import hosts_json, hosts_markdown, print_hosts
 from support.fake_runs import AOT, JIT, small
 from support.odd_results import ODD
 

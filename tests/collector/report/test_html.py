@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.collector.report.html import render_html
+from headstart.collector.report.formats.html import render_html
 from support.fake_runs import Fake
 from support.odd_results import ODD
 
@@ -125,7 +125,8 @@ def test_the_same_result_gives_the_same_page() -> None:
 
 def test_plots_are_drawn_by_no_one_who_did_not_ask() -> None:
     code = (
-        "import sys, headstart.collector.report.render, headstart.collector.report.terminal;"
+        "import sys, headstart.collector.report.render, "
+        "headstart.collector.report.formats.terminal;"
         "sys.exit(any(name in sys.modules for name in ('matplotlib', 'numpy')))"
     )
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from headstart.collector.report.html import render_html
-from headstart.collector.report.image_parts import image_note, image_plot, image_rows
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.terminal import print_result
-from headstart.collector.results import Image, RunResult
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.findings import Image, RunResult
+from headstart.collector.findings.json import from_json, to_json
+from headstart.collector.report.formats.html import render_html
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.plots.image_parts import image_note, image_plot, image_rows
 from support.fake_runs import AOT, JIT, Fake
 
 

@@ -4,13 +4,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from headstart.collector.job_results import JobOvertaking
-from headstart.collector.report.html import render_html
-from headstart.collector.report.job_catching_up import job_catching_up
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.terminal import print_result
-from headstart.collector.results import RunResult
-from headstart.collector.results_json import from_json, to_json
+from headstart.collector.findings import JobOvertaking, RunResult
+from headstart.collector.findings.json import from_json, to_json
+from headstart.collector.report.formats.html import render_html
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.sentences.job_catching_up import job_catching_up
 from support.fake_batches import batch_result
 from support.fake_runs import small
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from headstart.collector.report.markdown import render_markdown
+from headstart.collector.report.formats.markdown import render_markdown
 from support.fake_runs import Fake
 from support.odd_results import ODD
 

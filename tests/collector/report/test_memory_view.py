@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from headstart.collector.report.html import render_html
-from headstart.collector.report.markdown import render_markdown
-from headstart.collector.report.memory_view import SPLIT_COLUMNS, floors, sharing, split_rows
-from headstart.collector.results import PhaseSplit, RunResult
+from headstart.collector.findings import PhaseSplit, RunResult
+from headstart.collector.report.formats.html import render_html
+from headstart.collector.report.formats.markdown import render_markdown
+from headstart.collector.report.views.memory_view import SPLIT_COLUMNS, floors, sharing, split_rows
 from support.fake_runs import small
 
 RESULT = small(blocks=3).result()

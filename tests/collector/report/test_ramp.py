@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.collector.report.ramp import ramp_plot
-from headstart.collector.report.ramp_words import ramp_sentences
-from headstart.collector.results import Ramp, RunResult
+from headstart.collector.findings import Ramp, RunResult
+from headstart.collector.report.plots.ramp import ramp_plot
+from headstart.collector.report.sentences.ramp_words import ramp_sentences
 from support.fake_runs import AOT, JIT, small
 
 

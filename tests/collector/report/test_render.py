@@ -1,7 +1,7 @@
 import pytest
 
+from headstart.collector.findings.json import from_json
 from headstart.collector.report.render import render
-from headstart.collector.results_json import from_json
 from headstart.v1.experiments_pb2 import ReportFormat
 from support.fake_runs import small
 

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from headstart.collector.report.terminal import print_result
-from headstart.collector.results import RunResult
+from headstart.collector.findings import RunResult
+from headstart.collector.report.formats.terminal import print_result
 from support.fake_runs import Fake
 from support.odd_results import ODD
 

@@ -1,6 +1,6 @@
 import pytest
 
-from headstart.collector.report.text import fenced, line, markdown, tail
+from headstart.collector.report.sentences.text import fenced, line, markdown, tail
 
 
 def test_a_part_of_a_sentence_has_no_line_breaks() -> None:

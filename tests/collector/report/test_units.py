@@ -1,6 +1,6 @@
 import pytest
 
-from headstart.collector.report.units import digits, per_cent, quantity, ratio, scale
+from headstart.collector.findings.quantities import digits, per_cent, quantity, ratio, scale
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.collector.findings import Interval, RunResult, Verdict
 from headstart.collector.report.render import render
-from headstart.collector.report.wording import courses, headlines, interval_note
-from headstart.collector.results import Interval, RunResult, Verdict
+from headstart.collector.report.sentences.wording import courses, headlines, interval_note
 from headstart.v1.experiments_pb2 import ReportFormat
 from support.fake_runs import Fake, small
 from support.odd_results import ODD, still_rising

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import BinaryIO, Protocol
 
-from headstart.agent.image import elf as elf_files
-from headstart.agent.image import pe as pe_files
+from headstart.agent.image import elf as elf_files, pe as pe_files
 from headstart.agent.image.bundle import Malformed, read_bundle
 from headstart.agent.image.elf import Elf, NotElf, read_elf
 from headstart.agent.image.pe import Managed, read_pe

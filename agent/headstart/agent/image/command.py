@@ -1,10 +1,11 @@
 """What a variant's command is, which is no image: its program's kind and its own bytes."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 from headstart.agent.image.binary import Program, recognise
-from headstart.agent.image.host_files import HostFiles
-from headstart.agent.image.text import text_of
+from headstart.agent.image.tree import text_of
+from headstart.agent.untrusted import open_file
 from headstart.v1.records_pb2 import ImageFacts, ResolvedVariant
 
 
@@ -33,3 +34,19 @@ def command_facts(variant: ResolvedVariant) -> ImageFacts:
         facts.own_bytes = own.stat().st_size - symbols
         facts.symbol_bytes = symbols
     return facts
+
+
+class HostFiles:
+    """See `binary.Files`."""
+
+    def resolve(self, path: str) -> str | None:
+        """See `binary.Files`."""
+        try:
+            real = Path(path).resolve()
+            return str(real) if real.is_file() else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def open(self, path: str) -> BinaryIO:
+        """See `binary.Files`."""
+        return open_file(path)

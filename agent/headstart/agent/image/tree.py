@@ -150,3 +150,8 @@ def _put(children: dict[str, Node], name: str, entry: Entry) -> None:
 
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def text_of(text: str) -> str:
+    """Without what is no UTF-8: a name's odd bytes, half a surrogate pair of a document."""
+    return text.encode("utf-8", "replace").decode()

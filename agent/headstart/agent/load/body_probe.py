@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from headstart.agent.checks import Evaluation, evaluate
-from headstart.agent.http_client import RequestFault, Session
+from headstart.agent.http.app_tls import client_context
+from headstart.agent.http.checks import Evaluation, evaluate
+from headstart.agent.http.client import RequestFault, Session
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import order
-from headstart.agent.tls import client_context
 from headstart.v1.experiment_pb2 import HttpCheck, Load
 from headstart.v1.records_pb2 import LoadWindow
 

@@ -13,14 +13,14 @@ from collections import Counter
 from importlib import metadata
 from typing import IO, Any
 
+from headstart.agent.http.app_tls import server_name
+from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load import frames
 from headstart.agent.load.driver import LoadResult, LoadTask
 from headstart.agent.load.generator import DRAIN_US
+from headstart.agent.load.generator_process import LOOK_SECONDS, Watch, reap, start_pinned
 from headstart.agent.load.mix import order
-from headstart.agent.load.watch import LOOK_SECONDS, Watch, reap, start_pinned
 from headstart.agent.load.windows import Tally, add_up, edges_us, in_messages
-from headstart.agent.serialise import authority, serialise
-from headstart.agent.tls import server_name
 from headstart.v1.experiment_pb2 import HttpVersion, Load
 from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary, LoadWindow
 

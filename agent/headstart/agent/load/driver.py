@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from headstart.agent.netns import NetworkNamespace
+from headstart.agent.linux.netns import NetworkNamespace
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, LoadSummary, LoadWindows
 

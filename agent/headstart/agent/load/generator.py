@@ -18,13 +18,12 @@ from collections import Counter, deque
 from types import SimpleNamespace
 from typing import Any
 
-from headstart.agent.checks import evaluate, is_expected_status
-from headstart.agent.http_answer import Answer
+from headstart.agent.http.app_tls import client_context
+from headstart.agent.http.checks import evaluate, is_expected_status
+from headstart.agent.http.response import Answer
 from headstart.agent.load import frames
-from headstart.agent.load.connection import Slot, Wire
-from headstart.agent.load.precise_selector import PreciseSelector
-from headstart.agent.load.schedule import Schedule
-from headstart.agent.tls import client_context
+from headstart.agent.load.http_connection import Slot, Wire
+from headstart.agent.load.schedule import PreciseSelector, Schedule
 
 # A request unanswered for this long has failed, and its connection with it.
 TIMEOUT_US = 10_000_000

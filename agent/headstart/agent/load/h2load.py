@@ -18,9 +18,9 @@ from pathlib import Path
 
 from headstart.agent.load.body_probe import BodyProbe, Sample, mark_wrong_bodies
 from headstart.agent.load.driver import LoadResult, LoadTask
+from headstart.agent.load.generator_process import Watch, cores_of, reap, start_pinned
 from headstart.agent.load.h2load_command import Commands, why_not
 from headstart.agent.load.h2load_log import LogTally, parse_protocol, parse_sums
-from headstart.agent.load.watch import Watch, cores_of, reap, start_pinned
 from headstart.agent.load.windows import add_up, cut, edges_us, in_messages
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary, LoadWindow

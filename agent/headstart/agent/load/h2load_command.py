@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.agent.check_runner import run_bounded
-from headstart.agent.checks import Evaluation, evaluate
-from headstart.agent.http_client import RequestFault
+from headstart.agent.http.check_runner import run_bounded
+from headstart.agent.http.checks import Evaluation, evaluate
+from headstart.agent.http.client import RequestFault
+from headstart.agent.http.serialise import authority
 from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import order
-from headstart.agent.serialise import authority
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, HttpVersion, Load
 
 

@@ -4,6 +4,8 @@ The generator's process imports it, so nothing of protobuf comes with it. Times
 are microseconds from the load's begin.
 """
 
+import select
+import selectors
 from bisect import bisect_right
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -65,3 +67,19 @@ class Schedule:
         # Rounded up, since the request with no other before it is due at once, but not
         # for an error in the sixteenth place.
         return min(self.total, ceil(part.due(at_us) - 1e-6))
+
+
+class PreciseSelector(selectors.EpollSelector):
+    """epoll that wakes at the microsecond asked for, as far as the kernel's timers go.
+
+    epoll_wait counts in milliseconds and Python rounds up, which alone would
+    make an open loop send half a millisecond late on average. An epoll can itself
+    be waited for, with select, whose timeout is in microseconds.
+    """
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """As in the base class."""
+        if timeout is not None and timeout > 0:
+            select.select([self.fileno()], (), (), timeout)
+            timeout = 0
+        return super().select(timeout)

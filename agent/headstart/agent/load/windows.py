@@ -8,7 +8,7 @@ window's width never depends on when a timer woke up.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.agent.histogram import histogram_of_counts, merge
+from headstart.agent.load.histogram import histogram_of_counts, merge
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import LatencyBasis, LoadSummary, LoadWindow, LoadWindows
 from headstart.words.windows import FINE_SECONDS

@@ -14,14 +14,14 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load.body_probe import BodyProbe, Sample, asking, mark_wrong_bodies
 from headstart.agent.load.driver import LoadResult, LoadTask
 from headstart.agent.load.generator import TIMEOUT_US
+from headstart.agent.load.generator_process import Watch, cores_of, reap, start_pinned
 from headstart.agent.load.mix import order
-from headstart.agent.load.watch import Watch, cores_of, reap, start_pinned
 from headstart.agent.load.windows import Tally, add_up, in_messages
 from headstart.agent.load.wrk_script import Totals, parse_totals, script
-from headstart.agent.serialise import authority, serialise
 from headstart.v1.experiment_pb2 import HttpVersion, Load
 from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.deadline import Deadline
-from headstart.agent.mountinfo import parse_mountinfo, unescaped
+from headstart.agent.linux.mountinfo import parse_mountinfo, unescaped
 
 _LOOK_SECONDS = 0.25
 # Less than this is never worth a walk.

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from headstart.collector.analysis.figures import Reading, Standing
-from headstart.collector.build_results import BuildPart, BuildStage, VariantBuild
+from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.findings import BuildPart, BuildStage, VariantBuild
 from headstart.v1.experiment_pb2 import Builder, Experiment
 from headstart.v1.records_pb2 import BuildOutcome, BuildStep
 

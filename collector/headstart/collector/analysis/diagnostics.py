@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from headstart.collector.analysis.builds import decisive
-from headstart.collector.analysis.trials import RunRecords, Trial
-from headstart.collector.build_results import (
+from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
+from headstart.collector.findings import (
     Category,
     DiagnosticExample,
     DiagnosticGroup,

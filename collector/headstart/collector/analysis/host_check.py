@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from headstart.collector.analysis.metrics import CATALOGUE
-from headstart.collector.results import HostCheck, RunResult, Verdict
-from headstart.collector.results_json import from_json
+from headstart.collector.findings import HostCheck, RunResult, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings.json import from_json
 
 
 def host_check_of(result: RunResult) -> HostCheck | None:
@@ -56,7 +56,7 @@ def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
     if not joined.recommendations or not (_failed(check) or _failed(result.host_check)):
         return joined
     # numpy comes with it, which a collector without an unfit host need not load.
-    from headstart.collector.analysis.recommendation import with_recommendations
+    from headstart.collector.analysis.verdict.recommendation import with_recommendations
 
     return with_recommendations(joined, joined.gates_from, joined.gates)
 

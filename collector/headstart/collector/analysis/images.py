@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from headstart.collector.analysis.figures import Reading, Standing
-from headstart.collector.analysis.trials import Trial
-from headstart.collector.results import Image, ImageLayer
+from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.findings import Image, ImageLayer
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis
 

@@ -6,8 +6,8 @@ from typing import BinaryIO, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from headstart.collector.export.layout import Column, Kind, Table
 from headstart.collector.export.rows import Masked, Rows
-from headstart.collector.export.tables import Column, Kind, Table
 
 # A row group is written when this many rows wait: memory is bounded, and groups are large
 # enough for a reader to skip and for the file's index to stay small.

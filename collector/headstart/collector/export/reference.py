@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from headstart.collector.export.tables import COMMON, TABLES, Column, Table
+from headstart.collector.export.layout import COMMON, TABLES, Column, Table
 
 BEGIN = "<!-- columns: generated, do not edit -->"
 END = "<!-- /columns -->"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from headstart.collector.analysis.columns import Integers, MalformedBatch, whole_column
-from headstart.collector.analysis.trials import Trial
+from headstart.collector.analysis.trials.columns import Integers, MalformedBatch, whole_column
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.export.layout import QUANTITY_NAMES
 from headstart.collector.export.rows import Masked, Rows, Value
-from headstart.collector.export.tables import QUANTITY_NAMES
 from headstart.v1.records_pb2 import Quantity, SampleBatch
 
 

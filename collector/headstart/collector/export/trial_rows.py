@@ -2,22 +2,21 @@
 
 from dataclasses import dataclass
 
-from headstart.collector.analysis.figures import (
+from headstart.collector.analysis.trials.figures import (
     Part,
     Standing,
     readings_of,
     standing,
 )
-from headstart.collector.analysis.load import TrialLoad, load_of
-from headstart.collector.analysis.loads import is_valid
-from headstart.collector.analysis.outcomes import invalid_trials
-from headstart.collector.analysis.ramp import ramps_of, rate_readings
-from headstart.collector.analysis.trials import Trial
-from headstart.collector.analysis.warmup import Course
-from headstart.collector.export.rows import Value
-from headstart.collector.export.tables import METRICS
-from headstart.collector.export.words import word
-from headstart.collector.run_info import RunInfo
+from headstart.collector.analysis.trials.load import TrialLoad, load_of
+from headstart.collector.analysis.trials.loads import is_valid
+from headstart.collector.analysis.trials.ramp import ramps_of, rate_readings
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.verdict.outcomes import invalid_trials
+from headstart.collector.analysis.warmup.detection import Course
+from headstart.collector.export.layout import METRICS
+from headstart.collector.export.rows import Value, word
+from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import ExecStamp, FailureCode

@@ -1,13 +1,12 @@
 """The windows of a trial's load as rows."""
 
-from headstart.collector.analysis.histogram import (
+from headstart.collector.analysis.statistics.histogram import (
     MalformedHistogram,
     counts_of,
     quantiles_seconds,
 )
-from headstart.collector.analysis.trials import Trial
-from headstart.collector.export.rows import Rows, Value
-from headstart.collector.export.words import word
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.export.rows import Rows, Value, word
 from headstart.v1.records_pb2 import Histogram, LatencyBasis, LoadWindow
 
 _QUANTILES = {

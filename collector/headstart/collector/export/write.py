@@ -7,18 +7,18 @@ from typing import BinaryIO
 
 from sqlalchemy import Engine
 
-from headstart.collector import store_queries, store_records
-from headstart.collector.analysis.load import seen_of
-from headstart.collector.analysis.loads import by_variant, in_company, is_valid
-from headstart.collector.analysis.trials import RunRecords, Trial, gather
-from headstart.collector.analysis.warmup import Course
-from headstart.collector.decode import decode
+from headstart.collector.analysis.trials.load import seen_of
+from headstart.collector.analysis.trials.loads import by_variant, in_company, is_valid
+from headstart.collector.analysis.trials.trial_records import RunRecords, Trial, gather
+from headstart.collector.analysis.warmup.detection import Course
+from headstart.collector.export.layout import TABLES
 from headstart.collector.export.parquet import ParquetFile
 from headstart.collector.export.rows import Rows, Value
 from headstart.collector.export.sample_rows import sample_rows
-from headstart.collector.export.tables import TABLES
 from headstart.collector.export.trial_rows import Origin, trial_row
 from headstart.collector.export.window_rows import window_rows
+from headstart.collector.store import queries, records as store_records
+from headstart.collector.store.decode import decode
 from headstart.v1.experiments_pb2 import ExportTable
 from headstart.v1.records_pb2 import Record, RecordKind
 
@@ -56,7 +56,7 @@ class OutOfOrder(Exception):
 def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: BinaryIO) -> int:
     """Write what is stored of a run now; how many rows. Raises RecordsGone and Abandoned."""
     with engine.begin() as connection:
-        info = store_queries.info(connection, run_id)
+        info = queries.info(connection, run_id)
         upto = store_records.last_sequence(connection, run_id, info.attempt)
     stored = _Stored(engine, run_id, info.attempt, upto)
     run = gather(_slim(stored.records(*_OUTLINE)))

@@ -1,7 +1,7 @@
 """A result in any of the formats that the collector serves."""
 
-from headstart.collector.results import RunResult
-from headstart.collector.results_json import to_json
+from headstart.collector.findings import RunResult
+from headstart.collector.findings.json import to_json
 from headstart.v1.experiments_pb2 import ReportFormat
 
 
@@ -13,11 +13,11 @@ def render(result: RunResult, report_format: ReportFormat.ValueType) -> bytes:
     if report_format == ReportFormat.REPORT_FORMAT_JSON:
         return to_json(result, indent=1).encode()
     if report_format == ReportFormat.REPORT_FORMAT_MARKDOWN:
-        from headstart.collector.report.markdown import render_markdown
+        from headstart.collector.report.formats.markdown import render_markdown
 
         return render_markdown(result).encode()
     if report_format == ReportFormat.REPORT_FORMAT_HTML:
-        from headstart.collector.report.html import render_html
+        from headstart.collector.report.formats.html import render_html
 
         return render_html(result).encode()
     raise ValueError(f"report format {report_format} is not known")

@@ -1,0 +1,6 @@
+"""The agent: measures on a test host and streams what it saw to a collector.
+
+docs/ARCHITECTURE.md shows its rooms and how a sample goes through them.
+"""
+
+__all__ = ["agent", "instances", "policy", "runtimes", "uplink"]

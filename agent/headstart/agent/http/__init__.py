@@ -1,0 +1,3 @@
+"""Asking a measured app over HTTP, and what a correct answer is."""
+
+__all__ = ["app_tls", "check_runner", "checks", "client", "json_compare", "response", "serialise"]

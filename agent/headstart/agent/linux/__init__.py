@@ -1,0 +1,12 @@
+"""The kernel's interfaces, read and parsed: /proc, /sys, control groups, netlink, namespaces."""
+
+__all__ = [
+    "affinity",
+    "cgroup",
+    "cgroup_paths",
+    "exit_accounting",
+    "mountinfo",
+    "netns",
+    "proc_connector",
+    "sysfs",
+]

@@ -1,0 +1,155 @@
+"""A generator's process: started on its CPUs, looked after while it runs, and always ended."""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections import deque
+from functools import cache
+from typing import IO
+
+from headstart.agent.linux.netns import NetworkNamespace, within
+from headstart.agent.linux.sysfs import parse_cpus
+from headstart.agent.load.driver import LoadTask
+from headstart.agent.probe.readings import run_delays_ns
+from headstart.v1.records_pb2 import Failure, FailureCode, LoadSummary
+
+LOOK_SECONDS = 0.25
+_LOOKS_PER_SECOND = round(1 / LOOK_SECONDS)
+
+
+def start_pinned(
+    argv: list[str],
+    cpus: str,
+    stdin: int,
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+    namespace: NetworkNamespace | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program that runs on these CPUs, and in a namespace, from its first instruction.
+
+    It has no part in a Ctrl-C, and dies with the thread that started it where
+    setpriv of util-linux is installed. OSError when it cannot be started, or this
+    host has none of these CPUs.
+    """
+    argv = [*_dying_with_parent(), *argv]
+    wanted = parse_cpus(cpus)
+    # A child inherits affinity and namespace of the thread that forks; preexec_fn would run
+    # Python between fork and exec, which a process with threads must not do.
+    own = os.sched_getaffinity(0)
+    try:
+        if wanted:
+            os.sched_setaffinity(0, wanted)
+        with within(namespace):
+            return subprocess.Popen(
+                argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+            )
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+@cache
+def _dying_with_parent() -> tuple[str, ...]:
+    """A prefix to a command; empty where setpriv is missing or, as busybox's, cannot do it."""
+    prefix = ("setpriv", "--pdeathsig", "KILL", "--")
+    if shutil.which("setpriv") is None:
+        return ()
+    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if tried.returncode == 0 else ()
+
+
+def cores_of(cpus: str) -> int:
+    """How many cores a program pinned like this may use."""
+    return len(parse_cpus(cpus) or os.sched_getaffinity(0))
+
+
+def reap(process: subprocess.Popen[bytes], timeout_seconds: float) -> float:
+    """End a process if it does not end by itself; its CPU time in seconds, with its children's."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage.ru_utime + usage.ru_stime
+        if time.monotonic() >= deadline:
+            os.kill(process.pid, signal.SIGKILL)
+            deadline = float("inf")
+        time.sleep(0.005)
+
+
+class Watch:
+    """What has to be known of a load while it runs; look four times a second."""
+
+    def __init__(self, task: LoadTask, pid: int) -> None:
+        self._task = task
+        self._pid = pid
+        self._started = time.monotonic()
+        # Run delays of the threads in ns, one reading a look over the last second.
+        self._first = run_delays_ns([pid])
+        self._readings = deque([self._first], maxlen=_LOOKS_PER_SECOND + 1)
+        # Of a generator that `follow` waits for: at the last look within the load's time.
+        self.cpu_seconds = 0.0
+        # Maxima, since a thread that ended can no longer be read.
+        self._in_a_second_ns = 0
+        self._in_all_ns = 0
+
+    def follow(self, process: subprocess.Popen[bytes], grace_seconds: float) -> Failure | None:
+        """Wait until a generator ended, or has to be ended; why before its time.
+
+        One that does not end within the load and `grace_seconds` is left to the caller.
+        """
+        over = self._started + self._task.load.duration_seconds
+        failure = None
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            while failure is None and (now := time.monotonic()) < over + grace_seconds:
+                left = over - now
+                wait = min(LOOK_SECONDS, left) if left > 0 else LOOK_SECONDS
+                # Rounded up: a poll of 0 ms would spin.
+                if poll.poll(int(wait * 1000) + 1):
+                    break
+                failure = self.look()
+                if left > 0:
+                    self.cpu_seconds = cpu_seconds_of(process.pid)
+        finally:
+            os.close(descriptor)
+        # A server that died just before the end was not looked at yet.
+        return failure or self.look()
+
+    def look(self) -> Failure | None:
+        """Why the load has to end before its time; None: it goes on."""
+        self._readings.append(run_delays_ns([self._pid]))
+        first, last = self._readings[0], self._readings[-1]
+        self._in_a_second_ns = max(self._in_a_second_ns, _waited_ns(first, last))
+        self._in_all_ns = max(self._in_all_ns, _waited_ns(self._first, last))
+        after = f"{time.monotonic() - self._started:.1f} s into the load"
+        if self._task.cancelled():
+            return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=f"cancelled {after}")
+        if not self._task.server_alive():
+            return Failure(code=FailureCode.FAILURE_CODE_DIED, message=f"the server ended {after}")
+        return None
+
+    def describe(self, summary: LoadSummary) -> None:
+        """Fill in how long the generator waited for a core."""
+        summary.generator_run_delay_max_us = self._in_a_second_ns // 1000
+        summary.generator_run_delay_seconds = self._in_all_ns / 1e9
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """CPU time of a process with its threads, those that ended included; 0: there is none.
+
+    Its clock's number is made as clock_getcpuclockid(3) of Linux makes it.
+    """
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
+
+
+def _waited_ns(before: dict[int, int], after: dict[int, int]) -> int:
+    """By the thread that waited longest."""
+    return max((after[thread] - before.get(thread, 0) for thread in after), default=0)

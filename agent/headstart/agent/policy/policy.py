@@ -1,0 +1,297 @@
+"""What the operator of a host allows an agent to run, from a TOML file that stays on the host.
+
+    images = ["players:*", "registry.example/team/*", "sha256:9f86d081..."]
+    commands = false
+    builds = false
+    memory_limit = "4GiB"
+    pids_limit = 4096
+    disk_limit = "10GiB"
+    networks = ["own", "bridge"]
+
+Running a container is root on its host, so without a file nothing is allowed.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from headstart.agent.instances import RuntimeFault
+from headstart.agent.policy.image_patterns import read_pattern
+from headstart.v1 import host_pb2
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.records_pb2 import FailureCode
+from headstart.words.image_reference import ImageReference, MalformedReference
+from headstart.words.networks import NETWORKS
+
+_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
+_BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
+# Below this a Docker Engine refuses a container.
+_SMALLEST_MEMORY_BYTES = 6 << 20
+_DEFAULT_MEMORY_BYTES = 4 << 30
+# Far above what a server needs, far below what a fork bomb does to a host.
+_DEFAULT_PIDS = 4096
+_DEFAULT_DISK_BYTES = 10 << 30
+_UNLIMITED_BYTES = 1 << 60
+# Neither is the host's. In the bridge an app reaches what the host's routes do.
+_DEFAULT_NETWORKS = ("own", "bridge")
+
+
+class PolicyError(Exception):
+    """The policy file is wrong; `problems` are sentences, each with its line."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        super().__init__(f"{path}: " + "; ".join(problems))
+        self.path = path
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may run, and the limits that always hold for it.
+
+    `memory_limit_bytes` is the limit of an instance whose plan names none, and
+    the most that a plan may name.
+    """
+
+    images: tuple[str, ...] = ()
+    commands: bool = False
+    builds: bool = False
+    memory_limit_bytes: int = _DEFAULT_MEMORY_BYTES
+    pids_limit: int = _DEFAULT_PIDS
+    disk_limit_bytes: int = _DEFAULT_DISK_BYTES
+    # Words of `headstart.words.networks`.
+    networks: tuple[str, ...] = _DEFAULT_NETWORKS
+    # Whether a container may run as root, and a variant replace the image's entrypoint.
+    root: bool = True
+    entrypoint: bool = True
+    # None: there is no key of an experiment file that asks for one.
+    capabilities: tuple[str, ...] = ()
+
+    @classmethod
+    def default(cls) -> "Policy":
+        """For an agent without a policy file: nothing may run."""
+        return cls()
+
+    @classmethod
+    def for_experiment(cls, experiment: Experiment) -> "Policy":
+        """For `headstart run`, where the person who asks is the operator: what the file holds.
+
+        Commands of a batch program's checks are its own arguments.
+        """
+        variants = experiment.variants
+        checks = experiment.service.checks if experiment.service.port else ()
+        return cls(
+            images=tuple(sorted({_pattern(each) for each in variants if each.HasField("image")})),
+            commands=any(each.HasField("command") for each in (*variants, *checks)),
+            builds=any(each.HasField("build") for each in variants),
+            memory_limit_bytes=psutil.virtual_memory().total,
+            # Half of what is free holds all the same.
+            disk_limit_bytes=_UNLIMITED_BYTES,
+            networks=_networks_for(experiment.plan.network),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Policy":
+        """The policy of a file; PolicyError with all its mistakes, OSError when unreadable."""
+        try:
+            return parse_policy(path.read_text(encoding="utf-8"), path)
+        except UnicodeDecodeError as error:
+            raise PolicyError(path, [f"not UTF-8: {error.reason}"]) from error
+
+    def message(self) -> host_pb2.Policy:
+        """The same as it is told to the collector."""
+        return host_pb2.Policy(
+            images=self.images,
+            commands=self.commands,
+            builds=self.builds,
+            memory_limit_bytes=self.memory_limit_bytes,
+            pids_limit=self.pids_limit,
+            disk_limit_bytes=self.disk_limit_bytes,
+            networks=[Network.Value(NETWORKS[word]) for word in self.networks],
+            root_forbidden=not self.root,
+            entrypoint_forbidden=not self.entrypoint,
+        )
+
+    def user_refusal(self, user: str) -> str | None:
+        """Why no container may run as this user of an image, as a sentence; None: it may.
+
+        A name may stand for any number, in the image's own /etc/passwd.
+        """
+        number = user.partition(":")[0]
+        if self.root or (number.isascii() and number.isdecimal() and int(number) > 0):
+            return None
+        runs = f"runs as {user!r}" if user else "names no user, and so runs as root"
+        return (
+            f"its image {runs}; the policy of this host allows no root (root = false), and only"
+            " a number says who a user is: put USER with a number above 0 into the Dockerfile"
+        )
+
+    def entrypoint_refusal(self) -> str | None:
+        """Why no variant may replace the entrypoint of an image; None: it may."""
+        if self.entrypoint:
+            return None
+        return (
+            "it replaces the entrypoint of its image, which the policy of this host does not"
+            " allow (entrypoint = false)"
+        )
+
+    def allows_image(self, names: Iterable[ImageReference]) -> bool:
+        """Whether a pattern fits one of the names, digests and ids that an image has."""
+        patterns = [read_pattern(text) for text in self.images]
+        return any(pattern.fits(name) for name in names for pattern in patterns)
+
+    def network_refusal(self, network: Network.ValueType) -> str | None:
+        """Why no container may have this network, as a sentence; None: it may."""
+        word = network_word(network)
+        if word in self.networks:
+            return None
+        return (
+            f"the plan asks for the network {word!r} (plan.network), the policy of this host"
+            f" allows {' and '.join(map(repr, self.networks))} only (networks)"
+        )
+
+    def memory_limit(self, asked_bytes: int) -> int:
+        """The limit to apply, in bytes; 0 asks for the default. RuntimeFault when refused."""
+        if asked_bytes > self.memory_limit_bytes:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"the plan asks for a memory limit of {_size(asked_bytes)}, the policy of this"
+                f" host allows at most {_size(self.memory_limit_bytes)} (memory_limit)",
+            )
+        return asked_bytes or self.memory_limit_bytes
+
+
+def _pattern(variant: Variant) -> str:
+    """What fits the image that a variant names, which may be the beginning of an id."""
+    is_id = _BEGINNING_OF_ID.fullmatch(variant.image)
+    return f"sha256:{variant.image}*" if is_id else variant.image
+
+
+def _networks_for(asked: Network.ValueType) -> tuple[str, ...]:
+    """The default ones, and the one that an experiment asks for."""
+    word = network_word(asked)
+    return (*_DEFAULT_NETWORKS, *({word} & NETWORKS.keys() - set(_DEFAULT_NETWORKS)))
+
+
+def network_word(network: Network.ValueType) -> str:
+    """What a network is called; one that is not stated is a container's own."""
+    known = {Network.Value(value): word for word, value in NETWORKS.items()}
+    return known.get(network or Network.NETWORK_OWN, f"number {network}")
+
+
+def parse_policy(text: str, path: Path) -> Policy:
+    """The policy that a file's text means; `path` is for messages."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(path, [f"not TOML: {error}"]) from error
+    except RecursionError as error:
+        raise PolicyError(path, ["not a policy: nested too deep"]) from error
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    for key, value in table.items():
+        if (known := _KEYS.get(key)) is None:
+            expected = f"unknown key; known are {', '.join(_KEYS)}"
+        else:
+            field, expected, read = known
+            values[field] = read(value)
+            if values[field] is not None:
+                continue
+            expected = f"expected {expected}, not {value!r}"
+        problems.append(f"line {_line_of(key, text)}: {key}: {expected}")
+    problems += _image_problems(values.get("images"), text)
+    if problems:
+        raise PolicyError(path, problems)
+    return Policy(**values)  # type: ignore[arg-type]  # each reader gives its field's type
+
+
+def _image_problems(patterns: object, text: str) -> Iterator[str]:
+    """Patterns that no image can ever fit: a slip of the pen that would refuse in silence."""
+    for pattern in patterns if isinstance(patterns, tuple) else ():
+        try:
+            read_pattern(pattern)
+        except MalformedReference as error:
+            line = _line_with(pattern, _line_of("images", text), text)
+            yield f"line {line}: images: no image can ever fit {pattern!r}: {error}"
+
+
+def _read_images(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        return None
+    return tuple(value)
+
+
+def _read_no_capabilities(value: object) -> tuple[str, ...] | None:
+    return () if value == [] else None
+
+
+def _read_flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _read_size(value: object) -> int | None:
+    match = _SIZE.fullmatch(value if isinstance(value, str) else "")
+    size = int(match[1]) * _UNITS[match[2]] if match else value
+    if not isinstance(size, int) or isinstance(size, bool) or size < _SMALLEST_MEMORY_BYTES:
+        return None
+    return size
+
+
+def _read_count(value: object) -> int | None:
+    count = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return count if 1 <= count < 1 << 22 else None
+
+
+def _read_networks(value: object) -> tuple[str, ...] | None:
+    # An empty list would tell a collector that this agent is an older one.
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(word in tuple(NETWORKS) for word in value)
+    ):
+        return None
+    return tuple(value)
+
+
+# Key of the file -> field, what is expected, how it is read (None: wrong).
+_KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
+    "images": ("images", 'a list of patterns such as ["players:*"]', _read_images),
+    "commands": ("commands", "true or false", _read_flag),
+    "builds": ("builds", "true or false", _read_flag),
+    "memory_limit": ("memory_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
+    "pids_limit": ("pids_limit", "a whole number from 1 up", _read_count),
+    "root": ("root", "true or false", _read_flag),
+    "entrypoint": ("entrypoint", "true or false", _read_flag),
+    "capabilities": (
+        "capabilities",
+        "[]: no container is given a capability",
+        _read_no_capabilities,
+    ),
+    "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
+    "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
+}
+
+
+def _line_of(key: str, text: str) -> int:
+    """Where a top-level key stands; tomllib does not tell."""
+    begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[.=\]]")
+    lines = text.splitlines()
+    return next((n for n, line in enumerate(lines, 1) if begins.match(line)), 1)
+
+
+def _line_with(value: str, first: int, text: str) -> int:
+    """The line, from the key's own on, that holds a value as written; else the key's."""
+    lines = enumerate(text.splitlines()[first - 1 :], first)
+    return next((n for n, line in lines if f'"{value}"' in line or f"'{value}'" in line), first)
+
+
+def _size(count: int) -> str:
+    for unit in ("TiB", "GiB", "MiB"):
+        if count >= _UNITS[unit]:
+            return f"{count / _UNITS[unit]:.4g} {unit}"
+    return f"{count} B"

@@ -1,0 +1,322 @@
+"""The probe: finds the moment of an app's first correct response.
+
+It runs in the prober's process, on a core of its own, and spins: sleeping and
+being woken would cost more than what is measured. How late its stamps can be it
+says itself, in `error_ns`: others may take its core away, and between two looks
+it is blind.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headstart.agent.http.app_tls import TlsSocket, client_context, server_name
+from headstart.agent.http.checks import evaluate, prepare
+from headstart.agent.http.response import Answer, NotHttp
+from headstart.agent.probe.readings import ServerReader, own_run_delay_ns
+from headstart.agent.probe.task import (
+    EXCERPT_BYTES,
+    ProbeResult,
+    ProbeTask,
+    WrongAnswer,
+    request_bytes,
+)
+from headstart.v1.experiment_pb2 import HttpCheck
+
+# A connect on loopback is over in 10 us; a lost one must not hold the probe up.
+_CONNECT_SECONDS = 0.25
+# How often it is asked whether to stop; looking costs a microsecond.
+_LOOK_NS = 2_000_000
+# A request is sent in pieces: an app that takes none of one for `_CONNECT_SECONDS` fails it.
+_PIECE_BYTES = 1 << 14
+# Spinning ends here; from then on pauses are a ten-thousandth of the time passed.
+_SPIN_NS = 2_000_000_000
+_PAUSE_SHARE = 1e-4
+# On a single core the spinning probe would take it from the app.
+_SHARED_CORE_PAUSE_SECONDS = 0.0002
+# After a wrong answer: each further question is work that the app does instead
+# of starting.
+_RETRY_SHARE = 2e-3
+_RETRY_SECONDS = (0.0005, 0.02)
+
+
+class Probe:
+    """One start of one app: `accepts` and `rehearse`, `begin`, `run`, and always `close`."""
+
+    def __init__(
+        self, task: ProbeTask, stopped: Callable[[], bool], shares_core: bool = False
+    ) -> None:
+        """`stopped` is asked every few ms. `shares_core`: app and probe have one core."""
+        self.result = ProbeResult()
+        self._task = task
+        self._stopped = stopped
+        self._shares_core = shares_core
+        self._server = ServerReader(task.pid, task.cgroup)
+        self._family = socket.AF_INET6 if ":" in task.address else socket.AF_INET
+        self._target = (task.address, task.port)
+        self._tls = client_context(task.tls_verified) if task.tls else None
+        self._server_name = server_name(task.ready.request, task.address)
+        self._buffer = bytearray(1 << 16)
+        self._began_ns = 0
+        self._deadline_ns = 0
+        self._delay_before_ns = 0
+        self._connected_ns = 0
+        self._next_look_ns = 0
+        self._answered = False
+
+    def accepts(self) -> bool:
+        """Whether somebody listens there already."""
+        with self._socket() as sock:
+            return sock.connect_ex(self._target) == 0
+
+    def rehearse(self) -> None:
+        """Run once what must not be run for the first time when it counts."""
+        for check in (self._task.ready, self._task.first_data):
+            if check is not None:
+                prepare(check)
+                answer = Answer()
+                answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                evaluate(check, answer.status, answer.headers, bytes(answer.body))
+        if self._tls is not None:
+            one, other = socket.socketpair()
+            with one, other:
+                TlsSocket(one, self._tls, self._server_name).sendall(b"")
+        self._server.begin()
+        self._server.since_begin()
+
+    def begin(self) -> bool:
+        """Take the readings that later ones are held against, and try once to connect.
+
+        False when that succeeded: the app does not run yet, so it is somebody else.
+        """
+        self._server.begin()
+        self._delay_before_ns = own_run_delay_ns()
+        self._began_ns = self.result.last_refused_ns = time.monotonic_ns()
+        self._deadline_ns = self._began_ns + int(self._task.timeout_seconds * 1e9)
+        self.result.connect_attempts = 1
+        return not self.accepts()
+
+    def run(self) -> ProbeResult:
+        """Ask until the answer is correct, the time is up or it is stopped."""
+        result = self.result
+        sock: _Sock | None = None
+        try:
+            sock = self._ask_until_correct(None, self._task.ready, self._first_correct)
+            if result.first_correct_response_ns:
+                result.outcome = "ok"
+                if self._task.first_data is not None:
+                    sock = self._ask_until_correct(sock, self._task.first_data, self._first_data)
+            elif time.monotonic_ns() >= self._deadline_ns:
+                result.outcome = "timeout"
+        finally:
+            if sock is not None:
+                sock.close()
+        return result
+
+    def close(self) -> None:
+        """Let go of what it has open."""
+        self._server.close()
+
+    def _first_correct(self, stamp_ns: int) -> None:
+        result = self.result
+        result.first_correct_response_ns = stamp_ns
+        result.spent = self._server.since_begin()
+        result.prober_run_delay_ns = own_run_delay_ns() - self._delay_before_ns
+
+    def _first_data(self, stamp_ns: int) -> None:
+        self.result.first_data_response_ns = stamp_ns
+
+    def _ask_until_correct(
+        self, sock: "_Sock | None", check: HttpCheck, stamp: Callable[[int], None]
+    ) -> "_Sock | None":
+        """The connection, if it can still be used."""
+        request = request_bytes(check.request, self._task.address, self._task.port)
+        first = check is self._task.ready
+        self._answered = False
+        while True:
+            asked_ns = time.monotonic_ns()
+            if sock is None:
+                if (sock := self._connect()) is None:
+                    return None
+                asked_ns = self._connected_ns
+            exchange = self._exchange(sock, check.request.method == "HEAD", request)
+            if exchange is None or exchange.answer.closes:
+                sock.close()
+                sock = None
+            if exchange is not None and self._correct(check, exchange.answer):
+                if first:
+                    self.result.error_ns = self._error_ns(asked_ns, exchange)
+                stamp(exchange.stamp_ns)
+                return sock
+            if self._over():
+                if sock is not None:
+                    sock.close()
+                return None
+            self._pause(asked_ns, first)
+
+    def _connect(self) -> "_Sock | None":
+        """Connect as soon as somebody listens; None when time is up or it is stopped."""
+        result, monotonic_ns = self.result, time.monotonic_ns
+        sock = self._socket()
+        attempts = 0
+        while True:
+            attempt_ns = monotonic_ns()
+            error = sock.connect_ex(self._target)
+            attempts += 1
+            if error == 0:
+                self._connected_ns = monotonic_ns()
+                if result.connected_ns == 0:
+                    result.connected_ns = self._connected_ns
+                    result.connect_attempts += attempts
+                if self._tls is not None:
+                    return TlsSocket(sock, self._tls, self._server_name)
+                return sock
+            if result.connected_ns == 0:
+                result.last_refused_ns = attempt_ns
+            if error != errno.ECONNREFUSED:
+                sock.close()
+                sock = self._socket()
+            if self._over():
+                if result.connected_ns == 0:
+                    result.connect_attempts += attempts
+                self._no_answer(os.strerror(error))
+                sock.close()
+                return None
+            self._breathe(attempt_ns)
+
+    def _exchange(self, sock: "_Sock", to_head: bool, request: bytes) -> "_Exchange | None":
+        """Ask once and take the whole answer; None when none came, `wrong` says why."""
+        result, monotonic_ns = self.result, time.monotonic_ns
+        view = memoryview(self._buffer)
+        answer = Answer(to_head)
+        try:
+            self._send(sock, request)
+            sent_ns = nothing_ns = monotonic_ns()
+            while True:
+                try:
+                    length = sock.recv_into(view, 0, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    nothing_ns = monotonic_ns()
+                    if self._over():
+                        raise TimeoutError  # noqa: B904  # that nothing was there is no cause
+                    self._breathe(nothing_ns)
+                    continue
+                stamp_ns = monotonic_ns()
+                if result.first_byte_ns == 0 and length:
+                    result.first_byte_ns = stamp_ns
+                if answer.feed(view[:length]) if length else answer.end():
+                    return _Exchange(answer, sent_ns, nothing_ns, stamp_ns)
+                if not length:
+                    if answer.status:
+                        self._wrong_answer(WrongAnswer(problem="an answer that was cut off"))
+                    else:
+                        self._no_answer("the connection was closed without an answer")
+                    return None
+                # An answer without end never lets the socket be empty.
+                if self._over():
+                    raise TimeoutError
+        except TimeoutError:
+            self._no_answer(f"no answer until {(monotonic_ns() - self._began_ns) / 1e9:.1f} s")
+        except NotHttp as error:
+            self._wrong_answer(WrongAnswer(problem=f"not HTTP/1: {error}"))
+        except ssl.SSLError as error:
+            # Said by the app: it explains more than that time was up in the next attempt.
+            self._wrong_answer(WrongAnswer(problem=f"TLS: {error.strerror}"))
+        except OSError as error:
+            self._no_answer(error.strerror or type(error).__name__)
+        return None
+
+    def _send(self, sock: "_Sock", request: bytes) -> None:
+        for at in range(0, len(request), _PIECE_BYTES):
+            if at and self._over():
+                raise TimeoutError
+            sock.sendall(request[at : at + _PIECE_BYTES])
+
+    def _correct(self, check: HttpCheck, answer: Answer) -> bool:
+        body = bytes(answer.body)
+        evaluation = evaluate(check, answer.status, answer.headers, body)
+        if not evaluation.passed:
+            self._wrong_answer(
+                WrongAnswer(
+                    answer.status, body[:EXCERPT_BYTES], evaluation.actual, evaluation.expected
+                )
+            )
+        return evaluation.passed
+
+    def _error_ns(self, asked_ns: int, exchange: "_Exchange") -> int:
+        """From listening to the stamp, what was not the app's: blind, or late to ask."""
+        result = self.result
+        late_ns = exchange.sent_ns - asked_ns + exchange.stamp_ns - exchange.nothing_ns
+        # After a wrong answer the app was found listening long ago.
+        return late_ns + (0 if self._answered else result.connected_ns - result.last_refused_ns)
+
+    def _wrong_answer(self, wrong: WrongAnswer) -> None:
+        self.result.wrong = wrong
+        self._answered = True
+        if not self.result.first_correct_response_ns:
+            self.result.incorrect_responses += 1
+
+    def _no_answer(self, problem: str) -> None:
+        """What the app said, if it did, explains more than what a socket says."""
+        if not self._answered:
+            self.result.wrong = WrongAnswer(problem=problem)
+
+    def _over(self) -> bool:
+        """Time is up, or (looked at now and then) it is to stop."""
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._next_look_ns:
+            self._next_look_ns = now_ns + _LOOK_NS
+            if self._stopped():
+                self._deadline_ns = 0
+        return now_ns >= self._deadline_ns
+
+    def _breathe(self, now_ns: int) -> None:
+        """Spin at first; later and on a single core leave the CPU to others in between."""
+        passed_ns = now_ns - self._began_ns
+        if passed_ns > _SPIN_NS:
+            time.sleep(passed_ns / 1e9 * _PAUSE_SHARE)
+        elif self._shares_core:
+            time.sleep(_SHARED_CORE_PAUSE_SECONDS)
+
+    def _pause(self, asked_ns: int, first: bool) -> None:
+        """After a wrong answer; the pause is the resolution of what comes of it."""
+        shortest, longest = _RETRY_SECONDS
+        time.sleep(min(max((asked_ns - self._began_ns) / 1e9 * _RETRY_SHARE, shortest), longest))
+        if first:
+            self.result.retry_pause_ns = time.monotonic_ns() - asked_ns
+
+    def _socket(self) -> socket.socket:
+        """A socket bound to a port of its own.
+
+        Without that, the kernel walks through its ephemeral ports, an entry of
+        connection tracking each, and where the app's port is among them soon
+        connects the socket to itself.
+        """
+        while True:
+            sock = socket.socket(self._family, socket.SOCK_STREAM)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            timeout = struct.pack("@ll", 0, int(_CONNECT_SECONDS * 1e6))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+            with contextlib.suppress(OSError):
+                sock.bind(("", 0))
+            if sock.getsockname()[1] != self._task.port:
+                return sock
+            sock.close()
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    answer: Answer
+    # When it was asked for, when last nothing was there, and when its last byte was.
+    sent_ns: int
+    nothing_ns: int
+    stamp_ns: int
+
+
+_Sock = socket.socket | TlsSocket

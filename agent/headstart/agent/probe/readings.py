@@ -1,0 +1,178 @@
+"""What a start cost the app, and what it lost to others: CPU times and run delays.
+
+An app waits for a CPU also behind its own threads, which is part of it: a .NET
+server that starts on one core waits a quarter of its start for itself. So the
+run delay alone does not say that a start was disturbed. What others can have
+taken is bounded by the CPU time that they used meanwhile.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.agent.linux.cgroup import Cgroup, open_cgroup
+from headstart.agent.runtimes.members import kin_of
+from headstart.agent.sampling.processes import process_cpu_ns
+
+_PROC = Path("/proc")
+_KTHREADD = 2
+# Reading one takes 20 us.
+_MAXIMUM_THREADS = 10_000
+_CLOCK_RESOLUTION_NS = 1_000
+# A group's counter lags its running threads by up to one scheduler tick, which
+# is 10 ms at most (CONFIG_HZ=100).
+_CGROUP_RESOLUTION_NS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Between `begin` and `since_begin`; None: cannot be read."""
+
+    cpu_ns: int | None
+    cpu_resolution_ns: int
+    # Sum over the threads that live at the end; waiting behind each other counts.
+    run_delay_ns: int | None
+    # CPU time of all processes that may run where the app may, but itself, prober
+    # and agent, and the kernel's threads. Those that ended in between are missed.
+    foreign_cpu_ns: int
+
+
+class ServerReader:
+    """Reads one app and its surroundings before it starts and when it has started."""
+
+    def __init__(self, pid: int, cgroup: Cgroup | None) -> None:
+        """`pid` is the app's first process, 0 when it is not known."""
+        self._pid = pid
+        self._cgroup = open_cgroup(cgroup) if cgroup is not None else None
+        self._cpus: frozenset[int] = frozenset()
+        self._clocks: dict[int, int] = {}
+        self._cgroup_ns: int | None = None
+        self._delay_ns = 0
+
+    def begin(self) -> None:
+        """Take the first readings, while the app waits in its gate."""
+        self._cpus = _affinity(self._pid)
+        self._clocks = cpu_clocks(_all_pids())
+        self._delay_ns = sum(run_delays_ns(self._members()).values())
+        self._cgroup_ns = self._cgroup.cpu_ns() if self._cgroup else None
+
+    def since_begin(self) -> Spent:
+        """What was spent; the app's own CPU time is read first and takes some microseconds."""
+        cgroup_ns = self._cgroup.cpu_ns() if self._cgroup else None
+        members = self._members()
+        own = cpu_clocks(members)
+        delays = run_delays_ns(members)
+        others = cpu_clocks(_all_pids())
+        cpu_ns = self._used(own) if own else None
+        resolution_ns = _CLOCK_RESOLUTION_NS
+        if cgroup_ns is not None and self._cgroup_ns is not None:
+            # The clocks miss processes that ended, the group its running threads'
+            # last tick: both are lower bounds.
+            group_ns = cgroup_ns - self._cgroup_ns
+            if cpu_ns is None or group_ns > cpu_ns + _CGROUP_RESOLUTION_NS:
+                cpu_ns, resolution_ns = group_ns, _CGROUP_RESOLUTION_NS
+        # The prober and its agent are the method's own effect, the same in every trial.
+        for pid in (*members, os.getpid(), os.getppid()):
+            others.pop(pid, None)
+        return Spent(
+            cpu_ns=cpu_ns,
+            cpu_resolution_ns=resolution_ns if cpu_ns is not None else 0,
+            run_delay_ns=max(sum(delays.values()) - self._delay_ns, 0) if delays else None,
+            foreign_cpu_ns=self._used(self._neighbours(others)),
+        )
+
+    def close(self) -> None:
+        """Let go of the group's files."""
+        if self._cgroup:
+            self._cgroup.close()
+
+    def _members(self) -> list[int]:
+        pids = self._cgroup.pids() if self._cgroup else None
+        return pids if pids else descendants(self._pid)
+
+    def _used(self, clocks: Mapping[int, int]) -> int:
+        return sum(max(ns - self._clocks.get(pid, 0), 0) for pid, ns in clocks.items())
+
+    def _neighbours(self, clocks: Mapping[int, int]) -> dict[int, int]:
+        """Those that ran, and may have done so on a CPU of the app's."""
+        return {
+            pid: ns
+            for pid, ns in clocks.items()
+            if ns > self._clocks.get(pid, 0)
+            and self._cpus & _affinity(pid)
+            and not is_kernel_thread(pid)
+        }
+
+
+def cpu_clocks(pids: Iterable[int]) -> dict[int, int]:
+    """CPU time of each process that lives, in ns."""
+    clocks = ((pid, process_cpu_ns(pid)) for pid in pids)
+    return {pid: ns for pid, ns in clocks if ns is not None}
+
+
+def run_delays_ns(pids: Iterable[int], proc: Path = _PROC) -> dict[int, int]:
+    """Time that each thread of these processes was runnable but not running; thread id -> ns.
+
+    Empty where there are more than can be read while others wait for it.
+
+    Source: Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
+    """
+    delays: dict[int, int] = {}
+    for pid in pids:
+        threads = _entries(proc / str(pid) / "task")
+        if len(delays) + len(threads) > _MAXIMUM_THREADS:
+            return {}
+        for thread in threads:
+            with suppress(OSError, IndexError):
+                text = (proc / str(pid) / "task" / thread / "schedstat").read_text()
+                delays[int(thread)] = int(text.split()[1])
+    return delays
+
+
+def descendants(pid: int, proc: Path = _PROC) -> list[int]:
+    """A process, if it lives, and what it and its children started; the parents first."""
+    if pid <= 0 or not (proc / str(pid)).exists():
+        return []
+    found = [pid]
+    for parent in found:
+        if len(found) > _MAXIMUM_THREADS:
+            break
+        for thread in _entries(proc / str(parent) / "task"):
+            with suppress(OSError):
+                text = (proc / str(parent) / "task" / thread / "children").read_text()
+                found.extend(int(child) for child in text.split())
+    return found
+
+
+def own_run_delay_ns() -> int:
+    """The run delay of this process's first thread; 0 on a kernel that does not count it."""
+    with suppress(OSError, IndexError):
+        return int((_PROC / "self" / "schedstat").read_text().split()[1])
+    return 0
+
+
+def is_kernel_thread(pid: int) -> bool:
+    """They work for the app too: 1 of the 22 ms of a .NET start is freeing and block IO."""
+    kin = kin_of(pid)
+    return kin is not None and (pid == _KTHREADD or kin.parent == _KTHREADD)
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in _entries(_PROC) if name.isdigit()]
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # Path.iterdir costs five times as much
+    except OSError:
+        return []
+
+
+def _affinity(pid: int) -> frozenset[int]:
+    """Empty when the process is not known (0 would mean this one) or has ended."""
+    try:
+        return frozenset(os.sched_getaffinity(pid)) if pid > 0 else frozenset()
+    except OSError:
+        return frozenset()

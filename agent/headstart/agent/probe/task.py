@@ -1,0 +1,89 @@
+"""What the agent and the prober's process say to each other."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.probe.readings import Spent
+from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
+
+EXCERPT_BYTES = 4096
+
+
+class Word(Enum):
+    """The messages beside task and result."""
+
+    ARMED = "armed"
+    OCCUPIED = "occupied"
+    GO = "go"
+    GOING = "going"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True)
+class ProbeTask:
+    """What to ask whom, and whose CPU time to read. `pid` 0: not known."""
+
+    address: str
+    port: int
+    ready: HttpCheck
+    first_data: HttpCheck | None
+    timeout_seconds: float
+    pid: int
+    cgroup: Cgroup | None
+    tls: bool = False
+    tls_verified: bool = False
+    # Namespace from which the app is reached; None: the prober's own, the host's.
+    namespace: Path | None = None
+
+
+@dataclass
+class WrongAnswer:
+    """The last thing that came instead of a correct response, or kept it from coming."""
+
+    # 0: no answer at all, then `problem` is what the socket said.
+    status: int = 0
+    body: bytes = b""
+    problem: str = ""
+    expected: str = ""
+
+
+@dataclass
+class ProbeResult:
+    """Times are CLOCK_MONOTONIC in ns, 0: not seen."""
+
+    outcome: Literal["ok", "timeout", "cancelled"] = "cancelled"
+    connected_ns: int = 0
+    # When the last refused attempt before the first that succeeded began.
+    last_refused_ns: int = 0
+    connect_attempts: int = 0
+    first_byte_ns: int = 0
+    first_correct_response_ns: int = 0
+    first_data_response_ns: int = 0
+    incorrect_responses: int = 0
+    # How much later than the truth `first_correct_response_ns` can be: from the last
+    # refused connect to the first successful one, from there until the request was
+    # sent, and from the last look that found nothing to the stamp.
+    error_ns: int = 0
+    # The pause before the question that was answered correctly; 0 when it was the first.
+    retry_pause_ns: int = 0
+    # From `begin` to the first correct response; the probe's own run delay too.
+    spent: Spent | None = None
+    prober_run_delay_ns: int = 0
+    wrong: WrongAnswer = field(default_factory=WrongAnswer)
+
+
+def request_bytes(request: HttpRequest, address: str, port: int) -> bytes:
+    """The request as HTTP/1.1; what the experiment's headers say stands."""
+    host = f"[{address}]" if ":" in address else address
+    headers = [(header.name, header.value) for header in request.headers]
+    own = {name.lower() for name, _ in headers}
+    defaults = [("Host", f"{host}:{port}"), ("User-Agent", "headstart"), ("Accept", "*/*")]
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        defaults.append(("Content-Length", str(len(request.body))))
+    headers = [pair for pair in defaults if pair[0].lower() not in own] + headers
+    lines = [f"{request.method or 'GET'} {request.target or '/'} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + request.body

@@ -1,0 +1,6 @@
+"""Instances of variants: containers of an engine, or processes of this host.
+
+A new runtime implements the Protocols in `runtime`.
+"""
+
+__all__ = ["docker_runtime", "members", "ports", "process_runtime", "runtime"]

@@ -1,0 +1,249 @@
+"""The runtime of images: a fresh container for each trial, as little privileged as can be.
+
+What builds and describes images is imported when it is needed: an agent at rest is not to
+hold it in memory.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from headstart.agent.builds.ledger import Ledger
+from headstart.agent.cancellation import Cancellation
+from headstart.agent.engine.engine import ContainerSpec, Engine
+from headstart.agent.engine.resolution import resolve_image
+from headstart.agent.instances import (
+    LABEL_STATE,
+    NAME_PREFIX,
+    InstanceSpec,
+    RuntimeFault,
+    instance_name,
+    labels,
+    state_id,
+)
+from headstart.agent.linux.netns import why_not_enter
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.docker_instance import DockerInstance
+from headstart.agent.runtimes.ports import require_free_port
+from headstart.v1 import host_pb2
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.records_pb2 import (
+    BuildOutcome,
+    Failure,
+    FailureCode,
+    ImageFacts,
+    ResolvedVariant,
+)
+
+log = logging.getLogger(__name__)
+
+# The engine's least; the holder is 1 kB of code.
+_HOLDER_MEMORY_BYTES = 6 << 20
+_HOLDER_PIDS = 4
+# An engine switches IPv6 off in a namespace without a network, and ::1 with it.
+_IPV6 = Path("/proc/sys/net/ipv6")
+_WITH_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "0"}
+
+
+class DockerRuntime:
+    """Containers of one agent, known again by their label."""
+
+    name = "docker"
+
+    def __init__(self, state: Path, policy: Policy, engine: Engine) -> None:
+        """Use `connect`."""
+        self._policy = policy
+        self._identity = state_id(state)
+        self._folder = state.resolve() / "containers"
+        self._engine = engine
+        self._holder: DockerInstance | None = None
+        self._state = state
+        # Variant -> image id, of the run's own builds.
+        self._built: dict[str, str] = {}
+        # Variant -> image id, and the base that the experiment names.
+        self._resolved: dict[str, tuple[str, str]] = {}
+
+    @classmethod
+    def connect(
+        cls, state: Path, policy: Policy, cancelled: Cancellation | None = None
+    ) -> "DockerRuntime":
+        """RuntimeFault, saying why and what to do, where no engine answers.
+
+        `cancelled`: of the run that it serves.
+        """
+        return cls(state, policy, Engine.connect(cancelled))
+
+    @property
+    def left_behind(self) -> Sequence[str]:
+        """See `Runtime`."""
+        return self._engine.left_behind
+
+    def engine(self) -> host_pb2.Engine:
+        """What the engine says of itself."""
+        return self._engine.facts()
+
+    def build(
+        self,
+        experiment: Experiment,
+        seed: int,
+        emit: Callable[[BuildOutcome], None],
+        cancelled: Cancellation,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """See `Builder` and `build.variants.build_variants`."""
+        from headstart.agent.builds.build_all import build_variants
+
+        built = build_variants(experiment, seed, self._state, self._policy, emit, cancelled, doing)
+        self._built = built.images
+        return built.failures
+
+    def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:  # noqa: ARG002  # Runtime
+        """See `docker_images.resolve_image`."""
+        built = self._built.get(variant.name, "")
+        try:
+            resolved = resolve_image(self._engine, self._policy, variant, built)
+            self._resolved[variant.name] = (resolved.digest, variant.base)
+            return resolved
+        except RuntimeFault as fault:
+            return ResolvedVariant(
+                variant=variant.name, failure=Failure(code=fault.code, message=fault.message)
+            )
+
+    def image_facts(
+        self, variant: ResolvedVariant, cancelled: Callable[[], bool]
+    ) -> ImageFacts | None:
+        """See `Runtime` and `image.facts`."""
+        from headstart.agent.image.cache import ImageCache
+        from headstart.agent.image.reader import ImageReader
+
+        reader = ImageReader(
+            self._engine,
+            ImageCache(self._state.resolve() / "images"),
+            {LABEL_STATE: self._identity},
+            cancelled,
+        )
+        _, base = self._resolved[variant.variant]
+        return reader.facts(variant, base, {digest for digest, _ in self._resolved.values()})
+
+    def create(self, spec: InstanceSpec) -> DockerInstance:
+        """A container that waits in the gate, in the network of the plan or a safer one."""
+        network = self._network(spec)
+        container = ContainerSpec(
+            name=instance_name(spec),
+            image=spec.variant.digest,
+            argv=_argv(spec),
+            keep_output=spec.batch,
+            labels=labels(self._identity, spec),
+            network="host" if network == Network.NETWORK_HOST else "none",
+            memory_bytes=self._policy.memory_limit(spec.plan.memory_limit_bytes),
+            pids=self._policy.pids_limit,
+            disk_bytes=self._policy.disk_limit_bytes,
+            environment=spec.variant.environment,
+            working_directory=spec.variant.working_directory,
+            user=spec.variant.user,
+            cpuset=spec.plan.server_cpus,
+            cpus=spec.plan.cpu_limit,
+        )
+        if network == Network.NETWORK_HOLDER:
+            holder = self._ready_holder(container)
+            container = replace(container, network=f"container:{holder.container}")
+            return self._start(container, holder.address, network)
+        if network == Network.NETWORK_HOST:
+            if spec.port:
+                require_free_port(spec.port)
+            return self._start(container, spec.address, network)
+        if _IPV6.is_dir():
+            container = replace(container, sysctls=_WITH_IPV6)
+        return self._start(container, spec.address, network)
+
+    def _network(self, spec: InstanceSpec) -> Network.ValueType:
+        """The network to use; RuntimeFault when the policy allows none.
+
+        Where this agent may not enter a container's own, the bridge stands in for it
+        and never the host's. A batch program is not asked anything: nobody enters.
+        """
+        asked = spec.plan.network or Network.NETWORK_OWN
+        if (refused := self._policy.network_refusal(asked)) is not None:
+            raise RuntimeFault(FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
+        if asked != Network.NETWORK_OWN or spec.batch or (reason := why_not_enter()) is None:
+            return asked
+        if (refused := self._policy.network_refusal(Network.NETWORK_HOLDER)) is not None:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"{reason}; the network 'bridge', which would do instead, is not among what the"
+                " policy of this host allows (networks)",
+            )
+        if self._engine.is_rootless():
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
+                f"{reason}; a rootless engine's network 'bridge' (plan.network) cannot be reached"
+                " from the host either: run the agent as root",
+            )
+        return Network.NETWORK_HOLDER
+
+    def remove_orphans(self) -> list[str]:
+        """See `Runtime`; found by label and name, whatever made them die."""
+        labelled = self._engine.labelled(LABEL_STATE, self._identity)
+        found = {each: name for each, name in labelled.items() if name.startswith(NAME_PREFIX)}
+        for name in set(labelled.values()) - set(found.values()):
+            log.warning(
+                "container %s has this agent's label from its image: it is left alone", name
+            )
+        for container in found:
+            self._engine.remove(container)
+        for folder in self._folder.iterdir() if self._folder.is_dir() else []:
+            shutil.rmtree(folder)
+        return [*sorted(found.values()), *self._remove_built()]
+
+    def _remove_built(self) -> list[str]:
+        if not Ledger.of(self._state).images:
+            return []
+        from headstart.agent.builds.build_all import remove_leftovers
+
+        return remove_leftovers(self._state)
+
+    def close(self) -> None:
+        """See `Runtime`."""
+        try:
+            if self._holder is not None:
+                self._holder.stop()
+        finally:
+            self._holder = None
+            self._engine.close()
+
+    def _ready_holder(self, like: ContainerSpec) -> DockerInstance:
+        """The network of a run: a container of its first image whose gate never opens."""
+        if self._holder is None or not self._holder.pids():
+            if self._holder is not None:
+                self._holder.stop()
+            holder = replace(
+                like,
+                name=f"{like.name}-network",
+                network="bridge",
+                memory_bytes=_HOLDER_MEMORY_BYTES,
+                pids=_HOLDER_PIDS,
+                disk_bytes=0,
+                cpus=0.0,
+            )
+            self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
+        return self._holder
+
+    def _start(
+        self, spec: ContainerSpec, address: str, network: Network.ValueType
+    ) -> DockerInstance:
+        try:
+            return DockerInstance(self._engine, spec, self._folder / spec.name, address, network)
+        except OSError as error:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_AGENT, f"{spec.name} could not be prepared: {error}"
+            ) from error
+
+
+def _argv(spec: InstanceSpec) -> list[str]:
+    """What a batch program is given takes the place of the image's CMD, as in `docker run`."""
+    argv = list(spec.variant.argv)
+    if spec.batch and spec.variant.default_arguments:
+        argv = argv[: -spec.variant.default_arguments]
+    return [*argv, *spec.arguments]

@@ -1,0 +1,149 @@
+"""What a runtime is: it makes one fresh instance of a variant for each trial.
+
+Two runtimes stand behind these Protocols: `docker_runtime` and
+`process_runtime`. The order of calls in a trial is
+
+    instance = runtime.create(spec)   # everything but the exec is over
+    opened_ns = instance.open_gate()  # the app starts
+    instance.stop()                   # always, also after a fault; idempotent
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headstart.agent.cancellation import Cancellation
+from headstart.agent.instances import ExitFacts, InstanceSpec
+from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.linux.netns import NetworkNamespace
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.records_pb2 import BuildOutcome, Failure, ImageFacts, ResolvedVariant
+
+
+@dataclass(frozen=True)
+class Written:
+    """The stdout of an execution that ended: all of it as a digest, its beginning as it is."""
+
+    sha256: str
+    size_bytes: int
+    # The first MiB.
+    head: bytes
+    # False: it wrote more than this runtime keeps, and the digest is of a part.
+    complete: bool = True
+
+
+class Instance(Protocol):
+    """One container or process; before `open_gate` it waits in the gate.
+
+    All *_ns are CLOCK_MONOTONIC. Attributes are set when `create` returns.
+    """
+
+    name: str
+    # Where a client that is in `namespace` reaches the app: an IP address.
+    address: str
+    network: Network.ValueType
+    # None: clients stay where they are. Open until `stop`.
+    namespace: NetworkNamespace | None
+    # The process that becomes the app: the gate's pid, kept over execve.
+    pid: int
+    cgroup: Cgroup | None
+    create_ns: int
+    start_call_ns: int
+    engine_ready_ns: int
+    gated: bool
+    # What of the plan could not be applied on this host, in sentences.
+    notes: Sequence[str]
+
+    def open_gate(self) -> int:
+        """Let the app start; return the time just before opening.
+
+        Without a gate the app is started here.
+        """
+
+    def exec_ns(self) -> int | None:
+        """The gate's stamp just before execve; None without a gate or before it."""
+
+    def pids(self) -> list[int]:
+        """All processes of the instance now, the first one first; empty when it ended."""
+
+    def exited(self) -> ExitFacts | None:
+        """None while it lives. Cheap enough to ask 100 times a second."""
+
+    def output_tail(self, limit_bytes: int = 16384) -> str:
+        """The last output of the app, stdout and stderr in order, as UTF-8 with replacements.
+
+        Of a batch program, whose stdout is its work: stderr, or stdout where that is empty.
+        """
+
+    def written(self) -> Written:
+        """What a batch program wrote to its stdout, up to now; ask when it has ended."""
+
+    def kill(self) -> None:
+        """Kill all of its processes; what it wrote up to now can still be read."""
+
+    def stop(self) -> None:
+        """Kill and remove everything of this instance. Never raises for what is already gone."""
+
+
+class Runtime(Protocol):
+    """Makes instances. `name` is "docker" or "process"."""
+
+    name: str
+
+    @property
+    def left_behind(self) -> Sequence[str]:
+        """Names of what could not be removed, since an engine did not answer."""
+
+    def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:
+        """What every trial of the run will use: digest, argument vector, environment.
+
+        What cannot be run has `failure` set (image missing, refused, no such program).
+        """
+
+    def image_facts(
+        self, variant: ResolvedVariant, cancelled: Callable[[], bool]
+    ) -> ImageFacts | None:
+        """Sizes, layers and kind of what a variant runs that was resolved here.
+
+        What cannot be found out is left out, with a note.
+        """
+
+    def create(self, spec: InstanceSpec) -> Instance:
+        """Make a fresh instance that waits in the gate.
+
+        Raises RuntimeFault; then nothing of it stays behind.
+        """
+
+    def remove_orphans(self) -> list[str]:
+        """Kill and remove what an earlier agent with the same state folder left; their names."""
+
+    def close(self) -> None:
+        """Remove what was shared by the instances of a run, such as a network holder."""
+
+
+class Builder(Protocol):
+    """Builds the images of variants that are to be built, before the first trial."""
+
+    def build(
+        self,
+        experiment: Experiment,
+        seed: int,
+        emit: Callable[[BuildOutcome], None],
+        cancelled: Cancellation,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""
+
+
+@dataclass
+class RuntimeTable:
+    """Runtimes by name; adding one is a new file and one line where this is filled."""
+
+    by_name: dict[str, Runtime] = field(default_factory=dict)
+    builder: Builder | None = None
+    # Why a runtime is not there: name -> sentence.
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def for_variant(self, variant: Variant) -> Runtime:
+        """The runtime of a variant's source. KeyError when it is not there."""
+        return self.by_name["process" if variant.HasField("command") else "docker"]

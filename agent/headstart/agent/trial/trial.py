@@ -1,0 +1,394 @@
+"""One trial: a fresh instance, its phases, its evidence; nothing of it stays behind."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from headstart.agent.cancellation import Cancellation, Cancelled, apart
+from headstart.agent.http.app_tls import client_context
+from headstart.agent.http.check_runner import CheckRun, run_checks
+from headstart.agent.instances import LOOPBACK, InstanceSpec, RuntimeFault
+from headstart.agent.linux.cgroup import open_cgroup
+from headstart.agent.linux.exit_accounting import ExitAccounting
+from headstart.agent.linux.proc_connector import ProcConnector
+from headstart.agent.linux.sysfs import drop_page_cache
+from headstart.agent.load.driver import LoadDriver, LoadTask, PreparedLoad
+from headstart.agent.load.scratch import scratch
+from headstart.agent.load.validity import load_flags
+from headstart.agent.probe.prober import Prober
+from headstart.agent.runtimes.runtime import Instance, Runtime
+from headstart.agent.sampling.memory import phase_memory
+from headstart.agent.sampling.sampler import Sampler
+from headstart.agent.trial.startup import measure_startup
+from headstart.agent.uplink.wire import AnyRecord
+from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
+from headstart.v1.records_pb2 import (
+    CheckStage,
+    Failure,
+    FailureCode,
+    Flag,
+    FlagEffect,
+    Phase,
+    ResolvedVariant,
+    TrialOutcome,
+    TrialStarted,
+)
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a trial stands in the plan."""
+
+    trial: int
+    block: int
+    position: int
+    variant: ResolvedVariant
+    load: bool
+
+
+@dataclass
+class Bench:
+    """What the trials of a run share. `doing` takes words for the progress."""
+
+    run_id: str
+    attempt: int
+    experiment: Experiment
+    prober: Prober
+    connector: ProcConnector | None
+    # Whether the host's policy lets checks be commands.
+    commands_allowed: bool
+    # The driver of the load, or why there is none.
+    driver: LoadDriver | Failure | None
+    emit: Callable[[AnyRecord], None]
+    cancelled: Cancellation
+    doing: Callable[[str], None]
+    # Called at the end of each phase that the app survived, after its memory was read.
+    phase_ended: Callable[[Phase.ValueType, Instance], None] = lambda _phase, _instance: None
+    # For batch programs.
+    exits: ExitAccounting | None = None
+
+
+class Ended(Exception):
+    """The trial is over before its plan was."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass
+class TrialResult:
+    """The outcome that was emitted, and the answers to the checks for comparison."""
+
+    outcome: TrialOutcome
+    checks: Sequence[CheckRun]
+    stage: CheckStage.ValueType
+
+
+def begin_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialOutcome:
+    """Emit that it began; its outcome, still to be filled."""
+    bench.emit(
+        TrialStarted(
+            trial=slot.trial,
+            block=slot.block,
+            position=slot.position,
+            variant=slot.variant.variant,
+            runtime=runtime.name,
+            unix_ns=time.time_ns(),
+            monotonic_ns=time.monotonic_ns(),
+            page_cache=bench.experiment.plan.page_cache,
+        )
+    )
+    return TrialOutcome(
+        trial=slot.trial,
+        block=slot.block,
+        position=slot.position,
+        variant=slot.variant.variant,
+        digest=slot.variant.digest,
+        started_monotonic_ns=time.monotonic_ns(),
+    )
+
+
+def end_trial(outcome: TrialOutcome, bench: Bench) -> None:
+    """Emit what came of it."""
+    outcome.ended_monotonic_ns = time.monotonic_ns()
+    bench.emit(outcome)
+
+
+@contextmanager
+def ending_in(outcome: TrialOutcome) -> Iterator[None]:
+    """Whatever ends a trial before its time is its failure, and costs no other trial.
+
+    An error of ours too: measured programs may be hostile, and what they make of a reader
+    that nobody thought of is theirs. Where the records cannot be stored, the outcome
+    cannot be either, which ends the run.
+    """
+    try:
+        yield
+    except (RuntimeFault, Ended, Cancelled) as reason:
+        outcome.failure.CopyFrom(failure_of(reason))
+    except Exception as error:
+        log.exception("trial %d of %s", outcome.trial, outcome.variant)
+        outcome.failure.CopyFrom(
+            Failure(
+                code=FailureCode.FAILURE_CODE_AGENT,
+                message=f"the agent failed in this trial: {type(error).__name__}: {error}",
+            )
+        )
+
+
+def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
+    """Run one trial and emit its records; faults of the app or the host are in the outcome."""
+    plan = bench.experiment.plan
+    outcome = begin_trial(slot, runtime, bench)
+    spec = InstanceSpec(
+        run_id=bench.run_id,
+        attempt=bench.attempt,
+        trial=slot.trial,
+        variant=slot.variant,
+        plan=plan,
+        port=bench.experiment.service.port,
+        address=bench.experiment.service.address or LOOPBACK,
+    )
+    trial = _Trial(slot, bench, outcome)
+    with ending_in(outcome), ExitStack() as ending:
+        instance = runtime.create(spec)
+        ending.callback(instance.stop)
+        ending.callback(trial.look_back, instance)
+        trial.measure(instance)
+    end_trial(outcome, bench)
+    return TrialResult(outcome, trial.checks, trial.stage)
+
+
+class _Trial:
+    """The phases of one trial, in their order, filling its outcome."""
+
+    def __init__(self, slot: Slot, bench: Bench, outcome: TrialOutcome) -> None:
+        self.slot = slot
+        self.bench = bench
+        self.outcome = outcome
+        self.checks: list[CheckRun] = []
+        self.stage = (
+            CheckStage.CHECK_STAGE_AFTER_LOAD if slot.load else CheckStage.CHECK_STAGE_BEFORE_LOAD
+        )
+
+    def measure(self, instance: Instance) -> None:
+        plan = self.bench.experiment.plan
+        if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
+            reason := apart(drop_page_cache, self.bench.cancelled)
+        ):
+            self._note("page-cache-not-dropped", reason)
+        self._note_network(instance.network)
+        for text in instance.notes:
+            self._note("plan-not-applied", text)
+        sampler = Sampler(
+            self.slot.trial,
+            instance.pids,
+            instance.cgroup,
+            plan.sample_interval_seconds,
+            self.bench.emit,
+        )
+        with ExitStack() as ending:
+            ending.callback(self._stop, sampler)
+            load = self._prepare_load(instance, sampler, ending) if self.slot.load else None
+            self._startup(instance, sampler)
+            if self.slot.load:
+                self._load(instance, sampler, load)
+                self._rest(instance, sampler, Phase.PHASE_SETTLED, plan.settle_seconds)
+            else:
+                self._rest(instance, sampler, Phase.PHASE_IDLE, plan.idle_seconds)
+            self._check(instance)
+
+    def look_back(self, instance: Instance) -> None:
+        """Take what can be seen as long as the instance is there, however the trial ended."""
+        self.outcome.output_tail = instance.output_tail(4096)
+        self._count_oom_kills(instance)
+
+    def _note_network(self, network: Network.ValueType) -> None:
+        """Which one it was; a command has the host's whatever the plan says."""
+        self.outcome.network = network
+        asked = self.bench.experiment.plan.network or Network.NETWORK_OWN
+        if (asked, network) == (Network.NETWORK_OWN, Network.NETWORK_HOLDER):
+            self._note(
+                "network-not-entered",
+                "the app was in the engine's bridge and not in a network of its own, which this"
+                " agent may not enter (root, or the capability CAP_SYS_ADMIN)",
+            )
+
+    def _count_oom_kills(self, instance: Instance) -> None:
+        """Of processes that were not the first: an app may live on without them."""
+        if instance.cgroup is None:
+            return
+        with closing(open_cgroup(instance.cgroup)) as cgroup:
+            kills = cgroup.oom_kills() or 0
+        self.outcome.oom_kills = kills
+        if kills:
+            self._note("processes-killed", f"{kills} of its processes were killed: out of memory")
+
+    def _stop(self, sampler: Sampler) -> None:
+        summary = sampler.stop()
+        self.outcome.samples = summary.samples
+        self.outcome.missed_slots = summary.missed_slots
+        if summary.unread_processes:
+            self._note(
+                "processes-not-read",
+                f"{summary.unread_processes} of its processes were too many to be read: its RSS"
+                " and counters by process are at least what is shown, those of its group are whole",
+            )
+
+    def _prepare_load(
+        self, instance: Instance, sampler: Sampler, ending: ExitStack
+    ) -> PreparedLoad | None:
+        """The load, ready to begin with the first correct response; None without a driver."""
+        driver = self.bench.driver
+        if driver is None or isinstance(driver, Failure):
+            return None
+        task = LoadTask(
+            load=self.bench.experiment.load,
+            trial=self.slot.trial,
+            address=instance.address,
+            port=self.bench.experiment.service.port,
+            cpus=self.bench.experiment.plan.load_cpus,
+            scratch=ending.enter_context(scratch()),
+            server_alive=lambda: instance.exited() is None,
+            cancelled=self.bench.cancelled.is_set,
+            on_started=sampler.watch_generator,
+            namespace=instance.namespace,
+        )
+        return ending.enter_context(closing(driver.prepare(task)))
+
+    def _startup(self, instance: Instance, sampler: Sampler) -> None:
+        self.bench.doing("startup")
+
+        def gate_opened(opened_ns: int) -> None:
+            sampler.begin_phase(Phase.PHASE_STARTUP)
+            sampler.start(opened_ns)
+
+        started = measure_startup(
+            instance,
+            self.bench.prober,
+            self.bench.connector,
+            self.bench.experiment.service,
+            self.bench.experiment.plan,
+            self.bench.cancelled.is_set,
+            on_gate_opened=gate_opened,
+        )
+        self.outcome.startup.CopyFrom(started.startup)
+        self.outcome.flags.extend(started.flags)
+        if started.failure is not None:
+            raise Ended(started.failure)
+        self._phase_memory(Phase.PHASE_STARTUP, instance, sampler)
+
+    def _load(self, instance: Instance, sampler: Sampler, load: PreparedLoad | None) -> None:
+        if load is None:
+            if isinstance(self.bench.driver, Failure):
+                self._fail_on(self.bench.driver)
+            return
+        sampler.begin_phase(Phase.PHASE_LOAD)
+        self.bench.doing("load")
+        result = load.run()
+        self._phase_memory(Phase.PHASE_LOAD, instance, sampler)
+        for windows in result.windows:
+            self.bench.emit(windows)
+        self.outcome.load.CopyFrom(result.summary)
+        self.outcome.flags.extend(load_flags(result.summary, result.windows))
+        self._raise_if_ended(instance, "under load")
+        if result.failure is not None:
+            self._fail_on(result.failure)
+
+    def _rest(
+        self, instance: Instance, sampler: Sampler, phase: Phase.ValueType, seconds: float
+    ) -> None:
+        """Leave the app alone for a while, then read its memory."""
+        words = "idle" if phase == Phase.PHASE_IDLE else "settling"
+        sampler.begin_phase(phase)
+        self.bench.doing(words)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.bench.cancelled.wait(min(_POLL_SECONDS, left))
+            self._raise_if_ended(instance, words)
+        self._phase_memory(phase, instance, sampler)
+
+    def _check(self, instance: Instance) -> None:
+        service = self.bench.experiment.service
+        if not service.checks:
+            return
+        self.bench.doing("checks")
+        self.checks = run_checks(
+            service.checks,
+            instance.address,
+            service.port,
+            self.slot.trial,
+            self.stage,
+            working_directory=self.bench.experiment.base_directory or None,
+            commands_allowed=self.bench.commands_allowed,
+            tls=client_context(service.tls_verified) if service.tls else None,
+            namespace=instance.namespace,
+            cancelled=self.bench.cancelled,
+        )
+        for check in self.checks:
+            self.bench.emit(check.outcome)
+        self.outcome.checks_passed = sum(check.outcome.passed for check in self.checks)
+        self.outcome.checks_failed = len(self.checks) - self.outcome.checks_passed
+        self._raise_if_ended(instance, "during its checks")
+
+    def _phase_memory(self, phase: Phase.ValueType, instance: Instance, sampler: Sampler) -> None:
+        if instance.exited() is None:
+            self.outcome.memory.append(
+                phase_memory(phase, instance.pids(), instance.cgroup, sampler)
+            )
+            self.bench.phase_ended(phase, instance)
+
+    def _raise_if_ended(self, instance: Instance, when: str) -> None:
+        if self.bench.cancelled.is_set():
+            raise Ended(
+                Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message="the run was cancelled")
+            )
+        ended = instance.exited()
+        if ended is None:
+            return
+        name = self.slot.variant.variant
+        tail = instance.output_tail()
+        if (limit := ended.limit()) is not None:
+            code, words = limit
+            raise Ended(
+                Failure(
+                    code=code,
+                    message=f"{name} was killed {when}: {words}",
+                    exit_status=ended.status,
+                    output_tail=tail,
+                )
+            )
+        raise Ended(
+            Failure(
+                code=FailureCode.FAILURE_CODE_DIED,
+                message=f"{name} ended {when} with status {ended.status}",
+                exit_status=ended.status,
+                output_tail=tail,
+            )
+        )
+
+    def _fail_on(self, failure: Failure) -> None:
+        """Record a failure of the load and go on: what else can be measured, is."""
+        self.outcome.failure.CopyFrom(failure)
+
+    def _note(self, code: str, text: str) -> None:
+        self.outcome.flags.append(Flag(code=code, effect=FlagEffect.FLAG_EFFECT_NOTE, text=text))
+
+
+def failure_of(fault: RuntimeFault | Ended | Cancelled) -> Failure:
+    """Why a trial is over before its plan was, as its outcome tells it."""
+    if isinstance(fault, Ended):
+        return fault.failure
+    if isinstance(fault, Cancelled):
+        return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=str(fault))
+    failure = Failure(code=fault.code, message=fault.message, output_tail=fault.output_tail)
+    if fault.exit_status is not None:
+        failure.exit_status = fault.exit_status
+    return failure

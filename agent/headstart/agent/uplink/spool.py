@@ -1,0 +1,320 @@
+"""Records on disk until the collector has acked them: a SQLite file, one stream.
+
+Only what is committed can be read, so a record that was sent is never given
+another content after a crash. Sample batches wait in memory for the next commit
+(at most until `flush`); every other record is committed, with fsync, before
+`append` returns. On a full disk it waits in memory too, and `problem` says so.
+"""
+
+import hashlib
+import logging
+import os
+import secrets
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from headstart.agent.uplink.spool_file import SpoolError, SpoolFile
+from headstart.agent.uplink.wire import envelope_of
+from headstart.v1.fleet_pb2 import Attempt
+from headstart.v1.records_pb2 import Envelope, Gap, RecordKind
+from headstart.words.private_files import private_database, private_folder
+
+__all__ = ["Spool", "SpoolError"]
+
+log = logging.getLogger(__name__)
+
+_FILE_NAME = "spool.sqlite"
+_SAMPLES = RecordKind.RECORD_KIND_SAMPLES
+_OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
+# Free on the spool's disk, below which no run is taken; of a quarter of it sample batches
+# take nothing, so that the end of a run finds room.
+RESERVE_BYTES = 64 << 20
+
+
+@dataclass
+class _Dropped:
+    batches: int = 0
+    rows: int = 0
+
+
+class Spool:
+    """Thread-safe. `limit_bytes` caps what sample batches may fill; other records always fit."""
+
+    def __init__(
+        self,
+        folder: Path,
+        limit_bytes: int = 1 << 30,
+        host: str = "",
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        """The spool of a host (empty: of whichever it was). Raises SpoolError."""
+        private_folder(folder, marks=(_FILE_NAME,))
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._limit_bytes = limit_bytes
+        self._reserve_bytes = reserve_bytes
+        self._pending: list[Envelope] = []
+        self._pending_bytes = 0
+        self._dropped: dict[tuple[str, int, int], _Dropped] = {}
+        self._dropped_batches = 0
+        self._listeners: list[Callable[[], None]] = []
+        # Why the last commit failed; empty: it did not.
+        self._fault = ""
+        self._file = SpoolFile(private_database(folder / _FILE_NAME))
+        if host and self._file.meta.host not in ("", host):
+            self._set_aside(host)
+        if host and self._file.meta.host != host:
+            self._file.keep(replace(self._file.meta, host=host))
+        self._bytes = self._file.bytes()
+        self._draw_life()
+
+    def _set_aside(self, host: str) -> None:
+        """What another host recorded is not ours to deliver: it does so itself, or nobody."""
+        meta, records = self._file.meta, self._file.count()
+        self._file.close()
+        aside = self._folder / f"spool-{meta.stream_id}.sqlite"
+        (self._folder / _FILE_NAME).rename(aside)
+        log.warning(
+            "the spool in %s is that of host %s, this is %s: it is now %s, with %d records that "
+            "were not delivered, and a new stream begins",
+            self._folder,
+            meta.host,
+            host,
+            aside.name,
+            records,
+        )
+        self._file = SpoolFile(private_database(self._folder / _FILE_NAME))
+
+    def _draw_life(self) -> None:
+        self.life = secrets.randbits(62) or 1
+
+    @property
+    def stream_id(self) -> str:
+        """The stream that is written."""
+        return self._file.meta.stream_id
+
+    @property
+    def replaces(self) -> str:
+        """The stream in whose place this one is; empty: none."""
+        return self._file.meta.replaces
+
+    def on_append(self, listener: Callable[[], None]) -> None:
+        """Call `listener` (from any thread) whenever something new can be read."""
+        self._listeners.append(listener)
+
+    def append(self, envelope: Envelope) -> bool:
+        """Take a record; its sequence is assigned when it is committed.
+
+        False: the disk takes nothing, so it waits in memory, and whoever makes records should
+        make no more.
+        """
+        with self._lock:
+            if envelope.kind == _SAMPLES:
+                self._append_samples(envelope)
+                return not self._fault
+            self._append_gaps(envelope.run_id, envelope.attempt)
+            self._take(envelope)
+            durable = self._commit()
+        self._notify()
+        return durable
+
+    def _append_samples(self, envelope: Envelope) -> None:
+        full = self._bytes + self._pending_bytes + envelope.ByteSize() > self._limit_bytes
+        if full or self._fault or self._free_bytes() < self._reserve_bytes // 4:
+            self._drop(envelope)
+        else:
+            self._take(envelope)
+
+    def _drop(self, envelope: Envelope) -> None:
+        key = (envelope.run_id, envelope.attempt, envelope.trial)
+        dropped = self._dropped.setdefault(key, _Dropped())
+        dropped.batches += 1
+        dropped.rows += envelope.rows
+        self._dropped_batches += 1
+
+    def _append_gaps(self, run_id: str, attempt: int) -> None:
+        """Say what was dropped before anything later of the same attempt is said."""
+        for key in [key for key in self._dropped if key[:2] == (run_id, attempt)]:
+            dropped = self._dropped.pop(key)
+            gap = Gap(
+                trial=key[2],
+                batches=dropped.batches,
+                rows=dropped.rows,
+                reason=f"the spool reached its limit of {self._limit_bytes} bytes, "
+                "or its disk was full",
+            )
+            self._take(envelope_of(gap, run_id, attempt))
+
+    def _take(self, envelope: Envelope) -> None:
+        self._pending_bytes += envelope.ByteSize()
+        self._pending.append(envelope)
+
+    def _commit(self) -> bool:
+        """False: the disk takes nothing; what must not be lost waits in memory."""
+        if not self._pending and not self._fault:
+            return True
+        # After a fault with nothing to store, how it stands is a try.
+        meta = replace(self._file.meta)
+        positions = []
+        for envelope in self._pending:
+            positions.append(meta.next)
+            envelope.sequence = meta.next
+            meta.mark = envelope.mark = self._mark(meta.mark, envelope)
+            meta.next += 1
+        meta.dropped_batches += self._dropped_batches
+        try:
+            self._file.append(positions, self._pending, meta)
+        except sqlite3.Error as error:
+            self._keep_what_must_be(str(error))
+            return False
+        if self._fault:
+            log.warning("the spool in %s can be written again", self._folder)
+        self._fault = ""
+        self._bytes += sum(envelope.ByteSize() for envelope in self._pending)
+        self._dropped_batches = self._pending_bytes = 0
+        self._pending.clear()
+        return True
+
+    def _mark(self, before: int, envelope: Envelope) -> int:
+        """A digest of the record, all before it, and this life: a copy's records have others."""
+        envelope.mark = 0
+        content = b"%d %d " % (before, self.life) + envelope.SerializeToString()
+        digest = hashlib.blake2b(content, digest_size=8).digest()
+        return int.from_bytes(digest, "big", signed=True) or 1
+
+    def _keep_what_must_be(self, fault: str) -> None:
+        if not self._fault:
+            log.error("the spool in %s cannot be written: %s", self._folder, fault)
+        self._fault = fault
+        kept = [envelope for envelope in self._pending if envelope.kind != _SAMPLES]
+        for envelope in self._pending:
+            if envelope.kind == _SAMPLES:
+                self._drop(envelope)
+        self._pending = kept
+        self._pending_bytes = sum(envelope.ByteSize() for envelope in kept)
+
+    def _free_bytes(self) -> int:
+        found = os.statvfs(self._folder)
+        return found.f_bavail * found.f_frsize
+
+    def problem(self) -> str:
+        """Why no run should be taken now; empty: nothing."""
+        if self._fault:
+            return f"its spool cannot be written: {self._fault}"
+        free = self._free_bytes()
+        if free < self._reserve_bytes:
+            return (
+                f"{free >> 20} MiB are free for its spool, "
+                f"{self._reserve_bytes >> 20} MiB are wanted"
+            )
+        return ""
+
+    def flush(self) -> None:
+        """Commit the sample batches that wait."""
+        with self._lock:
+            waiting = bool(self._pending)
+            self._commit()
+        if waiting:
+            self._notify()
+
+    def _notify(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def read(self, after: int, limit: int) -> list[Envelope]:
+        """Committed records of the stream with a sequence above `after`, ascending."""
+        with self._lock:
+            began = self._file.meta.began
+            found = self._file.read(began + after, limit)
+        for position, envelope in found:
+            envelope.sequence = position - began
+        return [envelope for _, envelope in found]
+
+    @property
+    def last(self) -> int:
+        """The sequence of the newest record that is committed; 0: there was none."""
+        with self._lock:
+            return self._file.meta.next - 1 - self._file.meta.began
+
+    def ack(self, sequence: int) -> None:
+        """Forget everything up to `sequence`: the collector has it. None beyond the newest."""
+        with self._lock:
+            self._commit()
+            meta = self._file.meta
+            acked = min(meta.began + min(sequence, 1 << 62), meta.next - 1)
+            if acked <= meta.acked:
+                return
+            mark, freed = self._mark_at(acked), self._file.bytes(upto=acked)
+            try:
+                self._file.forget(replace(meta, acked=acked, acked_mark=mark))
+            except sqlite3.Error as error:
+                # Room is needed to free room; the next ack tries again.
+                log.warning("acked records stay in the spool for now: %s", error)
+                return
+            self._bytes -= freed
+
+    def _mark_at(self, position: int) -> int:
+        meta = self._file.meta
+        if position == meta.acked:
+            return meta.acked_mark
+        found = self._file.read(position - 1, 1)
+        return found[0][1].mark if found and found[0][0] == position else 0
+
+    def differs(self, sequence: int, mark: int) -> str:
+        """Why a collector that has the stream up to here has another one; empty: it does not.
+
+        `mark` is that of its record `sequence`; 0: it does not know.
+        """
+        with self._lock:
+            meta = self._file.meta
+            position = meta.began + sequence
+            if position >= meta.next:
+                return (
+                    f"the collector has {sequence} records of this stream, the spool is older "
+                    f"and made {meta.next - 1 - meta.began}"
+                )
+            if position < meta.acked:
+                return (
+                    f"the collector has {sequence} records of this stream and once confirmed "
+                    f"{meta.acked - meta.began}: its store is another, or older"
+                )
+            own = self._mark_at(position)
+            if sequence and mark and own and own != mark:
+                return f"record {sequence} of this stream is not the one that the collector has"
+        return ""
+
+    def begin_stream(self) -> None:
+        """Go on as a new stream with all that is not acked."""
+        with self._lock:
+            meta = self._file.meta
+            self._file.keep(
+                replace(meta, stream_id=uuid.uuid4().hex, replaces=meta.stream_id, began=meta.acked)
+            )
+            self._draw_life()
+
+    def unacked_attempts(self) -> list[Attempt]:
+        """Attempts whose terminal record is here and not yet acked."""
+        with self._lock:
+            found = self._file.attempts_with(int(_OUTCOME))
+            found += [(e.run_id, e.attempt) for e in self._pending if e.kind == _OUTCOME]
+        return [Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in found]
+
+    def state(self) -> tuple[int, int, int]:
+        """Bytes and records that wait for an ack, and sample batches dropped ever."""
+        with self._lock:
+            return (
+                self._bytes + self._pending_bytes,
+                self._file.count() + len(self._pending),
+                self._file.meta.dropped_batches + self._dropped_batches,
+            )
+
+    def close(self) -> None:
+        """Commit what waits and close the file."""
+        with self._lock:
+            if not self._commit():
+                log.error("%d records found no room and are lost", len(self._pending))
+            self._file.close()

@@ -1,0 +1,421 @@
+"""The agent's side of `FleetService.Attend`: one stream, resumed for ever.
+
+One coroutine writes (hello, heartbeats, questions, records), one reads (acks,
+leases, cancels). What is in flight is bounded by the collector's ack window;
+after a reconnect, sending resumes behind the highest acked sequence.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import grpc
+import grpc.aio
+
+from headstart.agent.uplink.collector_bounds import (
+    CollectorFault,
+    Terms,
+    check_ack,
+    check_attempt,
+    terms_of,
+    words_of,
+)
+from headstart.agent.uplink.collector_tls import ClientTls
+from headstart.agent.uplink.leases import HeldRuns
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.wire import envelope_of
+from headstart.v1.fleet_pb2 import (
+    Attempt,
+    AttendRequest,
+    AttendResponse,
+    BlockFinished,
+    Heartbeat,
+    Hello,
+    Lease,
+    RecordBatch,
+    Welcome,
+)
+from headstart.v1.fleet_pb2_grpc import FleetServiceStub
+from headstart.v1.host_pb2 import HostFacts, Policy
+from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
+from headstart.words.addresses import channel_options
+from headstart.words.certificates import CertificateProblem
+
+log = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 1
+# A larger one is told with the next hello: heartbeats are bounded.
+_LARGEST_POLICY_BYTES = 8 << 10
+_BATCH_ENVELOPES = 32
+# Runs whose end waits for an ack. With more no lease is taken: each would add one.
+_MOST_UNACKED = 1000
+_FIRST_BACKOFF_SECONDS = 0.2
+_LONGEST_BACKOFF_SECONDS = 15.0
+# Keepalive alone notices a frozen peer after 45 s and more; with ping_timeout
+# set it takes time + timeout. The collector allows pings this often.
+CHANNEL_OPTIONS = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+]
+
+
+_Stream: TypeAlias = "grpc.aio.StreamStreamCall[AttendRequest, AttendResponse]"
+
+
+class Refused(Exception):
+    """The collector will not have this agent; trying again changes nothing."""
+
+
+class NewStream(Exception):
+    """The collector's stream is not the spool's: a new one began; the message says why."""
+
+
+@dataclass
+class Attendance:
+    """Keeps the stream; `run` returns only when `stopping` is set or on Refused."""
+
+    target: str
+    # None: a socket, or plaintext that was asked for.
+    tls: ClientTls | None
+    host: Callable[[], HostFacts]
+    # As it is now: it is asked for at each hello and heartbeat.
+    policy: Callable[[], Policy]
+    spool: Spool
+    runs: HeldRuns
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    # The one run that may be leased here, once it is known; None: any.
+    only_run: asyncio.Future[str] | None = None
+    # Called once with True at every welcome and with False at every loss.
+    on_connected: Callable[[bool], None] = lambda _connected: None
+    _questions: deque[BlockFinished] = field(default_factory=deque)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _sent: int = 0
+    _acked: int = 0
+    # No collector can have a record behind this one.
+    _ever_sent: int = 0
+    _refused_leases: int = 0
+    _told_policy: Policy = field(default_factory=Policy)
+    # Why no run is taken any more; empty: the agent stays.
+    leaving: str = ""
+    _connected: bool = False
+    _beat_now: bool = False
+    # Leases that were not taken, to be told in the next heartbeat.
+    _declined: deque[Attempt] = field(default_factory=deque)
+
+    async def run(self) -> None:
+        """Attend until stopped; every loss of the stream is followed by another try."""
+        self._loop = asyncio.get_running_loop()
+        self.spool.on_append(self.wake)
+        # What an earlier life of the agent left was perhaps sent.
+        self._ever_sent = self.spool.last
+        backoff = _FIRST_BACKOFF_SECONDS
+        while not self.stopping.is_set():
+            try:
+                async with self._channel() as channel:
+                    await self._session(channel)
+                backoff = _FIRST_BACKOFF_SECONDS
+            except grpc.aio.AioRpcError as error:
+                if error.code() in (
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    grpc.StatusCode.PERMISSION_DENIED,
+                    grpc.StatusCode.UNAUTHENTICATED,
+                ):
+                    raise Refused(error.details() or error.code().name) from error
+                self._tell_lost(await self._why(error), backoff)
+            except CertificateProblem as problem:
+                self._tell_lost(str(problem), backoff)
+            except NewStream as new:
+                log.warning(
+                    "stream %s begins in the place of %s, with the records that wait: %s",
+                    self.spool.stream_id,
+                    self.spool.replaces,
+                    new,
+                )
+            except CollectorFault as fault:
+                self._tell_lost(f"the collector is at fault: {fault}", backoff)
+            self._connected = False
+            self.on_connected(False)
+            await self._pause(backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
+            backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    def _tell_lost(self, why: str, seconds: float) -> None:
+        log.warning(
+            "collector %s: %s; again in %.1f s, records wait in the spool",
+            self.target,
+            why,
+            seconds,
+        )
+
+    def wake(self) -> None:
+        """Something new is to be sent; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def ask(self, question: BlockFinished) -> None:
+        """Queue a question for the collector; from any thread."""
+        self._questions.append(question)
+        self.wake()
+
+    def _channel(self) -> grpc.aio.Channel:
+        options = CHANNEL_OPTIONS + channel_options(self.target)
+        if self.tls is None:
+            return grpc.aio.insecure_channel(self.target, options=options)
+        return grpc.aio.secure_channel(self.target, self.tls.credentials(), options=options)
+
+    async def _why(self, error: grpc.aio.AioRpcError) -> str:
+        """The collector's words, or what is wrong with a certificate: gRPC does not tell that."""
+        problem = ""
+        if error.code() == grpc.StatusCode.UNAVAILABLE and self.tls is not None:
+            problem = await asyncio.to_thread(self.tls.problem, self.target)
+        return problem or f"{error.code().name} ({words_of(error.details() or '')})"
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _session(self, channel: grpc.aio.Channel) -> None:
+        # Reading host facts takes a moment, in which other coroutines go on.
+        hello = await asyncio.to_thread(self._hello)
+        stream = FleetServiceStub(channel).Attend()
+        await _write(stream, AttendRequest(hello=hello))
+        first = await stream.read()
+        if not isinstance(first, AttendResponse):
+            # The status says why; reading it raises what `run` handles.
+            await _raise_status(stream)
+            return
+        if not first.HasField("welcome"):
+            raise CollectorFault(f"it begins with {first.WhichOneof('message')}, not a welcome")
+        welcome = first.welcome
+        if differs := await asyncio.to_thread(self._differs, welcome):
+            await asyncio.to_thread(self.spool.begin_stream)
+            self._ever_sent = 0
+            stream.cancel()
+            raise NewStream(differs)
+        await asyncio.to_thread(self.spool.ack, welcome.acked_sequence)
+        self._acked = self._sent = welcome.acked_sequence
+        self._connected = True
+        self.on_connected(True)
+        log.info("attending %s, resuming after sequence %d", self.target, self._acked)
+        reader = asyncio.create_task(self._read(stream))
+        writer = asyncio.create_task(self._write(stream, terms_of(welcome)))
+        stopper = asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer, stopper):
+                task.cancel()
+            await asyncio.gather(reader, writer, stopper, return_exceptions=True)
+            if self.stopping.is_set():
+                await stream.done_writing()
+                stream.cancel()
+        for task in (reader, writer):
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+        if not self.stopping.is_set():
+            await _raise_status(stream)
+
+    def _differs(self, welcome: Welcome) -> str:
+        """Why the collector's stream is not the one in the spool; empty: it is."""
+        acked = welcome.acked_sequence
+        if differs := self.spool.differs(acked, welcome.acked_mark):
+            return differs
+        if acked > self._ever_sent:
+            return f"the collector has record {acked} of this stream, which was never sent"
+        return ""
+
+    def _hello(self) -> Hello:
+        self._told_policy = self.policy()
+        return Hello(
+            protocol_version=PROTOCOL_VERSION,
+            host=self.host(),
+            policy=self._told_policy,
+            stream_id=self.spool.stream_id,
+            replaces_stream_id=self.spool.replaces,
+            life=self.spool.life,
+            not_ready=self._not_ready(),
+            running=[held.key() for held in self.runs.running()],
+            unacked=self.spool.unacked_attempts(),
+        )
+
+    async def _write(self, stream: _Stream, terms: Terms) -> None:
+        loop = asyncio.get_running_loop()
+        next_heartbeat = loop.time()
+        while True:
+            self._wake.clear()
+            await asyncio.to_thread(self.spool.flush)
+            if self._beat_now or loop.time() >= next_heartbeat:
+                self._beat_now = False
+                # It asks the spool's disk, and reads the policy's file.
+                heartbeat = await asyncio.to_thread(self._heartbeat)
+                await _write(stream, AttendRequest(heartbeat=heartbeat))
+                next_heartbeat = loop.time() + terms.heartbeat_seconds
+            free = terms.window - (self._sent - self._acked)
+            batch = await asyncio.to_thread(
+                self.spool.read, self._sent, max(0, min(free, _BATCH_ENVELOPES))
+            )
+            if batch:
+                batch = _fitting(batch, terms.batch_bytes)
+                self._sent = batch[-1].sequence
+                self._ever_sent = max(self._ever_sent, self._sent)
+                await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
+                continue
+            # A question is about records: it follows them.
+            while self._questions and free:
+                await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
+            try:
+                # At most a second, so that waiting sample batches are flushed.
+                async with asyncio.timeout(min(1.0, max(0.01, next_heartbeat - loop.time()))):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    def _heartbeat(self) -> Heartbeat:
+        policy = self.policy()
+        spool_bytes, spool_records, dropped = self.spool.state()
+        running = self.runs.running()
+        changed = policy != self._told_policy and policy.ByteSize() < _LARGEST_POLICY_BYTES
+        if changed:
+            self._told_policy = policy
+        return Heartbeat(
+            policy=policy if changed else None,
+            running=[held.key() for held in running],
+            spool_bytes=spool_bytes,
+            spool_records=spool_records,
+            dropped_batches=dropped,
+            progress=[held.progress for held in running],
+            not_ready=self._not_ready(),
+            declined=[self._declined.popleft() for _ in range(len(self._declined))],
+        )
+
+    def _not_ready(self) -> str:
+        """Why no run is taken now; empty: one is."""
+        return self.leaving or self.spool.problem()
+
+    def leave(self, reason: str) -> None:
+        """Take no more runs, and tell the collector so; call it in the loop's thread."""
+        self.leaving = reason
+        self._beat()
+
+    def _beat(self) -> None:
+        """Send the next heartbeat at once."""
+        self._beat_now = True
+        self._wake.set()
+
+    async def delivered(self, seconds: float) -> None:
+        """Return once the ends of all runs are acked, or after these seconds.
+
+        At once without a collector: the hello of the agent's next life names them.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while self._connected:
+                    unacked = await asyncio.to_thread(self.spool.unacked_attempts)
+                    if not unacked:
+                        return
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            log.warning("the end of a run waits in the spool: no ack within %g s", seconds)
+
+    async def _read(self, stream: _Stream) -> None:
+        while True:
+            response = await stream.read()
+            if not isinstance(response, AttendResponse):
+                return
+            await self._handle(response)
+
+    async def _handle(self, response: AttendResponse) -> None:
+        match response.WhichOneof("message"):
+            case "ack":
+                check_ack(response.ack.sequence, self._sent)
+                if response.ack.sequence <= self._acked:
+                    return
+                self._acked = response.ack.sequence
+                await asyncio.to_thread(self.spool.ack, self._acked)
+                self._wake.set()
+            case "lease":
+                await self._take(response.lease)
+            case "cancel":
+                self.runs.cancel(response.cancel.attempt, words_of(response.cancel.reason))
+            case "block_decision":
+                decision = response.block_decision
+                if held := self.runs.get(decision.attempt):
+                    held.decide(decision.blocks_done, decision.another, words_of(decision.reason))
+
+    async def _take(self, lease: Lease) -> None:
+        check_attempt(lease.attempt)
+        run_id, attempt = lease.attempt.run_id, lease.attempt.attempt
+        if self.only_run is not None and run_id != await self.only_run:
+            reason = f"this agent serves run {self.only_run.result()} and no other"
+            log.warning("run %s is refused: %s", run_id, reason)
+            outcome = RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason)
+            await asyncio.to_thread(self.spool.append, envelope_of(outcome, run_id, attempt))
+            return
+        if not_ready := await asyncio.to_thread(self._not_ready):
+            log.warning("the lease of run %s is not taken: %s", run_id, not_ready)
+            self._declined.append(lease.attempt)
+            self._beat()
+            return
+        unacked = await asyncio.to_thread(self.spool.unacked_attempts)
+        if len(unacked) >= _MOST_UNACKED:
+            self._refuse_lease(run_id, f"the ends of {len(unacked)} runs wait for an ack")
+        elif self.runs.start(lease.attempt, lease.experiment, self.ask):
+            log.info("run %s, attempt %d", run_id, attempt)
+            self._wake.set()
+        else:
+            self._refuse_lease(run_id, "other runs are held here")
+
+    def _refuse_lease(self, run_id: str, why: str) -> None:
+        """Leave a lease; the collector sees in the heartbeats that it is not held."""
+        self._refused_leases += 1
+        # A flood of them must not become one of lines: at 1, 2, 4, 8 and so on.
+        if self._refused_leases & (self._refused_leases - 1) == 0:
+            log.warning(
+                "the lease of run %s is not taken, since %s (%d so far)",
+                run_id,
+                why,
+                self._refused_leases,
+            )
+
+
+def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:
+    """The longest head of a batch within the limit, at least one record."""
+    total = 0
+    for count, envelope in enumerate(batch):
+        total += envelope.ByteSize()
+        if total > limit_bytes and count:
+            return batch[:count]
+    return batch
+
+
+async def _write(stream: _Stream, request: AttendRequest) -> None:
+    """Write, and raise the status when the call has ended meanwhile."""
+    try:
+        await stream.write(request)
+    except asyncio.InvalidStateError:
+        await _raise_status(stream)
+
+
+async def _raise_status(
+    stream: _Stream,
+) -> None:
+    """Raise the stream's status as the error that a unary call would have raised."""
+    raise grpc.aio.AioRpcError(
+        await stream.code(),
+        await stream.initial_metadata(),
+        await stream.trailing_metadata(),
+        details=await stream.details(),
+    )

@@ -1,0 +1,252 @@
+"""Two runs of one experiment against each other: two revisions, or two hosts.
+
+Their trials were not interleaved, so nothing is paired and drift between the runs does
+not cancel: an interval holds for these two runs, and a cause is not proved by it.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.collector.analysis.statistics.bootstrap import (
+    BOOTSTRAP_BLOCKS,
+    MINIMUM_BLOCKS,
+    RESAMPLES,
+    Floats,
+    generator,
+    middle,
+    student_quantile,
+)
+from headstart.collector.analysis.verdict.comparison import verdict_of
+from headstart.collector.findings import Basis, Figure, Interval, Metric, RunResult, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings.comparability import (
+    Incomparable,
+    said,
+    settings_of,
+    unlike_metrics,
+)
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of one variant, run B against run A."""
+
+    variant: str
+    metric: str
+    # "figure", or "ratio to jit" where the hosts differ.
+    of: str
+    before: float | None
+    after: float | None
+    # after / before; None: unavailable.
+    ratio: float | None
+    interval: Interval | None
+    margin: float
+    verdict: Verdict
+    # Values on both sides.
+    counts: tuple[int, int]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class AcrossRuns:
+    """Two runs, what differs between them, and what became of each metric."""
+
+    before: RunResult
+    after: RunResult
+    same_host: bool
+    # What makes a difference doubtful, a sentence each.
+    flags: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+def compare_runs(before: RunResult, after: RunResult) -> AcrossRuns:
+    """Raises Incomparable for different experiments or runs without a common variant."""
+    if before.experiment != after.experiment:
+        raise Incomparable(
+            f"these are different experiments: {before.experiment} (run {before.run_id}) and "
+            f"{after.experiment} (run {after.run_id})"
+        )
+    names = [v.variant for v in before.variants]
+    common = [v.variant for v in after.variants if v.variant in names]
+    if not common:
+        raise Incomparable(f"runs {before.run_id} and {after.run_id} have no variant in common")
+    same_host = bool(before.fingerprint) and before.fingerprint == after.fingerprint
+    if not same_host:
+        if before.baseline != after.baseline:
+            raise Incomparable(
+                f"the hosts differ and so do the baselines ({before.baseline}, {after.baseline}): "
+                "neither figures nor ratios can be compared"
+            )
+        common = [name for name in common if name != before.baseline]
+    unlike = unlike_metrics(before, after)
+    changes = tuple(
+        _change(before, after, name, metric, same_host, unlike.get(metric.name, ""))
+        for name in common
+        for metric in CATALOGUE.values()
+        if metric.compared and _measured(before, after, metric.name, name)
+    )
+    return AcrossRuns(before, after, same_host, tuple(_flags(before, after, same_host)), changes)
+
+
+def _measured(before: RunResult, after: RunResult, metric: str, variant: str) -> bool:
+    return any(run.figure(metric, variant) is not None for run in (before, after))
+
+
+def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str]:
+    if not same_host:
+        yield (
+            f"The hosts differ ({before.host}, {after.host}): only ratios to "
+            f"{before.baseline} are compared."
+        )
+    for run in (before, after):
+        if run.state != "done":
+            yield f"Run {run.run_id} is {run.state}: its figures are those so far."
+    settings = [settings_of(run) for run in (before, after)]
+    for name in sorted(settings[0].keys() & settings[1].keys()):
+        if settings[0][name] != settings[1][name]:
+            yield (
+                f"{name} was run with other settings ({said(settings[0][name])}; "
+                f"{said(settings[1][name])}): the difference may come from there."
+            )
+    images = {v.variant: v.digest for v in before.variants}
+    same = [v.variant for v in after.variants if v.digest and images.get(v.variant) == v.digest]
+    if same and same_host:
+        yield f"{', '.join(same)}: the same image in both runs; what differs is the host's doing."
+    facts = dict(before.host_facts)
+    for name, value in after.host_facts if same_host else ():
+        if name in ("kernel", "engine", "governor", "agent") and facts.get(name, value) != value:
+            yield f"The host's {name} changed: {facts[name]}, now {value}."
+
+
+def _change(
+    before: RunResult,
+    after: RunResult,
+    variant: str,
+    metric: Metric,
+    same_host: bool,
+    unlike: str,
+) -> Change:
+    of = "figure" if same_host else f"ratio to {before.baseline}"
+    comparison = after.comparison(metric.name, variant)
+    margin = metric.margin if comparison is None else comparison.margin
+    sides = [_side(run, metric, variant, same_host) for run in (before, after)]
+    counts = (sides[0].count, sides[1].count)
+    empty = Change(
+        variant, metric.name, of, None, None, None, None, margin, Verdict.UNAVAILABLE, counts
+    )
+    if unlike:
+        return _because(empty, unlike)
+    for run, side in zip((before, after), sides, strict=True):
+        if side.reason:
+            return _because(empty, f"run {run.run_id}: {side.reason}")
+    first, second = (side.center(metric.center) for side in sides)
+    ratio = second / first
+    found = Change(
+        variant, metric.name, of, first, second, ratio, None, margin, Verdict.INCONCLUSIVE, counts
+    )
+    if metric.exact:
+        exactly = Interval(ratio, ratio)
+        return _judged(found, exactly, metric)
+    if min(counts) < MINIMUM_BLOCKS:
+        return _because(found, f"{min(counts)} valid trials, at least {MINIMUM_BLOCKS} are needed")
+    rng = generator(before.run_id, after.run_id, metric.name, variant)
+    if min(counts) >= BOOTSTRAP_BLOCKS:
+        resampled = sides[1].resampled(metric.center, rng) / sides[0].resampled(metric.center, rng)
+        tail = (1 - _CONFIDENCE) / 2
+        low, high = np.quantile(resampled, (tail, 1 - tail))
+        interval = Interval(float(low), float(high))
+    else:
+        interval = _welch(sides[0].logs, sides[1].logs)
+    judged = _judged(found, interval, metric)
+    disturbed = [s for s in sides if s.flagged]
+    return _because(judged, "rests on disturbed trials") if disturbed else judged
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One run's values: the variant's, over the baseline's where hosts differ."""
+
+    values: Floats
+    # Of the same blocks; None: figures are compared as they are.
+    baseline: Floats | None
+    flagged: bool
+    reason: str = ""
+
+    @property
+    def count(self) -> int:
+        return len(self.values)
+
+    @property
+    def logs(self) -> Floats:
+        own = np.log(self.values)
+        return own if self.baseline is None else own - np.log(self.baseline)
+
+    def center(self, center: str) -> float:
+        own = middle(self.values, center)
+        return own if self.baseline is None else own / middle(self.baseline, center)
+
+    def resampled(self, center: str, rng: np.random.Generator) -> Floats:
+        """Middles of resampled blocks; a block's pair stays together."""
+        picks = rng.integers(0, self.count, (RESAMPLES, self.count))
+        function = np.mean if center == "mean" else np.median
+        own = function(self.values[picks], axis=1)
+        if self.baseline is None:
+            return np.asarray(own)
+        return np.asarray(own / function(self.baseline[picks], axis=1))
+
+
+def _side(run: RunResult, metric: Metric, variant: str, same_host: bool) -> _Side:
+    none = np.array([])
+    own = run.figure(metric.name, variant)
+    if own is None or not own.values:
+        return _Side(none, None, False, "not measured")
+    if same_host:
+        values, base, flagged = np.array(own.values), None, own.basis is Basis.FLAGGED
+    else:
+        other = run.figure(metric.name, run.baseline)
+        if other is None or not other.values:
+            return _Side(none, None, False, f"{run.baseline} was not measured")
+        pairs = _paired(own, other)
+        if not pairs:
+            return _Side(none, None, False, f"no block is valid for {run.baseline} too")
+        values, base = np.array(pairs).T
+        flagged = Basis.FLAGGED in (own.basis, other.basis)
+    if values.min() <= 0 or (base is not None and base.min() <= 0):
+        return _Side(none, None, False, "values of zero have no ratio")
+    return _Side(values, base, flagged)
+
+
+def _paired(own: Figure, other: Figure) -> list[tuple[float, float]]:
+    base = dict(zip(other.blocks, other.values, strict=True))
+    blocks = zip(own.blocks, own.values, strict=True)
+    return [(value, base[block]) for block, value in blocks if block in base]
+
+
+def _welch(before: Floats, after: Floats) -> Interval:
+    """Of a ratio, from logarithms of few values with variances of their own (Welch 1947)."""
+    parts = [float(side.var(ddof=1)) / len(side) for side in (before, after)]
+    difference = float(after.mean() - before.mean())
+    error = math.sqrt(sum(parts))
+    freedom = 2
+    if error > 0:
+        weights = (p**2 / (len(s) - 1) for p, s in zip(parts, (before, after), strict=True))
+        freedom = max(2, int(sum(parts) ** 2 / sum(weights)))
+    half = student_quantile((1 + _CONFIDENCE) / 2, freedom) * error
+    return Interval(math.exp(difference - half), math.exp(difference + half))
+
+
+def _judged(change: Change, interval: Interval, metric: Metric) -> Change:
+    verdict = verdict_of(interval, change.margin, metric.lower_is_better)
+    reason = ""
+    if verdict is Verdict.INCONCLUSIVE:
+        reason = f"the interval reaches past the margin of {change.margin * 100:g} %"
+    return replace(change, interval=interval, verdict=verdict, reason=reason)
+
+
+def _because(change: Change, reason: str) -> Change:
+    return replace(change, reason=reason)

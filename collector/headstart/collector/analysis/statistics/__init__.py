@@ -1,0 +1,3 @@
+"""Statistics over plain arrays: they know nothing of trials or metrics."""
+
+__all__ = ["bootstrap", "change_points", "histogram", "meta", "trend"]

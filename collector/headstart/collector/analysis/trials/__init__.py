@@ -1,0 +1,12 @@
+"""From the records of a run to one value for each trial and metric."""
+
+__all__ = [
+    "columns",
+    "figures",
+    "load",
+    "loads",
+    "memory_phases",
+    "ramp",
+    "runtime_counters",
+    "trial_records",
+]

@@ -1,0 +1,37 @@
+"""The trials of a run under load: each by itself, and in the company of its variant's others."""
+
+from collections.abc import Iterable, Mapping
+
+from headstart.collector.analysis.trials.figures import Part, Standing, standing
+from headstart.collector.analysis.trials.load import TrialLoad, load_of, seen_of
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.warmup.courses import Seen, Together, together
+from headstart.collector.analysis.warmup.detection import Course
+
+
+def is_valid(trial: Trial) -> bool:
+    """Whether the load of a trial counts."""
+    return standing(trial, Part.LOAD) is Standing.VALID
+
+
+def loads_of(trials: Iterable[Trial]) -> tuple[dict[int, TrialLoad], dict[str, Together]]:
+    """By trial, and by variant; trials that failed under load are left out: theirs is a torso."""
+    whole = [trial for trial in trials if not trial.outcome.HasField("failure")]
+    seen = [seen_of(trial, is_valid(trial)) for trial in whole]
+    variants = by_variant(each for each in seen if each is not None)
+    told = in_company(variants)
+    loads = [load_of(trial, is_valid(trial), told.get(trial.number)) for trial in whole]
+    return {load.warmup.trial: load for load in loads if load is not None}, variants
+
+
+def by_variant(trials: Iterable[Seen]) -> dict[str, Together]:
+    """What the trials of each variant tell together."""
+    sorted_out: dict[str, list[Seen]] = {}
+    for trial in trials:
+        sorted_out.setdefault(trial.variant, []).append(trial)
+    return {variant: together(seen) for variant, seen in sorted_out.items()}
+
+
+def in_company(variants: Mapping[str, Together]) -> dict[int, Course]:
+    """By trial: the course of those that could not tell by themselves."""
+    return {number: course for told in variants.values() for number, course in told.courses.items()}

@@ -1,0 +1,64 @@
+"""What memory was made of, by variant and phase: medians over the trials, side by side."""
+
+from collections.abc import Callable, Iterable, Iterator
+from statistics import median
+
+from headstart.collector.analysis.trials.figures import Part, Standing, standing
+from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.findings import PhaseSplit
+from headstart.v1.records_pb2 import Phase, PhaseMemory
+
+_PHASES = {
+    Phase.PHASE_STARTUP: ("startup", Part.ANY),
+    Phase.PHASE_IDLE: ("idle", Part.ANY),
+    Phase.PHASE_LOAD: ("load", Part.LOAD),
+    Phase.PHASE_SETTLED: ("settled", Part.LOAD),
+}
+
+
+def phase_splits(variants: Iterable[str], trials: list[Trial]) -> Iterator[PhaseSplit]:
+    """One for each variant and phase that any usable trial measured.
+
+    Flagged trials count only where no other did.
+    """
+    for variant in variants:
+        own = [trial for trial in trials if trial.variant == variant]
+        for phase, (name, part) in _PHASES.items():
+            read = [
+                (found, standing(trial, part)) for trial in own if (found := trial.memory(phase))
+            ]
+            valid = [found for found, worth in read if worth is Standing.VALID]
+            used = valid or [found for found, worth in read if worth is not Standing.WRONG]
+            if used:
+                yield _split(variant, name, used)
+
+
+def _split(variant: str, phase: str, readings: list[PhaseMemory]) -> PhaseSplit:
+    def middle(take: Callable[[PhaseMemory], int]) -> float | None:
+        """Of the trials in which it was measured."""
+        values = [value for reading in readings if (value := take(reading))]
+        return float(median(values)) if values else None
+
+    # File and kernel memory may rightly be zero where the group was read at all.
+    grouped = [reading for reading in readings if reading.cgroup_bytes]
+
+    def part(take: Callable[[PhaseMemory], int]) -> float | None:
+        return float(median(map(take, grouped))) if grouped else None
+
+    return PhaseSplit(
+        variant=variant,
+        phase=phase,
+        trials=len(readings),
+        rss_bytes=middle(lambda m: m.rss_bytes),
+        rss_peak_bytes=middle(lambda m: m.rss_peak_bytes),
+        high_water_bytes=middle(lambda m: m.high_water_bytes),
+        pss_bytes=middle(lambda m: m.pss_bytes),
+        uss_bytes=middle(lambda m: m.uss_bytes),
+        group_bytes=middle(lambda m: m.cgroup_bytes),
+        anonymous_bytes=part(lambda m: m.cgroup_anonymous_bytes),
+        file_bytes=part(lambda m: m.cgroup_file_bytes),
+        kernel_bytes=part(lambda m: m.cgroup_kernel_bytes),
+        group_peak_bytes=middle(lambda m: m.cgroup_peak_bytes),
+        processes=middle(lambda m: m.processes),
+        threads=middle(lambda m: m.threads),
+    )

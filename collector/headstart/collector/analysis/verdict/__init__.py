@@ -1,0 +1,14 @@
+"""From values to verdicts: comparisons, gates, break-evens, remarks, the recommendation."""
+
+__all__ = [
+    "break_even_of_run",
+    "comparison",
+    "confounders",
+    "decide",
+    "gates",
+    "job_break_evens_of_run",
+    "memory_floor",
+    "outcomes",
+    "recommendation",
+    "remarks",
+]

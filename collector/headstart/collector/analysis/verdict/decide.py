@@ -1,0 +1,36 @@
+"""Whether a run that stops when decided needs another block."""
+
+from headstart.collector.findings import RunResult, Verdict
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.v1.experiment_pb2 import Plan
+
+# No run stops before its pilot; then these are the looks, each with a quarter of the
+# error budget, so that looking four times does not make four chances of a false verdict.
+PILOT_BLOCKS = 5
+LOOKS = (10, 15, 20, 30)
+ERROR_BUDGET = 0.05
+
+
+def confidence_of(plan: Plan) -> float:
+    """Of each interval: 95 %, or for repeated looks what makes all of them hold with 95 %."""
+    return 1 - ERROR_BUDGET / (1 if plan.blocks else len(LOOKS))
+
+
+def decide_blocks(result: RunResult, plan: Plan) -> tuple[bool, str]:
+    """Whether to run another block, and why, as the end of a sentence."""
+    done = result.blocks_completed
+    if plan.blocks:
+        return done < plan.blocks, f"the plan has {plan.blocks} blocks"
+    cap = min(plan.maximum_blocks or LOOKS[-1], LOOKS[-1])
+    if done >= cap:
+        return False, f"the cap of {cap} blocks is reached"
+    headline = [c for c in result.comparisons if CATALOGUE[c.metric].headline]
+    if done >= PILOT_BLOCKS and all(c.verdict is Verdict.UNAVAILABLE for c in headline):
+        return False, "there is nothing to compare"
+    if done not in LOOKS:
+        upcoming = next(look for look in (*LOOKS, cap) if look > done)
+        return True, f"verdicts are next looked at after {min(upcoming, cap)} blocks"
+    undecided = [f"{c.variant} {c.metric}" for c in headline if c.verdict is Verdict.INCONCLUSIVE]
+    if undecided:
+        return True, f"undecided after {done} blocks: {', '.join(undecided)}"
+    return False, f"every verdict is decided after {done} blocks"

@@ -1,0 +1,338 @@
+"""Gates: limits that a variant is held against, and what its figures say to them.
+
+A limit is passed or missed by the whole interval, never by the middle of it: what lies
+across a limit is undecided, and what rests on disturbed trials is too.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headstart.collector.analysis.statistics.bootstrap import BOOTSTRAP_BLOCKS, MINIMUM_BLOCKS
+from headstart.collector.findings import (
+    Basis,
+    Comparison,
+    Figure,
+    GateLimit,
+    GateOutcome,
+    GateStatus,
+    Interval,
+    RunResult,
+    Verdict,
+)
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings.quantities import quantity, ratio as ratio_text
+from headstart.v1.experiment_pb2 import Experiment
+
+MAX, MIN, MARGIN = "max", "min", "margin"
+CI_DEFAULT = "ci-default"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A limit of a profile; `bound` None: the margin of the file or the catalogue."""
+
+    metric: str
+    kind: str
+    bound: float | None
+    # Held only against experiments that have this; empty: against all.
+    subject: str = ""
+
+
+def _native_aot(startup_seconds: float, memory_bytes: float, disk_bytes: float) -> list[_Entry]:
+    return [
+        _Entry("startup_seconds", MAX, startup_seconds),
+        _Entry("rss_idle_bytes", MAX, memory_bytes),
+        _Entry("rss_load_bytes", MAX, memory_bytes),
+        # What was published, without a base image.
+        _Entry("image_own_bytes", MAX, disk_bytes),
+        _Entry("throughput_steady_per_second", MARGIN, 0.05),
+    ]
+
+
+PROFILES: dict[str, list[_Entry]] = {
+    # .NET's own targets for Native AOT (dotnet/runtime issue 79003): the Albums API,
+    # which serves lists from memory, and the Todo API, which has a database. Working set
+    # before load and at load; throughput against the default configuration of CoreCLR.
+    "native-aot-api": _native_aot(0.050, 50e6, 10e6),
+    "native-aot-service": _native_aot(0.150, 60e6, 20e6),
+    # No worse than the baseline, by the margin of each metric.
+    CI_DEFAULT: [
+        _Entry("startup_seconds", MARGIN, None),
+        _Entry("rss_idle_bytes", MARGIN, None, "idle"),
+        _Entry("rss_load_bytes", MARGIN, None, "load"),
+        _Entry("throughput_steady_per_second", MARGIN, None, "service"),
+        _Entry("image_unpacked_bytes", MARGIN, None, "image"),
+        _Entry("job_seconds", MARGIN, None, "short job"),
+        _Entry("job_memory_bytes", MARGIN, None, "short job"),
+        _Entry("long_job_seconds", MARGIN, None, "long job"),
+        _Entry("long_job_memory_bytes", MARGIN, None, "long job"),
+    ],
+}
+
+DISTURBED = "too few trials were undisturbed to decide by them"
+
+# More blocks than this are no advice: the figure is as good as on its limit.
+_MOST_BLOCKS = 200
+
+
+def subjects_of(experiment: Experiment) -> tuple[str, ...]:
+    """What there is to measure in an experiment, so that a profile asks for nothing else."""
+    loaded = experiment.HasField("load")
+    found = {
+        "service": bool(experiment.service.port),
+        "batch": not experiment.service.port,
+        "load": loaded,
+        "idle": bool(experiment.service.port) and not (loaded and experiment.plan.load_every == 1),
+        "image": all(v.WhichOneof("source") != "command" for v in experiment.variants),
+        **{f"{job.name} job": True for job in experiment.jobs},
+    }
+    return tuple(name for name, present in found.items() if present)
+
+
+def known_subjects(result: RunResult) -> tuple[str, ...]:
+    """Those of a result; of one from before they were recorded, what was measured."""
+    if result.subjects:
+        return result.subjects
+    subject_of = {entry.metric: entry.subject for entry in PROFILES[CI_DEFAULT]}
+    measured = {figure.metric for figure in result.figures}
+    return tuple({"service", *(subject_of.get(metric, "") for metric in measured)} - {""})
+
+
+def limits_of(experiment: Experiment) -> tuple[str, tuple[GateLimit, ...]]:
+    """Where an experiment's gates come from, in words, and what they are.
+
+    Limits of the file replace those of its profile for the same metric. A file without
+    gates is held against `ci-default`, and then nothing is rejected for missing one:
+    nobody has said that it matters.
+    """
+    own = [
+        GateLimit(gate.metric, kind, bound)
+        for gate in experiment.gates.gates
+        for kind, bound in (
+            (MAX, gate.maximum if gate.HasField("maximum") else None),
+            (MIN, gate.minimum if gate.HasField("minimum") else None),
+            (MARGIN, gate.margin if gate.HasField("margin") else None),
+        )
+        if bound is not None
+    ]
+    profile = experiment.gates.profile
+    subjects, margins = subjects_of(experiment), experiment.margins
+    if profile not in PROFILES:
+        if own:
+            return "the experiment file", tuple(own)
+        limits = profile_limits(CI_DEFAULT, subjects, margins, hard=False)
+        return f"{CI_DEFAULT}, since the file states no gates", limits
+    replaced = {limit.metric for limit in own}
+    limits = profile_limits(profile, subjects, margins)
+    kept = [limit for limit in limits if limit.metric not in replaced]
+    return f"{profile}, with limits of the file" if own else profile, (*kept, *own)
+
+
+def profile_limits(
+    profile: str, subjects: tuple[str, ...], margins: Mapping[str, float], *, hard: bool = True
+) -> tuple[GateLimit, ...]:
+    """A profile's limits for an experiment that has these subjects and margins."""
+    return tuple(
+        GateLimit(entry.metric, entry.kind, _bound(entry, margins), hard)
+        for entry in PROFILES[profile]
+        if not entry.subject or entry.subject in subjects
+    )
+
+
+def _bound(entry: _Entry, margins: Mapping[str, float]) -> float:
+    if entry.bound is not None:
+        return entry.bound
+    return margins.get(entry.metric, CATALOGUE[entry.metric].margin)
+
+
+def gate_outcome(result: RunResult, variant: str, limit: GateLimit) -> GateOutcome:
+    """One limit against one variant's figures; never raises for what was measured."""
+    found = (
+        _ratio(result, variant, limit) if limit.kind == MARGIN else _value(result, variant, limit)
+    )
+    title = asked(limit, result.baseline)
+    run = f"run {result.run_id}"
+    reason, more = "", None
+    if found.value is None:
+        status, reason = GateStatus.NOT_MEASURED, found.reason
+        text = f"{title}: {reason} ({run})"
+    else:
+        status = _status(found)
+        text = f"{title}: {found.said} ({found.evidence(run)})"
+        if status is GateStatus.UNDECIDED:
+            reason, more = _why(found), _more_blocks(found, result)
+            text = f"{text}; {reason}"
+    return GateOutcome(
+        variant, limit, status, found.value, found.interval, found.count, text, reason, more
+    )
+
+
+def asked(limit: GateLimit, baseline: str) -> str:
+    """What a limit asks for: "Startup at most 50.0 ms"."""
+    metric = CATALOGUE[limit.metric]
+    if limit.kind == MARGIN:
+        side = "above" if metric.lower_is_better else "below"
+        return f"{metric.title} at most {limit.bound * 100:g} % {side} {baseline}"
+    word = "at most" if limit.kind == MAX else "at least"
+    return f"{metric.title} {word} {quantity(limit.bound, metric.unit)}"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A value to be judged; the limit in the value's own terms."""
+
+    value: float | None
+    interval: Interval | None
+    bound: float
+    at_most: bool
+    count: int
+    exact: bool = False
+    basis: Basis = Basis.VALID
+    # The value in words, the interval in words, and what `count` counts.
+    said: str = ""
+    span: str = ""
+    counted: str = "trial"
+    # Why there is no value.
+    reason: str = ""
+
+    def evidence(self, run: str) -> str:
+        parts = [f"95 % interval {self.span}"] if self.span else []
+        if not self.exact:
+            parts.append(f"{self.count} {self.counted}{'' if self.count == 1 else 's'}")
+        if self.basis is Basis.FLAGGED:
+            parts.append("disturbed")
+        return ", ".join([*parts, run])
+
+
+def _value(result: RunResult, variant: str, limit: GateLimit) -> _Found:
+    metric = CATALOGUE[limit.metric]
+    figure = result.figure(limit.metric, variant)
+    at_most = limit.kind == MAX
+    if figure is None or figure.center is None:
+        reason = _why_missing(result, variant, limit.metric)
+        return _Found(None, None, limit.bound, at_most, 0, reason=reason)
+    interval = figure.interval
+    return _Found(
+        value=figure.center,
+        interval=interval,
+        bound=limit.bound,
+        at_most=at_most,
+        count=len(figure.values),
+        exact=metric.exact or _constant(figure),
+        basis=figure.basis,
+        said=quantity(figure.center, metric.unit),
+        span=_span(interval, metric.unit),
+    )
+
+
+def _constant(figure: Figure) -> bool:
+    return len(figure.values) >= BOOTSTRAP_BLOCKS and len(set(figure.values)) == 1
+
+
+def _span(interval: Interval | None, unit: str) -> str:
+    if interval is None:
+        return ""
+    return f"{quantity(interval.low, unit)} to {quantity(interval.high, unit)}"
+
+
+def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
+    metric = CATALOGUE[limit.metric]
+    at_most = metric.lower_is_better
+    bound = 1 + limit.bound if at_most else 1 - limit.bound
+    comparison = result.comparison(limit.metric, variant)
+    if comparison is None or comparison.ratio is None:
+        reason = (comparison.reason if comparison else "") or _why_missing(
+            result, variant, limit.metric
+        )
+        return _Found(None, None, bound, at_most, 0, reason=reason)
+    return _Found(
+        value=comparison.ratio,
+        interval=comparison.interval,
+        bound=bound,
+        at_most=at_most,
+        count=comparison.blocks,
+        exact=metric.exact,
+        basis=comparison.basis,
+        said=_sides(result, comparison),
+        span=_ratio_span(comparison.interval),
+        counted="block",
+    )
+
+
+def _sides(result: RunResult, comparison: Comparison) -> str:
+    ratio = f"ratio {ratio_text(comparison.ratio or 0.0)}"
+    metric = CATALOGUE[comparison.metric]
+    sides = [result.figure(metric.name, name) for name in (comparison.variant, comparison.baseline)]
+    # Where a figure has trials that no pair has, two figures would contradict their ratio.
+    centers = [
+        quantity(side.center, metric.unit)
+        for side in sides
+        if side is not None and side.center is not None and len(side.values) == comparison.blocks
+    ]
+    return f"{ratio}, {' against '.join(centers)}" if len(centers) == len(sides) else ratio
+
+
+def _ratio_span(interval: Interval | None) -> str:
+    return f"{ratio_text(interval.low)} to {ratio_text(interval.high)}" if interval else ""
+
+
+def _why_missing(result: RunResult, variant: str, metric: str) -> str:
+    comparison = result.comparison(metric, variant)
+    if comparison is not None and comparison.verdict is Verdict.UNAVAILABLE and comparison.reason:
+        return comparison.reason
+    if "load" not in (result.subjects or ("load",)) and CATALOGUE[metric].unit == "per_second":
+        return "the experiment applies no load"
+    return f"{variant} has no usable value of it"
+
+
+def _status(found: _Found) -> GateStatus:
+    value, interval = found.value, found.interval
+    assert value is not None  # noqa: S101  # the caller looked
+    if found.exact:
+        interval = Interval(value, value)
+    if interval is None or found.basis is Basis.FLAGGED:
+        return GateStatus.UNDECIDED
+    best, worst = (
+        (interval.low, interval.high) if found.at_most else (-interval.high, -interval.low)
+    )
+    bound = found.bound if found.at_most else -found.bound
+    if worst <= bound:
+        return GateStatus.PASSED
+    return GateStatus.FAILED if best > bound else GateStatus.UNDECIDED
+
+
+def _why(found: _Found) -> str:
+    if found.basis is Basis.FLAGGED:
+        return DISTURBED
+    if found.interval is None:
+        least = MINIMUM_BLOCKS if found.counted == "block" else BOOTSTRAP_BLOCKS
+        return f"an interval takes {least} {found.counted}s"
+    return "the interval reaches across the limit"
+
+
+def _more_blocks(found: _Found, result: RunResult) -> int | None:
+    """How many more blocks it may take, as an interval narrows with the root of its number.
+
+    From the side of the interval that reaches across the limit, on a logarithmic scale;
+    None where disturbed trials are all there is, or where no sensible number would do.
+    """
+    if found.basis is Basis.FLAGGED or not found.count:
+        return None
+    # A metric of load has a value in some of the blocks only, and invalid trials none.
+    blocks_each = max(result.blocks_completed, found.count) / found.count
+    if found.interval is None:
+        least = MINIMUM_BLOCKS if found.counted == "block" else BOOTSTRAP_BLOCKS
+        return math.ceil(max(1, least - found.count) * blocks_each)
+    value, bound = found.value, found.bound
+    ends = (found.interval.low, found.interval.high)
+    if value is None or min(value, bound, *ends) <= 0:
+        return None
+    distance = abs(math.log(bound / value))
+    end = ends[1] if value < bound else ends[0]
+    reach = abs(math.log(end / value))
+    if distance <= 0:
+        return None
+    needed = max(found.count * (reach / distance) ** 2, found.count + 1)
+    more = (needed - found.count) * blocks_each
+    return math.ceil(more) if more <= _MOST_BLOCKS else None

@@ -1,0 +1,158 @@
+"""What became of each variant: measured, or why not, with the evidence."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from headstart.collector.analysis.images import binary_kind, mislabelled
+from headstart.collector.analysis.trials.figures import WRONG_SHARE, wrong_share
+from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
+from headstart.collector.findings import CHECKS_FAIL, MEASURED, InvalidTrial, VariantOutcome
+from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
+from headstart.v1.records_pb2 import (
+    CheckOutcome,
+    Failure,
+    FailureCode,
+    FlagEffect,
+    ImageFacts,
+    ResolvedVariant,
+)
+
+_WORDS = {
+    FailureCode.FAILURE_CODE_IMAGE_MISSING: "image missing",
+    FailureCode.FAILURE_CODE_PORT_IN_USE: "port in use",
+    FailureCode.FAILURE_CODE_DOES_NOT_START: "does not start",
+    FailureCode.FAILURE_CODE_NOT_READY: "never becomes ready",
+    FailureCode.FAILURE_CODE_DIED: "dies",
+    FailureCode.FAILURE_CODE_OUT_OF_MEMORY: "runs out of memory",
+    FailureCode.FAILURE_CODE_OUT_OF_DISK: "fills the disk",
+    FailureCode.FAILURE_CODE_LOAD_DRIVER_MISSING: "load driver missing",
+    FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED: "load driver failed",
+    FailureCode.FAILURE_CODE_REFUSED_BY_POLICY: "refused by the host's policy",
+    FailureCode.FAILURE_CODE_ENGINE: "container engine failed",
+    FailureCode.FAILURE_CODE_BUILD: "does not build",
+    FailureCode.FAILURE_CODE_CANCELLED: "cancelled",
+    FailureCode.FAILURE_CODE_AGENT: "agent failed",
+    FailureCode.FAILURE_CODE_CHECK_FAILED: CHECKS_FAIL,
+}
+_EFFECTS = {
+    FlagEffect.FLAG_EFFECT_STARTUP_INVALID: "startup",
+    FlagEffect.FLAG_EFFECT_LOAD_INVALID: "load",
+    FlagEffect.FLAG_EFFECT_TRIAL_INVALID: "trial",
+}
+_CHECKS_SHOWN = 5
+
+
+def variant_outcomes(experiment: Experiment, run: RunRecords) -> tuple[VariantOutcome, ...]:
+    """In the order of the experiment file."""
+    resolved = {v.variant: v for v in run.started.variants} if run.started else {}
+    return tuple(
+        _outcome(
+            variant,
+            resolved.get(variant.name, ResolvedVariant()),
+            [trial for trial in run.trials if trial.variant == variant.name],
+            run.images.get(variant.name, ImageFacts()),
+        )
+        for variant in experiment.variants
+    )
+
+
+def invalid_trials(trials: Iterable[Trial]) -> tuple[InvalidTrial, ...]:
+    """Every reason for which a trial's figures are left out, wholly or in part."""
+    found = []
+    for trial in trials:
+        reasons = [
+            (_EFFECTS[flag.effect], flag.code, flag.text)
+            for flag in trial.outcome.flags
+            if flag.effect in _EFFECTS
+        ]
+        reasons += [
+            ("trial", "check-failed", sentence)
+            for sentence in map(_check_sentence, trial.failing_checks().values())
+        ]
+        wrong = trial.outcome.load.incorrect
+        if wrong and not any(effect in ("load", "trial") for effect, _, _ in reasons):
+            text = (
+                f"{wrong} responses ({wrong_share(trial) * 100:.3g} %) under load were not correct"
+            )
+            reasons.append(("load", "incorrect-responses", text))
+        found += [
+            InvalidTrial(trial.number, trial.outcome.block, trial.variant, effect, code, text)
+            for effect, code, text in reasons
+        ]
+    return tuple(found)
+
+
+def _outcome(
+    variant: Variant, resolved: ResolvedVariant, trials: list[Trial], facts: ImageFacts
+) -> VariantOutcome:
+    failed = [trial for trial in trials if trial.outcome.HasField("failure")]
+    failure = _failure(resolved, failed)
+    checks = {name: check for trial in trials for name, check in trial.failing_checks().items()}
+    flags = Counter(code for t in trials for code in {flag.code for flag in t.outcome.flags})
+    return VariantOutcome(
+        variant=variant.name,
+        compilation=_compilation(variant),
+        source=_source(variant),
+        digest=resolved.digest,
+        trials=len(trials),
+        trials_failed=len(failed),
+        trials_invalid=len({invalid.trial for invalid in invalid_trials(trials)}),
+        outcome=_word(resolved, trials, failure, bool(checks)),
+        failure_message=failure.message,
+        output_tail=failure.output_tail or _tail_of(failed),
+        checks_passed=sum(trial.outcome.checks_passed for trial in trials),
+        checks_failed=sum(len(trial.failing_checks()) for trial in trials),
+        failing_checks=tuple(map(_check_sentence, list(checks.values())[:_CHECKS_SHOWN])),
+        flags=dict(flags),
+        argv=tuple(resolved.argv),
+        description=variant.description,
+        binary_kind=binary_kind(facts),
+        mislabelled=mislabelled(variant, facts),
+        failure=_WORDS.get(failure.code, "") if failed else "",
+        trials_wrong_under_load=sum(wrong_share(trial) > WRONG_SHARE for trial in trials),
+    )
+
+
+def _failure(resolved: ResolvedVariant, failed: Sequence[Trial]) -> Failure:
+    """The most frequent failure of the trials, at its first occurrence."""
+    if resolved.HasField("failure"):
+        return resolved.failure
+    if not failed:
+        return Failure()
+    code, _ = Counter(trial.outcome.failure.code for trial in failed).most_common(1)[0]
+    return next(t.outcome.failure for t in failed if t.outcome.failure.code == code)
+
+
+def _word(
+    resolved: ResolvedVariant, trials: Sequence[Trial], failure: Failure, checks_fail: bool
+) -> str:
+    if resolved.HasField("failure"):
+        return _WORDS.get(failure.code, "cannot be run")
+    if not trials:
+        return "not run"
+    if not any(trial.first_response_ns for trial in trials):
+        return _WORDS.get(failure.code, "does not start")
+    return CHECKS_FAIL if checks_fail else MEASURED
+
+
+def _tail_of(failed: Sequence[Trial]) -> str:
+    return next((t.outcome.output_tail for t in failed if t.outcome.output_tail), "")
+
+
+def _check_sentence(check: CheckOutcome) -> str:
+    return f"{check.check}: expected {check.expected}, got {check.actual}"
+
+
+def _compilation(variant: Variant) -> str:
+    if not variant.compilation:
+        return ""
+    return Compilation.Name(variant.compilation).removeprefix("COMPILATION_").lower()
+
+
+def _source(variant: Variant) -> str:
+    source = variant.WhichOneof("source")
+    if source == "image":
+        return variant.image
+    if source == "build":
+        return f"built from {variant.build.dockerfile or 'Dockerfile'}"
+    return " ".join(variant.command.argv)

@@ -1,0 +1,274 @@
+"""Proceed, defer or reject: what an expert would say who sees these figures and no others.
+
+Reject: the variant does not build or start, dies under way, answers wrongly, or misses
+a stated gate by the whole interval. Proceed: every gate passes by the whole interval.
+Everything else is deferred, with what is open and what would settle it. So is what rests on
+figures of a host that failed its latest A/A run.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from headstart.collector.analysis.trials.figures import STEADY_METRICS
+from headstart.collector.analysis.verdict.gates import DISTURBED, asked, gate_outcome
+from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt, way_out
+from headstart.collector.findings import (
+    CHECKS_FAIL,
+    INCOMPLETE,
+    MEASURED,
+    Category,
+    Decision,
+    GateLimit,
+    GateOutcome,
+    GateStatus,
+    Recommendation,
+    RunResult,
+    VariantOutcome,
+)
+from headstart.collector.findings.catalogue import CATALOGUE
+
+# Outcomes that are the app's own doing; every other failure is the host's, its engine's
+# or the experiment's, and says nothing of the variant.
+OWN_FAULTS = (
+    "does not build",
+    "does not start",
+    "never becomes ready",
+    "dies",
+    "runs out of memory",
+    "fills the disk",
+)
+# Failures in which a single one may be chance; from two on, the variant is unreliable.
+_UNRELIABLE = 2
+
+
+def with_recommendations(
+    result: RunResult, gates_from: str, limits: tuple[GateLimit, ...]
+) -> RunResult:
+    """The result, judged by these gates instead of any before, and by what its host is worth.
+
+    An incomplete run is judged by nothing.
+    """
+    if result.state == INCOMPLETE:
+        return result
+    others = [v for v in result.variants if v.variant != result.baseline]
+    outcomes = {
+        v.variant: tuple(
+            doubted(gate_outcome(result, v.variant, limit), result.host_check) for limit in limits
+        )
+        for v in others
+    }
+    judged = replace(
+        result,
+        gates_from=gates_from,
+        gates=limits,
+        gate_outcomes=tuple(outcome for found in outcomes.values() for outcome in found),
+    )
+    return replace(
+        judged,
+        recommendations=tuple(_recommend(judged, v, outcomes[v.variant]) for v in others),
+    )
+
+
+def _recommend(
+    result: RunResult, variant: VariantOutcome, gates: tuple[GateOutcome, ...]
+) -> Recommendation:
+    baseline = next((v for v in result.variants if v.variant == result.baseline), None)
+    fault = _fault(variant)
+    if fault and baseline is not None and _same_trouble(variant, baseline):
+        return Recommendation(
+            variant.variant,
+            Decision.DEFER,
+            f"{fault}; so does {baseline.variant}: the experiment or the host is to be mended "
+            "first.",
+            missing=(f"A run in which {baseline.variant}, the baseline, works.",),
+            output_tail=variant.output_tail,
+        )
+    rationale = tuple(f"{g.status.value}: {g.text}." for g in gates)
+    if fault:
+        found = [f"{fault} (run {result.run_id})."]
+        found += [f"Another check failed: {text}." for text in variant.failing_checks[1:]]
+        # Figures of what does other work than was asked for would only distract.
+        rest = rationale if variant.outcome == MEASURED else ()
+        return Recommendation(
+            variant.variant,
+            Decision.REJECT,
+            f"{fault}.",
+            (*found, *rest),
+            output_tail=variant.output_tail if variant.trials_failed or not variant.trials else "",
+        )
+    missed = [g for g in gates if g.status is GateStatus.FAILED and g.limit.hard]
+    if missed:
+        names = _enumerated([asked(g.limit, result.baseline) for g in missed])
+        summary = f"{variant.variant} misses {_of(len(missed), len(gates))}: {names}."
+        return Recommendation(variant.variant, Decision.REJECT, summary, _worst_first(rationale))
+    return _proceed_or_defer(result, variant, gates, rationale)
+
+
+def _fault(variant: VariantOutcome) -> str:
+    """What the variant itself did wrong, as a clause; empty: nothing that disqualifies it."""
+    name = variant.variant
+    failed = f"{variant.trials_failed} of {variant.trials} trials"
+    if variant.outcome in OWN_FAULTS:
+        message = variant.failure_message.removeprefix(f"{name} ")
+        return f"{name} {variant.outcome}{f': {message}' if message else ''}"
+    if variant.outcome == CHECKS_FAIL or variant.failing_checks:
+        checks = variant.failing_checks
+        return f"{name} answers wrongly" + (f": {checks[0]}" if checks else "")
+    if variant.failure in OWN_FAULTS and (
+        variant.trials_failed >= _UNRELIABLE or variant.trials_failed == variant.trials
+    ):
+        return f"{name} {variant.failure} in {failed}: {variant.failure_message}"
+    if variant.trials_wrong_under_load:
+        return f"{name} answers wrongly under load in {variant.trials_wrong_under_load} trials"
+    return ""
+
+
+def _same_trouble(variant: VariantOutcome, baseline: VariantOutcome) -> bool:
+    """Whether the baseline fails likewise, so that it cannot be the variant's doing."""
+    if not _fault(baseline):
+        return False
+    if variant.outcome == CHECKS_FAIL:
+        return variant.failing_checks == baseline.failing_checks
+    return variant.outcome == baseline.outcome and variant.failure == baseline.failure
+
+
+def _proceed_or_defer(
+    result: RunResult,
+    variant: VariantOutcome,
+    gates: tuple[GateOutcome, ...],
+    rationale: tuple[str, ...],
+) -> Recommendation:
+    missing = _unfinished(result, variant)
+    if variant.outcome == MEASURED:
+        check = result.host_check
+        if check is not None and any(in_doubt(gate, check) for gate in gates):
+            missing.append(way_out(check))
+        missing += [text for gate in gates if (text := _open(result, gate))]
+    if not gates:
+        missing.append("No gate applies to this experiment: state some under `gates`.")
+    if not missing:
+        summary = f"{variant.variant} passes {_all(len(gates))} ({result.gates_from})."
+        return Recommendation(variant.variant, Decision.PROCEED, summary, rationale)
+    return Recommendation(
+        variant.variant,
+        Decision.DEFER,
+        _deferred(result, variant, gates),
+        _worst_first(rationale),
+        tuple(missing),
+        output_tail=variant.output_tail if variant.outcome != MEASURED else "",
+    )
+
+
+def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutcome, ...]) -> str:
+    if variant.outcome != MEASURED:
+        why = f": {variant.failure_message}" if variant.failure_message else ""
+        return f"{variant.variant} was not measured ({variant.outcome}{why})."
+    if not gates:
+        return f"{variant.variant}: there is no gate to hold it against."
+    passed = sum(g.status is GateStatus.PASSED for g in gates)
+    parts = [f"{passed} of {len(gates)} gates pass"]
+    for status, words in (
+        (GateStatus.FAILED, "worse than allowed, though nobody stated a gate"),
+        (GateStatus.UNDECIDED, "undecided"),
+        (GateStatus.NOT_MEASURED, "not measured"),
+    ):
+        titles = dict.fromkeys(CATALOGUE[g.limit.metric].title for g in gates if g.status is status)
+        if titles:
+            parts.append(f"{words}: {', '.join(titles)}")
+    if any(in_doubt(gate, result.host_check) for gate in gates):
+        parts.append("the host makes differences of its own")
+    if any(_blocking(result, variant.variant)):
+        parts.append("blocking build warnings remain")
+    if variant.mislabelled:
+        parts.append("its program is not what the experiment calls it")
+    if len(parts) == 1 and result.state != "done":
+        parts.append(f"the run is {result.state}")
+    return f"{variant.variant}: {'; '.join(parts)}."
+
+
+def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
+    """What speaks against proceeding besides gates."""
+    found = []
+    if result.state != "done":
+        found.append(f"The run is {result.state}, not done: its figures may change.")
+    baseline = next((v for v in result.variants if v.variant == result.baseline), None)
+    if baseline is not None and baseline.outcome != MEASURED:
+        found.append(f"A run in which the baseline works: {baseline.variant} {baseline.outcome}.")
+    if variant.outcome != MEASURED:
+        found.append(f"A run in which {variant.variant} is measured.")
+    elif variant.trials_failed:
+        found.append(
+            f"{variant.trials_failed} of {variant.trials} trials failed"
+            + (f" ({variant.failure_message})" if variant.failure_message else "")
+            + ": find out why."
+        )
+    if variant.mislabelled:
+        found.append(f"{variant.mislabelled} Measure what is meant, or name it what it is.")
+    return [*found, *_blocking(result, variant.variant)]
+
+
+def _blocking(result: RunResult, variant: str) -> Iterator[str]:
+    """Diagnostics of the build that are to be resolved before it is shipped."""
+    groups = [g for d in result.diagnostics if d.variant == variant for g in d.groups]
+    for group in groups:
+        if group.category is Category.BLOCKING:
+            places = "1 place" if group.places == 1 else f"{group.places} places"
+            yield (
+                f"Blocking build warnings of {group.package or 'the app'} remain: "
+                f"{', '.join(group.codes)} in {places}"
+                f"{f' ({group.reason})' if group.reason else ''}."
+            )
+
+
+def _open(result: RunResult, gate: GateOutcome) -> str:
+    """What a gate leaves open, and what would settle it; empty: it passed, or its host failed."""
+    title = CATALOGUE[gate.limit.metric].title
+    if gate.status is GateStatus.PASSED or in_doubt(gate, result.host_check):
+        return ""
+    if gate.status is GateStatus.FAILED:
+        return (
+            f"{title} is beyond the margin of {result.baseline}: a trade-off to be decided, by "
+            "stating a limit for it under `gates`."
+        )
+    if gate.status is GateStatus.NOT_MEASURED:
+        longer = ""
+        if gate.limit.metric in STEADY_METRICS and _unsettled(result, gate.variant):
+            longer = " A longer `load.duration` settles it, or shows that nothing does."
+        return f"{title} was not measured: {gate.reason}.{longer}"
+    if gate.reason == DISTURBED:
+        return f"{title}: too many trials were disturbed; measure again on a quieter host."
+    if gate.more_blocks is None:
+        return (
+            f"{title} is too near its limit for repetition to settle it in reason: decide "
+            "whether the limit is the right one."
+        )
+    total = result.blocks_completed + gate.more_blocks
+    blocks = "1 more block" if gate.more_blocks == 1 else f"{gate.more_blocks} more blocks"
+    return (
+        f"{title}: about {blocks} would settle it, if the figures stay as they are "
+        f"(`plan.blocks: {total}`)."
+    )
+
+
+def _unsettled(result: RunResult, variant: str) -> bool:
+    pair = (variant, result.baseline)
+    return any(w.variant in pair and not w.settled for w in result.variant_warmups)
+
+
+_ORDER = ("fail", "undecided", "not measured", "pass")
+
+
+def _worst_first(rationale: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(rationale, key=lambda text: _ORDER.index(text.partition(":")[0])))
+
+
+def _of(part: int, count: int) -> str:
+    return "its only gate" if count == 1 else f"{part} of {count} gates"
+
+
+def _all(count: int) -> str:
+    return "its only gate" if count == 1 else f"all {count} gates"
+
+
+def _enumerated(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,3 @@
+"""Where throughput is level: of one trial, and of a variant's trials together."""
+
+__all__ = ["courses", "detection"]

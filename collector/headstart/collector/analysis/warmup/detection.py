@@ -1,0 +1,195 @@
+"""Where a trial's throughput is level, and where it was still warming up.
+
+Barrett et al., "Virtual Machine Warmup Blows Hot and Cold" (OOPSLA 2017): the series
+is cut where its mean or variance changes, segments that cannot be told apart are one
+level, and what lies after the last change of level is the steady state, if enough of
+it was seen. Two things differ from theirs: a server's warm-up is a smooth climb rather
+than a staircase, so a steady part must also be free of a trend; and the bounds are
+ratios, because bounds in units of time give another answer in another unit.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from headstart.collector.analysis.statistics.trend import EQUIVALENCE, Floats, swell_of, trend_of
+
+# Of this many windows a segment consists at least.
+MINIMUM_SEGMENT = 5
+# A difference of levels within 2.58 standard errors is not one either (99 %).
+_LEVEL_ERRORS = 2.58
+# After a change of level a trend counts from 1.64 standard errors on (90 %): there,
+# calling a climb steady is the worse mistake.
+_TREND_ERRORS = 1.64
+# Of the load the steady part must be at least this share (Barrett et al.: a quarter).
+# With a quarter, a climb of which 10 % were still to come was called steady in 21 % of
+# simulated trials (time constant 15 s, load of 30 s, noise 2 %); with a third, in 3 %.
+_STEADY_SHARE = 1 / 3
+# Windows of a constant rate differ by a request or two.
+_RISE = 1.2
+# Below half a percent windows are taken to be alike: counts are whole numbers, and a
+# variance of zero would make any later change infinitely improbable.
+_VARIANCE_FLOOR = 0.005
+
+
+class Shape(StrEnum):
+    """The course of one trial's throughput."""
+
+    FLAT = "flat"
+    WARMUP = "warmup"
+    SLOWDOWN = "slowdown"
+    NO_STEADY_STATE = "no steady state"
+    # Too few windows to say anything.
+    TOO_SHORT = "too short"
+    # What the load was: neither lets a course be seen.
+    NO_SERIES = "no series"
+    RISING_RATE = "rising rate"
+
+
+_UNTOLD = "varied too much to tell"
+
+
+@dataclass(frozen=True)
+class Course:
+    """`steady_from` is the first window of the steady part; None where there is none."""
+
+    shape: Shape
+    steady_from: int | None
+    # Why there is no steady part, as a predicate; empty where there is one.
+    reason: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """False where the windows vary too much for any claim, also for "no steady state"."""
+        return self.reason != _UNTOLD
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there was a series that a course could show in."""
+        return self.shape not in (Shape.TOO_SHORT, Shape.NO_SERIES, Shape.RISING_RATE)
+
+
+def course_of(throughput: Floats) -> Course:
+    """Classify a series of equally wide windows; scale-free, so the unit does not matter."""
+    windows = len(throughput)
+    if windows < 2 * MINIMUM_SEGMENT:
+        return Course(Shape.TOO_SHORT, None, "had not been seen for long enough")
+    if not np.isfinite(throughput).all() or throughput.min() < 0 or throughput.max() == 0:
+        return Course(Shape.NO_STEADY_STATE, None, "served nothing")
+    starts = changepoints(throughput)
+    swell = swell_of(throughput, starts)
+    whole = trend_of(throughput, swell)
+    if len(starts) == 1 and not whole.shows(_LEVEL_ERRORS):
+        if whole.is_none(_LEVEL_ERRORS):
+            return Course(Shape.FLAT, 0)
+        # A search for a level part would find one, and call what chance put before it a change.
+        return Course(Shape.NO_STEADY_STATE, None, _UNTOLD)
+    for start in range(_last_level(throughput, starts), _latest(windows) + 1):
+        if trend_of(throughput[start:], swell).is_none(_TREND_ERRORS):
+            return _settled(throughput, start)
+    # One line from end to end that shows for all its memory: the memory is the line's own bend.
+    bent = len(starts) == 1
+    return Course(Shape.NO_STEADY_STATE, None, _ending(throughput, 1.0 if bent else swell))
+
+
+def course_from(throughput: Floats, steady_from: int) -> Course | None:
+    """The course of a series that is known from elsewhere to be steady from there on.
+
+    None: it changed its own level too late for that. `throughput` as in `course_of`.
+    """
+    start = max(steady_from, _last_level(throughput, changepoints(throughput)))
+    return _settled(throughput, start) if start <= _latest(len(throughput)) else None
+
+
+def rises(offered: list[float]) -> bool:
+    """Whether a rate was made to rise: the second half of the windows against the first."""
+    half = len(offered) // 2
+    first, second = sum(offered[:half]), sum(offered[half : 2 * half])
+    return second > _RISE * first
+
+
+def changepoints(series: Floats) -> list[int]:
+    """First indices of the segments of the optimal partition; always begins with 0.
+
+    Cost: -2 log likelihood of a normal distribution of its own mean and variance in
+    each segment; penalty 15 ln n per segment (Barrett et al.). The optimum is the one
+    that PELT (Killick et al. 2012) finds; at the hundreds of windows of a load its
+    pruning costs more than it saves.
+    """
+    count = len(series)
+    scaled = series / series.mean()
+    sums = np.concatenate(([0.0], np.cumsum(scaled)))
+    squares = np.concatenate(([0.0], np.cumsum(scaled**2)))
+    penalty = 15 * math.log(count)
+    best = np.full(count + 1, np.inf)
+    best[0] = -penalty
+    previous = np.zeros(count + 1, dtype=np.int64)
+    for end in range(MINIMUM_SEGMENT, count + 1):
+        begin = np.arange(0, end - MINIMUM_SEGMENT + 1)
+        length = end - begin
+        mean = (sums[end] - sums[begin]) / length
+        variance = (squares[end] - squares[begin]) / length - mean**2
+        floor = (_VARIANCE_FLOOR * np.maximum(mean, 1e-9)) ** 2
+        cost = best[begin] + length * (np.log(np.maximum(variance, floor)) + 1) + penalty
+        chosen = int(np.argmin(cost))
+        best[end] = cost[chosen]
+        previous[end] = begin[chosen]
+    starts = []
+    at = count
+    while at > 0:
+        at = int(previous[at])
+        starts.append(at)
+    return starts[::-1]
+
+
+def equivalent(one: Floats, other: Floats) -> bool:
+    """Whether two levels are one: within 2 %, or not to be told apart by their noise."""
+    means = float(one.mean()), float(other.mean())
+    largest = max(means)
+    if largest <= 0:
+        return True
+    error = math.sqrt(_noise(one) / len(one) + _noise(other) / len(other))
+    return abs(means[0] - means[1]) <= max(EQUIVALENCE * largest, _LEVEL_ERRORS * error)
+
+
+def _last_level(throughput: Floats, starts: list[int]) -> int:
+    """The first window of the segments before the end that are one level."""
+    segments = np.split(throughput, starts[1:])
+    first = len(segments) - 1
+    while first > 0 and equivalent(segments[first - 1], segments[-1]):
+        first -= 1
+    return starts[first]
+
+
+def _latest(windows: int) -> int:
+    """The last window at which a steady part that is long enough may begin."""
+    return windows - max(MINIMUM_SEGMENT, math.ceil(_STEADY_SHARE * windows))
+
+
+def _noise(part: Floats) -> float:
+    """Variance of the windows without that of a trend: from successive differences.
+
+    Von Neumann 1941. A climb's own variance would make it equivalent to anything.
+    """
+    if len(part) < 2:
+        return 0.0
+    successive = float(np.mean(np.diff(part) ** 2)) / 2
+    return min(successive, float(part.var(ddof=1)))
+
+
+def _settled(throughput: Floats, start: int) -> Course:
+    before, steady = throughput[:start], throughput[start:]
+    if len(before) == 0 or equivalent(before, steady):
+        return Course(Shape.FLAT, 0)
+    rose = before.mean() < steady.mean()
+    return Course(Shape.WARMUP if rose else Shape.SLOWDOWN, start)
+
+
+def _ending(throughput: Floats, swell: float) -> str:
+    """How it ended, in words: its last third."""
+    trend = trend_of(throughput[-max(MINIMUM_SEGMENT, len(throughput) // 3) :], swell)
+    if trend.shows(_TREND_ERRORS):
+        return "was still rising" if trend.change > 0 else "was still falling"
+    return "had not settled" if trend.is_none(_TREND_ERRORS) else _UNTOLD

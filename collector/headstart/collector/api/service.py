@@ -1,0 +1,233 @@
+"""`ExperimentsService` on the wire: for people and CI."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from headstart.collector.api.answers import (
+    LARGEST_BYTES,
+    hosts_that_fit,
+    runs_that_fit,
+    trials_that_fit,
+)
+from headstart.collector.api.status_codes import EXPECTED, Status, abort
+from headstart.collector.api.submission import experiment_of, hosts_for
+from headstart.collector.config import CollectorConfig
+from headstart.collector.fleet.fleet import Fleet
+from headstart.collector.judge.analyst import Analyst
+from headstart.collector.judge.exporter import Exporter
+from headstart.collector.judge.regressions import Regressions
+from headstart.collector.store import (
+    points as store_points,
+    queries,
+    records as store_records,
+    runs as store_runs,
+    shifts as store_shifts,
+)
+from headstart.collector.store.decode import decode
+from headstart.collector.store.store import Store
+from headstart.v1.experiments_pb2 import (
+    AcceptShiftRequest,
+    AcceptShiftResponse,
+    CancelRequest,
+    CancelResponse,
+    ExportRequest,
+    ExportResponse,
+    ExportTable,
+    GetRequest,
+    GetResponse,
+    HistoryRequest,
+    HistoryResponse,
+    ListHostsRequest,
+    ListHostsResponse,
+    ListRequest,
+    ListResponse,
+    ReportFormat,
+    ReportRequest,
+    ReportResponse,
+    RunState,
+    RunSummary,
+    SubmitRequest,
+    SubmitResponse,
+    WatchRequest,
+    WatchResponse,
+)
+from headstart.v1.experiments_pb2_grpc import ExperimentsServiceServicer
+from headstart.v1.records_pb2 import RecordKind, TrialOutcome
+
+_CHUNK_BYTES = 512 * 1024
+_DEFAULT_LISTED = 100
+_LONGEST_REASON = 1000
+_DEFAULT_POINTS = 50
+_MOST_POINTS = 1000
+
+
+class ExperimentsServer(ExperimentsServiceServicer):
+    """Contexts are Any: the generated types are of both kinds of server at once."""
+
+    def __init__(
+        self,
+        config: CollectorConfig,
+        store: Store,
+        fleet: Fleet,
+        analyst: Analyst,
+        exporter: Exporter,
+        regressions: Regressions,
+    ) -> None:
+        self._config = config
+        self._regressions = regressions
+        self._store = store
+        self._fleet = fleet
+        self._analyst = analyst
+        self._exporter = exporter
+
+    async def Submit(self, request: SubmitRequest, context: Any) -> SubmitResponse:
+        """See experiments.proto."""
+        try:
+            limits = self._config.limits
+            experiment = await experiment_of(request, limits)
+            seen_after = self._store.now() - self._config.timing.host_expiry_seconds
+            hosts = hosts_for(experiment, await self._fleet.hosts(), seen_after, limits)
+            run_ids = await self._fleet.dispatch.submit(experiment, hosts)
+            return SubmitResponse(runs=[await self._summary(run_id) for run_id in run_ids])
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def _summary(self, run_id: str) -> RunSummary:
+        return await self._store.read(lambda c: queries.summary(c, run_id))
+
+    async def _resolve(self, prefix: str) -> str:
+        return await self._store.read(lambda c: queries.resolve(c, prefix))
+
+    async def List(self, request: ListRequest, context: Any) -> ListResponse:
+        """The newest runs first."""
+        limit = min(request.limit or _DEFAULT_LISTED, self._config.limits.listed_runs)
+        states = tuple(sorted({*request.states} & {*RunState.values()}))
+        if request.states and not states:
+            # A newer client's are those of no run here.
+            return ListResponse()
+        try:
+            found = await self._store.read(
+                lambda c: queries.summaries(c, request.experiment, request.host, states, limit)
+            )
+            return ListResponse(runs=runs_that_fit(found))
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def Get(self, request: GetRequest, context: Any) -> GetResponse:
+        """A run, its host, and the outcomes of its trials so far."""
+        try:
+            run_id = await self._resolve(request.run_id)
+            info = await self._store.read(lambda c: queries.info(c, run_id))
+            trials = await asyncio.to_thread(self._trials, run_id, info.attempt)
+            return GetResponse(run=await self._summary(run_id), host=info.host, trials=trials)
+        except EXPECTED as error:
+            await abort(context, error)
+
+    def _trials(self, run_id: str, attempt: int) -> list[TrialOutcome]:
+        kinds = (RecordKind.RECORD_KIND_TRIAL_OUTCOME,)
+        envelopes = store_records.envelopes(self._store.readers, run_id, attempt, kinds)
+        return trials_that_fit(decode(envelope).trial_outcome for envelope in envelopes)
+
+    async def Watch(self, request: WatchRequest, context: Any) -> AsyncIterator[WatchResponse]:
+        """The state at once and at every change, until the run ended."""
+        try:
+            run_id = await self._resolve(request.run_id)
+            before = None
+            with self._fleet.dispatch.changes.watch(run_id) as changed:
+                while True:
+                    changed.clear()
+                    now = await self._summary(run_id)
+                    if now != before:
+                        yield WatchResponse(run=now)
+                    if now.state in store_runs.ENDED:
+                        return
+                    before = now
+                    await changed.wait()
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def Cancel(self, request: CancelRequest, context: Any) -> CancelResponse:
+        """Durable when it returns; what has ended stays as it is."""
+        try:
+            run_id = await self._resolve(request.run_id)
+            reason = request.reason[:_LONGEST_REASON] or "cancelled"
+            await self._fleet.dispatch.cancel(run_id, reason)
+            return CancelResponse(run=await self._summary(run_id))
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def Report(self, request: ReportRequest, context: Any) -> AsyncIterator[ReportResponse]:
+        """The report in pieces; JSON when no format is named."""
+        try:
+            if request.format not in ReportFormat.values():
+                raise Status(
+                    grpc.StatusCode.INVALID_ARGUMENT, f"report format {request.format} is not known"
+                )
+            run_id = await self._resolve(request.run_id)
+            content = await self._analyst.report(
+                run_id, request.format or ReportFormat.REPORT_FORMAT_JSON
+            )
+            for start in range(0, len(content), _CHUNK_BYTES):
+                yield ReportResponse(chunk=content[start : start + _CHUNK_BYTES])
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def Export(self, request: ExportRequest, context: Any) -> AsyncIterator[ExportResponse]:
+        """A table of the run's records as a Parquet file, in pieces."""
+        try:
+            if not request.table or request.table not in ExportTable.values():
+                raise Status(
+                    grpc.StatusCode.INVALID_ARGUMENT, f"export table {request.table} is not known"
+                )
+            run_id = await self._resolve(request.run_id)
+            pieces = self._exporter.export(run_id, request.table, _CHUNK_BYTES)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield ExportResponse(chunk=piece)
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def ListHosts(
+        self,
+        request: ListHostsRequest,  # noqa: ARG002  # empty
+        context: Any,
+    ) -> ListHostsResponse:
+        """Every host that ever attended, by name."""
+        try:
+            return ListHostsResponse(hosts=hosts_that_fit(await self._fleet.hosts()))
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def History(self, request: HistoryRequest, context: Any) -> HistoryResponse:
+        """Series and shifts of an experiment; both are empty for one that is not known."""
+        limit = min(request.limit or _DEFAULT_POINTS, _MOST_POINTS)
+        asked = (request.experiment, request.variant, request.metric, request.fingerprint)
+        try:
+            if not request.experiment:
+                raise Status(grpc.StatusCode.INVALID_ARGUMENT, "name an experiment")
+            found = HistoryResponse(
+                series=await self._store.read(lambda c: store_points.series_of(c, *asked, limit)),
+                shifts=await self._store.read(lambda c: store_shifts.shifts_of(c, *asked)),
+            )
+            if found.ByteSize() > LARGEST_BYTES:
+                raise Status(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"the history has {found.ByteSize()} bytes, more than a message takes: "
+                    "name a variant or a metric, or ask for fewer points",
+                )
+            return found
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def AcceptShift(self, request: AcceptShiftRequest, context: Any) -> AcceptShiftResponse:
+        """Durable when it returns."""
+        try:
+            reason = request.reason[:_LONGEST_REASON] or "accepted"
+            shift = await self._regressions.accept(request.shift_id, reason)
+            return AcceptShiftResponse(shift=shift)
+        except EXPECTED as error:
+            await abort(context, error)

@@ -1,0 +1,72 @@
+"""How a call of `ExperimentsService` ends when it cannot do what it was asked."""
+
+from typing import Any, NoReturn
+
+import grpc
+
+from headstart.collector.judge.analyst import NoRecords, ReportFault
+from headstart.collector.judge.exporter import ExportFault, NoParquet, RecordsPruned
+from headstart.collector.store.queries import NoSuchRun
+from headstart.collector.store.shifts import NoSuchShift
+from headstart.collector.store.writer import StoreFault
+
+# Key of the trailing metadata that holds serialised SubmitProblems; named in
+# experiments.proto.
+PROBLEMS_KEY = "headstart-problems-bin"
+
+# A client takes 8 KiB of trailing metadata in all, and the message, which is among
+# it, may grow threefold there (percent-encoding).
+_LONGEST_MESSAGE = 800
+
+
+class Status(Exception):
+    """Ends a call with a status."""
+
+    def __init__(self, code: grpc.StatusCode, message: str, problems: bytes = b"") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.problems = problems
+
+
+# What `abort` has an answer for; anything else is a fault that grpc logs.
+EXPECTED = (
+    Status,
+    NoSuchRun,
+    NoSuchShift,
+    NoRecords,
+    ReportFault,
+    StoreFault,
+    NoParquet,
+    RecordsPruned,
+    ExportFault,
+)
+
+
+async def abort(context: Any, error: Exception) -> NoReturn:
+    """End the call with what `error` means to its caller."""
+    status = _status_of(error)
+    trailing = ((PROBLEMS_KEY, status.problems),) if status.problems else ()
+    message = status.message
+    if len(message) > _LONGEST_MESSAGE:
+        message = f"{message[:_LONGEST_MESSAGE]} ..."
+    await context.abort(status.code, message, trailing)
+    raise AssertionError("abort raises")
+
+
+def _status_of(error: Exception) -> Status:
+    match error:
+        case Status():
+            return error
+        case NoSuchRun(candidates=candidates):
+            code = grpc.StatusCode.INVALID_ARGUMENT if candidates else grpc.StatusCode.NOT_FOUND
+            return Status(code, str(error))
+        case NoSuchShift(exists=exists):
+            code = grpc.StatusCode.FAILED_PRECONDITION if exists else grpc.StatusCode.NOT_FOUND
+            return Status(code, str(error))
+        case NoRecords() | NoParquet() | RecordsPruned():
+            return Status(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        case StoreFault():
+            return Status(grpc.StatusCode.UNAVAILABLE, str(error))
+        case _:
+            return Status(grpc.StatusCode.INTERNAL, str(error))

@@ -1,0 +1,105 @@
+"""From a submitted file to an experiment and the hosts that it runs on, or what is wrong."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import grpc
+
+from headstart.collector.api.status_codes import Status
+from headstart.collector.config import Limits
+from headstart.collector.experiments.aa import NoSuchVariant, as_aa
+from headstart.collector.store import hosts as store_hosts
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiments_pb2 import HostState, Problem, SubmitProblems, SubmitRequest
+
+# A lease must fit into a message beside little else.
+_LARGEST_EXPERIMENT_SHARE = 0.9
+# Grow by a third in the trailing metadata, of which a client takes 8 KiB.
+_LARGEST_PROBLEMS_BYTES = 4000
+_LISTED_HOSTS = 10
+
+
+async def experiment_of(request: SubmitRequest, limits: Limits) -> Experiment:
+    """The experiment that a file states. Raises Status with every problem."""
+    # pydantic and YAML take half of a collector's start, and the first file can wait for them.
+    from headstart.collector.experiments.file import ExperimentProblems, load_experiment
+
+    size = len(request.source_text.encode())
+    if size > limits.source_bytes:
+        raise _refused(f"the file has {size} bytes; at most {limits.source_bytes} are taken")
+    try:
+        # A second of work for the largest file.
+        experiment = await asyncio.to_thread(
+            load_experiment,
+            request.source_text,
+            request.base_directory,
+            request.file_name or "experiment.yaml",
+            request.revision,
+        )
+    except ExperimentProblems as error:
+        raise Status(
+            grpc.StatusCode.INVALID_ARGUMENT, str(error), serialised(error.problems)
+        ) from error
+    if request.aa:
+        try:
+            experiment = as_aa(experiment, request.aa_variant)
+        except NoSuchVariant as error:
+            raise _refused(str(error)) from error
+    most = int(limits.message_bytes * _LARGEST_EXPERIMENT_SHARE)
+    if experiment.ByteSize() > most:
+        raise _refused(
+            f"the experiment has {experiment.ByteSize()} bytes once its defaults are "
+            f"filled in; at most {most} reach an agent"
+        )
+    return experiment
+
+
+def hosts_for(
+    experiment: Experiment, known: list[HostState], seen_after: float, limits: Limits
+) -> list[str]:
+    """Hosts that have the experiment's labels and are not long gone. Raises Status."""
+    labels = dict(experiment.hosts.labels)
+    hosts = store_hosts.matching(known, labels, seen_after)
+    if not hosts:
+        raise Status(grpc.StatusCode.FAILED_PRECONDITION, _no_host(labels, known))
+    if len(hosts) > limits.runs_per_submit:
+        raise _refused(
+            f"{len(hosts)} hosts match, at most {limits.runs_per_submit} may: "
+            "ask for labels that fewer have"
+        )
+    return hosts
+
+
+def serialised(problems: Sequence[Problem]) -> bytes:
+    """As many problems as fit, and how many more there are."""
+    fitting = SubmitProblems()
+    for index, problem in enumerate(problems):
+        fitting.problems.append(problem)
+        if fitting.ByteSize() > _LARGEST_PROBLEMS_BYTES:
+            del fitting.problems[-1]
+            fitting.problems.add(message=f"and {len(problems) - index} more")
+            break
+    return fitting.SerializeToString()
+
+
+def _refused(message: str) -> Status:
+    problems = serialised([Problem(message=message)])
+    return Status(grpc.StatusCode.INVALID_ARGUMENT, message, problems)
+
+
+def _no_host(labels: Mapping[str, str], known: list[HostState]) -> str:
+    asked = f"no host matches ({_words(labels) or 'any host'})"
+    if not known:
+        return f"{asked}: no agent has ever attended this collector"
+    lines = [
+        f"  {state.host.host}: {_words(state.host.labels) or 'no labels'}"
+        f"{'' if state.connected else ' (not connected)'}"
+        for state in known[:_LISTED_HOSTS]
+    ]
+    if len(known) > _LISTED_HOSTS:
+        lines.append(f"  and {len(known) - _LISTED_HOSTS} more")
+    return "\n".join([f"{asked}; known hosts:", *lines])
+
+
+def _words(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))

@@ -1,0 +1,87 @@
+"""Requests, checks and what a correct answer is: the keys that are the same wherever they stand."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from headstart.collector.experiments.file.forms import (
+    Argument,
+    Form,
+    Header,
+    Line,
+    Shorthand,
+    written,
+)
+from headstart.collector.experiments.file.requests import HeaderName, Pattern, Request, RequestLine
+from headstart.collector.experiments.file.units import Duration, Text, Whole
+
+PACKAGES = Text(
+    what="a package or an assembly such as 'AutoMapper' or 'Microsoft.EntityFrameworkCore*'",
+    pattern=r"[A-Za-z0-9_.*?+-]+",
+    maximum=256,
+)
+
+
+class ExpectForm(Form):
+    """What a correct answer is."""
+
+    status: Annotated[int, Whole(100, 599)] | None = None
+    """Status of the answer; any from 200 to 299 when it is left out."""
+    headers: dict[Annotated[str, HeaderName(sent=False)], Header] = Field(
+        default_factory=dict, max_length=64
+    )
+    """Headers that must be there with exactly this value."""
+    json_subset: Any = Field(default=None, alias="json")
+    """A JSON document that must be contained in the body."""
+    body: Annotated[str, Pattern()] | None = None
+    """A regular expression that must be found in the body."""
+
+
+class RequestForm(Form):
+    """A request and the answer that is correct."""
+
+    request: Annotated[Request, RequestLine()] | None = None
+    """Method, path and, if need be, the expected status: `GET /players -> 200`."""
+    json_body: Any = Field(default=None, alias="json")
+    """Body of the request, sent as JSON."""
+    body: Annotated[str, Text("text", maximum=262144)] | None = None
+    """Body of the request, sent as it stands."""
+    headers: dict[Annotated[str, HeaderName(sent=True)], Header] = Field(
+        default_factory=dict, max_length=64
+    )
+    """Headers of the request."""
+    expect: ExpectForm = Field(default_factory=ExpectForm)
+    """What a correct answer is."""
+
+
+class CheckForm(RequestForm):
+    """A request, or a command of the user's own, and what is correct."""
+
+    EXACTLY_ONE: ClassVar = ("request", "command")
+    COMMAND_KEYS: ClassVar = frozenset({"exit", "output", "timeout"})
+    REQUEST_KEYS: ClassVar = frozenset({"json", "body", "headers", "expect"})
+
+    name: Line | None = None
+    """Name in reports, unique in the experiment; made from the request or the command."""
+    command: list[Argument] | None = Field(default=None, max_length=256)
+    """A program and its arguments, run on the host with HEADSTART_URL set."""
+    exit: Annotated[int, Whole(0, 255)] = written(0)
+    """Exit status of the command that is correct."""
+    output: Annotated[str, Pattern()] | None = None
+    """A regular expression that must be found in what the command writes."""
+    timeout: Annotated[float, Duration("100ms", "1h")] = written("30s")
+    """How long the command may take."""
+    covers: list[Annotated[str, PACKAGES]] = Field(default_factory=list, max_length=100)
+    """Packages or assemblies that it runs through: `[AutoMapper, "Microsoft.Entity*"]`."""
+
+
+Check = Annotated[CheckForm, Shorthand("request", RequestLine())]
+
+
+class LoadRequestForm(RequestForm):
+    """One request of a mix."""
+
+    EXACTLY_ONE: ClassVar = ("request",)
+
+    weight: Annotated[int, Whole(1, 1000)] = written(1)
+    """How often it is sent, in relation to the others."""

@@ -1,0 +1,170 @@
+"""Rules that span several keys, held against the data as it stands in the file.
+
+They do not wait until the models accept the file, so that all mistakes are
+told at once; each rule looks only at what has the shape that it needs.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm
+from headstart.collector.experiments.file.document import Path
+from headstart.collector.experiments.file.forms import Form, walk
+from headstart.collector.experiments.file.job_forms import broken_job_rules
+from headstart.collector.experiments.file.load_forms import broken_load_rules
+from headstart.collector.experiments.file.models import ExperimentForm, VariantForm
+from headstart.collector.experiments.file.wire_words import listed, meant, quoted
+
+# Path, message, and whether it is said of the key.
+Found = tuple[Path, str, bool]
+
+
+def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
+    """Every rule that the data breaks. Never raises, whatever the data is."""
+    for path, form, mapping in walk(ExperimentForm, data):
+        yield from _values_are_there(path, form, mapping)
+        yield from _exactly_one(path, form, mapping)
+        if form is VariantForm:
+            yield from _variant(path, mapping)
+        if issubclass(form, RequestForm):
+            yield from _request(path, mapping)
+        if form is CheckForm:
+            yield from _check(path, mapping)
+            if "covers" in mapping and path[:2] != ("service", "checks"):
+                message = "'covers' belongs to the checks, whose outcome says what works"
+                yield (*path, "covers"), message, True
+    yield from _variants(data)
+    yield from _service(data)
+    yield from broken_job_rules(data)
+    yield from _check_names(data)
+    yield from broken_load_rules(data)
+    plan = _mapping(data, "plan")
+    if isinstance(plan.get("blocks"), int) and "blocks" in _mapping(plan, "maximum"):
+        message = "'maximum.blocks' goes with 'blocks: auto'; the number of blocks is fixed here"
+        yield ("plan", "maximum", "blocks"), message, True
+    if plan.get("network") in ("bridge", "holder") and "address" in _mapping(data, "service"):
+        message = (
+            "'service.address' is a loopback's; in the bridge an app has an address of its own"
+        )
+        yield ("service", "address"), message, True
+
+
+def _mapping(data: Any, key: str) -> dict[str, Any]:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _values_are_there(path: Path, form: type[Form], mapping: dict[str, Any]) -> Iterator[Found]:
+    """A key without a value is half a sentence; only JSON documents know null."""
+    for key, annotation in form.known_keys().items():
+        if key in mapping and mapping[key] is None and annotation is not Any:
+            yield (*path, key), "the key has no value; give it one or remove it", True
+
+
+def _exactly_one(path: Path, form: type[Form], mapping: dict[str, Any]) -> Iterator[Found]:
+    keys = form.EXACTLY_ONE
+    there = [key for key in keys if key in mapping]
+    if keys and not there:
+        yield path, f"expected {listed(map(quoted, keys))}", True
+    for key in there[1:]:
+        names = listed(map(quoted, keys), "and")
+        yield (*path, key), f"expected only one of {names}; '{there[0]}' is there already", True
+
+
+def _variants(data: dict[str, Any]) -> Iterator[Found]:
+    variants = data.get("variants")
+    if not isinstance(variants, dict):
+        return
+    if len(variants) < 2:
+        message = f"expected at least 2 variants to compare, found {len(variants)}"
+        yield ("variants",), message, True
+    baseline = data.get("baseline")
+    if isinstance(baseline, str) and variants and baseline not in variants:
+        hint = meant(baseline, variants) or f"; expected {listed(map(quoted, variants))}"
+        yield ("baseline",), f"no variant is called {quoted(baseline)}{hint}", False
+
+
+def _variant(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
+    if "command" in mapping:
+        if "entrypoint" in mapping:
+            message = "'entrypoint' belongs to an image; a command is the whole argument vector"
+            yield (*path, "entrypoint"), message, True
+        if "base" in mapping:
+            yield (*path, "base"), "'base' belongs to an image; a command has none", True
+        if isinstance(mapping["command"], list) and mapping["command"][:1] == [""]:
+            yield (*path, "command", 0), "expected the name of a program", False
+    elif isinstance(folder := mapping.get("workdir"), str) and not folder.startswith("/"):
+        message = "expected an absolute path: it is a folder of the image"
+        yield (*path, "workdir"), message, False
+
+
+def _request(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
+    if "json" in mapping and "body" in mapping:
+        yield (*path, "body"), "expected 'json' or 'body', not both", True
+    line = mapping.get("request")
+    if isinstance(line, str) and "->" in line and "status" in _mapping(mapping, "expect"):
+        message = "the status is stated twice; the other one follows '->' in 'request'"
+        yield (*path, "expect", "status"), message, True
+
+
+def _check(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
+    if ("command" in mapping) == ("request" in mapping):
+        return
+    if "command" in mapping:
+        for key in CheckForm.REQUEST_KEYS & mapping.keys():
+            yield (*path, key), f"'{key}' belongs to a request, and this is a command", True
+    else:
+        for key in CheckForm.COMMAND_KEYS & mapping.keys():
+            yield (*path, key), f"'{key}' belongs to a command, and this is a request", True
+    # The command of a batch program's `ready` is its arguments, and may be empty.
+    if mapping.get("command") == [] and path != ("service", "ready"):
+        yield (*path, "command"), "expected a program and its arguments", True
+
+
+def _is_command(check: object) -> bool:
+    return isinstance(check, dict) and "command" in check
+
+
+def _service(data: dict[str, Any]) -> Iterator[Found]:
+    """A port is what requests go to; an app without one is a batch program."""
+    service = data.get("service")
+    if not isinstance(service, dict):
+        return
+    checks = service.get("checks")
+    requests = [not _is_command(check) for check in (checks if isinstance(checks, list) else [])]
+    first_data = service.get("first_data")
+    if "port" in service:
+        if _is_command(service.get("ready")):
+            message = "expected a request: an app with a port is ready when it answers one"
+            yield ("service", "ready"), message, True
+    else:
+        senders = {
+            "ready": service.get("ready") is not None and not _is_command(service["ready"]),
+            "checks": any(requests),
+            "first_data": first_data is not None,
+            "load": data.get("load") is not None,
+        }
+        if names := [f"'{name}'" for name, sends in senders.items() if sends]:
+            verb = "sends" if len(names) == 1 else "send"
+            message = f"the key 'port' is missing: {listed(names, 'and')} {verb} requests to it"
+            yield ("service", "port"), message, True
+    if _is_command(first_data):
+        yield ("service", "first_data"), "expected a request", True
+    if service.get("compare_with_baseline") is True:
+        if "port" in service and not any(requests):
+            message = "there is nothing to compare: expected at least one check that is a request"
+            yield ("service", "compare_with_baseline"), message, False
+        elif "port" not in service and not (requests or _mapping(data, "jobs")):
+            message = "there is nothing to compare: expected 'jobs' or at least one check"
+            yield ("service", "compare_with_baseline"), message, False
+
+
+def _check_names(data: dict[str, Any]) -> Iterator[Found]:
+    seen: dict[str, Path] = {}
+    for path, form, mapping in walk(ExperimentForm, data):
+        name = mapping.get("name")
+        if form is not CheckForm or not isinstance(name, str):
+            continue
+        if name in seen:
+            yield (*path, "name"), f"two checks are called {quoted(name)}", False
+        seen[name] = path

@@ -1,0 +1,127 @@
+"""How a load arrives and what it speaks: rates, versions of HTTP, TLS, names of hosts."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from headstart.collector.experiments.file.document import Path
+from headstart.collector.experiments.file.forms import Form
+from headstart.collector.experiments.file.units import Duration, Rate, Scalar, Text, Whole
+from headstart.collector.experiments.file.wire_words import found, quoted
+from headstart.v1 import experiment_pb2 as pb
+
+RATE = Rate("1/min", "10000000/s")
+HOST = Text(
+    what="the name of a host such as 'players.example' or 'players.example:9000'",
+    pattern=r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?",
+    maximum=260,
+)
+
+
+class RateForm(Form):
+    """Requests per second of an open loop; a rate alone stays as it is."""
+
+    lowest: Annotated[float, RATE] = Field(alias="from")
+    """The rate at the beginning."""
+    to: Annotated[float, RATE] | None = None
+    """The rate at the end; it rises evenly in between."""
+    steps: Annotated[int, Whole(2, 100)] | None = None
+    """Rises in so many steps of equal length instead."""
+
+    @model_validator(mode="after")
+    def _rises(self) -> "RateForm":
+        if self.to is not None and self.to <= self.lowest:
+            raise ValueError("expected 'to' to be above 'from'")
+        return self
+
+
+class Http(Scalar):
+    """The version of HTTP; True is the second."""
+
+    def parse(self, value: object) -> bool:
+        text = str(value) if isinstance(value, int | float | str) else ""
+        if text not in ("1.1", "2"):
+            raise ValueError(f"expected 1.1 or 2, found {found(value)}")
+        return text == "2"
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"enum": [1.1, 2, "1.1", "2"]}
+
+
+class Tls(Scalar):
+    """Whether TLS is spoken, and whether with anyone: "no", "verified" or "unverified"."""
+
+    def parse(self, value: object) -> str:
+        if value == "unverified":
+            return "unverified"
+        if isinstance(value, bool):
+            return "verified" if value else "no"
+        raise ValueError(f"expected true, false or unverified, found {found(value)}")
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"enum": [True, False, "unverified"]}
+
+
+def broken_load_rules(data: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
+    """What a load driver cannot do, told before a host is asked to."""
+    load, service = data.get("load"), data.get("service")
+    if isinstance(service, dict) and "port" not in service:
+        for key in ("tls", "host"):
+            if key in service:
+                yield ("service", key), f"'{key}' belongs to an app with a port", True
+    if not isinstance(load, dict):
+        return
+    rate, driver = load.get("rate"), load.get("driver")
+    over_http_2 = load.get("http") in (2, "2")
+    if isinstance(rate, dict):
+        if "to" not in rate:
+            message = (
+                "the key 'to' is missing; a rate that does not rise is written as 'rate: 100/s'"
+            )
+            yield ("load", "rate", "to"), message, True
+        elif driver in ("h2load", "wrk") or over_http_2:
+            which = "over HTTP/2" if over_http_2 else f"by {driver}"
+            message = f"a rate that rises is not applied {which}, only by builtin over HTTP/1.1"
+            yield ("load", "rate"), message, True
+    elif rate is not None and driver == "wrk":
+        yield ("load", "rate"), "wrk applies no rate; builtin does", True
+    elif rate is not None and over_http_2 and driver is None:
+        message = (
+            "a rate over HTTP/2 is applied by h2load alone, whose latency is blind to stalls;"
+            " name it under 'driver'"
+        )
+        yield ("load", "rate"), message, True
+    if over_http_2 and driver in ("builtin", "wrk"):
+        yield ("load", "http"), f"{driver} speaks HTTP/1.1 only; h2load speaks HTTP/2", True
+    if driver == "wrk" and _fraction(load.get("duration")):
+        message = f"wrk takes whole seconds, found {quoted(load['duration'])}"
+        yield ("load", "duration"), message, False
+
+
+def _fraction(duration: object) -> bool:
+    try:
+        return Duration("1s", "24h").parse(duration) % 1 != 0
+    except ValueError:
+        return False  # told by its own field
+
+
+def fill_in(load: pb.Load, rate: RateForm | None, http_2: bool, tls: bool) -> None:
+    """The fields of a load that these keys stand for."""
+    if rate is not None:
+        load.rate_per_second = rate.lowest
+        load.rate_to_per_second = rate.to or 0
+        load.rate_steps = rate.steps or 0
+    load.http_version = pb.HTTP_VERSION_2 if http_2 else pb.HTTP_VERSION_1_1
+    load.tls = tls
+
+
+def name_host(experiment: pb.Experiment, host: str) -> None:
+    """Ask for this host in every request of an experiment."""
+    service = experiment.service
+    checks = [service.ready, *service.checks]
+    if service.HasField("first_data"):
+        checks.append(service.first_data)
+    asked = [check.http for check in checks if check.HasField("http")]
+    for check in (*asked, *(weighted.check for weighted in experiment.load.requests)):
+        check.request.headers.add(name="Host", value=host)

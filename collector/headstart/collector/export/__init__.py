@@ -1,0 +1,3 @@
+"""Trials and samples as Parquet files."""
+
+__all__ = ["write"]

@@ -1,0 +1,199 @@
+"""What an export holds: every column with its type, its unit and its definition.
+
+docs/EXPORT.md is generated from here, and the files carry the same words in the metadata of
+their columns. A column's name ends in its unit. A null always means: not measured.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from headstart.collector.analysis.trials import ramp
+from headstart.collector.analysis.trials.figures import TRIAL_METRICS
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.v1.experiments_pb2 import ExportTable
+from headstart.v1.records_pb2 import Quantity
+
+
+class Kind(Enum):
+    """The type of a column's values."""
+
+    TEXT = "text"
+    TEXTS = "list of text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TRUTH = "boolean"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `unit` is empty where there is none."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One kind of export."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name, Kind.TEXT, "", meaning)
+
+
+def _count(name: str, meaning: str, unit: str = "") -> Column:
+    return Column(name, Kind.INTEGER, unit, meaning)
+
+
+def _seconds(name: str, meaning: str) -> Column:
+    return Column(name, Kind.NUMBER, "seconds", meaning)
+
+
+def _truth(name: str, meaning: str) -> Column:
+    return Column(name, Kind.TRUTH, "", meaning)
+
+
+def _nanoseconds(name: str, meaning: str) -> Column:
+    return _count(name, f"{meaning}, by CLOCK_MONOTONIC of the host", "nanoseconds")
+
+
+COMMON = (
+    _text("run_id", "the run"),
+    _count("attempt", "the attempt at the run, from 1; only the last one is exported"),
+    _text("experiment", "name of the experiment"),
+    _text("revision", "what was built, as it was said at the submission; null: nothing was"),
+    _text("host", "the host"),
+    _text("fingerprint", "absolute figures are comparable within one fingerprint only"),
+    _text("variant", "the variant"),
+    _count("trial", "number of the trial within the attempt, from 1"),
+    _count("block", "number of the block, from 1"),
+    _truth(
+        "startup_valid",
+        "whether reports use its wall-clock times of startup; null: no correct response came",
+    ),
+    _truth(
+        "load_valid",
+        "whether reports use what comes from its load and after it; null: no load ran to its end",
+    ),
+    _truth("trial_valid", "whether reports use the rest of it; null: the trial has not ended"),
+)
+
+_TRIAL = (
+    _count("position", "place within the block, from 1"),
+    _text("baseline", "name of the variant that the others are compared with"),
+    _truth("aa", "whether the run compares one variant with itself"),
+    _text("run_state", "state of the run at the export, such as `done` or `leased` (it goes on)"),
+    _text("kind", "`load`: load follows startup; `idle`: it is left alone; `batch`: jobs"),
+    _text("outcome", "`measured`, `unfinished` (no end was recorded), or the code of the failure"),
+    _text("failure_message", "what happened; null: nothing failed"),
+    _count("exit_status", "of the app, where it ended too early"),
+    _truth("answers_wrong", "whether it did other work than was asked for: never compared"),
+    Column("flags", Kind.TEXTS, "", "codes of its marks, notes included; see METHODOLOGY.md"),
+    _text("runtime", "what ran it, such as `docker` or `process`"),
+    _text("digest", "of the image or, of a command, of its program and files"),
+    _text("exec_stamp", "where exec was stamped: `gate`, `proc_connector` or `degraded`"),
+    _seconds("began_unix_seconds", "when the trial began, in Unix time"),
+    _nanoseconds("exec_monotonic_ns", "exec, from which startup counts"),
+    _nanoseconds("first_response_monotonic_ns", "first correct response"),
+    _count("checks_passed", "checks that it passed"),
+    _count("checks_failed", "checks that it failed, a difference from the baseline included"),
+    _count("samples", "samples that were taken"),
+    _count("samples_missed", "slots of the sampler's grid that were missed"),
+    _count("oom_kills", "processes that the kernel killed for want of memory while it lived on"),
+    _text("load_driver", "what put it under load"),
+    _text("load_shape", "course of its throughput, such as `flat` or `warmup`"),
+    _count("load_connections", "connections of the load"),
+    _seconds("load_seconds", "how long the load was"),
+    _count("load_completed", "requests that were answered", "requests"),
+    _count("load_incorrect", "of these, those with an answer that is not correct", "requests"),
+    _count("load_failed", "requests that were not answered", "requests"),
+)
+
+# The metrics that have a value for each trial, in the order of the catalogue.
+METRICS = tuple(
+    metric for metric in CATALOGUE.values() if metric.name in TRIAL_METRICS | {ramp.METRIC}
+)
+
+_WINDOW = (
+    _count("window", "number of the window within the trial, from 1"),
+    _seconds("begin_seconds", "its begin, since the load began"),
+    _seconds("width_seconds", "how long it is"),
+    _seconds("begin_since_exec_seconds", "its begin, since exec"),
+    _nanoseconds("begin_monotonic_ns", "its begin"),
+    _truth("whole_load", "whether the driver gives no series: this is the load as a whole"),
+    _count("completed", "requests whose answer was complete within it", "requests"),
+    _count("incorrect", "of these, those with an answer that is not correct", "requests"),
+    _count("failed", "requests refused, reset or timed out", "requests"),
+    _count("sent", "requests sent; null: the driver does not say", "requests"),
+    _count("offered", "requests whose time had come; null: a closed loop", "requests"),
+    _count(
+        "received_bytes",
+        "received; null: the driver does not say. `h2load` says it of the whole load: shared out "
+        "by `completed`",
+        "bytes",
+    ),
+    _text("latency_basis", "latency counts from `service_time` (the send) or `intended_send`"),
+    _count("latency_count", "requests whose latency is known", "requests"),
+    _seconds("latency_mean_seconds", "mean latency; null, as those below: no request"),
+    _seconds("latency_p50_seconds", "median latency, to 0.4 %"),
+    _seconds("latency_p90_seconds", "90th percentile of the latency, to 0.4 %"),
+    _seconds("latency_p99_seconds", "99th percentile of the latency, to 0.4 %"),
+    _seconds("latency_max_seconds", "longest latency"),
+)
+
+_SINCE_START = "cumulative"
+_QUANTITIES = {
+    Quantity.QUANTITY_RSS_BYTES: "resident set, sum over its processes",
+    Quantity.QUANTITY_CPU_USER_US: f"CPU time in user mode of the living processes, {_SINCE_START}",
+    Quantity.QUANTITY_CPU_SYSTEM_US: f"CPU time in the kernel of the living, {_SINCE_START}",
+    Quantity.QUANTITY_THREADS: "threads",
+    Quantity.QUANTITY_PROCESSES: "processes",
+    Quantity.QUANTITY_CGROUP_MEMORY_BYTES: "memory of the control group, page cache included",
+    Quantity.QUANTITY_CGROUP_CPU_US: f"CPU time of the control group, {_SINCE_START}",
+    Quantity.QUANTITY_CGROUP_THROTTLED_US: f"time it was throttled, {_SINCE_START}",
+    Quantity.QUANTITY_READ_BYTES: f"read from storage, {_SINCE_START}",
+    Quantity.QUANTITY_WRITE_BYTES: f"written to storage, {_SINCE_START}",
+    Quantity.QUANTITY_GENERATOR_CPU_US: f"CPU time of the load generator, {_SINCE_START}",
+    Quantity.QUANTITY_HOST_BUSY_US: f"busy time of all CPUs of the host, {_SINCE_START}",
+    Quantity.QUANTITY_HOST_STEAL_US: f"time that the hypervisor took, {_SINCE_START}",
+}
+# Column of each quantity: its name says the unit.
+QUANTITY_NAMES = {
+    quantity: Quantity.Name(quantity).removeprefix("QUANTITY_").lower() for quantity in _QUANTITIES
+}
+_UNITS = {"us": "microseconds", "bytes": "bytes"}
+
+
+def _sampled(quantity: Quantity.ValueType) -> Column:
+    name = QUANTITY_NAMES[quantity]
+    return _count(name, _QUANTITIES[quantity], _UNITS.get(name.rpartition("_")[2], ""))
+
+
+TABLES = {
+    ExportTable.EXPORT_TABLE_TRIALS: Table(
+        "trials",
+        "a trial",
+        (
+            *COMMON,
+            *_TRIAL,
+            *(Column(m.name, Kind.NUMBER, m.unit, m.description) for m in METRICS),
+        ),
+    ),
+    ExportTable.EXPORT_TABLE_WINDOWS: Table("windows", "a window of load", (*COMMON, *_WINDOW)),
+    ExportTable.EXPORT_TABLE_SAMPLES: Table(
+        "samples",
+        "a sample",
+        (
+            *COMMON,
+            _seconds("since_exec_seconds", "when it was read; null: no exec was stamped"),
+            _nanoseconds("monotonic_ns", "when it was read"),
+            *map(_sampled, _QUANTITIES),
+        ),
+    ),
+}

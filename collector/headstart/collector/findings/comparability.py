@@ -1,0 +1,76 @@
+"""Whether runs measured alike: what of them may be set against each other, and what differs."""
+
+import hashlib
+from typing import Any
+
+import yaml
+
+from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
+from headstart.collector.findings.model import RunResult
+
+# What belongs to a revision rather than to how it is measured.
+_OF_A_REVISION = ("image", "build", "description", "base", "compilation")
+_LIMITS = ("server ", "load on", "load not", "memory limit", "CPU limit", "page cache", "network")
+
+# Not said by runs of before there was another default: their series go on.
+NETWORK_OF_THE_HOST = "network of the host"
+
+
+class Incomparable(ValueError):
+    """Runs that have nothing that can be set against each other; the message says why."""
+
+
+def unlike_metrics(before: RunResult, after: RunResult) -> dict[str, str]:
+    """Metrics that are refused, and why: limits and loads that differ measure other things."""
+    reasons = {}
+    plans = [limits_of(run) for run in (before, after)]
+    if plans[0] != plans[1]:
+        reason = f"measured under other limits ({_or_none(plans[0])}; {_or_none(plans[1])})"
+        reasons = {name: reason for name, metric in CATALOGUE.items() if not metric.exact}
+    if before.load_description != after.load_description:
+        reason = (
+            f"measured under another load ({_or_none([before.load_description])}; "
+            f"{_or_none([after.load_description])})"
+        )
+        reasons |= dict.fromkeys(LOAD_METRICS, reason)
+    return reasons
+
+
+def limits_of(run: RunResult) -> list[str]:
+    """The plan's facts that bound what a variant gets, as sentences."""
+    return [
+        fact
+        for fact in run.plan_description
+        if fact.startswith(_LIMITS) and fact != NETWORK_OF_THE_HOST
+    ]
+
+
+def _or_none(words: list[str]) -> str:
+    return ", ".join(filter(None, words)) or "none"
+
+
+def settings_of(run: RunResult) -> dict[str, dict[str, Any]]:
+    """By variant, what the file says of it beside the revision: environment, entrypoint, ..."""
+    try:
+        content = yaml.safe_load(run.source_text)
+    except yaml.YAMLError:
+        return {}
+    variants = content.get("variants") if isinstance(content, dict) else None
+    if not isinstance(variants, dict):
+        return {}
+    return {
+        str(name): {k: v for k, v in stated.items() if k not in _OF_A_REVISION}
+        for name, stated in variants.items()
+        if isinstance(stated, dict)
+    }
+
+
+def said(settings: dict[str, Any]) -> str:
+    """A variant's settings in words."""
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "none"
+
+
+def setup_of(run: RunResult, under_load: bool) -> str:
+    """A short digest over limits and, for figures taken under it, load and its generator."""
+    facts = [*limits_of(run), run.load_description if under_load else ""]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]

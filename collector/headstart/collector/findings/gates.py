@@ -1,0 +1,72 @@
+"""Gates, what figures say to them, and the recommendation that follows."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from headstart.collector.findings.figures import Interval
+
+
+class GateStatus(StrEnum):
+    """A gate's limit against the whole interval of what was measured."""
+
+    PASSED = "pass"
+    FAILED = "fail"
+    # The interval lies across the limit, or disturbed trials are all there is.
+    UNDECIDED = "undecided"
+    NOT_MEASURED = "not measured"
+
+
+class Decision(StrEnum):
+    """What is recommended of a variant."""
+
+    PROCEED = "proceed"
+    DEFER = "defer"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True)
+class GateLimit:
+    """One limit that every variant but the baseline is held against."""
+
+    metric: str
+    # "max" or "min", in the metric's unit; "margin": at most so much worse than the baseline.
+    kind: str
+    bound: float
+    # Missing it rejects. False: nobody stated it, so missing it is a trade-off to decide.
+    hard: bool = True
+
+
+@dataclass(frozen=True)
+class GateOutcome:
+    """One limit and one variant."""
+
+    variant: str
+    limit: GateLimit
+    status: GateStatus
+    # The figure, or for a margin the ratio to the baseline's; None: not measured.
+    value: float | None
+    interval: Interval | None
+    # Trials behind a figure, blocks behind a ratio.
+    count: int
+    # What was asked and what was found, with interval and run, as one sentence.
+    text: str
+    # Why it is undecided or was not measured.
+    reason: str = ""
+    # Blocks that it may take to decide, if figures stay as they are; None: cannot be said.
+    more_blocks: int | None = None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What is recommended of one variant, and why."""
+
+    variant: str
+    decision: Decision
+    # The reason in one sentence.
+    summary: str
+    # What the decision rests on, a sentence each.
+    rationale: tuple[str, ...] = ()
+    # What is still open, and what would settle it; empty for `proceed`.
+    missing: tuple[str, ...] = ()
+    # The last output of a variant that did not work.
+    output_tail: str = ""

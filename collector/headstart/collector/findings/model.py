@@ -1,0 +1,168 @@
+"""What analysis finds, as plain data: reports, metrics and the gate read only this.
+
+Every number is in the unit that its metric names (seconds, bytes, requests/s).
+"""
+
+from dataclasses import dataclass, field
+
+from headstart.collector.findings.builds import PackageCheck, VariantBuild, VariantDiagnostics
+from headstart.collector.findings.counters import RuntimeCounters
+from headstart.collector.findings.figures import Comparison, Figure
+from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
+from headstart.collector.findings.images import Image
+from headstart.collector.findings.jobs import JobBreakEven
+from headstart.collector.findings.load import (
+    BreakEven,
+    Ramp,
+    Series,
+    VariantWarmup,
+    Warmup,
+    WindowSeries,
+)
+from headstart.collector.findings.memory import MemoryFloor, PhaseSplit
+
+# `RunResult.state` of a run of which not all records are stored: nothing is judged by it.
+INCOMPLETE = "incomplete"
+
+
+# `VariantOutcome.outcome` of a variant that has figures, and of one whose answers are wrong.
+MEASURED = "measured"
+
+
+CHECKS_FAIL = "checks fail"
+
+
+@dataclass(frozen=True)
+class HostCheck:
+    """The latest A/A run of a host: one variant under two names."""
+
+    run_id: str
+    experiment: str
+    passed: bool
+    ended_unix_seconds: float
+    # Metrics that had a verdict, and the titles of those that differed.
+    verdicts: int
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VariantOutcome:
+    """What became of a variant as a whole."""
+
+    variant: str
+    compilation: str
+    source: str
+    digest: str
+    trials: int
+    trials_failed: int
+    trials_invalid: int
+    # "measured", "does not start", "image missing", "checks fail", ...
+    outcome: str
+    failure_message: str = ""
+    output_tail: str = ""
+    checks_passed: int = 0
+    checks_failed: int = 0
+    # First failing checks, as sentences.
+    failing_checks: tuple[str, ...] = ()
+    # Flag code -> in how many trials.
+    flags: dict[str, int] = field(default_factory=dict)
+    argv: tuple[str, ...] = ()
+    description: str = ""
+    # What its program was found to be, such as "native_aot"; empty: not known.
+    binary_kind: str = ""
+    # A sentence, where that is not what the experiment says of it.
+    mislabelled: str = ""
+    # What trials failed of for the most part, in the words of `outcome`; empty: none failed.
+    failure: str = ""
+    # Trials in which more than 1 % of the responses under load were wrong.
+    trials_wrong_under_load: int = 0
+
+
+@dataclass(frozen=True)
+class InvalidTrial:
+    """A trial whose figures, or some of them, are left out, and why."""
+
+    trial: int
+    block: int
+    variant: str
+    effect: str
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Everything that a report of one run says."""
+
+    run_id: str
+    attempt: int
+    experiment: str
+    baseline: str
+    host: str
+    fingerprint: str
+    cpu_model: str
+    revision: str
+    state: str
+    reason: str
+    started_unix_seconds: float
+    ended_unix_seconds: float
+    seed: int
+    blocks_completed: int
+    variants: tuple[VariantOutcome, ...]
+    figures: tuple[Figure, ...]
+    comparisons: tuple[Comparison, ...]
+    invalid_trials: tuple[InvalidTrial, ...]
+    rss_series: tuple[Series, ...]
+    load_series: tuple[WindowSeries, ...]
+    host_facts: tuple[tuple[str, str], ...]
+    advice: tuple[tuple[str, str, str], ...]
+    # Differences between variants that may explain a result by themselves.
+    confounders: tuple[str, ...]
+    # Sentences about what is missing or limited in this run.
+    remarks: tuple[str, ...]
+    source_text: str
+    warmups: tuple[Warmup, ...] = ()
+    variant_warmups: tuple[VariantWarmup, ...] = ()
+    # The load as asked for, such as "16 connections, closed loop, 60 s, h2load 1.52".
+    load_description: str = ""
+    # What a reader needs to run the same again, such as "server on CPU 0".
+    plan_description: tuple[str, ...] = ()
+    # Whether memory was read by cgroup and process, what stamped exec, ...
+    method: tuple[tuple[str, str], ...] = ()
+    break_evens: tuple[BreakEven, ...] = ()
+    # Of batch programs.
+    job_break_evens: tuple[JobBreakEven, ...] = ()
+    # Whether this is an A/A run: its verdicts are about the host.
+    aa: bool = False
+    # Whether the run's start described another machine than the agent's hello did.
+    host_changed: bool = False
+    # The host's latest A/A run, as of the report; None: there was none.
+    host_check: HostCheck | None = None
+    # In the order of the experiment file.
+    images: tuple[Image, ...] = ()
+    # Clean and cached, in the order of the file; diagnostics are those of one clean build.
+    builds: tuple[VariantBuild, ...] = ()
+    diagnostics: tuple[VariantDiagnostics, ...] = ()
+    package_checks: tuple[PackageCheck, ...] = ()
+    # Of loads whose rate rises.
+    ramps: tuple[Ramp, ...] = ()
+    memory_floors: tuple[MemoryFloor, ...] = ()
+    memory_phases: tuple[PhaseSplit, ...] = ()
+    runtime_counters: tuple[RuntimeCounters, ...] = ()
+    # What can be measured of this experiment: "service" or "batch", "load", "image".
+    subjects: tuple[str, ...] = ()
+    # Name of the profile behind the gates, with "and the file's own" or alone, for a reader.
+    gates_from: str = ""
+    gates: tuple[GateLimit, ...] = ()
+    gate_outcomes: tuple[GateOutcome, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+
+    def figure(self, metric: str, variant: str) -> Figure | None:
+        """The figure of one metric and variant, or None when it was not measured."""
+        return next((f for f in self.figures if (f.metric, f.variant) == (metric, variant)), None)
+
+    def comparison(self, metric: str, variant: str) -> Comparison | None:
+        """The comparison of one metric and variant with the baseline, or None."""
+        return next(
+            (c for c in self.comparisons if (c.metric, c.variant) == (metric, variant)), None
+        )

@@ -1,0 +1,294 @@
+"""The queue and its leases: who runs what, and what becomes of a run."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from headstart.collector.config import Timing
+from headstart.collector.fleet.changes import Changes
+from headstart.collector.fleet.leases import Leases
+from headstart.collector.fleet.session import Session
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store import runs as store_runs
+from headstart.collector.store.hello import Greeted
+from headstart.collector.store.runs import Change
+from headstart.collector.store.store import Store
+from headstart.collector.tasks import Tasks
+from headstart.v1.experiment_pb2 import Experiment, Network
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
+
+log = logging.getLogger(__name__)
+
+_NOT_CURRENT = "this attempt does not count any more"
+
+
+class Dispatch:
+    """Use from one event loop. `sessions` are the open streams by host.
+
+    `on_ended` hears of every run that will not go on, with a run that was LOST
+    and came back perhaps twice.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sessions: Mapping[str, Session],
+        metrics: SelfMetrics,
+        timing: Timing,
+        on_ended: Callable[[str], None] = lambda _run_id: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.changes = Changes()
+        self._store = store
+        self._sessions = sessions
+        self._metrics = metrics
+        self._lease_seconds = timing.lease_seconds
+        self._on_ended = on_ended
+        self._leases = Leases(
+            timing.lease_seconds, timing.tick_seconds, clock, timing.heartbeat_seconds
+        )
+        self._clock = clock
+        self._look_seconds = timing.heartbeat_seconds
+        self._next_look = clock() + self._look_seconds
+        # Hosts that may have a queued run.
+        self._waiting: set[str] = set()
+        self._tasks = Tasks()
+
+    async def start(self) -> None:
+        """Take up the stored leases, each with a fresh deadline."""
+        for lease in await self._store.read(store_runs.leases):
+            self._leases.grant(lease.run_id, lease.attempt, lease.host)
+        self._waiting = await self._store.read(store_runs.waiting_hosts)
+        await self._count_runs()
+
+    async def stop(self) -> None:
+        """Leave everything as it is stored."""
+        await self._tasks.stop()
+
+    def running_on(self, host: str) -> str:
+        """The run that is leased to a host; empty: none."""
+        return self._leases.of_host(host)
+
+    def take_up(self, session: Session, greeted: Greeted) -> None:
+        """What a hello brought to light."""
+        session.cancels = greeted.cancels
+        for change in greeted.kept:
+            self._leases.grant(change.run_id, change.attempt, change.host)
+            self.changes.publish(change.run_id)
+        for change in greeted.lost:
+            self._lost(change)
+        for attempt in greeted.stale:
+            session.say_cancel(attempt, _NOT_CURRENT)
+        session.repeat_cancels()
+
+    def delivers(self, session: Session) -> None:
+        """Records come: the end of a run that does not run any more may be behind them."""
+        self._leases.renew_all(session.host)
+
+    async def renew(self, session: Session, running: Iterable[Attempt]) -> None:
+        """The agent says what runs: renew these leases, and have the rest ended."""
+        unknown = []
+        for attempt in running:
+            if self._leases.renew(attempt.run_id, attempt.attempt, session.host):
+                self._say_renewed(session, attempt)
+            else:
+                unknown.append(attempt)
+        if not unknown:
+            return
+        await self._tasks.through(self._adopt(session, unknown), "the renewal of leases")
+
+    async def _adopt(self, session: Session, unknown: Sequence[Attempt]) -> None:
+        adopted = await self._store.write(
+            lambda c: [
+                store_runs.adopt(
+                    c, attempt, session.host, session.stream_id, session.replaces_stream_id
+                )
+                for attempt in unknown
+            ]
+        )
+        for attempt, change in zip(unknown, adopted, strict=True):
+            if change is None:
+                session.say_cancel(attempt, _NOT_CURRENT)
+                continue
+            self._leases.grant(attempt.run_id, attempt.attempt, session.host)
+            self.changes.publish(attempt.run_id)
+            self._say_renewed(session, attempt)
+
+    def _say_renewed(self, session: Session, attempt: Attempt) -> None:
+        renewed = LeaseRenewed(attempt=attempt, lease_seconds=self._lease_seconds)
+        session.outbox.put(("renew", attempt.run_id), AttendResponse(lease_renewed=renewed))
+
+    def holds(self, session: Session, attempt: Attempt) -> bool:
+        """Whether the attempt is leased to the session's host."""
+        return self._leases.renew(attempt.run_id, attempt.attempt, session.host)
+
+    async def submit(self, experiment: Experiment, hosts: Sequence[str]) -> list[str]:
+        """Store the experiment, queue a run on each of the hosts, offer them; the run ids.
+
+        One transaction. Once it is durable the offers are made, whether or not whoever
+        asked still waits.
+        """
+        return await self._tasks.through(self._submit(experiment, hosts), "a submission")
+
+    async def _submit(self, experiment: Experiment, hosts: Sequence[str]) -> list[str]:
+        now = self._store.now()
+        made = await self._store.write(lambda c: store_runs.submit(c, experiment, hosts, now))
+        await self.queued(hosts)
+        return made
+
+    async def queued(self, hosts: Iterable[str]) -> None:
+        """Runs were queued on these hosts."""
+        for host in hosts:
+            self._waiting.add(host)
+            if session := self._sessions.get(host):
+                await self.offer(session)
+        await self._count_runs()
+
+    async def offer(self, session: Session) -> None:
+        """Lease the next run to an agent that has none and takes one."""
+        host = session.host
+        if host not in self._waiting or session.running or self._leases.of_host(host):
+            return
+        if session.closed() or session.not_ready:
+            return
+        # A stream that ends now must not leave a stored lease without a deadline.
+        await self._tasks.through(self._lease(session), "an offer")
+
+    async def _lease(self, session: Session) -> None:
+        host, stream_id = session.host, session.stream_id
+        self._waiting.discard(host)
+        now = self._store.now()
+        leased = await self._store.write(lambda c: store_runs.lease_next(c, host, now, stream_id))
+        if leased is None:
+            return
+        # There may be more; looking costs little.
+        self._waiting.add(host)
+        attempt = Attempt(run_id=leased.run_id, attempt=leased.attempt)
+        if session.closed():
+            change = await self._store.write(
+                lambda c: store_runs.lose(c, attempt, "its agent left", now, counted=False)
+            )
+            if change is not None:
+                self._lost(change)
+            return
+        self._leases.grant(leased.run_id, leased.attempt, host)
+        experiment = leased.experiment
+        if not session.knows_networks:
+            experiment = _for_earlier_agents(experiment)
+        lease = Lease(attempt=attempt, experiment=experiment, lease_seconds=self._lease_seconds)
+        session.outbox.put(("lease", leased.run_id), AttendResponse(lease=lease))
+        self.changes.publish(leased.run_id)
+        await self._count_runs()
+
+    async def declined(self, session: Session, attempts: Iterable[Attempt]) -> None:
+        """Leases that their agent did not take."""
+        for attempt in attempts:
+            if self._leases.renew(attempt.run_id, attempt.attempt, session.host):
+                losing = self._lose(attempt, session.not_ready)
+                await self._tasks.through(losing, "a declined lease")
+
+    async def _lose(self, attempt: Attempt, reason: str) -> None:
+        now = self._store.now()
+        change = await self._store.write(
+            lambda c: store_runs.lose(c, attempt, reason, now, counted=False)
+        )
+        self._leases.end(attempt.run_id, attempt.attempt)
+        if change is not None:
+            self._lost(change)
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """Durable; the agent is told until the run's terminal record comes."""
+        await self._tasks.through(self._cancel(run_id, reason), "a cancellation")
+
+    async def _cancel(self, run_id: str, reason: str) -> None:
+        now = self._store.now()
+        change = await self._store.write(lambda c: store_runs.cancel(c, run_id, reason, now))
+        if change is None:
+            return
+        if change.state != RunState.RUN_STATE_LEASED:
+            self.ended(change)
+            return
+        if session := self._sessions.get(change.host):
+            session.cancels[run_id] = (change.attempt, reason)
+            session.repeat_cancels()
+        self.changes.publish(run_id)
+
+    def ended(self, change: Change) -> None:
+        """A terminal record came, a run was lost for good, or it was cancelled in the queue."""
+        if change.state == RunState.RUN_STATE_QUEUED:
+            self._lost(change)
+            return
+        self._leases.end(change.run_id, change.attempt)
+        self._metrics.run_ended(change.state)
+        self._on_ended(change.run_id)
+        self.changes.publish(change.run_id)
+        self._waiting.add(change.host)
+        if session := self._sessions.get(change.host):
+            session.cancels.pop(change.run_id, None)
+            self._tasks.start(self.offer(session), "an offer")
+        self._tasks.start(self._count_runs(), "the count of runs")
+
+    def _lost(self, change: Change) -> None:
+        log.warning(
+            "run %s: attempt %d is over; now %s",
+            change.run_id,
+            change.attempt,
+            RunState.Name(change.state),
+        )
+        if change.state != RunState.RUN_STATE_QUEUED:
+            self.ended(change)
+            return
+        self._leases.end(change.run_id, change.attempt)
+        self._waiting.add(change.host)
+        self.changes.publish(change.run_id)
+        if session := self._sessions.get(change.host):
+            session.cancels.pop(change.run_id, None)
+            self._tasks.start(self.offer(session), "an offer")
+
+    async def tick(self) -> bool:
+        """End what has passed its deadline; false when this process itself stood still."""
+        passed = self._leases.tick()
+        if passed is None:
+            log.warning("the collector stood still; every lease got a fresh deadline")
+            return False
+        for attempt in passed:
+            await self._expire(attempt)
+        if self._clock() >= self._next_look:
+            self._next_look = self._clock() + self._look_seconds
+            await self._look()
+        return True
+
+    async def _look(self) -> None:
+        """Offer what is queued for agents that attend, whoever should have done so before."""
+        self._waiting |= await self._store.read(store_runs.waiting_hosts)
+        for host in sorted(self._waiting):
+            if session := self._sessions.get(host):
+                await self.offer(session)
+
+    async def _expire(self, attempt: Attempt) -> None:
+        now = self._store.now()
+        reason = f"no sign of it for {self._lease_seconds:g} s"
+        change = await self._store.write(lambda c: store_runs.lose(c, attempt, reason, now))
+        self._leases.end(attempt.run_id, attempt.attempt)
+        if change is not None:
+            self._lost(change)
+            if session := self._sessions.get(change.host):
+                await self.offer(session)
+
+    async def _count_runs(self) -> None:
+        counts = await self._store.read(store_runs.counts)
+        self._metrics.set_runs(
+            queued=counts.get(RunState.RUN_STATE_QUEUED, 0),
+            leased=counts.get(RunState.RUN_STATE_LEASED, 0),
+        )
+
+
+def _for_earlier_agents(experiment: Experiment) -> Experiment:
+    """The same in the engine's bridge where it asks for a network that they do not know."""
+    if experiment.plan.network not in (Network.NETWORK_OWN, Network.NETWORK_UNSPECIFIED):
+        return experiment
+    bridged = Experiment()
+    bridged.CopyFrom(experiment)
+    bridged.plan.network = Network.NETWORK_HOLDER
+    return bridged

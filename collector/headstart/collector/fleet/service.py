@@ -1,0 +1,157 @@
+"""`FleetService` on the wire: one reader and one writer for each stream."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from headstart.collector.config import Timing
+from headstart.collector.fleet.fleet import Fleet
+from headstart.collector.fleet.refused import Refused
+from headstart.collector.fleet.session import Session
+from headstart.collector.own_metrics import Refusal, SelfMetrics
+from headstart.collector.store.writer import StoreFault
+from headstart.v1.fleet_pb2 import AttendResponse, EnrollRequest, EnrollResponse, Hello
+from headstart.v1.fleet_pb2_grpc import FleetServiceServicer
+
+log = logging.getLogger(__name__)
+
+# Of a certificate, in gRPC's words.
+_HOST_NAMES = "x509_subject_alternative_name"
+
+
+class FleetServer(FleetServiceServicer):
+    """Turns streams into calls of `Fleet`, and a Refused into a stream's status.
+
+    Contexts are Any: the generated types are of both kinds of server at once.
+    """
+
+    def __init__(
+        self, fleet: Fleet, timing: Timing, metrics: SelfMetrics, verified: bool = False
+    ) -> None:
+        """`verified`: agents show certificates, which must name the host that they claim."""
+        self._fleet = fleet
+        self._timing = timing
+        self._metrics = metrics
+        self._verified = verified
+
+    async def Attend(  # type: ignore[override]  # generated as a method that returns an iterator
+        self,
+        request_iterator: object,  # noqa: ARG002  # grpc passes it; `context.read` is the same
+        context: Any,
+    ) -> None:
+        """See fleet.proto."""
+        try:
+            await self._attend(context)
+        except Refused as error:
+            refused = error
+        except StoreFault as error:
+            refused = Refused(grpc.StatusCode.UNAVAILABLE, str(error))
+        else:
+            return
+        if refused.reason is not None:
+            self._metrics.refused(refused.reason)
+        log.warning("%s: %s: %s", context.peer(), refused.code.name, refused.message)
+        await context.abort(refused.code, refused.message)
+
+    async def _attend(self, context: Any) -> None:
+        hello = await self._hello(context)
+        session, welcome = await self._fleet.greet(hello)
+        try:
+            await context.write(AttendResponse(welcome=welcome))
+            log.info("host %s attends from %s", session.host, context.peer())
+            await self._fleet.dispatch.offer(session)
+            await self._converse(session, context)
+        finally:
+            self._fleet.part(session)
+            log.info("host %s has left", session.host)
+
+    async def _hello(self, context: Any) -> Hello:
+        seconds = self._timing.hello_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                first = await context.read()
+        except TimeoutError:
+            raise Refused(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                f"no hello within {seconds:g} s",
+                Refusal.PROTOCOL,
+            ) from None
+        if first is grpc.aio.EOF or first.WhichOneof("message") != "hello":
+            raise Refused(
+                grpc.StatusCode.INVALID_ARGUMENT, "a stream begins with a hello", Refusal.PROTOCOL
+            )
+        # Whoever may open the socket is the collector's own user, and has no certificate.
+        if self._verified and not context.peer().startswith("unix:"):
+            _check_host(context.auth_context(), first.hello.host.host)
+        return Hello.FromString(first.hello.SerializeToString())
+
+    async def _converse(self, session: Session, context: Any) -> None:
+        closed = asyncio.create_task(session.until_closed())
+        reader = asyncio.create_task(self._read(session, context))
+        writer = asyncio.create_task(self._write(session, context))
+        tasks = (closed, reader, writer)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _read(self, session: Session, context: Any) -> None:
+        """Until the agent ends its side, which says nothing about its runs."""
+        while True:
+            request = await context.read()
+            if request is grpc.aio.EOF:
+                return
+            session.last_message = time.monotonic()
+            match request.WhichOneof("message"):
+                case "batch":
+                    await self._fleet.take(session, request.batch)
+                case "heartbeat":
+                    await self._fleet.beat(session, request.heartbeat)
+                case "block_finished":
+                    self._fleet.block_finished(session, request.block_finished)
+                case other:
+                    # A newer agent's message has no field here and counts as none.
+                    raise Refused(
+                        grpc.StatusCode.INVALID_ARGUMENT,
+                        f"{other or 'an unknown message'} is not expected here",
+                        Refusal.PROTOCOL,
+                    )
+
+    async def _write(self, session: Session, context: Any) -> None:
+        while True:
+            await context.write(await session.outbox.get())
+
+    async def Enroll(
+        self,
+        request: EnrollRequest,  # noqa: ARG002
+        context: Any,
+    ) -> EnrollResponse:
+        """This release leaves certificates to the operator's own authority."""
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            "this collector issues no certificates: have the authority of --tls-client-authority "
+            "sign one whose subject alternative name is the agent's host name",
+        )
+        raise AssertionError("abort raises")
+
+
+def _check_host(auth_context: Mapping[str, Iterable[bytes]], host: str) -> None:
+    """Refuse an agent whose certificate does not name the host that it claims to be."""
+    names = [name.decode(errors="replace") for name in auth_context.get(_HOST_NAMES, ())]
+    if host not in names:
+        raise Refused(
+            grpc.StatusCode.PERMISSION_DENIED,
+            f"the agent calls itself '{host}', its certificate is for "
+            f"{', '.join(names) or 'no host'}",
+            Refusal.IDENTITY,
+        )

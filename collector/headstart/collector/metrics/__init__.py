@@ -1,0 +1,3 @@
+"""/metrics: results and the state of hosts as a Prometheus exposition."""
+
+__all__ = ["application", "page", "publisher"]

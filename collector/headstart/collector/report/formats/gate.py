@@ -1,0 +1,128 @@
+"""What `headstart gate` hands to a CI system: a summary in Markdown, and JUnit's XML."""
+
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from headstart.collector.analysis.verdict.gates import asked
+from headstart.collector.findings import (
+    Decision,
+    GateOutcome,
+    GateStatus,
+    Recommendation,
+    RunResult,
+)
+from headstart.collector.report.sentences.text import fenced, line, markdown as md, tail
+from headstart.collector.report.views.decision import DECISION_SIGNS
+from headstart.words import clean
+
+GATE_SIGNS = {
+    GateStatus.PASSED: "✅",
+    GateStatus.FAILED: "❌",
+    GateStatus.UNDECIDED: "❔",
+    GateStatus.NOT_MEASURED: "➖",
+}
+_TAIL_LINES = 12
+
+
+def failed(result: RunResult) -> bool:
+    """Whether a gate that somebody stated failed, or a variant is rejected."""
+    return any(each.decision is Decision.REJECT for each in result.recommendations)
+
+
+def undecided(result: RunResult) -> bool:
+    """Whether any variant is not a clear `proceed`, or there is none to judge."""
+    decisions = [each.decision for each in result.recommendations]
+    return not decisions or any(each is not Decision.PROCEED for each in decisions)
+
+
+def gate_markdown(results: Sequence[RunResult]) -> str:
+    """A summary to append to $GITHUB_STEP_SUMMARY or to post on a change."""
+    return "\n".join(text for result in results for text in _summary(result)) + "\n"
+
+
+def _summary(result: RunResult) -> Iterator[str]:
+    revision = f", revision {md(result.revision)}" if result.revision else ""
+    yield f"## Headstart: {md(result.experiment)} on {md(result.host)}{revision}"
+    yield ""
+    yield f"Run {md(result.run_id)}. Gates: {md(result.gates_from) or 'none'}."
+    if not result.recommendations:
+        yield ""
+        yield f"There is no variant besides the baseline {md(result.baseline)} to judge."
+    for each in result.recommendations:
+        yield ""
+        word = f"{DECISION_SIGNS[each.decision]} {md(each.variant)}: {each.decision.value}"
+        yield f"### {word}"
+        yield ""
+        yield md(each.summary)
+        gates = _gates(result, each)
+        if gates:
+            yield ""
+            yield "| Gate | Outcome | Evidence |"
+            yield "|---|---|---|"
+        for gate in gates:
+            title = md(asked(gate.limit, result.baseline))
+            sign = f"{GATE_SIGNS[gate.status]} {gate.status.value}"
+            yield f"| {title} | {sign} | {md(_evidence(gate))} |"
+        if each.missing:
+            yield ""
+        for point in each.missing:
+            yield f"- {md(point)}"
+        if each.output_tail:
+            yield ""
+            yield fenced(tail(each.output_tail, _TAIL_LINES), "text")
+    yield ""
+
+
+def _gates(result: RunResult, each: Recommendation) -> list[GateOutcome]:
+    return [gate for gate in result.gate_outcomes if gate.variant == each.variant]
+
+
+def _evidence(gate: GateOutcome) -> str:
+    return gate.text.partition(": ")[2]
+
+
+def junit_xml(results: Sequence[RunResult]) -> str:
+    """One suite per run and variant; a case for the variant itself and one for each gate.
+
+    Undecided is skipped, not failed: it is no evidence that anything is wrong.
+    """
+    root = ElementTree.Element("testsuites", name="headstart")
+    for result in results:
+        for each in result.recommendations:
+            _suite(root, result, each)
+    for element in root.iter():
+        # XML 1.0 has no form at all for most controls, and a parser refuses the whole file.
+        element.text = clean.lines(element.text) if element.text else element.text
+        for name, value in element.items():
+            element.set(name, clean.line(value))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(root: ElementTree.Element, result: RunResult, each: Recommendation) -> None:
+    gates = _gates(result, each)
+    name = line(f"{result.experiment}.{result.host}.{each.variant}")
+    suite = ElementTree.SubElement(root, "testsuite", name=name)
+    missed = [gate for gate in gates if gate.status is GateStatus.FAILED and gate.limit.hard]
+    works = ElementTree.SubElement(
+        suite, "testcase", classname=name, name=f"{each.variant} works and answers as it should"
+    )
+    failures = len(missed)
+    if each.decision is Decision.REJECT and not missed:
+        failures += 1
+        failure = ElementTree.SubElement(works, "failure", message=line(each.summary))
+        failure.text = tail(each.output_tail, _TAIL_LINES)
+    skipped = 0
+    for gate in gates:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=name, name=line(asked(gate.limit, result.baseline))
+        )
+        if gate in missed:
+            ElementTree.SubElement(case, "failure", message=line(gate.text))
+        elif gate.status is not GateStatus.PASSED:
+            skipped += 1
+            ElementTree.SubElement(
+                case, "skipped", message=line(f"{gate.status.value}: {gate.text}")
+            )
+    for key, count in (("tests", len(gates) + 1), ("failures", failures), ("skipped", skipped)):
+        suite.set(key, str(count))

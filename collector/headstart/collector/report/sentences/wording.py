@@ -1,0 +1,286 @@
+"""The sentences that all formats share, so that no two of them say it differently.
+
+What a server does in its first seconds is never called throughput: a warming JIT
+would be sold short. Sentences say "in the first 5 s of load" or "steady throughput".
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from headstart.collector.findings import (
+    Basis,
+    Comparison,
+    Interval,
+    RunResult,
+    VariantWarmup,
+    Verdict,
+)
+from headstart.collector.findings.catalogue import CATALOGUE, FIRST_SECONDS
+from headstart.collector.findings.quantities import digits, per_cent, quantity, ratio
+from headstart.collector.report.sentences.catching_up import catching_up
+from headstart.collector.report.sentences.ramp_words import ramp_sentences
+from headstart.collector.report.sentences.text import line
+
+# A sign beside each word, for those who do not see its colour.
+SIGNS = {
+    Verdict.BETTER: "+",
+    Verdict.WORSE: "−",
+    Verdict.EQUIVALENT: "=",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.UNAVAILABLE: "·",
+}
+
+# Below this factor a difference reads better in per cent.
+_FACTOR = 1.5
+
+
+@dataclass(frozen=True)
+class _Words:
+    """How a metric's difference is said: "{variant} <phrase> {baseline}", {x} the amount.
+
+    A rise of half and more is a factor; a fall is one only where `fall_factor` says so
+    ("9.8× faster"), since "three times less" is read in two ways.
+    """
+
+    fall: str
+    rise: str
+    rise_factor: str
+    same: str
+    whether: str
+    fall_factor: str = ""
+
+
+def _memory(when: str) -> _Words:
+    return _Words(
+        fall=f"needs {{x}} less memory {when} than",
+        rise=f"needs {{x}} more memory {when} than",
+        rise_factor=f"needs {{x}} the memory {when} of",
+        same=f"needs as much memory {when} as",
+        whether=f"needs less memory {when} than",
+    )
+
+
+def _job(which: str) -> _Words:
+    return _Words(
+        fall=f"does {which} in {{x}} less time than",
+        rise=f"takes {{x}} more time for {which} than",
+        rise_factor=f"does {which} {{x}} slower than",
+        same=f"does {which} as fast as",
+        whether=f"does {which} faster than",
+        fall_factor=f"does {which} {{x}} faster than",
+    )
+
+
+_FIRST = f"in the first {FIRST_SECONDS:g} s of load"
+_HEADLINES = {
+    "startup_seconds": _Words(
+        fall="starts in {x} less time than",
+        rise="takes {x} more time to start than",
+        rise_factor="starts {x} slower than",
+        same="starts as fast as",
+        whether="starts faster than",
+        fall_factor="starts {x} faster than",
+    ),
+    "job_seconds": _job("a short job"),
+    "long_job_seconds": _job("a long job"),
+    "job_memory_bytes": _memory("for a short job"),
+    "long_job_memory_bytes": _memory("for a long job"),
+    "rss_idle_bytes": _memory("idle"),
+    "rss_load_bytes": _memory("under load"),
+    "throughput_first_seconds_per_second": _Words(
+        fall=f"serves {{x}} fewer requests {_FIRST} than",
+        rise=f"serves {{x}} more requests {_FIRST} than",
+        rise_factor=f"serves {{x}} as many requests {_FIRST} as",
+        same=f"serves as many requests {_FIRST} as",
+        whether=f"serves more requests {_FIRST} than",
+    ),
+    "throughput_steady_per_second": _Words(
+        fall="has {x} less steady throughput than",
+        rise="has {x} more steady throughput than",
+        rise_factor="has {x} the steady throughput of",
+        same="has the same steady throughput as",
+        whether="has more steady throughput than",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A finding in words, with the verdict that it states."""
+
+    text: str
+    verdict: Verdict
+    metric: str
+
+
+def headlines(result: RunResult, variant: str) -> list[Sentence]:
+    """What is found of a variant, the most asked-for first.
+
+    Where a variant failed as a whole, one sentence says so instead of five.
+    """
+    comparisons = [
+        found for metric in _HEADLINES if (found := result.comparison(metric, variant)) is not None
+    ]
+    reasons = {c.reason for c in comparisons}
+    if len(comparisons) > 1 and len(reasons) == 1 and _all_unavailable(comparisons):
+        text = f"{variant} cannot be compared with {result.baseline}: {line(reasons.pop())}."
+        return [Sentence(text, Verdict.UNAVAILABLE, "")]
+    return [Sentence(_headline(result, c), c.verdict, c.metric) for c in comparisons]
+
+
+def _all_unavailable(comparisons: list[Comparison]) -> bool:
+    return all(c.verdict is Verdict.UNAVAILABLE for c in comparisons)
+
+
+def _headline(result: RunResult, comparison: Comparison) -> str:
+    words = _HEADLINES[comparison.metric]
+    variant, baseline = comparison.variant, comparison.baseline
+    title = CATALOGUE[comparison.metric].title
+    if comparison.ratio is None or comparison.verdict is Verdict.UNAVAILABLE:
+        reason = line(comparison.reason)
+        return f"{title}: {variant} cannot be compared with {baseline}: {reason}."
+    figures = _figures(result, comparison)
+    colon = f": {figures}" if figures else ""
+    by_ratio = _evidence(comparison, f"ratio {ratio(comparison.ratio)}", ratio, "")
+    if comparison.verdict is Verdict.INCONCLUSIVE:
+        return (
+            f"Whether {variant} {words.whether} {baseline} is undecided{colon}{by_ratio}; "
+            f"{line(comparison.reason)}."
+        )
+    if comparison.verdict is Verdict.EQUIVALENT:
+        margin = f"{comparison.margin * 100:g} %"
+        return f"{variant} {words.same} {baseline}, within {margin}{colon}{by_ratio}."
+    return _difference(comparison, comparison.ratio, words, colon)
+
+
+def _difference(comparison: Comparison, value: float, words: _Words, colon: str) -> str:
+    """A verdict of better or worse, its interval in the terms of the amount."""
+    if value >= _FACTOR:
+        phrase, amount, ends, unit = words.rise_factor, digits(value), digits, "×"
+    elif value <= 1 / _FACTOR and words.fall_factor:
+        phrase, amount, ends, unit = words.fall_factor, digits(1 / value), _inverse, "×"
+    else:
+        phrase = words.rise if value > 1 else words.fall
+        amount, ends, unit = per_cent(value - 1), _change, " %"
+    evidence = _evidence(comparison, "", ends, unit)
+    said = phrase.format(x=f"{amount}{unit}")
+    return f"{comparison.variant} {said} {comparison.baseline}{colon}{evidence}."
+
+
+def _inverse(value: float) -> str:
+    return digits(1 / value)
+
+
+def _change(value: float) -> str:
+    return per_cent(value - 1)
+
+
+def _figures(result: RunResult, comparison: Comparison) -> str:
+    """Both sides' figures: "29.6 ms against 286 ms"."""
+    sides = [
+        result.figure(comparison.metric, name) for name in (comparison.variant, comparison.baseline)
+    ]
+    centers = [side.center for side in sides if side is not None and side.center is not None]
+    if len(centers) < 2:
+        return ""
+    unit = CATALOGUE[comparison.metric].unit
+    return " against ".join(quantity(center, unit) for center in centers)
+
+
+def _evidence(comparison: Comparison, first: str, end: Callable[[float], str], unit: str) -> str:
+    """In brackets: interval, blocks, and whether flagged trials were used."""
+    parts = [first] if first else []
+    if comparison.interval is not None:
+        ends = [end(comparison.interval.low), end(comparison.interval.high)]
+        if end in (_inverse, _change) and (comparison.ratio or 1) < 1:
+            ends.reverse()
+        span = "–".join(dict.fromkeys(ends))
+        parts.append(f"95 % interval {span}{unit}")
+    parts.append("1 block" if comparison.blocks == 1 else f"{comparison.blocks} blocks")
+    if comparison.basis is Basis.FLAGGED:
+        parts.append("from flagged trials")
+    return f" ({', '.join(parts)})"
+
+
+def between(interval: Interval) -> str:
+    """An interval of ratios."""
+    return f"{ratio(interval.low)}–{ratio(interval.high)}"
+
+
+def ratio_cell(comparison: Comparison) -> str:
+    """Ratio and interval for a table."""
+    if comparison.ratio is None:
+        return ""
+    if comparison.interval is None:
+        return ratio(comparison.ratio)
+    return f"{ratio(comparison.ratio)} ({between(comparison.interval)})"
+
+
+def interval_note(result: RunResult) -> str:
+    """What the intervals are, once for the whole report."""
+    if any(c.confidence > 0.95 for c in result.comparisons):
+        return (
+            "Intervals hold at 95 % over all looks together: the run was to stop when decided, so "
+            "each of its four looks takes them at 98.75 %."
+        )
+    return "Intervals are at 95 %; what is counted, or resampled, is the whole block."
+
+
+def courses(result: RunResult) -> Iterator[str]:
+    """What each variant's load looked like over time, a sentence each."""
+    for warmup in result.variant_warmups:
+        yield _course(result, warmup)
+    for found in result.break_evens:
+        yield catching_up(result, found)
+    yield from ramp_sentences(result)
+
+
+def _course(result: RunResult, warmup: VariantWarmup) -> str:
+    name = warmup.variant
+    first = _center(result, "throughput_first_seconds_per_second", name)
+    steady = _center(result, "throughput_steady_per_second", name)
+    begins = f"{first} {_FIRST}, " if first else ""
+    if not steady:
+        if not warmup.reason:
+            return f"{name} has no usable figures under load."
+        last = _last_second(result, name)
+        ends = f"{last} in the last second; " if last else ""
+        return f"{name} {warmup.reason}: {begins}{ends}it has no steady throughput to compare."
+    since = warmup.steady_from_seconds or 0.0
+    if warmup.shape == "flat":
+        observed = f"over {digits(warmup.observed_seconds)} s"
+        return (
+            f"{name} is level from the start, {observed}: steady throughput {steady}{_of(warmup)}."
+        )
+    verbs = {"warmup": "warms up", "slowdown": "slows down"}
+    verb = verbs.get(warmup.shape, "takes another course from trial to trial")
+    return (
+        f"{name} {verb}: {begins}steady throughput {steady} from {digits(since)} s on{_of(warmup)}."
+    )
+
+
+def _of(warmup: VariantWarmup) -> str:
+    company = (
+        f", {warmup.in_company} of them too restless to tell without the others"
+        if warmup.in_company
+        else ""
+    )
+    if warmup.settled == warmup.trials:
+        return " (1 trial)" if warmup.trials == 1 else f" ({warmup.trials} trials{company})"
+    return f" ({warmup.settled} of {warmup.trials} trials settled{company})"
+
+
+def _center(result: RunResult, metric: str, variant: str) -> str:
+    figure = result.figure(metric, variant)
+    if figure is None or figure.center is None:
+        return ""
+    return quantity(figure.center, CATALOGUE[metric].unit)
+
+
+def _last_second(result: RunResult, variant: str) -> str:
+    last = sorted(
+        w.last_second_per_second
+        for w in result.warmups
+        if w.variant == variant and w.last_second_per_second is not None
+    )
+    return quantity(last[len(last) // 2], "per_second") if last else ""

@@ -1,0 +1,3 @@
+"""What a report shows, as rows and blocks ready to be set, the same for every format."""
+
+__all__ = ["build_view", "counters_view", "decision", "hosts_view", "memory_view", "view"]

@@ -1,0 +1,156 @@
+"""What is recommended, ready to be set: the answer, its grounds, and before against after."""
+
+from dataclasses import dataclass
+
+from headstart.collector.findings import (
+    CHECKS_FAIL,
+    MEASURED,
+    Category,
+    Comparison,
+    Decision,
+    Recommendation,
+    RunResult,
+    VariantOutcome,
+    Verdict,
+)
+from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings.quantities import quantity, ratio
+from headstart.collector.report.sentences.text import line, tail
+
+# A sign beside each word, for those who do not see its colour.
+DECISION_SIGNS = {Decision.PROCEED: "✓", Decision.DEFER: "?", Decision.REJECT: "✗"}
+NOT_MEASURED = "not measured"
+_TAIL_LINES = 12
+
+# What a team wants to see before against after, from the issue that this began with.
+_BEFORE_AFTER = (
+    "build_seconds",
+    "startup_seconds",
+    "rss_idle_bytes",
+    "rss_load_bytes",
+    "throughput_steady_per_second",
+    "job_seconds",
+    "long_job_seconds",
+    "image_unpacked_bytes",
+)
+# Asked for of everything; the others only where the experiment has them.
+_ALWAYS = (
+    "build_seconds",
+    "startup_seconds",
+    "throughput_steady_per_second",
+    "image_unpacked_bytes",
+)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A recommendation in clean text."""
+
+    variant: str
+    decision: Decision
+    summary: str
+    rationale: tuple[str, ...]
+    missing: tuple[str, ...]
+    output_tail: str
+    consequences: tuple[str, ...]
+
+
+def advice(result: RunResult) -> list[Advice]:
+    """One for each variant but the baseline, in the order of the experiment file."""
+    return [
+        Advice(
+            variant=each.variant,
+            decision=each.decision,
+            summary=line(each.summary),
+            rationale=tuple(map(line, each.rationale)),
+            missing=tuple(map(line, each.missing)),
+            output_tail=tail(each.output_tail, _TAIL_LINES),
+            consequences=tuple(_consequences(result, each)),
+        )
+        for each in result.recommendations
+    ]
+
+
+def _consequences(result: RunResult, recommended: Recommendation) -> list[str]:
+    found = []
+    for verdict, word in ((Verdict.BETTER, "better"), (Verdict.WORSE, "worse")):
+        amounts = [
+            _amount(c)
+            for c in result.comparisons
+            if (c.variant, c.verdict) == (recommended.variant, verdict)
+        ]
+        if amounts:
+            found.append(
+                f"{recommended.variant} is {word} than {result.baseline} in {', '.join(amounts)}."
+            )
+    if recommended.decision is Decision.PROCEED:
+        found.append(
+            f"{recommended.variant} replaces {result.baseline} as what is shipped; the same gates, "
+            "run on every build, keep this true."
+        )
+    elif recommended.decision is Decision.DEFER:
+        found.append(f"{result.baseline} stays in use until the open points are settled.")
+    else:
+        found.append(
+            f"{result.baseline} stays in use; a build of {recommended.variant} that mends the "
+            "above is to be measured anew."
+        )
+    return found
+
+
+def _amount(comparison: Comparison) -> str:
+    return f"{CATALOGUE[comparison.metric].title} (ratio {ratio(comparison.ratio or 0.0)})"
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """A row: what, the baseline's, then each variant's."""
+
+    title: str
+    cells: tuple[str, ...]
+
+
+def before_after(result: RunResult) -> list[BeforeAfter]:
+    """The baseline against the others in the rows that a decision is made by."""
+    baseline = [v for v in result.variants if v.variant == result.baseline]
+    variants = baseline + [v for v in result.variants if v.variant != result.baseline]
+    measured = {figure.metric for figure in result.figures}
+    rows = [
+        BeforeAfter(
+            CATALOGUE[metric].title, tuple(_figure(result, metric, v.variant) for v in variants)
+        )
+        for metric in _BEFORE_AFTER
+        if metric in CATALOGUE and (metric in _ALWAYS or metric in measured)
+    ]
+    rows.append(BeforeAfter("Compatibility", tuple(map(_compatibility, variants))))
+    if result.diagnostics:
+        warnings = tuple(_warnings(result, v.variant) for v in variants)
+        rows.append(BeforeAfter("Build warnings", warnings))
+    return rows
+
+
+def _warnings(result: RunResult, variant: str) -> str:
+    """By what is to be done about them, in places."""
+    found = next((d for d in result.diagnostics if d.variant == variant), None)
+    if found is None:
+        return NOT_MEASURED
+    counts = [(found.places(category), category.value) for category in Category]
+    return ", ".join(f"{places} {word}" for places, word in counts if places) or "none"
+
+
+def _figure(result: RunResult, metric: str, variant: str) -> str:
+    figure = result.figure(metric, variant)
+    if figure is None or figure.center is None:
+        return NOT_MEASURED
+    return quantity(figure.center, CATALOGUE[metric].unit)
+
+
+def _compatibility(variant: VariantOutcome) -> str:
+    if variant.outcome not in (MEASURED, CHECKS_FAIL):
+        return line(variant.outcome)
+    if variant.checks_failed:
+        total = variant.checks_passed + variant.checks_failed
+        return f"{variant.checks_failed} of {total} answers wrong"
+    if variant.checks_passed:
+        return f"all {variant.checks_passed} answers right"
+    return f"no checks: {NOT_MEASURED}"

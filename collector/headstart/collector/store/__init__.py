@@ -1,0 +1,18 @@
+"""The store: a folder with one SQLite file, its tables, its one writer, its queries."""
+
+__all__ = [
+    "decode",
+    "hello",
+    "hosts",
+    "points",
+    "queries",
+    "record_bounds",
+    "records",
+    "results",
+    "retention",
+    "runs",
+    "shifts",
+    "sqlite",
+    "store",
+    "writer",
+]

@@ -1,0 +1,98 @@
+"""Hosts in the store: what an agent said of its machine at its last hello."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from headstart.collector.store.tables import hosts, runs, streams
+from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.host_pb2 import HostFacts, Policy
+
+
+@dataclass(frozen=True)
+class HostRoom:
+    """How many hosts are kept, and after how many seconds one may be forgotten."""
+
+    hosts: int = 2000
+    forgotten_seconds: float = 7 * 86400.0
+
+
+class TooManyHosts(Exception):
+    """There is no room for another host."""
+
+    def __init__(self, hosts: int) -> None:
+        super().__init__(
+            f"this collector keeps {hosts} hosts and has no room for another; a host that has no "
+            "run makes room a week after it was last here"
+        )
+
+
+def greet(
+    connection: Connection,
+    facts: HostFacts,
+    policy: Policy,
+    now: float,
+    room: HostRoom = HostRoom(),  # it is frozen
+) -> None:
+    """Store what a hello says. Raises TooManyHosts."""
+    values = {
+        "facts": facts.SerializeToString(),
+        "policy": policy.SerializeToString(),
+        "last_seen_seconds": now,
+    }
+    known = connection.execute(
+        update(hosts).where(hosts.c.host == facts.host).values(**values)
+    ).rowcount
+    if not known:
+        _make_room(connection, now, room)
+        connection.execute(insert(hosts).values(host=facts.host, first_seen_seconds=now, **values))
+
+
+def set_policy(connection: Connection, host: str, policy: Policy) -> None:
+    """Store the policy that an agent has now."""
+    values = {"policy": policy.SerializeToString()}
+    connection.execute(update(hosts).where(hosts.c.host == host).values(**values))
+
+
+def _make_room(connection: Connection, now: float, room: HostRoom) -> None:
+    if _count(connection) < room.hosts:
+        return
+    gone = (
+        select(hosts.c.host)
+        .where(hosts.c.last_seen_seconds < now - room.forgotten_seconds)
+        .where(hosts.c.host.not_in(select(runs.c.host)))
+    )
+    connection.execute(delete(streams).where(streams.c.host.in_(gone)))
+    connection.execute(delete(hosts).where(hosts.c.host.in_(gone)))
+    if _count(connection) >= room.hosts:
+        raise TooManyHosts(room.hosts)
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(hosts)).scalar_one())
+
+
+def seen(connection: Connection, host: str, now: float) -> None:
+    """Note that the agent was there."""
+    connection.execute(update(hosts).where(hosts.c.host == host).values(last_seen_seconds=now))
+
+
+def states(connection: Connection) -> list[HostState]:
+    """Every host by name, as of its last hello."""
+    return [
+        HostState(
+            host=HostFacts.FromString(row.facts), last_seen_time_seconds=row.last_seen_seconds
+        )
+        for row in connection.execute(select(hosts).order_by(hosts.c.host))
+    ]
+
+
+def matching(known: list[HostState], labels: Mapping[str, str], seen_after: float) -> list[str]:
+    """Hosts that have every label and are here, or were after a time, by name."""
+    return [
+        state.host.host
+        for state in known
+        if (state.connected or state.last_seen_time_seconds >= seen_after)
+        and all(state.host.labels.get(name) == value for name, value in labels.items())
+    ]

@@ -1,0 +1,104 @@
+"""From an empty or older store to this release's tables, or a refusal."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, func, insert, inspect, select, update
+
+from headstart.collector.faults import StartFault
+from headstart.collector.findings.json import from_json
+from headstart.collector.findings.points import points_of
+from headstart.collector.store.tables import (
+    ROW_BYTES,
+    batches,
+    hosts,
+    judged,
+    metadata,
+    points,
+    results,
+    runs,
+    shifts,
+    version,
+)
+
+log = logging.getLogger(__name__)
+
+Upgrade = Callable[[Connection], None]
+
+
+def _add_series(connection: Connection) -> None:
+    """Points of the results that there are; they are history, and never alert."""
+    metadata.create_all(connection, tables=[points, judged, shifts])
+    ended = select(results.c.run_id, runs.c.ended_seconds).join(runs)
+    for run_id, ended_seconds in connection.execute(ended.where(results.c.fault == "")).all():
+        text = select(results.c.result_json).where(results.c.run_id == run_id)
+        try:
+            found = points_of(from_json(connection.execute(text).scalar_one()))
+        except ValueError as error:
+            log.warning("run %s is not in the history: %s", run_id, error)
+            continue
+        if found:
+            connection.execute(insert(points), [asdict(point) for point in found])
+            connection.execute(insert(judged).values(run_id=run_id, judged_seconds=ended_seconds))
+
+
+def _count_bytes(connection: Connection) -> None:
+    """What the batches of each run and host take, which quotas are held against."""
+    for table in (runs.name, hosts.name):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} ADD COLUMN stored_bytes BIGINT DEFAULT 0 NOT NULL"
+        )
+    of_batch = func.length(batches.c.payload) + ROW_BYTES
+    of_run = select(func.coalesce(func.sum(of_batch), 0)).where(batches.c.run_id == runs.c.run_id)
+    connection.execute(update(runs).values(stored_bytes=of_run.scalar_subquery()))
+    of_host = select(func.coalesce(func.sum(runs.c.stored_bytes), 0))
+    of_host = of_host.where(runs.c.host == hosts.c.host)
+    connection.execute(update(hosts).values(stored_bytes=of_host.scalar_subquery()))
+
+
+def _add_stream_marks(connection: Connection) -> None:
+    """What tells a stream from its copy, and which stream an attempt is written by."""
+    for table, column in (
+        ("streams", "mark BIGINT NOT NULL DEFAULT 0"),
+        ("runs", "returns INTEGER NOT NULL DEFAULT 0"),
+        ("runs", "stream_id VARCHAR(64) NOT NULL DEFAULT ''"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+
+
+# The n-th step (from 1) leads from version n to n + 1. Steps are never changed
+# once released.
+UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes, _add_stream_marks)
+
+
+class StoreVersionError(StartFault):
+    """The store cannot be used by this release; the message says what to do."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"the store has version {found}, this release of headstart knows versions up to "
+            f"{known}: upgrade headstart, or choose another data folder"
+        )
+        self.found = found
+        self.known = known
+
+
+def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> int:
+    """Make or upgrade the tables within the caller's transaction; the version that stands.
+
+    Raises StoreVersionError before anything is changed.
+    """
+    known = len(upgrades) + 1
+    if not inspect(connection).has_table(version.name):
+        metadata.create_all(connection)
+        connection.execute(insert(version).values(version=known))
+        return known
+    found = connection.execute(select(version.c.version)).scalar_one()
+    if not 1 <= found <= known:
+        raise StoreVersionError(found, known)
+    for upgrade in upgrades[found - 1 :]:
+        upgrade(connection)
+    if found != known:
+        connection.execute(update(version).values(version=known))
+    return known

@@ -1,0 +1,101 @@
+"""Deletes raw batches of ended runs by age and by size, and gives their room back; results stay."""
+
+import asyncio
+import logging
+import time
+
+from headstart.collector.config import Retention
+from headstart.collector.store import records as store_records, sqlite
+from headstart.collector.store.store import Store
+from headstart.collector.store.writer import StoreFault
+
+log = logging.getLogger(__name__)
+
+_HOUR_SECONDS = 3600.0
+# Agents fill a store faster than within an hour. Looking costs three pragmas.
+_LOOK_SECONDS = 10.0
+_RUNS_AT_ONCE = 100
+# Nobody can write while pages are given back.
+_PAGES_AT_ONCE = 2000
+
+
+async def keep_within(store: Store, retention: Retention) -> None:
+    """For as long as the collector lives: by size at once, by age every hour."""
+    due = 0.0
+    while True:
+        hourly = time.monotonic() >= due
+        if hourly:
+            due = time.monotonic() + _HOUR_SECONDS
+        try:
+            if hourly or await _too_large(store, retention):
+                await prune(store, retention, hourly)
+        except Exception:
+            log.exception("old batches were not deleted")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def prune(store: Store, retention: Retention, aloud: bool = True) -> list[str]:
+    """Delete what is too old, then the oldest until the size is met; the runs concerned.
+
+    `aloud`: what is still too large is logged.
+    """
+    pruned = []
+    if retention.age_seconds is not None:
+        before = store.now() - retention.age_seconds
+        while aged := await _oldest(store, before, _RUNS_AT_ONCE):
+            for run_id in aged:
+                await _prune_run(store, run_id)
+                pruned.append(run_id)
+    if retention.store_bytes is not None:
+        while (used := await store.read(sqlite.used_bytes)) > retention.store_bytes:
+            oldest = await _oldest(store, store.now(), 1)
+            if not oldest:
+                if aloud:
+                    log.error(
+                        "the store holds %d bytes, %d are allowed (--store-bytes), and no ended "
+                        "run has raw batches that could be deleted",
+                        used,
+                        retention.store_bytes,
+                    )
+                break
+            await _prune_run(store, oldest[0])
+            pruned += oldest
+    if pruned or await _too_large(store, retention):
+        await _give_back(store, retention, aloud)
+    return pruned
+
+
+async def _too_large(store: Store, retention: Retention) -> bool:
+    limit = retention.store_bytes
+    return limit is not None and await store.read(sqlite.file_bytes) > limit
+
+
+async def _give_back(store: Store, retention: Retention, aloud: bool) -> None:
+    """Make the file as small as what it holds."""
+    if await store.read(sqlite.gives_back):
+        while await store.alone(lambda engine: sqlite.give_back(engine, _PAGES_AT_ONCE)):
+            pass
+        await store.alone(sqlite.checkpoint)
+        return
+    used = await store.read(sqlite.used_bytes)
+    size = await store.read(sqlite.file_bytes)
+    # Once in the life of a store that an older release made.
+    if not await _too_large(store, retention) or used >= size or not aloud:
+        return
+    log.info("the store is written anew, once: %d of its %d bytes hold something", used, size)
+    try:
+        await store.alone(sqlite.compact)
+    except Exception as error:
+        raise StoreFault(f"the store could not be written anew: {error}") from error
+
+
+async def _oldest(store: Store, ended_before: float, limit: int) -> list[str]:
+    return await store.read(lambda c: store_records.prunable(c, ended_before, limit))
+
+
+async def _prune_run(store: Store, run_id: str) -> None:
+    now = store.now()
+    deleted = 0
+    while count := await store.write(lambda c: store_records.prune(c, run_id, now)):
+        deleted += count
+    log.info("run %s: %d raw batches deleted, its result stays", run_id, deleted)

@@ -1,0 +1,455 @@
+"""Runs in the store: the queue, the leases' durable half, and how a run ends.
+
+Every function works on the caller's connection and within its transaction, so
+that what belongs together is committed together.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from headstart.collector.store import completeness, records as store_records
+from headstart.collector.store.queries import NoSuchRun
+from headstart.collector.store.tables import experiments, hosts, runs
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.fleet_pb2 import Attempt, Progress
+from headstart.v1.records_pb2 import RunOutcome, RunStatus
+
+log = logging.getLogger(__name__)
+
+_ADD_TO_RUN = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("which"))
+    .values(stored_bytes=runs.c.stored_bytes + bindparam("added"))
+)
+_ADD_TO_HOST = (
+    update(hosts)
+    .where(hosts.c.host == bindparam("which"))
+    .values(stored_bytes=hosts.c.stored_bytes + bindparam("added"))
+)
+
+QUEUED = RunState.RUN_STATE_QUEUED
+LEASED = RunState.RUN_STATE_LEASED
+DONE = RunState.RUN_STATE_DONE
+FAILED = RunState.RUN_STATE_FAILED
+CANCELLED = RunState.RUN_STATE_CANCELLED
+LOST = RunState.RUN_STATE_LOST
+INCOMPLETE = RunState.RUN_STATE_INCOMPLETE
+ENDED = (DONE, FAILED, CANCELLED, LOST, INCOMPLETE)
+
+# A run is tried three times in all, then it is LOST: what kills an agent twice
+# more kills it again.
+MAXIMUM_LOSSES = 2
+# Nothing is wrong with a run that is given back, but an agent that is restarted all the time
+# must not keep it for ever.
+MAXIMUM_RETURNS = 10
+
+_STATE_OF_OUTCOME = {
+    RunStatus.RUN_STATUS_DONE: DONE,
+    RunStatus.RUN_STATUS_FAILED: FAILED,
+    RunStatus.RUN_STATUS_CANCELLED: CANCELLED,
+}
+# Crockford's base 32 without the letters that are mistaken for digits, lower case
+# so that a run id may be part of a container's name.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A run that was just leased, for the Lease message."""
+
+    run_id: str
+    attempt: int
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a transition made of a run."""
+
+    run_id: str
+    host: str
+    attempt: int
+    state: RunState.ValueType
+
+
+def new_run_id(now: float) -> str:
+    """UTC time to the second and four random letters: short, and sorted by time."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{stamp}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
+
+
+def submit(
+    connection: Connection, experiment: Experiment, on_hosts: Iterable[str], now: float
+) -> list[str]:
+    """Store the experiment and one queued run for every host; the run ids."""
+    experiment_id = connection.execute(
+        insert(experiments).values(
+            name=experiment.name,
+            revision=experiment.revision,
+            source_text=experiment.source_text,
+            experiment=experiment.SerializeToString(),
+            submitted_seconds=now,
+        )
+    ).inserted_primary_key[0]  # type: ignore[index]  # a single-row insert always has one
+    made = []
+    for host in on_hosts:
+        run_id = _unused_run_id(connection, now)
+        facts = connection.execute(select(hosts.c.facts).where(hosts.c.host == host)).scalar_one()
+        connection.execute(
+            insert(runs).values(
+                run_id=run_id,
+                experiment_id=experiment_id,
+                host=host,
+                facts=facts,
+                state=QUEUED,
+                attempt=0,
+                losses=0,
+                cancel_requested=False,
+                reason="",
+                submitted_seconds=now,
+                started_seconds=0.0,
+                ended_seconds=0.0,
+                progress=b"",
+                pruned_seconds=0.0,
+            )
+        )
+        made.append(run_id)
+    return made
+
+
+def _unused_run_id(connection: Connection, now: float) -> str:
+    while True:
+        run_id = new_run_id(now)
+        if not connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first():
+            return run_id
+
+
+def counts(connection: Connection) -> dict[RunState.ValueType, int]:
+    """How many runs are in each state that has any."""
+    rows = connection.execute(
+        select(runs.c.state, func.count().label("number")).group_by(runs.c.state)
+    )
+    return {row.state: row.number for row in rows}
+
+
+def waiting_hosts(connection: Connection) -> set[str]:
+    """Hosts with a queued run."""
+    return set(connection.execute(select(runs.c.host).where(runs.c.state == QUEUED)).scalars())
+
+
+def leases(connection: Connection) -> list[Change]:
+    """Every lease that stands."""
+    rows = connection.execute(select(runs).where(runs.c.state == LEASED))
+    return [Change(row.run_id, row.host, row.attempt, LEASED) for row in rows]
+
+
+def leases_of(connection: Connection, host: str) -> list[Change]:
+    """The leases of one host."""
+    return [lease for lease in leases(connection) if lease.host == host]
+
+
+def lease_next(connection: Connection, host: str, now: float, stream_id: str = "") -> Leased | None:
+    """Lease the host's oldest queued run as a new attempt, unless it has a run already.
+
+    The attempt's records must come in this stream (empty: in any).
+    """
+    if connection.execute(
+        select(runs.c.run_id).where(runs.c.host == host, runs.c.state == LEASED)
+    ).first():
+        return None
+    row = connection.execute(
+        select(runs.c.run_id, runs.c.attempt, experiments.c.experiment, hosts.c.facts)
+        .join(experiments)
+        .join(hosts, hosts.c.host == runs.c.host)
+        .where(runs.c.host == host, runs.c.state == QUEUED)
+        .order_by(runs.c.submitted_seconds, runs.c.run_id)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    attempt = row.attempt + 1
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(
+            state=LEASED,
+            attempt=attempt,
+            stream_id=stream_id,
+            facts=row.facts,
+            started_seconds=now,
+            progress=b"",
+            reason="",
+        )
+    )
+    return Leased(row.run_id, attempt, Experiment.FromString(row.experiment))
+
+
+def lose(
+    connection: Connection, attempt: Attempt, reason: str, now: float, counted: bool = True
+) -> Change | None:
+    """End a lease without a terminal record; None when the attempt was not leased.
+
+    The run is queued again, or CANCELLED if that was asked for, or LOST when it
+    was lost too often. `counted` is false for a lease that never reached its agent.
+    """
+    row = connection.execute(
+        select(runs).where(
+            runs.c.run_id == attempt.run_id,
+            runs.c.attempt == attempt.attempt,
+            runs.c.state == LEASED,
+        )
+    ).first()
+    if row is None:
+        return None
+    losses = row.losses + counted
+    state = CANCELLED if row.cancel_requested else QUEUED if losses <= MAXIMUM_LOSSES else LOST
+    words = {
+        CANCELLED: row.reason,
+        QUEUED: f"attempt {row.attempt} was lost: {reason}",
+        LOST: f"lost {losses} times, last: {reason}",
+    }
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(
+            state=state,
+            losses=losses,
+            reason=words[state],
+            ended_seconds=0.0 if state == QUEUED else now,
+        )
+    )
+    return Change(row.run_id, row.host, row.attempt, state)
+
+
+def adopt(
+    connection: Connection,
+    attempt: Attempt,
+    host: str,
+    stream_id: str = "",
+    replaced: str = "",
+) -> Change | None:
+    """Lease the current attempt of a queued or lost run to the agent that still has it.
+
+    An ended lease is a presumption; the agent that comes back with the attempt
+    disproves it. None: the attempt is not the current one, or the run has ended, or the
+    attempt is another stream's: an agent's that was copied or reset. Where nothing of it is
+    stored, the stream that replaces the other one takes it over.
+    """
+    matches = (
+        (runs.c.run_id == attempt.run_id)
+        & (runs.c.attempt == attempt.attempt)
+        & (runs.c.attempt > 0)
+        & (runs.c.host == host)
+    )
+    row = connection.execute(
+        select(runs).where(matches, runs.c.state.in_((QUEUED, LOST, LEASED)))
+    ).first()
+    if row is None:
+        return None
+    if row.stream_id and stream_id not in ("", row.stream_id):
+        if replaced != row.stream_id or store_records.any_of(
+            connection, attempt.run_id, attempt.attempt
+        ):
+            return None
+        connection.execute(update(runs).where(matches).values(stream_id=stream_id))
+    if row.state != LEASED:
+        connection.execute(
+            update(runs)
+            .where(matches)
+            .values(
+                state=LEASED,
+                losses=max(0, row.losses - 1),
+                reason=row.reason if row.cancel_requested else "",
+                ended_seconds=0.0,
+            )
+        )
+    return Change(row.run_id, row.host, row.attempt, LEASED)
+
+
+def finish(
+    connection: Connection, attempt: Attempt, outcome: RunOutcome, now: float
+) -> Change | None:
+    """End a run by its terminal record; None when it is not of the current attempt.
+
+    Its records are stored before. One that is DONE and of which not all is there is INCOMPLETE.
+    """
+    row = connection.execute(
+        select(runs).where(
+            runs.c.run_id == attempt.run_id,
+            runs.c.attempt == attempt.attempt,
+            runs.c.attempt > 0,
+            runs.c.state.in_((QUEUED, LEASED, LOST)),
+        )
+    ).first()
+    if row is None:
+        return None
+    if outcome.status == RunStatus.RUN_STATUS_RETURNED:
+        return _take_back(connection, row, outcome.reason, now)
+    # An unknown status is a newer agent's; that it did not end well is all we know.
+    state = _STATE_OF_OUTCOME.get(outcome.status, FAILED)
+    reason = outcome.reason
+    if state == CANCELLED and row.cancel_requested:
+        reason = outcome.reason or row.reason
+    if state == DONE and (missing := completeness.missing(connection, attempt, outcome)):
+        state, reason = INCOMPLETE, missing
+        log.error("run %s, attempt %d: %s", attempt.run_id, attempt.attempt, missing)
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(state=state, reason=reason, ended_seconds=now)
+    )
+    return Change(row.run_id, row.host, row.attempt, state)
+
+
+def _take_back(connection: Connection, row: Row[Any], reason: str, now: float) -> Change:
+    """Queue a run again that its agent gave back: no loss, but not for ever."""
+    returns = row.returns + 1
+    state = CANCELLED if row.cancel_requested else QUEUED if returns <= MAXIMUM_RETURNS else LOST
+    words = {
+        CANCELLED: row.reason,
+        QUEUED: f"attempt {row.attempt} was given back: {reason}",
+        LOST: f"given back {returns} times, last: {reason}",
+    }
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == row.run_id)
+        .values(
+            state=state,
+            returns=returns,
+            reason=words[state],
+            ended_seconds=0.0 if state == QUEUED else now,
+        )
+    )
+    return Change(row.run_id, row.host, row.attempt, state)
+
+
+@dataclass
+class Stored:
+    """Bytes that the raw batches of a run or a host take, and what a group adds to them."""
+
+    bytes: int
+    added: int = 0
+
+    def room(self, quota: int) -> int:
+        """What may still be added."""
+        return quota - self.bytes - self.added
+
+
+@dataclass
+class Standing:
+    """Which records of a run count: those of `attempt`, while it is open."""
+
+    attempt: int
+    open: bool
+    host: str
+    of_run: Stored
+    # One object for all runs of a host.
+    of_host: Stored
+    # Empty: any.
+    stream_id: str = ""
+
+    def takes(self, attempt: int, stream_id: str) -> bool:
+        """Whether a record of an attempt counts now, coming in this stream."""
+        return self.open and 0 < attempt == self.attempt and self.stream_id in ("", stream_id)
+
+    def add(self, size: int) -> None:
+        """So many bytes are stored of the run."""
+        self.of_run.added += size
+        self.of_host.added += size
+
+
+def standings(connection: Connection, run_ids: Collection[str]) -> dict[str, Standing]:
+    """By run. An attempt whose lease ended, or that is LOST, may come back: its records count."""
+    if not run_ids:
+        return {}
+    columns = [runs.c[name] for name in ("run_id", "attempt", "state", "host", "stream_id")]
+    columns.append(runs.c.stored_bytes)
+    rows = connection.execute(
+        select(*columns, hosts.c.stored_bytes.label("of_host"))
+        .join(hosts, hosts.c.host == runs.c.host)
+        .where(runs.c.run_id.in_(run_ids))
+    )
+    found: dict[str, Standing] = {}
+    of_hosts: dict[str, Stored] = {}
+    for row in rows:
+        open_ = row.state in (QUEUED, LEASED, LOST)
+        of_host = of_hosts.setdefault(row.host, Stored(row.of_host))
+        found[row.run_id] = Standing(
+            row.attempt, open_, row.host, Stored(row.stored_bytes), of_host, row.stream_id
+        )
+    return found
+
+
+def count_bytes(connection: Connection, stood: Mapping[str, Standing]) -> None:
+    """Write down what a group added to runs and hosts."""
+    of_runs = [
+        {"which": run_id, "added": each.of_run.added}
+        for run_id, each in stood.items()
+        if each.of_run.added
+    ]
+    of_hosts = {each.host: each.of_host.added for each in stood.values() if each.of_host.added}
+    if of_runs:
+        connection.execute(_ADD_TO_RUN, of_runs)
+        connection.execute(
+            _ADD_TO_HOST, [{"which": host, "added": added} for host, added in of_hosts.items()]
+        )
+
+
+def fail(connection: Connection, attempt: Attempt, reason: str, now: float) -> Change | None:
+    """End a run for what its agent sent; None when the attempt is not current or it has ended."""
+    return finish(
+        connection, attempt, RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason), now
+    )
+
+
+def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Change | None:
+    """Ask for the end of a run; a queued one ends at once. None: it has ended already."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise NoSuchRun(run_id)
+    if row.state == QUEUED:
+        state = CANCELLED
+        connection.execute(
+            update(runs)
+            .where(runs.c.run_id == run_id)
+            .values(state=state, cancel_requested=True, reason=reason, ended_seconds=now)
+        )
+        return Change(run_id, row.host, row.attempt, state)
+    if row.state == LEASED:
+        connection.execute(
+            update(runs).where(runs.c.run_id == run_id).values(cancel_requested=True, reason=reason)
+        )
+        return Change(run_id, row.host, row.attempt, LEASED)
+    return None
+
+
+def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:
+    """Leased runs of a host whose end was asked for: run id -> attempt and reason."""
+    rows = connection.execute(
+        select(runs).where(
+            runs.c.host == host, runs.c.state == LEASED, runs.c.cancel_requested.is_(True)
+        )
+    )
+    return {row.run_id: (row.attempt, row.reason) for row in rows}
+
+
+def set_progress(connection: Connection, progress: Progress, host: str) -> bool:
+    """Keep the latest progress of an attempt; false when it is not a lease of the host."""
+    changed = connection.execute(
+        update(runs)
+        .where(
+            runs.c.run_id == progress.attempt.run_id,
+            runs.c.attempt == progress.attempt.attempt,
+            runs.c.host == host,
+            runs.c.state == LEASED,
+        )
+        .values(progress=progress.SerializeToString())
+    )
+    return bool(changed.rowcount)

@@ -1,0 +1,214 @@
+"""Group commit: what came within some tens of milliseconds shares one fsync.
+
+One thread writes. The event loop gathers changes while the previous group is
+being committed, so a slow disk makes the groups larger, not the queue longer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from headstart.collector.config import Quotas
+from headstart.collector.store import records as store_records, runs as store_runs
+from headstart.collector.store.admission import (
+    Admitted,
+    Append,
+    Appended,
+    Spoil,
+    StoreClosed,
+    StoreFault,
+    admit,
+)
+from headstart.collector.store.records import Watermark
+
+__all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A group is committed early when this much waits.
+_FULL_ROWS = 4096
+
+
+@dataclass
+class _Control:
+    change: Callable[[Connection], Any]
+    done: asyncio.Future[Any]
+
+
+@dataclass
+class _Group:
+    appends: list[Append] = field(default_factory=list)
+    controls: list[_Control] = field(default_factory=list)
+    rows: int = 0
+
+
+class GroupWriter:
+    """Use from one event loop. `now` gives Unix seconds."""
+
+    def __init__(
+        self, engine: Engine, group_seconds: float, now: Callable[[], float], quotas: Quotas
+    ) -> None:
+        self._engine = engine
+        self._quotas = quotas
+        self._group_seconds = group_seconds
+        self._now = now
+        self._group = _Group()
+        self._committing_bytes = 0
+        self._pending_bytes = 0
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._closing = False
+        self.problem = ""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._task = asyncio.create_task(self._run(), name="store-writer")
+
+    @property
+    def pending_bytes(self) -> int:
+        """Payload that was taken and is not yet durable."""
+        return self._pending_bytes + self._committing_bytes
+
+    def append(self, append: Append) -> None:
+        """Take batches; `append.done` is called once they are durable or have failed."""
+        self._group.appends.append(append)
+        self._group.rows += len(append.rows)
+        self._pending_bytes += append.payload_bytes
+        # Somebody waits for the end of a run; nobody waits for a sample.
+        if append.outcomes or append.spoils or self._group.rows >= _FULL_ROWS:
+            self._hurry.set()
+        self._wake.set()
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Run a change after everything taken before; returns once it is durable.
+
+        What `change` raises undoes its own work alone and is raised here. Raises
+        StoreFault when the commit failed.
+        """
+        if self._closing:
+            raise StoreClosed("the store is closed")
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._group.controls.append(_Control(change, done))
+        self._wake.set()
+        self._hurry.set()
+        return await done
+
+    async def alone(self, work: Callable[[Engine], T]) -> T:
+        """Run something between two groups, outside of a transaction; what is taken waits."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._engine)
+
+    async def close(self) -> None:
+        """Commit what waits, then end the thread."""
+        self._closing = True
+        self._wake.set()
+        self._hurry.set()
+        await self._task
+        self._thread.shutdown()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            if not self._hurry.is_set():
+                try:
+                    async with asyncio.timeout(self._group_seconds):
+                        await self._hurry.wait()
+                except TimeoutError:
+                    pass
+            group, self._group = self._group, _Group()
+            self._committing_bytes, self._pending_bytes = self._pending_bytes, 0
+            self._wake.clear()
+            self._hurry.clear()
+            if group.appends or group.controls:
+                finish = await loop.run_in_executor(self._thread, self._commit, group)
+                self._committing_bytes = 0
+                finish()
+            if self._closing and not self._wake.is_set():
+                return
+
+    def _commit(self, group: _Group) -> Callable[[], None]:
+        """In the thread: one transaction; returns what the event loop shall do then."""
+        try:
+            with self._engine.begin() as connection:
+                appended = self._append_all(connection, group.appends)
+                answers = [_attempt(connection, control) for control in group.controls]
+        except Exception as error:
+            log.exception("a group of %d batches was not stored", group.rows)
+            # Without the statement: agents are told, and whoever asks for /healthz.
+            self.problem = f"the store cannot write: {getattr(error, 'orig', error)}"
+            fault = StoreFault(self.problem)
+            return lambda: _fail(group, fault)
+        self.problem = ""
+        return lambda: _succeed(group, appended, answers)
+
+    def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
+        standings = store_runs.standings(
+            connection,
+            {row["run_id"] for append in appends for row in append.rows}
+            | {spoil.attempt.run_id for append in appends for spoil in append.spoils},
+        )
+        rows: list[dict[str, Any]] = []
+        watermarks: dict[str, Watermark] = {}
+        done = []
+        for append in appends:
+            admitted = admit(append, standings, self._quotas)
+            rows += admitted.rows
+            watermarks[append.stream_id] = Watermark(append.upto, append.mark)
+            done.append(admitted)
+        store_records.append(connection, rows, watermarks)
+        store_runs.count_bytes(connection, standings)
+        return [self._end_runs(connection, admitted) for admitted in done]
+
+    def _end_runs(self, connection: Connection, admitted: Admitted) -> Appended:
+        appended = Appended(batches=len(admitted.rows), fenced=admitted.fenced)
+        now = self._now()
+        for attempt, outcome in admitted.outcomes:
+            if change := store_runs.finish(connection, attempt, outcome, now):
+                appended.ended.append(change)
+        for spoil in admitted.spoils:
+            if change := store_runs.fail(connection, spoil.attempt, spoil.reason, now):
+                appended.ended.append(change)
+                appended.spoiled.append(spoil)
+        return appended
+
+
+def _attempt(connection: Connection, control: _Control) -> tuple[Any, Exception | None]:
+    savepoint = connection.begin_nested()
+    try:
+        answer = control.change(connection)
+        savepoint.commit()
+    except OperationalError:
+        # The disk or the file is at fault, not this change: nothing of the group counts.
+        raise
+    except Exception as error:
+        savepoint.rollback()
+        return None, error
+    return answer, None
+
+
+def _succeed(
+    group: _Group, appended: list[Appended], answers: list[tuple[Any, Exception | None]]
+) -> None:
+    for append, what in zip(group.appends, appended, strict=True):
+        append.done(what)
+    for control, (answer, error) in zip(group.controls, answers, strict=True):
+        if control.done.cancelled():
+            continue
+        if error is None:
+            control.done.set_result(answer)
+        else:
+            control.done.set_exception(error)
+
+
+def _fail(group: _Group, fault: StoreFault) -> None:
+    for append in group.appends:
+        append.done(Appended(fault=fault))
+    for control in group.controls:
+        if not control.done.cancelled():
+            control.done.set_exception(fault)

@@ -1,0 +1,200 @@
+"""Where the collector listens: a unix socket of its own user, or TCP with client certificates.
+
+Whoever can connect can submit, and what is submitted runs on every agent. So an address
+is refused here unless the connections to it are known to be wanted.
+"""
+
+import os
+import resource
+import socket
+import stat
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import grpc.aio
+
+from headstart.collector.config import CollectorConfig, TlsFiles
+from headstart.collector.faults import StartFault
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.transport.tls import ConfigurationError, server_credentials
+from headstart.words.addresses import is_loopback, socket_path, unix_address
+from headstart.words.private_files import locked_file, private_folder
+
+_PROBE_SECONDS = 1.0
+
+
+def check_exposure(config: CollectorConfig) -> None:
+    """Refuse addresses that strangers could use. Raises ConfigurationError."""
+    for address in config.addresses:
+        if socket_path(address) is None:
+            _check_tcp(address, config.tls, config.plaintext)
+    metrics = config.metrics_listen
+    if metrics is None or is_loopback(metrics) or config.metrics_tls or config.metrics_open:
+        return
+    raise ConfigurationError(
+        f"--metrics-listen {metrics} is reached from other machines, and whoever reaches it "
+        "reads the names of hosts and experiments and every figure: use --metrics-tls, so that "
+        "only clients with a certificate read it, or say --metrics-anyone-can-read"
+    )
+
+
+def _check_tcp(address: str, tls: TlsFiles | None, plaintext: bool) -> None:
+    host, separator, port = address.rpartition(":")
+    if not (separator and host and port.isdecimal()) or address.startswith("unix-abstract:"):
+        # Abstract sockets have no folder that guards them.
+        raise ConfigurationError(
+            f"--listen {address}: expected host:port, or unix:PATH for a socket"
+        )
+    if tls is not None:
+        return
+    if not is_loopback(address):
+        raise ConfigurationError(
+            f"--listen {address} is reached from other machines, and whoever reaches it can "
+            "have containers run on every agent: it needs --tls-certificate, --tls-key and "
+            "--tls-client-authority"
+        )
+    if not plaintext:
+        raise ConfigurationError(
+            f"--listen {address} is reached by everything that runs on this machine, containers "
+            "in the host's network among it, and whoever reaches it can submit: use "
+            "unix:PATH, or certificates (--tls-certificate, --tls-key, --tls-client-authority), "
+            "or say --plaintext-anyone-can-submit"
+        )
+
+
+def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
+    """Settings that were measured to matter.
+
+    Whoever shakes no hands is cut off after 2 s, whoever asks for nothing after
+    `idle_seconds`. gRPC refuses connections beyond its limit, whoever they are, so the
+    time for which a stranger can hold one is what lets an agent in.
+    """
+    limits, timing = config.limits, config.timing
+    # gRPC's connections leave descriptors for the store and for HTTP.
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    options = [
+        # Else a second collector silently shares the port.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_concurrent_streams", 4),
+        ("grpc.server_handshake_timeout_ms", 2_000),
+        ("grpc.max_connection_idle_ms", int(timing.idle_seconds * 1000)),
+        (
+            "grpc.max_allowed_incoming_connections",
+            min(2 * limits.agents + 100, descriptors // 2),
+        ),
+        # Keepalive alone notices a frozen peer after 45 s and more.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Below an agent's interval, or its pings are taken for abuse.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ]
+    if config.tls is not None:
+        # Open streams survive a rotation of certificates; grpc adds jitter of a tenth.
+        options += [
+            ("grpc.max_connection_age_ms", 3_600_000),
+            ("grpc.max_connection_age_grace_ms", 30_000),
+        ]
+    return options
+
+
+def listen(
+    server: grpc.aio.Server, config: CollectorConfig, ending: ExitStack, metrics: SelfMetrics
+) -> tuple[str, ...]:
+    """Bind every address; the same as they can be dialled, ports that were free filled in.
+
+    `ending` takes what is to be undone after the server was stopped. Raises StartFault.
+    """
+    bound = []
+    for address in config.addresses:
+        path = socket_path(address)
+        if path is not None:
+            bound.append(_listen_unix(server, path, ending))
+            continue
+        try:
+            if config.tls is not None:
+                port = server.add_secure_port(address, server_credentials(config.tls, metrics))
+            else:
+                port = server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise _taken(address) from error
+        bound.append(f"{address.rpartition(':')[0]}:{port}")
+    return tuple(bound)
+
+
+def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
+    """gRPC removes whatever is at the path and binds: a living socket must not be lost to it."""
+    try:
+        address = unix_address(path)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}: choose another with --listen unix:PATH") from None
+    try:
+        folder_mode = _private_folder(path.parent)
+        ending.enter_context(_Lock(path))
+        _refuse_living(path)
+    except OSError as error:
+        raise StartFault(f"{path} cannot be listened on: {error}") from error
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise StartFault(f"{path} cannot be listened on") from error
+    # A group that may enter the folder may connect. gRPC creates it by the umask.
+    path.chmod(0o660 if folder_mode & stat.S_IXGRP else 0o600)
+    return address
+
+
+def _private_folder(folder: Path) -> int:
+    """Make or check the folder that guards a socket; its mode."""
+    if not folder.exists():
+        private_folder(folder)
+    status = folder.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid not in (0, os.geteuid()):
+        raise ConfigurationError(
+            f"{folder} belongs to user {status.st_uid}, who could replace a socket in it: "
+            "use a folder of this user"
+        )
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise ConfigurationError(
+            f"{folder} has mode {mode:04o}: whoever may enter a socket's folder can submit. "
+            f"Say chmod 0700 {folder}, or 0750 to let its group in"
+        )
+    return mode
+
+
+def _refuse_living(path: Path) -> None:
+    """Raise when something listens at the path or it is no socket; a dead one is left."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ConfigurationError(f"{path} exists and is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return
+    raise _taken(str(path))
+
+
+def _taken(address: str) -> StartFault:
+    return StartFault(f"{address} cannot be listened on: is another collector there?")
+
+
+class _Lock:
+    """Held while a collector lives: two that start at once would both find the socket dead."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f"{path.name}.lock")
+
+    def __enter__(self) -> None:
+        try:
+            self._file = locked_file(self._path)
+        except BlockingIOError:
+            raise _taken(str(self._path).removesuffix(".lock")) from None
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
