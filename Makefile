@@ -26,9 +26,10 @@ proto: $(VENV)/.dev ## generate proto/gen from proto/
 	  --mypy_out=quiet:proto/gen --mypy_grpc_out=quiet:proto/gen $(PROTO)
 	touch proto/gen/headstart/v1/__init__.py proto/gen/headstart/v1/py.typed
 
-lint: $(VENV)/.dev ## ruff
+lint: $(VENV)/.dev ## ruff, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(VENV)/.dev ## rewrite the code in the house's form
 	$(BIN)/ruff check --fix .

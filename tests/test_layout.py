@@ -3,32 +3,27 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("words", "agent", "collector", "dashboards", "cli")
-# What each part may import of the namespace, besides itself.
-MAY_IMPORT = {
-    "words": set(),
-    "agent": {"v1", "words"},
-    "collector": {"v1", "words"},
-    "dashboards": {"words"},
-    "cli": {"v1", "words", "agent", "collector", "dashboards"},
-}
+HALVES = ("agent", "collector")
 # Heavy packages that an agent must not need.
 NOT_IN_AGENT = {"numpy", "scipy", "pandas", "matplotlib", "rich", "yaml", "pydantic", "sqlalchemy"}
 
 
-def imports(file: Path) -> set[str]:
-    """Every module that a file imports, absolute names."""
+def imports(file: Path, each_name: bool = False) -> set[str]:
+    """Every module that a file imports, absolute names; or each name that it takes of one."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+            taken = [f"{node.module}.{alias.name}" for alias in node.names]
+            names.update(taken if each_name else [node.module])
     return names
 
 
@@ -37,17 +32,73 @@ def test_the_namespace_belongs_to_nobody() -> None:
     assert not (ROOT / "proto/gen/headstart/__init__.py").exists()
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_part_imports_only_what_it_may(room: str) -> None:
-    allowed = MAY_IMPORT[room] | {room}
-    trespassers = {
-        f"{file.relative_to(ROOT)}: {name}"
-        for file in (ROOT / room).rglob("*.py")
-        for name in imports(file)
-        if name.startswith("headstart.") and name.split(".")[1] not in allowed
+def test_no_import_runs_back_up() -> None:
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
+
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def face_of(package: str) -> set[str] | None:
+    """What a package names for others; None where it is no package."""
+    half = package.split(".")[1]
+    face = ROOT / half / Path(*package.split("."), "__init__.py")
+    if not face.exists():
+        return None
+    for node in ast.parse(face.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def modules(*rooms: str) -> Iterator[tuple[str, Path]]:
+    for room in rooms:
+        for file in (ROOT / room).rglob("*.py"):
+            names = file.relative_to(ROOT / room).with_suffix("").parts
+            yield ".".join(names[:-1] if names[-1] == "__init__" else names), file
+
+
+def test_each_room_says_what_it_is_for() -> None:
+    mute = {
+        str(folder.relative_to(ROOT))
+        for folder in {file.parent for _, file in modules(*HALVES)}
+        if not (face := folder / "__init__.py").exists()
+        or not ast.get_docstring(ast.parse(face.read_text()))
     }
 
-    assert trespassers == set()
+    assert mute == set()
+
+
+def test_a_room_is_entered_by_its_face() -> None:
+    """What a room does not name in `__all__` is its own; tests may look in everywhere."""
+    entered = {
+        f"{module}: {package}.{name}"
+        for module, file in modules(*ROOMS)
+        for imported in imports(file, each_name=True)
+        for package, name in steps_into(imported)
+        if not f"{module}.".startswith(f"{package}.")
+        and (face := face_of(package)) is not None
+        and name not in face
+    }
+
+    assert entered == set()
+
+
+def steps_into(imported: str) -> Iterator[tuple[str, str]]:
+    """Each package that an import goes through, with the name that it takes there."""
+    parts = imported.split(".")
+    if parts[0] == "headstart" and len(parts) > 2 and parts[1] in HALVES:
+        yield from ((".".join(parts[:n]), parts[n]) for n in range(2, len(parts)))
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_the_hall_stays_small_enough_to_see_at_once(half: str) -> None:
+    entries = [
+        each for each in (ROOT / half / "headstart" / half).iterdir() if each.name != "__pycache__"
+    ]
+
+    assert len(entries) <= 24
 
 
 def test_an_agent_stays_lean() -> None:
@@ -72,7 +123,7 @@ def test_only_running_and_building_talk_to_the_engine() -> None:
         )
     }
 
-    assert talking <= {"docker_connection.py", "docker_engine.py", "engine.py"}
+    assert talking <= {"docker_client.py", "engine.py", "build_engine.py"}
 
 
 def test_only_the_commands_exit() -> None:
@@ -87,7 +138,13 @@ def test_only_the_commands_exit() -> None:
 
 
 # What runs trials, builds and reads images: loaded with the first run that needs it.
-NOT_AT_REST = {"agent.run", "agent.trial", "agent.floor", "agent.build.builder", "agent.image"}
+NOT_AT_REST = {
+    "agent.run",
+    "agent.trial.trial",
+    "agent.floor",
+    "agent.builds.builder",
+    "agent.image",
+}
 
 
 def loaded_by(module: str) -> list[str]:

@@ -92,7 +92,7 @@ def cancel_when(
         return table
 
     tools = Tools(spool, runtimes, lambda _server, _load: HostFacts(host="here"), True)
-    runs = HeldRuns(lambda held: execute(held, tools), lambda: None)
+    runs = HeldRuns(lambda held: execute(held, tools))
     attempt = Attempt(run_id=f"cancelled-{folder.name}", attempt=1)
     runs.start(attempt, loaded(experiment, folder), ask=lambda _: None)
     held = runs.get(attempt)

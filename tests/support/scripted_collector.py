@@ -96,7 +96,7 @@ async def attend(
     add_FleetServiceServicer_to_server(collector, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    runs = HeldRuns(execute, lambda: attendance.wake())
+    runs = HeldRuns(execute)
     attendance = Attendance(
         target=f"127.0.0.1:{port}",
         tls=None,

@@ -81,7 +81,7 @@ class Agent:
         self._is_littered = False
         self._policy = PolicyFile(config.policy_file, config.policy)
         self._remove_orphans(self._stopped)
-        self.runs = HeldRuns(self._execute, lambda: self.attendance.wake(), self._abandoned)
+        self.runs = HeldRuns(self._execute, self._abandoned)
         self.attendance = Attendance(
             target=config.target,
             tls=config.tls,

@@ -66,7 +66,6 @@ class Collector:
             store,
             self._own,
             on_result=self._exposing.ended,
-            on_stored=lambda run_id: self._regressions.stored(run_id),
             limits=config.jobs,
         )
         self._exporter = Exporter(store, self._analyst.pool)
@@ -84,6 +83,7 @@ class Collector:
             confirm=config.confirm_regressions,
             on_shifts=lambda shifts: self._exposition.update(shifts=shifts),
         )
+        self._analyst.on_stored(self._regressions.stored)
         self._tasks = Tasks()
         self._parts = AsyncExitStack()
         self._stopped = asyncio.Event()

@@ -9,4 +9,4 @@ is read by `within`, off the thread that must live.
 from headstart.agent.untrusted.files import Refused, Root, open_file
 from headstart.agent.untrusted.off_thread import within
 
-__all__ = ["Refused", "Root", "open_file", "within"]
+__all__ = ["Refused", "Root", "disk", "open_file", "within"]

@@ -105,18 +105,21 @@ class HeldRuns:
     def __init__(
         self,
         execute: Callable[[HeldRun], None],
-        changed: Callable[[], None],
         abandoned: Callable[[HeldRun], None] = lambda _held: None,
     ) -> None:
         """`abandoned` records the end of a cancelled run whose thread does not end."""
         self._abandoned = abandoned
         self._execute = execute
-        self._changed = changed
+        self._hears_ends: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         # The runs of which one executes at a time, and which does.
         self._turn = threading.Condition(self._lock)
         self._executing: HeldRun | None = None
         self._held: dict[tuple[str, int], HeldRun] = {}
+
+    def on_end(self, hear: Callable[[], None]) -> None:
+        """Have `hear` called whenever a run has ended, in the run's thread."""
+        self._hears_ends = hear
 
     def start(
         self, attempt: Attempt, experiment: Experiment, ask: Callable[[BlockFinished], None]
@@ -167,7 +170,7 @@ class HeldRuns:
                 self._executing = None
                 self._turn.notify_all()
         held.over.set()
-        self._changed()
+        self._hears_ends()
 
     def _watch_end(self, held: HeldRun) -> None:
         threading.Thread(

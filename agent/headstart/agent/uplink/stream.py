@@ -117,6 +117,7 @@ class Attendance:
         """Attend until stopped; every loss of the stream is followed by another try."""
         self._loop = asyncio.get_running_loop()
         self.spool.on_append(self.wake)
+        self.runs.on_end(self.wake)
         # What an earlier life of the agent left was perhaps sent.
         self._ever_sent = self.spool.last
         backoff = _FIRST_BACKOFF_SECONDS

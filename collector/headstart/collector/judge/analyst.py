@@ -57,10 +57,7 @@ async def _nobody(_result_json: str) -> None:
 
 
 class Analyst:
-    """Use from one event loop. `on_result` is awaited with the JSON of every stored result.
-
-    `on_stored` hears of every run whose result, or whose analysis's fault, was stored.
-    """
+    """Use from one event loop. `on_result` is awaited with the JSON of every stored result."""
 
     def __init__(
         self,
@@ -68,7 +65,6 @@ class Analyst:
         metrics: SelfMetrics,
         *,
         on_result: Callable[[str], Awaitable[None]] = _nobody,
-        on_stored: Callable[[str], None] = lambda _run_id: None,
         analyse: Callable[[str, str], Done[Analysed]] = worker.analyse,
         limits: JobLimits | None = None,
     ) -> None:
@@ -76,7 +72,7 @@ class Analyst:
         self._store = store
         self._metrics = metrics
         self._on_result = on_result
-        self._on_stored = on_stored
+        self._hears_stored: Callable[[str], None] = lambda _run_id: None
         self._analyse = analyse
         # For whatever else reads many records.
         self.pool = AnalysisPool(limits)
@@ -86,6 +82,10 @@ class Analyst:
         # Attempts whose analysis failed since this start, and why: it is not tried again for
         # everybody who asks. Of an attempt that goes on only what took more than it may.
         self._failed: dict[tuple[str, int], str] = {}
+
+    def on_stored(self, hear: Callable[[str], None]) -> None:
+        """Have `hear` called for each run whose result, or analysis's fault, was stored."""
+        self._hears_stored = hear
 
     async def start(self) -> None:
         """Catch up on runs that ended when nobody could analyse them."""
@@ -154,7 +154,7 @@ class Analyst:
             store_points.put_points(connection, run_id, analysed.points)
 
         await write(put)
-        self._on_stored(run_id)
+        self._hears_stored(run_id)
         if result.fault:
             self._metrics.analysis_failed()
             log.error("run %s: analysis failed: %s", run_id, result.fault)

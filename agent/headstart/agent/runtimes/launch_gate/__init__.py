@@ -16,6 +16,8 @@ from pathlib import Path
 
 from headstart.agent.untrusted import Refused, open_file
 
+__all__ = ["GateFolder", "GateStamps", "Gated", "gate_binary"]
+
 _STAMP = struct.Struct("=qqq")
 # A gate that is being started takes tens of milliseconds to arrive; half a
 # millisecond more does not matter, since the app's clock is not running yet.

@@ -19,7 +19,7 @@ from headstart.collector.experiments.file.models import ExperimentForm
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import Problem
 
-__all__ = ["MAXIMUM_PROBLEM_BYTES", "ExperimentProblems", "load_experiment"]
+__all__ = ["MAXIMUM_PROBLEM_BYTES", "ExperimentProblems", "load_experiment", "models", "units"]
 
 # Problems travel in the trailers of a refused call, as text and as messages, and
 # gRPC takes trailers of 8 KiB. This is enough for some thirty mistakes.

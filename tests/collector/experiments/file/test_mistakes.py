@@ -9,7 +9,7 @@ import pytest
 
 from headstart.collector.experiments.file import ExperimentProblems, load_experiment
 
-FILES = sorted((Path(__file__).parent / "experiment_files").glob("invalid-*.yaml"))
+FILES = sorted((Path(__file__).parents[1] / "experiment_files").glob("invalid-*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem.removeprefix("invalid-"))

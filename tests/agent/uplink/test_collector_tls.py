@@ -28,7 +28,7 @@ def files(authority: Authority, own: Certificate) -> ClientTls:
 
 
 def attendance(folder: Path, target: str, tls: ClientTls, connected: asyncio.Event) -> Attendance:
-    runs = HeldRuns(lambda _held: None, lambda: None)
+    runs = HeldRuns(lambda _held: None)
     return Attendance(
         target=target,
         tls=tls,

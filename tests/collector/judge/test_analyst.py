@@ -169,7 +169,8 @@ async def test_a_run_that_was_cancelled_in_the_queue_is_not_analysed(tmp_path: P
         )
         await store.write(lambda c: store_runs.cancel(c, run_id, "not needed", 6.0))
         stored: list[str] = []
-        analyst = Analyst(store, SelfMetrics("0"), on_stored=stored.append)
+        analyst = Analyst(store, SelfMetrics("0"))
+        analyst.on_stored(stored.append)
         analyst.ended(run_id)
         await analyst.idle()
 
@@ -250,7 +251,8 @@ async def test_a_result_that_found_no_room_is_stored_when_there_is_some(
     monkeypatch.setattr("headstart.collector.store.store._FIRST_PAUSE_SECONDS", 0.02)
     async with ended_run(tmp_path) as (store, run_id):
         stored = asyncio.Event()
-        analyst = Analyst(store, SelfMetrics("0"), on_stored=lambda _run_id: stored.set())
+        analyst = Analyst(store, SelfMetrics("0"))
+        analyst.on_stored(lambda _run_id: stored.set())
         await store.write(fill_up)
         analyst.ended(run_id)
         await analyst.idle()

@@ -14,7 +14,7 @@ from headstart.collector.experiments.file.document import read_document
 from headstart.collector.experiments.json_schema import schema
 from headstart.v1.experiment_pb2 import Experiment
 
-FILES = Path(__file__).parent / "experiment_files"
+FILES = Path(__file__).parents[1] / "experiment_files"
 VALID = [path.read_text() for path in sorted(FILES.glob("*.yaml")) if "invalid" not in path.stem]
 
 ODD_TEXTS = [

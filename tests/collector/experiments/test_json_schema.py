@@ -9,7 +9,7 @@ import pytest
 from headstart.collector.experiments.file.document import read_document
 from headstart.collector.experiments.json_schema import main, schema, schema_text
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILES = Path(__file__).parent / "experiment_files"
 VALID = sorted(path for path in FILES.glob("*.yaml") if "invalid" not in path.stem)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3]))
+sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from bench.across_hosts import held
 from bench.coverage import KINDS, break_even_coverage, coverage, false_verdicts

@@ -10,7 +10,7 @@ from headstart.collector.experiments.file import load_experiment
 from headstart.collector.experiments.json_schema import schema
 from headstart.collector.findings.catalogue import CATALOGUE
 
-TEXT = (Path(__file__).parents[2] / "docs" / "EXPERIMENT.md").read_text()
+TEXT = (Path(__file__).parents[3] / "docs" / "EXPERIMENT.md").read_text()
 
 FORM_OF_SECTION = {
     "The file": "",

@@ -11,7 +11,7 @@ from headstart.collector.experiments.file import (
 )
 from headstart.v1 import experiment_pb2 as pb
 
-FILES = Path(__file__).parent / "experiment_files"
+FILES = Path(__file__).parents[1] / "experiment_files"
 
 
 def load(name: str) -> pb.Experiment:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from headstart.collector.metrics.reference import reference, with_reference
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "OBSERVABILITY.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "OBSERVABILITY.md"
 
 
 def test_the_document_has_the_metrics_that_are_exposed() -> None:

@@ -32,7 +32,7 @@ STARTUP, IDLE = Phase.PHASE_STARTUP, Phase.PHASE_IDLE
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    source = Path(__file__).parents[1] / "support" / "memory_app.c"
+    source = Path(__file__).parents[2] / "support" / "memory_app.c"
     program = build_app(tmp_path_factory.mktemp("app"), source)
     with image_of(program, f"headstart-test:memory-{os.getpid()}") as name:
         yield name
