@@ -89,7 +89,7 @@ def test_every_metric_is_listed_under_its_unit() -> None:
     for metric in CATALOGUE.values():
         expected[units[metric.unit]].append(metric.name)
 
-    assert listed == expected, "docs/EXPERIMENT.md lists the catalogue of analysis/metrics.py"
+    assert listed == expected, "docs/EXPERIMENT.md lists the catalogue of findings/catalogue.py"
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL))

@@ -1,6 +1,6 @@
 """The rest of this host: kernel, memory, clock, and switches that change what is measured.
 
-Read below a root folder, as in `host_cpu`. Sources: kernel documentation,
+Read below a root folder, as in `cpu`. Sources: kernel documentation,
 admin-guide/sysctl, admin-guide/mm/transhuge.rst, filesystems/proc.rst; DMTF
 DSP0134 (SMBIOS) 3.7, section 7.18, for the speed of memory.
 """

@@ -1,4 +1,4 @@
-"""Reading the small files of /proc and /sys, which may be absent or closed to us."""
+"""The small files of /proc and /sys, which may be absent or closed to us, and CPU lists."""
 
 import os
 from pathlib import Path

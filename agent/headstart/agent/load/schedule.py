@@ -1,4 +1,6 @@
-"""When the requests of an open loop are due: arithmetic that knows nothing of answers.
+"""When the requests of an open loop are due, and an event loop that wakes then.
+
+Arithmetic that knows nothing of answers.
 
 The generator's process imports it, so nothing of protobuf comes with it. Times
 are microseconds from the load's begin.

@@ -92,7 +92,7 @@ class DockerRuntime:
         cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:
-        """See `Builder` and `build.variants.build_variants`."""
+        """See `Builder` and `builds.build_all`."""
         from headstart.agent.builds.build_all import build_variants
 
         built = build_variants(experiment, seed, self._state, self._policy, emit, cancelled, doing)
@@ -100,7 +100,7 @@ class DockerRuntime:
         return built.failures
 
     def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:  # noqa: ARG002  # Runtime
-        """See `docker_images.resolve_image`."""
+        """See `engine.resolution`."""
         built = self._built.get(variant.name, "")
         try:
             resolved = resolve_image(self._engine, self._policy, variant, built)
@@ -114,7 +114,7 @@ class DockerRuntime:
     def image_facts(
         self, variant: ResolvedVariant, cancelled: Callable[[], bool]
     ) -> ImageFacts | None:
-        """See `Runtime` and `image.facts`."""
+        """See `Runtime` and `image.reader`."""
         from headstart.agent.image.cache import ImageCache
         from headstart.agent.image.reader import ImageReader
 

@@ -25,7 +25,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Metric:
-    """One entry of the catalogue in `analysis/metrics.py`."""
+    """One entry of the catalogue in `catalogue`."""
 
     # Such as "startup_seconds"; the unit is its last word.
     name: str

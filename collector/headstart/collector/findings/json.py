@@ -1,6 +1,6 @@
 """A run's result as JSON and back: what the store keeps, `report --json` prints and CI reads.
 
-The form follows the dataclasses of `results.py`. Within one schema number fields are
+The form follows the dataclasses of this room. Within one schema number fields are
 only added, always with a default, so that an older file still loads; whatever else
 changes raises the number.
 """

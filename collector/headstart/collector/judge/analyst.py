@@ -15,7 +15,7 @@ from headstart.collector.judge.job_limits import Done, JobExceeded, JobFault
 from headstart.collector.judge.process_pool import AnalysisPool
 from headstart.collector.judge.worker import Analysed, Decided
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.collector.report.sentences.shift_words import shift_sentence
+from headstart.collector.report.sentences.history_words import shift_sentence
 from headstart.collector.store import (
     points as store_points,
     queries,

@@ -1,7 +1,7 @@
 """The tables of the store. Protobuf messages and payloads lie in them as bytes.
 
 Times are Unix seconds, 0 for "not yet", as in `RunSummary`. A change here needs
-a step in `store_migrations.py`.
+a step in `migrations`.
 """
 
 from sqlalchemy import (

@@ -1,4 +1,4 @@
-"""The gate: a tiny program that holds an app back until the agent lets it start.
+"""The launch gate: a tiny program that holds an app back until the agent lets it start.
 
 It gives t0 of every start: the time just before execve, on the app's own pid,
 when all of the engine's work is over. gate.c says how it works.

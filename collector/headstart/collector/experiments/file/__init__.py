@@ -3,7 +3,7 @@
     experiment = load_experiment(text, "/home/me/players")
 
 It goes from YAML with places (`document`) through models (`models`) and rules
-that span keys (`rules`) to the message (`convert`).
+that span keys (`constraints`) to the message (`convert`).
 """
 
 import posixpath

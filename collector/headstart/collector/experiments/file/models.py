@@ -2,7 +2,7 @@
 
 Validation, the published JSON Schema and what editors show come from here (and
 from the forms that it names); docs/EXPERIMENT.md is held against it by a test.
-Rules that span several keys are in `rules.py`.
+Rules that span several keys are in `constraints`.
 """
 
 from typing import Annotated, Any, ClassVar

@@ -1,3 +1,3 @@
 """The sentences that all formats share."""
 
-__all__ = ["job_catching_up", "ramp_words", "shift_words", "text", "wording"]
+__all__ = ["history_words", "job_catching_up", "ramp_words", "text", "wording"]

@@ -1,7 +1,7 @@
 r"""Text that programs under test wrote, in the forms that reports need.
 
 Each format cleans what it writes, in one place: HTML in `page`, Markdown in `markdown` and
-`fenced` here, the terminal in `console`, JUnit in `gate`, JSON in `results_json`.
+`fenced` here, the terminal in `console`, JUnit in `gate`, JSON in `findings.json`.
 """
 
 import re

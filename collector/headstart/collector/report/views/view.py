@@ -17,7 +17,7 @@ from headstart.collector.findings import (
 )
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import digits, quantity
-from headstart.collector.report.sentences.shift_words import host_check
+from headstart.collector.report.sentences.history_words import host_check
 from headstart.collector.report.sentences.text import line, tail
 from headstart.collector.report.sentences.wording import ratio_cell
 

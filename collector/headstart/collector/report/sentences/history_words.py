@@ -1,4 +1,4 @@
-"""A shift as one sentence, for the reports of runs on its new level."""
+"""What earlier runs say beside a report: shifts over revisions, and the host's A/A runs."""
 
 from headstart.collector.findings import RunResult
 from headstart.collector.findings.catalogue import CATALOGUE
