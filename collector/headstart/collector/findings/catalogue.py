@@ -1,7 +1,7 @@
 """The catalogue of metrics: every name that a figure, a verdict, a gate or a gauge may bear.
 
 Light on purpose (no numpy): validation of experiment files and the exposition read it.
-How each one is taken from a trial is in `analysis/trials/figures.py`; what it means and how wrong it
+How each is taken from a trial is in `analysis/trials/figures.py`; what it means and how wrong it
 can be, in docs/METHODOLOGY.md.
 """
 
