@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,53 @@ def steps_into(imported: str) -> Iterator[tuple[str, str]]:
     parts = imported.split(".")
     if parts[0] == "headstart" and len(parts) > 2 and parts[1] in HALVES:
         yield from ((".".join(parts[:n]), parts[n]) for n in range(2, len(parts)))
+
+
+# Modules of one name, since they are about one thing: taken in one part, found or shown in another.
+SAME_THING = [
+    "aa",
+    "builds",
+    "catalogue",
+    "columns",
+    "counters",
+    "diagnostics",
+    "export",
+    "faults",
+    "figures",
+    "gate",
+    "gates",
+    "histogram",
+    "history",
+    "images",
+    "jobs",
+    "leases",
+    "load",
+    "memory",
+    "points",
+    "ramp",
+    "reference",
+    "report",
+    "results",
+    "run",
+    "service",
+    "several_hosts",
+    "shifts",
+    "table",
+    "two_runs",
+    "windows",
+]
+
+
+def test_no_module_has_the_name_of_another_one() -> None:
+    found = [module.split(".") for module, file in modules(*ROOMS) if file.stem != "__main__"]
+    names = Counter(
+        name
+        for *above, name in found
+        # A room's first module may bear its name, and a command that of the part it is for.
+        if above[-1] != name and not (above[-1] == "cli" and name in ROOMS)
+    )
+
+    assert {name for name, times in names.items() if times > 1} == set(SAME_THING)
 
 
 @pytest.mark.parametrize("half", HALVES)

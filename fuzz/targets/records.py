@@ -24,7 +24,7 @@ from headstart.collector.fleet.refused import Refused
 from headstart.collector.judge.build_logs import build_logs
 from headstart.collector.report.formats.gate import gate_markdown, junit_xml
 from headstart.collector.report.formats.markdown import render_markdown
-from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.store.decode import RecordDecodeError, decode_payload
 from headstart.collector.store.record_bounds import Bounds, Unbelievable
 from headstart.v1.records_pb2 import (

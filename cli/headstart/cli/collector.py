@@ -11,7 +11,7 @@ import click
 from headstart.cli import interrupt
 from headstart.cli.errors import InputError
 from headstart.cli.logs import log_to_stderr
-from headstart.cli.sizes import size_bytes
+from headstart.cli.size_option import size_bytes
 from headstart.cli.terminal import say
 
 if TYPE_CHECKING:

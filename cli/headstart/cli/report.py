@@ -65,7 +65,7 @@ def print_terminal(report_json: bytes) -> None:
     from rich.console import Console
 
     from headstart.collector.findings.json import UnreadableResult, from_json
-    from headstart.collector.report.formats.terminal import print_result
+    from headstart.collector.report.formats.terminal_report import print_result
 
     try:
         result = from_json(report_json)

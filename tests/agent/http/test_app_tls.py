@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.http.app_client import RequestFault, fetch
 from headstart.agent.http.app_tls import client_context, server_name
 from headstart.agent.http.check_runner import run_checks
-from headstart.agent.http.client import RequestFault, fetch
 from headstart.agent.probe.prober import Prober
 from headstart.agent.probe.task import ProbeResult
 from headstart.v1.experiment_pb2 import Check, CommandCheck, Header, HttpCheck, HttpRequest

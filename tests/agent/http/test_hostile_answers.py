@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.http.app_client import RequestFault, fetch
 from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate
-from headstart.agent.http.client import RequestFault, fetch
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.probe.prober import Prober
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest

@@ -18,7 +18,7 @@ from headstart.collector.findings import (
 )
 from headstart.collector.report.formats.html import render_html
 from headstart.collector.report.formats.markdown import render_markdown
-from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.report.views import build_view
 from headstart.v1.records_pb2 import CheckOutcome, Record
 from support.fake_builds import DIAGNOSTICS, build, builds, diagnostic, failed_build

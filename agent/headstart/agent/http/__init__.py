@@ -1,3 +1,11 @@
 """Asking a measured app over HTTP, and what a correct answer is."""
 
-__all__ = ["app_tls", "check_runner", "checks", "client", "json_compare", "response", "serialise"]
+__all__ = [
+    "app_client",
+    "app_tls",
+    "check_runner",
+    "checks",
+    "json_compare",
+    "response",
+    "serialise",
+]

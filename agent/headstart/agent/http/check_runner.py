@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.deadline import Deadline
+from headstart.agent.http.app_client import RequestFault, Session
 from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate, expectation, unsearched
-from headstart.agent.http.client import RequestFault, Session
 from headstart.agent.http.serialise import authority
 from headstart.agent.linux.netns import NetworkNamespace, within
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck

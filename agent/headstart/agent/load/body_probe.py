@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from headstart.agent.http.app_client import RequestFault, Session
 from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.checks import Evaluation, evaluate
-from headstart.agent.http.client import RequestFault, Session
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import order
 from headstart.v1.experiment_pb2 import HttpCheck, Load

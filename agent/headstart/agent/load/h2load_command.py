@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.http.app_client import RequestFault
 from headstart.agent.http.check_runner import run_bounded
 from headstart.agent.http.checks import Evaluation, evaluate
-from headstart.agent.http.client import RequestFault
 from headstart.agent.http.serialise import authority
 from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask

@@ -126,7 +126,7 @@ def test_the_same_result_gives_the_same_page() -> None:
 def test_plots_are_drawn_by_no_one_who_did_not_ask() -> None:
     code = (
         "import sys, headstart.collector.report.render, "
-        "headstart.collector.report.formats.terminal;"
+        "headstart.collector.report.formats.terminal_report;"
         "sys.exit(any(name in sys.modules for name in ('matplotlib', 'numpy')))"
     )
 

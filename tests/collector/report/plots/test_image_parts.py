@@ -10,7 +10,7 @@ from headstart.collector.findings import Image, RunResult
 from headstart.collector.findings.json import from_json, to_json
 from headstart.collector.report.formats.html import render_html
 from headstart.collector.report.formats.markdown import render_markdown
-from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.report.plots.image_parts import image_note, image_plot, image_rows
 from support.fake_runs import AOT, JIT, Fake
 

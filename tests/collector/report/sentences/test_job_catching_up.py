@@ -8,7 +8,7 @@ from headstart.collector.findings import JobOvertaking, RunResult
 from headstart.collector.findings.json import from_json, to_json
 from headstart.collector.report.formats.html import render_html
 from headstart.collector.report.formats.markdown import render_markdown
-from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.report.sentences.job_catching_up import job_catching_up
 from support.fake_batches import batch_result
 from support.fake_runs import small

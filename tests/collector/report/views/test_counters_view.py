@@ -9,7 +9,7 @@ from headstart.collector.findings import RunResult
 from headstart.collector.findings.json import from_json, to_json
 from headstart.collector.report.formats.html import render_html
 from headstart.collector.report.formats.markdown import render_markdown
-from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.report.views.counters_view import counter_table
 from headstart.v1.records_pb2 import Phase, Record, RuntimeCounter, RuntimeCounters
 from support.fake_runs import small

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from headstart.collector.analysis.across.advice import recommend_across
+from headstart.collector.analysis.across.joint_recommendation import recommend_across
 from headstart.collector.analysis.across.pooled import PooledMetric, enumerated, pooled_metric
 from headstart.collector.findings import Recommendation, RunResult
 from headstart.collector.findings.catalogue import CATALOGUE

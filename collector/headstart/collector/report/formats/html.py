@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from headstart.collector.findings import Category, RunResult, Working
 from headstart.collector.report.formats.html_page import rendered
-from headstart.collector.report.plots import curves, image_parts, plots, ramp, work
+from headstart.collector.report.plots import curves, image_parts, ramp, verdict_plots as plots, work
 from headstart.collector.report.plots.build_plot import build_plot
 from headstart.collector.report.plots.svg import VARIANTS
 from headstart.collector.report.sentences import wording

@@ -14,7 +14,7 @@ from headstart.collector.analysis.across.several_hosts import AcrossHosts
 from headstart.collector.findings import RunResult
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.report.formats.console import report_console
-from headstart.collector.report.formats.terminal import DECISION_STYLES, VERDICT_STYLES
+from headstart.collector.report.formats.terminal_report import DECISION_STYLES, VERDICT_STYLES
 from headstart.collector.report.sentences.text import line, markdown as md
 from headstart.collector.report.sentences.wording import SIGNS
 from headstart.collector.report.views.decision import DECISION_SIGNS

@@ -13,7 +13,7 @@ from headstart.collector.findings import RunResult
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity, ratio
 from headstart.collector.report.formats.console import report_console
-from headstart.collector.report.formats.terminal import VERDICT_STYLES
+from headstart.collector.report.formats.terminal_report import VERDICT_STYLES
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views.view import NOTHING, moment
 from headstart.words import clean

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from headstart.collector.findings import RunResult
-from headstart.collector.report.formats.terminal import print_result
+from headstart.collector.report.formats.terminal_report import print_result
 from support.fake_runs import Fake
 from support.odd_results import ODD
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from headstart.agent.http.app_client import RequestFault, Session, fetch
 from headstart.agent.http.checks import BODY_LIMIT_BYTES
-from headstart.agent.http.client import RequestFault, Session, fetch
 from headstart.v1.experiment_pb2 import Header, HttpRequest
 from support.load_server import BODY, serving
 
