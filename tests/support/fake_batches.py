@@ -140,7 +140,6 @@ def _info(kinds: tuple[BatchKind, ...], blocks: int, jobs: tuple[str, ...]) -> R
         host=host_facts(),
         state=RunState.RUN_STATE_DONE,
         reason="",
-        submitted_time_seconds=1_780_000_000.0,
         started_time_seconds=1_780_000_004.0,
         ended_time_seconds=1_780_001_504.0,
     )

@@ -123,7 +123,6 @@ class Fake:
             host=host_facts(),
             state=self.state,
             reason="",
-            submitted_time_seconds=1_780_000_000.0,
             started_time_seconds=1_780_000_004.0,
             ended_time_seconds=1_780_001_504.0,
         )

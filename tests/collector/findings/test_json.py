@@ -22,9 +22,8 @@ def test_the_schema_number_comes_first_and_the_recommendation_next() -> None:
 def test_a_newer_schema_is_refused_with_its_number() -> None:
     text = to_json(RESULT).replace(f'"schema": {SCHEMA}', '"schema": 99', 1)
 
-    with pytest.raises(UnreadableResult, match="newer Headstart") as raised:
+    with pytest.raises(UnreadableResult, match=r"newer Headstart \(schema 99;"):
         from_json(text)
-    assert raised.value.schema == 99
 
 
 def test_fields_with_a_default_may_be_missing() -> None:

@@ -234,15 +234,6 @@ def test_whatever_analysis_finds_can_be_exposed(name: str, scraped: Scraped) -> 
         )
 
 
-def test_what_is_gone_is_no_longer_shown(scraped: Scraped) -> None:
-    scraped.update([run_result(host="alpha"), run_result(host="beta")])
-
-    scraped.exposition.update(gone=[("players-api", "alpha"), ("never", "seen")])
-
-    ended = scraped.samples("headstart_run_end_timestamp_seconds")
-    assert [sample.labels["host"] for sample in ended] == ["beta"]
-
-
 def test_hosts_are_shown_with_their_state(scraped: Scraped) -> None:
     scraped.update(hosts=host_states())
 

@@ -49,7 +49,7 @@ def build_readings(builds: Iterable[BuildOutcome]) -> dict[tuple[str, str], list
             ("build_memory_bytes", float(build.anonymous_peak_bytes)),
         ):
             if value > 0:
-                reading = Reading(0, build.repetition, value, Standing.VALID)
+                reading = Reading(build.repetition, value, Standing.VALID)
                 found.setdefault((metric, build.variant), []).append(reading)
     return found
 

@@ -120,7 +120,7 @@ def image_readings(images: Mapping[str, ImageFacts]) -> dict[tuple[str, str], li
             ("image_own_bytes", image.own_bytes),
         ):
             if value is not None:
-                found[metric, name] = [Reading(0, 0, float(value), Standing.VALID)]
+                found[metric, name] = [Reading(0, float(value), Standing.VALID)]
     return found
 
 

@@ -53,8 +53,8 @@ class OutOfOrder(Exception):
     """Records of two trials lie among each other, which no agent writes."""
 
 
-def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: BinaryIO) -> int:
-    """Write what is stored of a run now; how many rows. Raises RecordsGone and Abandoned."""
+def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: BinaryIO) -> None:
+    """Write what is stored of a run now. Raises RecordsGone and Abandoned."""
     with engine.begin() as connection:
         info = queries.info(connection, run_id)
         upto = store_records.last_sequence(connection, run_id, info.attempt)
@@ -81,7 +81,6 @@ def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: Bina
     measured = parquet.rows or (run.outcome and run.outcome.trials) or stored.any_of(*_OF_TRIALS)
     if measured and not stored.is_whole():
         raise RecordsGone
-    return parquet.rows
 
 
 class _Stored:
@@ -114,7 +113,6 @@ class _Export:
     def __init__(self, stored: _Stored, origin: Origin, run: RunRecords) -> None:
         self._stored = stored
         self._origin = origin
-        self._run = run
         self._ended = {trial.number for trial in run.trials}
         self._trials = {trial.number: trial for trial in (*run.trials, *run.unfinished)}
 

@@ -21,11 +21,7 @@ SCHEMA = 1
 
 
 class UnreadableResult(ValueError):
-    """Not a result, or one of a newer Headstart. `schema` is its number; None: it has none."""
-
-    def __init__(self, message: str, schema: int | None = None) -> None:
-        super().__init__(message)
-        self.schema = schema
+    """Not a result, or one of a newer Headstart."""
 
 
 def to_json(result: RunResult, indent: int | None = None) -> str:
@@ -52,12 +48,12 @@ def from_json(text: str | bytes) -> RunResult:
     schema = document.pop("schema")
     if schema > SCHEMA:
         raise UnreadableResult(
-            f"written by a newer Headstart (schema {schema}; this one reads up to {SCHEMA})", schema
+            f"written by a newer Headstart (schema {schema}; this one reads up to {SCHEMA})"
         )
     try:
         result = _build(RunResult, document, "result")
     except (TypeError, ValueError) as error:
-        raise UnreadableResult(str(error), schema) from error
+        raise UnreadableResult(str(error)) from error
     assert isinstance(result, RunResult)  # noqa: S101  # _build makes what it is asked for
     return result
 

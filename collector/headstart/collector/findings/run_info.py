@@ -21,7 +21,6 @@ class RunInfo:
     host: HostFacts
     state: RunState.ValueType
     reason: str
-    submitted_time_seconds: float
     started_time_seconds: float
     ended_time_seconds: float
 

@@ -36,8 +36,7 @@ class Dispatch:
         sessions: Mapping[str, Session],
         metrics: SelfMetrics,
         timing: Timing,
-        on_ended: Callable[[str], None] = lambda _run_id: None,
-        clock: Callable[[], float] = time.monotonic,
+        on_ended: Callable[[str], None],
     ) -> None:
         self.changes = Changes()
         self._store = store
@@ -46,11 +45,10 @@ class Dispatch:
         self._lease_seconds = timing.lease_seconds
         self._on_ended = on_ended
         self._leases = Leases(
-            timing.lease_seconds, timing.tick_seconds, clock, timing.heartbeat_seconds
+            timing.lease_seconds, timing.tick_seconds, time.monotonic, timing.heartbeat_seconds
         )
-        self._clock = clock
         self._look_seconds = timing.heartbeat_seconds
-        self._next_look = clock() + self._look_seconds
+        self._next_look = time.monotonic() + self._look_seconds
         # Hosts that may have a queued run.
         self._waiting: set[str] = set()
         self._tasks = Tasks()
@@ -254,8 +252,8 @@ class Dispatch:
             return False
         for attempt in passed:
             await self._expire(attempt)
-        if self._clock() >= self._next_look:
-            self._next_look = self._clock() + self._look_seconds
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self._look_seconds
             await self._look()
         return True
 

@@ -46,7 +46,7 @@ _LONGEST_LABEL = 253
 
 
 class Fleet:
-    """Use from one event loop. `clock` judges leases, in seconds that never go back."""
+    """Use from one event loop."""
 
     def __init__(
         self,
@@ -56,7 +56,6 @@ class Fleet:
         *,
         decide: Decide,
         on_ended: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._store = store
@@ -64,7 +63,7 @@ class Fleet:
         self._decide = decide
         self._sessions: dict[str, Session] = {}
         self._tasks = Tasks()
-        self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended, clock)
+        self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended)
 
     async def start(self) -> None:
         """Take up what the store holds and watch over leases and streams."""

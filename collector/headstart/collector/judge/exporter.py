@@ -36,7 +36,7 @@ class NoParquet(Exception):
 
 
 class RecordsPruned(Exception):
-    """The records of a run were deleted by retention; `at_seconds` 0: this goes on now."""
+    """The records of a run were deleted by retention, or are being deleted now."""
 
     def __init__(self, run_id: str, at_seconds: float) -> None:
         when = f"were pruned on {datetime.fromtimestamp(at_seconds, UTC):%Y-%m-%d}"
@@ -44,7 +44,6 @@ class RecordsPruned(Exception):
             f"the raw records of run {run_id} {when if at_seconds else 'are being pruned'} "
             "(retention), so it cannot be exported; its report stays"
         )
-        self.at_seconds = at_seconds
 
 
 class ExportFault(Exception):
@@ -99,13 +98,13 @@ class Exporter:
 
     async def _write(self, run_id: str, table: ExportTable.ValueType, path: Path) -> None:
         try:
-            exported = await self._pool.run(
+            whole = await self._pool.run(
                 worker.export, str(self._store.path), run_id, table, str(path)
             )
         except JobFault as fault:
             log.error("run %s: export failed: %s", run_id, fault)
             raise ExportFault(f"the export failed: {fault}") from fault
-        if exported.pruned:
+        if not whole:
             raise RecordsPruned(
                 run_id, await self._store.read(lambda c: queries.pruned_seconds(c, run_id))
             )

@@ -119,7 +119,7 @@ def _known(
     """Shifts found earlier, with their place in the series as it is looked at now."""
     places = {point.run_id: index for index, point in enumerate(series)}
     return [
-        (row, Shift(places[row.since_run_id], row.before, row.after, row.ratio, 0.0))
+        (row, Shift(places[row.since_run_id], row.before, row.after, row.ratio))
         for row in store_shifts.shifts_in(connection, key)
         if row.since_run_id in places
     ]

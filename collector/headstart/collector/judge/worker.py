@@ -55,14 +55,6 @@ class Decided:
     reason: str
 
 
-@dataclass(frozen=True)
-class Exported:
-    """`pruned`: the file is not whole, and cannot be: retention is faster."""
-
-    rows: int
-    pruned: bool = False
-
-
 @contextmanager
 def terminal_signals_held() -> Iterator[None]:
     """What is started meanwhile gets none of them until `prepare` has seen to it."""
@@ -197,10 +189,11 @@ def build_logs(path: str, run_id: str) -> bytes:
 
 
 @job
-def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) -> Exported:
+def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) -> bool:
     """Write what is stored of a run now into a file that is there.
 
-    Not made here: a job may come to its turn when who asked has gone, and the file with it.
+    False: the file is not whole, and cannot be: retention is faster. Not made here: a job may
+    come to its turn when who asked has gone, and the file with it.
     """
     from headstart.collector.export.write import RecordsGone, write
     from headstart.collector.store import sqlite
@@ -208,8 +201,9 @@ def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) ->
     engine = sqlite.reader_engine(Path(path))
     try:
         with open(target, "r+b") as file:
-            return Exported(write(engine, run_id, table, file))
+            write(engine, run_id, table, file)
+        return True
     except RecordsGone:
-        return Exported(0, pruned=True)
+        return False
     finally:
         engine.dispose()

@@ -96,20 +96,17 @@ class Exposition:
         results: Iterable[RunResult] = (),
         hosts: Sequence[HostState] | None = None,
         shifts: Sequence[Shift] | None = None,
-        gone: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Shows `results` in place of older runs of the same experiment and host.
 
         Runs shown before stay, so only new results need to be given; none is kept in memory
-        beyond its rendered text. `gone` names (experiment, host) pairs to show no longer.
-        `hosts` and `shifts`, when given, are all there are. A run that was given up before it
-        could say anything of a variant shows nothing and replaces nothing, and neither does an
-        incomplete one: the last figures are still the last figures.
+        beyond its rendered text. `hosts` and `shifts`, when given, are all there are. A run that
+        was given up before it could say anything of a variant shows nothing and replaces
+        nothing, and neither does an incomplete one: the last figures are still the last figures.
         """
         began = time.perf_counter()
         with self._updating:
-            changes = [self._remove(experiment, host) for experiment, host in gone]
-            changes += [self._add(result) for result in results]
+            changes = [self._add(result) for result in results]
             if any(changes):
                 self._results = self._result_page()
             if hosts is not None:
@@ -154,10 +151,6 @@ class Exposition:
             _render((CURVE,), curve_samples(result)),
         )
         return True
-
-    def _remove(self, experiment: str, host: str) -> bool:
-        key = (label(experiment), label(host))
-        return self._runs.pop(key, None) is not None
 
     def _result_page(self) -> _Page:
         """Newest runs first while there is room: with its curve, without it, or not at all."""

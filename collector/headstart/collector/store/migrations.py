@@ -80,8 +80,6 @@ class StoreVersionError(StartFault):
             f"the store has version {found}, this release of headstart knows versions up to "
             f"{known}: upgrade headstart, or choose another data folder"
         )
-        self.found = found
-        self.known = known
 
 
 def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> int:

@@ -118,7 +118,6 @@ def info(connection: Connection, run_id: str) -> RunInfo:
         host=HostFacts.FromString(row.facts),
         state=row.state,
         reason=row.reason,
-        submitted_time_seconds=row.submitted_seconds,
         started_time_seconds=row.started_seconds,
         ended_time_seconds=row.ended_seconds,
     )

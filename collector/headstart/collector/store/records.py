@@ -41,7 +41,6 @@ class ForeignStream(Exception):
             f"stream {stream_id} belongs to host '{host}': a spool folder was copied from "
             "there; move it away, so that this host begins a stream of its own"
         )
-        self.host = host
 
 
 @dataclass(frozen=True)

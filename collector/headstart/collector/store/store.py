@@ -38,7 +38,6 @@ class FolderInUse(StartFault):
             f"{folder} is in use by another collector{f' (process {owner})' if owner else ''}: "
             "stop that one, or choose another data folder"
         )
-        self.folder = folder
 
 
 class FolderLock:

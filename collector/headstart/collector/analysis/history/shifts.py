@@ -41,8 +41,6 @@ class Shift:
     after: float
     # after / before, by Hodges & Lehmann; the median of all ratios.
     ratio: float
-    # Of the vote; 0: the figure does not vary.
-    p: float
 
 
 def judge(values: Sequence[float], margin: float) -> Shift | None:
@@ -60,13 +58,12 @@ def judge(values: Sequence[float], margin: float) -> Shift | None:
             break
         before, after = logs[max(0, begin - _BEFORE) : begin], logs[begin:]
         vote = _vote(before, after)
-        if vote is not None and _exceeds(vote[0], threshold_of(margin)):
+        if vote is not None and _exceeds(vote, threshold_of(margin)):
             return Shift(
                 begin=skipped + begin,
                 before=math.exp(float(np.median(before))),
                 after=math.exp(float(np.median(after))),
-                ratio=math.exp(vote[0]),
-                p=vote[1],
+                ratio=math.exp(vote),
             )
     return None
 
@@ -86,7 +83,7 @@ def judge_exact(values: Sequence[float], margin: float) -> Shift | None:
             previous, level, begin = level, value, index
     if begin == 0 or begin != len(values) - 1:
         return None
-    return Shift(begin=begin, before=previous, after=level, ratio=level / previous, p=0.0)
+    return Shift(begin=begin, before=previous, after=level, ratio=level / previous)
 
 
 def same_shift(one: Shift, other: Shift) -> bool:
@@ -109,8 +106,8 @@ def _exceeds(log_ratio: float, threshold: float) -> bool:
     return abs(log_ratio) > math.log1p(threshold)
 
 
-def _vote(before: Floats, after: Floats) -> tuple[float, float] | None:
-    """Log ratio of the points after a change point to those before, and its p.
+def _vote(before: Floats, after: Floats) -> float | None:
+    """Log ratio of the points after a change point to those before.
 
     None: too few of them, or they do not differ.
     """
@@ -118,7 +115,6 @@ def _vote(before: Floats, after: Floats) -> tuple[float, float] | None:
 
     if len(after) < _AFTER:
         return None
-    p = float(mannwhitneyu(after, before, method="exact").pvalue)
-    if p >= _P:
+    if mannwhitneyu(after, before, method="exact").pvalue >= _P:
         return None
-    return float(np.median(after[:, None] - before[None, :])), p
+    return float(np.median(after[:, None] - before[None, :]))

@@ -16,10 +16,10 @@ Floats = npt.NDArray[np.float64]
 # Fewer points on a side have no variance to speak of.
 MINIMUM_SEGMENT = 3
 # Stricter than Otava's 0.001: the split was looked for, and the test does not know that.
-ALPHA = 0.0002
+_ALPHA = 0.0002
 
 
-def change_points(values: Floats, alpha: float = ALPHA) -> list[int]:
+def change_points(values: Floats) -> list[int]:
     """Indices at which a new level begins, ascending.
 
     `values` are finite, in the order of time; few hundreds at most, since all distances
@@ -34,7 +34,7 @@ def change_points(values: Floats, alpha: float = ALPHA) -> list[int]:
         if split is None:
             continue
         middle = begin + split
-        if _differ(values[begin:middle], values[middle:end], alpha):
+        if _differ(values[begin:middle], values[middle:end]):
             found.append(middle)
             open_segments += [(begin, middle), (middle, end)]
     return sorted(found)
@@ -61,7 +61,7 @@ def _best_split(distances: Floats) -> int | None:
     return int(splits[np.argmax(energy * left * right / count)])
 
 
-def _differ(before: Floats, after: Floats, alpha: float) -> bool:
+def _differ(before: Floats, after: Floats) -> bool:
     """Student's two-sided t-test with a pooled variance."""
     from scipy.special import stdtr
 
@@ -72,4 +72,4 @@ def _differ(before: Floats, after: Floats, alpha: float) -> bool:
     if squares <= 0:
         return difference > 0
     error = math.sqrt(squares / freedom * (1 / first + 1 / second))
-    return bool(2 * stdtr(freedom, -difference / error) < alpha)
+    return bool(2 * stdtr(freedom, -difference / error) < _ALPHA)

@@ -51,7 +51,6 @@ class Part(Enum):
 class Reading:
     """One trial's value of a metric."""
 
-    trial: int
     block: int
     value: float
     standing: Standing
@@ -112,7 +111,6 @@ def readings_of(
                 dropped += 1
                 continue
             reading = Reading(
-                trial.number,
                 trial.outcome.block,
                 value,
                 standing(trial, part),

@@ -53,7 +53,7 @@ def rate_readings(
             if trial.failing_checks() or trial.outcome.checks_failed:
                 standing = Standing.WRONG
             found.setdefault((METRIC, trial.variant), []).append(
-                Reading(trial.number, trial.outcome.block, ramp.held_per_second, standing)
+                Reading(trial.outcome.block, ramp.held_per_second, standing)
             )
     return found
 

@@ -43,7 +43,7 @@ def add_floors(found: dict[tuple[str, str], list[Reading]], floors: Iterable[Mem
     """One value a variant, of no block."""
     for floor in floors:
         if floor.serves_bytes:
-            reading = Reading(0, 0, float(floor.serves_bytes), Standing.VALID)
+            reading = Reading(0, float(floor.serves_bytes), Standing.VALID)
             found[METRIC, floor.variant] = [reading]
 
 

@@ -110,7 +110,6 @@ class Sentence:
 
     text: str
     verdict: Verdict
-    metric: str
 
 
 def headlines(result: RunResult, variant: str) -> list[Sentence]:
@@ -124,8 +123,8 @@ def headlines(result: RunResult, variant: str) -> list[Sentence]:
     reasons = {c.reason for c in comparisons}
     if len(comparisons) > 1 and len(reasons) == 1 and _all_unavailable(comparisons):
         text = f"{variant} cannot be compared with {result.baseline}: {line(reasons.pop())}."
-        return [Sentence(text, Verdict.UNAVAILABLE, "")]
-    return [Sentence(_headline(result, c), c.verdict, c.metric) for c in comparisons]
+        return [Sentence(text, Verdict.UNAVAILABLE)]
+    return [Sentence(_headline(result, c), c.verdict) for c in comparisons]
 
 
 def _all_unavailable(comparisons: list[Comparison]) -> bool:
