@@ -61,7 +61,7 @@ class CollectorProcess:
 async def _serve(config: CollectorConfig) -> None:
     collector = await Collector.start(config)
     print(collector.port, flush=True)
-    await collector.wait()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 collector = await Collector.start(CollectorConfig(data=Path("data")))
 print(collector.addresses)
-await collector.wait()  # or: await collector.stop()
+await collector.stop()
 """
 
 import asyncio
@@ -86,7 +86,6 @@ class Collector:
         self._analyst.on_stored(self._regressions.stored)
         self._tasks = Tasks()
         self._parts = AsyncExitStack()
-        self._stopped = asyncio.Event()
 
     @classmethod
     async def start(cls, config: CollectorConfig, decide: Decide | None = None) -> Self:
@@ -196,18 +195,9 @@ class Collector:
         (port,) = (int(a.rpartition(":")[2]) for a in self.addresses if socket_path(a) is None)
         return port
 
-    def connected(self, host: str) -> bool:
-        """Whether the agent of a host attends now."""
-        return self._fleet.connected(host)
-
     async def stop(self) -> None:
         """Close every stream, finish what was taken, release the folder's lock. Idempotent."""
         await self._parts.aclose()
-        self._stopped.set()
-
-    async def wait(self) -> None:
-        """Return once the collector was stopped."""
-        await self._stopped.wait()
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from headstart.collector.config import Limits, Timing
-from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
 from headstart.v1.fleet_pb2 import AttendRequest, Heartbeat
 from headstart.v1.records_pb2 import Event, Record
 from support.attending import (
@@ -17,6 +17,7 @@ from support.attending import (
     collecting,
     ending,
     envelope,
+    experiments,
     hello,
     in_loop,
     opened,
@@ -339,7 +340,9 @@ async def test_a_stream_that_falls_silent_is_ended(tmp_path: Path) -> None:
 
         assert code == grpc.StatusCode.UNAVAILABLE
         assert "nothing came for" in words
-        assert not collector.connected("h1")
+        async with experiments(collector.port) as stub:
+            (host,) = (await stub.ListHosts(ListHostsRequest())).hosts
+        assert not host.connected
 
 
 @in_loop

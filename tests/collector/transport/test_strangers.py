@@ -105,7 +105,8 @@ async def test_a_connection_with_a_call_is_not_idle(tmp_path: Path) -> None:
         await asyncio.sleep(2.0)
 
         assert not watch.done()
-        assert collector.connected("h1")
+        (host,) = (await stub.ListHosts(ListHostsRequest())).hosts
+        assert host.connected
 
 
 def test_connections_leave_descriptors_for_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +184,12 @@ async def test_one_beside_the_socket_needs_no_certificate_for_its_name(tmp_path:
     async with (
         collecting(
             tmp_path / "data", listen=(socket_address, "localhost:0"), tls=tls, plaintext=False
-        ) as collector,
+        ),
         grpc.aio.insecure_channel(socket_address) as channel,
     ):
         stream = FleetServiceStub(channel).Attend()
         await stream.write(AttendRequest(hello=hello("h1")))
         assert (await stream.read()).WhichOneof("message") == "welcome"
-        assert collector.connected("h1")
+        (host,) = (await ExperimentsServiceStub(channel).ListHosts(ListHostsRequest())).hosts
+        assert (host.host.host, host.connected) == ("h1", True)
         stream.cancel()

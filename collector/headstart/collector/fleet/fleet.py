@@ -246,10 +246,6 @@ class Fleet:
                     Refused(grpc.StatusCode.UNAVAILABLE, f"nothing came for {silence:g} s")
                 )
 
-    def connected(self, host: str) -> bool:
-        """Whether the host's agent attends now."""
-        return host in self._sessions
-
     async def hosts(self) -> list[HostState]:
         """Every host, with what its agent says now."""
         states = await self._store.read(store_hosts.states)
