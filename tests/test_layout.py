@@ -96,7 +96,7 @@ def steps_into(imported: str) -> Iterator[tuple[str, str]]:
 # Modules of one name, since they are about one thing: taken in one part, found or shown in another.
 SAME_THING = {
     "aa", "builds", "catalogue", "columns", "counters", "diagnostics", "export", "faults",
-    "figures", "gate", "gates", "histogram", "history", "images", "jobs", "leases", "load",
+    "figures", "gate", "gates", "histogram", "history", "images", "jobs", "load",
     "memory", "points", "ramp", "reference", "report", "results", "run", "service",
     "several_hosts", "shifts", "table", "two_runs", "windows",
 }  # fmt: skip
@@ -163,7 +163,7 @@ def test_only_the_commands_exit() -> None:
 NOT_AT_REST = {
     "agent.run",
     "agent.trial.trial",
-    "agent.floor",
+    "agent.memory_floor",
     "agent.builds.builder",
     "agent.image",
 }

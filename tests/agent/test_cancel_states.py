@@ -16,7 +16,7 @@ from headstart.agent.agent import Agent, AgentConfig
 from headstart.agent.counters import table
 from headstart.agent.host import quiet
 from headstart.agent.probe import prober
-from headstart.agent.runtimes import launch_gate as gate
+from headstart.agent.runtimes.launch_gate import folder as gate
 from headstart.agent.trial import trial
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RecordKind, RunStatus

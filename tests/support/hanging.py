@@ -18,7 +18,7 @@ from headstart.agent.runtimes.members import marked
 from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.tools import Tools
-from headstart.agent.uplink.leases import HeldRun, HeldRuns
+from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.collector.experiments.file import load_experiment
 from headstart.v1.experiment_pb2 import Experiment

@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from headstart.agent.uplink.leases import HeldRun, HeldRuns
+from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
 from headstart.agent.uplink.wire import envelope_of

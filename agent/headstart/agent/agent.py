@@ -21,7 +21,7 @@ from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.collector_tls import ClientTls
-from headstart.agent.uplink.leases import HeldRun, HeldRuns
+from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
 from headstart.agent.uplink.wire import envelope_of

@@ -7,11 +7,11 @@ from contextlib import ExitStack, closing
 
 from headstart.agent.cancellation import apart
 from headstart.agent.counters.read_all import measure_counters
-from headstart.agent.floor.search_all import measure_floors
 from headstart.agent.linux.affinity import elsewhere
 from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.load.table import choose
+from headstart.agent.memory_floor.search_all import measure_floors
 from headstart.agent.plan import block_order, draw_seed, has_load
 from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
@@ -21,7 +21,7 @@ from headstart.agent.trial.refusals import refusal
 from headstart.agent.trial.tools import Tools
 from headstart.agent.trial.trial import Bench, Slot, run_trial
 from headstart.agent.uplink.collector_bounds import experiment_fault
-from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.wire import AnyRecord, envelope_of
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import (

@@ -28,7 +28,7 @@ from headstart.collector.judge.analyst import Analyst
 from headstart.collector.judge.exporter import Exporter
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
-from headstart.collector.metrics.publisher import Exposing
+from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store.retention import keep_within
 from headstart.collector.store.store import Store
@@ -61,11 +61,11 @@ class Collector:
         self._store = store
         self._own = SelfMetrics(version("headstart"))
         self._exposition = Exposition(self._own)
-        self._exposing = Exposing(store, self._exposition)
+        self._publisher = Publisher(store, self._exposition)
         self._analyst = Analyst(
             store,
             self._own,
-            on_result=self._exposing.ended,
+            on_result=self._publisher.ended,
             limits=config.jobs,
         )
         self._exporter = Exporter(store, self._analyst.pool)
@@ -113,7 +113,7 @@ class Collector:
         self._parts.push_async_callback(self._store.close)
         self._parts.push_async_callback(self._tasks.stop)
         self._exporter.clear()
-        await self._exposing.stored()
+        await self._publisher.stored()
         self._parts.push_async_callback(self._analyst.stop)
         await self._analyst.start()
         self._parts.push_async_callback(self._fleet.stop)

@@ -19,7 +19,7 @@ from headstart.agent.run import execute
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.tools import Tools
-from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.v1.experiment_pb2 import (
     Check,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.uplink.collector_tls import ClientTls
-from headstart.agent.uplink.leases import HeldRuns
+from headstart.agent.uplink.held_runs import HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
 from headstart.collector.config import TlsFiles

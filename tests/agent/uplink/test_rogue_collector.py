@@ -15,7 +15,7 @@ from headstart.agent.run import execute
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.collector_bounds import experiment_fault, terms_of, words_of
-from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.experiment_pb2 import Experiment, Load, Plan, Variant

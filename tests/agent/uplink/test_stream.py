@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.agent.uplink.leases import HeldRun
+from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Refused
 from headstart.agent.uplink.wire import envelope_of

@@ -11,12 +11,12 @@ import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.analysis.host_check import (
+from headstart.collector.analysis.aa_of_host import (
     host_check_of,
     latest_telling,
     with_host_check,
 )
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
 from headstart.collector.findings import RunResult, Verdict
 from headstart.collector.findings.json import to_json

@@ -1,6 +1,6 @@
 """Load on a measured app, and whether its figures may be used.
 
-A new load driver is a file here and a line in `table`.
+docs/ARCHITECTURE.md says what a new load driver needs.
 """
 
 __all__ = ["driver", "scratch", "table", "validity"]

@@ -25,7 +25,7 @@ from headstart.agent.uplink.collector_bounds import (
     words_of,
 )
 from headstart.agent.uplink.collector_tls import ClientTls
-from headstart.agent.uplink.leases import HeldRuns
+from headstart.agent.uplink.held_runs import HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.fleet_pb2 import (

@@ -4,10 +4,10 @@ Pure: it reads no store and no clock.
 """
 
 __all__ = [
+    "aa_of_host",
     "across",
     "analyse",
     "history",
-    "host_check",
     "statistics",
     "trials",
     "verdict",

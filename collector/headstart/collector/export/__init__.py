@@ -1,3 +1,3 @@
-"""Trials and samples as Parquet files."""
+"""Trials, windows of load and samples as Parquet files."""
 
 __all__ = ["write"]

@@ -1,6 +1,6 @@
 """What analysis finds, as plain data: no arrays, so that reading it needs no statistics.
 
-Reports, metrics, gates and the store read only this.
+It is what all others read of a result.
 """
 
 from headstart.collector.findings.builds import (

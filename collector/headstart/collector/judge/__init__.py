@@ -1,3 +1,3 @@
-"""When what is analysed, in which process and within which limits; and what regressed."""
+"""Has runs analysed when they end, in a process of its own and within limits; looks for shifts."""
 
 __all__ = ["analyst", "exporter", "regressions"]

@@ -23,7 +23,7 @@ from headstart.v1.experiments_pb2 import ExportTable, ReportFormat
 from headstart.v1.records_pb2 import RecordKind
 
 if TYPE_CHECKING:
-    from headstart.collector.judge.judging import Judged
+    from headstart.collector.judge.shifts_of_run import Judged
 
 # A result is some hundred kilobytes; the collector reads it for /metrics, in its own process and
 # by no limit but this: 50 MB took 26 s and 510 MB on a busy machine.
@@ -145,7 +145,7 @@ def render(
     `latest_aa` are the host's A/A results as JSON, the newest first; `remarks` are what is
     to be said of the run beside what its result says.
     """
-    from headstart.collector.analysis.host_check import latest_telling, with_host_check
+    from headstart.collector.analysis.aa_of_host import latest_telling, with_host_check
     from headstart.collector.findings.json import from_json
     from headstart.collector.report.render import render as render_result
 
@@ -157,7 +157,7 @@ def render(
 @job
 def judge(path: str, run_id: str) -> "Judged":
     """See `judging.judge_run`."""
-    from headstart.collector.judge.judging import judge_run
+    from headstart.collector.judge.shifts_of_run import judge_run
 
     return judge_run(path, run_id)
 
@@ -165,7 +165,7 @@ def judge(path: str, run_id: str) -> "Judged":
 @job
 def rerun_verdicts(path: str, run_id: str) -> dict[str, Comparison]:
     """See `judging.verdicts`."""
-    from headstart.collector.judge.judging import verdicts
+    from headstart.collector.judge.shifts_of_run import verdicts
 
     return verdicts(path, run_id)
 

@@ -7,7 +7,7 @@ alerts are built on; docs/adr/0042 says why they have this shape.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headstart.collector.analysis.host_check import host_check_of
+from headstart.collector.analysis.aa_of_host import host_check_of
 from headstart.collector.findings import Comparison, Figure, RunResult, VariantOutcome
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.metrics.warmup_curve import warmup_curve

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from headstart.collector.analysis.host_check import latest_telling, with_host_check
+from headstart.collector.analysis.aa_of_host import latest_telling, with_host_check
 from headstart.collector.findings import RunResult
 from headstart.collector.findings.json import UnreadableResult, from_json
 from headstart.collector.metrics.page import Exposition
@@ -18,7 +18,7 @@ from headstart.collector.store.store import Store
 log = logging.getLogger(__name__)
 
 
-class Exposing:
+class Publisher:
     """Use from one event loop."""
 
     def __init__(self, store: Store, exposition: Exposition) -> None:

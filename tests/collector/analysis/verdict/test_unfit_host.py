@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.collector.analysis.aa_of_host import host_check_of, with_host_check
 from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.analysis.host_check import host_check_of, with_host_check
 from headstart.collector.findings import Decision, GateStatus, Recommendation, RunResult
 from headstart.collector.findings.json import from_json, to_json
 from headstart.collector.report.formats.gate import failed, gate_markdown, junit_xml, undecided

@@ -13,7 +13,7 @@ from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
 from headstart.collector.experiments.file.load_forms import broken_load_rules
 from headstart.collector.experiments.file.models import ExperimentForm, VariantForm
-from headstart.collector.experiments.file.wire_words import listed, meant, quoted
+from headstart.collector.experiments.file.phrases import listed, meant, quoted
 
 # Path, message, and whether it is said of the key.
 Found = tuple[Path, str, bool]

@@ -25,7 +25,7 @@ from headstart.collector.experiments.file.nodes import (
     compose,
     place_of,
 )
-from headstart.collector.experiments.file.wire_words import cut, plain, quoted
+from headstart.collector.experiments.file.phrases import cut, plain, quoted
 from headstart.v1.experiments_pb2 import Problem
 
 # The seed is the longest number that a file needs: an unsigned 64-bit integer.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from headstart.collector.experiments.file.phrases import found, quoted
 from headstart.collector.experiments.file.units import Scalar
-from headstart.collector.experiments.file.wire_words import found, quoted
 from headstart.words.image_reference import (
     REFERENCE_PATTERN,
     MalformedReference,

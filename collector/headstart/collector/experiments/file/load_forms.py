@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form
+from headstart.collector.experiments.file.phrases import found, quoted
 from headstart.collector.experiments.file.units import Duration, Rate, Scalar, Text, Whole
-from headstart.collector.experiments.file.wire_words import found, quoted
 from headstart.v1 import experiment_pb2 as pb
 
 RATE = Rate("1/min", "10000000/s")

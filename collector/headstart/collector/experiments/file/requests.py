@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.collector.experiments.file.phrases import found, listed, quoted
 from headstart.collector.experiments.file.units import Scalar
-from headstart.collector.experiments.file.wire_words import found, listed, quoted
 from headstart.words.patterns import MAXIMUM_PATTERN, MalformedPattern, compile_pattern
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from headstart.collector.experiments.file.wire_words import found, listed, meant, quoted
+from headstart.collector.experiments.file.phrases import found, listed, meant, quoted
 
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-zµ%/]+)")
 

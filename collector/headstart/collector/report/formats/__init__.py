@@ -1,4 +1,4 @@
-"""Reports in each of their formats; a new one is a file here and a line in `report.render`."""
+"""Reports in each of their formats."""
 
 __all__ = [
     "comparison_html",

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from headstart.agent.floor.limit_probe import FloorProbe
-from headstart.agent.floor.search import MAXIMUM_PROBES, Settings, find_floor
+from headstart.agent.memory_floor.limit_probe import FloorProbe
+from headstart.agent.memory_floor.search import MAXIMUM_PROBES, Settings, find_floor
 from headstart.agent.runtimes.runtime import Runtime
 from headstart.agent.trial.trial import Bench
 from headstart.v1.records_pb2 import MemoryFloor, ResolvedVariant

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from headstart.agent.floor.search import (
+from headstart.agent.memory_floor.search import (
     MAXIMUM_PROBES,
     RESOLUTION_SHARE,
     SMALLEST_BYTES,

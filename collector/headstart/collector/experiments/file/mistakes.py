@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from headstart.collector.experiments.file.document import Document, Path
 from headstart.collector.experiments.file.forms import Form, sections, walk
-from headstart.collector.experiments.file.wire_words import found, listed, meant, quoted
+from headstart.collector.experiments.file.phrases import found, listed, meant, quoted
 from headstart.v1.experiments_pb2 import Problem
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.engine.engine import Engine
-from headstart.agent.floor.search_all import measure_floors
 from headstart.agent.instances import LABEL_STATE, InstanceSpec, RuntimeFault, state_id
+from headstart.agent.memory_floor.search_all import measure_floors
 from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.process_cgroup import CgroupParent

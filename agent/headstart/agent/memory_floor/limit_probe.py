@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from headstart.agent.floor.search import CannotProbe
 from headstart.agent.load.table import choose
+from headstart.agent.memory_floor.search import CannotProbe
 from headstart.agent.runtimes.runtime import Runtime
 from headstart.agent.trial.batch_trial import run_batch_trial
 from headstart.agent.trial.trial import Bench, Slot, run_trial
