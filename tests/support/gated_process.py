@@ -15,12 +15,10 @@ from headstart.v1.experiment_pb2 import Network
 class GatedProcess:
     """Starts at once and waits in its gate; `stop` it."""
 
-    name = "gated-process"
     address = "127.0.0.1"
     network: Network.ValueType = Network.NETWORK_HOST
     namespace: NetworkNamespace | None = None
     cgroup: Cgroup | None = None
-    gated = True
     notes = ()
     # What a test wants an exit to look like.
     oom_killed = False

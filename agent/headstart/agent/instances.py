@@ -48,17 +48,10 @@ class RuntimeFault(Exception):
     `output_tail` holds the last lines that the application wrote, if any.
     """
 
-    def __init__(
-        self,
-        code: FailureCode.ValueType,
-        message: str,
-        exit_status: int | None = None,
-        output_tail: str = "",
-    ) -> None:
+    def __init__(self, code: FailureCode.ValueType, message: str, output_tail: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.exit_status = exit_status
         self.output_tail = output_tail
 
 

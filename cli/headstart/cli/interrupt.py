@@ -91,11 +91,11 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def end_within(seconds: float = END_SECONDS) -> None:
-    """End the process by then, whatever hangs; a call while that runs changes nothing."""
+def end_within() -> None:
+    """End the process in `END_SECONDS`, whatever hangs; a call while that runs changes nothing."""
     global _deadline
     if _deadline is None:
-        _deadline = threading.Timer(seconds, _end)
+        _deadline = threading.Timer(END_SECONDS, _end)
         _deadline.daemon = True
         _deadline.start()
 

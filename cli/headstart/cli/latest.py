@@ -11,7 +11,6 @@ from headstart.v1.experiments_pb2 import RunSummary
 class Latest:
     """One run for each host."""
 
-    revision: str
     run_ids: tuple[str, ...]
     # Hosts whose latest run has not ended, a clause each.
     pending: tuple[str, ...]
@@ -41,4 +40,4 @@ def latest_of_each_host(runs: Sequence[RunSummary], revision: str | None) -> Lat
         for run in found
         if run.state not in ENDED
     )
-    return Latest(revision, run_ids, pending)
+    return Latest(run_ids, pending)

@@ -70,14 +70,14 @@ def cli() -> None:
     """AOT or JIT? Measured on your hardware, on every build."""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Runs a command; its exit code."""
     from headstart.cli import terminal
     from headstart.cli.errors import CommandError
 
     terminal.prepare()
     try:
-        status: Any = cli.main(args=arguments, prog_name="headstart", standalone_mode=False)
+        status: Any = cli.main(prog_name="headstart", standalone_mode=False)
     except click.exceptions.Abort:
         terminal.say("interrupted", err=True)
         return interrupt.status() or 130

@@ -70,8 +70,6 @@ METRICS = {
     )
 }
 
-STATS = ("center", "ci_low", "ci_high", "p95")
-
 # Verdict -> colour. Blue and orange, which the colour-blind can tell apart; red and green
 # they cannot.
 VERDICT_COLOURS = {

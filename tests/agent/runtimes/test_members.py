@@ -16,7 +16,7 @@ SLEEP = "import signal; signal.pause()"
 def test_a_name_with_brackets_and_blanks_does_not_shift_the_fields() -> None:
     text = "12 (a) b (c) S 1 12 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 4096 1\n"
 
-    assert parse_stat(text) == Kin(state="S", parent=1, session=7, start_ticks=9876)
+    assert parse_stat(text) == Kin(state="S", parent=1, session=7)
 
 
 def test_the_kin_of_this_process_is_known() -> None:

@@ -76,9 +76,9 @@ class _Ended(Exception):
 
 
 class _Cursor:
-    def __init__(self, data: bytes, at: int = 0) -> None:
+    def __init__(self, data: bytes) -> None:
         self.data = data
-        self.at = at
+        self.at = 0
 
     def left(self) -> int:
         return len(self.data) - self.at

@@ -41,9 +41,9 @@ def parse_cpu_ticks(stat: str) -> CpuTicks:
     return CpuTicks(idle=ticks[3] + ticks[4], total=sum(ticks))
 
 
-def read_cpu_ticks(proc: Path = Path("/proc")) -> CpuTicks:
+def read_cpu_ticks() -> CpuTicks:
     """The ticks now."""
-    return parse_cpu_ticks((proc / "stat").read_text())
+    return parse_cpu_ticks(Path("/proc/stat").read_text())
 
 
 def idle_share(before: CpuTicks, after: CpuTicks) -> float:

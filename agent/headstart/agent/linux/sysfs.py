@@ -40,7 +40,7 @@ def parse_cpus(text: str) -> frozenset[int]:
 _DROP = Path("/proc/sys/vm/drop_caches")
 
 
-def drop_page_cache(control: Path = _DROP) -> str | None:
+def drop_page_cache() -> str | None:
     """Drop clean page cache, dentries and inodes of the host; why not, where it cannot.
 
     Dirty pages are written first: only clean ones can be dropped (kernel
@@ -48,7 +48,7 @@ def drop_page_cache(control: Path = _DROP) -> str | None:
     """
     os.sync()
     try:
-        control.write_text("3")
+        _DROP.write_text("3")
     except OSError as error:
-        return f"the page cache stays warm: {control}: {error.strerror}"
+        return f"the page cache stays warm: {_DROP}: {error.strerror}"
     return None

@@ -28,12 +28,11 @@ _LOOK_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Kin:
-    """What /proc/PID/stat says of a process's origin; `start_ticks` makes a pid unique."""
+    """What /proc/PID/stat says of a process's origin."""
 
     state: str
     parent: int
     session: int
-    start_ticks: int
 
 
 def kin_of(pid: int) -> Kin | None:
@@ -47,7 +46,7 @@ def kin_of(pid: int) -> Kin | None:
 def parse_stat(text: str) -> Kin:
     """The fields of proc_pid_stat(5); the name before them may hold blanks and brackets."""
     fields = text[text.rindex(")") + 2 :].split()
-    return Kin(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+    return Kin(fields[0], int(fields[1]), int(fields[3]))
 
 
 def has_mark(pid: int, entry: str) -> bool:

@@ -36,9 +36,9 @@ class Digest:
         self._size_bytes += len(data)
         self._head += data[: HEAD_BYTES - len(self._head)]
 
-    def written(self, complete: bool = True) -> Written:
+    def written(self) -> Written:
         """All that was taken."""
-        return Written(self._sha256.hexdigest(), self._size_bytes, bytes(self._head), complete)
+        return Written(self._sha256.hexdigest(), self._size_bytes, bytes(self._head))
 
 
 class OutputPipe:

@@ -38,7 +38,6 @@ class Instance(Protocol):
     All *_ns are CLOCK_MONOTONIC. Attributes are set when `create` returns.
     """
 
-    name: str
     # Where a client that is in `namespace` reaches the app: an IP address.
     address: str
     network: Network.ValueType
@@ -50,7 +49,6 @@ class Instance(Protocol):
     create_ns: int
     start_call_ns: int
     engine_ready_ns: int
-    gated: bool
     # What of the plan could not be applied on this host, in sentences.
     notes: Sequence[str]
 

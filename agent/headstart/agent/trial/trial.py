@@ -388,7 +388,4 @@ def failure_of(fault: RuntimeFault | Ended | Cancelled) -> Failure:
         return fault.failure
     if isinstance(fault, Cancelled):
         return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=str(fault))
-    failure = Failure(code=fault.code, message=fault.message, output_tail=fault.output_tail)
-    if fault.exit_status is not None:
-        failure.exit_status = fault.exit_status
-    return failure
+    return Failure(code=fault.code, message=fault.message, output_tail=fault.output_tail)

@@ -169,11 +169,11 @@ def bytes_below(
     return sum(counter.bytes_of(place) for place in places)
 
 
-def deleted_bytes(pids: Iterable[int], proc: Path = Path("/proc")) -> int:
+def deleted_bytes(pids: Iterable[int]) -> int:
     """What processes hold open that has no name any more."""
     seen: dict[tuple[int, int], int] = {}
     for pid in list(pids)[:_MAXIMUM_PROCESSES]:
-        with suppress(OSError), os.scandir(proc / str(pid) / "fd") as entries:
+        with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
             for entry, _ in zip(entries, range(_MAXIMUM_OPEN), strict=False):
                 with suppress(OSError):
                     found = os.stat(entry.path)  # noqa: PTH116  # of what is open, not the link

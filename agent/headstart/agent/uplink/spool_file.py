@@ -41,7 +41,6 @@ class SpoolError(Exception):
 class Meta:
     """What the file says of itself. Numbers are positions; marks are those of Envelope."""
 
-    version: int
     stream_id: str
     next: int
     dropped_batches: int
@@ -97,8 +96,8 @@ class SpoolFile:
             )
         return Meta(
             *self._db.execute(
-                "SELECT version, stream_id, next_sequence, dropped_batches, began, acked, "
-                "acked_mark, mark, replaces, host FROM meta"
+                "SELECT stream_id, next_sequence, dropped_batches, began, acked, acked_mark, "
+                "mark, replaces, host FROM meta"
             ).fetchone()
         )
 

@@ -149,8 +149,6 @@ class GateFolder:
 class Gated:
     """An instance that waits in a gate until it is opened."""
 
-    gated = True
-
     def __init__(self, gate: GateFolder, program: str) -> None:
         self._gate = gate
         self._program = program
