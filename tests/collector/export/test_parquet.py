@@ -9,8 +9,9 @@ import pytest
 
 from headstart.collector.export.layout import TABLES, Column, Kind, Table
 from headstart.collector.export.parquet import ParquetFile
-from headstart.collector.export.reference import reference, with_reference
+from headstart.collector.export.reference import BEGIN, END, reference
 from headstart.collector.export.rows import Masked, Rows
+from headstart.collector.generated import with_part
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "EXPORT.md"
 TABLE = Table(
@@ -75,7 +76,7 @@ def test_names_are_unique_and_end_in_their_unit() -> None:
 def test_the_document_has_the_columns_that_are_written() -> None:
     text = DOCUMENT.read_text()
 
-    assert text == with_reference(text), (
+    assert text == with_part(text, BEGIN, END, reference()), (
         "run `python -m headstart.collector.export.reference docs/EXPORT.md`"
     )
     assert "| `rss_bytes` | integer | bytes | resident set" in reference()

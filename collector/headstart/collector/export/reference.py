@@ -6,9 +6,9 @@ two marks; a test holds the document to it.
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from headstart.collector.export.layout import COMMON, TABLES, Column, Table
+from headstart.collector.generated import write_part
 
 BEGIN = "<!-- columns: generated, do not edit -->"
 END = "<!-- /columns -->"
@@ -19,13 +19,6 @@ def reference() -> str:
     parts = [_section("Every table", COMMON)]
     parts += [_section(_title(table), table.columns[len(COMMON) :]) for table in TABLES.values()]
     return "\n\n".join(parts)
-
-
-def with_reference(document: str) -> str:
-    """The document with what lies between the marks written anew."""
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{reference()}\n{END}{after}"
 
 
 def _title(table: Table) -> str:
@@ -42,5 +35,4 @@ def _section(title: str, columns: Iterable[Column]) -> str:
 
 
 if __name__ == "__main__":
-    _path = Path(sys.argv[1])
-    _path.write_text(with_reference(_path.read_text(encoding="utf-8")), encoding="utf-8")
+    write_part(sys.argv[1], BEGIN, END, reference())

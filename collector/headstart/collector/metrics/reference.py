@@ -6,8 +6,8 @@ between its two marks; a test holds the document to it.
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
+from headstart.collector.generated import write_part
 from headstart.collector.metrics.families import (
     HOST_FAMILIES,
     RESULT_FAMILIES,
@@ -65,13 +65,6 @@ def reference() -> str:
     )
 
 
-def with_reference(document: str) -> str:
-    """The document with what lies between the marks written anew."""
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{reference()}\n{END}{after}"
-
-
 def _table(rows: Iterable[tuple[str, Iterable[str], str]]) -> list[str]:
     return [
         "| metric | labels | meaning |",
@@ -85,5 +78,4 @@ def _code(words: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    _path = Path(sys.argv[1])
-    _path.write_text(with_reference(_path.read_text(encoding="utf-8")), encoding="utf-8")
+    write_part(sys.argv[1], BEGIN, END, reference())

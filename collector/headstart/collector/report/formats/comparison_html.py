@@ -12,13 +12,14 @@ from headstart.collector.findings import Verdict
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.report.formats.html_page import rendered
 from headstart.collector.report.formats.several_hosts import host_line
-from headstart.collector.report.formats.two_runs import CAVEAT, ratio_cell, run_line, value_cell
+from headstart.collector.report.formats.two_runs import CAVEAT, run_line, value_cell
 from headstart.collector.report.plots.forest import forest_plot
 from headstart.collector.report.plots.svg import VARIANTS
 from headstart.collector.report.sentences.text import line
-from headstart.collector.report.sentences.wording import SIGNS
+from headstart.collector.report.sentences.wording import SIGNS, ratio_cell
 from headstart.collector.report.views import hosts_view
 from headstart.collector.report.views.decision import DECISION_SIGNS
+from headstart.collector.report.views.view import NOTHING
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def across_html(found: AcrossRuns) -> str:
                 "title": CATALOGUE[change.metric].title,
                 "before": value_cell(change, change.before),
                 "after": value_cell(change, change.after),
-                "ratio": ratio_cell(change),
+                "ratio": ratio_cell(change.ratio, change.interval, NOTHING),
                 "verdict": change.verdict,
                 "reason": line(change.reason),
             }

@@ -15,6 +15,7 @@ from headstart.collector.findings.quantities import quantity, ratio
 from headstart.collector.report.formats.console import report_console
 from headstart.collector.report.formats.terminal_report import VERDICT_STYLES
 from headstart.collector.report.sentences.text import line
+from headstart.collector.report.sentences.wording import ratio_cell
 from headstart.collector.report.views.view import NOTHING, moment
 from headstart.words import clean
 
@@ -87,7 +88,7 @@ def _table(variant: str, changes: list[Change]) -> Table:
             Text(CATALOGUE[change.metric].title),
             value_cell(change, change.before),
             value_cell(change, change.after),
-            ratio_cell(change),
+            ratio_cell(change.ratio, change.interval, NOTHING),
             verdict,
         )
     return table
@@ -98,12 +99,3 @@ def value_cell(change: Change, value: float | None) -> str:
     if value is None:
         return NOTHING
     return quantity(value, CATALOGUE[change.metric].unit) if change.of == "figure" else ratio(value)
-
-
-def ratio_cell(change: Change) -> str:
-    """B / A with its interval."""
-    if change.ratio is None:
-        return NOTHING
-    if change.interval is None:
-        return ratio(change.ratio)
-    return f"{ratio(change.ratio)} ({ratio(change.interval.low)}–{ratio(change.interval.high)})"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headstart.collector.findings import RunResult
-from headstart.collector.report.plots.svg import PAPER, VARIANTS
+from headstart.collector.report.plots.svg import MUTED, PAPER, VARIANTS
 from headstart.collector.report.views.view import variant_names
 
 # A page column's width; on a phone it is scaled to nine tenths and stays readable.
@@ -56,6 +56,21 @@ def log_axis(set_scale: Callable[[str], None], axis: Any) -> None:
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
+
+
+def mark_level(axes: Any, at: float, text: str, height: float, before: bool = False) -> None:
+    """A dotted line across, and beside it, after or `before` it, what it is."""
+    axes.axvline(at, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.6)))
+    axes.annotate(
+        text,
+        (at, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4 if before else 4, 0),
+        textcoords="offset points",
+        ha="right" if before else "left",
+        color=MUTED,
+        fontsize=9,
+    )
 
 
 def legend(axes: Any) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 from headstart.collector.findings import RunResult
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import digits, scale
-from headstart.collector.report.plots.axes import colour_of, legend, log_axis, marker_of, new_figure
+from headstart.collector.report.plots.axes import (
+    colour_of,
+    legend,
+    log_axis,
+    mark_level,
+    marker_of,
+    new_figure,
+)
 from headstart.collector.report.plots.svg import GRID, INK, MUTED, PAPER, drawing, inline
 from headstart.collector.report.views.view import variant_names
 
@@ -72,9 +79,8 @@ def _strip_plot(
                     label, (at, row - 0.36), ha="center", va="bottom", color=INK, fontsize=9
                 )
         for seconds, late in level:
-            _mark_level(
-                axes, seconds / divisor, f"{late} level: {digits(seconds / divisor)} {unit}"
-            )
+            at = seconds / divisor
+            mark_level(axes, at, f"{late} level: {digits(at)} {unit}", 0.03, before=True)
         if max(everything) > _LOG_FROM * min(everything):
             log_axis(axes.set_xscale, axes.xaxis)
         else:
@@ -85,20 +91,6 @@ def _strip_plot(
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"{begin_and_end}, {unit}")
         return inline(figure, name, title)
-
-
-def _mark_level(axes: Any, at: float, text: str) -> None:
-    axes.axvline(at, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.6)))
-    axes.annotate(
-        text,
-        (at, 0.03),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4, 0),
-        textcoords="offset points",
-        ha="right",
-        color=MUTED,
-        fontsize=9,
-    )
 
 
 def ratio_plot(result: RunResult) -> str | None:

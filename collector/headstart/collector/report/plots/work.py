@@ -5,7 +5,7 @@ from typing import Any
 
 from headstart.collector.findings import BreakEven, RunResult, WindowSeries
 from headstart.collector.findings.quantities import digits
-from headstart.collector.report.plots.axes import colour_of, legend, marks, new_figure
+from headstart.collector.report.plots.axes import colour_of, legend, mark_level, marks, new_figure
 from headstart.collector.report.plots.svg import MUTED, drawing, inline
 
 _STEPS = 240
@@ -46,16 +46,7 @@ def lead_plot(result: RunResult) -> str | None:
 
 def mark_break_even(axes: Any, seconds: float, found: BreakEven, height: float) -> None:
     """A dotted line and what it is, at a place of the axis's own seconds."""
-    axes.axvline(seconds, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.6)))
-    axes.annotate(
-        f"{found.late} caught up: {digits(found.seconds or 0)} s",
-        (seconds, height),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        color=MUTED,
-        fontsize=9,
-    )
+    mark_level(axes, seconds, f"{found.late} caught up: {digits(found.seconds or 0)} s", height)
 
 
 def _draw(axes: Any, result: RunResult, found: BreakEven) -> None:

@@ -183,7 +183,7 @@ def _figures(result: RunResult, comparison: Comparison) -> str:
     if len(centers) < 2:
         return ""
     unit = CATALOGUE[comparison.metric].unit
-    return " against ".join(quantity(center, unit) for center in centers)
+    return " against ".join(quantity(value, unit) for value in centers)
 
 
 def _evidence(comparison: Comparison, first: str, end: Callable[[float], str], unit: str) -> str:
@@ -206,13 +206,11 @@ def between(interval: Interval) -> str:
     return f"{ratio(interval.low)}–{ratio(interval.high)}"
 
 
-def ratio_cell(comparison: Comparison) -> str:
+def ratio_cell(value: float | None, interval: Interval | None, nothing: str = "") -> str:
     """Ratio and interval for a table."""
-    if comparison.ratio is None:
-        return ""
-    if comparison.interval is None:
-        return ratio(comparison.ratio)
-    return f"{ratio(comparison.ratio)} ({between(comparison.interval)})"
+    if value is None:
+        return nothing
+    return f"{ratio(value)} ({between(interval)})" if interval is not None else ratio(value)
 
 
 def interval_note(result: RunResult) -> str:
@@ -236,8 +234,8 @@ def courses(result: RunResult) -> Iterator[str]:
 
 def _course(result: RunResult, warmup: VariantWarmup) -> str:
     name = warmup.variant
-    first = _center(result, "throughput_first_seconds_per_second", name)
-    steady = _center(result, "throughput_steady_per_second", name)
+    first = center(result, "throughput_first_seconds_per_second", name)
+    steady = center(result, "throughput_steady_per_second", name)
     begins = f"{first} {_FIRST}, " if first else ""
     if not steady:
         if not warmup.reason:
@@ -269,7 +267,8 @@ def _of(warmup: VariantWarmup) -> str:
     return f" ({warmup.settled} of {warmup.trials} trials settled{company})"
 
 
-def _center(result: RunResult, metric: str, variant: str) -> str:
+def center(result: RunResult, metric: str, variant: str) -> str:
+    """A variant's figure; empty where there is none."""
     figure = result.figure(metric, variant)
     if figure is None or figure.center is None:
         return ""

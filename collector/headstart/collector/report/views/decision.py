@@ -14,8 +14,9 @@ from headstart.collector.findings import (
     Verdict,
 )
 from headstart.collector.findings.catalogue import CATALOGUE
-from headstart.collector.findings.quantities import quantity, ratio
+from headstart.collector.findings.quantities import ratio
 from headstart.collector.report.sentences.text import line, tail
+from headstart.collector.report.sentences.wording import center
 
 # A sign beside each word, for those who do not see its colour.
 DECISION_SIGNS = {Decision.PROCEED: "✓", Decision.DEFER: "?", Decision.REJECT: "✗"}
@@ -117,7 +118,8 @@ def before_after(result: RunResult) -> list[BeforeAfter]:
     measured = {figure.metric for figure in result.figures}
     rows = [
         BeforeAfter(
-            CATALOGUE[metric].title, tuple(_figure(result, metric, v.variant) for v in variants)
+            CATALOGUE[metric].title,
+            tuple(center(result, metric, v.variant) or NOT_MEASURED for v in variants),
         )
         for metric in _BEFORE_AFTER
         if metric in CATALOGUE and (metric in _ALWAYS or metric in measured)
@@ -136,13 +138,6 @@ def _warnings(result: RunResult, variant: str) -> str:
         return NOT_MEASURED
     counts = [(found.places(category), category.value) for category in Category]
     return ", ".join(f"{places} {word}" for places, word in counts if places) or "none"
-
-
-def _figure(result: RunResult, metric: str, variant: str) -> str:
-    figure = result.figure(metric, variant)
-    if figure is None or figure.center is None:
-        return NOT_MEASURED
-    return quantity(figure.center, CATALOGUE[metric].unit)
 
 
 def _compatibility(variant: VariantOutcome) -> str:

@@ -10,10 +10,11 @@ from headstart.collector.analysis.across.pooled import (
     only_of,
 )
 from headstart.collector.analysis.across.several_hosts import AcrossHosts
-from headstart.collector.findings import Interval, Verdict
+from headstart.collector.findings import Verdict
 from headstart.collector.findings.catalogue import CATALOGUE
-from headstart.collector.findings.quantities import per_cent, ratio
+from headstart.collector.findings.quantities import per_cent
 from headstart.collector.report.sentences.text import line
+from headstart.collector.report.sentences.wording import between, ratio_cell
 from headstart.collector.report.views.view import NOTHING
 
 # Below this share hosts are not said to vary: it is no more than how figures are rounded.
@@ -88,21 +89,12 @@ def reason(found: PooledMetric) -> str:
 
 def cell(found: PooledMetric | HostRatio) -> str:
     """Ratio and interval."""
-    if found.ratio is None:
-        return NOTHING
-    if found.interval is None:
-        return ratio(found.ratio)
-    return f"{ratio(found.ratio)} ({span(found.interval)})"
-
-
-def span(interval: Interval) -> str:
-    """From low to high."""
-    return f"{ratio(interval.low)}–{ratio(interval.high)}"
+    return ratio_cell(found.ratio, found.interval, NOTHING)
 
 
 def predicted(found: PooledMetric) -> str:
     """Where another host's ratio would lie."""
-    return NOTHING if found.predicted is None else span(found.predicted)
+    return NOTHING if found.predicted is None else between(found.predicted)
 
 
 def _clashes(found: PooledMetric) -> list[str]:

@@ -165,7 +165,7 @@ def _cell(result: RunResult, metric: Metric, name: str) -> Cell:
         variant=name,
         value=value,
         detail=_detail(figure, metric),
-        ratio=ratio_cell(comparison) if comparison else "",
+        ratio=ratio_cell(comparison.ratio, comparison.interval) if comparison else "",
         verdict=comparison.verdict if comparison else None,
         reason=_reason(result, comparison),
         flagged=_is_flagged(figure) or _is_flagged(comparison),
