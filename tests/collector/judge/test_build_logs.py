@@ -30,5 +30,16 @@ def test_a_log_that_is_none_and_a_bomb_do_no_harm() -> None:
     assert len(text) < 10 << 20
 
 
+def test_very_many_logs_are_cut_and_say_so() -> None:
+    outcomes = [build(f"v{number}") for number in range(20)]
+    for outcome in outcomes:
+        outcome.log = zstandard.compress(b"x" * (8 << 20))
+    text = build_logs(outcomes)
+
+    assert len(text) < 137 << 20
+    assert text.count(b"=== v") == 20
+    assert text.count(b"(left out: ") == 4
+
+
 def test_a_run_without_builds_says_so() -> None:
     assert build_logs([]) == b"This run has no builds.\n"

@@ -13,12 +13,21 @@ from headstart.words import clean
 _MAXIMUM_BYTES = 9 << 20
 # All logs of a run together.
 _MAXIMUM_TOTAL_BYTES = 128 << 20
+_LEFT_OUT = "(left out: the logs before it are 128 MiB long)\n"
 
 
 def build_logs(builds: Iterable[BuildOutcome]) -> bytes:
-    """Each log under a line that names its build; the agent's own text, which is untrusted."""
-    parts = [f"{clean.line(_heading(build))}\n{_unpacked(build.log)}" for build in builds]
-    return ("\n".join(parts) or "This run has no builds.\n").encode()
+    """Each log under a line that names its build; the agent's own text, which is untrusted.
+
+    What comes behind the first 128 MiB is left out, and said to be.
+    """
+    parts: list[bytes] = []
+    left = _MAXIMUM_TOTAL_BYTES
+    for build in builds:
+        text = _unpacked(build.log) if left > 0 else _LEFT_OUT
+        parts.append(f"{clean.line(_heading(build))}\n{text}".encode())
+        left -= len(parts[-1])
+    return b"\n".join(parts) or b"This run has no builds.\n"
 
 
 def _heading(build: BuildOutcome) -> str:
