@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from headstart.agent.load.driver import LoadResult, LoadTask
-from headstart.agent.load.histogram import lower_bound_us
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, Load, WeightedRequest
 from headstart.v1.records_pb2 import Histogram, LoadWindow
+from support.histograms import lower_bound_us
 
 
 def request(target: str = "/players", weight: int = 1, **fields: Any) -> WeightedRequest:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from headstart.agent.http.app_client import RequestFault, Session, fetch
+from headstart.agent.http.app_client import RequestFault, Session
 from headstart.agent.http.checks import BODY_LIMIT_BYTES
 from headstart.v1.experiment_pb2 import Header, HttpRequest
+from support.fetching import fetch
 from support.load_server import BODY, serving
 
 GET = HttpRequest(method="GET", target="/players")
@@ -50,7 +51,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("behaviour", ["normal", "chunked", "close-header", "until-close"])
 def test_a_body_is_read_however_it_is_framed(behaviour: str) -> None:
     with serving(behaviour) as server:
-        response = fetch("127.0.0.1", server.port, GET, 5.0)
+        response = fetch(server.port, GET, 5.0)
 
     assert (response.status, response.body) == (200, BODY)
 
@@ -76,7 +77,7 @@ def test_headers_and_body_are_sent_as_stated() -> None:
             headers=[Header(name="Host", value="players.example"), Header(name="X-A", value="b")],
             body=b'{"n": 1}',
         )
-        response = fetch("127.0.0.1", listener.getsockname()[1], request, 5.0)
+        response = fetch(listener.getsockname()[1], request, 5.0)
         thread.join()
 
     assert response.status == 204
@@ -106,7 +107,7 @@ def test_a_session_keeps_its_connection_and_opens_it_anew_when_it_was_closed() -
 def test_a_long_body_is_cut_one_byte_above_the_limit() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * BODY_LIMIT_BYTES)
     with replying(head + b"x" * (2 * BODY_LIMIT_BYTES)) as port:
-        response = fetch("127.0.0.1", port, GET, 5.0)
+        response = fetch(port, GET, 5.0)
 
     assert len(response.body) == BODY_LIMIT_BYTES + 1
 
@@ -124,17 +125,17 @@ def test_a_long_body_is_cut_one_byte_above_the_limit() -> None:
 )
 def test_what_is_no_whole_answer_is_said(pieces: tuple[bytes, ...], words: str) -> None:
     with replying(*pieces) as port, pytest.raises(RequestFault, match=words):
-        fetch("127.0.0.1", port, GET, 5.0)
+        fetch(port, GET, 5.0)
 
 
 def test_a_refused_connection_is_said() -> None:
     with pytest.raises(RequestFault, match="refused"):
-        fetch("127.0.0.1", free_port(), GET, 5.0)
+        fetch(free_port(), GET, 5.0)
 
 
 def test_a_server_that_does_not_answer_is_left_at_the_deadline() -> None:
     with serving("mute") as server, pytest.raises(RequestFault, match="no answer within"):
-        fetch("127.0.0.1", server.port, GET, 0.1)
+        fetch(server.port, GET, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -146,4 +147,4 @@ def test_a_server_that_drips_is_left_at_the_deadline(head: bytes) -> None:
         replying(head, *drops, pause_seconds=0.02) as port,
         pytest.raises(RequestFault, match=r"no answer within 0.2 s"),
     ):
-        fetch("127.0.0.1", port, GET, 0.2)
+        fetch(port, GET, 0.2)

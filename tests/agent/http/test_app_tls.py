@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.http.app_client import RequestFault, fetch
+from headstart.agent.http.app_client import RequestFault
 from headstart.agent.http.app_tls import client_context, server_name
 from headstart.agent.http.check_runner import run_checks
 from headstart.agent.probe.prober import Prober
@@ -15,6 +15,7 @@ from headstart.agent.probe.task import ProbeResult
 from headstart.v1.experiment_pb2 import Check, CommandCheck, Header, HttpCheck, HttpRequest
 from headstart.v1.records_pb2 import CheckStage
 from support.certificates import Certificate, self_signed
+from support.fetching import fetch
 from support.scripted_server import OK, scripted
 from support.secure_server import serving_tls, tls_argv
 
@@ -80,8 +81,8 @@ def test_the_prober_says_which_certificate_it_does_not_accept(certificate: Certi
     result = probed(certificate, verified=True)
 
     assert result.outcome == "timeout"
-    assert "its certificate is not accepted: self-signed certificate" in result.wrong.problem
-    assert "tls: unverified" in result.wrong.problem
+    assert "its certificate is not accepted: self-signed certificate" in result.wrong
+    assert "tls: unverified" in result.wrong
 
 
 def test_what_is_no_tls_is_no_answer() -> None:
@@ -98,7 +99,7 @@ def test_what_is_no_tls_is_no_answer() -> None:
 
     assert result is not None
     assert result.outcome == "timeout"
-    assert "WRONG_VERSION_NUMBER" in result.wrong.problem or "closed" in result.wrong.problem
+    assert "WRONG_VERSION_NUMBER" in result.wrong or "closed" in result.wrong
 
 
 def test_checks_speak_tls_and_so_does_the_address_that_commands_are_given(
@@ -128,7 +129,7 @@ def test_checks_speak_tls_and_so_does_the_address_that_commands_are_given(
 def test_the_host_is_named_in_the_handshake_and_in_the_request(certificate: Certificate) -> None:
     with serving_tls(certificate) as port:
         tls = client_context(verified=False)
-        body = fetch("127.0.0.1", port, asked("/names", "players.example"), 5.0, tls).body
+        body = fetch(port, asked("/names", "players.example"), 5.0, tls).body
 
     assert body == b"players.example players.example"
 
@@ -137,9 +138,9 @@ def test_the_host_is_named_in_the_handshake_and_in_the_request(certificate: Cert
 def test_a_trusted_certificate_of_another_host_is_refused(certificate: Certificate) -> None:
     tls = client_context(verified=True)
     with serving_tls(certificate) as port:
-        assert fetch("127.0.0.1", port, asked(host="localhost"), 5.0, tls).status == 200
+        assert fetch(port, asked(host="localhost"), 5.0, tls).status == 200
         with pytest.raises(RequestFault, match=r"not valid for 'players\.example'"):
-            fetch("127.0.0.1", port, asked(host="players.example"), 5.0, tls)
+            fetch(port, asked(host="players.example"), 5.0, tls)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,8 @@
 
 import random
 
-from headstart.agent.load.histogram import (
-    SUB_BUCKETS,
-    histogram_of,
-    histogram_of_counts,
-    index_of,
-    lower_bound_us,
-    merge,
-)
+from headstart.agent.load.histogram import SUB_BUCKETS, index_of, merge
+from support.histograms import histogram_of, lower_bound_us
 
 # Every small value, and values of every magnitude up to an hour.
 VALUES = [
@@ -49,10 +43,6 @@ def test_counts_total_and_maximum_are_exact() -> None:
     assert next(iter(histogram.index_delta)) == 5
     assert sum(histogram.index_delta) == index_of(100_000)
     assert (histogram.total_us, histogram.maximum_us) == (100_611, 100_000)
-
-
-def test_counted_values_give_the_same_histogram() -> None:
-    assert histogram_of_counts({7: 3, 900: 1}) == histogram_of([900, 7, 7, 7])
 
 
 def test_no_values_give_an_empty_histogram() -> None:

@@ -107,9 +107,7 @@ def test_an_app_that_never_answers_correctly_is_quoted(prober: Prober) -> None:
     # The time may be up while an answer is on its way.
     assert len(server.requests) - result.incorrect_responses in (0, 1)
     assert result.incorrect_responses > 1
-    assert (result.wrong.status, result.wrong.body) == (200, b"goodbye")
-    assert result.wrong.problem == "status 200, body 'goodbye'"
-    assert "hello" in result.wrong.expected
+    assert result.wrong == "status 200, body 'goodbye'"
     assert result.connected_ns
     assert result.first_byte_ns
     assert result.first_correct_response_ns == 0
@@ -127,7 +125,7 @@ def test_an_app_that_never_listens_is_not_connected_to(prober: Prober) -> None:
     assert result.connected_ns == 0
     assert result.last_refused_ns > 0
     assert result.connect_attempts > 100
-    assert result.wrong.problem == "Connection refused"
+    assert result.wrong == "Connection refused"
 
 
 def test_a_connection_closed_without_an_answer_is_no_answer(prober: Prober) -> None:
@@ -153,7 +151,7 @@ def test_a_server_that_does_not_speak_http_is_told(prober: Prober) -> None:
 
     assert result.outcome == "timeout"
     assert result.incorrect_responses >= 1
-    assert "not HTTP" in result.wrong.problem
+    assert "not HTTP" in result.wrong
 
 
 def test_an_app_that_accepts_and_says_nothing_is_told(prober: Prober) -> None:
@@ -166,7 +164,7 @@ def test_an_app_that_accepts_and_says_nothing_is_told(prober: Prober) -> None:
     assert result.outcome == "timeout"
     assert result.connected_ns
     assert result.first_byte_ns == 0
-    assert "no answer" in result.wrong.problem
+    assert "no answer" in result.wrong
 
 
 def test_the_first_answer_with_data_has_a_stamp_of_its_own(prober: Prober) -> None:
@@ -186,7 +184,7 @@ def test_without_an_answer_with_data_the_app_is_ready_all_the_same(prober: Probe
     assert result.outcome == "ok"
     assert result.first_correct_response_ns > 0
     assert result.first_data_response_ns == 0
-    assert "503" in result.wrong.problem
+    assert "503" in result.wrong
 
 
 def test_a_port_on_which_somebody_answers_already_is_refused(prober: Prober) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from headstart.agent.host.quiet import Quiet
 from headstart.agent.probe.readings import Spent
-from headstart.agent.probe.task import ProbeResult, WrongAnswer
+from headstart.agent.probe.task import ProbeResult
 from headstart.agent.trial.startup_validity import flags, startup_seconds
 from headstart.v1.experiment_pb2 import Check, HttpCheck, PageCache, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, Flag, FlagEffect, Startup
@@ -172,9 +172,7 @@ def test_answers_before_the_correct_one_are_noted_with_the_resolution() -> None:
 
 @pytest.mark.parametrize(("stamp_ns", "flagged"), [(0, True), (1, False)])
 def test_a_missing_answer_with_data_is_noted(stamp_ns: int, flagged: bool) -> None:
-    result = ProbeResult(
-        first_data_response_ns=stamp_ns, wrong=WrongAnswer(problem="status 500, body empty")
-    )
+    result = ProbeResult(first_data_response_ns=stamp_ns, wrong="status 500, body empty")
     found = flags_of(a_startup(), result, service=Service(first_data=Check(http=HttpCheck())))
 
     assert codes(found) == ({"no-data-response": NOTE} if flagged else {})

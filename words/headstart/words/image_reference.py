@@ -1,8 +1,7 @@
 """References of images by Docker's grammar, read and completed as `docker` does it.
 
-    parse_image("players").full            -> "docker.io/library/players:latest"
-    parse_image("docker.io/a/b:1").familiar -> "a/b:1"
-    parse_image("sha256:9f86…").digest      -> "sha256:9f86…", with no name
+    parse_image("players").full        -> "docker.io/library/players:latest"
+    parse_image("sha256:9f86…").digest -> "sha256:9f86…", with no name
 
 Grammar and completion: github.com/distribution/reference, `regexp.go`, `reference.go` and
 `normalize.go` (ParseAnyReference, ParseDockerRef) as of April 2026. `docker-image-py` was
@@ -54,29 +53,10 @@ class ImageReference:
     @property
     def full(self) -> str:
         """With domain, `library/` and tag: what the reference means."""
-        return self._written(f"{self.domain}/{self.path}" if self.path else "")
-
-    @property
-    def familiar(self) -> str:
-        """As the engine lists it: without what Docker adds to a name of its own registry.
-
-        The full form where that would mean another image, as of docker.io/a.example/b.
-        """
-        short = self._written(familiar_path(self.domain, self.path))
-        return short if parse_image(short) == self else self.full
-
-    def _written(self, name: str) -> str:
-        if self.digest:
-            return f"{name}@{self.digest}" if name else self.digest
-        return f"{name}:{self.tag}"
-
-
-def familiar_path(domain: str, path: str) -> str:
-    """The name of a repository as people write it."""
-    if domain != DEFAULT_DOMAIN:
-        return f"{domain}/{path}" if domain else path
-    official = path.removeprefix(OFFICIAL)
-    return path if "/" in official else official
+        if not self.path:
+            return self.digest
+        name = f"{self.domain}/{self.path}"
+        return f"{name}@{self.digest}" if self.digest else f"{name}:{self.tag}"
 
 
 def parse_image(text: str) -> ImageReference:

@@ -133,16 +133,3 @@ class Session:
             case EOFError() | ConnectionResetError() | BrokenPipeError():
                 return "connection closed without an answer"
         return f"{type(error).__name__}: {error}"
-
-
-def fetch(
-    address: str,
-    port: int,
-    request: HttpRequest,
-    timeout_seconds: float,
-    tls: ssl.SSLContext | None = None,
-    namespace: NetworkNamespace | None = None,
-) -> Response:
-    """Ask once over a connection of its own. RequestFault when no whole answer came."""
-    with Session(address, port, timeout_seconds, tls, namespace) as session:
-        return session.fetch(request)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from headstart.v1.records_pb2 import Histogram
 
 SUB_BUCKETS = 256
-_HALF = SUB_BUCKETS // 2
 _HALF_BITS = 7
 
 
@@ -23,21 +22,8 @@ def index_of(value_us: int) -> int:
     return (bucket << _HALF_BITS) + (value_us >> bucket)
 
 
-def lower_bound_us(index: int) -> int:
-    """The smallest value of a bucket; the inverse of `index_of`."""
-    if index < SUB_BUCKETS:
-        return index
-    bucket = (index >> _HALF_BITS) - 1
-    return ((index & (_HALF - 1)) + _HALF) << bucket
-
-
-def histogram_of(latencies_us: Iterable[int]) -> Histogram:
-    """The histogram of whole microseconds; negative values are a caller's error."""
-    return histogram_of_counts(Counter(latencies_us))
-
-
 def histogram_of_counts(by_value: Mapping[int, int]) -> Histogram:
-    """The histogram of latencies in whole microseconds that were counted by value already."""
+    """The histogram of latencies in whole microseconds (>= 0), counted by value."""
     counts: Counter[int] = Counter()
     total = 0
     for value, count in by_value.items():

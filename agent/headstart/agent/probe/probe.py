@@ -20,13 +20,7 @@ from headstart.agent.http.app_tls import TlsSocket, client_context, server_name
 from headstart.agent.http.checks import evaluate, prepare
 from headstart.agent.http.response import Answer, NotHttp
 from headstart.agent.probe.readings import ServerReader, own_run_delay_ns
-from headstart.agent.probe.task import (
-    EXCERPT_BYTES,
-    ProbeResult,
-    ProbeTask,
-    WrongAnswer,
-    request_bytes,
-)
+from headstart.agent.probe.task import ProbeResult, ProbeTask, request_bytes
 from headstart.v1.experiment_pb2 import HttpCheck
 
 # A connect on loopback is over in 10 us; a lost one must not hold the probe up.
@@ -214,7 +208,7 @@ class Probe:
                     return _Exchange(answer, sent_ns, nothing_ns, stamp_ns)
                 if not length:
                     if answer.status:
-                        self._wrong_answer(WrongAnswer(problem="an answer that was cut off"))
+                        self._wrong_answer("an answer that was cut off")
                     else:
                         self._no_answer("the connection was closed without an answer")
                     return None
@@ -224,10 +218,10 @@ class Probe:
         except TimeoutError:
             self._no_answer(f"no answer until {(monotonic_ns() - self._began_ns) / 1e9:.1f} s")
         except NotHttp as error:
-            self._wrong_answer(WrongAnswer(problem=f"not HTTP/1: {error}"))
+            self._wrong_answer(f"not HTTP/1: {error}")
         except ssl.SSLError as error:
             # Said by the app: it explains more than that time was up in the next attempt.
-            self._wrong_answer(WrongAnswer(problem=f"TLS: {error.strerror}"))
+            self._wrong_answer(f"TLS: {error.strerror}")
         except OSError as error:
             self._no_answer(error.strerror or type(error).__name__)
         return None
@@ -239,14 +233,9 @@ class Probe:
             sock.sendall(request[at : at + _PIECE_BYTES])
 
     def _correct(self, check: HttpCheck, answer: Answer) -> bool:
-        body = bytes(answer.body)
-        evaluation = evaluate(check, answer.status, answer.headers, body)
+        evaluation = evaluate(check, answer.status, answer.headers, bytes(answer.body))
         if not evaluation.passed:
-            self._wrong_answer(
-                WrongAnswer(
-                    answer.status, body[:EXCERPT_BYTES], evaluation.actual, evaluation.expected
-                )
-            )
+            self._wrong_answer(evaluation.actual)
         return evaluation.passed
 
     def _error_ns(self, asked_ns: int, exchange: "_Exchange") -> int:
@@ -256,8 +245,8 @@ class Probe:
         # After a wrong answer the app was found listening long ago.
         return late_ns + (0 if self._answered else result.connected_ns - result.last_refused_ns)
 
-    def _wrong_answer(self, wrong: WrongAnswer) -> None:
-        self.result.wrong = wrong
+    def _wrong_answer(self, problem: str) -> None:
+        self.result.wrong = problem
         self._answered = True
         if not self.result.first_correct_response_ns:
             self.result.incorrect_responses += 1
@@ -265,7 +254,7 @@ class Probe:
     def _no_answer(self, problem: str) -> None:
         """What the app said, if it did, explains more than what a socket says."""
         if not self._answered:
-            self.result.wrong = WrongAnswer(problem=problem)
+            self.result.wrong = problem
 
     def _over(self) -> bool:
         """Time is up, or (looked at now and then) it is to stop."""

@@ -1,6 +1,6 @@
 """What the agent and the prober's process say to each other."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Literal
@@ -8,8 +8,6 @@ from typing import Literal
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.probe.readings import Spent
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
-
-EXCERPT_BYTES = 4096
 
 
 class Word(Enum):
@@ -40,17 +38,6 @@ class ProbeTask:
 
 
 @dataclass
-class WrongAnswer:
-    """The last thing that came instead of a correct response, or kept it from coming."""
-
-    # 0: no answer at all, then `problem` is what the socket said.
-    status: int = 0
-    body: bytes = b""
-    problem: str = ""
-    expected: str = ""
-
-
-@dataclass
 class ProbeResult:
     """Times are CLOCK_MONOTONIC in ns, 0: not seen."""
 
@@ -72,7 +59,8 @@ class ProbeResult:
     # From `begin` to the first correct response; the probe's own run delay too.
     spent: Spent | None = None
     prober_run_delay_ns: int = 0
-    wrong: WrongAnswer = field(default_factory=WrongAnswer)
+    # The last thing that came instead of a correct response, or kept it from coming.
+    wrong: str = ""
 
 
 def request_bytes(request: HttpRequest, address: str, port: int) -> bytes:

@@ -87,16 +87,16 @@ def _not_ready_words(
     expected = f"expected {expectation(service.ready.http)}"
     wrong = result.wrong
     if result.connected_ns == 0:
-        reason = f" ({wrong.problem})" if wrong.problem else ""
+        reason = f" ({wrong})" if wrong else ""
         found = f"; the app listens at {', '.join(listeners[:3])}" if listeners else ""
         return f"nothing listened on port {service.port} {within}{reason}{found}"
     if result.incorrect_responses:
         times = "once" if result.incorrect_responses == 1 else f"{result.incorrect_responses} times"
         return (
             f"the app answered {request} {times} {within}, never correctly;"
-            f" last: {wrong.problem}; {expected}"
+            f" last: {wrong}; {expected}"
         )
-    return f"the app listened, but did not answer {request} {within}: {wrong.problem}; {expected}"
+    return f"the app listened, but did not answer {request} {within}: {wrong}; {expected}"
 
 
 def request_line(check: HttpCheck) -> str:

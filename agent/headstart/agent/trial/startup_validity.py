@@ -165,7 +165,7 @@ def _no_data_response(result: ProbeResult, service: Service) -> Flag | None:
     return Flag(
         code="no-data-response",
         effect=_NOTE,
-        text=f"no correct answer to the first data request: {result.wrong.problem}",
+        text=f"no correct answer to the first data request: {result.wrong}",
     )
 
 

@@ -3,7 +3,6 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from headstart.agent.load.histogram import histogram_of
 from headstart.collector.analysis.statistics.histogram import (
     MalformedHistogram,
     counts_of,
@@ -11,6 +10,7 @@ from headstart.collector.analysis.statistics.histogram import (
     quantiles_seconds,
 )
 from headstart.v1.records_pb2 import Histogram
+from support.histograms import histogram_of
 
 
 def test_quantiles_are_within_half_a_bucket_of_the_exact_ones() -> None:
