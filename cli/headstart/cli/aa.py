@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from headstart.cli.plan_options import plan_options
 from headstart.cli.run import here_options, run_here
 from headstart.cli.submit import submission
 
 
 @click.command("aa")
 @here_options
+@plan_options
 @click.option("--variant", default="", help="Which variant. Default: the baseline.")
 def command(
     file: Path,
@@ -19,11 +21,15 @@ def command(
     host: str | None,
     labels: tuple[str, ...],
     as_json: bool,
+    blocks: str | None,
+    duration: str | None,
+    settings: tuple[str, ...],
 ) -> int:
     """Compare a variant of FILE with itself: can this host tell differences?
 
     Exit code 0 when no metric differs, else 1. The outcome stands in every later report
     of a run on this host.
     """
-    request = submission(file, revision, aa=True, aa_variant=variant)
+    changes = blocks, duration, settings
+    request = submission(file, revision, aa=True, aa_variant=variant, changes=changes)
     return run_here(request, data, host, labels, as_json)

@@ -22,6 +22,7 @@ from headstart.cli.connection import SOCKET_NAME, Connection
 from headstart.cli.errors import REJECTED, SYSTEM_FAILED, CommandError, InputError
 from headstart.cli.faults import agent_faults, collector_faults
 from headstart.cli.logs import log_to_stderr
+from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
@@ -87,14 +88,24 @@ def here_options(command: Callable[..., int]) -> Callable[..., int]:
 
 @click.command("run")
 @here_options
+@plan_options
 def command(
-    file: Path, revision: str, data: Path, host: str | None, labels: tuple[str, ...], as_json: bool
+    file: Path,
+    revision: str,
+    data: Path,
+    host: str | None,
+    labels: tuple[str, ...],
+    as_json: bool,
+    blocks: str | None,
+    duration: str | None,
+    settings: tuple[str, ...],
 ) -> int:
     """Run the experiment in FILE on this machine and report.
 
     The file's `hosts` are ignored: it runs here.
     """
-    return run_here(submission(file, revision), data, host, labels, as_json)
+    request = submission(file, revision, changes=(blocks, duration, settings))
+    return run_here(request, data, host, labels, as_json)
 
 
 def run_here(

@@ -8,6 +8,7 @@ from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.plan_options import plan_options, with_options
 from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import SubmitRequest
 
@@ -16,18 +17,23 @@ from headstart.v1.experiments_pb2 import SubmitRequest
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--revision", default="", help="What was built: a commit, a tag, a build number.")
 @click.option("--aa", is_flag=True, help="Compare the baseline with itself, to try the hosts.")
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @collector_options
 def command(
     file: Path,
     revision: str,
     aa: bool,
+    blocks: str | None,
+    duration: str | None,
+    settings: tuple[str, ...],
     as_json: bool,
     collector: Connection,
 ) -> None:
     """Submit the experiment in FILE: one run on every host whose labels match."""
+    request = submission(file, revision, aa, changes=(blocks, duration, settings))
     with experiments(collector) as stub:
-        runs = stub.Submit(submission(file, revision, aa)).runs
+        runs = stub.Submit(request).runs
     if as_json:
         say_json(json.dumps([MessageToDict(run) for run in runs], indent=2))
         return
@@ -35,10 +41,20 @@ def command(
         say(f"{run.run_id}  {run.experiment} on {run.host}")
 
 
-def submission(file: Path, revision: str, aa: bool = False, aa_variant: str = "") -> SubmitRequest:
-    """The request that carries a file; relative paths in it mean its own folder."""
+def submission(
+    file: Path,
+    revision: str,
+    aa: bool = False,
+    aa_variant: str = "",
+    changes: tuple[str | None, str | None, tuple[str, ...]] = (None, None, ()),
+) -> SubmitRequest:
+    """The request that carries a file; relative paths in it mean its own folder.
+
+    `changes` are what `plan_options` were given.
+    """
+    text = file.read_text(encoding="utf-8", errors="replace")
     return SubmitRequest(
-        source_text=file.read_text(encoding="utf-8", errors="replace"),
+        source_text=with_options(text, file, *changes),
         base_directory=str(file.resolve().parent),
         revision=revision,
         file_name=str(file),

@@ -6,4 +6,11 @@ from headstart.collector.experiments.file.read import (
     load_experiment,
 )
 
-__all__ = ["MAXIMUM_PROBLEM_BYTES", "ExperimentProblems", "load_experiment", "models", "units"]
+__all__ = [
+    "MAXIMUM_PROBLEM_BYTES",
+    "ExperimentProblems",
+    "load_experiment",
+    "models",
+    "overrides",
+    "units",
+]
