@@ -2,20 +2,19 @@
 
 import json
 
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.terminal import say
 
-_FIT, _UNFIT = 0, 1
 
-
-def aa_status(report_json: bytes) -> int:
+def aa_status(report_json: bytes) -> ExitCode:
     """0: nothing differed; 1: something did, or nothing could be told. Says so on stderr."""
     check = json.loads(report_json)["host_check"]
     if check is None:
         say("A/A: nothing could be told; the report says why", err=True)
-        return _UNFIT
+        return ExitCode.REJECTED
     if check["passed"]:
         say(f"A/A: passed, {check['verdicts']} metrics do not differ", err=True)
-        return _FIT
+        return ExitCode.OK
     differing = ", ".join(check["differing"])
     say(f"A/A: failed, this host finds differences where there are none: {differing}", err=True)
-    return _UNFIT
+    return ExitCode.REJECTED

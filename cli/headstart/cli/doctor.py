@@ -13,6 +13,7 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.cli.agent_options import host_name
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.terminal import say, say_json, say_marked
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 
@@ -34,7 +35,8 @@ def command(host: str | None, as_json: bool) -> int:
     else:
         _print(facts)
     levels = [advice.level for advice in facts.advice]
-    return 1 if AdviceLevel.ADVICE_LEVEL_BAD in levels else 0
+    unfit = AdviceLevel.ADVICE_LEVEL_BAD in levels
+    return ExitCode.REJECTED if unfit else ExitCode.OK
 
 
 def _facts(host: str) -> HostFacts:

@@ -1,15 +1,12 @@
 """How a command ends when it cannot do what it was asked."""
 
-# The gate failed, or a variant is rejected: a finding, not a fault.
-REJECTED = 1
-WRONG_INPUT = 2
-SYSTEM_FAILED = 3
+from headstart.cli.exit_codes import ExitCode
 
 
 class CommandError(Exception):
     """A message for the person at the terminal, each argument a line, and the exit code."""
 
-    exit_code = SYSTEM_FAILED
+    exit_code = ExitCode.SYSTEM_FAILED
 
     def __init__(self, *lines: str) -> None:
         super().__init__(*lines)
@@ -22,4 +19,4 @@ class CommandError(Exception):
 class InputError(CommandError):
     """What was given is wrong: a file, a name, an option."""
 
-    exit_code = WRONG_INPUT
+    exit_code = ExitCode.WRONG_INPUT

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import PROFILES, judged, load_results
 from headstart.cli.terminal import say
 
@@ -57,4 +58,4 @@ def command(
         with markdown.open("a") as file:
             file.write(gate_markdown(results))
     missed = any(map(failed, results)) or (strict and any(map(undecided, results)))
-    return int(missed)
+    return ExitCode.REJECTED if missed else ExitCode.OK

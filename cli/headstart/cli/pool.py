@@ -9,7 +9,8 @@ import click
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
-from headstart.cli.errors import REJECTED, InputError
+from headstart.cli.errors import InputError
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import PROFILES, judged, load_results, write
 from headstart.cli.terminal import say_json
 
@@ -95,7 +96,7 @@ def command(
 
         print_hosts(found, Console())
     rejected = any(each.decision is Decision.REJECT for each in found.recommendations)
-    return REJECTED if rejected else 0
+    return ExitCode.REJECTED if rejected else ExitCode.OK
 
 
 def _latest(experiment: str, revision: str | None, collector: Connection) -> Latest:

@@ -19,7 +19,8 @@ from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.client import experiments, fetch_report, follow
 from headstart.cli.connection import SOCKET_NAME, Connection
-from headstart.cli.errors import REJECTED, SYSTEM_FAILED, CommandError, InputError
+from headstart.cli.errors import CommandError, InputError
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.faults import agent_faults, collector_faults
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.plan_options import plan_options
@@ -336,9 +337,9 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Sig
     if ended.state == RunState.RUN_STATE_DONE:
         if asked.request.aa:
             return aa_status(reports["json"])
-        return REJECTED if _is_rejected(reports["json"]) else 0
+        return ExitCode.REJECTED if _is_rejected(reports["json"]) else ExitCode.OK
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return interrupt.status() or _INTERRUPTED
     word = "is incomplete" if ended.state == RunState.RUN_STATE_INCOMPLETE else "failed"
     say(f"headstart: the run {word}: {ended.reason}", err=True)
-    return SYSTEM_FAILED
+    return ExitCode.SYSTEM_FAILED

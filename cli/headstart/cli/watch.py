@@ -4,7 +4,7 @@ import click
 
 from headstart.cli.client import experiments, follow
 from headstart.cli.connection import Connection, collector_options
-from headstart.cli.errors import SYSTEM_FAILED
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.progress import ProgressLines
 from headstart.v1.experiments_pb2 import RunState
 
@@ -23,4 +23,5 @@ def command(
             ended = follow(stub, run_id, lines.show)
     finally:
         lines.close()
-    return 0 if ended.state == RunState.RUN_STATE_DONE else SYSTEM_FAILED
+    done = ended.state == RunState.RUN_STATE_DONE
+    return ExitCode.OK if done else ExitCode.SYSTEM_FAILED
