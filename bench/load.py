@@ -27,7 +27,7 @@ from headstart.agent.probe.readings import run_delays_ns
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import LoadSummary
 from support.load_server import STALL_EVERY_SECONDS, STALL_SECONDS, Server, serving
-from support.load_tasks import load_of, request, share_above, task_of
+from support.load_tasks import load_of, request, run_load, share_above, task_of
 
 RATE = 2000.0
 LATENESS_US = 1000
@@ -203,7 +203,7 @@ def apply(driver: LoadDriver, load: Load, behaviour: str = "normal") -> Run:
     def measure(server: Server, scratch: Path) -> Run:
         before = sum(run_delays_ns([server.process.pid]).values())
         task = task_of(load, server.port, scratch, cpus=str(_LOAD_CPU))
-        summary = driver.run(task).summary
+        summary = run_load(driver, task).summary
         server_waited = (sum(run_delays_ns([server.process.pid]).values()) - before) / 1e9
         waited = max(server_waited, summary.generator_run_delay_seconds)
         return Run(summary, waited / summary.duration_seconds)

@@ -21,6 +21,7 @@ import numpy as np
 
 from bench.table import BenchRow
 from headstart.agent.instances import InstanceSpec, RuntimeFault
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.h2load import H2load
@@ -28,7 +29,6 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.runtime import Instance
-from headstart.agent.sampling.processes import process_cpu_ns
 from headstart.agent.trial.startup import measure_startup
 from headstart.collector.analysis.statistics.bootstrap import generator, ratio_interval
 from headstart.collector.analysis.statistics.histogram import (
@@ -49,7 +49,7 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.records_pb2 import FlagEffect
 from support.images import image_of
 from support.instances import free_port
-from support.load_tasks import load_of, request
+from support.load_tasks import load_of, request, run_load
 from support.truth_server import build_truth_server
 
 MARGIN = 0.02
@@ -234,7 +234,8 @@ def _load(trial: Trial, instance: Instance, port: int, cpus: str) -> bool:
     shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     before_ns = process_cpu_ns(instance.pid) or 0
     with tempfile.TemporaryDirectory(dir=shared) as scratch:
-        result = driver.run(
+        result = run_load(
+            driver,
             LoadTask(
                 load=load,
                 trial=1,
@@ -245,7 +246,7 @@ def _load(trial: Trial, instance: Instance, port: int, cpus: str) -> bool:
                 server_alive=lambda: instance.exited() is None,
                 cancelled=lambda: False,
                 namespace=instance.namespace,
-            )
+            ),
         )
     summary = result.summary
     if result.failure is not None or not summary.completed:

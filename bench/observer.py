@@ -28,9 +28,9 @@ import numpy as np
 
 from bench.observed import loading, sampling, serving
 from bench.table import BenchRow
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.load.h2load import H2load
 from headstart.agent.load.wrk import Wrk
-from headstart.agent.sampling.processes import process_cpu_ns
 
 EFFECT_SHARE = 0.01
 # The interval is narrow enough when it is no wider than this.

@@ -1,10 +1,11 @@
 """Short loads on the servers of `support.load_server`."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from headstart.agent.load.driver import LoadResult, LoadTask
+from headstart.agent.load.driver import LoadDriver, LoadResult, LoadTask
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, Load, WeightedRequest
 from headstart.v1.records_pb2 import Histogram, LoadWindow
 from support.histograms import lower_bound_us
@@ -45,6 +46,12 @@ def task_of(
         server_alive=alive,
         **fields,
     )
+
+
+def run_load(driver: LoadDriver, task: LoadTask) -> LoadResult:
+    """Prepare, run and close, where the begin does not matter."""
+    with closing(driver.prepare(task)) as prepared:
+        return prepared.run()
 
 
 def windows_of(result: LoadResult) -> list[LoadWindow]:

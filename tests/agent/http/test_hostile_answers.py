@@ -18,7 +18,7 @@ from headstart.agent.probe.prober import Prober
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
 from support.fetching import fetch
 from support.hostile_app import KINDS, hostile
-from support.load_tasks import load_of, request, task_of
+from support.load_tasks import load_of, request, run_load, task_of
 from support.waiting import wait_until
 
 GET = HttpRequest(method="GET", target="/")
@@ -97,7 +97,7 @@ def test_a_load_ends_with_its_phase(kind: str, tmp_path: Path) -> None:
         app.listen()
         wait_until(app.connected)
         begin = time.monotonic()
-        result = Builtin().run(task_of(load_of(request("/")), app.port, tmp_path))
+        result = run_load(Builtin(), task_of(load_of(request("/")), app.port, tmp_path))
         took = time.monotonic() - begin
 
     assert result.failure is not None or result.summary.failed or kind == "answers"

@@ -21,6 +21,7 @@ from support.load_tasks import (
     assert_without_holes,
     load_of,
     request,
+    run_load,
     share_above,
     task_of,
     windows_of,
@@ -30,7 +31,7 @@ from support.waiting import wait_until
 
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
-    return Builtin().run(task_of(load, server.port, scratch, server.alive))
+    return run_load(Builtin(), task_of(load, server.port, scratch, server.alive))
 
 
 def in_flight(result: LoadResult) -> int:
@@ -197,7 +198,7 @@ def test_a_refused_port_is_a_failure_and_not_asked_in_a_frenzy(tmp_path: Path) -
     with serving() as server:
         port = server.port
 
-    result = Builtin().run(task_of(load_of(), port, tmp_path))
+    result = run_load(Builtin(), task_of(load_of(), port, tmp_path))
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED
@@ -242,7 +243,7 @@ def test_a_cancelled_load_ends_with_what_it_has(tmp_path: Path) -> None:
             cancelled=cancelled,
             on_started=started.append,
         )
-        result = Builtin().run(task)
+        result = run_load(Builtin(), task)
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_CANCELLED
@@ -269,7 +270,7 @@ def test_a_generator_that_is_killed_is_a_failure_with_its_words(tmp_path: Path) 
             tmp_path,
             on_started=lambda pid: os.kill(pid, signal.SIGKILL),
         )
-        result = Builtin().run(task)
+        result = run_load(Builtin(), task)
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED
@@ -316,7 +317,7 @@ def test_the_generator_runs_on_its_cpus_only(tmp_path: Path) -> None:
             cpus=str(cpu),
             on_started=lambda pid: affinities.append(os.sched_getaffinity(pid)),
         )
-        result = Builtin().run(task)
+        result = run_load(Builtin(), task)
 
     assert affinities == [{cpu}]
     assert os.sched_getaffinity(0) == own
@@ -382,7 +383,7 @@ def test_a_constant_rate_that_is_not_held_is_noted(tmp_path: Path) -> None:
 def test_tls_is_spoken(tmp_path: Path) -> None:
     load = load_of(request(body_pattern="Ada"), tls=True)
     with serving_tls(self_signed(tmp_path / "tls")) as port:
-        result = Builtin().run(task_of(load, port, tmp_path))
+        result = run_load(Builtin(), task_of(load, port, tmp_path))
 
     assert result.failure is None, result
     assert result.summary.completed > 0
@@ -397,7 +398,7 @@ def test_a_load_on_answers_in_chunks_of_a_byte_ends_and_is_told(tmp_path: Path) 
     with hostile("chunks") as app:
         app.listen()
         wait_until(app.connected)
-        result = Builtin().run(task_of(load, app.port, tmp_path))
+        result = run_load(Builtin(), task_of(load, app.port, tmp_path))
 
     assert result.failure is not None
     assert result.failure.message == "no request was answered: no answer ended"

@@ -19,14 +19,14 @@ from headstart.v1.experiment_pb2 import Header, HttpVersion, Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
 from support.certificates import self_signed
 from support.load_server import BODY, Server, serving
-from support.load_tasks import assert_without_holes, load_of, request, task_of, windows_of
+from support.load_tasks import assert_without_holes, load_of, request, run_load, task_of, windows_of
 from support.secure_server import serving_http2, serving_tls
 
 pytestmark = pytest.mark.h2load
 
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
-    return H2load().run(task_of(load, server.port, scratch, server.alive))
+    return run_load(H2load(), task_of(load, server.port, scratch, server.alive))
 
 
 def test_the_windows_add_up_to_what_h2load_counted(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_summary_says_what_applied_the_load(tmp_path: Path) -> None:
         task = task_of(
             load_of(), server.port, tmp_path, server.alive, cpus="0", on_started=pids.append
         )
-        summary = H2load().run(task).summary
+        summary = run_load(H2load(), task).summary
 
     assert (summary.driver, summary.driver_version) == ("h2load", H2load().version())
     assert summary.latency_basis == LatencyBasis.LATENCY_BASIS_SERVICE_TIME
@@ -107,7 +107,7 @@ def test_a_refused_port_is_a_failure(tmp_path: Path) -> None:
     with serving() as server:
         port = server.port
 
-    result = H2load().run(task_of(load_of(), port, tmp_path))
+    result = run_load(H2load(), task_of(load_of(), port, tmp_path))
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED
@@ -149,7 +149,7 @@ def test_a_cancelled_load_ends_with_what_it_has(tmp_path: Path) -> None:
 
     with serving() as server:
         task = task_of(load_of(duration_seconds=30), server.port, tmp_path, cancelled=cancelled)
-        result = H2load().run(task)
+        result = run_load(H2load(), task)
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_CANCELLED
@@ -264,7 +264,7 @@ def test_http_2_is_spoken_when_asked_for(tmp_path: Path) -> None:
     check = request("/players/1", json_subset='{"number": 1}')
     load = load_of(check, http_version=HttpVersion.HTTP_VERSION_2)
     with kestrel_http2() as port:
-        result = H2load().run(task_of(load, port, tmp_path))
+        result = run_load(H2load(), task_of(load, port, tmp_path))
 
     summary = result.summary
     assert result.failure is None
@@ -304,7 +304,7 @@ def kestrel_http2() -> Iterator[int]:
 def test_http_1_is_spoken_over_tls(tmp_path: Path) -> None:
     load = load_of(request(body_pattern="Ada"), tls=True)
     with serving_tls(self_signed(tmp_path / "tls")) as port:
-        result = H2load().run(task_of(load, port, tmp_path))
+        result = run_load(H2load(), task_of(load, port, tmp_path))
 
     summary = result.summary
     assert result.failure is None, result.failure
@@ -320,7 +320,7 @@ def test_the_host_is_named_in_the_handshake(tmp_path: Path) -> None:
     load = load_of(request("/names", headers=[host], body_pattern="^players.example players"))
     load.tls = True
     with serving_tls(self_signed(tmp_path / "tls")) as port:
-        result = H2load().run(task_of(load, port, tmp_path))
+        result = run_load(H2load(), task_of(load, port, tmp_path))
 
     assert result.failure is None, result.failure
     assert result.summary.incorrect == 0
@@ -334,7 +334,7 @@ def test_http_2_is_spoken(tls: bool, tmp_path: Path) -> None:
     check = request(json_subset='{"name": "Ada"}')
     load = load_of(check, http_version=HttpVersion.HTTP_VERSION_2, tls=tls)
     with serving_http2(tmp_path / "served", certificate) as port:
-        result = H2load().run(task_of(load, port, tmp_path))
+        result = run_load(H2load(), task_of(load, port, tmp_path))
 
     summary = result.summary
     assert result.failure is None, result.failure
@@ -366,7 +366,7 @@ def test_a_server_that_does_not_agree_to_http_2_is_a_failure(tmp_path: Path) -> 
     """h2load ends well then, without a request."""
     load = load_of(http_version=HttpVersion.HTTP_VERSION_2, tls=True)
     with serving_tls(self_signed(tmp_path / "tls")) as port:
-        result = H2load().run(task_of(load, port, tmp_path))
+        result = run_load(H2load(), task_of(load, port, tmp_path))
 
     assert result.failure is not None
     assert result.failure.message == (

@@ -12,7 +12,7 @@ from headstart.v1.experiment_pb2 import Header, HttpVersion, Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
 from support.certificates import self_signed
 from support.load_server import BODY, Server, serving
-from support.load_tasks import load_of, request, share_above, task_of, windows_of
+from support.load_tasks import load_of, request, run_load, share_above, task_of, windows_of
 from support.secure_server import serving_tls
 
 
@@ -22,7 +22,7 @@ def named(*requests: object, **fields: object) -> Load:
 
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
-    return Wrk().run(task_of(load, server.port, scratch, server.alive))
+    return run_load(Wrk(), task_of(load, server.port, scratch, server.alive))
 
 
 @pytest.mark.wrk
@@ -51,7 +51,7 @@ def test_the_summary_says_what_applied_the_load(tmp_path: Path) -> None:
         task = task_of(
             named(), server.port, tmp_path, server.alive, cpus="0", on_started=pids.append
         )
-        summary = Wrk().run(task).summary
+        summary = run_load(Wrk(), task).summary
 
     assert (summary.driver, summary.driver_version) == ("wrk", Wrk().version())
     assert summary.latency_basis == LatencyBasis.LATENCY_BASIS_SERVICE_TIME
@@ -130,7 +130,7 @@ def test_a_refused_port_is_a_failure_with_its_words(tmp_path: Path) -> None:
     with serving() as server:
         port = server.port
 
-    result = Wrk().run(task_of(named(), port, tmp_path))
+    result = run_load(Wrk(), task_of(named(), port, tmp_path))
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED
@@ -158,7 +158,7 @@ def test_a_cancelled_load_ends_with_what_it_has(tmp_path: Path) -> None:
 
     with serving() as server:
         task = task_of(named(duration_seconds=30), server.port, tmp_path, cancelled=cancelled)
-        result = Wrk().run(task)
+        result = run_load(Wrk(), task)
 
     assert result.failure is not None
     assert result.failure.code == FailureCode.FAILURE_CODE_CANCELLED
@@ -169,7 +169,9 @@ def test_a_cancelled_load_ends_with_what_it_has(tmp_path: Path) -> None:
 @pytest.mark.wrk
 def test_tls_is_spoken(tmp_path: Path) -> None:
     with serving_tls(self_signed(tmp_path / "tls")) as port:
-        result = Wrk().run(task_of(named(request(body_pattern="Ada"), tls=True), port, tmp_path))
+        result = run_load(
+            Wrk(), task_of(named(request(body_pattern="Ada"), tls=True), port, tmp_path)
+        )
 
     assert result.failure is None
     assert result.summary.completed > 0

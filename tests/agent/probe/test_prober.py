@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
 from headstart.agent.probe.task import ProbeResult, request_bytes
 from headstart.agent.runtimes.launch_gate import GateFolder
-from headstart.agent.sampling.processes import process_cpu_ns
 from headstart.v1.experiment_pb2 import Header, HttpCheck, HttpRequest
 from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scripted
 from support.truth_server import build_truth_server, parse_truth

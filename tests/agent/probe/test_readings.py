@@ -86,7 +86,7 @@ def test_neighbours_that_cannot_run_where_the_app_does_are_not_foreign(
     if len(cpus) < 2:
         pytest.skip("one CPU only")
     app, other = workers
-    monkeypatch.setattr(probe_readings, "_all_pids", lambda: [other.process.pid])
+    monkeypatch.setattr(probe_readings, "all_pids", lambda: [other.process.pid])
     os.sched_setaffinity(app.process.pid, cpus[:1])
     os.sched_setaffinity(other.process.pid, cpus[1:])
     reader = ServerReader(app.process.pid, None)

@@ -35,7 +35,7 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.records_pb2 import CheckStage, FailureCode
 from support.images import build_app, image_of
 from support.instances import answer_of
-from support.load_tasks import load_of, request, task_of
+from support.load_tasks import load_of, request, run_load, task_of
 from support.policies import everything_allowed
 from support.truth_server import build_truth_server
 
@@ -141,7 +141,7 @@ def test_every_load_reaches_an_app_on_its_loopback(
     with waiting(runtime, server, "8080", "0") as instance:
         instance.open_gate()
         answer_of(instance, 8080)
-        result = driver.run(task_of(load, 8080, tmp_path, namespace=instance.namespace))
+        result = run_load(driver, task_of(load, 8080, tmp_path, namespace=instance.namespace))
 
     assert result.failure is None, result.failure
     assert result.summary.completed > 10

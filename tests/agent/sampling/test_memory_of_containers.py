@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.probe.readings import ServerReader
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.runtime import Instance
 from headstart.agent.sampling.memory import phase_memory
-from headstart.agent.sampling.processes import process_cpu_ns
 from headstart.agent.sampling.sampler import Sampler
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Phase, PhaseMemory, Quantity, SampleBatch

@@ -3,7 +3,8 @@
 import psutil
 import pytest
 
-from headstart.agent.sampling.processes import ProcessGroup, process_cpu_ns
+from headstart.agent.linux.cpu_clock import process_cpu_ns
+from headstart.agent.sampling.processes import ProcessGroup
 from headstart.v1.records_pb2 import Quantity
 from support.programs import Puppet, puppet
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.probe.prober import Prober
-from headstart.agent.sampling.processes import process_cpu_ns
 from headstart.agent.trial.startup import StartupOutcome, measure_startup
 from headstart.v1.experiment_pb2 import Check, HttpCheck, HttpRequest, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, FailureCode

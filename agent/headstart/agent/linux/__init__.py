@@ -4,6 +4,7 @@ __all__ = [
     "affinity",
     "cgroup",
     "cgroup_paths",
+    "cpu_clock",
     "exit_accounting",
     "mountinfo",
     "netns",

@@ -16,19 +16,18 @@ from typing import IO, Any
 from headstart.agent.http.app_tls import server_name
 from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load import frames
-from headstart.agent.load.driver import LoadResult, LoadTask
+from headstart.agent.load.driver import LoadResult, LoadTask, failed
 from headstart.agent.load.generator import DRAIN_US
 from headstart.agent.load.generator_process import LOOK_SECONDS, Watch, reap, start_pinned
 from headstart.agent.load.mix import order
 from headstart.agent.load.windows import Tally, add_up, edges_us, in_messages
 from headstart.v1.experiment_pb2 import HttpVersion, Load
-from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary, LoadWindow
+from headstart.v1.records_pb2 import Failure, LatencyBasis, LoadSummary, LoadWindow
 
 _READY_SECONDS = 10.0
 # Beyond the phase and what an open loop owes after it.
 _GRACE_SECONDS = 3.0
 _PIPE_BYTES = 1 << 20
-_TAIL_CHARACTERS = 2000
 
 
 class Builtin:
@@ -49,11 +48,6 @@ class Builtin:
     def prepare(self, task: LoadTask) -> "PreparedBuiltin":
         """Start the generator's process and wait until it could begin."""
         return PreparedBuiltin(task, self.version() or "")
-
-    def run(self, task: LoadTask) -> LoadResult:
-        """Prepare and run at once."""
-        with contextlib.closing(self.prepare(task)) as prepared:
-            return prepared.run()
 
 
 class PreparedBuiltin:
@@ -142,10 +136,7 @@ class PreparedBuiltin:
         if failure is None and not summary.completed:
             sent = any(window.sent for window in self._windows)
             reason = summary.first_fault or ("no answer ended" if sent else "none was sent")
-            failure = Failure(
-                code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-                message=f"no request was answered: {reason}",
-            )
+            failure = failed(f"no request was answered: {reason}")
         return LoadResult(
             summary, in_messages(self._windows, self._task.trial, self._begun_ns, basis), failure
         )
@@ -171,11 +162,10 @@ class PreparedBuiltin:
     def _broken(self) -> Failure:
         """The generator itself failed: an error of ours, or of the host's."""
         words = self._errors.read_text(errors="replace").strip()
-        return Failure(
-            code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-            message=f"the builtin load generator ended with status {self._process.returncode}"
+        return failed(
+            f"the builtin load generator ended with status {self._process.returncode}"
             " before the load was over",
-            output_tail=words[-_TAIL_CHARACTERS:],
+            words,
         )
 
     def _say(self, line: bytes) -> None:

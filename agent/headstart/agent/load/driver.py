@@ -7,7 +7,9 @@ from typing import Protocol
 
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.v1.experiment_pb2 import Load
-from headstart.v1.records_pb2 import Failure, LoadSummary, LoadWindows
+from headstart.v1.records_pb2 import Failure, FailureCode, LoadSummary, LoadWindows
+
+_TAIL_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -72,5 +74,11 @@ class LoadDriver(Protocol):
         Called when the instance waits in its gate; the server is not asked anything yet.
         """
 
-    def run(self, task: LoadTask) -> LoadResult:
-        """Prepare, run and close, where the begin does not matter."""
+
+def failed(words: str, output: str = "") -> Failure:
+    """What kept a driver from its load, and the last that it wrote."""
+    return Failure(
+        code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
+        message=words,
+        output_tail=output[-_TAIL_CHARACTERS:],
+    )

@@ -1,6 +1,7 @@
 """A generator's process: started on its CPUs, looked after while it runs, and always ended."""
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -10,6 +11,7 @@ from collections import deque
 from functools import cache
 from typing import IO
 
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.linux.netns import NetworkNamespace, within
 from headstart.agent.linux.sysfs import parse_cpus
 from headstart.agent.load.driver import LoadTask
@@ -18,6 +20,22 @@ from headstart.v1.records_pb2 import Failure, FailureCode, LoadSummary
 
 LOOK_SECONDS = 0.25
 _LOOKS_PER_SECOND = round(1 / LOOK_SECONDS)
+
+
+def stated_version(program: str, flag: str, pattern: str, check: bool = True) -> str | None:
+    """The version that a program of PATH states; None: none is installed that does.
+
+    `check`: one that ends with a status other than 0 states none.
+    """
+    path = shutil.which(program)
+    if path is None:
+        return None
+    try:
+        asked = subprocess.run([path, flag], capture_output=True, text=True, timeout=5, check=check)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(pattern, asked.stdout)
+    return found[1] if found else None
 
 
 def start_pinned(
@@ -114,7 +132,7 @@ class Watch:
                     break
                 failure = self.look()
                 if left > 0:
-                    self.cpu_seconds = cpu_seconds_of(process.pid)
+                    self.cpu_seconds = (process_cpu_ns(process.pid) or 0) / 1e9
         finally:
             os.close(descriptor)
         # A server that died just before the end was not looked at yet.
@@ -137,17 +155,6 @@ class Watch:
         """Fill in how long the generator waited for a core."""
         summary.generator_run_delay_max_us = self._in_a_second_ns // 1000
         summary.generator_run_delay_seconds = self._in_all_ns / 1e9
-
-
-def cpu_seconds_of(pid: int) -> float:
-    """CPU time of a process with its threads, those that ended included; 0: there is none.
-
-    Its clock's number is made as clock_getcpuclockid(3) of Linux makes it.
-    """
-    try:
-        return time.clock_gettime(~pid << 3 | 2)
-    except OSError:
-        return 0.0
 
 
 def _waited_ns(before: dict[int, int], after: dict[int, int]) -> int:

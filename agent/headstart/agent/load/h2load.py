@@ -7,7 +7,6 @@ read, time and server are watched, and its own sums are only held against that.
 """
 
 import contextlib
-import re
 import resource
 import shutil
 import signal
@@ -17,13 +16,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from headstart.agent.load.body_probe import BodyProbe, Sample, mark_wrong_bodies
-from headstart.agent.load.driver import LoadResult, LoadTask
-from headstart.agent.load.generator_process import Watch, cores_of, reap, start_pinned
+from headstart.agent.load.driver import LoadResult, LoadTask, failed
+from headstart.agent.load.generator_process import (
+    Watch,
+    cores_of,
+    reap,
+    start_pinned,
+    stated_version,
+)
 from headstart.agent.load.h2load_command import Commands, why_not
 from headstart.agent.load.h2load_log import LogTally, parse_protocol, parse_sums
 from headstart.agent.load.windows import add_up, cut, edges_us, in_messages
 from headstart.v1.experiment_pb2 import Load
-from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary, LoadWindow
+from headstart.v1.records_pb2 import Failure, LatencyBasis, LoadSummary, LoadWindow
 
 # It ends at its time, within milliseconds, or not at all.
 _GRACE_SECONDS = 1.0
@@ -34,7 +39,6 @@ _PIECE_BYTES = 16 << 10
 _CANCELLED_BYTES = 16 << 20
 # The kernel slews a clock by at most 500 us a second; anything else was a step.
 _DRIFT_LIMIT = 0.001
-_TAIL_CHARACTERS = 2000
 # Of its log, which lies in memory: some 40 million requests. Never more than half of what is free.
 _LARGEST_LOG_BYTES = 1 << 30
 _NULL = subprocess.DEVNULL
@@ -47,17 +51,7 @@ class H2load:
 
     def version(self) -> str | None:
         """As it states it."""
-        program = shutil.which(self.name)
-        if program is None:
-            return None
-        try:
-            asked = subprocess.run(
-                [program, "--version"], capture_output=True, text=True, timeout=5, check=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        found = re.search(r"nghttp2/(\S+)", asked.stdout)
-        return found[1] if found else None
+        return stated_version(self.name, "--version", r"nghttp2/(\S+)")
 
     def refuses(self, load: Load) -> str | None:
         """A rate, unless the file names h2load, and mixes that it cannot send."""
@@ -73,11 +67,6 @@ class H2load:
     def prepare(self, task: LoadTask) -> "PreparedH2load":
         """Write its files; it starts within milliseconds."""
         return PreparedH2load(task, self.version() or "")
-
-    def run(self, task: LoadTask) -> LoadResult:
-        """Prepare and run at once."""
-        with contextlib.closing(self.prepare(task)) as prepared:
-            return prepared.run()
 
 
 class PreparedH2load:
@@ -158,7 +147,7 @@ class PreparedH2load:
                     edges = cut(edges, tally.last_end_us - tally.first_start_us)
                     break
         except ValueError as error:
-            self._failure = _failed(str(error), output)
+            self._failure = failed(str(error), output)
         origin_ns = clock.monotonic_ns(tally.first_start_us)
         if self._failure is not None:
             edges = cut(edges, max(0, clock.stopped_ns - origin_ns) // 1000)
@@ -212,7 +201,7 @@ class PreparedH2load:
             )
         else:
             return None
-        return _failed(words, output)
+        return failed(words, output)
 
     @property
     def _expected_status(self) -> int:
@@ -248,14 +237,6 @@ class Clock:
             return self._started[1]
         since_start_ns = (unix_us * 1000 - self._started[0]) / (1 + self.drift)
         return self._started[1] + round(since_start_ns)
-
-
-def _failed(words: str, output: str) -> Failure:
-    return Failure(
-        code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-        message=words,
-        output_tail=output[-_TAIL_CHARACTERS:],
-    )
 
 
 def _both_clocks() -> tuple[int, int]:

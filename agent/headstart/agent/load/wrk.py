@@ -5,9 +5,7 @@ whole only: there is one window, and no warm-up can be seen in it. So it is used
 only where an experiment names it.
 """
 
-import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,18 +14,23 @@ from collections.abc import Sequence
 
 from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load.body_probe import BodyProbe, Sample, asking, mark_wrong_bodies
-from headstart.agent.load.driver import LoadResult, LoadTask
+from headstart.agent.load.driver import LoadResult, LoadTask, failed
 from headstart.agent.load.generator import TIMEOUT_US
-from headstart.agent.load.generator_process import Watch, cores_of, reap, start_pinned
+from headstart.agent.load.generator_process import (
+    Watch,
+    cores_of,
+    reap,
+    start_pinned,
+    stated_version,
+)
 from headstart.agent.load.mix import order
 from headstart.agent.load.windows import Tally, add_up, in_messages
 from headstart.agent.load.wrk_script import Totals, parse_totals, script
 from headstart.v1.experiment_pb2 import HttpVersion, Load
-from headstart.v1.records_pb2 import Failure, FailureCode, LatencyBasis, LoadSummary
+from headstart.v1.records_pb2 import Failure, LatencyBasis, LoadSummary
 
 # It looks for its end ten times a second, and then goes through its latencies.
 _GRACE_SECONDS = 2.0
-_TAIL_CHARACTERS = 2000
 _BASIS = LatencyBasis.LATENCY_BASIS_SERVICE_TIME
 
 
@@ -38,18 +41,8 @@ class Wrk:
 
     def version(self) -> str | None:
         """As it states it."""
-        program = shutil.which(self.name)
-        if program is None:
-            return None
-        try:
-            # Its exit status is that of a wrong argument.
-            asked = subprocess.run(
-                [program, "-v"], capture_output=True, text=True, timeout=5, check=False
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        found = re.match(r"wrk (?:debian/)?(\S+)", asked.stdout)
-        return found[1] if found else None
+        # Its exit status is that of a wrong argument.
+        return stated_version(self.name, "-v", r"\Awrk (?:debian/)?(\S+)", check=False)
 
     def refuses(self, load: Load) -> str | None:
         """Whatever it would do otherwise than asked for, and everything unless it is named."""
@@ -74,11 +67,6 @@ class Wrk:
     def prepare(self, task: LoadTask) -> "PreparedWrk":
         """Write its script; it starts within milliseconds."""
         return PreparedWrk(task, self.version() or "")
-
-    def run(self, task: LoadTask) -> LoadResult:
-        """Prepare and run at once."""
-        with contextlib.closing(self.prepare(task)) as prepared:
-            return prepared.run()
 
 
 class PreparedWrk:
@@ -162,7 +150,7 @@ class PreparedWrk:
             summary = LoadSummary(latency_basis=_BASIS, origin_monotonic_ns=origin_ns)
             summary.MergeFrom(self._about)
             words = "wrk ended without its totals"
-            return LoadResult(summary, failure=failure or _failed(words, output))
+            return LoadResult(summary, failure=failure or failed(words, output))
         tally = Tally(
             sent=totals.completed + totals.failed,
             incorrect=totals.refused,
@@ -182,14 +170,6 @@ class PreparedWrk:
         elif wrong or totals.failed:
             summary.first_fault = wrong or "connection refused, reset or closed"
         if failure is None and not totals.completed:
-            failure = _failed("no request was answered", output)
+            failure = failed("no request was answered", output)
         windows = in_messages([window], self._task.trial, origin_ns, _BASIS)
         return LoadResult(summary, windows, failure)
-
-
-def _failed(words: str, output: str) -> Failure:
-    return Failure(
-        code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-        message=words,
-        output_tail=output[-_TAIL_CHARACTERS:],
-    )

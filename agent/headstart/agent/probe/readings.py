@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.linux.cgroup import Cgroup, open_cgroup
-from headstart.agent.runtimes.members import kin_of
-from headstart.agent.sampling.processes import process_cpu_ns
+from headstart.agent.linux.cpu_clock import process_cpu_ns
+from headstart.agent.runtimes.members import all_pids, kin_of
 
 _PROC = Path("/proc")
 _KTHREADD = 2
@@ -54,7 +54,7 @@ class ServerReader:
     def begin(self) -> None:
         """Take the first readings, while the app waits in its gate."""
         self._cpus = _affinity(self._pid)
-        self._clocks = cpu_clocks(_all_pids())
+        self._clocks = cpu_clocks(all_pids())
         self._delay_ns = sum(run_delays_ns(self._members()).values())
         self._cgroup_ns = self._cgroup.cpu_ns() if self._cgroup else None
 
@@ -64,7 +64,7 @@ class ServerReader:
         members = self._members()
         own = cpu_clocks(members)
         delays = run_delays_ns(members)
-        others = cpu_clocks(_all_pids())
+        others = cpu_clocks(all_pids())
         cpu_ns = self._used(own) if own else None
         resolution_ns = _CLOCK_RESOLUTION_NS
         if cgroup_ns is not None and self._cgroup_ns is not None:
@@ -157,10 +157,6 @@ def is_kernel_thread(pid: int) -> bool:
     """They work for the app too: 1 of the 22 ms of a .NET start is freeing and block IO."""
     kin = kin_of(pid)
     return kin is not None and (pid == _KTHREADD or kin.parent == _KTHREADD)
-
-
-def _all_pids() -> list[int]:
-    return [int(name) for name in _entries(_PROC) if name.isdigit()]
 
 
 def _entries(folder: Path) -> list[str]:

@@ -10,13 +10,13 @@ IO), as far as it had been read.
 """
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
 
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.v1.records_pb2 import (
     QUANTITY_CPU_SYSTEM_US,
     QUANTITY_CPU_USER_US,
@@ -150,17 +150,3 @@ class ProcessGroup:
         if (member := self._alive.pop(pid, None)) is not None:
             member.close()
         self._ended.update(self._last.pop(pid, Counter()))
-
-
-def process_cpu_ns(pid: int) -> int | None:
-    """CPU time of a process with all its threads since its start; None when it ended.
-
-    Its CPU-time clock costs one system call of 0.3 us and counts nanoseconds,
-    where /proc/<pid>/stat costs ten times that and counts in steps of 10 ms.
-    The clock's id: Linux, include/linux/posix-timers.h, make_process_cpuclock
-    with CPUCLOCK_SCHED.
-    """
-    try:
-        return time.clock_gettime_ns((~pid << 3) | 2)
-    except OSError:
-        return None

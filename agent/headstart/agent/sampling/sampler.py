@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 import psutil
 
 from headstart.agent.linux.cgroup import Cgroup, CgroupReader, PeakSince, open_cgroup
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.sampling.columns import Row, sample_batch
-from headstart.agent.sampling.processes import ProcessGroup, process_cpu_ns
+from headstart.agent.sampling.processes import ProcessGroup
 from headstart.v1.records_pb2 import (
     QUANTITY_CGROUP_CPU_US,
     QUANTITY_CGROUP_MEMORY_BYTES,

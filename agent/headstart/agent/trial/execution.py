@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from headstart.agent.instances import ExitFacts
 from headstart.agent.linux.cgroup import CgroupReader, PeakSince, open_cgroup
+from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.runtimes.runtime import Instance, Written
 from headstart.agent.sampling.memory import read_status
-from headstart.agent.sampling.processes import process_cpu_ns
 from headstart.agent.trial.startup import new_startup, stamp_exec
 from headstart.agent.trial.startup_validity import SHARE_OF_STARTUP, t0_ns
 from headstart.v1.records_pb2 import Flag, FlagEffect, Startup
