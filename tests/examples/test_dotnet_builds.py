@@ -43,6 +43,8 @@ def building(file: str, port: int) -> dict[str, Any]:
         build["clean_repetitions"] = 1
         build["network"] = "none"
         variant["env"] = {"ASPNETCORE_URLS": f"http://+:{port}"}
+    # One block decides none of them.
+    content.pop("gates", None)
     content["experiment"] = NAME
     content["service"]["port"] = port
     content["plan"] = {"blocks": 1, "idle": "100ms", "quiet": "0s"}

@@ -335,7 +335,8 @@ class _Trial:
 
     def _windows(self) -> Iterator[LoadWindow]:
         kind = self.kind
-        edges = [i / 10 for i in range(50)] + list(range(5, int(self.fake.load_seconds) + 1))
+        fine = [i / 10 for i in range(50) if i / 10 < self.fake.load_seconds]
+        edges = [*fine, *range(5, int(self.fake.load_seconds)), self.fake.load_seconds]
         for start, end in pairwise(edges):
             rate = kind.steady_per_second
             if kind.climb_seconds:

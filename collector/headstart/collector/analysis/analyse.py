@@ -26,6 +26,7 @@ from headstart.collector.analysis.verdict import memory_floor
 from headstart.collector.analysis.verdict.break_even_of_run import break_evens
 from headstart.collector.analysis.verdict.comparison import compare, unavailable
 from headstart.collector.analysis.verdict.confounders import confounders
+from headstart.collector.analysis.verdict.decidable import asks_for_steady
 from headstart.collector.analysis.verdict.decide import confidence_of
 from headstart.collector.analysis.verdict.gates import limits_of, subjects_of
 from headstart.collector.analysis.verdict.job_break_evens_of_run import job_break_evens
@@ -37,7 +38,12 @@ from headstart.collector.analysis.verdict.remarks import (
     plan_description,
     remarks,
 )
-from headstart.collector.analysis.warmup.courses import Together, is_steady, variant_warmup
+from headstart.collector.analysis.warmup.courses import (
+    MAY_HAVE_JIT,
+    Together,
+    is_steady,
+    variant_warmup,
+)
 from headstart.collector.findings import (
     CHECKS_FAIL,
     INCOMPLETE,
@@ -51,7 +57,7 @@ from headstart.collector.findings import (
 )
 from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.collector.findings.run_info import RunInfo
-from headstart.v1.experiment_pb2 import Compilation, Experiment
+from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 from headstart.v1.records_pb2 import Quantity, Record
@@ -59,17 +65,12 @@ from headstart.v1.records_pb2 import Quantity, Record
 # Of each trial's memory over time; a curve in a plot shows no more.
 _SERIES_POINTS = 160
 
-# Of a variant that does not say what it is, the worse is assumed.
-_MAY_HAVE_JIT = (
-    Compilation.COMPILATION_UNSPECIFIED,
-    Compilation.COMPILATION_JIT,
-    Compilation.COMPILATION_MIXED,
-)
-
 _HOST_CHANGED = (
     "When the run began, its agent described another machine than when it attended (another "
     "fingerprint): the host is the one that attended, and the history leaves these figures out."
 )
+
+_STEADY = "throughput_steady_per_second"
 
 _ByMetric = dict[tuple[str, str], list[Reading]]
 
@@ -204,7 +205,7 @@ def _variant_warmups(
                 variant.name,
                 courses,
                 together[variant.name].shape,
-                may_have_jit=variant.compilation in _MAY_HAVE_JIT,
+                may_have_jit=variant.compilation in MAY_HAVE_JIT,
             )
     return found
 
@@ -232,9 +233,9 @@ class _Compared:
         baseline = self.info.experiment.baseline
         names = [v.name for v in self.info.experiment.variants if v.name != baseline]
         present = {metric for metric, _ in self.found}
-        if self.warmups:
+        if self.warmups and asks_for_steady(self.info.experiment):
             # Where nothing settled there is no figure, and a verdict must say so.
-            present.add("throughput_steady_per_second")
+            present.add(_STEADY)
         return tuple(
             self._one(metric, name)
             for metric in CATALOGUE

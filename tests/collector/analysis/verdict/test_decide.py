@@ -3,7 +3,13 @@ from dataclasses import replace
 import pytest
 
 from headstart.collector.analysis.verdict.decide import confidence_of, decide_blocks
-from headstart.collector.findings import RunResult, Verdict
+from headstart.collector.findings import (
+    GateLimit,
+    GateOutcome,
+    GateStatus,
+    RunResult,
+    Verdict,
+)
 from headstart.v1.experiment_pb2 import Plan
 from support.fake_runs import small
 
@@ -47,6 +53,33 @@ def test_the_reason_names_what_is_undecided() -> None:
     _, reason = decide_blocks(replace(UNDECIDED, blocks_completed=15), AUTO)
 
     assert "aot startup_seconds" in reason
+
+
+def gated(status: GateStatus, more_blocks: int | None) -> RunResult:
+    limit = GateLimit("rss_load_bytes", "max", 50e6)
+    gate = GateOutcome("aot", limit, status, 49e6, None, 4, "", more_blocks=more_blocks)
+    return replace(DECIDED, gate_outcomes=(gate,))
+
+
+@pytest.mark.parametrize(
+    ("result", "another"),
+    [
+        (gated(GateStatus.UNDECIDED, 3), True),
+        # On its limit: no number of blocks is promised to settle it.
+        (gated(GateStatus.UNDECIDED, None), False),
+        (gated(GateStatus.PASSED, None), False),
+        (gated(GateStatus.FAILED, None), False),
+        (gated(GateStatus.NOT_MEASURED, None), False),
+    ],
+)
+def test_a_run_goes_on_for_a_gate_that_more_blocks_would_decide(
+    result: RunResult, another: bool
+) -> None:
+    """A limit takes five trials and a verdict three blocks: decided verdicts are not enough."""
+    decision, reason = decide_blocks(replace(result, blocks_completed=10), AUTO)
+
+    assert decision is another
+    assert ("aot rss_load_bytes" in reason) is another
 
 
 def test_a_smaller_cap_holds_between_looks() -> None:

@@ -4,6 +4,7 @@ __all__ = [
     "break_even_of_run",
     "comparison",
     "confounders",
+    "decidable",
     "decide",
     "gates",
     "job_break_evens_of_run",

@@ -1,13 +1,12 @@
 """Whether a run that stops when decided needs another block."""
 
-from headstart.collector.findings import RunResult, Verdict
+from headstart.collector.findings import GateStatus, RunResult, Verdict
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiment_pb2 import Plan
+from headstart.words.looks import LOOKS, PILOT_BLOCKS
 
-# No run stops before its pilot; then these are the looks, each with a quarter of the
-# error budget, so that looking four times does not make four chances of a false verdict.
-PILOT_BLOCKS = 5
-LOOKS = (10, 15, 20, 30)
+# Each look has a quarter of it, so that looking four times does not make four chances of a
+# false verdict.
 ERROR_BUDGET = 0.05
 
 
@@ -31,6 +30,13 @@ def decide_blocks(result: RunResult, plan: Plan) -> tuple[bool, str]:
         upcoming = next(look for look in (*LOOKS, cap) if look > done)
         return True, f"verdicts are next looked at after {min(upcoming, cap)} blocks"
     undecided = [f"{c.variant} {c.metric}" for c in headline if c.verdict is Verdict.INCONCLUSIVE]
+    # A limit that more blocks would decide; not one that the figure lies on.
+    undecided += [
+        f"{gate.variant} {gate.limit.metric}"
+        for gate in result.gate_outcomes
+        if gate.status is GateStatus.UNDECIDED and gate.more_blocks is not None
+    ]
+    undecided = list(dict.fromkeys(undecided))
     if undecided:
         return True, f"undecided after {done} blocks: {', '.join(undecided)}"
     return False, f"every verdict is decided after {done} blocks"

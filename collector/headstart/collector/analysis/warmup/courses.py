@@ -15,12 +15,19 @@ from headstart.collector.analysis.statistics.trend import Floats
 from headstart.collector.analysis.warmup.detection import Course, Shape, course_from, course_of
 from headstart.collector.findings import VariantWarmup, Warmup
 from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.v1.experiment_pb2 import Compilation
 
 # A JIT that serves at one speed for ten or twenty seconds may be about to serve at twice
 # that: tiers are compiled when there is time, and under load on one core there is little.
 # No series tells that in advance. .NET 10 was seen to take 30 s; the third that must be
 # steady comes on top.
 JIT_SECONDS = 45.0
+# Of a variant that does not say what it is, the worse is assumed.
+MAY_HAVE_JIT = (
+    Compilation.COMPILATION_UNSPECIFIED,
+    Compilation.COMPILATION_JIT,
+    Compilation.COMPILATION_MIXED,
+)
 # A shape that this share of the trials has is the variant's.
 _AGREEMENT = 0.75
 # A trial that changed its level by no more than the margin of the steady throughput is none
@@ -74,7 +81,7 @@ def variant_warmup(
     settled = [w for w in trials if w.steady_from_seconds is not None]
     observed = median(w.observed_seconds for w in trials)
     reason = _reason(trials, len(settled))
-    if settled and may_have_jit and observed < 0.98 * JIT_SECONDS:
+    if settled and may_have_jit and is_too_short_for_jit(observed):
         settled = []
         reason = (
             f"was under load for {observed:.0f} s only, less than the {JIT_SECONDS:.0f} s "
@@ -90,6 +97,11 @@ def variant_warmup(
         observed_seconds=observed,
         reason=reason,
     )
+
+
+def is_too_short_for_jit(observed_seconds: float) -> bool:
+    """Whether a JIT may not be warm after so much load; windows may end a little early."""
+    return observed_seconds < 0.98 * JIT_SECONDS
 
 
 def is_steady(warmup: VariantWarmup) -> bool:

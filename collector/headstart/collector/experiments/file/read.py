@@ -77,6 +77,16 @@ def load_experiment(
     return to_experiment(form, posixpath.normpath(base_directory), source_text, revision)
 
 
+def placed(source_text: str, found: Iterable[tuple[tuple[str, ...], str]]) -> list[Problem]:
+    """What is said of paths of a file that can be read, with their lines, in its order.
+
+    A path that the file does not have is said of its nearest parent.
+    """
+    document = read_document(source_text)
+    problems = [document.problem(path, message) for path, message in found]
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
 def _news(told: list[Problem], found: Iterable[Problem]) -> list[Problem]:
     """Problems of keys that nothing was said of yet: the layer before knew better."""
     known = {(problem.path, problem.line) for problem in told}
