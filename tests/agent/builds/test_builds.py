@@ -446,7 +446,8 @@ def test_of_an_agent_killed_amid_a_build_nothing_is_left(
     asked = experiment(base, tmp_path / "context", jit=steps)
     before = containers()
     with subprocess.Popen(
-        [sys.executable, "-c", BUILDING_AGENT, state, asked.SerializeToString().hex()]
+        [sys.executable, "-c", BUILDING_AGENT, state, asked.SerializeToString().hex()],
+        cwd=Path(__file__).parents[2],  # where `support` is found
     ) as agent:
         try:
             wait_until(lambda: bool(processes()))
