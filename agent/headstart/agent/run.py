@@ -22,6 +22,7 @@ from headstart.agent.trial.tools import Tools
 from headstart.agent.trial.trial import Bench, Slot, run_trial
 from headstart.agent.uplink.collector_bounds import experiment_fault
 from headstart.agent.uplink.held_runs import HeldRun
+from headstart.agent.uplink.redaction import redacted, redacted_logs
 from headstart.agent.uplink.wire import AnyRecord, envelope_of
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import (
@@ -33,6 +34,7 @@ from headstart.v1.records_pb2 import (
     RunStarted,
     RunStatus,
 )
+from headstart.words.secrets import masks_of, named_values
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,17 @@ def execute(held: HeldRun, tools: Tools) -> None:
     outcome = held.outcome
     outcome.status = RunStatus.RUN_STATUS_DONE
     run = _Run(held, tools, outcome)
+    with redacted_logs(run.masks):
+        _execute(held, run)
+    outcome.unix_ns = time.time_ns()
+    outcome.monotonic_ns = time.monotonic_ns()
+    outcome.duration_seconds = time.monotonic() - started
+    run.emit(outcome, last=True)
+
+
+def _execute(held: HeldRun, run: "_Run") -> None:
+    """Fill the outcome, but for its times."""
+    outcome = run.outcome
     try:
         if fault := experiment_fault(held.experiment):
             outcome.status = RunStatus.RUN_STATUS_FAILED
@@ -69,10 +82,6 @@ def execute(held: HeldRun, tools: Tools) -> None:
             )
     # The one record that must be taken: engines and files may have long words.
     outcome.reason = outcome.reason[:_LONGEST_REASON]
-    outcome.unix_ns = time.time_ns()
-    outcome.monotonic_ns = time.monotonic_ns()
-    outcome.duration_seconds = time.monotonic() - started
-    run.emit(outcome, last=True)
 
 
 def _log_decisions(run_id: str, variants: Sequence[ResolvedVariant]) -> None:
@@ -96,9 +105,11 @@ class _Run:
         self.started = time.monotonic()
         self.conformance = Conformance(held.experiment)
         self.failed_starts: dict[str, int] = {}
+        self.masks = masks_of(named_values(self.experiment))
 
     def emit(self, record: AnyRecord, last: bool = False) -> None:
-        envelope = envelope_of(record, self.held.run_id, self.held.attempt)
+        shown = redacted(record, self.masks)
+        envelope = envelope_of(shown, self.held.run_id, self.held.attempt)
         has_room = self.held.record(lambda: self.tools.spool.append(envelope), last)
         if not has_room and not self.held.cancelled.is_set():
             log.error("run %s: no room for its records; it is given back", self.held.run_id)
@@ -120,6 +131,10 @@ class _Run:
                 else self._resolve(runtimes, variant, unbuilt)
                 for variant in self.experiment.variants
             ]
+            for resolved in variants:
+                # An image states variables too.
+                for name, value in resolved.environment.items():
+                    self.masks.add(name, value)
             _log_decisions(self.held.run_id, variants)
             cpus = self.plan.server_cpus, self.plan.load_cpus
             self.emit(

@@ -1,3 +1,11 @@
 """What goes to the collector and what comes from it: spool, stream, leases."""
 
-__all__ = ["collector_bounds", "collector_tls", "held_runs", "spool", "stream", "wire"]
+__all__ = [
+    "collector_bounds",
+    "collector_tls",
+    "held_runs",
+    "redaction",
+    "spool",
+    "stream",
+    "wire",
+]

@@ -36,6 +36,11 @@ def rerun_of(
         )
     if one is None or one.HasField("command") or not before or not after:
         raise NoRerun("no rerun: only images of earlier revisions are kept")
+    if experiment.values_masked:
+        raise NoRerun(
+            "no rerun: the file states secret values, which were masked when the run ended; "
+            "have them come from the host (from: NAME)"
+        )
     found = Experiment()
     found.CopyFrom(experiment)
     found.name = experiment.name + RERUN_SUFFIX

@@ -7,10 +7,13 @@ import yaml
 
 from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.collector.findings.model import RunResult
+from headstart.words.secrets import is_secret_name, without_values
 
 # What belongs to a revision rather than to how it is measured.
 _OF_A_REVISION = ("image", "build", "description", "base", "compilation")
 _LIMITS = ("server ", "load on", "load not", "memory limit", "CPU limit", "page cache", "network")
+
+_MASKED = "[masked]"
 
 # Not said by runs of before there was another default: their series go on.
 NETWORK_OF_THE_HOST = "network of the host"
@@ -50,7 +53,10 @@ def _or_none(words: list[str]) -> str:
 
 
 def settings_of(run: RunResult) -> dict[str, dict[str, Any]]:
-    """By variant, what the file says of it beside the revision: environment, entrypoint, ..."""
+    """By variant, what the file says of it beside the revision: environment, entrypoint, ...
+
+    Secret values are alike there: files are kept without them.
+    """
     try:
         content = yaml.safe_load(run.source_text)
     except yaml.YAMLError:
@@ -59,10 +65,27 @@ def settings_of(run: RunResult) -> dict[str, dict[str, Any]]:
     if not isinstance(variants, dict):
         return {}
     return {
-        str(name): {k: v for k, v in stated.items() if k not in _OF_A_REVISION}
+        str(name): {k: _masked(v) for k, v in stated.items() if k not in _OF_A_REVISION}
         for name, stated in variants.items()
         if isinstance(stated, dict)
     }
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    if value is not None and is_secret_name(name):
+        return _MASKED
+    return without_values(value) if isinstance(value, str) else value
+
+
+def masked_names(settings: dict[str, Any]) -> list[str]:
+    """Of a variant's settings, the variables of which the value is not known any more."""
+    environment = settings.get("env")
+    stated = environment.items() if isinstance(environment, dict) else ()
+    return [str(name) for name, value in stated if _MASKED in str(value)]
 
 
 def said(settings: dict[str, Any]) -> str:

@@ -14,5 +14,6 @@ __all__ = [
     "shifts",
     "sqlite",
     "store",
+    "stored_values",
     "writer",
 ]

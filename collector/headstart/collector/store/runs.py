@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from headstart.collector.store import completeness, records as store_records
+from headstart.collector.store import completeness, records as store_records, stored_values
 from headstart.collector.store.queries import NoSuchRun
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
@@ -209,7 +209,8 @@ def lose(
     if row is None:
         return None
     losses = row.losses + counted
-    state = CANCELLED if row.cancel_requested else QUEUED if losses <= MAXIMUM_LOSSES else LOST
+    again = losses <= MAXIMUM_LOSSES and not _is_forgotten(connection, row)
+    state = CANCELLED if row.cancel_requested else QUEUED if again else LOST
     words = {
         CANCELLED: row.reason,
         QUEUED: f"attempt {row.attempt} was lost: {reason}",
@@ -225,6 +226,7 @@ def lose(
             ended_seconds=0.0 if state == QUEUED else now,
         )
     )
+    _forget_values(connection, row)
     return Change(row.run_id, row.host, row.attempt, state)
 
 
@@ -305,13 +307,29 @@ def finish(
         .where(runs.c.run_id == row.run_id)
         .values(state=state, reason=reason, ended_seconds=now)
     )
+    _forget_values(connection, row)
     return Change(row.run_id, row.host, row.attempt, state)
+
+
+def _forget_values(connection: Connection, row: Row[Any]) -> None:
+    """Mask what secret values a run's file stated, once no run of it is to be made."""
+    ours = runs.c.experiment_id == row.experiment_id
+    if not connection.execute(
+        select(runs.c.run_id).where(ours, runs.c.state.not_in(ENDED)).limit(1)
+    ).first():
+        stored_values.forget(connection, row.experiment_id)
+
+
+def _is_forgotten(connection: Connection, row: Row[Any]) -> bool:
+    """Whether another attempt would run with masked values."""
+    return stored_values.is_forgotten(connection, row.experiment_id)
 
 
 def _take_back(connection: Connection, row: Row[Any], reason: str, now: float) -> Change:
     """Queue a run again that its agent gave back: no loss, but not for ever."""
     returns = row.returns + 1
-    state = CANCELLED if row.cancel_requested else QUEUED if returns <= MAXIMUM_RETURNS else LOST
+    again = returns <= MAXIMUM_RETURNS and not _is_forgotten(connection, row)
+    state = CANCELLED if row.cancel_requested else QUEUED if again else LOST
     words = {
         CANCELLED: row.reason,
         QUEUED: f"attempt {row.attempt} was given back: {reason}",
@@ -327,6 +345,7 @@ def _take_back(connection: Connection, row: Row[Any], reason: str, now: float) -
             ended_seconds=0.0 if state == QUEUED else now,
         )
     )
+    _forget_values(connection, row)
     return Change(row.run_id, row.host, row.attempt, state)
 
 
@@ -421,6 +440,7 @@ def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Chan
             .where(runs.c.run_id == run_id)
             .values(state=state, cancel_requested=True, reason=reason, ended_seconds=now)
         )
+        _forget_values(connection, row)
         return Change(run_id, row.host, row.attempt, state)
     if row.state == LEASED:
         connection.execute(

@@ -38,6 +38,8 @@ def writer_engine(path: Path) -> Engine:
         # NORMAL does not fsync at commit, so that an ack could be lost with the power.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted or masked leaves no bytes in the file's free pages.
+        connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

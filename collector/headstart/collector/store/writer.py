@@ -15,7 +15,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from headstart.collector.config import Quotas
-from headstart.collector.store import records as store_records, runs as store_runs
+from headstart.collector.store import (
+    records as store_records,
+    runs as store_runs,
+    sqlite,
+    stored_values,
+)
 from headstart.collector.store.admission import (
     Admitted,
     Append,
@@ -138,6 +143,7 @@ class GroupWriter:
             with self._engine.begin() as connection:
                 appended = self._append_all(connection, group.appends)
                 answers = [_attempt(connection, control) for control in group.controls]
+                connection_info = connection.info
         except Exception as error:
             log.exception("a group of %d batches was not stored", group.rows)
             # Without the statement: agents are told, and whoever asks for /healthz.
@@ -145,7 +151,17 @@ class GroupWriter:
             fault = StoreFault(self.problem)
             return lambda: _fail(group, fault)
         self.problem = ""
+        if connection_info.pop(stored_values.FORGOTTEN, False):
+            self._forget()
         return lambda: _succeed(group, appended, answers)
+
+    def _forget(self) -> None:
+        """Cut the write-ahead log, which still has what was masked."""
+        try:
+            sqlite.checkpoint(self._engine)
+        except OperationalError as error:
+            # The next checkpoint does it.
+            log.warning("the write-ahead log was not cut: %s", error.orig)
 
     def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
         standings = store_runs.standings(

@@ -221,6 +221,7 @@ class Experiment(_message.Message):
     DIAGNOSTIC_RULES_FIELD_NUMBER: _builtins.int
     JOBS_FIELD_NUMBER: _builtins.int
     AA_FIELD_NUMBER: _builtins.int
+    VALUES_MASKED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique name within a collector; a DNS label (a-z, 0-9, '-'), at most 63 long."""
     baseline: _builtins.str
@@ -230,10 +231,14 @@ class Experiment(_message.Message):
     base_directory: _builtins.str
     """Directory that relative paths of the file meant, as an absolute path."""
     source_text: _builtins.str
-    """The file as submitted, for the report's "how to reproduce"."""
+    """The file as submitted, secrets masked, for the report's "how to reproduce"."""
     aa: _builtins.bool
     """One variant under two names: what differs is the host's doing, and verdicts are
     about the host.
+    """
+    values_masked: _builtins.bool
+    """Its runs have ended, and secret values that the file states have been masked: nothing
+    can be run from it.
     """
     @_builtins.property
     def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Variant]:
@@ -283,16 +288,49 @@ class Experiment(_message.Message):
         diagnostic_rules: _abc.Iterable[Global___DiagnosticRule] | None = ...,
         jobs: _abc.Iterable[Global___BatchJob] | None = ...,
         aa: _builtins.bool = ...,
+        values_masked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "gates", b"gates", "hosts", b"hosts", "load", b"load", "plan", b"plan", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "aa", b"aa", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "aa", b"aa", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "values_masked", b"values_masked", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__load: _TypeAlias = _typing.Literal["load"]  # noqa: Y015
     _WhichOneofArgType__load: _TypeAlias = _typing.Literal["_load", b"_load"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__load) -> _WhichOneofReturnType__load | None: ...
 
 Global___Experiment: _TypeAlias = Experiment  # noqa: Y015
+
+@_typing.final
+class SecretReference(_message.Message):
+    """Where the host that runs it finds a value that does not travel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VARIABLE_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
+    variable: _builtins.str
+    """A variable of the agent's own environment."""
+    file: _builtins.str
+    """An absolute path of the host; a line's end at its very end does not count."""
+    prefix: _builtins.str
+    """Put before the value, such as "Bearer "."""
+    def __init__(
+        self,
+        *,
+        variable: _builtins.str = ...,
+        file: _builtins.str = ...,
+        prefix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "source", b"source", "variable", b"variable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "prefix", b"prefix", "source", b"source", "variable", b"variable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["variable", "file"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___SecretReference: _TypeAlias = SecretReference  # noqa: Y015
 
 @_typing.final
 class Variant(_message.Message):
@@ -320,6 +358,27 @@ class Variant(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class SecretEnvironmentEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___SecretReference: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___SecretReference | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     COMPILATION_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
@@ -330,6 +389,7 @@ class Variant(_message.Message):
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     BASE_FIELD_NUMBER: _builtins.int
+    SECRET_ENVIRONMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A DNS label, unique in the experiment."""
     compilation: Global___Compilation.ValueType
@@ -357,6 +417,10 @@ class Variant(_message.Message):
     def entrypoint(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Replaces the entrypoint and command of the image when not empty."""
 
+    @_builtins.property
+    def secret_environment(self) -> _containers.MessageMap[_builtins.str, Global___SecretReference]:
+        """Variables of the environment whose values the host knows; none is in `environment` too."""
+
     def __init__(
         self,
         *,
@@ -370,10 +434,11 @@ class Variant(_message.Message):
         working_directory: _builtins.str = ...,
         description: _builtins.str = ...,
         base: _builtins.str = ...,
+        secret_environment: _abc.Mapping[_builtins.str, Global___SecretReference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "command", b"command", "image", b"image", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "secret_environment", b"secret_environment", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["image", "build", "command"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
@@ -618,19 +683,27 @@ class Header(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     value: _builtins.str
+    @_builtins.property
+    def secret(self) -> Global___SecretReference:
+        """Of a request: the value is the host's, and `value` is empty."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         value: _builtins.str = ...,
+        secret: Global___SecretReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_secret", b"_secret", "secret", b"secret"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_secret", b"_secret", "name", b"name", "secret", b"secret", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__secret: _TypeAlias = _typing.Literal["secret"]  # noqa: Y015
+    _WhichOneofArgType__secret: _TypeAlias = _typing.Literal["_secret", b"_secret"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__secret) -> _WhichOneofReturnType__secret | None: ...
 
 Global___Header: _TypeAlias = Header  # noqa: Y015
 

@@ -301,6 +301,8 @@ class Policy(_message.Message):
     NETWORKS_FIELD_NUMBER: _builtins.int
     ROOT_FORBIDDEN_FIELD_NUMBER: _builtins.int
     ENTRYPOINT_FORBIDDEN_FIELD_NUMBER: _builtins.int
+    SECRETS_FIELD_NUMBER: _builtins.int
+    KNOWS_SECRETS_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
     builds: _builtins.bool
     memory_limit_bytes: _builtins.int
@@ -310,6 +312,8 @@ class Policy(_message.Message):
     root_forbidden: _builtins.bool
     """No container runs as root, no variant replaces an image's entrypoint."""
     entrypoint_forbidden: _builtins.bool
+    knows_secrets: _builtins.bool
+    """This agent puts in what an experiment refers to; one before it would leave it out."""
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Shell patterns of image references."""
@@ -317,6 +321,10 @@ class Policy(_message.Message):
     @_builtins.property
     def networks(self) -> _containers.RepeatedScalarFieldContainer[_experiment_pb2.Network.ValueType]:
         """Networks that a plan may ask for; empty: an agent that knows no NETWORK_OWN."""
+
+    @_builtins.property
+    def secrets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Patterns of the variables and files whose values an experiment may refer to."""
 
     def __init__(
         self,
@@ -330,10 +338,12 @@ class Policy(_message.Message):
         networks: _abc.Iterable[_experiment_pb2.Network.ValueType] | None = ...,
         root_forbidden: _builtins.bool = ...,
         entrypoint_forbidden: _builtins.bool = ...,
+        secrets: _abc.Iterable[_builtins.str] | None = ...,
+        knows_secrets: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "root_forbidden", b"root_forbidden"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,7 @@ from headstart.collector.findings import Basis, Figure, Interval, Metric, RunRes
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.comparability import (
     Incomparable,
+    masked_names,
     said,
     settings_of,
     unlike_metrics,
@@ -112,6 +113,12 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
             yield (
                 f"{name} was run with other settings ({said(settings[0][name])}; "
                 f"{said(settings[1][name])}): the difference may come from there."
+            )
+        hidden = [masked_names(each[name]) for each in settings]
+        if both := [each for each in hidden[0] if each in hidden[1]]:
+            yield (
+                f"{name}: whether {' and '.join(both)} differs is not known, since the values are "
+                "masked in both runs."
             )
     images = {v.variant: v.digest for v in before.variants}
     same = [v.variant for v in after.variants if v.digest and images.get(v.variant) == v.digest]

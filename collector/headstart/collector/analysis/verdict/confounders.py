@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import ExecStamp, ResolvedVariant
+from headstart.words.secrets import without_values
 
 # Environment variables that change speed or memory by themselves, and what they set.
 # .NET: learn.microsoft.com/dotnet/core/runtime-config; COMPlus_ is its older prefix.
@@ -95,7 +96,7 @@ def _environment(
 
 
 def _value(value: str | None) -> str:
-    return "not set" if value is None else f"“{value[:80]}”"
+    return "not set" if value is None else f"“{without_values(value)[:80]}”"
 
 
 def _java_options(argv: Sequence[str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import ExecStamp, LatencyBasis
+from headstart.words.secrets import without_values
 
 # Of a median beyond which the steps of a clock colour a comparison.
 _COARSE = 0.05
@@ -144,7 +145,7 @@ def load_description(experiment: Experiment, trials: Iterable[Trial]) -> str:
         return ""
     load = experiment.load
     requests = " and ".join(
-        f"{weighted.check.request.method} {weighted.check.request.target}"
+        f"{weighted.check.request.method} {without_values(weighted.check.request.target)}"
         for weighted in load.requests
     )
     rate = f"{load.rate_per_second:g} requests/s" if load.rate_per_second else "closed loop"

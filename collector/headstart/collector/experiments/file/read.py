@@ -16,6 +16,11 @@ from headstart.collector.experiments.file.convert import to_experiment
 from headstart.collector.experiments.file.document import read_document
 from headstart.collector.experiments.file.mistakes import problems_of
 from headstart.collector.experiments.file.models import ExperimentForm
+from headstart.collector.experiments.file.source_masking import (
+    masked_places,
+    masked_source,
+    masks_for,
+)
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import Problem
 
@@ -57,7 +62,8 @@ def load_experiment(
     Nothing else is raised, whatever the text is, and nothing but the arguments
     is read: `base_directory`, which relative paths mean, belongs to another
     machine perhaps. A text of 256 KiB takes about a second, so that a server
-    calls this outside its event loop.
+    calls this outside its event loop. `source_text` of what is returned has its
+    secrets masked; the other fields are what runs.
     """
     problems = _argument_problems(base_directory, revision)
     document = read_document(source_text)
@@ -67,14 +73,20 @@ def load_experiment(
         problems += _news(
             problems, (document.problem(*rule) for rule in broken_rules(document.data))
         )
+        places = (document.problem(*each) for each in masked_places(document.data))
+        problems += _news(problems, places)
         try:
             form = ExperimentForm.model_validate(document.data)
         except ValidationError as error:
             problems += _news(problems, problems_of(error, document, ExperimentForm))
-    if problems or form is None:
+    if problems or form is None or document.data is None:
         problems.sort(key=lambda problem: (problem.line, problem.column))
+        masks = masks_for(document.data or {})
+        for problem in problems:
+            problem.message = masks.known(problem.message)
         raise ExperimentProblems(_first(problems), file_name)
-    return to_experiment(form, posixpath.normpath(base_directory), source_text, revision)
+    kept = masked_source(source_text, document.data)
+    return to_experiment(form, posixpath.normpath(base_directory), kept, revision)
 
 
 def placed(source_text: str, found: Iterable[tuple[tuple[str, ...], str]]) -> list[Problem]:

@@ -1,0 +1,122 @@
+"""Secret values of a file are in the store as long as they may have to run, and no longer."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from headstart.collector.experiments.file import load_experiment
+from headstart.collector.experiments.rerun import NoRerun, rerun_of
+from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
+from headstart.collector.store.store import Store
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.fleet_pb2 import Attempt
+from headstart.v1.host_pb2 import HostFacts, Policy
+from headstart.v1.records_pb2 import RunOutcome, RunStatus
+from support.attending import in_loop
+
+SECRETS = ("hunter2-s3cr3t", "p4ss-w0rd", "t0k3n-abc", "x1y2z3")
+FILE = """\
+experiment: e
+baseline: a
+variants:
+  a:
+    image: "a:1"
+    env: {DB_PASSWORD: hunter2-s3cr3t, ConnectionStrings__Db: "H=x;Password=p4ss-w0rd"}
+  b: {image: "b:1"}
+service:
+  port: 9000
+  ready:
+    request: POST /login
+    headers: {Authorization: "Bearer t0k3n-abc"}
+    json: {password: x1y2z3}
+"""
+
+
+def greet(connection: Connection) -> None:
+    for host in ("h1", "h2"):
+        store_hosts.greet(connection, HostFacts(host=host), Policy(), 1.0)
+
+
+def files_hold(folder: Path) -> set[str]:
+    """Which secrets are in any file of the store."""
+    written = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+    return {secret for secret in SECRETS if secret.encode() in written}
+
+
+def ended(run_id: str, status: RunStatus.ValueType = RunStatus.RUN_STATUS_CANCELLED):  # type: ignore[no-untyped-def]  # a change of the store
+    return lambda c: store_runs.finish(
+        c, Attempt(run_id=run_id, attempt=1), RunOutcome(status=status), 5
+    )
+
+
+@in_loop
+async def test_when_the_last_run_of_a_file_has_ended_no_file_of_the_store_holds_a_secret(
+    tmp_path: Path,
+) -> None:
+    experiment = load_experiment(FILE, "/x")
+    async with Store(tmp_path) as store:
+        await store.write(greet)
+        first, second = await store.write(
+            lambda c: store_runs.submit(c, experiment, ["h1", "h2"], 1.0)
+        )
+        leased = await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
+        await store.write(ended(first))
+        between = files_hold(tmp_path)
+        await store.write(lambda c: store_runs.cancel(c, second, "why not", 6.0))
+        kept = await store.read(lambda c: queries.info(c, first).experiment)
+
+        assert leased is not None
+        assert leased.experiment == experiment
+        assert between == set(SECRETS)
+        assert files_hold(tmp_path) == set()
+        assert kept.values_masked
+        assert list(kept.variants[0].environment) == list(experiment.variants[0].environment)
+
+
+@in_loop
+async def test_a_file_without_secrets_is_kept_to_the_byte(tmp_path: Path) -> None:
+    experiment = load_experiment(
+        FILE.replace("DB_PASSWORD: hunter2-s3cr3t, ", "")
+        .replace('ConnectionStrings__Db: "H=x;Password=p4ss-w0rd"', "A: b")
+        .replace('Authorization: "Bearer t0k3n-abc"', "A: b")
+        .replace("password", "name"),
+        "/x",
+    )
+    async with Store(tmp_path) as store:
+        await store.write(greet)
+        (run,) = await store.write(lambda c: store_runs.submit(c, experiment, ["h1"], 1.0))
+        await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
+        await store.write(ended(run))
+
+        assert await store.read(lambda c: queries.info(c, run).experiment) == experiment
+
+
+@in_loop
+async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
+    tmp_path: Path,
+) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(greet)
+        (run,) = await store.write(
+            lambda c: store_runs.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)
+        )
+        for attempt in range(1, 4):
+            await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
+            key = Attempt(run_id=run, attempt=attempt)
+            await store.write(lambda c, key=key: store_runs.lose(c, key, "silence", 3.0))
+        await store.write(lambda c: store_runs.adopt(c, key, "h1"))
+        change = await store.write(lambda c: store_runs.lose(c, key, "silence", 4.0))
+
+        assert change is not None
+        assert change.state == store_runs.LOST
+
+
+def test_nothing_is_run_again_from_masked_values() -> None:
+    with pytest.raises(NoRerun, match="masked"):
+        rerun_of(
+            Experiment(values_masked=True, variants=load_experiment(FILE, "/x").variants),
+            "a",
+            "x",
+            "y",
+        )

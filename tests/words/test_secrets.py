@@ -1,0 +1,108 @@
+"""Which names are secret, and what is shown in place of their values."""
+
+from pathlib import Path
+
+import pytest
+
+from headstart.words.secrets import SECRET_NAMES, Masks, is_secret_name, masks_of, without_values
+
+NAMES = ["DB_PASSWORD", "ConnectionStrings__Db", "authorization", "X-Api-Key", "apiToken", "Cookie"]
+
+
+def test_the_list_is_documented() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "EXPERIMENT.md"
+
+    assert ", ".join(f"`{pattern}`" for pattern in SECRET_NAMES) in docs.read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_the_list_is_secret_in_any_case(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["PWD", "GPG_KEY", "DOTNET_TieredPGO", "Accept", "PATH"])
+def test_other_names_are_not(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_what_differs_still_differs_and_what_is_the_same_is_the_same() -> None:
+    masks = Masks()
+    shown = [masks.value("DB_PASSWORD", value) for value in ("first-one", "other", "first-one")]
+
+    assert shown == ["[masked 1]", "[masked 2]", "[masked 1]"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        ("postgres://zoe:s3cr3t@db/players", "postgres://zoe:[masked 1]@db/players"),
+        ("redis://:s3cr3t@db", "redis://:[masked 1]@db"),
+        ("Host=db;Username=zoe;Password=a b;c", "Host=db;Username=zoe;Password=[masked 1] b;c"),
+        ("/login?user=zoe&token=abc123", "/login?user=zoe&token=[masked 1]"),
+        ('{"user": "zoe", "password": "a\\"b"}', '{"user": "zoe", "password": "[masked 1]"}'),
+        ("http://localhost:9000/x@y", "http://localhost:9000/x@y"),
+        ("GET /players?number=7", "GET /players?number=7"),
+    ],
+)
+def test_a_text_that_says_password_is_shown_without_it(stated: str, shown: str) -> None:
+    assert Masks().stated(stated) == shown
+
+
+def test_what_is_masked_stays_as_it_is() -> None:
+    masks = Masks()
+    once = masks.stated("postgres://zoe:s3cr3t@db?password=other1")
+
+    assert Masks().stated(once) == once
+    assert Masks().value("DB_PASSWORD", "[masked 3]") == "[masked 3]"
+
+
+def test_an_output_is_shown_without_known_values_however_they_are_written() -> None:
+    masks = masks_of([("DB_PASSWORD", 'pä"ss wörd')])
+    written = [
+        'pä"ss wörd',
+        'p\\u00e4\\"ss w\\u00f6rd',
+        "p%C3%A4%22ss+w%C3%B6rd",
+        "pä&quot;ss wörd",
+    ]
+
+    assert [masks.output(f"<{each}>") for each in written] == ["<[masked 1]>"] * 4
+
+
+def test_the_credential_of_a_header_is_known_without_its_scheme() -> None:
+    masks = masks_of([("Authorization", "Bearer t0k3n-abc"), ("Cookie", "session=0123456789; a=b")])
+
+    assert masks.output("no user t0k3n-abc") == "no user [masked 1]"
+    assert masks.output("session 0123456789 ended") == "session [masked 2] ended"
+
+
+def test_a_value_that_a_cut_went_through_is_not_left_in_part() -> None:
+    masks = masks_of([("DB_PASSWORD", "hunter2-s3cr3t")])
+
+    assert masks.output("s3cr3t is wrong") == "[masked 1] is wrong"
+    assert masks.output("wrong: hunter2-") == "wrong: [masked 1]"
+    assert masks.output("body 'hunter2…'") == "body '[masked 1]…'"
+    assert masks.output("last output '2-s3cr3t'") == "last output '[masked 1]'"
+
+
+def test_a_short_value_is_not_looked_for() -> None:
+    assert masks_of([("DB_PASSWORD", "app")]).output("the app died") == "the app died"
+
+
+def test_bytes_that_are_no_text_stay() -> None:
+    masks = masks_of([("DB_PASSWORD", "hunter2")])
+
+    assert masks.data(b"\xff hunter2 \x80") == b"\xff [masked 1] \x80"
+
+
+def test_a_hosts_value_is_shown_by_its_reference() -> None:
+    masks = Masks()
+    masks.add_secret("DB", "DB_PASSWORD", "hunter2")
+
+    assert masks.value("DB_PASSWORD", "hunter2") == "[secret DB]"
+    assert masks.value("ConnectionStrings__Db", "Password=hunter2") == "Password=[secret DB]"
+
+
+def test_a_description_does_not_depend_on_the_value() -> None:
+    said = {without_values(f"GET /x?token={each}") for each in ("a", "b", "[masked 7]")}
+
+    assert said == {"GET /x?token=[masked]"}
