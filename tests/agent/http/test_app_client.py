@@ -85,10 +85,27 @@ def test_headers_and_body_are_sent_as_stated() -> None:
     assert head.split(b"\r\n") == [
         b"POST /players?x=1 HTTP/1.1",
         b"Host: players.example",
+        b"User-Agent: headstart",
+        b"Accept: */*",
         b"X-A: b",
         b"Content-Length: 8",
     ]
     assert body == b'{"n": 1}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+    ],
+    ids=["interim answer", "line feeds alone"],
+)
+def test_an_odd_answer_is_an_answer(answer: bytes) -> None:
+    with replying(answer) as port:
+        response = fetch(port, GET, 5.0)
+
+    assert (response.status, bytes(response.body)) == (200, b"{}")
 
 
 def test_a_session_keeps_its_connection_and_opens_it_anew_when_it_was_closed() -> None:

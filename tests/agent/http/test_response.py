@@ -16,10 +16,18 @@ CHUNKED = (
     b"3\r\nhel\r\n2;name=value\r\nlo\r\n0\r\nTrailer: x\r\n\r\n"
 )
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + COUNTED
+# Line feeds alone, in the head, and in the trailers of a body whose frames are right.
+BARE = b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"
+MIXED = b"HTTP/1.1 103 Early Hints\nLink: </x>\r\n\nHTTP/1.1 200\r\nContent-Length: 5\n\r\nhello"
+TRAILERS = (
+    b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\nTrailer: x\nOther: y\r\n\n"
+)
 
 
 @pytest.mark.parametrize(
-    "answer", [COUNTED, CHUNKED, INTERIM], ids=["counted", "chunked", "interim"]
+    "answer",
+    [COUNTED, CHUNKED, INTERIM, BARE, MIXED, TRAILERS],
+    ids=["counted", "chunked", "interim", "bare", "mixed", "trailers"],
 )
 @pytest.mark.parametrize("step", [1, 2, 7, 1000])
 def test_the_answer_is_complete_at_its_last_byte_and_not_before(answer: bytes, step: int) -> None:
@@ -29,6 +37,14 @@ def test_the_answer_is_complete_at_its_last_byte_and_not_before(answer: bytes, s
     assert not any(parsed.feed(part) for part in before)
     assert parsed.feed(last)
     assert (parsed.status, bytes(parsed.body), parsed.closes) == (200, b"hello", False)
+
+
+def test_a_head_of_bare_line_feeds_ends_where_it_ends_whatever_the_body_holds() -> None:
+    parsed = Answer()
+
+    assert parsed.feed(b"HTTP/1.1 200 OK\nA: 1\nContent-Length: 6\n\n\r\n\r\n{}")
+    assert parsed.headers == [("A", "1"), ("Content-Length", "6")]
+    assert bytes(parsed.body) == b"\r\n\r\n{}"
 
 
 def test_headers_keep_their_order_and_repetitions() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
-from headstart.agent.probe.task import ProbeResult, request_bytes
+from headstart.agent.probe.task import ProbeResult
 from headstart.agent.runtimes.launch_gate import GateFolder
-from headstart.v1.experiment_pb2 import Header, HttpCheck, HttpRequest
+from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
 from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scripted
 from support.truth_server import build_truth_server, parse_truth
 
@@ -73,7 +74,7 @@ def test_stamps_come_in_the_order_of_what_they_stamp(prober: Prober) -> None:
     assert result.error_ns <= result.first_correct_response_ns - result.last_refused_ns
     assert result.connect_attempts > 1
     assert result.incorrect_responses == 0
-    assert server.requests == [request_bytes(HELLO.request, server.address, server.port)]
+    assert server.requests == [serialise(HELLO.request, authority(server.address, server.port))]
 
 
 def test_the_stamp_is_that_of_the_last_byte(prober: Prober) -> None:
@@ -341,17 +342,3 @@ def test_the_truth_lies_before_the_stamp_and_the_cpu_time_is_all_there(
     assert result.spent.cpu_ns >= 0.98 * (truth.cpu_ns - gate_cpu_ns)
     assert result.spent.cpu_ns <= truth.cpu_ns + time.monotonic_ns() - truth.response_ns
     assert result.spent.run_delay_ns is not None
-
-
-def test_headers_of_the_experiment_stand_before_those_of_the_prober() -> None:
-    request = HttpRequest(
-        method="POST",
-        target="/players?x=1",
-        headers=[Header(name="host", value="example.org"), Header(name="X-Key", value="a")],
-        body=b"{}",
-    )
-
-    assert request_bytes(request, "127.0.0.1", 80) == (
-        b"POST /players?x=1 HTTP/1.1\r\nUser-Agent: headstart\r\nAccept: */*\r\n"
-        b"Content-Length: 2\r\nhost: example.org\r\nX-Key: a\r\n\r\n{}"
-    )

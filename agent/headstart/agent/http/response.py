@@ -2,6 +2,9 @@
 
 A measured program wrote it: time is linear in the bytes that arrive, however they are
 cut, and memory is bounded. When to give up on an answer without end is the caller's.
+
+Lines of heads and trailers may end with a line feed alone, which section 2.2 permits a
+recipient to take; the frames of chunks may not.
 """
 
 from collections.abc import Callable
@@ -64,15 +67,15 @@ class Answer:
         return self.complete
 
     def _head(self) -> bool:
-        head = self._until(b"\r\n\r\n", _HEAD_LIMIT_BYTES - self._head_bytes, "a head")
+        head = self._until_empty_line(_HEAD_LIMIT_BYTES - self._head_bytes)
         if head is None:
             start = self._buffer[self._at : self._at + 5]
             if start != b"HTTP/"[: len(start)]:
                 raise NotHttp("an answer that does not begin with HTTP/")
             return False
         self._head_bytes += len(head) + 4
-        first, *lines = head.decode("latin-1").split("\r\n")
-        version, _, remainder = first.partition(" ")
+        first, *lines = head.decode("latin-1").split("\n")
+        version, _, remainder = first.rstrip("\r").partition(" ")
         code = remainder[:3]
         if not version.startswith("HTTP/1.") or not (len(code) == 3 and code.isdecimal()):
             raise NotHttp(f"not a status line of HTTP/1: {first[:60]!r}")
@@ -132,11 +135,11 @@ class Answer:
         return True
 
     def _trailer(self) -> bool:
-        line = self._until(b"\r\n", _HEAD_LIMIT_BYTES - self._head_bytes, "trailers")
+        line = self._until(b"\n", _HEAD_LIMIT_BYTES - self._head_bytes, "trailers")
         if line is None:
             return False
-        self._head_bytes += len(line) + 2
-        self.complete = not line
+        self._head_bytes += len(line) + 1
+        self.complete = not line.rstrip(b"\r")
         return True
 
     def _until_close(self) -> bool:
@@ -152,16 +155,27 @@ class Answer:
         self._at += size
         self._left -= size
 
+    def _until_empty_line(self, limit: int) -> bytearray | None:
+        """As `_until`; two searches cost a load less than one for a pattern."""
+        begin = max(self._at, self._searched)
+        usual = self._buffer.find(b"\n\r\n", begin)
+        bare = self._buffer.find(b"\n\n", begin, usual + 1 if usual >= 0 else len(self._buffer))
+        found, size = (bare, 2) if bare >= 0 else (usual, 3)
+        return self._cut(found, size, limit, "a head")
+
     def _until(self, end: bytes, limit: int, what: str) -> bytearray | None:
         """What stands before `end`, which is passed; None: not there yet. NotHttp past `limit`."""
         found = self._buffer.find(end, max(self._at, self._searched))
+        return self._cut(found, len(end), limit, what)
+
+    def _cut(self, found: int, size: int, limit: int, what: str) -> bytearray | None:
         if (found if found >= 0 else len(self._buffer)) - self._at > limit:
             raise NotHttp(f"{what} without an end")
         if found < 0:
-            self._searched = max(self._at, len(self._buffer) - len(end) + 1)
+            self._searched = max(self._at, len(self._buffer) - size + 1)
             return None
         part = self._buffer[self._at : found]
-        self._at = self._searched = found + len(end)
+        self._at = self._searched = found + size
         return part
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from headstart.agent.http.app_client import RequestFault
 from headstart.agent.http.check_runner import run_bounded
 from headstart.agent.http.checks import Evaluation, evaluate
-from headstart.agent.http.serialise import authority
+from headstart.agent.http.serialise import authority, header_fields
 from headstart.agent.load.body_probe import TIMEOUT_SECONDS, Ask, asking
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.mix import order
@@ -83,6 +83,9 @@ class Commands:
         h2load counts the status of every answer; the fields nobody checks.
         """
         argv = [nghttp, "--no-dep", *self._options()]
+        # It asks for a compressed answer, which nobody else does.
+        if not any(h.name.lower() == "accept-encoding" for h in self._request.headers):
+            argv.append("--header=accept-encoding: identity")
         if self._host:
             argv.append(f"--header=:authority: {self._host}")
         url = self._url(check.request, authority(self.task.address, self.task.port))
@@ -105,9 +108,9 @@ class Commands:
     def _options(self) -> Iterator[str]:
         """What h2load and nghttp have in common."""
         yield f"--header=:method: {self._request.method}"
-        for header in self._request.headers:
-            if header.name.lower() != "host":
-                yield f"--header={header.name}: {header.value}"
+        # Where they have fields of their own by these names, these take their place.
+        for name, value in header_fields(self._request):
+            yield f"--header={name}: {value}"
         if self._request.body:
             yield f"--data={self._body}"
 

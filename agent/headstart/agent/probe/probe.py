@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from headstart.agent.http.app_tls import TlsSocket, client_context, server_name
 from headstart.agent.http.checks import evaluate, prepare
 from headstart.agent.http.response import Answer, NotHttp
+from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.probe.readings import ServerReader, own_run_delay_ns
-from headstart.agent.probe.task import ProbeResult, ProbeTask, request_bytes
+from headstart.agent.probe.task import ProbeResult, ProbeTask
 from headstart.v1.experiment_pb2 import HttpCheck
 
 # A connect on loopback is over in 10 us; a lost one must not hold the probe up.
@@ -130,7 +131,7 @@ class Probe:
         self, sock: "_Sock | None", check: HttpCheck, stamp: Callable[[int], None]
     ) -> "_Sock | None":
         """The connection, if it can still be used."""
-        request = request_bytes(check.request, self._task.address, self._task.port)
+        request = serialise(check.request, authority(self._task.address, self._task.port))
         first = check is self._task.ready
         self._answered = False
         while True:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.probe.readings import Spent
-from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
+from headstart.v1.experiment_pb2 import HttpCheck
 
 
 class Word(Enum):
@@ -61,17 +61,3 @@ class ProbeResult:
     prober_run_delay_ns: int = 0
     # The last thing that came instead of a correct response, or kept it from coming.
     wrong: str = ""
-
-
-def request_bytes(request: HttpRequest, address: str, port: int) -> bytes:
-    """The request as HTTP/1.1; what the experiment's headers say stands."""
-    host = f"[{address}]" if ":" in address else address
-    headers = [(header.name, header.value) for header in request.headers]
-    own = {name.lower() for name, _ in headers}
-    defaults = [("Host", f"{host}:{port}"), ("User-Agent", "headstart"), ("Accept", "*/*")]
-    if request.body or request.method in ("POST", "PUT", "PATCH"):
-        defaults.append(("Content-Length", str(len(request.body))))
-    headers = [pair for pair in defaults if pair[0].lower() not in own] + headers
-    lines = [f"{request.method or 'GET'} {request.target or '/'} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + request.body
