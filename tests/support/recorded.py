@@ -19,11 +19,15 @@ from support.attending import envelope, hello
 
 
 async def record(
-    store: Store, experiment: Experiment, records: Iterable[Record], end: bool = True
+    store: Store,
+    experiment: Experiment,
+    records: Iterable[Record],
+    end: bool = True,
+    host: str = "",
 ) -> str:
     """A run with these records, from a host and a stream of its own; `end`: it is DONE."""
     hosts = await store.read(lambda c: len(store_hosts.states(c)))
-    host, stream = f"h{hosts + 1}", f"s{hosts + 1}"
+    host, stream = host or f"h{hosts + 1}", f"s{hosts + 1}"
     said = hello(host=host, stream_id=stream)
     await store.write(lambda c: store_hello.greet(c, said, 1.0))
     (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], 2.0))
@@ -46,11 +50,13 @@ def _outcome(records: Iterable[Record]) -> RunOutcome:
     return told[-1] if told else RunOutcome(status=RunStatus.RUN_STATUS_DONE)
 
 
-def recorded(folder: Path, experiment: Experiment, *runs: Iterable[Record]) -> list[str]:
+def recorded(
+    folder: Path, experiment: Experiment, *runs: Iterable[Record], host: str = ""
+) -> list[str]:
     """Runs that are DONE in the data folder of a collector that does not run."""
 
     async def write() -> list[str]:
         async with Store(folder) as store:
-            return [await record(store, experiment, records) for records in runs]
+            return [await record(store, experiment, records, host=host) for records in runs]
 
     return asyncio.run(write())

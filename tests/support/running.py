@@ -63,7 +63,10 @@ class Ran:
 
 
 def headstart(
-    *arguments: str | Path, env: dict[str, str] | None = None, timeout_seconds: float = 150
+    *arguments: str | Path,
+    env: dict[str, str] | None = None,
+    timeout_seconds: float = 150,
+    cwd: Path | None = None,
 ) -> Ran:
     """Run the command to its end."""
     done = subprocess.run(
@@ -73,6 +76,7 @@ def headstart(
         timeout=timeout_seconds,
         check=False,
         env=os.environ | (env or {}),
+        cwd=cwd,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -3,7 +3,7 @@
 import click
 
 from headstart.cli.client import experiments
-from headstart.cli.connection import Connection, collector_options
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import AcceptShiftRequest
 
@@ -11,11 +11,11 @@ from headstart.v1.experiments_pb2 import AcceptShiftRequest
 @click.command("accept")
 @click.argument("shift", type=click.IntRange(min=1))
 @click.option("--reason", default="", help="Why; shown in the history.")
-@collector_options
+@runs_options
 def command(
     shift: int,
     reason: str,
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """End an open SHIFT, by its number in `headstart history`: no alert, a new level.
 

@@ -3,8 +3,8 @@
 import click
 
 from headstart.cli.client import experiments
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.progress import describe
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import CancelRequest
 
@@ -12,11 +12,11 @@ from headstart.v1.experiments_pb2 import CancelRequest
 @click.command("cancel")
 @click.argument("run_id")
 @click.option("--reason", default="cancelled by hand", show_default=True)
-@collector_options
+@runs_options
 def command(
     run_id: str,
     reason: str,
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """Stop RUN_ID: the agent cleans up and delivers what it has."""
     with experiments(collector) as stub:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from headstart.cli.connection import Connection
 from headstart.cli.errors import CommandError, InputError
 from headstart.v1.experiments_pb2 import (
+    ListRequest,
     ReportFormat,
     ReportRequest,
     RunState,
@@ -35,14 +36,22 @@ _INPUT_CODES = (
 )
 
 
+class Reachable(Protocol):
+    """A collector, or what leads to one when it is asked for."""
+
+    def reached(self) -> Connection:
+        """The collector that answers."""
+
+
 @contextmanager
-def experiments(collector: Connection) -> Iterator[ExperimentsServiceStub]:
+def experiments(collector: Reachable) -> Iterator[ExperimentsServiceStub]:
     """A stub; errors of its calls come out as CommandError or InputError."""
-    with collector.channel() as channel:
+    connection = collector.reached()
+    with connection.channel() as channel:
         try:
             yield ExperimentsServiceStub(channel)
         except grpc.RpcError as error:
-            raise explained(error, collector) from error
+            raise explained(error, connection) from error
 
 
 def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
@@ -100,6 +109,14 @@ def fetch_summary(stub: ExperimentsServiceStub, run_id: str) -> RunSummary:
         return next(call).run
     finally:
         call.cancel()
+
+
+def latest_ended(stub: ExperimentsServiceStub) -> RunSummary:
+    """The newest run that has ended, of any experiment. Raises InputError when there is none."""
+    runs = stub.List(ListRequest(states=list(ENDED), limit=1)).runs
+    if not runs:
+        raise InputError("no run has ended yet")
+    return runs[0]
 
 
 def state_word(state: RunState.ValueType) -> str:

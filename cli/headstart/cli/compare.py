@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.cli.results import load_results, write
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
 
 
@@ -19,13 +19,13 @@ from headstart.cli.terminal import say_json
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the comparison to as a page.",
 )
-@collector_options
+@runs_options
 def command(
     before: str,
     after: str,
     as_json: bool,
     html: Path | None,
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """Compare run B with run A: two revisions of an experiment, or two hosts.
 

@@ -46,6 +46,10 @@ class Connection:
     certificate: Path | None = None
     key: Path | None = None
 
+    def reached(self) -> "Connection":
+        """Itself; see `Reachable`."""
+        return self
+
     def tls(self) -> ClientTls | None:
         """The files of TLS; None for a socket, or where plaintext was asked for.
 
@@ -93,6 +97,16 @@ def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--collector and how it is reached; the command gets them as `collector`, a Connection."""
 
     @functools.wraps(command)
+    def connected(*arguments: Any, collector: Connection | None, **options: Any) -> Any:
+        return command(*arguments, collector=collector or Connection(default_address()), **options)
+
+    return given_collector(connected)
+
+
+def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
+    """As `collector_options`; the command gets None when none of them is given."""
+
+    @functools.wraps(command)
     def connected(
         *arguments: Any,
         target: str | None,
@@ -102,9 +116,10 @@ def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
         tls_key: Path | None,
         **options: Any,
     ) -> Any:
-        connection = Connection(
-            target or default_address(), plaintext, tls_authority, tls_certificate, tls_key
-        )
+        how = (plaintext, tls_authority, tls_certificate, tls_key)
+        connection = None
+        if target or any(how):
+            connection = Connection(target or default_address(), *how)
         return command(*arguments, collector=connection, **options)
 
     for option in (

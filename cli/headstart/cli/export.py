@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from headstart.cli.client import ENDED, experiments, fetch_summary
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
@@ -38,12 +38,12 @@ TABLES = {
     default=tuple(TABLES),
     help="What to export; may be repeated. Default: all of them.",
 )
-@collector_options
+@runs_options
 def command(
     run_id: str,
     output: Path,
     names: tuple[str, ...],
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """Write what was recorded of RUN_ID as Parquet files, for pandas, DuckDB or polars.
 

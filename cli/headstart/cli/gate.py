@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import PROFILES, judged, load_results
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -28,14 +28,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=_FILE,
     help="File to append a summary to, such as $GITHUB_STEP_SUMMARY.",
 )
-@collector_options
+@runs_options
 def command(
     runs: tuple[str, ...],
     profile: str | None,
     strict: bool,
     junit: Path | None,
     markdown: Path | None,
-    collector: Connection,
+    collector: Runs,
 ) -> int:
     """Exit with 1 when a variant of a run is rejected, for CI.
 

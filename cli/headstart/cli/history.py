@@ -8,8 +8,8 @@ import click
 from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_json
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity
@@ -39,7 +39,7 @@ _HEADLINES = (
 @click.option("--fingerprint", default="", help="Only this kind of host.")
 @click.option("--limit", default=20, show_default=True, help="Newest points of each series.")
 @click.option("--json", "as_json", is_flag=True, help="Print every series and shift as JSON.")
-@collector_options
+@runs_options
 def command(
     experiment: str,
     variant: str,
@@ -47,7 +47,7 @@ def command(
     fingerprint: str,
     limit: int,
     as_json: bool,
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """Show the figures of EXPERIMENT from revision to revision, and the shifts found in them.
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from headstart.cli.client import experiments
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import PROFILES, judged, load_results, write
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _LISTED = 1000
     help="File to append a summary to, such as $GITHUB_STEP_SUMMARY.",
 )
 @click.option("--html", type=_FILE, help="File to write a page with plots to.")
-@collector_options
+@runs_options
 def command(
     runs: tuple[str, ...],
     experiment: str | None,
@@ -53,7 +53,7 @@ def command(
     as_json: bool,
     markdown: Path | None,
     html: Path | None,
-    collector: Connection,
+    collector: Runs,
 ) -> int:
     """One answer from an experiment's runs on several hosts.
 
@@ -99,7 +99,7 @@ def command(
     return ExitCode.REJECTED if rejected else ExitCode.OK
 
 
-def _latest(experiment: str, revision: str | None, collector: Connection) -> Latest:
+def _latest(experiment: str, revision: str | None, collector: Runs) -> Latest:
     from headstart.cli.latest import latest_of_each_host
     from headstart.v1.experiments_pb2 import ListRequest
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.client import experiments, fetch_report
-from headstart.cli.connection import Connection, collector_options
+from headstart.cli.client import experiments, fetch_report, latest_ended
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_lines
 from headstart.v1.experiments_pb2 import ReportFormat
 
@@ -21,7 +21,7 @@ _ALL_FORMATS = FORMATS | {BUILD_LOGS: ReportFormat.REPORT_FORMAT_BUILD_LOGS}
 
 
 @click.command("report")
-@click.argument("run_id")
+@click.argument("run_id", required=False)
 @click.option(
     "--format",
     "name",
@@ -31,14 +31,16 @@ _ALL_FORMATS = FORMATS | {BUILD_LOGS: ReportFormat.REPORT_FORMAT_BUILD_LOGS}
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write."
 )
-@collector_options
+@runs_options
 def command(
-    run_id: str,
+    run_id: str | None,
     name: str | None,
     output: Path | None,
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """Print the report of RUN_ID, or write it to a file (.html, .md, .json).
+
+    Without RUN_ID it is that of the latest run that has ended.
 
     `build-logs` (.log) is what its builds wrote.
     """
@@ -49,6 +51,8 @@ def command(
                 f"{output}: say --format, or end the name in .html, .md, .json or .log"
             )
     with experiments(collector) as stub:
+        if run_id is None:
+            run_id = latest_ended(stub).run_id
         if name == "terminal":
             print_terminal(fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON))
             return

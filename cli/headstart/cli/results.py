@@ -6,8 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.client import experiments, fetch_report
-from headstart.cli.connection import Connection
+from headstart.cli.client import Reachable, experiments, fetch_report
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ReportFormat
@@ -23,7 +22,7 @@ PROFILES = ("native-aot-api", "native-aot-service", "ci-default")
 
 def load_results(
     names: Sequence[str],
-    collector: Connection,
+    collector: Reachable,
 ) -> list[RunResult]:
     """One for each name. A name that is a file is read; others are asked of the collector.
 

@@ -2,9 +2,6 @@
 
 import asyncio
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,19 +15,18 @@ from headstart.cli import interrupt
 from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.client import experiments, fetch_report, follow
-from headstart.cli.connection import SOCKET_NAME, Connection
+from headstart.cli.connection import Connection
+from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.exit_codes import ExitCode
-from headstart.cli.faults import agent_faults, collector_faults
+from headstart.cli.faults import agent_faults
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say, say_json
-from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.experiments.file import ExperimentProblems, load_experiment
-from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import (
     CancelRequest,
@@ -39,7 +35,6 @@ from headstart.v1.experiments_pb2 import (
     RunState,
     SubmitRequest,
 )
-from headstart.words.addresses import fits, unix_address
 from headstart.words.private_files import private_file, private_folder, write_private
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
@@ -72,7 +67,7 @@ def here_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--data",
             type=click.Path(file_okay=False, path_type=Path),
-            default=Path(".headstart"),
+            default=DEFAULT,
             show_default=True,
             help="Folder for store, spool and reports; made when missing.",
         ),
@@ -177,19 +172,8 @@ async def _run(asked: _Asked) -> int:
     with ExitStack() as ending:
         ending.enter_context(interrupt.handled(signals.arrived))
         _make_private(asked.data)
-        address = _own_address(asked.data, ending)
-        with collector_faults():
-            collector = await Collector.start(
-                CollectorConfig(
-                    data=asked.data / "collector",
-                    listen=address,
-                    # The folder may know this machine under an earlier --host: it has no
-                    # agent now.
-                    timing=Timing(host_expiry_seconds=0),
-                    # Whoever asked for one run is not kept waiting for another.
-                    confirm_regressions=False,
-                )
-            )
+        address = own_address(asked.data / "collector", ending)
+        collector = await start_collector(asked.data / "collector", address)
         try:
             own = Connection(address)
             await asyncio.to_thread(_cancel_abandoned, own)
@@ -209,19 +193,6 @@ def _make_private(data: Path) -> None:
                 private_file(path)
     except OSError as error:
         raise InputError(f"--data {data}: {error.strerror}") from error
-
-
-def _own_address(data: Path, ending: ExitStack) -> str:
-    """A socket in the data folder, or where its path is too long in a folder made for it."""
-    path = data / "collector" / SOCKET_NAME
-    if not fits(path):
-        made = tempfile.mkdtemp(prefix="headstart-", dir=os.environ.get("XDG_RUNTIME_DIR"))
-        ending.callback(shutil.rmtree, made, ignore_errors=True)
-        path = Path(made) / SOCKET_NAME
-    try:
-        return unix_address(path)
-    except ValueError as error:
-        raise CommandError(f"{error}: set XDG_RUNTIME_DIR or TMPDIR to a shorter folder") from None
 
 
 async def _with_agent(asked: _Asked, own: Connection, signals: _Signals) -> int:

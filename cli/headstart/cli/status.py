@@ -7,8 +7,8 @@ import click
 from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.progress import describe
+from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
 
@@ -18,13 +18,13 @@ from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListReques
 @click.option("--host", default="", help="Only runs on this host.")
 @click.option("--limit", default=20, show_default=True, help="Newest runs to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print hosts and runs as JSON.")
-@collector_options
+@runs_options
 def command(
     experiment: str,
     host: str,
     limit: int,
     as_json: bool,
-    collector: Connection,
+    collector: Runs,
 ) -> None:
     """List hosts, and runs with the newest first."""
     with experiments(collector) as stub:

@@ -3,18 +3,18 @@
 import click
 
 from headstart.cli.client import experiments, follow
-from headstart.cli.connection import Connection, collector_options
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.progress import ProgressLines
+from headstart.cli.runs import Runs, runs_options
 from headstart.v1.experiments_pb2 import RunState
 
 
 @click.command("watch")
 @click.argument("run_id")
-@collector_options
+@runs_options
 def command(
     run_id: str,
-    collector: Connection,
+    collector: Runs,
 ) -> int:
     """Follow RUN_ID until it ended; exit code 3 when it did not end well."""
     lines = ProgressLines()
