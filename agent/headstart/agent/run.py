@@ -12,7 +12,8 @@ from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.load.table import choose
 from headstart.agent.memory_floor.search_all import measure_floors
-from headstart.agent.plan import block_order, draw_seed, has_load
+from headstart.agent.plan.forecast import TimeLeft
+from headstart.agent.plan.order import block_order, draw_seed, has_load
 from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
 from headstart.agent.trial.batch_trial import run_batch_trial
@@ -106,6 +107,7 @@ class _Run:
         self.conformance = Conformance(held.experiment)
         self.failed_starts: dict[str, int] = {}
         self.masks = masks_of(named_values(self.experiment))
+        self.time_left = TimeLeft(held.experiment)
 
     def emit(self, record: AnyRecord, last: bool = False) -> None:
         shown = redacted(record, self.masks)
@@ -292,7 +294,10 @@ class _Run:
                     load=has_load(self.experiment, block),
                 )
                 bench.doing = self._progress(slot)
+                self._forecast(block, position - 1, len(runnable))
+                began = time.monotonic()
                 result = trial(slot, runtimes.for_variant(by_name[name]), bench)
+                self.time_left.trial_took(slot.load, time.monotonic() - began)
                 self._count(result.outcome.HasField("failure"))
                 self.conformance.take(result)
                 started = result.outcome.startup.first_correct_response_monotonic_ns > 0
@@ -326,6 +331,11 @@ class _Run:
         self.outcome.trials += 1
         self.outcome.trials_failed += failed
         self.held.progress.trials_done = self.outcome.trials
+
+    def _forecast(self, block: int, done_in_block: int, variants: int) -> None:
+        """Once a trial, so that nothing is computed beside a measured app."""
+        share, left = self.time_left.share_and_left(block, done_in_block, variants)
+        self.held.progress.share_done, self.held.progress.seconds_left = share, left
 
     def _progress(self, slot: Slot) -> Callable[[str], None]:
         progress = self.held.progress

@@ -1,15 +1,24 @@
 """What a run does, as it does it: one rewritten line on a terminal, plain lines elsewhere."""
 
+import math
+import re
 import sys
 from contextlib import suppress
 
 from headstart.cli.client import state_word
+from headstart.cli.plan_words import span
 from headstart.cli.terminal import rewrite, say
 from headstart.v1.experiments_pb2 import RunState, RunSummary
+from headstart.v1.fleet_pb2 import Progress
+
+_BLOCK = re.compile(r"block \d+\b")
 
 
 class ProgressLines:
-    """Feed it run summaries; it prints what changed."""
+    """Feed it run summaries; it prints what changed.
+
+    Where there is no terminal, one line for each block, and for each step outside of them.
+    """
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -18,9 +27,10 @@ class ProgressLines:
     def show(self, run: RunSummary) -> None:
         """Print the state of a run if it differs from what was printed last."""
         line = describe(run)
-        if line == self._last:
+        key = line if self._terminal else _step(run)
+        if key == self._last:
             return
-        self._last = line
+        self._last = key
         # A terminal that was closed must not end what goes on.
         with suppress(OSError):
             if self._terminal:
@@ -36,12 +46,32 @@ class ProgressLines:
 
 
 def describe(run: RunSummary) -> str:
-    """`players-api on perf1: trial 7 of 20, block 2, aot: load`."""
+    """`players-api on perf1: 34 %, about 9 min left; trial 7 of 20, block 2, aot: load`."""
     head = f"{run.experiment} on {run.host}"
-    if run.state != RunState.RUN_STATE_LEASED or not run.progress.doing:
+    progress = run.progress
+    if run.state != RunState.RUN_STATE_LEASED or not progress.doing:
         return f"{head}: {state_word(run.state)}{f' ({run.reason})' if run.reason else ''}"
-    if not run.progress.doing.startswith("block "):
+    if not progress.doing.startswith("block "):
         # Builds and memory floors are no trials of the plan.
-        return f"{head}: {run.progress.doing}"
-    planned = f" of {run.progress.trials_planned}" if run.progress.trials_planned else ""
-    return f"{head}: trial {run.progress.trials_done + 1}{planned}, {run.progress.doing}"
+        return f"{head}: {progress.doing}"
+    planned = f" of {progress.trials_planned}" if progress.trials_planned else ""
+    return f"{head}: {_left(progress)}trial {progress.trials_done + 1}{planned}, {progress.doing}"
+
+
+def _left(progress: Progress) -> str:
+    """How much is done and left; empty of an agent that does not say it, or says what cannot be."""
+    share, seconds = progress.share_done, progress.seconds_left
+    if not (0 <= share <= 1 and 0 < seconds < math.inf):
+        return ""
+    # Of a run that decides by itself when it ends, this is the least.
+    least = "" if progress.trials_planned else "at least "
+    return f"{int(share * 100)} %, {least or 'about '}{span(seconds)} left; "
+
+
+def _step(run: RunSummary) -> str:
+    """The block, or what is done outside of the blocks."""
+    if run.state != RunState.RUN_STATE_LEASED:
+        return describe(run)
+    doing = run.progress.doing
+    block = _BLOCK.match(doing)
+    return f"{run.attempt} {block.group() if block else doing.partition(':')[0]}"

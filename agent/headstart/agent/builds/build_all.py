@@ -11,7 +11,7 @@ from headstart.agent.builds.builder import Request, run_build
 from headstart.agent.builds.ledger import Ledger
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.instances import RuntimeFault, state_id
-from headstart.agent.plan import block_order
+from headstart.agent.plan.order import block_order
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode

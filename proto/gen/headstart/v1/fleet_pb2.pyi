@@ -337,11 +337,19 @@ class Progress(_message.Message):
     TRIALS_DONE_FIELD_NUMBER: _builtins.int
     TRIALS_PLANNED_FIELD_NUMBER: _builtins.int
     DOING_FIELD_NUMBER: _builtins.int
+    SHARE_DONE_FIELD_NUMBER: _builtins.int
+    SECONDS_LEFT_FIELD_NUMBER: _builtins.int
     trials_done: _builtins.int
     trials_planned: _builtins.int
     """0 when the number is not fixed."""
     doing: _builtins.str
     """"block 3, trial 2 of 4: aot, load"."""
+    share_done: _builtins.float
+    """Share of the run that is done, 0 to 1, and seconds that it is believed to take yet: by
+    its plan, corrected by what its trials took. With `blocks: auto`, until its next look.
+    Both 0: not known.
+    """
+    seconds_left: _builtins.float
     @_builtins.property
     def attempt(self) -> Global___Attempt: ...
     def __init__(
@@ -351,10 +359,12 @@ class Progress(_message.Message):
         trials_done: _builtins.int = ...,
         trials_planned: _builtins.int = ...,
         doing: _builtins.str = ...,
+        share_done: _builtins.float = ...,
+        seconds_left: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "doing", b"doing", "trials_done", b"trials_done", "trials_planned", b"trials_planned"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "doing", b"doing", "seconds_left", b"seconds_left", "share_done", b"share_done", "trials_done", b"trials_done", "trials_planned", b"trials_planned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,6 +1,6 @@
 """The order of trials."""
 
-from headstart.agent.plan import block_order, draw_seed, has_load
+from headstart.agent.plan.order import block_order, draw_seed, has_load
 from headstart.v1.experiment_pb2 import Experiment, Load, Plan
 
 
