@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -25,19 +27,35 @@ _HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retr
     ],
 )
 def test_a_line_of_the_table_is_read(line: str, where: list[str]) -> None:
-    assert list(parse_listeners(f"{_HEAD}{line}\n")) == where
+    assert [str(each) for each in parse_listeners(f"{_HEAD}{line}\n")] == where
 
 
-def test_ones_own_listeners_are_found() -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_ones_own_listeners_are_found(alone: bool, tmp_path: Path) -> None:
+    path = str(tmp_path / "app.sock")
     with (
         socket.create_server(("127.0.0.1", 0)) as four,
         socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
+        socket.create_server(path, family=socket.AF_UNIX),
     ):
         ports = [server.getsockname()[1] for server in (four, six)]
-        found = listeners(os.getpid())
+        found = {str(each) for each in listeners([os.getpid()], alone)}
 
-    assert {f"127.0.0.1:{ports[0]}", f"[::1]:{ports[1]}"} <= set(found)
+    assert {f"127.0.0.1:{ports[0]}", f"[::1]:{ports[1]}", f"the unix socket {path}"} <= found
+
+
+def test_in_the_hosts_network_others_do_not_count() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as ours,
+        subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, close_fds=True) as other,
+    ):
+        at = f"127.0.0.1:{ours.getsockname()[1]}"
+        alone = [str(each) for each in listeners([other.pid], alone=True)]
+
+        assert at in alone
+        assert listeners([other.pid], alone=False) == []
+        other.communicate()
 
 
 def test_of_a_process_that_is_gone_nothing_is_known() -> None:
-    assert listeners(1 << 22) == []
+    assert listeners([1 << 22], alone=True) == []

@@ -230,7 +230,8 @@ def test_an_app_that_answers_wrongly_is_quoted(
     assert outcome.failure.code == FailureCode.FAILURE_CODE_NOT_READY
     assert outcome.failure.message == (
         f"the app answered GET /health {outcome.startup.incorrect_responses} times within 0.5 s,"
-        " never correctly; last: status 503, body 'not ready'; expected status 200-299"
+        " never correctly; last: status 503, body 'not ready'; expected status 200-299;"
+        " it wrote nothing"
     )
 
 

@@ -1,9 +1,13 @@
 """Which ports are in use: of this host, and in a network of an app's own."""
 
 import errno
+import itertools
+import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -56,24 +60,51 @@ def port_holder(port: int) -> str | None:
     return None
 
 
+@dataclass(frozen=True, order=True)
+class Listener:
+    """Where somebody listens: TCP, or (port 0) a socket in the file system."""
+
+    port: int
+    # An IP address without brackets, or a path; "@name" is of Linux's abstract ones.
+    address: str
+    inode: int = 0
+
+    def __str__(self) -> str:
+        if not self.port:
+            return f"the unix socket {self.address}"
+        return (
+            f"[{self.address}]:{self.port}"
+            if ":" in self.address
+            else f"{self.address}:{self.port}"
+        )
+
+
 _LISTENS = "0A"
+# Of a unix socket: __SO_ACCEPTCON of the kernel's net.h.
+_ACCEPTS = "00010000"
 # The table is as long as the app likes; a listener is among its first lines.
 _TABLE_BYTES = 1 << 18
+# How many open files are looked at: an app may have a million.
+_FILES = 20_000
 
 
-def listeners(pid: int) -> list[str]:
-    """Where TCP is listened in the network of a process: "127.0.0.1:80"; empty: unknown."""
-    found: list[str] = []
-    for table in ("tcp", "tcp6"):
-        try:
-            with Path(f"/proc/{pid}/net/{table}").open() as file:
-                found += parse_listeners(file.read(_TABLE_BYTES))
-        except OSError:
-            continue
-    return sorted(set(found))
+def listeners(pids: Collection[int], alone: bool) -> list[Listener]:
+    """Where these processes listen; empty: nowhere, or it cannot be seen.
+
+    `alone`: their network is theirs, so that who else listens there is one of them too.
+    """
+    first = next(iter(pids), 0)
+    own = _sockets(pids)
+    found = [each for table in ("tcp", "tcp6") for each in parse_listeners(_table(first, table))]
+    return sorted(
+        {
+            *(each for each in found if alone or each.inode in own),
+            *(each for each in parse_unix(_table(first, "unix")) if each.inode in own),
+        }
+    )
 
 
-def parse_listeners(text: str) -> Iterator[str]:
+def parse_listeners(text: str) -> Iterator[Listener]:
     """Those of /proc/net/tcp or tcp6: addresses are words of 32 bits, each in the host's order."""
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -82,7 +113,37 @@ def parse_listeners(text: str) -> Iterator[str]:
         digits, port = fields[1].split(":")
         words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
         packed = struct.pack(f"={len(words)}I", *words)
-        if len(words) == 1:
-            yield f"{socket.inet_ntop(socket.AF_INET, packed)}:{int(port, 16)}"
-        else:
-            yield f"[{socket.inet_ntop(socket.AF_INET6, packed)}]:{int(port, 16)}"
+        family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+        inode = int(fields[9]) if len(fields) > 9 else 0
+        yield Listener(int(port, 16), socket.inet_ntop(family, packed), inode)
+
+
+def parse_unix(text: str) -> Iterator[Listener]:
+    """Those of /proc/net/unix that listen and have a name."""
+    for line in text.splitlines()[1:]:
+        fields = line.split(maxsplit=7)
+        if len(fields) == 8 and fields[3] == _ACCEPTS and fields[6].isdecimal():
+            yield Listener(0, fields[7], int(fields[6]))
+
+
+def _table(pid: int, name: str) -> str:
+    with suppress(OSError), Path(f"/proc/{pid}/net/{name}").open(errors="replace") as file:
+        return file.read(_TABLE_BYTES)
+    return ""
+
+
+def _sockets(pids: Collection[int]) -> set[int]:
+    """Inodes of the sockets that these processes have open, as far as that may be read."""
+    found = set()
+    for path in itertools.islice(itertools.chain.from_iterable(map(_files, pids)), _FILES):
+        with suppress(OSError):
+            link = os.readlink(path)  # noqa: PTH115  # a Path for each of thousands
+            if link.startswith("socket:["):
+                found.add(int(link[8:-1]))
+    return found
+
+
+def _files(pid: int) -> Iterator[str]:
+    with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in entries:
+            yield entry.path

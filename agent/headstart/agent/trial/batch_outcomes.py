@@ -126,4 +126,4 @@ def _found(execution: Execution, pattern: str) -> bool:
 
 def _last_line(tail: str) -> str:
     lines = tail.strip().splitlines()
-    return f", last output {lines[-1][-200:]!r}" if lines else ""
+    return f", last output {lines[-1][-200:]!r}" if lines else " and wrote nothing"

@@ -13,7 +13,7 @@ from headstart.agent.linux.affinity import elsewhere
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
 from headstart.agent.probe.task import ProbeResult
-from headstart.agent.runtimes.ports import listeners
+from headstart.agent.runtimes.ports import Listener, listeners
 from headstart.agent.runtimes.runtime import Instance
 from headstart.agent.trial import startup_failures, startup_validity
 from headstart.v1.experiment_pb2 import Network, Plan, Service
@@ -200,17 +200,17 @@ class _Start:
                 self.timeout_seconds,
                 self.service,
                 self.instance.output_tail(),
+                self.instance.address,
                 self._listeners(),
             )
         else:
             outcome.failure = startup_failures.cancelled()
         return outcome
 
-    def _listeners(self) -> list[str]:
+    def _listeners(self) -> list[Listener]:
         """Where the app listens instead; in the host's network others do too."""
-        if self.instance.network == Network.NETWORK_HOST:
-            return []
-        return listeners(self.instance.pid)
+        alone = self.instance.network != Network.NETWORK_HOST
+        return listeners(self.instance.pids(), alone)
 
     def _lived_seconds(self) -> float:
         return (time.monotonic_ns() - startup_validity.t0_ns(self.startup)) / 1e9

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from headstart.agent.http.checks import expectation
-from headstart.agent.instances import ExitFacts
+from headstart.agent.http.serialise import authority
+from headstart.agent.instances import LOOPBACK, ExitFacts
 from headstart.agent.probe.prober import PortInUse, ProberDied
 from headstart.agent.probe.task import ProbeResult
+from headstart.agent.runtimes.ports import Listener
 from headstart.v1.experiment_pb2 import HttpCheck, Service
 from headstart.v1.records_pb2 import Failure, FailureCode
+
+# Where service.address can be.
+LOOPBACKS = (LOOPBACK, "::1")
 
 
 def cancelled() -> Failure:
@@ -52,13 +57,14 @@ def ended(facts: ExitFacts, after_seconds: float, ready: HttpCheck, output_tail:
         code, words = limit
         return Failure(
             code=code,
-            message=f"the app was killed {before}: {words}",
+            message=f"the app was killed {before}: {words}{wrote_nothing(output_tail)}",
             exit_status=facts.status,
             output_tail=output_tail,
         )
     return Failure(
         code=FailureCode.FAILURE_CODE_DOES_NOT_START,
-        message=f"the app ended with {status_words(facts.status)} {before}",
+        message=f"the app ended with {status_words(facts.status)} {before}"
+        + wrote_nothing(output_tail),
         exit_status=facts.status,
         output_tail=output_tail,
     )
@@ -69,27 +75,27 @@ def not_ready(
     timeout_seconds: float,
     service: Service,
     output_tail: str,
-    listeners: Sequence[str] = (),
+    address: str,
+    listeners: Sequence[Listener] = (),
 ) -> Failure:
     """The app lives, but no correct response came. `listeners`: where it listens, if known."""
+    words = (
+        _not_ready_words(result, timeout_seconds, service)
+        if result.connected_ns
+        else _nothing_listened(result, timeout_seconds, address, service.port, listeners)
+    )
     return Failure(
         code=FailureCode.FAILURE_CODE_NOT_READY,
-        message=_not_ready_words(result, timeout_seconds, service, listeners),
+        message=words + wrote_nothing(output_tail),
         output_tail=output_tail,
     )
 
 
-def _not_ready_words(
-    result: ProbeResult, timeout_seconds: float, service: Service, listeners: Sequence[str]
-) -> str:
+def _not_ready_words(result: ProbeResult, timeout_seconds: float, service: Service) -> str:
     within = f"within {timeout_seconds:g} s"
     request = request_line(service.ready.http)
     expected = f"expected {expectation(service.ready.http)}"
     wrong = result.wrong
-    if result.connected_ns == 0:
-        reason = f" ({wrong})" if wrong else ""
-        found = f"; the app listens at {', '.join(listeners[:3])}" if listeners else ""
-        return f"nothing listened on port {service.port} {within}{reason}{found}"
     if result.incorrect_responses:
         times = "once" if result.incorrect_responses == 1 else f"{result.incorrect_responses} times"
         return (
@@ -97,6 +103,51 @@ def _not_ready_words(
             f" last: {wrong}; {expected}"
         )
     return f"the app listened, but did not answer {request} {within}: {wrong}; {expected}"
+
+
+def _nothing_listened(
+    result: ProbeResult,
+    timeout_seconds: float,
+    address: str,
+    port: int,
+    listeners: Sequence[Listener],
+) -> str:
+    reason = f" ({result.wrong})" if result.wrong else ""
+    within = f"within {timeout_seconds:g} s{reason}"
+    if not listeners:
+        return f"nothing listened on port {port} {within}"
+    nearest = sorted(listeners, key=lambda each: (each.port != port, not each.port))
+    where = " and ".join(dict.fromkeys(map(str, nearest[:3])))
+    remedy = _remedy(nearest[0], address, port)
+    return (
+        f"the app listens on {where}, and on {authority(address, port)} nothing did"
+        f" {within}{remedy and f'; {remedy}'}"
+    )
+
+
+def _remedy(listener: Listener, address: str, port: int) -> str:
+    """What to change so that an app that listens there is found."""
+    at = listener.address
+    reached = at in (address, f"::ffff:{address}", "0.0.0.0", "::")  # noqa: S104  # where it listens
+    if not listener.port:
+        return f"have it listen on TCP port {port}"
+    if listener.port != port and reached:
+        return f"set service.port: {listener.port}, or have it listen on port {port}"
+    if reached:
+        return ""
+    if address not in LOOPBACKS:
+        return f"have it listen on all addresses (0.0.0.0), port {port}, or use network: own"
+    if at not in LOOPBACKS:
+        return f"have it listen on {authority(address, port)}, or on all addresses"
+    wrong_port = f"service.port: {listener.port} and " if listener.port != port else ""
+    return (
+        f'set {wrong_port}service.address: "{at}", or have it listen on {authority(address, port)}'
+    )
+
+
+def wrote_nothing(output_tail: str) -> str:
+    """What to add to a sentence whose reader looks for the app's output, and there is none."""
+    return "" if output_tail.strip() else "; it wrote nothing"
 
 
 def request_line(check: HttpCheck) -> str:

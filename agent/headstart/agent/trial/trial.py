@@ -22,6 +22,7 @@ from headstart.agent.runtimes.runtime import Instance, Runtime
 from headstart.agent.sampling.memory import phase_memory
 from headstart.agent.sampling.sampler import Sampler
 from headstart.agent.trial.startup import measure_startup
+from headstart.agent.trial.startup_failures import wrote_nothing
 from headstart.agent.uplink.wire import AnyRecord
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.records_pb2 import (
@@ -360,7 +361,7 @@ class _Trial:
             raise Ended(
                 Failure(
                     code=code,
-                    message=f"{name} was killed {when}: {words}",
+                    message=f"{name} was killed {when}: {words}{wrote_nothing(tail)}",
                     exit_status=ended.status,
                     output_tail=tail,
                 )
@@ -368,7 +369,7 @@ class _Trial:
         raise Ended(
             Failure(
                 code=FailureCode.FAILURE_CODE_DIED,
-                message=f"{name} ended {when} with status {ended.status}",
+                message=f"{name} ended {when} with status {ended.status}{wrote_nothing(tail)}",
                 exit_status=ended.status,
                 output_tail=tail,
             )
