@@ -81,7 +81,8 @@ def test_another_answer_than_the_baselines_is_found(tmp_path: Path) -> None:
 def test_a_port_in_use_is_named_with_its_owner(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = run(tmp_path, experiment(port, {"a": app(port), "b": app(port)}))
+        content = experiment(port, {"a": app(port), "b": app(port)})
+        ran = run(tmp_path, content, options=["--keep-going"])
 
     assert str(port) in ran.variant("a")["failure_message"]
     assert "in use" in ran.variant("a")["failure_message"]
@@ -98,7 +99,7 @@ def test_a_load_driver_that_is_not_installed_is_named_and_the_start_still_measur
     )
     empty = tmp_path / "bin"
     empty.mkdir()
-    ran = run(tmp_path, content, env={"PATH": str(empty)})
+    ran = run(tmp_path, content, env={"PATH": str(empty)}, options=["--keep-going"])
     metrics = {figure["metric"] for figure in ran.report()["figures"] if figure["values"]}
 
     assert "nghttp2-client" in ran.variant("a")["failure_message"]
@@ -106,11 +107,17 @@ def test_a_load_driver_that_is_not_installed_is_named_and_the_start_still_measur
 
 
 @pytest.mark.docker
-def test_an_image_that_does_not_exist_is_named_and_the_rest_is_measured(tmp_path: Path) -> None:
+def test_an_image_that_does_not_exist_is_named_and_the_rest_measured_where_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
     port = free_port()
     missing = {"image": "headstart-test/none:0", "compilation": "aot"}
-    ran = run(tmp_path, experiment(port, {"good": app(port), "missing": missing}))
+    content = experiment(port, {"good": app(port), "missing": missing})
+    refused = run(tmp_path, content)
+    ran = run(tmp_path, content, options=["--keep-going"])
 
+    assert refused.status == 2
+    assert "variants.missing.image" in refused.errors
     assert ran.variant("good")["outcome"] == "measured"
     assert "headstart-test/none:0" in ran.variant("missing")["failure_message"]
 
@@ -119,8 +126,9 @@ def test_a_run_in_which_nothing_can_run_fails_and_says_why(tmp_path: Path) -> No
     nothing = {"command": ["/nonexistent/program"]}
     ran = run(tmp_path, experiment(free_port(), {"a": nothing, "b": nothing}))
 
-    assert ran.status == 3
+    assert ran.status == 2
     assert "/nonexistent/program" in ran.errors
+    assert not (tmp_path / "data").exists()
 
 
 def test_mistakes_in_a_file_are_told_together_with_their_lines(tmp_path: Path) -> None:
@@ -185,5 +193,5 @@ def test_cpus_that_the_host_lacks_are_named(tmp_path: Path) -> None:
     )
     ran = run(tmp_path, content)
 
-    assert ran.status == 3
+    assert ran.status == 2
     assert "4095" in ran.errors

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,12 @@ def run(
     content: dict[str, Any],
     env: dict[str, str] | None = None,
     timeout_seconds: float = 150,
+    options: Sequence[str] = (),
 ) -> Ran:
     """`headstart run --json` on an experiment, with its data in `folder`."""
     file = folder / "experiment.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
-    arguments = ("run", file, "--data", folder / "data", "--json")
+    arguments = ("run", file, "--data", folder / "data", "--json", *options)
     return headstart(*arguments, env=env, timeout_seconds=timeout_seconds)
 
 

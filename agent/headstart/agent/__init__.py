@@ -3,4 +3,4 @@
 docs/ARCHITECTURE.md shows its rooms and how a sample goes through them.
 """
 
-__all__ = ["agent", "instances", "plan", "policy", "runtimes", "uplink"]
+__all__ = ["agent", "cancellation", "instances", "plan", "policy", "runtimes", "trial", "uplink"]

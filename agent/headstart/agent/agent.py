@@ -95,14 +95,7 @@ class Agent:
 
     def runtimes(self, cancelled: Cancellation, policy: Policy | None = None) -> RuntimeTable:
         """The runtimes that work now, and why others do not; without a policy nothing may run."""
-        state, policy = self.config.state, policy or Policy.default()
-        table = RuntimeTable({"process": ProcessRuntime(state, policy, cancelled)})
-        try:
-            docker = DockerRuntime.connect(state, policy, cancelled)
-            table.by_name["docker"] = table.builder = docker
-        except RuntimeFault as fault:
-            table.missing["docker"] = fault.message
-        return table
+        return open_runtimes(self.config.state, policy or Policy.default(), cancelled)
 
     def host_facts(self, server_cpus: str = "", load_cpus: str = "") -> HostFacts:
         """The host as it is now, judged for what is to run on which CPUs."""
@@ -203,6 +196,31 @@ class Agent:
         """Make `run` return; call it in the loop's thread."""
         self._stopped.set()
         self._stop_asked.set()
+
+
+def remove_left(state: Path) -> None:
+    """Remove what an agent that was killed left of its last run; StateInUse when it lives."""
+    try:
+        lock = os.fdopen(locked_file(state / "lock"), "w")
+    except BlockingIOError as error:
+        raise StateInUse(f"another agent works in {state}") from error
+    with lock:
+        runtimes = open_runtimes(state, Policy.default(), Cancellation())
+        for runtime in runtimes.by_name.values():
+            for name in runtime.remove_orphans():
+                log.warning("removed %s, left by an earlier run", name)
+            runtime.close()
+
+
+def open_runtimes(state: Path, policy: Policy, cancelled: Cancellation) -> RuntimeTable:
+    """The runtimes that work now under a policy, and why others do not."""
+    table = RuntimeTable({"process": ProcessRuntime(state, policy, cancelled)})
+    try:
+        docker = DockerRuntime.connect(state, policy, cancelled)
+        table.by_name["docker"] = table.builder = docker
+    except RuntimeFault as fault:
+        table.missing["docker"] = fault.message
+    return table
 
 
 def current_host_facts(

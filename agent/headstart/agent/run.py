@@ -15,10 +15,11 @@ from headstart.agent.memory_floor.search_all import measure_floors
 from headstart.agent.plan.forecast import TimeLeft
 from headstart.agent.plan.order import block_order, draw_seed, has_load
 from headstart.agent.probe.prober import Prober
+from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
 from headstart.agent.trial.batch_trial import run_batch_trial
 from headstart.agent.trial.conformance import Conformance
-from headstart.agent.trial.refusals import refusal
+from headstart.agent.trial.needs import Host, obstacles, resolve, unresolved
 from headstart.agent.trial.tools import Tools
 from headstart.agent.trial.trial import Bench, Slot, run_trial
 from headstart.agent.uplink.collector_bounds import experiment_fault
@@ -96,6 +97,20 @@ def _log_decisions(run_id: str, variants: Sequence[ResolvedVariant]) -> None:
             )
 
 
+def _whole(refused: Failure) -> Obstacle:
+    """That nothing may run at all."""
+    return Obstacle((), refused.message, refused.code, forbids=True)
+
+
+def _reason(found: Sequence[Obstacle], variants: Sequence[ResolvedVariant]) -> str:
+    """Why nothing was measured, all of it."""
+    if not found:
+        return "no variant can be run: " + "; ".join(
+            f"{v.variant}: {v.failure.message}" for v in variants
+        )
+    return "; ".join(dict.fromkeys(each.message for each in found))
+
+
 class _Run:
     def __init__(self, held: HeldRun, tools: Tools, outcome: RunOutcome) -> None:
         self.held = held
@@ -121,17 +136,22 @@ class _Run:
         runtimes = self.tools.runtimes(self.held.cancelled)
         try:
             seed = self.plan.seed or draw_seed()
-            refused = self.tools.refused or refusal(
-                self.experiment, self.tools.commands_allowed, self.tools.network_refusal
+            host = Host(
+                self.experiment, runtimes, self.tools.commands_allowed, self.tools.network_refusal
             )
-            unbuilt = self._build(runtimes, seed) if refused is None else {}
+            self._say("checking what the run needs")
+            if self.tools.refused is None:
+                found = [each for each in obstacles(host) if each.blocks]
+            else:
+                found = [_whole(self.tools.refused)]
+            unbuilt: Mapping[str, Failure] = {}
+            if not self._is_stopped_by(found):
+                unbuilt = self._build(runtimes, seed)
+                found += self._resolve_all(host, unbuilt)
             if self.held.cancelled.is_set():
                 return
             variants = [
-                ResolvedVariant(variant=variant.name, failure=refused)
-                if refused is not None
-                else self._resolve(runtimes, variant, unbuilt)
-                for variant in self.experiment.variants
+                self._as_found(variant, host, found) for variant in self.experiment.variants
             ]
             for resolved in variants:
                 # An image states variables too.
@@ -150,14 +170,9 @@ class _Run:
                 )
             )
             runnable = {v.variant: v for v in variants if not v.HasField("failure")}
-            if not runnable:
+            if self._is_stopped_by(found) or not runnable:
                 self.outcome.status = RunStatus.RUN_STATUS_FAILED
-                if refused is not None:
-                    self.outcome.reason = refused.message
-                else:
-                    self.outcome.reason = "no variant can be run: " + "; ".join(
-                        f"{v.variant}: {v.failure.message}" for v in variants
-                    )
+                self.outcome.reason = _reason(found, variants)
                 return
             self._image_facts(runtimes, runnable)
             self._measure(runtimes, runnable, seed)
@@ -184,22 +199,42 @@ class _Run:
         self.started = time.monotonic()
         return failures
 
-    def _resolve(
-        self, runtimes: RuntimeTable, variant: Variant, unbuilt: Mapping[str, Failure]
-    ) -> ResolvedVariant:
-        if variant.name in unbuilt:
-            return ResolvedVariant(variant=variant.name, failure=unbuilt[variant.name])
-        try:
-            runtime = runtimes.for_variant(variant)
-        except KeyError:
-            return ResolvedVariant(
-                variant=variant.name,
-                failure=Failure(
-                    code=FailureCode.FAILURE_CODE_ENGINE,
-                    message=runtimes.missing.get("docker", "no runtime for it on this host"),
-                ),
-            )
-        return runtime.resolve(variant, self.experiment.base_directory)
+    def _is_stopped_by(self, found: Sequence[Obstacle]) -> bool:
+        """Whether nothing is measured; a plan may ask for what can be measured."""
+        return any(each.forbids or not self.plan.keep_going for each in found)
+
+    def _resolve_all(self, host: Host, unbuilt: Mapping[str, Failure]) -> list[Obstacle]:
+        """Resolve what was built, and anew what may have changed while it was.
+
+        What could not be built is a result of its variant, and in nobody's way.
+        """
+        found: list[Obstacle] = []
+        if any(variant.HasField("build") for variant in self.experiment.variants):
+            for variant in self.experiment.variants:
+                known = host.resolved.get(variant.name)
+                if known is not None and known.HasField("failure"):
+                    continue
+                resolved = resolve(self.experiment, host.runtimes, variant, unbuilt)
+                host.resolved[variant.name] = resolved
+                if variant.name not in unbuilt:
+                    found += unresolved(variant, resolved)
+        return found
+
+    def _as_found(self, variant: Variant, host: Host, found: Sequence[Obstacle]) -> ResolvedVariant:
+        """What the run knows of a variant, with what is in its way.
+
+        Where the plan goes on, a trial is asked: what was found need not keep it from starting.
+        """
+        resolved = host.resolved.get(variant.name) or ResolvedVariant(variant=variant.name)
+        forbidding = [each for each in found if each.forbids]
+        if forbidding:
+            resolved.failure.CopyFrom(forbidding[0].failure())
+        elif self._is_stopped_by(found) and not resolved.HasField("failure"):
+            # Not of a variant that is only kept waiting by another one's.
+            of_it = [each for each in found if each.variant == variant.name]
+            for each in (of_it or [each for each in found if not each.variant])[:1]:
+                resolved.failure.CopyFrom(each.failure())
+        return resolved
 
     def _image_facts(self, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]) -> None:
         for variant in self.experiment.variants:

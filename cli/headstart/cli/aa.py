@@ -24,6 +24,7 @@ def command(
     blocks: str | None,
     duration: str | None,
     settings: tuple[str, ...],
+    keep_going: bool,
 ) -> int:
     """Compare a variant of FILE with itself: can this host tell differences?
 
@@ -31,5 +32,5 @@ def command(
     of a run on this host.
     """
     changes = blocks, duration, settings
-    request = submission(file, revision, aa=True, aa_variant=variant, changes=changes)
+    request = submission(file, revision, True, variant, changes, keep_going)
     return run_here(request, data, host, labels, as_json)

@@ -10,6 +10,7 @@ from headstart.cli import interrupt
 
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
+    "check": "Say what keeps an experiment from being measured here.",
     "run": "Run an experiment on this machine and report.",
     "aa": "Compare a variant with itself: can this host tell?",
     "doctor": "Say what about this host spoils measurements.",

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from headstart.agent.agent import Agent, AgentConfig
+from headstart.agent.agent import Agent, AgentConfig, StateInUse, remove_left
 from headstart.agent.policy.policy import Policy
 from headstart.cli import interrupt
 from headstart.cli.aa_status import aa_status
 from headstart.cli.agent_options import host_name, parse_labels
+from headstart.cli.check import Checked, check_here, read_file, require
 from headstart.cli.client import experiments, fetch_report, follow
 from headstart.cli.connection import Connection
 from headstart.cli.data_folder import DEFAULT, own_address, start_collector
@@ -26,7 +27,7 @@ from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say, say_json
-from headstart.collector.experiments.file import ExperimentProblems, load_experiment
+from headstart.collector.experiments.file import ExperimentProblems
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import (
     CancelRequest,
@@ -76,6 +77,9 @@ def here_options(command: Callable[..., int]) -> Callable[..., int]:
             "--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated."
         ),
         click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+        click.option(
+            "--keep-going", is_flag=True, help="Measure what can be, though something is missing."
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -95,12 +99,16 @@ def command(
     blocks: str | None,
     duration: str | None,
     settings: tuple[str, ...],
+    keep_going: bool,
 ) -> int:
     """Run the experiment in FILE on this machine and report.
 
-    The file's `hosts` are ignored: it runs here.
+    The file's `hosts` are ignored: it runs here. What `headstart check` finds is told first,
+    with exit code 2, and nothing is measured unless --keep-going.
     """
-    request = submission(file, revision, changes=(blocks, duration, settings))
+    request = submission(
+        file, revision, changes=(blocks, duration, settings), keep_going=keep_going
+    )
     return run_here(request, data, host, labels, as_json)
 
 
@@ -110,11 +118,11 @@ def run_here(
     """Submit to a collector of our own, attend it, wait, report; the exit code."""
     log_to_stderr(logging.WARNING, "headstart: %(message)s")
     try:
-        experiment = load_experiment(
-            request.source_text, request.base_directory, request.file_name, request.revision
-        )
+        experiment = read_file(request)
     except ExperimentProblems as problems:
         raise InputError(*str(problems).split("\n")) from problems
+    keep_going = request.keep_going or experiment.plan.keep_going
+    require(_checked(request, experiment, data), keep_going)
     asked = _Asked(
         request=request,
         data=data.absolute(),
@@ -128,6 +136,19 @@ def run_here(
     except asyncio.CancelledError:
         say("interrupted", err=True)
         return interrupt.status() or _INTERRUPTED
+
+
+def _checked(request: SubmitRequest, experiment: Experiment, data: Path) -> Checked:
+    """What is in the way; what a killed run left there is not, but removed."""
+    checked = check_here(request, experiment)
+    state = data.absolute() / "agent"
+    if not checked.problems or not (state / "lock").exists():
+        return checked
+    # The agent that lives there does it itself.
+    with suppress(StateInUse):
+        remove_left(state)
+        checked = check_here(request, experiment)
+    return checked
 
 
 def _matching_labels(experiment: Experiment, own: dict[str, str]) -> dict[str, str]:

@@ -18,6 +18,9 @@ from headstart.v1.experiments_pb2 import SubmitRequest
 @click.option("--revision", default="", help="What was built: a commit, a tag, a build number.")
 @click.option("--aa", is_flag=True, help="Compare the baseline with itself, to try the hosts.")
 @plan_options
+@click.option(
+    "--keep-going", is_flag=True, help="Measure what a host can, though something is missing there."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @collector_options
 def command(
@@ -27,11 +30,13 @@ def command(
     blocks: str | None,
     duration: str | None,
     settings: tuple[str, ...],
+    keep_going: bool,
     as_json: bool,
     collector: Connection,
 ) -> None:
     """Submit the experiment in FILE: one run on every host whose labels match."""
-    request = submission(file, revision, aa, changes=(blocks, duration, settings))
+    changes = blocks, duration, settings
+    request = submission(file, revision, aa, changes=changes, keep_going=keep_going)
     with experiments(collector) as stub:
         runs = stub.Submit(request).runs
     if as_json:
@@ -47,6 +52,7 @@ def submission(
     aa: bool = False,
     aa_variant: str = "",
     changes: tuple[str | None, str | None, tuple[str, ...]] = (None, None, ()),
+    keep_going: bool = False,
 ) -> SubmitRequest:
     """The request that carries a file; relative paths in it mean its own folder.
 
@@ -60,4 +66,5 @@ def submission(
         file_name=str(file),
         aa=aa,
         aa_variant=aa_variant,
+        keep_going=keep_going,
     )

@@ -9,7 +9,7 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy.policy import Policy
 from headstart.agent.run import execute
 from headstart.agent.runtimes.runtime import RuntimeTable
-from headstart.agent.trial.refusals import refusal
+from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
@@ -51,7 +51,7 @@ def command(name: str) -> Check:
     ids=["allowed", "no-command", "batch"],
 )
 def test_what_the_policy_lets_is_not_refused(stated: Experiment, allowed: bool) -> None:
-    assert refusal(stated, allowed, Policy().network_refusal) is None
+    assert list(refusals(stated, allowed, Policy().network_refusal)) == []
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,11 @@ def test_a_network_is_refused_unless_the_policy_names_it(
 ) -> None:
     stated = experiment(9000)
     stated.plan.network = asked
-    found = refusal(stated, False, Policy(networks=allowed).network_refusal)
+    all_found = list(refusals(stated, False, Policy(networks=allowed).network_refusal))
 
-    assert (found is not None) == bool(refused)
-    if found is not None:
+    assert len(all_found) == bool(refused)
+    for found in all_found:
+        assert found.path == ("plan", "network")
         assert found.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
         assert refused in found.message
         assert f"allows {' and '.join(map(repr, allowed))} only (networks)" in found.message
@@ -87,7 +88,7 @@ def test_commands_have_the_hosts_network_without_asking() -> None:
     for variant in stated.variants:
         variant.command.argv.append("./app")
 
-    assert refusal(stated, False, Policy().network_refusal) is None
+    assert list(refusals(stated, False, Policy().network_refusal)) == []
 
 
 class Kept(Spool):
@@ -116,7 +117,7 @@ def test_a_run_that_is_refused_starts_nothing_and_says_why(tmp_path: Path) -> No
     first, last = spool.records[0].run_started, spool.records[-1].run_outcome
     assert len(spool.records) == 2
     assert last.status == RunStatus.RUN_STATUS_FAILED
-    assert last.reason == (
+    assert last.reason.startswith(
         "the policy of this host allows no commands (commands = false), and the experiment"
         " has commands among its checks: 'tests', 'more tests'"
     )

@@ -1,6 +1,7 @@
 """What a variant's image is: the id that every trial uses, and what it runs."""
 
 import json
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -57,6 +58,10 @@ def resolve_image(
             f"this host's engine does not hold image {reference}; pull, load or build it there"
             f" (docker pull {reference}), since a pull is never part of a run",
         )
+    if (words := _other_platform(image)) is not None:
+        return _refused(
+            resolved, FailureCode.FAILURE_CODE_DOES_NOT_START, f"image {reference} {words}"
+        )
     config = image.get("Config") or {}
     if (size := len(json.dumps([config.get(key) for key in _RECORDED]))) > _LARGEST_CONFIG_BYTES:
         return _refused(
@@ -87,6 +92,24 @@ def resolve_image(
             f"image {reference} has neither entrypoint nor command; give the variant an entrypoint",
         )
     return resolved
+
+
+# Of `uname -m` -> what an image may be built for, the host's own first.
+_ARCHITECTURES = {"x86_64": ("amd64", "386"), "aarch64": ("arm64",)}
+
+
+def _other_platform(image: Mapping[str, Any]) -> str | None:
+    """Why an image is for another kind of host; an emulator would be measured, not the app."""
+    system = image.get("Os") or "linux"
+    own = _ARCHITECTURES.get(platform.machine(), ())
+    architecture = image.get("Architecture") or ""
+    if system == "linux" and (not own or not architecture or architecture in own):
+        return None
+    host = own[0] if own else platform.machine()
+    return (
+        f"is for {system}/{architecture or '?'}, this host is linux/{host};"
+        f" pull or build it with --platform linux/{host}"
+    )
 
 
 def names_of(image: Mapping[str, Any], asked: ImageReference) -> Iterator[ImageReference]:

@@ -1,10 +1,11 @@
-"""Keeps this process off the CPUs that an app is measured on."""
+"""Keeps this process off the CPUs that an app is measured on, and says which it may use."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from headstart.agent.linux.sysfs import parse_cpus
+from headstart.agent.linux.sysfs import online_cpus, parse_cpus
 
 
 @contextmanager
@@ -27,6 +28,26 @@ def elsewhere(cpus: str) -> Iterator[None]:
     finally:
         for thread in _threads():
             _move(thread, before.get(thread, own))
+
+
+def usable_cpus() -> frozenset[int]:
+    """The CPUs that this process and its children may be pinned to.
+
+    The kernel is asked, since a cpuset of a service or a container holds besides what a
+    thread inherited. In a thread of its own, whose end takes the affinity with it.
+    """
+    usable: set[int] = set()
+
+    def ask() -> None:
+        for cpu in online_cpus():
+            with suppress(OSError):
+                os.sched_setaffinity(0, {cpu})
+                usable.add(cpu)
+
+    asking = threading.Thread(target=ask, name="cpus")
+    asking.start()
+    asking.join()
+    return frozenset(usable)
 
 
 def _threads() -> list[int]:

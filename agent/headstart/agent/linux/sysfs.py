@@ -37,6 +37,11 @@ def parse_cpus(text: str) -> frozenset[int]:
     return frozenset(cpus)
 
 
+def online_cpus(file: Path = Path("/sys/devices/system/cpu/online")) -> frozenset[int]:
+    """The CPUs of this host; those of this process where the kernel does not list them."""
+    return parse_cpus(read_text(file)) or frozenset(os.sched_getaffinity(0))
+
+
 _DROP = Path("/proc/sys/vm/drop_caches")
 
 

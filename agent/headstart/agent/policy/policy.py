@@ -31,7 +31,7 @@ _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
 _BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
 # Below this a Docker Engine refuses a container.
-_SMALLEST_MEMORY_BYTES = 6 << 20
+SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
 # Far above what a server needs, far below what a fork bomb does to a host.
 _DEFAULT_PIDS = 4096
@@ -154,14 +154,23 @@ class Policy:
             f" allows {' and '.join(map(repr, self.networks))} only (networks)"
         )
 
+    def memory_refusal(self, asked_bytes: int) -> str | None:
+        """Why no instance may have so much memory, as a sentence; None: it may."""
+        if asked_bytes <= self.memory_limit_bytes:
+            return None
+        asks = f"the plan asks for a memory limit of {_size(asked_bytes)}"
+        has = psutil.virtual_memory().total
+        if asked_bytes > has and self.memory_limit_bytes >= has:
+            return f"{asks}, this host has {_size(has)}"
+        return (
+            f"{asks}, the policy of this host allows at most {_size(self.memory_limit_bytes)}"
+            " (memory_limit)"
+        )
+
     def memory_limit(self, asked_bytes: int) -> int:
         """The limit to apply, in bytes; 0 asks for the default. RuntimeFault when refused."""
-        if asked_bytes > self.memory_limit_bytes:
-            raise RuntimeFault(
-                FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
-                f"the plan asks for a memory limit of {_size(asked_bytes)}, the policy of this"
-                f" host allows at most {_size(self.memory_limit_bytes)} (memory_limit)",
-            )
+        if (refused := self.memory_refusal(asked_bytes)) is not None:
+            raise RuntimeFault(FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
         return asked_bytes or self.memory_limit_bytes
 
 
@@ -236,7 +245,7 @@ def _read_flag(value: object) -> bool | None:
 def _read_size(value: object) -> int | None:
     match = _SIZE.fullmatch(value if isinstance(value, str) else "")
     size = int(match[1]) * _UNITS[match[2]] if match else value
-    if not isinstance(size, int) or isinstance(size, bool) or size < _SMALLEST_MEMORY_BYTES:
+    if not isinstance(size, int) or isinstance(size, bool) or size < SMALLEST_MEMORY_BYTES:
         return None
     return size
 

@@ -3,4 +3,12 @@
 A new runtime implements the Protocols in `runtime`.
 """
 
-__all__ = ["docker_runtime", "members", "ports", "process_runtime", "runtime"]
+__all__ = [
+    "commands",
+    "docker_runtime",
+    "members",
+    "obstacles",
+    "ports",
+    "process_runtime",
+    "runtime",
+]

@@ -5,8 +5,9 @@ hold it in memory.
 """
 
 import logging
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from headstart.agent.instances import (
     state_id,
 )
 from headstart.agent.linux.netns import why_not_enter
-from headstart.agent.policy.policy import Policy
+from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.runtimes.docker_instance import DockerInstance
+from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Variant
@@ -111,6 +113,25 @@ class DockerRuntime:
                 variant=variant.name, failure=Failure(code=fault.code, message=fault.message)
             )
 
+    def obstacles(self, experiment: Experiment) -> Iterator[Obstacle]:
+        """See `Runtime`."""
+        plan = experiment.plan
+        refused = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+        # What the policy says of the network itself is a refusal of the whole experiment.
+        if self._policy.network_refusal(plan.network) is None:
+            try:
+                self._network(plan.network, not experiment.service.port)
+            except RuntimeFault as fault:
+                yield Obstacle(("plan", "network"), fault.message, fault.code)
+        if words := self._policy.memory_refusal(plan.memory_limit_bytes):
+            yield Obstacle(("plan", "memory"), words, refused)
+        elif 0 < plan.memory_limit_bytes < SMALLEST_MEMORY_BYTES:
+            words = "an engine gives no container less than 6 MiB of memory"
+            yield Obstacle(("plan", "memory"), words, FailureCode.FAILURE_CODE_ENGINE)
+        if plan.cpu_limit > (has := os.cpu_count() or 1):
+            words = f"the plan asks for {plan.cpu_limit:g} CPUs, this host has {has}"
+            yield Obstacle(("plan", "cpu_limit"), words, FailureCode.FAILURE_CODE_ENGINE)
+
     def image_facts(
         self, variant: ResolvedVariant, cancelled: Callable[[], bool]
     ) -> ImageFacts | None:
@@ -129,7 +150,7 @@ class DockerRuntime:
 
     def create(self, spec: InstanceSpec) -> DockerInstance:
         """A container that waits in the gate, in the network of the plan or a safer one."""
-        network = self._network(spec)
+        network = self._network(spec.plan.network, spec.batch)
         container = ContainerSpec(
             name=instance_name(spec),
             image=spec.variant.digest,
@@ -158,16 +179,16 @@ class DockerRuntime:
             container = replace(container, sysctls=_WITH_IPV6)
         return self._start(container, spec.address, network)
 
-    def _network(self, spec: InstanceSpec) -> Network.ValueType:
+    def _network(self, asked: Network.ValueType, batch: bool) -> Network.ValueType:
         """The network to use; RuntimeFault when the policy allows none.
 
         Where this agent may not enter a container's own, the bridge stands in for it
         and never the host's. A batch program is not asked anything: nobody enters.
         """
-        asked = spec.plan.network or Network.NETWORK_OWN
+        asked = asked or Network.NETWORK_OWN
         if (refused := self._policy.network_refusal(asked)) is not None:
             raise RuntimeFault(FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
-        if asked != Network.NETWORK_OWN or spec.batch or (reason := why_not_enter()) is None:
+        if asked != Network.NETWORK_OWN or batch or (reason := why_not_enter()) is None:
             return asked
         if (refused := self._policy.network_refusal(Network.NETWORK_HOLDER)) is not None:
             raise RuntimeFault(

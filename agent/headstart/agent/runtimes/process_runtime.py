@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from headstart.agent.linux.sysfs import parse_cpus
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.commands import ResolvedCommand, changed_file, resolve_command
 from headstart.agent.runtimes.members import kill_all, marked
+from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.process_cgroup import CgroupParent, Limits
 from headstart.agent.runtimes.process_instance import ProcessInstance, ProcessSpec
-from headstart.v1.experiment_pb2 import Variant
+from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, ResolvedVariant
 
 _KILL_SECONDS = 10.0
@@ -67,6 +68,17 @@ class ProcessRuntime:
             return ResolvedVariant(variant=variant.name, failure=failure)
         self._commands[variant.name] = command
         return command.variant
+
+    def obstacles(self, experiment: Experiment) -> Iterator[Obstacle]:
+        """See `Runtime`."""
+        plan = experiment.plan
+        if words := self._policy.memory_refusal(plan.memory_limit_bytes):
+            code = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+            yield Obstacle(("plan", "memory"), words, code)
+        if (plan.memory_limit_bytes or plan.cpu_limit) and self._open_cgroups() is None:
+            key = "memory" if plan.memory_limit_bytes else "cpu_limit"
+            code = FailureCode.FAILURE_CODE_AGENT
+            yield Obstacle(("plan", key), _LIMITS_DO_NOT_HOLD, code, blocks=False)
 
     def image_facts(
         self,

@@ -8,7 +8,7 @@ Two runtimes stand behind these Protocols: `docker_runtime` and
     instance.stop()                   # always, also after a fault; idempotent
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from headstart.agent.cancellation import Cancellation
 from headstart.agent.instances import ExitFacts, InstanceSpec
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
+from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import BuildOutcome, Failure, ImageFacts, ResolvedVariant
 
@@ -97,6 +98,9 @@ class Runtime(Protocol):
 
         What cannot be run has `failure` set (image missing, refused, no such program).
         """
+
+    def obstacles(self, experiment: Experiment) -> Iterable[Obstacle]:
+        """What of the plan its instances cannot be given on this host."""
 
     def image_facts(
         self, variant: ResolvedVariant, cancelled: Callable[[], bool]

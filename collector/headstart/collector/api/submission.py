@@ -45,6 +45,8 @@ async def experiment_of(request: SubmitRequest, limits: Limits) -> Experiment:
             experiment = as_aa(experiment, request.aa_variant)
         except NoSuchVariant as error:
             raise _refused(str(error)) from error
+    if request.keep_going:
+        experiment.plan.keep_going = True
     most = int(limits.message_bytes * _LARGEST_EXPERIMENT_SHARE)
     if experiment.ByteSize() > most:
         raise _refused(

@@ -915,6 +915,7 @@ class Plan(_message.Message):
     QUIET_SECONDS_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_FIELD_NUMBER: _builtins.int
     RUNTIME_COUNTERS_FIELD_NUMBER: _builtins.int
+    KEEP_GOING_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_RESOLUTION_BYTES_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_LOAD_SECONDS_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_MAXIMUM_SECONDS_FIELD_NUMBER: _builtins.int
@@ -945,6 +946,8 @@ class Plan(_message.Message):
     memory_floor: _builtins.bool
     """After the blocks: find the smallest memory limit of each variant at which it serves."""
     runtime_counters: _builtins.bool
+    keep_going: _builtins.bool
+    """Measure what can be measured though something is missing; false: nothing then."""
     memory_floor_resolution_bytes: _builtins.int
     """How that is searched; 0: the agent's defaults. The bracket is narrowed to this
     or to 2 % of the limit, whichever is wider.
@@ -975,6 +978,7 @@ class Plan(_message.Message):
         quiet_seconds: _builtins.float = ...,
         memory_floor: _builtins.bool = ...,
         runtime_counters: _builtins.bool = ...,
+        keep_going: _builtins.bool = ...,
         memory_floor_resolution_bytes: _builtins.int = ...,
         memory_floor_load_seconds: _builtins.float = ...,
         memory_floor_maximum_seconds: _builtins.float = ...,
@@ -982,7 +986,7 @@ class Plan(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "keep_going", b"keep_going", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

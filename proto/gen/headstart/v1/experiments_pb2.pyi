@@ -235,6 +235,7 @@ class SubmitRequest(_message.Message):
     FILE_NAME_FIELD_NUMBER: _builtins.int
     AA_FIELD_NUMBER: _builtins.int
     AA_VARIANT_FIELD_NUMBER: _builtins.int
+    KEEP_GOING_FIELD_NUMBER: _builtins.int
     source_text: _builtins.str
     """The experiment file, YAML, at most 256 KiB."""
     base_directory: _builtins.str
@@ -246,6 +247,8 @@ class SubmitRequest(_message.Message):
     """Compare one variant with itself instead of what the file compares."""
     aa_variant: _builtins.str
     """Which; empty: the baseline."""
+    keep_going: _builtins.bool
+    """As if the plan said so."""
     def __init__(
         self,
         *,
@@ -255,10 +258,11 @@ class SubmitRequest(_message.Message):
         file_name: _builtins.str = ...,
         aa: _builtins.bool = ...,
         aa_variant: _builtins.str = ...,
+        keep_going: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "base_directory", b"base_directory", "file_name", b"file_name", "revision", b"revision", "source_text", b"source_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "base_directory", b"base_directory", "file_name", b"file_name", "keep_going", b"keep_going", "revision", b"revision", "source_text", b"source_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -262,6 +262,7 @@ def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
         load_every=form.load_every if with_load else 0,
         quiet_seconds=form.quiet,
         runtime_counters=form.runtime_counters,
+        keep_going=form.keep_going,
     )
     floor = form.memory_floor
     if floor is not None and floor.search:

@@ -248,6 +248,8 @@ class PlanForm(Form):
     """Searches the smallest memory limit at which each variant still serves; `true` will do."""
     runtime_counters: Annotated[bool, Switch()] = written(False)
     """Asks each runtime what it compiled and collected, in trials of their own."""
+    keep_going: Annotated[bool, Switch()] = written(False)
+    """Measures what can be measured where something is missing; else nothing is."""
 
 
 class HostsForm(Form):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from headstart.collector.experiments.file.constraints import broken_rules
 from headstart.collector.experiments.file.convert import to_experiment
-from headstart.collector.experiments.file.document import read_document
+from headstart.collector.experiments.file.document import Path, read_document
 from headstart.collector.experiments.file.mistakes import problems_of
 from headstart.collector.experiments.file.models import ExperimentForm
 from headstart.collector.experiments.file.source_masking import (
@@ -89,7 +89,7 @@ def load_experiment(
     return to_experiment(form, posixpath.normpath(base_directory), kept, revision)
 
 
-def placed(source_text: str, found: Iterable[tuple[tuple[str, ...], str]]) -> list[Problem]:
+def placed(source_text: str, found: Iterable[tuple[Path, str]]) -> list[Problem]:
     """What is said of paths of a file that can be read, with their lines, in its order.
 
     A path that the file does not have is said of its nearest parent.

@@ -1,0 +1,203 @@
+"""What an experiment needs of this host and does not find, before anything is measured.
+
+`headstart check`, every local run and every agent ask here, so that they find the same.
+Adding a check is a function from `Host` to obstacles, and its place in `CHECKS`.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headstart.agent.instances import RuntimeFault
+from headstart.agent.linux.affinity import usable_cpus
+from headstart.agent.linux.sysfs import online_cpus, parse_cpus
+from headstart.agent.load.table import choose
+from headstart.agent.runtimes.commands import find_program
+from headstart.agent.runtimes.obstacles import FilePath, Obstacle
+from headstart.agent.runtimes.ports import require_free_port
+from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.trial.refusals import refusals
+from headstart.agent.trial.scripts import missing_script
+from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+
+
+@dataclass
+class Host:
+    """What is asked, and what answers. `resolved` is filled by the check of the variants."""
+
+    experiment: Experiment
+    runtimes: RuntimeTable
+    commands_allowed: bool
+    network_refusal: Callable[[Network.ValueType], str | None]
+    resolved: dict[str, ResolvedVariant] = field(default_factory=dict)
+
+
+def obstacles(host: Host) -> list[Obstacle]:
+    """All that is in the way, in the order of `CHECKS`. Images to be built are not asked for."""
+    # Two runtimes may say the same of the plan.
+    return list(dict.fromkeys(obstacle for check in CHECKS for obstacle in check(host)))
+
+
+def resolve(
+    experiment: Experiment,
+    runtimes: RuntimeTable,
+    variant: Variant,
+    unbuilt: Mapping[str, Failure],
+) -> ResolvedVariant:
+    """What every trial of a variant will use, or its failure."""
+    if variant.name in unbuilt:
+        return ResolvedVariant(variant=variant.name, failure=unbuilt[variant.name])
+    try:
+        runtime = runtimes.for_variant(variant)
+    except KeyError:
+        return ResolvedVariant(
+            variant=variant.name,
+            failure=Failure(
+                code=FailureCode.FAILURE_CODE_ENGINE,
+                message=runtimes.missing.get("docker", "no runtime for it on this host"),
+            ),
+        )
+    return runtime.resolve(variant, experiment.base_directory)
+
+
+def unresolved(variant: Variant, resolved: ResolvedVariant) -> Iterator[Obstacle]:
+    """The failure of a variant as an obstacle, if it has one."""
+    if resolved.HasField("failure"):
+        source = variant.WhichOneof("source") or "image"
+        failure = resolved.failure
+        path = ("variants", variant.name, source)
+        yield Obstacle(path, failure.message, failure.code, variant.name)
+
+
+def _allowed(host: Host) -> Iterator[Obstacle]:
+    yield from refusals(host.experiment, host.commands_allowed, host.network_refusal)
+
+
+def _variants(host: Host) -> Iterator[Obstacle]:
+    for variant in host.experiment.variants:
+        if variant.HasField("build") and host.runtimes.builder is not None:
+            yield from _build(variant)
+            continue
+        resolved = resolve(host.experiment, host.runtimes, variant, {})
+        host.resolved[variant.name] = resolved
+        yield from unresolved(variant, resolved)
+
+
+def _build(variant: Variant) -> Iterator[Obstacle]:
+    """What a build reads first."""
+    key = ("variants", variant.name, "build")
+    folder = Path(variant.build.context)
+    dockerfile = folder / (variant.build.dockerfile or "Dockerfile")
+    if not folder.is_dir():
+        what, where = f"the folder {folder} does not exist", "context"
+    elif not dockerfile.is_file():
+        what, where = f"there is no Dockerfile {dockerfile}", "dockerfile"
+    else:
+        return
+    message = f"{variant.name} cannot be built: {what}"
+    yield Obstacle((*key, where), message, FailureCode.FAILURE_CODE_BUILD, variant.name)
+
+
+def _scripts(host: Host) -> Iterator[Obstacle]:
+    for variant in host.experiment.variants:
+        argv = variant.command.argv
+        folder = variant.command.working_directory or host.experiment.base_directory or "/"
+        found = missing_script(argv, folder) if Path(folder).is_dir() else None
+        if found is not None:
+            path: FilePath = ("variants", variant.name, "command", found)
+            message = (
+                f"{variant.name} cannot be started: there is no file {argv[found]} in {folder}"
+            )
+            code = FailureCode.FAILURE_CODE_DOES_NOT_START
+            yield Obstacle(path, message, code, variant.name)
+
+
+def _check_programs(host: Host) -> Iterator[Obstacle]:
+    """Programs among the checks; of a batch program they are its arguments."""
+    service = host.experiment.service
+    if not service.port or not host.commands_allowed:
+        return
+    for number, check in enumerate(service.checks):
+        argv = check.command.argv
+        folder = Path(host.experiment.base_directory or "/")
+        search = os.environ.get("PATH", os.defpath)
+        if argv and find_program(argv[0], folder, search) is None:
+            path = ("service", "checks", number, "command")
+            where = folder if "/" in argv[0] else f"PATH ({search})"
+            message = f"there is no program {argv[0]} that can be executed in {where}"
+            yield Obstacle(path, message, FailureCode.FAILURE_CODE_CHECK_FAILED)
+
+
+def _port(host: Host) -> Iterator[Obstacle]:
+    """Only the host's own network has ports that others may use."""
+    port = host.experiment.service.port
+    on_host = host.experiment.plan.network == Network.NETWORK_HOST
+    if not port or not any(
+        on_host or each.HasField("command") for each in host.experiment.variants
+    ):
+        return
+    try:
+        require_free_port(port)
+    except RuntimeFault as fault:
+        yield Obstacle(("service", "port"), fault.message, fault.code)
+
+
+def _cpus(host: Host) -> Iterator[Obstacle]:
+    """Whether the app and the load may run on the CPUs that the plan names.
+
+    Containers are the engine's, which may use CPUs that this agent may not.
+    """
+    plan = host.experiment.plan
+    has_commands = any(variant.HasField("command") for variant in host.experiment.variants)
+    for key, text in (("server", plan.server_cpus), ("load", plan.load_cpus)):
+        path = ("plan", "cpus", key)
+        try:
+            cpus = parse_cpus(text)
+            usable = usable_cpus() if has_commands or key == "load" else online_cpus()
+        except ValueError as error:
+            message = f"the plan's cpus do not suit this host: {error}"
+            yield Obstacle(path, message, FailureCode.FAILURE_CODE_AGENT)
+            continue
+        if missing := cpus - usable:
+            message = (
+                f"this host has no CPU {_listed(missing)} for it: it may use {_listed(usable)}"
+            )
+            yield Obstacle(path, message, FailureCode.FAILURE_CODE_AGENT)
+
+
+def _listed(cpus: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(cpus)))
+
+
+def _load(host: Host) -> Iterator[Obstacle]:
+    if not host.experiment.HasField("load"):
+        return
+    load = host.experiment.load
+    driver = choose(load)
+    if isinstance(driver, Failure):
+        path = ("load", "driver") if load.driver else ("load",)
+        yield Obstacle(path, driver.message, driver.code)
+
+
+def _plan(host: Host) -> Iterator[Obstacle]:
+    """What the runtimes of its variants cannot apply of the plan."""
+    used = {
+        "process" if variant.HasField("command") else "docker"
+        for variant in host.experiment.variants
+    }
+    for name in sorted(used & host.runtimes.by_name.keys()):
+        yield from host.runtimes.by_name[name].obstacles(host.experiment)
+
+
+CHECKS: tuple[Callable[[Host], Iterator[Obstacle]], ...] = (
+    _allowed,
+    _variants,
+    _scripts,
+    _check_programs,
+    _port,
+    _cpus,
+    _load,
+    _plan,
+)

@@ -1,0 +1,141 @@
+"""`headstart check`, and what every run on this machine does first."""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from headstart.agent.agent import open_runtimes
+from headstart.agent.cancellation import Cancellation
+from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.obstacles import Obstacle
+from headstart.agent.trial.needs import Host, obstacles
+from headstart.cli.errors import InputError
+from headstart.cli.exit_codes import ExitCode
+from headstart.cli.submit import submission
+from headstart.cli.terminal import say, say_json
+from headstart.collector.experiments.aa import NoSuchVariant, as_aa
+from headstart.collector.experiments.file import (
+    ExperimentProblems,
+    format_problem,
+    load_experiment,
+    placed,
+)
+from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiments_pb2 import Problem, SubmitRequest
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found about an experiment on this machine, in the order of its file.
+
+    `problems` keep something from being measured; with `warnings` it is measured, but not
+    as the file says.
+    """
+
+    file_name: str
+    problems: list[Problem]
+    warnings: list[Problem]
+
+    def lines(self) -> list[str]:
+        """One for each problem, as editors and CI understand it."""
+        return [format_problem(problem, self.file_name) for problem in self.problems]
+
+    def warning_lines(self) -> list[str]:
+        """One for each warning."""
+        return [format_problem(problem, self.file_name) for problem in self.warnings]
+
+
+@click.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(file: Path, as_json: bool) -> int:
+    """Say what keeps the experiment in FILE from being measured on this machine.
+
+    Images, programs, ports, CPUs, load drivers, limits: all at once, each with its line in
+    the file, by the code that a run uses. Nothing is started and nothing is pulled. Exit code
+    2 when something is missing. `run` and `aa` do it first.
+    """
+    request = submission(file, "")
+    try:
+        checked = check_here(request, read_file(request))
+    except ExperimentProblems as error:
+        checked = Checked(str(file), list(error.problems), [])
+    if as_json:
+        say_json(json.dumps(_as_json(checked), indent=2))
+    else:
+        _print(checked)
+    return ExitCode.WRONG_INPUT if checked.problems else 0
+
+
+def _print(checked: Checked) -> None:
+    for line in checked.lines():
+        say(line)
+    for line in checked.warning_lines():
+        say(f"warning: {line}")
+    if not checked.problems:
+        say(f"{checked.file_name}: nothing is missing here")
+
+
+def read_file(request: SubmitRequest) -> Experiment:
+    """The experiment that a request asks for. ExperimentProblems, InputError."""
+    experiment = load_experiment(
+        request.source_text, request.base_directory, request.file_name, request.revision
+    )
+    if request.aa:
+        try:
+            experiment = as_aa(experiment, request.aa_variant)
+        except NoSuchVariant as error:
+            raise InputError(str(error)) from error
+    return experiment
+
+
+def check_here(request: SubmitRequest, experiment: Experiment) -> Checked:
+    """What is in the way of an experiment on this machine, where its author may run all of it."""
+    policy = Policy.for_experiment(experiment)
+    with tempfile.TemporaryDirectory(prefix="headstart-") as state:
+        runtimes = open_runtimes(Path(state), policy, Cancellation())
+        try:
+            host = Host(experiment, runtimes, policy.commands, policy.network_refusal)
+            found = obstacles(host)
+        finally:
+            for runtime in runtimes.by_name.values():
+                runtime.close()
+    if experiment.aa:
+        # The second name of the variant is none of the file's.
+        found = [each for each in found if each.variant in ("", experiment.baseline)]
+    return Checked(
+        file_name=request.file_name,
+        problems=_placed(request, (each for each in found if each.blocks)),
+        warnings=_placed(request, (each for each in found if not each.blocks)),
+    )
+
+
+def require(checked: Checked, keep_going: bool) -> None:
+    """InputError with all problems; with `keep_going` they are warnings."""
+    if checked.problems and not keep_going:
+        advice = "nothing was measured; --keep-going measures what can be"
+        raise InputError(*checked.lines(), advice)
+    for line in (*checked.lines(), *checked.warning_lines()):
+        say(f"warning: {line}", err=True)
+
+
+def _placed(request: SubmitRequest, found: Iterable[Obstacle]) -> list[Problem]:
+    return placed(request.source_text, ((each.path, each.message) for each in found))
+
+
+def _as_json(checked: Checked) -> dict[str, object]:
+    levels = (("error", checked.problems), ("warning", checked.warnings))
+    return {
+        "file": checked.file_name,
+        "ok": not checked.problems,
+        "findings": [
+            {"level": level, **MessageToDict(problem)}
+            for level, problems in levels
+            for problem in problems
+        ],
+    }
