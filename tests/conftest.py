@@ -86,6 +86,7 @@ TOGETHER = (
     "cli/test_gate_command.py",
     "cli/test_hostile_collector.py",
     "cli/test_local_runs.py",
+    "cli/test_last_words.py",
     "cli/test_logs.py",
     "cli/test_pool_command.py",
     "collector",

@@ -1,6 +1,7 @@
 """Log lines of the commands: whatever is logged, one record is one line."""
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,9 +58,10 @@ def test_other_handlers_get_the_record_as_it_was() -> None:
 
 FAULTS = """
 import logging, sys, threading, warnings
-from headstart.cli import logs, terminal
+from headstart.cli import logs, terminal, unforeseen
 from support.hostile_words import HOSTILE
 terminal.prepare()
+unforeseen.catch_all()
 logs.log_to_stderr(logging.INFO, "%(message)s")
 warnings.warn(HOSTILE)
 def broken():
@@ -71,10 +73,19 @@ broken()
 """
 
 
-def test_faults_and_warnings_of_our_own_are_clean_too() -> None:
+def test_faults_and_warnings_of_our_own_are_clean_too(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "always", "-c", FAULTS]
-    ran = subprocess.run(command, capture_output=True, cwd=Path(__file__).parents[1], check=False)
+    ran = subprocess.run(
+        command,
+        capture_output=True,
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    kept = [path.read_bytes() for path in tmp_path.glob("headstart-fault-*")]
 
     assert ran.returncode == 1
     assert ran.stderr.count(rb"\x1b]0;pwned") >= 3
     assert hostile_in(ran.stderr) == []
+    assert len(kept) == 2
+    assert [found for text in kept if (found := hostile_in(text))] == []

@@ -6,7 +6,7 @@ from headstart.cli.exit_codes import ExitCode
 class CommandError(Exception):
     """A message for the person at the terminal, each argument a line, and the exit code."""
 
-    exit_code = ExitCode.SYSTEM_FAILED
+    exit_code: ExitCode = ExitCode.SYSTEM_FAILED
 
     def __init__(self, *lines: str) -> None:
         super().__init__(*lines)

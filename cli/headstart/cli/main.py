@@ -1,12 +1,16 @@
 """The `headstart` command. Subcommands are imported when they are called: `--help` stays fast."""
 
+import errno
 import importlib
 import importlib.metadata
+import sys
 from typing import Any
 
 import click
 
-from headstart.cli import interrupt
+from headstart.cli import extras, interrupt
+from headstart.cli.errors import CommandError
+from headstart.cli.exit_codes import ExitCode
 
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
@@ -31,6 +35,9 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the experiment file.",
 }
 
+# What a disk does, and no fault of ours.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
 
 class _Lazy(click.Group):
     """A group whose commands live in modules of their own."""
@@ -41,14 +48,8 @@ class _Lazy(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        try:
-            module = importlib.import_module(f"headstart.cli.{name}")
-        except ModuleNotFoundError as error:
-            raise click.ClickException(
-                f"'{name}' needs the package {error.name}, which is not installed: "
-                "pip install 'headstart[all]'"
-            ) from error
-        command = module.command
+        extras.demand(name)
+        command = importlib.import_module(f"headstart.cli.{name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # our own modules
         return command
 
@@ -73,26 +74,43 @@ def cli() -> None:
 
 def main() -> int:
     """Runs a command; its exit code."""
-    from headstart.cli import terminal
-    from headstart.cli.errors import CommandError
+    from headstart.cli import closed_pipe, terminal, unforeseen
 
+    closed_pipe.quiet_outputs()
     terminal.prepare()
+    unforeseen.catch_all()
     try:
         status: Any = cli.main(prog_name="headstart", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Abort:
         terminal.say("interrupted", err=True)
         return interrupt.status() or 130
     except click.ClickException as error:
         error.show()
-        return error.exit_code
-    except CommandError as error:
-        first, *others = error.lines or ("",)
-        terminal.say(f"headstart: {first}", *others, err=True)
-        # What a signal cut off is no fault of its own.
-        return interrupt.status() or error.exit_code
-    except OSError:
+        return ExitCode.WRONG_INPUT
+    except Exception as error:
         # A terminal that was closed cannot be written to, a moment before SIGHUP says so.
-        if interrupt.status() is None:
-            raise
-        return interrupt.status() or 1
-    return status if isinstance(status, int) else 0
+        silent = isinstance(error, OSError) and interrupt.status() is not None
+        code = ExitCode.SYSTEM_FAILED if silent else _faulted(error)
+        # What a signal cut off is no fault of its own.
+        return interrupt.status() or code
+    return status if isinstance(status, int) else ExitCode.OK
+
+
+def _faulted(error: Exception) -> ExitCode:
+    """Says what is wrong; the exit code."""
+    from headstart.cli import unforeseen
+    from headstart.cli.terminal import say
+
+    known: BaseException | None = error
+    if isinstance(error, ModuleNotFoundError):
+        known = extras.explained(error)
+    elif isinstance(error, OSError) and error.errno in _DISK:
+        known = CommandError(f"{error.filename or 'its output'}: {error.strerror}")
+    if not isinstance(known, CommandError):
+        unforeseen.report_fault(error)
+        return ExitCode.SYSTEM_FAILED
+    first, *others = known.lines or ("",)
+    say(f"headstart: {first}", *others, err=True)
+    return known.exit_code

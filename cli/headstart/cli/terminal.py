@@ -5,9 +5,6 @@ move the cursor, rename the window, or look like a line that the command did not
 """
 
 import sys
-import threading
-import traceback
-from types import TracebackType
 
 import click
 
@@ -42,22 +39,8 @@ def rewrite(line: str) -> None:
 
 
 def prepare() -> None:
-    """Make standard output and tracebacks fit for foreign words, whatever the locale."""
+    """Make standard output fit for foreign words, whatever the locale."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         # A terminal that is not UTF-8 shows what it cannot print as an escape.
         reconfigure(errors="backslashreplace")
-    sys.excepthook = _show_traceback
-    threading.excepthook = _show_threads_traceback
-
-
-def _show_threads_traceback(fault: threading.ExceptHookArgs) -> None:
-    _show_traceback(fault.exc_type, fault.exc_value, fault.exc_traceback)
-
-
-def _show_traceback(
-    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
-) -> None:
-    """Our own fault, whole; its message may hold foreign words."""
-    for part in traceback.format_exception(kind, error, trace):
-        click.echo(clean.lines(part), err=True, nl=False)
