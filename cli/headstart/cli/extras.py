@@ -26,6 +26,7 @@ MODULES = {
 NEEDED = {
     "run": "collector",
     "aa": "collector",
+    "check": "collector",
     "collector": "collector",
     "compare": "collector",
     "pool": "collector",
