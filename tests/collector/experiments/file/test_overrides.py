@@ -151,7 +151,7 @@ def test_what_cannot_be_changed_from_outside_says_so(plan: str, words: str) -> N
 def test_a_file_that_is_no_yaml_is_told_as_always() -> None:
     (message,) = mistakes(changed("plan: [", "7"))
 
-    assert message.startswith("players.yaml:1:8: not YAML")
+    assert message.startswith("players.yaml:1:8: expected a value here")
 
 
 @pytest.mark.parametrize(

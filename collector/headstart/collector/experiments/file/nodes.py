@@ -14,6 +14,8 @@ from yaml.error import Mark, MarkedYAMLError
 from yaml.nodes import MappingNode, Node
 from yaml.reader import ReaderError
 
+from headstart.collector.experiments.file.yaml_faults import told
+
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_VALUES = 10_000
@@ -73,7 +75,7 @@ def compose(text: str) -> MappingNode:
     except (ValueError, OverflowError) as error:
         # PyYAML lets these through for escapes such as "\UFFFFFFFF".
         mark = loader.get_mark() if loader else Mark("", 0, 0, 0, None, 0)
-        message = "not YAML: a number that is out of range"
+        message = "a number here is out of range"
         raise Unreadable(Place(mark.line + 1, mark.column + 1), message) from error
     if second is not None:
         message = "a second document begins here; expected one experiment in a file"
@@ -117,21 +119,6 @@ def place_of(node: Node) -> Place:
 
 
 def _syntax_fault(error: MarkedYAMLError, text: str) -> Unreadable:
-    mark = error.problem_mark or error.context_mark
-    message = f"not YAML: {error.problem}"
-    if mark is None:
-        return Unreadable(Place(), message)
-    if error.context and error.context_mark and error.context_mark.line != mark.line:
-        message += f" ({error.context} that begins on line {error.context_mark.line + 1})"
-    return Unreadable(Place(mark.line + 1, mark.column + 1), message + _hint(mark, text))
-
-
-def _hint(mark: Mark, text: str) -> str:
-    match text[mark.index : mark.index + 1]:
-        case "\t":
-            return "; indent with spaces instead of a tab"
-        case ":":
-            return "; put a value that holds ': ' into quotes"
-        case "@" | "`" | "%":
-            return "; put a value that begins with this character into quotes"
-    return ""
+    mark, message = told(error, text)
+    place = Place() if mark is None else Place(mark.line + 1, mark.column + 1)
+    return Unreadable(place, message)
