@@ -89,6 +89,7 @@ TOGETHER = (
     "cli/test_last_words.py",
     "cli/test_logs.py",
     "cli/test_pool_command.py",
+    "cli/test_verdict_code.py",
     "collector",
     "dashboards",
     "examples/test_dotnet_builds.py",

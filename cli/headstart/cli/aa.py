@@ -25,12 +25,13 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     keep_going: bool,
+    strict: bool,
 ) -> int:
     """Compare a variant of FILE with itself: can this host tell differences?
 
-    Exit code 0 when no metric differs, else 1. The outcome stands in every later report
-    of a run on this host.
+    Exit code 1 when a metric differs: the host is unfit to judge. The outcome stands in every
+    later report of a run on this host.
     """
     changes = blocks, duration, settings
     request = submission(file, revision, True, variant, changes, keep_going)
-    return run_here(request, data, host, labels, as_json)
+    return run_here(request, data, host, labels, as_json, strict)

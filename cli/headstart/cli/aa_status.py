@@ -1,20 +1,23 @@
-"""The exit code of an A/A run: whether the host is fit to judge."""
+"""What an A/A run says of its host, in a line."""
 
-import json
+from __future__ import annotations
 
-from headstart.cli.exit_codes import ExitCode
+from typing import TYPE_CHECKING
+
 from headstart.cli.terminal import say
 
+if TYPE_CHECKING:
+    from headstart.collector.findings import RunResult
 
-def aa_status(report_json: bytes) -> ExitCode:
-    """0: nothing differed; 1: something did, or nothing could be told. Says so on stderr."""
-    check = json.loads(report_json)["host_check"]
+
+def say_aa_status(result: RunResult) -> None:
+    """On standard error; `verdict_code` has the exit code."""
+    check = result.host_check
     if check is None:
-        say("A/A: nothing could be told; the report says why", err=True)
-        return ExitCode.REJECTED
-    if check["passed"]:
-        say(f"A/A: passed, {check['verdicts']} metrics do not differ", err=True)
-        return ExitCode.OK
-    differing = ", ".join(check["differing"])
-    say(f"A/A: failed, this host finds differences where there are none: {differing}", err=True)
-    return ExitCode.REJECTED
+        text = "nothing could be told; the report says why"
+    elif check.passed:
+        text = f"passed, {check.verdicts} metrics do not differ"
+    else:
+        differing = ", ".join(check.differing)
+        text = f"failed, this host finds differences where there are none: {differing}"
+    say(f"A/A: {text}", err=True)

@@ -5,9 +5,17 @@ from pathlib import Path
 import click
 
 from headstart.cli.errors import InputError
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import load_results, write
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
+from headstart.cli.verdict_code import (
+    code_of_findings,
+    first_of,
+    say_unmeasured,
+    strict_option,
+    verdict_code,
+)
 
 
 @click.command("compare")
@@ -19,20 +27,24 @@ from headstart.cli.terminal import say_json
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the comparison to as a page.",
 )
+@strict_option
 @runs_options
 def command(
     before: str,
     after: str,
     as_json: bool,
     html: Path | None,
+    strict: bool,
     collector: Runs,
-) -> None:
+) -> int:
     """Compare run B with run A: two revisions of an experiment, or two hosts.
 
     A and B are ids of runs or files of reports as JSON. Figures are compared as they
-    are only within one fingerprint; across hosts, their ratios to the baseline are.
+    are only within one fingerprint; across hosts, their ratios to the baseline are. Which of
+    them is better is no matter of the exit code: gates are (`headstart gate`).
     """
     from headstart.collector.analysis.across.two_runs import compare_runs
+    from headstart.collector.findings import Verdict
     from headstart.collector.findings.comparability import Incomparable
 
     first, second = load_results((before, after), collector)
@@ -48,9 +60,15 @@ def command(
         from headstart.collector.report.formats.two_runs import across_json
 
         say_json(across_json(found))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    from headstart.collector.report.formats.two_runs import print_across
+        from headstart.collector.report.formats.two_runs import print_across
 
-    print_across(found, Console())
+        print_across(found, Console())
+    say_unmeasured((first, second))
+    # What a gate says of either is not asked here.
+    codes = [c for c in map(verdict_code, (first, second)) if c is not ExitCode.REJECTED]
+    open_verdicts = (Verdict.INCONCLUSIVE, Verdict.UNAVAILABLE)
+    decided = bool(found.changes) and all(c.verdict not in open_verdicts for c in found.changes)
+    return first_of((*codes, code_of_findings(fine=True, decided=decided, strict=strict)))

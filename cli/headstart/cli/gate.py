@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import PROFILES, judged, load_results
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
+from headstart.cli.verdict_code import first_of, say_unmeasured, strict_option, verdict_code
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -21,7 +21,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(PROFILES),
     help="Gates to judge by, all of them hard. Default: those of the experiment file.",
 )
-@click.option("--strict", is_flag=True, help="Fail also when a variant is deferred.")
+@strict_option
 @click.option("--junit", type=_FILE, help="File to write as JUnit XML, a test case a gate.")
 @click.option(
     "--markdown",
@@ -37,12 +37,12 @@ def command(
     markdown: Path | None,
     collector: Runs,
 ) -> int:
-    """Exit with 1 when a variant of a run is rejected, for CI.
+    """Exit with 1 when a variant of a run is rejected, with 4 when one was not measured, for CI.
 
     Each RUN is a run's id or the file of a report as JSON; with several, as of several
     hosts, all must pass.
     """
-    from headstart.collector.report.formats.gate import failed, gate_markdown, junit_xml, undecided
+    from headstart.collector.report.formats.gate import gate_markdown, junit_xml
     from headstart.collector.report.sentences.text import line
 
     found = load_results(runs, collector)
@@ -57,5 +57,5 @@ def command(
     if markdown is not None:
         with markdown.open("a") as file:
             file.write(gate_markdown(results))
-    missed = any(map(failed, results)) or (strict and any(map(undecided, results)))
-    return ExitCode.REJECTED if missed else ExitCode.OK
+    say_unmeasured(results)
+    return first_of(verdict_code(result, strict) for result in results)

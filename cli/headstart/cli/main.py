@@ -10,7 +10,7 @@ import click
 
 from headstart.cli import extras, interrupt
 from headstart.cli.errors import CommandError
-from headstart.cli.exit_codes import ExitCode
+from headstart.cli.exit_codes import ExitCode, help_line, help_table
 
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
@@ -51,6 +51,7 @@ class _Lazy(click.Group):
         extras.demand(name)
         command = importlib.import_module(f"headstart.cli.{name}").command
         assert isinstance(command, click.Command)  # noqa: S101  # our own modules
+        command.epilog = command.epilog or help_line(name)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,9 +64,7 @@ class _Lazy(click.Group):
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "HEADSTART"},
     epilog="Every option can be set in the environment: HEADSTART_COLLECTOR_LISTEN is "
-    "--listen of `headstart collector`. Exit codes: 0 fine, 1 the gate failed or the "
-    "recommendation is reject, 2 wrong input, 3 the system failed, 130, 143 or 129 a signal ended "
-    "it (SIGINT, SIGTERM, SIGHUP).",
+    f"--listen of `headstart collector`. {help_table()}",
 )
 @click.version_option(importlib.metadata.version("headstart"), "-V", "--version")
 def cli() -> None:

@@ -9,10 +9,16 @@ import click
 
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
-from headstart.cli.exit_codes import ExitCode
 from headstart.cli.results import PROFILES, judged, load_results, write
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
+from headstart.cli.verdict_code import (
+    code_of_findings,
+    first_of,
+    say_unmeasured,
+    strict_option,
+    verdict_code,
+)
 
 if TYPE_CHECKING:
     from headstart.cli.latest import Latest
@@ -44,6 +50,7 @@ _LISTED = 1000
     help="File to append a summary to, such as $GITHUB_STEP_SUMMARY.",
 )
 @click.option("--html", type=_FILE, help="File to write a page with plots to.")
+@strict_option
 @runs_options
 def command(
     runs: tuple[str, ...],
@@ -53,6 +60,7 @@ def command(
     as_json: bool,
     markdown: Path | None,
     html: Path | None,
+    strict: bool,
     collector: Runs,
 ) -> int:
     """One answer from an experiment's runs on several hosts.
@@ -73,8 +81,9 @@ def command(
         latest = _latest(experiment, revision, collector)
         runs, pending = latest.run_ids, latest.pending
     results = load_results(runs, collector)
+    judged_results = [judged(result, profile) for result in results]
     try:
-        found = across_hosts([judged(result, profile) for result in results], pending)
+        found = across_hosts(judged_results, pending)
     except Incomparable as error:
         raise InputError(str(error)) from error
     if markdown is not None:
@@ -95,8 +104,13 @@ def command(
         from headstart.collector.report.formats.several_hosts import print_hosts
 
         print_hosts(found, Console())
-    rejected = any(each.decision is Decision.REJECT for each in found.recommendations)
-    return ExitCode.REJECTED if rejected else ExitCode.OK
+    say_unmeasured(judged_results)
+    decisions = {each.decision for each in found.recommendations}
+    rejects = Decision.REJECT in decisions
+    jointly = code_of_findings(
+        fine=not rejects, decided=rejects or decisions == {Decision.PROCEED}, strict=strict
+    )
+    return first_of((*map(verdict_code, judged_results), jointly))
 
 
 def _latest(experiment: str, revision: str | None, collector: Runs) -> Latest:

@@ -53,6 +53,16 @@ def load_results(
     return found
 
 
+def read_report(content: bytes) -> RunResult:
+    """A collector's report as JSON; CommandError where it is none that this version reads."""
+    from headstart.collector.findings.json import UnreadableResult, from_json
+
+    try:
+        return from_json(content)
+    except UnreadableResult as error:
+        raise CommandError(f"the collector's report cannot be read: {error}") from error
+
+
 def judged(result: RunResult, profile: str | None) -> RunResult:
     """By the profile that is named, else by the gates of the file."""
     from headstart.collector.analysis.verdict.gates import (

@@ -12,21 +12,22 @@ import click
 from headstart.agent.agent import Agent, AgentConfig, StateInUse, remove_left
 from headstart.agent.policy.policy import Policy
 from headstart.cli import interrupt
-from headstart.cli.aa_status import aa_status
+from headstart.cli.aa_status import say_aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.check import Checked, check_here, read_file, require
-from headstart.cli.client import experiments, fetch_report, follow
+from headstart.cli.client import experiments, fetch_report, follow, state_word
 from headstart.cli.connection import Connection
 from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
-from headstart.cli.exit_codes import ExitCode
 from headstart.cli.faults import agent_faults
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
+from headstart.cli.results import read_report
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say, say_json
+from headstart.cli.verdict_code import say_unmeasured, strict_option, verdict_code
 from headstart.collector.experiments.file import ExperimentProblems
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import (
@@ -56,6 +57,8 @@ class _Asked:
     as_json: bool
     # What the file holds is what may run.
     policy: Policy
+    # Undecided is 1, too.
+    strict: bool
 
 
 def here_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -80,6 +83,7 @@ def here_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--keep-going", is_flag=True, help="Measure what can be, though something is missing."
         ),
+        strict_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -100,6 +104,7 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     keep_going: bool,
+    strict: bool,
 ) -> int:
     """Run the experiment in FILE on this machine and report.
 
@@ -109,11 +114,16 @@ def command(
     request = submission(
         file, revision, changes=(blocks, duration, settings), keep_going=keep_going
     )
-    return run_here(request, data, host, labels, as_json)
+    return run_here(request, data, host, labels, as_json, strict)
 
 
 def run_here(
-    request: SubmitRequest, data: Path, host: str | None, labels: tuple[str, ...], as_json: bool
+    request: SubmitRequest,
+    data: Path,
+    host: str | None,
+    labels: tuple[str, ...],
+    as_json: bool,
+    strict: bool = False,
 ) -> int:
     """Submit to a collector of our own, attend it, wait, report; the exit code."""
     log_to_stderr(logging.WARNING, "headstart: %(message)s")
@@ -130,6 +140,7 @@ def run_here(
         labels=_matching_labels(experiment, parse_labels(labels)),
         as_json=as_json,
         policy=Policy.for_experiment(experiment),
+        strict=strict,
     )
     try:
         return asyncio.run(_run(asked))
@@ -292,13 +303,6 @@ def _cancel(own: Connection, run_id: str) -> None:
         stub.Cancel(CancelRequest(run_id=run_id, reason=_REASON))
 
 
-def _is_rejected(report_json: bytes) -> bool:
-    from headstart.collector.findings.json import from_json
-    from headstart.collector.report.formats.gate import failed
-
-    return failed(from_json(report_json))
-
-
 def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Signals) -> int:
     lines = ProgressLines()
     with experiments(own) as stub:
@@ -326,12 +330,12 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Sig
     else:
         print_terminal(reports["json"])
     say(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
-    if ended.state == RunState.RUN_STATE_DONE:
-        if asked.request.aa:
-            return aa_status(reports["json"])
-        return ExitCode.REJECTED if _is_rejected(reports["json"]) else ExitCode.OK
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return interrupt.status() or _INTERRUPTED
-    word = "is incomplete" if ended.state == RunState.RUN_STATE_INCOMPLETE else "failed"
-    say(f"headstart: the run {word}: {ended.reason}", err=True)
-    return ExitCode.SYSTEM_FAILED
+    result = read_report(reports["json"])
+    if ended.state not in (RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED):
+        say(f"headstart: the run is {state_word(ended.state)}: {ended.reason}", err=True)
+    if asked.request.aa:
+        say_aa_status(result)
+    say_unmeasured([result])
+    return verdict_code(result, asked.strict)

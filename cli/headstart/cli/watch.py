@@ -2,26 +2,34 @@
 
 import click
 
-from headstart.cli.client import experiments, follow
-from headstart.cli.exit_codes import ExitCode
+from headstart.cli.aa_status import say_aa_status
+from headstart.cli.client import experiments, fetch_report, follow
 from headstart.cli.progress import ProgressLines
+from headstart.cli.results import read_report
 from headstart.cli.runs import Runs, runs_options
-from headstart.v1.experiments_pb2 import RunState
+from headstart.cli.verdict_code import say_unmeasured, strict_option, verdict_code
+from headstart.v1.experiments_pb2 import ReportFormat
 
 
 @click.command("watch")
 @click.argument("run_id")
+@strict_option
 @runs_options
 def command(
     run_id: str,
+    strict: bool,
     collector: Runs,
 ) -> int:
-    """Follow RUN_ID until it ended; exit code 3 when it did not end well."""
+    """Follow RUN_ID until it ended; exit with what it found, as `headstart run` does."""
     lines = ProgressLines()
-    try:
-        with experiments(collector) as stub:
+    with experiments(collector) as stub:
+        try:
             ended = follow(stub, run_id, lines.show)
-    finally:
-        lines.close()
-    done = ended.state == RunState.RUN_STATE_DONE
-    return ExitCode.OK if done else ExitCode.SYSTEM_FAILED
+        finally:
+            lines.close()
+        content = fetch_report(stub, ended.run_id, ReportFormat.REPORT_FORMAT_JSON)
+    result = read_report(content)
+    if result.aa:
+        say_aa_status(result)
+    say_unmeasured([result])
+    return verdict_code(result, strict)

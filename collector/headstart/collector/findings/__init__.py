@@ -62,5 +62,5 @@ __all__ = [
     "Ramp", "Recommendation", "RunResult", "RuntimeCounters", "Series", "VariantBuild",
     "VariantDiagnostics", "VariantOutcome", "VariantWarmup", "Verdict", "Warmup",
     "WindowSeries", "Working", "catalogue", "comparability", "json", "points", "quantities",
-    "run_info",
+    "run_info", "usable",
 ]

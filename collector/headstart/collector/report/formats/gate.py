@@ -11,6 +11,7 @@ from headstart.collector.findings import (
     Recommendation,
     RunResult,
 )
+from headstart.collector.findings.usable import cut_short, why_unmeasured, without_usable_trial
 from headstart.collector.report.sentences.text import fenced, line, markdown as md, tail
 from headstart.collector.report.views.decision import DECISION_SIGNS
 from headstart.words import clean
@@ -22,6 +23,7 @@ GATE_SIGNS = {
     GateStatus.NOT_MEASURED: "➖",
 }
 _TAIL_LINES = 12
+_COUNTS = ("tests", "failures", "errors", "skipped")
 
 
 def failed(result: RunResult) -> bool:
@@ -84,12 +86,22 @@ def _evidence(gate: GateOutcome) -> str:
 def junit_xml(results: Sequence[RunResult]) -> str:
     """One suite per run and variant; a case for the variant itself and one for each gate.
 
-    Undecided is skipped, not failed: it is no evidence that anything is wrong.
+    Undecided is skipped, not failed: it is no evidence that anything is wrong. What was not
+    measured is an error, no pass; so is a baseline that was not, and a run that was cut short.
     """
     root = ElementTree.Element("testsuites", name="headstart")
     for result in results:
+        unmeasured = {v.variant: why_unmeasured(v) for v in without_usable_trial(result)}
+        judged = {each.variant for each in result.recommendations}
+        for name, why in unmeasured.items():
+            if name not in judged:
+                _error_suite(root, result, name, why)
+        if cut_short(result):
+            _error_suite(root, result, "run", f"The run {result.state}: {line(result.reason)}")
         for each in result.recommendations:
-            _suite(root, result, each)
+            _suite(root, result, each, unmeasured.get(each.variant, ""))
+    for key in _COUNTS:
+        root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     for element in root.iter():
         # XML 1.0 has no form at all for most controls, and a parser refuses the whole file.
         element.text = clean.lines(element.text) if element.text else element.text
@@ -99,7 +111,20 @@ def junit_xml(results: Sequence[RunResult]) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(root: ElementTree.Element, result: RunResult, each: Recommendation) -> None:
+def _error_suite(root: ElementTree.Element, result: RunResult, name: str, why: str) -> None:
+    """Of what nobody judges: the baseline, or the run as a whole."""
+    full = line(f"{result.experiment}.{result.host}.{name}")
+    suite = ElementTree.SubElement(root, "testsuite", name=full)
+    title = "the run is done" if name == "run" else f"{name} is measured"
+    case = ElementTree.SubElement(suite, "testcase", classname=full, name=line(title))
+    ElementTree.SubElement(case, "error", message=line(why))
+    for key, count in zip(_COUNTS, (1, 0, 1, 0), strict=True):
+        suite.set(key, str(count))
+
+
+def _suite(
+    root: ElementTree.Element, result: RunResult, each: Recommendation, unmeasured: str
+) -> None:
     gates = _gates(result, each)
     name = line(f"{result.experiment}.{result.host}.{each.variant}")
     suite = ElementTree.SubElement(root, "testsuite", name=name)
@@ -112,6 +137,9 @@ def _suite(root: ElementTree.Element, result: RunResult, each: Recommendation) -
         failures += 1
         failure = ElementTree.SubElement(works, "failure", message=line(each.summary))
         failure.text = tail(each.output_tail, _TAIL_LINES)
+    elif unmeasured:
+        error = ElementTree.SubElement(works, "error", message=line(unmeasured))
+        error.text = tail(each.output_tail, _TAIL_LINES)
     skipped = 0
     for gate in gates:
         case = ElementTree.SubElement(
@@ -124,5 +152,8 @@ def _suite(root: ElementTree.Element, result: RunResult, each: Recommendation) -
             ElementTree.SubElement(
                 case, "skipped", message=line(f"{gate.status.value}: {gate.text}")
             )
-    for key, count in (("tests", len(gates) + 1), ("failures", failures), ("skipped", skipped)):
+    # A gate of what was not measured may still fail: the image's size is known.
+    errors = int(works.find("error") is not None)
+    counts = (len(gates) + 1, failures, errors, skipped)
+    for key, count in zip(_COUNTS, counts, strict=True):
         suite.set(key, str(count))

@@ -1,0 +1,67 @@
+"""What a command exits with that judged runs: the same for `run`, `aa`, `watch`, `gate`, `pool`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from headstart.cli.exit_codes import ExitCode
+from headstart.cli.terminal import say
+
+if TYPE_CHECKING:
+    from headstart.collector.findings import RunResult
+
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 1 also when something is undecided."
+)
+
+# The first of these that holds for any run holds for all.
+_ORDER = (ExitCode.SYSTEM_FAILED, ExitCode.NOT_MEASURED, ExitCode.REJECTED, ExitCode.OK)
+
+
+def verdict_code(result: RunResult, strict: bool = False) -> ExitCode:
+    """Of one run; of an A/A run it is about the host."""
+    from headstart.collector.findings import Decision
+    from headstart.collector.findings.usable import cut_short, system_failed, without_usable_trial
+
+    if system_failed(result):
+        return ExitCode.SYSTEM_FAILED
+    if cut_short(result) or without_usable_trial(result):
+        return ExitCode.NOT_MEASURED
+    if result.aa:
+        check = result.host_check
+        decided, fine = check is not None, check is None or check.passed
+    else:
+        decisions = {each.decision for each in result.recommendations}
+        decided = decisions == {Decision.PROCEED} or Decision.REJECT in decisions
+        fine = Decision.REJECT not in decisions
+    return code_of_findings(fine=fine, decided=decided, strict=strict)
+
+
+def code_of_findings(*, fine: bool, decided: bool, strict: bool) -> ExitCode:
+    """Where all was measured."""
+    return ExitCode.OK if fine and (decided or not strict) else ExitCode.REJECTED
+
+
+def first_of(codes: Iterable[ExitCode]) -> ExitCode:
+    """Of several runs."""
+    return min(codes, key=_ORDER.index, default=ExitCode.OK)
+
+
+def say_unmeasured(results: Iterable[RunResult]) -> None:
+    """On standard error: each variant that has no usable trial."""
+    from headstart.collector.findings.usable import cut_short, why_unmeasured, without_usable_trial
+
+    for result in results:
+        where = f"{result.experiment} on {result.host}"
+        if cut_short(result):
+            say(f"headstart: {where}: the run {_ended(result)}", err=True)
+        for variant in without_usable_trial(result):
+            say(f"headstart: {where}: {why_unmeasured(variant)}", err=True)
+
+
+def _ended(result: RunResult) -> str:
+    word = "failed" if result.state == "failed" else f"was {result.state}"
+    return f"{word}: {result.reason}" if result.reason else word
