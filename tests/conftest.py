@@ -87,6 +87,7 @@ TOGETHER = (
     "cli/test_hostile_collector.py",
     "cli/test_local_runs.py",
     "cli/test_last_words.py",
+    "cli/test_locales.py",
     "cli/test_logs.py",
     "cli/test_pool_command.py",
     "cli/test_verdict_code.py",

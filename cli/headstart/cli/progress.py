@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from headstart.cli.client import state_word
 from headstart.cli.plan_words import span
-from headstart.cli.terminal import rewrite, say
+from headstart.cli.terminal import is_dumb, rewrite, say
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.v1.fleet_pb2 import Progress
 
@@ -21,7 +21,7 @@ class ProgressLines:
     """
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty() and not is_dumb()
         self._last = ""
 
     def show(self, run: RunSummary) -> None:

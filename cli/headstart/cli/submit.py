@@ -8,9 +8,11 @@ from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.errors import InputError
 from headstart.cli.plan_options import plan_options, with_options
 from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import SubmitRequest
+from headstart.words.text_files import NotUtf8, read_text
 
 
 @click.command("submit")
@@ -58,7 +60,12 @@ def submission(
 
     `changes` are what `plan_options` were given.
     """
-    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = read_text(file)
+    except NotUtf8 as error:
+        raise InputError(f"{file}:{error.line}:{error.column}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
     return SubmitRequest(
         source_text=with_options(text, file, *changes),
         base_directory=str(file.resolve().parent),

@@ -4,6 +4,9 @@ Every host name, reason and path may come from a stranger: nothing that a comman
 move the cursor, rename the window, or look like a line that the command did not print.
 """
 
+import codecs
+import locale
+import os
 import sys
 
 import click
@@ -18,18 +21,33 @@ def say(*lines: str, err: bool = False) -> None:
 
 
 def say_lines(text: str) -> None:
-    """A text of several lines, such as a report or the log of a build."""
-    click.echo(clean.lines(text))
+    """A text of several lines, such as a report or the log of a build; UTF-8 in a file."""
+    shown = clean.lines(text)
+    click.echo(shown if sys.stdout.isatty() else shown.encode())
 
 
 def say_json(text: str | bytes) -> None:
-    """A JSON text; its values stay what they are."""
-    click.echo(clean.json_text(text if isinstance(text, str) else text.decode("utf-8", "replace")))
+    """A JSON text, UTF-8 whatever the locale; its values stay what they are."""
+    given = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    click.echo(clean.json_text(given).encode())
 
 
 def say_marked(word: str, colour: str, line: str) -> None:
-    """One line behind a coloured word of ours."""
-    click.echo(f"{click.style(clean.line(word), fg=colour)}  {clean.line(line)}")
+    """One line behind a word of ours, coloured where colours are wanted."""
+    marked = clean.line(word)
+    if not is_plain():
+        marked = click.style(marked, fg=colour)
+    click.echo(f"{marked}  {clean.line(line)}")
+
+
+def is_plain() -> bool:
+    """Whether no escape sequence may be written, even to a terminal. See no-color.org."""
+    return bool(os.environ.get("NO_COLOR")) or is_dumb()
+
+
+def is_dumb() -> bool:
+    """Whether the terminal knows no escape sequences."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def rewrite(line: str) -> None:
@@ -38,9 +56,46 @@ def rewrite(line: str) -> None:
     sys.stderr.flush()
 
 
+# What reports are written with, where it cannot be shown. Everything else becomes an escape.
+_INSTEAD = {
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u2026": "...",
+    "\u2192": "->",
+    "\u2713": "+",
+    "\u2717": "x",
+    "\u00d7": "x",
+    "\u00b1": "+-",
+    "\u00b5": "u",
+    "\u2265": ">=",
+    "\u2264": "<=",
+}
+
+
 def prepare() -> None:
-    """Make standard output fit for foreign words, whatever the locale."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        # A terminal that is not UTF-8 shows what it cannot print as an escape.
-        reconfigure(errors="backslashreplace")
+    """Make what is written fit for foreign words, whatever the locale.
+
+    The process is in Python's UTF-8 mode (entry.py), the terminal in its own encoding.
+    """
+    codecs.register_error("headstart", _instead)
+    encoding = None
+    if "utf8" in sys._xoptions and not os.environ.get("PYTHONIOENCODING"):
+        encoding = locale.getencoding()
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding=encoding, errors="headstart")
+
+
+def _instead(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    part = error.object[error.start : error.end]
+    shown = "".join(
+        _INSTEAD.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in part
+    )
+    return shown, error.end

@@ -26,6 +26,7 @@ from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import ImageReference, MalformedReference
 from headstart.words.networks import NETWORKS
+from headstart.words.text_files import NotUtf8, read_text
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
@@ -98,9 +99,9 @@ class Policy:
     def load(cls, path: Path) -> "Policy":
         """The policy of a file; PolicyError with all its mistakes, OSError when unreadable."""
         try:
-            return parse_policy(path.read_text(encoding="utf-8"), path)
-        except UnicodeDecodeError as error:
-            raise PolicyError(path, [f"not UTF-8: {error.reason}"]) from error
+            return parse_policy(read_text(path), path)
+        except NotUtf8 as error:
+            raise PolicyError(path, [f"line {error.line}: {error}"]) from error
 
     def message(self) -> host_pb2.Policy:
         """The same as it is told to the collector."""
