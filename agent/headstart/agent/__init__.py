@@ -3,4 +3,14 @@
 docs/ARCHITECTURE.md shows its rooms and how a sample goes through them.
 """
 
-__all__ = ["agent", "cancellation", "instances", "plan", "policy", "runtimes", "trial", "uplink"]
+__all__ = [
+    "agent",
+    "cancellation",
+    "engine",
+    "instances",
+    "plan",
+    "policy",
+    "runtimes",
+    "trial",
+    "uplink",
+]

@@ -24,6 +24,8 @@ MODULES = {
 }
 # What each command cannot do without; the others need no extra.
 NEEDED = {
+    "try": "collector",
+    "init": "collector",
     "run": "collector",
     "aa": "collector",
     "check": "collector",

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import importlib.metadata
+import keyword
 import sys
 from typing import Any
 
@@ -14,6 +15,8 @@ from headstart.cli.exit_codes import ExitCode, help_line, help_table
 
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
+    "try": "Compare images or commands on this machine, without a file.",
+    "init": "Write the experiment file of images or commands.",
     "check": "Say what keeps an experiment from being measured here.",
     "run": "Run an experiment on this machine and report.",
     "aa": "Compare a variant with itself: can this host tell?",
@@ -49,7 +52,9 @@ class _Lazy(click.Group):
         if name not in COMMANDS:
             return None
         extras.demand(name)
-        command = importlib.import_module(f"headstart.cli.{name}").command
+        # `try` is no name that Python takes.
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        command = importlib.import_module(f"headstart.cli.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101  # our own modules
         command.epilog = command.epilog or help_line(name)
         return command

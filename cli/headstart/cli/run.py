@@ -62,9 +62,14 @@ class _Asked:
 
 
 def here_options(command: Callable[..., int]) -> Callable[..., int]:
+    """What every command takes that runs the experiment of a file on this machine."""
+    file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    return file(machine_options(command))
+
+
+def machine_options(command: Callable[..., int]) -> Callable[..., int]:
     """What every command takes that runs an experiment on this machine."""
     options = (
-        click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
         click.option(
             "--revision", default="", help="What was built: a commit, a tag, a build number."
         ),

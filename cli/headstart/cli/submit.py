@@ -66,11 +66,13 @@ def submission(
         raise InputError(f"{file}:{error.line}:{error.column}: {error}") from error
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
+    changed = with_options(text, file, *changes)
     return SubmitRequest(
-        source_text=with_options(text, file, *changes),
+        source_text=changed,
         base_directory=str(file.resolve().parent),
         revision=revision,
-        file_name=str(file),
+        # A key that the file did not have moves the lines below it.
+        file_name=f"{file} (as changed)" if changed != text else str(file),
         aa=aa,
         aa_variant=aa_variant,
         keep_going=keep_going,

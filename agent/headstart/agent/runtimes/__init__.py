@@ -6,6 +6,7 @@ A new runtime implements the Protocols in `runtime`.
 __all__ = [
     "commands",
     "docker_runtime",
+    "first_look",
     "members",
     "obstacles",
     "ports",
