@@ -81,6 +81,8 @@ NEEDS = {
 # What times nothing: beside another test it is as right as alone. All other tests are `alone`.
 # Of those that use an engine only one file may be here: each sees the other's images.
 TOGETHER = (
+    "agent/trial/test_needs.py",
+    "agent/trial/test_scripts.py",
     "cli/test_export_command.py",
     "cli/test_foreign_words.py",
     "cli/test_gate_command.py",

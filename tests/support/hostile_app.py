@@ -144,7 +144,7 @@ def kill_prober() -> None:
     """The process that times this app's start: a child of the agent, as this one is."""
     for thread in Path(f"/proc/{os.getppid()}/task").iterdir():
         for pid in (thread / "children").read_text().split():
-            if b"probe_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"probe.process" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(int(pid), signal.SIGKILL)
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy.policy import Policy
@@ -12,7 +11,6 @@ from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.held_runs import HeldRun
-from headstart.agent.uplink.spool import Spool
 from headstart.v1.experiment_pb2 import (
     Check,
     CommandCheck,
@@ -23,7 +21,8 @@ from headstart.v1.experiment_pb2 import (
     Variant,
 )
 from headstart.v1.host_pb2 import HostFacts
-from headstart.v1.records_pb2 import Encoding, Envelope, FailureCode, Record, RunStatus
+from headstart.v1.records_pb2 import FailureCode, RunStatus
+from support.spools import KeptSpool
 
 
 def experiment(port: int, *checks: Check) -> Experiment:
@@ -91,22 +90,8 @@ def test_commands_have_the_hosts_network_without_asking() -> None:
     assert list(refusals(stated, False, Policy().network_refusal)) == []
 
 
-class Kept(Spool):
-    """A spool that remembers what it was given."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.records: list[Record] = []
-
-    def append(self, envelope: Envelope) -> bool:
-        plain = envelope.encoding == Encoding.ENCODING_PLAIN
-        payload = envelope.payload if plain else zstandard.decompress(envelope.payload)
-        self.records.append(Record.FromString(payload))
-        return super().append(envelope)
-
-
 def test_a_run_that_is_refused_starts_nothing_and_says_why(tmp_path: Path) -> None:
-    spool = Kept(tmp_path)
+    spool = KeptSpool(tmp_path)
     tools = Tools(
         spool, lambda _cancelled: RuntimeTable({}), lambda _a, _b: HostFacts(host="here"), False
     )
