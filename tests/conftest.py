@@ -91,6 +91,7 @@ TOGETHER = (
     "cli/test_last_words.py",
     "cli/test_locales.py",
     "cli/test_logs.py",
+    "cli/test_mistakes.py",
     "cli/test_pool_command.py",
     "cli/test_verdict_code.py",
     "collector",

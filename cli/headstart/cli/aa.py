@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from headstart.cli.given import Name
 from headstart.cli.plan_options import plan_options
 from headstart.cli.run import here_options, run_here
 from headstart.cli.submit import submission
@@ -12,7 +13,7 @@ from headstart.cli.submit import submission
 @click.command("aa")
 @here_options
 @plan_options
-@click.option("--variant", default="", help="Which variant. Default: the baseline.")
+@click.option("--variant", type=Name(), default="", help="Which variant. Default: the baseline.")
 def command(
     file: Path,
     variant: str,

@@ -12,11 +12,12 @@ from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.faults import agent_faults
+from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_to_stderr
 
 
 @click.command("agent")
-@click.option("--host", help="Name of this host in results. Default: its hostname.")
+@click.option("--host", type=Name(), help="Name of this host in results. Default: its hostname.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
 @click.option(
     "--policy",
@@ -26,7 +27,7 @@ from headstart.cli.logs import log_to_stderr
 )
 @click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     help="Folder of the spool. Default: ~/.local/state/headstart/agent.",
 )
 @click.option(

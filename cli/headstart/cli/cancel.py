@@ -3,6 +3,7 @@
 import click
 
 from headstart.cli.client import experiments
+from headstart.cli.given import Name
 from headstart.cli.progress import describe
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
@@ -10,7 +11,7 @@ from headstart.v1.experiments_pb2 import CancelRequest
 
 
 @click.command("cancel")
-@click.argument("run_id")
+@click.argument("run_id", type=Name())
 @click.option("--reason", default="cancelled by hand", show_default=True)
 @runs_options
 def command(

@@ -10,6 +10,7 @@ import click
 
 from headstart.cli import interrupt
 from headstart.cli.errors import InputError
+from headstart.cli.given import OutputFolder
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.size_option import size_bytes
 from headstart.cli.terminal import say
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("collector")
 @click.option(
     "--data",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     default=Path("headstart-data"),
     show_default=True,
     help="Folder of the store; made when missing.",

@@ -6,6 +6,7 @@ import click
 
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
+from headstart.cli.given import Name, OutputFile
 from headstart.cli.results import load_results, write
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
@@ -19,12 +20,12 @@ from headstart.cli.verdict_code import (
 
 
 @click.command("compare")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", type=Name(), metavar="A")
+@click.argument("after", type=Name(), metavar="B")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="File to write the comparison to as a page.",
 )
 @strict_option

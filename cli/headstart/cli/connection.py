@@ -12,6 +12,7 @@ import grpc
 
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.cli.errors import InputError
+from headstart.cli.given import Name
 from headstart.words.addresses import channel_options, socket_path, unix_address
 from headstart.words.certificates import CertificateProblem
 
@@ -140,6 +141,7 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--collector",
             "target",
+            type=Name(),
             metavar="unix:PATH|HOST:PORT",
             envvar="HEADSTART_COLLECTOR",
             help="Address of the collector. Default: the socket of this user's collector.",

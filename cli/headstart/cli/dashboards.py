@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from headstart.cli.given import Name, OutputFolder
 from headstart.cli.terminal import say
 
 
@@ -11,13 +12,14 @@ from headstart.cli.terminal import say
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     default=Path("dashboards-generated"),
     show_default=True,
     help="Folder to write to; made when missing.",
 )
 @click.option(
     "--runbooks",
+    type=Name(),
     metavar="URL",
     help="Where the alerts' runbooks are kept. Default: their path in Headstart's repository.",
 )

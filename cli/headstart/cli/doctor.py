@@ -14,6 +14,7 @@ from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.cli.agent_options import host_name
 from headstart.cli.exit_codes import ExitCode
+from headstart.cli.given import Name
 from headstart.cli.terminal import say, say_json, say_marked
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 
@@ -25,7 +26,7 @@ _WORDS = {
 
 
 @click.command("doctor")
-@click.option("--host", help="Name of this host in results. Default: its hostname.")
+@click.option("--host", type=Name(), help="Name of this host in results. Default: its hostname.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def command(host: str | None, as_json: bool) -> int:
     """Say what about this host spoils measurements; exit code 1 when they cannot be trusted."""

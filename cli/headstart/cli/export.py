@@ -7,6 +7,7 @@ import click
 
 from headstart.cli.client import ENDED, experiments, fetch_summary
 from headstart.cli.errors import InputError
+from headstart.cli.given import Name, OutputFolder
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
@@ -21,11 +22,11 @@ TABLES = {
 
 
 @click.command("export")
-@click.argument("run_id")
+@click.argument("run_id", type=Name())
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     default=Path(),
     show_default=True,
     help="Folder for the files; made when missing.",

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
+from headstart.cli.given import Name, OutputFile, write_output
 from headstart.cli.results import PROFILES, judged, load_results
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.cli.verdict_code import first_of, say_unmeasured, strict_option, verdict_code
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = OutputFile()
 
 
 @click.command("gate")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN|REPORT.JSON...")
+@click.argument("runs", type=Name(), nargs=-1, required=True, metavar="RUN|REPORT.JSON...")
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
@@ -53,9 +54,8 @@ def command(
             for sentence in (*each.rationale, *each.missing):
                 say(f"  - {line(sentence)}")
     if junit is not None:
-        junit.write_text(junit_xml(results))
+        write_output(junit, junit_xml(results).encode())
     if markdown is not None:
-        with markdown.open("a") as file:
-            file.write(gate_markdown(results))
+        write_output(markdown, gate_markdown(results).encode(), append=True)
     say_unmeasured(results)
     return first_of(verdict_code(result, strict) for result in results)

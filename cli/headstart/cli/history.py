@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
+from headstart.cli.given import Name
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_json
 from headstart.collector.findings.catalogue import CATALOGUE
@@ -33,10 +34,10 @@ _HEADLINES = (
 
 
 @click.command("history")
-@click.argument("experiment")
-@click.option("--variant", default="", help="Only this variant.")
-@click.option("--metric", default="", help="Only this metric. Default: the main ones.")
-@click.option("--fingerprint", default="", help="Only this kind of host.")
+@click.argument("experiment", type=Name())
+@click.option("--variant", type=Name(), default="", help="Only this variant.")
+@click.option("--metric", type=Name(), default="", help="Only this metric. Default: the main ones.")
+@click.option("--fingerprint", type=Name(), default="", help="Only this kind of host.")
 @click.option("--limit", default=20, show_default=True, help="Newest points of each series.")
 @click.option("--json", "as_json", is_flag=True, help="Print every series and shift as JSON.")
 @runs_options

@@ -12,6 +12,7 @@ import click
 from headstart.cli import extras, interrupt
 from headstart.cli.errors import CommandError
 from headstart.cli.exit_codes import ExitCode, help_line, help_table
+from headstart.cli.given import refused_first
 
 # name -> (module in headstart.cli, what it is for); the order of `--help`.
 COMMANDS = {
@@ -57,6 +58,8 @@ class _Lazy(click.Group):
         command = importlib.import_module(f"headstart.cli.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101  # our own modules
         command.epilog = command.epilog or help_line(name)
+        if command.callback is not None:
+            command.callback = refused_first(command.callback)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -9,6 +9,7 @@ import click
 
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
+from headstart.cli.given import Name, OutputFile
 from headstart.cli.results import PROFILES, judged, load_results, write
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
@@ -23,15 +24,16 @@ from headstart.cli.verdict_code import (
 if TYPE_CHECKING:
     from headstart.cli.latest import Latest
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = OutputFile()
 # As many as a collector lists at once.
 _LISTED = 1000
 
 
 @click.command("pool")
-@click.argument("runs", nargs=-1, metavar="[RUN|REPORT.JSON...]")
+@click.argument("runs", type=Name(), nargs=-1, metavar="[RUN|REPORT.JSON...]")
 @click.option(
     "--experiment",
+    type=Name(),
     help="Instead of runs: the latest of this experiment on each host, all of one revision.",
 )
 @click.option(

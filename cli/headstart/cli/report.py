@@ -6,6 +6,7 @@ import click
 
 from headstart.cli.client import experiments, fetch_report, latest_ended
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.given import Name, OutputFile, write_output
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_lines
 from headstart.v1.experiments_pb2 import ReportFormat
@@ -21,16 +22,14 @@ _ALL_FORMATS = FORMATS | {BUILD_LOGS: ReportFormat.REPORT_FORMAT_BUILD_LOGS}
 
 
 @click.command("report")
-@click.argument("run_id", required=False)
+@click.argument("run_id", type=Name(), required=False)
 @click.option(
     "--format",
     "name",
     type=click.Choice(["terminal", *_ALL_FORMATS]),
     help="Default: by the suffix of --output, else terminal.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write."
-)
+@click.option("-o", "--output", type=OutputFile(), help="File to write.")
 @runs_options
 def command(
     run_id: str | None,
@@ -60,7 +59,7 @@ def command(
     if output is None:
         say_lines(content.decode("utf-8", "replace"))
     else:
-        output.write_bytes(content)
+        write_output(output, content)
         say(f"written: {output}", err=True)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headstart.cli.client import Reachable, experiments, fetch_report
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.given import write_output
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ReportFormat
 
@@ -84,11 +85,7 @@ def judged(result: RunResult, profile: str | None) -> RunResult:
 
 def write(path: Path, text: str, *, append: bool = False) -> None:
     """A file that the user asked for; where it cannot be written, that is wrong input."""
-    try:
-        with path.open("a" if append else "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    write_output(path, text.encode("utf-8", "backslashreplace"), append=append)
     say(f"written: {path}", err=True)
 
 

@@ -20,6 +20,7 @@ from headstart.cli.connection import Connection
 from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.faults import agent_faults
+from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
@@ -75,12 +76,14 @@ def machine_options(command: Callable[..., int]) -> Callable[..., int]:
         ),
         click.option(
             "--data",
-            type=click.Path(file_okay=False, path_type=Path),
+            type=OutputFolder(),
             default=DEFAULT,
             show_default=True,
             help="Folder for store, spool and reports; made when missing.",
         ),
-        click.option("--host", help="Name of this host in results. Default: its hostname."),
+        click.option(
+            "--host", type=Name(), help="Name of this host in results. Default: its hostname."
+        ),
         click.option(
             "--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated."
         ),

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from headstart.cli.connection import Connection, default_address, given_collector
 from headstart.cli.data_folder import DEFAULT, listens, opened, store_folder
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.given import Folder
 from headstart.cli.terminal import say
 from headstart.words.addresses import socket_path
 
@@ -95,7 +96,7 @@ def runs_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     return click.option(
         "--data",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Folder(),
         help="Folder that `headstart run` keeps. Default: the collector, and where none answers "
         f"{DEFAULT} in the working directory.",
     )(found)

@@ -7,6 +7,7 @@ import click
 from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
+from headstart.cli.given import Name
 from headstart.cli.progress import describe
 from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_json
@@ -14,8 +15,8 @@ from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListReques
 
 
 @click.command("status")
-@click.option("--experiment", default="", help="Only runs of this experiment.")
-@click.option("--host", default="", help="Only runs on this host.")
+@click.option("--experiment", type=Name(), default="", help="Only runs of this experiment.")
+@click.option("--host", type=Name(), default="", help="Only runs on this host.")
 @click.option("--limit", default=20, show_default=True, help="Newest runs to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print hosts and runs as JSON.")
 @runs_options

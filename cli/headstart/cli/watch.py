@@ -4,6 +4,7 @@ import click
 
 from headstart.cli.aa_status import say_aa_status
 from headstart.cli.client import experiments, fetch_report, follow
+from headstart.cli.given import Name
 from headstart.cli.progress import ProgressLines
 from headstart.cli.results import read_report
 from headstart.cli.runs import Runs, runs_options
@@ -12,7 +13,7 @@ from headstart.v1.experiments_pb2 import ReportFormat
 
 
 @click.command("watch")
-@click.argument("run_id")
+@click.argument("run_id", type=Name())
 @strict_option
 @runs_options
 def command(

@@ -1,0 +1,114 @@
+"""Mistakes that people make, what the command says, and what it exits with.
+
+A row is a mistake; all of a row's words are on standard error. Add yours.
+"""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from headstart.collector.findings.json import to_json
+from support.fake_runs import AOT, JIT, small
+from support.running import app, experiment, free_port, headstart
+
+# What is typed, what is read on standard error, the exit code. {} are those of `desk`.
+MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
+    # Commands and options.
+    ("rnu good.yaml", ("No such command 'rnu'",), 2),
+    ("run", ("Missing argument 'FILE'",), 2),
+    ("run none.yaml", ("File 'none.yaml' does not exist",), 2),
+    ("run good.yaml --blokcs 3", ("No such option", "--blocks"), 2),
+    ("run good.yaml --blocks many", ("blocks",), 2),
+    ("run good.yaml --label pool", ("--label: expected name=value, got 'pool'",), 2),
+    ("run good.yaml --host=a/b", ("--host is 'a/b'; expected",), 2),
+    # Names that are empty, outputs that cannot be written: all at once.
+    (
+        "run good.yaml --host= --data good.yaml/x",
+        ("--host: the name is empty", "--data: ", "is no folder"),
+        2,
+    ),
+    ("aa good.yaml --variant=", ("--variant: the name is empty",), 2),
+    (
+        "gate report.json --junit= --markdown none/x.md",
+        ("--junit: the name is empty", "--markdown: there is no folder none"),
+        2,
+    ),
+    ("gate report.json --junit .", ("--junit: . is a folder; expected a file",), 2),
+    ("compare report.json report.json --html none/x", ("--html: there is no folder none",), 2),
+    ("pool report.json --html /proc/x", ("/proc/x: No such file or directory",), 2),
+    ("export r -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
+    ("dashboards -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
+    ("report r -o report", ("say --format, or end the name in .html, .md, .json",), 2),
+    ("watch ''", ("RUN_ID: the name is empty",), 2),
+    ("history ''", ("EXPERIMENT: the name is empty",), 2),
+    ("status --host=", ("--host: the name is empty",), 2),
+    # Reports and runs.
+    ("gate", ("Missing argument 'RUN|REPORT.JSON...'",), 2),
+    ("gate none.json", ("none.json: No such file",), 2),
+    ("gate good.yaml", ("good.yaml is no report that this version reads",), 2),
+    ("gate report.json --profile fast", ("'fast' is not one of", "ci-default"), 2),
+    ("pool", ("name runs or files of reports, or --experiment",), 2),
+    ("pool report.json report.json", ("name one of each host",), 2),
+    ("compare report.json", ("Missing argument 'B'",), 2),
+    # Collectors.
+    ("status --collector nobody:1", ("--tls-authority", "--plaintext"), 2),
+    ("status --collector unix:none.sock", ("none.sock",), 3),
+    ("watch r --collector unix:none.sock", ("none.sock",), 3),
+    # Experiment files: everything with its line.
+    ("run unknown.yaml", ("unknown.yaml:3:11: baseline", "did you mean 'good'?"), 2),
+    ("run unit.yaml", ("unit.yaml:", "load.duration: 30 has no unit"), 2),
+    ("run empty.yaml", ("empty.yaml",), 2),
+    # What is missing on the machine is known before anything is measured.
+    ("run program.yaml", ("program.yaml:", "/nonexistent/program"), 2),
+    ("run port.yaml", ("port.yaml:", "{taken}"), 2),
+    ("run cpu.yaml", ("cpu.yaml:", "4000"), 2),
+)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """A folder with files to mistake, and a port that is in use."""
+    folder = tmp_path_factory.mktemp("desk")
+    port = free_port()
+    pair = {"good": app(port), "other": app(port)}
+    load = {"request": "GET /x", "duration": 30}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = taken.getsockname()[1]
+        files = {
+            "good": experiment(port, pair),
+            "unit": experiment(port, pair, load=load),
+            "program": experiment(port, pair | {"other": {"command": ["/nonexistent/program"]}}),
+            "port": experiment(busy, {"good": app(busy), "other": app(busy)}),
+            "cpu": experiment(port, pair, plan={"cpus": {"server": "4000"}}),
+        }
+        for name, content in files.items():
+            (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        (folder / "unknown.yaml").write_text(
+            "# a comment\nexperiment: x\nbaseline: goood\nvariants:\n"
+            "  good: {command: [a]}\n  other: {command: [b]}\nservice: {port: 1, ready: GET /}\n"
+        )
+        (folder / "empty.yaml").write_text("")
+        (folder / "report.json").write_text(to_json(small(kinds=(JIT, AOT), blocks=3).result()))
+        yield folder, busy
+
+
+@pytest.mark.parametrize(("typed", "read", "status"), MISTAKES, ids=[row[0] for row in MISTAKES])
+def test_a_mistake_is_told_and_nothing_else_happens(
+    desk: tuple[Path, int], typed: str, read: tuple[str, ...], status: int
+) -> None:
+    folder, taken = desk
+    before = sorted(path.name for path in folder.iterdir())
+    ran = headstart(*(word.strip("'") for word in typed.split()), cwd=folder)
+
+    assert ran.status == status, ran.errors
+    assert [words for words in read if words.format(taken=taken) not in ran.errors] == []
+    assert "Traceback" not in ran.errors
+    assert "a fault of its own" not in ran.errors
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_there_are_thirty_of_them() -> None:
+    assert len(MISTAKES) >= 30
