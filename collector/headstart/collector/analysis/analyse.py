@@ -134,7 +134,11 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         remarks=(
             *([_HOST_CHANGED] if host_changed else ()),
             *remarks(info, run, figures, comparisons, dropped),
-            *memory_floor.remarks_on(floors.values()),
+            *memory_floor.remarks_on(
+                floor
+                for floor in floors.values()
+                if any((o.variant, o.outcome) == (floor.variant, MEASURED) for o in outcomes)
+            ),
         ),
         source_text=experiment.source_text,
         warmups=tuple(load.warmup for load in loads.values()),

@@ -53,6 +53,27 @@ def test_every_plot_is_there_as_one_svg(page: Page) -> None:
     assert page.tags["svg"] == 7
 
 
+def test_answer_verdicts_and_ratios_stand_before_all_else(text: str) -> None:
+    places = [
+        text.index(mark)
+        for mark in (
+            '<h2 id="recommended">',
+            '<table class="plain overview">',
+            '<figure class="ratios">',
+            '<h2 id="run">',
+        )
+    ]
+
+    assert places == sorted(places)
+    # Each figure with its verdict.
+    assert "better</span></td>" in text[places[1] : places[2]]
+
+
+def test_one_cause_is_told_once(text: str) -> None:
+    assert text.count("exited with status 134") == 1
+    assert text.count("AssertConfigurationIsValid") == 1
+
+
 def test_ids_are_unique_and_references_lead_somewhere(page: Page, text: str) -> None:
     ids = Counter(value for _, name, value in page.attributes if name == "id")
     references = set(re.findall(r"url\(#([^)]+)\)", text)) | {

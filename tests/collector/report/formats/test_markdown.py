@@ -20,7 +20,6 @@ def test_it_is_a_record_of_findings_with_evidence_and_reproduction(text: str) ->
         "Decision",
         "Rationale",
         "Consequences",
-        "Limits of this run",
         "Findings",
         "What failed",
         "Figures: r2r against jit",
@@ -61,9 +60,19 @@ def test_before_stands_against_after_also_where_nothing_was_measured(text: str) 
         re.findall(r"^\| ([A-Z][\w ]+) \| (.*) \|$", text[: text.index("## Decision")], re.M)
     )
 
-    assert rows["Startup"] == "286 ms | 239 ms | 29.6 ms | not measured"
-    assert rows["Image size"] == "123 MB | 124 MB | 13.7 MB | 166 MB"
+    assert rows["Startup"] == "286 ms | 239 ms (better) | 29.6 ms (better) | not measured"
+    assert rows["Image size"] == "123 MB | 124 MB (equivalent) | 13.7 MB (better) | 166 MB (worse)"
     assert rows["Compatibility"].endswith("| does not start")
+
+
+def test_one_cause_is_told_once_in_the_answer_and_nowhere_else(text: str) -> None:
+    assert text.count("exited with status 134") == 1
+
+
+def test_the_ratios_stand_as_lines_before_the_context(text: str) -> None:
+    first = text[: text.index("## Context")]
+
+    assert re.search(r"^aot: Startup +●.*┊.* 0\.10\d better$", first, re.M)
 
 
 def test_every_line_of_the_rationale_cites_figure_interval_and_run(text: str) -> None:

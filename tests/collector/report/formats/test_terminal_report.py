@@ -32,12 +32,24 @@ def test_the_table_says_both_figures_the_ratio_and_the_verdict(players: RunResul
     row = next(
         line.split()
         for line in printed(players).splitlines()
-        if line.startswith("Startup") and "29." in line
+        if line.startswith("Startup") and "29." in line and "better" in line
     )
 
     assert row[0] == "Startup"
     assert row[2] == row[4] == "ms"
     assert row[-1] == "better"
+
+
+def test_answer_verdicts_and_ratios_come_first_on_one_screen(players: RunResult) -> None:
+    screen = printed(players).splitlines()[:30]
+
+    assert sum(" proceed  " in line or " reject  " in line for line in screen) == 2
+    assert any(line.startswith("Startup") and "29.6 ms +" in line for line in screen)
+    assert any(line.startswith("aot: Startup") and "●" in line for line in screen)
+
+
+def test_one_cause_is_told_once(players: RunResult) -> None:
+    assert printed(players).count("exited with status 134") == 1
 
 
 def test_a_narrow_terminal_is_not_overrun(players: RunResult) -> None:

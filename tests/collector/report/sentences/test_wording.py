@@ -77,9 +77,15 @@ def test_memory_that_grew_is_a_factor_and_memory_that_shrank_a_share() -> None:
 
 
 def test_a_variant_that_failed_is_one_sentence(players: RunResult) -> None:
-    assert texts(players, "aot-broken") == [
+    unadvised = replace(players, recommendations=())
+
+    assert texts(unadvised, "aot-broken") == [
         "aot-broken cannot be compared with jit: aot-broken does not start."
     ]
+
+
+def test_where_a_recommendation_says_so_it_is_none(players: RunResult) -> None:
+    assert texts(players, "aot-broken") == []
 
 
 def test_courses_tell_warm_up_from_level(players: RunResult) -> None:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from headstart.collector.findings import Category, RunResult, Working
 from headstart.collector.report.formats.html_page import rendered
-from headstart.collector.report.plots import curves, image_parts, ramp, verdict_plots as plots, work
+from headstart.collector.report.plots import curves, image_parts, ramp, verdict_plots, work
 from headstart.collector.report.plots.build_plot import build_plot
 from headstart.collector.report.plots.svg import VARIANTS
 from headstart.collector.report.sentences import wording
@@ -26,24 +26,26 @@ class _Plot:
     svg: Markup
 
 
+# It stands beside the recommendation, on the first screen.
+_RATIOS = "ratios"
 _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
     (
         "startup",
         "Startup.",
         "Each mark is a trial, the line their median; hollow marks were left out.",
-        plots.startup_plot,
+        verdict_plots.startup_plot,
     ),
     (
         "jobs",
         "Jobs.",
         "Each mark is the median of a trial's repetitions; dotted: from there on level.",
-        plots.jobs_plot,
+        verdict_plots.jobs_plot,
     ),
     (
-        "ratios",
+        _RATIOS,
         "Every metric against the baseline.",
         "An interval wholly outside the band is a verdict; the arrow points to better.",
-        plots.ratio_plot,
+        verdict_plots.ratio_plot,
     ),
     (
         "memory",
@@ -93,6 +95,7 @@ _PLOTS: tuple[tuple[str, str, str, Callable[[RunResult], str | None]], ...] = (
 def render_html(result: RunResult) -> str:
     """A self-contained page. Measured programs are untrusted: all their text is escaped."""
     names = view.variant_names(result)
+    plots = _plots(result)
     return rendered(
         "report.html.j2",
         title=view.title(result),
@@ -116,7 +119,8 @@ def render_html(result: RunResult) -> str:
         troubles=view.troubles(result),
         rows=view.rows(result),
         interval_note=wording.interval_note(result),
-        plots=_plots(result),
+        ratios=next((plot for plot in plots if plot.name == _RATIOS), None),
+        plots=[plot for plot in plots if plot.name != _RATIOS],
         **build_parts(result),
         images=image_parts.image_rows(result),
         image_note=image_parts.image_note(result),

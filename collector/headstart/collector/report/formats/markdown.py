@@ -13,6 +13,7 @@ from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import fenced, markdown as md
 from headstart.collector.report.views import decision, memory_view, view
 from headstart.collector.report.views.counters_view import NOTE as COUNTERS_NOTE, counter_table
+from headstart.collector.report.views.text_forest import forest_lines
 
 
 def render_markdown(result: RunResult) -> str:
@@ -25,6 +26,7 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield ""
     for advice in decision.advice(result):
         yield f"- **{md(advice.variant)}: {advice.decision.value}.** {md(advice.summary)}"
+    yield from _overview(result)
     yield ""
     yield "## Context"
     yield ""
@@ -52,14 +54,26 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield from _again(result)
 
 
-def _decision(result: RunResult) -> Iterator[str]:
-    yield ""
-    yield md(f"Gates: {result.gates_from}.") if result.gates_from else "Gates: none."
+def _overview(result: RunResult) -> Iterator[str]:
+    """Before and after with the verdicts, and the ratios as lines."""
     yield ""
     yield f"| | {' | '.join(map(md, view.variant_names(result)))} |"
     yield "|---" * (1 + len(view.variant_names(result))) + "|"
     for row in decision.before_after(result):
-        yield f"| {md(row.title)} | {' | '.join(map(md, row.cells))} |"
+        verdicts = row.verdicts or (None,) * len(row.cells)
+        cells = [
+            f"{md(cell)} ({verdict.value})" if verdict else md(cell)
+            for cell, verdict in zip(row.cells, verdicts, strict=True)
+        ]
+        yield f"| {md(row.title)} | {' | '.join(cells)} |"
+    if lines := forest_lines(result):
+        yield ""
+        yield fenced("\n".join(lines), "text")
+
+
+def _decision(result: RunResult) -> Iterator[str]:
+    yield ""
+    yield md(f"Gates: {result.gates_from}.") if result.gates_from else "Gates: none."
     found = decision.advice(result)
     if not found:
         return
@@ -68,7 +82,7 @@ def _decision(result: RunResult) -> Iterator[str]:
     yield ""
     for advice in found:
         word = advice.decision.value.capitalize()
-        yield f"- **{word}** {md(advice.variant)}. {md(advice.summary)}"
+        yield f"- **{word}** {md(advice.variant)}."
     yield ""
     yield "## Rationale"
     for advice in found:

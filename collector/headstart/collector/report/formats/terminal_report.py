@@ -14,6 +14,7 @@ from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import decision, view
 from headstart.collector.report.views.counters_view import counter_lines
+from headstart.collector.report.views.text_forest import forest_lines
 
 VERDICT_STYLES = {
     Verdict.BETTER: "green",
@@ -35,9 +36,14 @@ def print_result(result: RunResult, console: Console) -> None:
     """
     printer = _Printer(console)
     printer.say(Text(view.title(result), style="bold"))
-    printer.say(Text("  ".join(f"{name}: {value}" for name, value in view.facts(result)), "dim"))
-    for advice in decision.advice(result):
+    advised = decision.advice(result)
+    for advice in advised:
         printer.advice(advice)
+    printer.overview(result)
+    printer.say(Text())
+    printer.say(Text("  ".join(f"{name}: {value}" for name, value in view.facts(result)), "dim"))
+    for advice in advised:
+        printer.grounds(advice)
     printer.listed("Limits of this run", [line(remark) for remark in result.remarks], "yellow")
     for variant in view.variant_names(result)[1:]:
         printer.findings(result, variant)
@@ -75,18 +81,46 @@ class _Printer:
         self.console.print(text, soft_wrap=soft, highlight=False)
 
     def advice(self, advice: decision.Advice) -> None:
-        """Where all gates pass, the answer is enough; where not, each gate is a line."""
         sign = decision.DECISION_SIGNS[advice.decision]
         said = Text(
-            f"\n{sign} {advice.variant}: {advice.decision.value}",
+            f"{sign} {advice.variant}: {advice.decision.value}",
             f"bold {DECISION_STYLES[advice.decision]}",
         )
         said.append(f"  {advice.summary}", style="default not bold")
         self.say(said)
+
+    def grounds(self, advice: decision.Advice) -> None:
+        """Each gate, and what would settle what is open."""
+        if advice.rationale or advice.missing:
+            self.say(Text(f"\n{advice.variant}: why", style="bold"))
         for reason in advice.rationale:
             self.say(Text(f"  - {reason}"))
         for open_point in advice.missing:
             self.say(Text(f"  → {open_point}"))
+
+    def overview(self, result: RunResult) -> None:
+        """Before and after with the verdicts, and the ratios as lines."""
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+        table.add_column("")
+        for name in view.variant_names(result):
+            table.add_column(Text(name), justify="right")
+        for row in decision.before_after(result):
+            verdicts = row.verdicts or (None,) * len(row.cells)
+            cells = []
+            for cell, verdict in zip(row.cells, verdicts, strict=True):
+                text = Text(cell)
+                if verdict is not None:
+                    text.append(f" {wording.SIGNS[verdict]}", style=VERDICT_STYLES[verdict])
+                cells.append(text)
+            table.add_row(Text(row.title), *cells)
+        self.say(Text())
+        self.say(table)
+        lines = forest_lines(result)
+        # One that is wrapped shows nothing.
+        if lines and (self.plain or max(map(len, lines)) <= self.console.width):
+            self.say(Text())
+            for drawn in lines:
+                self.say(Text(drawn))
 
     def findings(self, result: RunResult, variant: str) -> None:
         sentences = wording.headlines(result, variant)

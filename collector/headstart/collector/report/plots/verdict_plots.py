@@ -93,6 +93,9 @@ def _strip_plot(
         return inline(figure, name, title)
 
 
+_SCREEN_INCHES = 5.8
+
+
 def ratio_plot(result: RunResult) -> str | None:
     """Ratio to the baseline with its interval, and the margin of each metric as a band."""
     shown = [c for c in result.comparisons if c.ratio is not None and c.ratio > 0]
@@ -100,7 +103,8 @@ def ratio_plot(result: RunResult) -> str | None:
         return None
     metrics = [metric for metric in CATALOGUE if any(c.metric == metric for c in shown)]
     others = [n for n in variant_names(result)[1:] if any(c.variant == n for c in shown)]
-    height = max(0.28, 0.11 * len(others) + 0.1)
+    # Not higher than a screen, beside the recommendation.
+    height = min(max(0.28, 0.11 * len(others) + 0.1), _SCREEN_INCHES / len(metrics))
     with drawing():
         figure, axes = new_figure(1.2 + height * len(metrics))
         for comparison in shown:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from headstart.collector.findings import (
+    CHECKS_FAIL,
+    MEASURED,
     Basis,
     Comparison,
     Interval,
@@ -115,13 +117,18 @@ class Sentence:
 def headlines(result: RunResult, variant: str) -> list[Sentence]:
     """What is found of a variant, the most asked-for first.
 
-    Where a variant failed as a whole, one sentence says so instead of five.
+    Where a variant failed as a whole, its recommendation says so, or else one sentence.
     """
     comparisons = [
         found for metric in _HEADLINES if (found := result.comparison(metric, variant)) is not None
     ]
     reasons = {c.reason for c in comparisons}
     if len(comparisons) > 1 and len(reasons) == 1 and _all_unavailable(comparisons):
+        if any(each.variant == variant for each in result.recommendations) and any(
+            v.variant == variant and v.outcome not in (MEASURED, CHECKS_FAIL)
+            for v in result.variants
+        ):
+            return []
         text = f"{variant} cannot be compared with {result.baseline}: {line(reasons.pop())}."
         return [Sentence(text, Verdict.UNAVAILABLE)]
     return [Sentence(_headline(result, c), c.verdict) for c in comparisons]

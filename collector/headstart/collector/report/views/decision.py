@@ -17,6 +17,7 @@ from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import ratio
 from headstart.collector.report.sentences.text import line, tail
 from headstart.collector.report.sentences.wording import center
+from headstart.collector.report.views.view import troubles
 
 # A sign beside each word, for those who do not see its colour.
 DECISION_SIGNS = {Decision.PROCEED: "✓", Decision.DEFER: "?", Decision.REJECT: "✗"}
@@ -24,7 +25,7 @@ NOT_MEASURED = "not measured"
 _TAIL_LINES = 12
 
 # What a team wants to see before against after, from the issue that this began with.
-_BEFORE_AFTER = (
+BEFORE_AFTER = (
     "build_seconds",
     "startup_seconds",
     "rss_idle_bytes",
@@ -35,12 +36,7 @@ _BEFORE_AFTER = (
     "image_unpacked_bytes",
 )
 # Asked for of everything; the others only where the experiment has them.
-_ALWAYS = (
-    "build_seconds",
-    "startup_seconds",
-    "throughput_steady_per_second",
-    "image_unpacked_bytes",
-)
+_ALWAYS = ("startup_seconds",)
 
 
 @dataclass(frozen=True)
@@ -57,15 +53,24 @@ class Advice:
 
 
 def advice(result: RunResult) -> list[Advice]:
-    """One for each variant but the baseline, in the order of the experiment file."""
+    """One for each variant but the baseline, in the order of the experiment file.
+
+    The output of what failed stands with what failed, and not here a second time.
+    """
+    in_trouble = {trouble.variant for trouble in troubles(result)}
     return [
         Advice(
             variant=each.variant,
             decision=each.decision,
             summary=line(each.summary),
-            rationale=tuple(map(line, each.rationale)),
+            # What the summary says already, with the run beside it.
+            rationale=tuple(
+                line(text)
+                for text in each.rationale
+                if text != f"{each.summary.removesuffix('.')} (run {result.run_id})."
+            ),
             missing=tuple(map(line, each.missing)),
-            output_tail=tail(each.output_tail, _TAIL_LINES),
+            output_tail="" if each.variant in in_trouble else tail(each.output_tail, _TAIL_LINES),
             consequences=tuple(_consequences(result, each)),
         )
         for each in result.recommendations
@@ -109,26 +114,37 @@ class BeforeAfter:
 
     title: str
     cells: tuple[str, ...]
+    # Of each cell; None where there is no comparison, as of the baseline.
+    verdicts: tuple[Verdict | None, ...] = ()
 
 
 def before_after(result: RunResult) -> list[BeforeAfter]:
     """The baseline against the others in the rows that a decision is made by."""
     baseline = [v for v in result.variants if v.variant == result.baseline]
     variants = baseline + [v for v in result.variants if v.variant != result.baseline]
-    measured = {figure.metric for figure in result.figures}
+    asked = {figure.metric for figure in result.figures}
+    asked |= {comparison.metric for comparison in result.comparisons}
+    asked |= {limit.metric for limit in result.gates}
     rows = [
         BeforeAfter(
             CATALOGUE[metric].title,
             tuple(center(result, metric, v.variant) or NOT_MEASURED for v in variants),
+            tuple(_verdict(result, metric, v.variant) for v in variants),
         )
-        for metric in _BEFORE_AFTER
-        if metric in CATALOGUE and (metric in _ALWAYS or metric in measured)
+        for metric in BEFORE_AFTER
+        if metric in CATALOGUE and (metric in _ALWAYS or metric in asked)
     ]
     rows.append(BeforeAfter("Compatibility", tuple(map(_compatibility, variants))))
     if result.diagnostics:
         warnings = tuple(_warnings(result, v.variant) for v in variants)
         rows.append(BeforeAfter("Build warnings", warnings))
     return rows
+
+
+def _verdict(result: RunResult, metric: str, variant: str) -> Verdict | None:
+    """None where there is nothing to compare: the figure's own words say so."""
+    found = result.comparison(metric, variant)
+    return found.verdict if found and found.verdict is not Verdict.UNAVAILABLE else None
 
 
 def _warnings(result: RunResult, variant: str) -> str:

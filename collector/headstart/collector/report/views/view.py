@@ -83,7 +83,7 @@ def rows(result: RunResult) -> list[Row]:
 def troubles(result: RunResult) -> list[Trouble]:
     """Variants with failed trials, failed checks or no trial at all."""
     return [
-        _trouble(variant)
+        _trouble(result, variant)
         for variant in result.variants
         if variant.outcome != MEASURED or variant.trials_failed or variant.failing_checks
     ]
@@ -211,7 +211,13 @@ def _short(value: float, unit: str) -> str:
     return quantity(value, unit) if not unit.endswith("per_second") else digits(value)
 
 
-def _trouble(variant: VariantOutcome) -> Trouble:
+def _trouble(result: RunResult, variant: VariantOutcome) -> Trouble:
+    """Without the message where the recommendation begins with it: one cause is told once."""
+    message = variant.failure_message.removeprefix(f"{variant.variant} ")
+    told = bool(message) and any(
+        each.variant == variant.variant and message in each.summary
+        for each in result.recommendations
+    )
     share = ""
     if variant.trials_failed:
         share = f"{variant.trials_failed} of {variant.trials} trials failed"
@@ -221,7 +227,7 @@ def _trouble(variant: VariantOutcome) -> Trouble:
     return Trouble(
         variant=variant.variant,
         outcome=outcome,
-        message=line(variant.failure_message),
+        message="" if told else line(variant.failure_message),
         checks=tuple(line(check) for check in variant.failing_checks),
         output_tail=tail(variant.output_tail),
         trials=share,
