@@ -5,12 +5,14 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.deadline import Deadline
 from headstart.agent.host.facts import host_facts
+from headstart.agent.host.machine import WhenBusy, alone
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.load.scratch import remove_abandoned
 from headstart.agent.load.table import available
@@ -57,6 +59,9 @@ class AgentConfig:
     only_run: asyncio.Future[str] | None = None
     # What `policy` was read from; read anew for each run. None: `policy` holds for ever.
     policy_file: Path | None = None
+    # Whether a run waits for others on this machine, of whatever agent. None: who started the
+    # agent sees to that.
+    when_busy: WhenBusy | None = None
 
 
 class Agent:
@@ -114,7 +119,12 @@ class Agent:
 
         if self._is_littered and not held.cancelled.is_set():
             self._tidy(held)
-        execute(held, self._tools())
+        with ExitStack() as ending:
+            if self.config.when_busy is not None:
+                held.progress.doing = "waiting for another run on this machine"
+                ending.enter_context(alone(held.cancelled, self.config.when_busy))
+                held.progress.doing = ""
+            execute(held, self._tools())
         self._is_littered |= bool(held.left_behind)
 
     def _tools(self) -> Tools:

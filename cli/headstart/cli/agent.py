@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from headstart.agent.agent import Agent, AgentConfig
+from headstart.agent.host.machine import WhenBusy
 from headstart.agent.policy.policy import Policy
 from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
@@ -33,6 +34,13 @@ from headstart.cli.logs import log_to_stderr
 @click.option(
     "--spool-mib", default=1024, show_default=True, help="Most that samples may fill on disk."
 )
+@click.option(
+    "--if-busy",
+    type=click.Choice(["wait", "go-on"]),
+    default="wait",
+    show_default=True,
+    help="While another run measures on this machine: wait for its end, or go on beside it.",
+)
 @collector_options
 def command(
     host: str | None,
@@ -40,6 +48,7 @@ def command(
     policy_file: Path | None,
     state: Path | None,
     spool_mib: int,
+    if_busy: str,
     collector: Connection,
 ) -> None:
     """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP."""
@@ -55,6 +64,7 @@ def command(
                 labels=parse_labels(labels),
                 tls=collector.tls(),
                 spool_limit_bytes=spool_mib << 20,
+                when_busy=WhenBusy(if_busy),
             )
         )
         asyncio.run(_attend(agent))

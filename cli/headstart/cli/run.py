@@ -21,6 +21,7 @@ from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
+from headstart.cli.if_busy import if_busy_option, machine_held
 from headstart.cli.logs import log_to_stderr
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
@@ -92,6 +93,7 @@ def machine_options(command: Callable[..., int]) -> Callable[..., int]:
             "--keep-going", is_flag=True, help="Measure what can be, though something is missing."
         ),
         strict_option,
+        if_busy_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -139,6 +141,20 @@ def run_here(
         experiment = read_file(request)
     except ExperimentProblems as problems:
         raise InputError(*str(problems).split("\n")) from problems
+    # Before the check: what another run holds, such as a port, is free when that has ended.
+    with machine_held():
+        return _run_alone(request, experiment, data, host, labels, as_json, strict)
+
+
+def _run_alone(
+    request: SubmitRequest,
+    experiment: Experiment,
+    data: Path,
+    host: str | None,
+    labels: tuple[str, ...],
+    as_json: bool,
+    strict: bool,
+) -> int:
     keep_going = request.keep_going or experiment.plan.keep_going
     require(_checked(request, experiment, data), keep_going)
     asked = _Asked(

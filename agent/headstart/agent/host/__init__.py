@@ -1,3 +1,3 @@
 """This host: what it is, what disturbs measurements on it, and whether it is idle."""
 
-__all__ = ["facts", "quiet"]
+__all__ = ["facts", "machine", "quiet"]
