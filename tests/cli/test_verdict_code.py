@@ -9,9 +9,12 @@ import pytest
 
 from headstart.cli.exit_codes import JUDGING, MEANINGS, SIGNALS, ExitCode
 from headstart.cli.verdict_code import first_of, verdict_code
+from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.findings import HostCheck, RunResult
 from headstart.collector.findings.json import to_json
 from headstart.collector.report.formats.gate import junit_xml
+from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart
 
@@ -80,6 +83,21 @@ def test_a_run_that_did_not_end_well(good: RunResult, state: str, code: int) -> 
 
 def test_what_our_own_agent_broke_is_3(good: RunResult) -> None:
     assert verdict_code(without(good, "aot", "agent failed")) is ExitCode.SYSTEM_FAILED
+
+
+def test_a_run_that_our_own_agent_or_collector_broke_is_3() -> None:
+    fake = small(blocks=3, state=RunState.RUN_STATE_FAILED)
+    records = [record for record in fake.records() if not record.HasField("run_outcome")]
+    codes = [
+        verdict_code(analyse_run(fake.info(), [*records, *ending]))
+        for ending in (
+            [Record(run_outcome=RunOutcome(status=RunStatus.RUN_STATUS_FAILED))],
+            [Record(run_outcome=RunOutcome(status=RunStatus.RUN_STATUS_FAILED, agent_broke=True))],
+            [],
+        )
+    ]
+
+    assert codes == [4, 3, 3]
 
 
 def test_3_comes_before_4_and_4_before_1() -> None:

@@ -74,6 +74,7 @@ def _execute(held: HeldRun, run: "_Run") -> None:
             log.exception("run %s attempt %d failed", held.run_id, held.attempt)
         outcome.status = RunStatus.RUN_STATUS_FAILED
         outcome.reason = f"the agent broke: {type(error).__name__}: {error}"
+        outcome.agent_broke = not held.cancelled.is_set()
     if held.cancelled.is_set():
         outcome.status = held.cut_short()
         outcome.reason = held.cancel_reason or "cancelled"

@@ -120,6 +120,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         ended_unix_seconds=info.ended_time_seconds,
         seed=run.started.seed if run.started else experiment.plan.seed,
         blocks_completed=_blocks_completed(run),
+        system_broke=_system_broke(info, run),
         variants=outcomes,
         figures=figures,
         comparisons=comparisons,
@@ -166,6 +167,12 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         result = _unjudged(result)
     # There is nothing to recommend of the same thing twice.
     return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
+
+
+def _system_broke(info: RunInfo, run: RunRecords) -> bool:
+    """A run that failed without its agent's word was ended by the collector."""
+    failed = info.state == RunState.RUN_STATE_FAILED
+    return failed and (run.outcome is None or run.outcome.agent_broke)
 
 
 def _host(info: RunInfo, run: RunRecords) -> tuple[HostFacts, bool]:

@@ -156,6 +156,8 @@ class RunResult:
     gates: tuple[GateLimit, ...] = ()
     gate_outcomes: tuple[GateOutcome, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
+    # It failed by a fault of the agent or the collector, and says nothing of the experiment.
+    system_broke: bool = False
 
     def figure(self, metric: str, variant: str) -> Figure | None:
         """The figure of one metric and variant, or None when it was not measured."""

@@ -28,8 +28,8 @@ def cut_short(result: RunResult) -> bool:
 
 
 def system_failed(result: RunResult) -> bool:
-    """Whether records or agent were lost, or a variant is unmeasured because the agent broke."""
-    return result.state in _LOST or any(
+    """Whether records or agent were lost, or the agent broke in the run or in one variant."""
+    return (result.state in _LOST or result.system_broke) or any(
         _OURS in (variant.outcome, variant.failure) for variant in without_usable_trial(result)
     )
 

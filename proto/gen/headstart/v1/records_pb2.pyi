@@ -1969,6 +1969,7 @@ Global___Gap: _TypeAlias = Gap  # noqa: Y015
 class RunOutcome(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    AGENT_BROKE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     TRIALS_FIELD_NUMBER: _builtins.int
@@ -1977,6 +1978,8 @@ class RunOutcome(_message.Message):
     UNIX_NS_FIELD_NUMBER: _builtins.int
     MONOTONIC_NS_FIELD_NUMBER: _builtins.int
     DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    agent_broke: _builtins.bool
+    """It failed for a fault of the agent's own, and says nothing of the experiment."""
     status: Global___RunStatus.ValueType
     reason: _builtins.str
     trials: _builtins.int
@@ -1988,6 +1991,7 @@ class RunOutcome(_message.Message):
     def __init__(
         self,
         *,
+        agent_broke: _builtins.bool = ...,
         status: Global___RunStatus.ValueType = ...,
         reason: _builtins.str = ...,
         trials: _builtins.int = ...,
@@ -1999,7 +2003,7 @@ class RunOutcome(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks_completed", b"blocks_completed", "duration_seconds", b"duration_seconds", "monotonic_ns", b"monotonic_ns", "reason", b"reason", "status", b"status", "trials", b"trials", "trials_failed", b"trials_failed", "unix_ns", b"unix_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_broke", b"agent_broke", "blocks_completed", b"blocks_completed", "duration_seconds", b"duration_seconds", "monotonic_ns", b"monotonic_ns", "reason", b"reason", "status", b"status", "trials", b"trials", "trials_failed", b"trials_failed", "unix_ns", b"unix_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
