@@ -83,6 +83,7 @@ NEEDS = {
 TOGETHER = (
     "agent/trial/test_needs.py",
     "agent/trial/test_scripts.py",
+    "cli/test_environment.py",
     "cli/test_export_command.py",
     "cli/test_foreign_words.py",
     "cli/test_gate_command.py",

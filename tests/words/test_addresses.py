@@ -54,5 +54,8 @@ def test_what_is_local_is_not_asked_for_at_a_proxy(address: str) -> None:
     assert channel_options(address) == [("grpc.enable_http_proxy", 0)]
 
 
-def test_another_machine_may_be_behind_a_proxy() -> None:
-    assert channel_options("collector.example:7070") == []
+def test_other_machines_are_asked_for_at_the_proxy_that_was_named_for_it_alone() -> None:
+    proxy = "http://proxy.example:3128"
+    assert channel_options("collector.example:7070") == [("grpc.enable_http_proxy", 0)]
+    assert channel_options("collector.example:7070", proxy) == [("grpc.http_proxy", proxy)]
+    assert channel_options("127.0.0.1:7070", proxy) == [("grpc.enable_http_proxy", 0)]

@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 
+from headstart.cli.connection import home_state
 from headstart.cli.errors import InputError
 from headstart.words.host_names import EXPECTED, is_host_name
 
@@ -34,4 +35,4 @@ def parse_labels(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def default_state() -> Path:
     """Where an agent keeps its spool: XDG's folder for state."""
-    return Path.home() / ".local" / "state" / "headstart" / "agent"
+    return home_state() / "agent"

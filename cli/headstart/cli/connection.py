@@ -13,10 +13,27 @@ import grpc
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.cli.errors import InputError
 from headstart.cli.given import Name
-from headstart.words.addresses import channel_options, socket_path, unix_address
+from headstart.words.addresses import (
+    PROXY_VARIABLE,
+    channel_options,
+    is_proxy,
+    socket_path,
+    unix_address,
+)
 from headstart.words.certificates import CertificateProblem
 
 SOCKET_NAME = "collector.sock"
+
+
+def home_state() -> Path:
+    """XDG's folder for state. Raises InputError where this user has no home."""
+    try:
+        return Path.home() / ".local" / "state" / "headstart"
+    except RuntimeError:
+        raise InputError(
+            "this user has no home folder: set HOME or XDG_RUNTIME_DIR, or say where with "
+            "--collector, --listen or --state"
+        ) from None
 
 
 def default_address() -> str:
@@ -30,7 +47,7 @@ def default_address() -> str:
     elif runtime := os.environ.get("XDG_RUNTIME_DIR"):
         folder = Path(runtime) / "headstart"
     else:
-        folder = Path.home() / ".local" / "state" / "headstart"
+        folder = home_state()
     try:
         return unix_address(folder / SOCKET_NAME)
     except ValueError as error:
@@ -83,7 +100,7 @@ class Connection:
     def channel(self) -> grpc.Channel:
         """A channel for calls; nothing is sent yet. Raises InputError as `tls`."""
         tls = self.tls()
-        options = channel_options(self.target)
+        options = channel_options(self.target, os.environ.get(PROXY_VARIABLE, ""))
         if tls is None:
             return grpc.insecure_channel(self.target, options)
         return grpc.secure_channel(self.target, tls.credentials(), options)
@@ -117,6 +134,9 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         tls_key: Path | None,
         **options: Any,
     ) -> Any:
+        proxy = os.environ.get(PROXY_VARIABLE, "")
+        if proxy and not is_proxy(proxy):
+            raise InputError(f"{PROXY_VARIABLE} is {proxy!r}; expected http://HOST:PORT")
         how = (plaintext, tls_authority, tls_certificate, tls_key)
         connection = None
         if target or any(how):

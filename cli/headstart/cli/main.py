@@ -4,12 +4,13 @@ import errno
 import importlib
 import importlib.metadata
 import keyword
+import os
 import sys
 from typing import Any
 
 import click
 
-from headstart.cli import extras, interrupt
+from headstart.cli import environment, extras, interrupt
 from headstart.cli.errors import CommandError
 from headstart.cli.exit_codes import ExitCode, help_line, help_table
 from headstart.cli.given import refused_first
@@ -58,9 +59,19 @@ class _Lazy(click.Group):
         command = importlib.import_module(f"headstart.cli.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101  # our own modules
         command.epilog = command.epilog or help_line(name)
+        environment.name_options(command, name)
         if command.callback is not None:
             command.callback = refused_first(command.callback)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        found = super().resolve_command(ctx, args)
+        name, command, _ = found
+        if name is not None and command is not None:
+            environment.warn(os.environ, COMMANDS, name, command)
+        return found
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # The help of a group would import every command for one line of text.
@@ -72,7 +83,7 @@ class _Lazy(click.Group):
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "HEADSTART"},
     epilog="Every option can be set in the environment: HEADSTART_COLLECTOR_LISTEN is "
-    f"--listen of `headstart collector`. {help_table()}",
+    f"--listen of `headstart collector` (docs/ENVIRONMENT.md). {help_table()}",
 )
 @click.version_option(importlib.metadata.version("headstart"), "-V", "--version")
 def cli() -> None:

@@ -4,11 +4,15 @@
 """
 
 import ipaddress
+import re
 from pathlib import Path
 
 # sockaddr_un holds 108 bytes with the zero at the end; see unix(7).
 LONGEST_SOCKET_PATH_BYTES = 107
 _UNIX = "unix:"
+# The proxy to a collector on another machine; those that other programs use are not asked.
+PROXY_VARIABLE = "HEADSTART_PROXY"
+_PROXY = re.compile(r"http://[^/@\s]+:\d{1,5}/?")
 
 
 def socket_path(address: str) -> Path | None:
@@ -51,7 +55,17 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def channel_options(address: str) -> list[tuple[str, int]]:
-    """Options of every gRPC channel: what is on this machine is not asked for at a proxy."""
+def channel_options(address: str, proxy: str = "") -> list[tuple[str, int | str]]:
+    """Options of every gRPC channel: no proxy of the environment is asked, but one of our own.
+
+    What is on this machine is never asked for there. A proxy is "http://HOST:PORT".
+    """
     local = socket_path(address) is not None or is_loopback(address)
-    return [("grpc.enable_http_proxy", 0)] if local else []
+    if local or not proxy:
+        return [("grpc.enable_http_proxy", 0)]
+    return [("grpc.http_proxy", proxy)]
+
+
+def is_proxy(text: str) -> bool:
+    """Whether it is "http://HOST:PORT"."""
+    return _PROXY.fullmatch(text) is not None

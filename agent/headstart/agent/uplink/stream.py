@@ -7,6 +7,7 @@ after a reconnect, sending resumes behind the highest acked sequence.
 
 import asyncio
 import logging
+import os
 import random
 from collections import deque
 from collections.abc import Callable
@@ -42,7 +43,7 @@ from headstart.v1.fleet_pb2 import (
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
-from headstart.words.addresses import channel_options
+from headstart.words.addresses import PROXY_VARIABLE, channel_options
 from headstart.words.certificates import CertificateProblem
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,10 @@ class Attendance:
         self.wake()
 
     def _channel(self) -> grpc.aio.Channel:
-        options = CHANNEL_OPTIONS + channel_options(self.target)
+        options = [
+            *CHANNEL_OPTIONS,
+            *channel_options(self.target, os.environ.get(PROXY_VARIABLE, "")),
+        ]
         if self.tls is None:
             return grpc.aio.insecure_channel(self.target, options=options)
         return grpc.aio.secure_channel(self.target, self.tls.credentials(), options=options)
