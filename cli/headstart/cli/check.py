@@ -16,6 +16,7 @@ from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.trial.needs import Host, obstacles
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
+from headstart.cli.plan_words import plan_problems, time_words
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say, say_json
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
@@ -40,6 +41,8 @@ class Checked:
     file_name: str
     problems: list[Problem]
     warnings: list[Problem]
+    # How long a run takes; empty where the file cannot be read.
+    time: str = ""
 
     def lines(self) -> list[str]:
         """One for each problem, as editors and CI understand it."""
@@ -78,7 +81,7 @@ def _print(checked: Checked) -> None:
     for line in checked.warning_lines():
         say(f"warning: {line}")
     if not checked.problems:
-        say(f"{checked.file_name}: nothing is missing here")
+        say(f"{checked.file_name}: nothing is missing here; a run takes {checked.time}")
 
 
 def read_file(request: SubmitRequest) -> Experiment:
@@ -108,11 +111,22 @@ def check_here(request: SubmitRequest, experiment: Experiment) -> Checked:
     if experiment.aa:
         # The second name of the variant is none of the file's.
         found = [each for each in found if each.variant in ("", experiment.baseline)]
+    undecidable, doubtful = plan_problems(experiment)
     return Checked(
         file_name=request.file_name,
-        problems=_placed(request, (each for each in found if each.blocks)),
-        warnings=_placed(request, (each for each in found if not each.blocks)),
+        problems=_in_order(
+            [*_placed(request, (each for each in found if each.blocks)), *undecidable]
+        ),
+        warnings=_in_order(
+            [*_placed(request, (each for each in found if not each.blocks)), *doubtful]
+        ),
+        time=time_words(experiment),
     )
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """In the order of the file."""
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
 def require(checked: Checked, keep_going: bool) -> None:
@@ -122,6 +136,7 @@ def require(checked: Checked, keep_going: bool) -> None:
         raise InputError(*checked.lines(), advice)
     for line in (*checked.lines(), *checked.warning_lines()):
         say(f"warning: {line}", err=True)
+    say(f"this takes {checked.time}", err=True)
 
 
 def _placed(request: SubmitRequest, found: Iterable[Obstacle]) -> list[Problem]:
@@ -133,6 +148,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
     return {
         "file": checked.file_name,
         "ok": not checked.problems,
+        "time": checked.time,
         "findings": [
             {"level": level, **MessageToDict(problem)}
             for level, problems in levels
