@@ -16,6 +16,7 @@ from headstart.agent.host.machine import WhenBusy, alone
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.load.scratch import remove_abandoned
 from headstart.agent.load.table import available
+from headstart.agent.policy.host_secrets import read_secrets
 from headstart.agent.policy.policy import Policy, PolicyError
 from headstart.agent.policy.policy_file import PolicyFile
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
@@ -146,6 +147,7 @@ class Agent:
             policy.commands,
             policy.network_refusal,
             refused,
+            lambda experiment: read_secrets(experiment, policy, os.environ),
         )
 
     def _tidy(self, held: HeldRun) -> None:

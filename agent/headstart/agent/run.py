@@ -137,8 +137,15 @@ class _Run:
         runtimes = self.tools.runtimes(self.held.cancelled)
         try:
             seed = self.plan.seed or draw_seed()
+            secrets = self.tools.secrets(self.held.experiment)
+            secrets.hide(self.held.experiment, self.masks)
+            self.experiment = secrets.put_into(self.held.experiment)
             host = Host(
-                self.experiment, runtimes, self.tools.commands_allowed, self.tools.network_refusal
+                self.experiment,
+                runtimes,
+                self.tools.commands_allowed,
+                self.tools.network_refusal,
+                secrets,
             )
             self._say("checking what the run needs")
             if self.tools.refused is None:

@@ -1,6 +1,7 @@
 """`headstart check`, and what every run on this machine does first."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 
 from headstart.agent.agent import open_runtimes
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.policy.host_secrets import read_secrets
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.trial.needs import Host, obstacles
@@ -103,7 +105,8 @@ def check_here(request: SubmitRequest, experiment: Experiment) -> Checked:
     with tempfile.TemporaryDirectory(prefix="headstart-") as state:
         runtimes = open_runtimes(Path(state), policy, Cancellation())
         try:
-            host = Host(experiment, runtimes, policy.commands, policy.network_refusal)
+            secrets = read_secrets(experiment, policy, os.environ)
+            host = Host(experiment, runtimes, policy.commands, policy.network_refusal, secrets)
             found = obstacles(host)
         finally:
             for runtime in runtimes.by_name.values():

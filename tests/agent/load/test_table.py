@@ -35,6 +35,17 @@ def name_of(chosen: LoadDriver | Failure) -> str:
 
 
 @pytest.mark.usefixtures("installed")
+def test_a_secret_header_is_no_argument_unless_h2load_is_named() -> None:
+    load = load_of()
+    header = load.requests[0].check.request.headers.add(name="Authorization", value="t0k3n")
+    header.secret.variable = "TOKEN"
+
+    assert name_of(choose(load)) == "builtin"
+    load.driver = "h2load"
+    assert name_of(choose(load)) == "h2load"
+
+
+@pytest.mark.usefixtures("installed")
 def test_h2load_is_preferred_where_it_suits() -> None:
     assert name_of(choose(load_of())) == "h2load"
 

@@ -16,6 +16,7 @@ FORM_OF_SECTION = {
     "The file": "",
     "variants": "VariantForm",
     "build": "BuildForm",
+    "Values that the host knows": "ValueForm",
     "service": "ServiceForm",
     "Checks": "CheckForm",
     "expect": "ExpectForm",
@@ -68,9 +69,11 @@ def test_every_form_has_a_section() -> None:
     forms = {
         name
         for name in schema()["$defs"]
-        if not name.startswith(("GateIn_", "GatesForm", "MarginsForm"))
+        # Headers have the keys of variables.
+        if not name.startswith(("GateIn_", "GatesForm", "MarginsForm", "HeaderForm"))
     }
 
+    assert properties("HeaderForm").keys() == properties("ValueForm").keys()
     assert forms <= set(FORM_OF_SECTION.values())
 
 

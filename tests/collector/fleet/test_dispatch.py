@@ -16,6 +16,7 @@ from headstart.v1.experiment_pb2 import Network
 from headstart.v1.experiments_pb2 import CancelRequest, ListHostsRequest, RunState, WatchRequest
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
+    EXPERIMENT,
     OPEN_PORT,
     Attending,
     attend,
@@ -35,6 +36,7 @@ from support.collector_process import collector_process
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
 DONE = RunState.RUN_STATE_DONE
+FAILED = RunState.RUN_STATE_FAILED
 CANCELLED = RunState.RUN_STATE_CANCELLED
 LOST = RunState.RUN_STATE_LOST
 
@@ -438,3 +440,32 @@ async def test_an_earlier_agent_is_sent_the_bridge_and_never_the_hosts_network(
                 found[host] = (await agent.until("lease")).experiment.plan.network
 
     assert found == {"earlier": Network.NETWORK_HOLDER, "now": Network.NETWORK_OWN}
+
+
+@in_loop
+async def test_an_earlier_agent_gets_no_run_that_refers_to_what_its_host_knows(
+    tmp_path: Path,
+) -> None:
+    """It would start the app without the value."""
+    referring = EXPERIMENT.replace("compilation: jit", "env: {DB_PASSWORD: {from: DB}}")
+    assert referring != EXPERIMENT
+    async with collecting(tmp_path) as collector, attend(collector.port, hello()) as agent:
+        (run_id,) = await submit(collector.port, referring)
+        run = await watched(collector.port, run_id, FAILED)
+        (other,) = await submit(collector.port)
+        lease = await agent.until("lease")
+
+    assert "update it" in run.reason
+    assert lease.attempt.run_id == other
+
+
+@in_loop
+async def test_an_agent_that_knows_how_is_leased_the_reference(tmp_path: Path) -> None:
+    referring = EXPERIMENT.replace("compilation: jit", "env: {DB_PASSWORD: {from: DB}}")
+    said = hello()
+    said.policy.knows_secrets = True
+    async with collecting(tmp_path) as collector, attend(collector.port, said) as agent:
+        await submit(collector.port, referring)
+        lease = await agent.until("lease")
+
+    assert lease.experiment.variants[0].secret_environment["DB_PASSWORD"].variable == "DB"

@@ -243,14 +243,50 @@ def named_values(experiment: Any) -> Iterator[tuple[str, str]]:
         yield "", check.json_subset
 
 
+def references_in(experiment: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Each `SecretReference` of an `Experiment` with its place in the file; that ends in a name."""
+    for variant in experiment.variants:
+        for name in sorted(variant.secret_environment):
+            yield ("variants", variant.name, "env", name), variant.secret_environment[name]
+    for path, check in _placed_checks(experiment):
+        for header in check.request.headers:
+            if header.HasField("secret"):
+                yield (*path, "headers", header.name), header.secret
+
+
+def referred_to(experiment: Any) -> set[str]:
+    """The variables and files that an `Experiment` refers to; files begin with '/'."""
+    return {each.file or each.variable for _, each in references_in(experiment)}
+
+
+def fits_pattern(pattern: str, reference: str) -> bool:
+    """Whether a policy's pattern allows this variable, or this file where it begins with '/'.
+
+    `*` is any text within a name; in a path it ends at a '/'.
+    """
+    patterns, parts = pattern.split("/"), reference.split("/")
+    return len(patterns) == len(parts) and all(
+        part not in ("..", ".") and fnmatchcase(part, each)
+        for each, part in zip(patterns, parts, strict=True)
+    )
+
+
 def http_checks(experiment: Any) -> Iterator[Any]:
     """Every request of an `Experiment`, with what is expected of its answer."""
+    for _, check in _placed_checks(experiment):
+        yield check
+
+
+def _placed_checks(experiment: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     service = experiment.service
-    for check in (service.ready, *service.checks, service.first_data):
+    checks: list[tuple[tuple[str | int, ...], Any]] = [(("service", "ready"), service.ready)]
+    checks += [(("service", "checks", n), check) for n, check in enumerate(service.checks)]
+    checks.append((("service", "first_data"), service.first_data))
+    for path, check in checks:
         if check.HasField("http"):
-            yield check.http
-    for request in experiment.load.requests:
-        yield request.check
+            yield path, check.http
+    for number, request in enumerate(experiment.load.requests):
+        yield ("load", "requests", number), request.check
 
 
 def masks_of(values: Iterable[tuple[str, str]]) -> Masks:

@@ -54,13 +54,22 @@ class H2load:
         return stated_version(self.name, "--version", r"nghttp2/(\S+)")
 
     def refuses(self, load: Load) -> str | None:
-        """A rate, unless the file names h2load, and mixes that it cannot send."""
+        """Rates and secret headers, unless the file names h2load; mixes that it cannot send."""
         if load.rate_to_per_second:
             return "the rate of h2load is constant"
         if load.rate_per_second and load.driver != self.name:
             return (
                 "h2load sends a rate in bursts and counts from the actual send,"
                 " so that a stall of the server hardly shows; builtin does not"
+            )
+        if load.driver != self.name and any(
+            header.HasField("secret")
+            for weighted in load.requests
+            for header in weighted.check.request.headers
+        ):
+            return (
+                "h2load is given headers as arguments, which every user of the host can read:"
+                " with a secret among them it is used only where it is named"
             )
         return why_not(load)
 

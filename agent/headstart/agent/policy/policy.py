@@ -26,10 +26,13 @@ from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.image_reference import ImageReference, MalformedReference
 from headstart.words.networks import NETWORKS
+from headstart.words.secrets import fits_pattern, referred_to
 from headstart.words.text_files import NotUtf8, read_text
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
+# A variable's name, or an absolute path; either may be a pattern.
+_SECRET = re.compile(r"[A-Za-z0-9_.*?\[\]!-]+|(?:/(?!\.{1,2}(?:/|$))[^/\r\n]+)+")
 _BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
 # Below this a Docker Engine refuses a container.
 SMALLEST_MEMORY_BYTES = 6 << 20
@@ -71,6 +74,9 @@ class Policy:
     entrypoint: bool = True
     # None: there is no key of an experiment file that asks for one.
     capabilities: tuple[str, ...] = ()
+    # Variables of the agent's environment and files of the host that an experiment may
+    # refer to, as patterns.
+    secrets: tuple[str, ...] = ()
 
     @classmethod
     def default(cls) -> "Policy":
@@ -93,6 +99,7 @@ class Policy:
             # Half of what is free holds all the same.
             disk_limit_bytes=_UNLIMITED_BYTES,
             networks=_networks_for(experiment.plan.network),
+            secrets=tuple(sorted({_literally(each) for each in referred_to(experiment)})),
         )
 
     @classmethod
@@ -115,7 +122,13 @@ class Policy:
             networks=[Network.Value(NETWORKS[word]) for word in self.networks],
             root_forbidden=not self.root,
             entrypoint_forbidden=not self.entrypoint,
+            secrets=self.secrets,
+            knows_secrets=True,
         )
+
+    def allows_secret(self, reference: str) -> bool:
+        """Whether an experiment may be given this variable or file."""
+        return any(fits_pattern(pattern, reference) for pattern in self.secrets)
 
     def user_refusal(self, user: str) -> str | None:
         """Why no container may run as this user of an image, as a sentence; None: it may.
@@ -173,6 +186,11 @@ class Policy:
         if (refused := self.memory_refusal(asked_bytes)) is not None:
             raise RuntimeFault(FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
         return asked_bytes or self.memory_limit_bytes
+
+
+def _literally(reference: str) -> str:
+    """The pattern that fits nothing else."""
+    return re.sub(r"([*?[])", r"[\1]", reference)
 
 
 def _pattern(variant: Variant) -> str:
@@ -235,6 +253,13 @@ def _read_images(value: object) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def _read_secrets(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list):
+        return None
+    named = all(isinstance(item, str) and _SECRET.fullmatch(item) for item in value)
+    return tuple(value) if named else None
+
+
 def _read_no_capabilities(value: object) -> tuple[str, ...] | None:
     return () if value == [] else None
 
@@ -280,6 +305,11 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
         "capabilities",
         "[]: no container is given a capability",
         _read_no_capabilities,
+    ),
+    "secrets": (
+        "secrets",
+        'a list of variables and files, such as ["DB_*", "/run/secrets/*"]',
+        _read_secrets,
     ),
     "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),

@@ -13,6 +13,7 @@ from headstart.agent.instances import RuntimeFault
 from headstart.agent.linux.affinity import usable_cpus
 from headstart.agent.linux.sysfs import online_cpus, parse_cpus
 from headstart.agent.load.table import choose
+from headstart.agent.policy.host_secrets import HostSecrets
 from headstart.agent.runtimes.commands import find_program
 from headstart.agent.runtimes.obstacles import FilePath, Obstacle
 from headstart.agent.runtimes.ports import require_free_port
@@ -31,6 +32,7 @@ class Host:
     runtimes: RuntimeTable
     commands_allowed: bool
     network_refusal: Callable[[Network.ValueType], str | None]
+    secrets: HostSecrets = field(default_factory=HostSecrets)
     resolved: dict[str, ResolvedVariant] = field(default_factory=dict)
 
 
@@ -73,6 +75,17 @@ def unresolved(variant: Variant, resolved: ResolvedVariant) -> Iterator[Obstacle
 
 def _allowed(host: Host) -> Iterator[Obstacle]:
     yield from refusals(host.experiment, host.commands_allowed, host.network_refusal)
+
+
+def _secrets(host: Host) -> Iterator[Obstacle]:
+    """Without what it refers to, an app that starts is another one."""
+    for problem in host.secrets.problems:
+        code = (
+            FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+            if problem.is_refused
+            else FailureCode.FAILURE_CODE_AGENT
+        )
+        yield Obstacle(problem.path, problem.message, code, forbids=True)
 
 
 def _variants(host: Host) -> Iterator[Obstacle]:
@@ -193,6 +206,7 @@ def _plan(host: Host) -> Iterator[Obstacle]:
 
 CHECKS: tuple[Callable[[Host], Iterator[Obstacle]], ...] = (
     _allowed,
+    _secrets,
     _variants,
     _scripts,
     _check_programs,

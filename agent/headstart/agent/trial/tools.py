@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.policy.host_secrets import HostSecrets
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.uplink.spool import Spool
-from headstart.v1.experiment_pb2 import Network
+from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Failure
 
@@ -26,3 +27,5 @@ class Tools:
     network_refusal: Callable[[Network.ValueType], str | None] = lambda _network: None
     # Why nothing may run at all: the policy cannot be read.
     refused: Failure | None = None
+    # Reads what an experiment refers to, as far as the policy lets it.
+    secrets: Callable[[Experiment], HostSecrets] = lambda _experiment: HostSecrets()

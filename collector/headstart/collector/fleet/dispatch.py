@@ -17,10 +17,16 @@ from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
+from headstart.words.secrets import referred_to
 
 log = logging.getLogger(__name__)
 
 _NOT_CURRENT = "this attempt does not count any more"
+
+_KNOWS_NO_SECRETS = (
+    "the file has values come from the host (from: NAME), and this host's agent is of a release"
+    " that does not know how: update it"
+)
 
 
 class Dispatch:
@@ -170,8 +176,15 @@ class Dispatch:
             if change is not None:
                 self._lost(change)
             return
-        self._leases.grant(leased.run_id, leased.attempt, host)
         experiment = leased.experiment
+        if not session.knows_secrets and referred_to(experiment):
+            change = await self._store.write(
+                lambda c: store_runs.fail(c, attempt, _KNOWS_NO_SECRETS, now)
+            )
+            if change is not None:
+                self._lost(change)
+            return
+        self._leases.grant(leased.run_id, leased.attempt, host)
         if not session.knows_networks:
             experiment = _for_earlier_agents(experiment)
         lease = Lease(attempt=attempt, experiment=experiment, lease_seconds=self._lease_seconds)

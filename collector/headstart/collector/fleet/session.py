@@ -56,6 +56,8 @@ class Session:
         self.not_ready = hello.not_ready
         # Agents before NETWORK_OWN name no networks, and take what they do not know for the host's.
         self.knows_networks = bool(hello.policy.networks)
+        # Agents before it would start an app without what its experiment refers to.
+        self.knows_secrets = hello.policy.knows_secrets
         # Attempts that the agent said it runs, minus those whose terminal record came.
         self.running = {(attempt.run_id, attempt.attempt) for attempt in hello.running}
         # Run id -> attempt and reason, said again at every heartbeat.

@@ -14,6 +14,7 @@ from headstart.collector.experiments.file.forms import (
 )
 from headstart.collector.experiments.file.requests import HeaderName, Pattern, Request, RequestLine
 from headstart.collector.experiments.file.units import Duration, Text, Whole
+from headstart.collector.experiments.file.value_forms import HeaderValue
 
 PACKAGES = Text(
     what="a package or an assembly such as 'AutoMapper' or 'Microsoft.EntityFrameworkCore*'",
@@ -46,7 +47,7 @@ class RequestForm(Form):
     """Body of the request, sent as JSON."""
     body: Annotated[str, Text("text", maximum=262144)] | None = None
     """Body of the request, sent as it stands."""
-    headers: dict[Annotated[str, HeaderName(sent=True)], Header] = Field(
+    headers: dict[Annotated[str, HeaderName(sent=True)], HeaderValue] = Field(
         default_factory=dict, max_length=64
     )
     """Headers of the request."""

@@ -18,6 +18,7 @@ from headstart.collector.experiments.file.models import (
     VariantForm,
 )
 from headstart.collector.experiments.file.requests import Request
+from headstart.collector.experiments.file.value_forms import put_environment, sent_headers
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.networks import NETWORKS
 
@@ -93,11 +94,11 @@ def _variant(name: str, form: VariantForm, base_directory: str) -> pb.Variant:
     variant = pb.Variant(
         name=name,
         compilation=_COMPILATIONS[form.compilation],
-        environment=form.env,
         entrypoint=form.entrypoint or (),
         description=form.description,
         base=form.base or "",
     )
+    put_environment(variant, form.env)
     if form.image is not None:
         variant.image = form.image
     if form.build is not None:
@@ -197,15 +198,15 @@ def _check(form: CheckForm, name: str) -> pb.Check:
 
 def _http_check(form: RequestForm, request: Request) -> pb.HttpCheck:
     expect = form.expect
-    headers = dict(form.headers)
+    headers = sent_headers(form.headers)
     body = (form.body or "").encode()
     if "json_body" in form.model_fields_set:
         body = _json(form.json_body).encode()
-        if not any(name.lower() == "content-type" for name in headers):
-            headers["Content-Type"] = "application/json"
+        if not any(header.name.lower() == "content-type" for header in headers):
+            headers.append(pb.Header(name="Content-Type", value="application/json"))
     return pb.HttpCheck(
         request=pb.HttpRequest(
-            method=request.method, target=request.target, headers=_headers(headers), body=body
+            method=request.method, target=request.target, headers=headers, body=body
         ),
         status=expect.status or request.status,
         headers=_headers(expect.headers),

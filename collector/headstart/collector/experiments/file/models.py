@@ -39,6 +39,7 @@ from headstart.collector.experiments.file.units import (
     Text,
     Whole,
 )
+from headstart.collector.experiments.file.value_forms import VariableValue
 from headstart.words.networks import NETWORKS
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
@@ -87,7 +88,7 @@ class VariantForm(Form):
         written("other")
     )
     """What its code is; `r2r` (.NET ReadyToRun) is another word for `mixed`."""
-    env: dict[EnvironmentName, EnvironmentValue] = Field(default_factory=dict, max_length=256)
+    env: dict[EnvironmentName, VariableValue] = Field(default_factory=dict, max_length=256)
     """Environment variables that it is given."""
     entrypoint: list[Argument] | None = Field(default=None, min_length=1, max_length=256)
     """Replaces the entrypoint and the command of the image."""
