@@ -1,9 +1,12 @@
 """The prober finds the first correct response, and says how well it saw it."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +16,14 @@ import pytest
 
 from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.linux.cpu_clock import process_cpu_ns
+from headstart.agent.probe.probe import Probe
 from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
-from headstart.agent.probe.task import ProbeResult
+from headstart.agent.probe.task import ProbeResult, ProbeTask
 from headstart.agent.runtimes.launch_gate import GateFolder
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
 from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scripted
 from support.truth_server import build_truth_server, parse_truth
+from support.waiting import wait_until
 
 HELLO = HttpCheck(request=HttpRequest(method="GET", target="/health"), body_pattern="hello")
 DATA = HttpCheck(request=HttpRequest(method="GET", target="/data"), body_pattern="row")
@@ -113,6 +118,95 @@ def test_an_app_that_never_answers_correctly_is_quoted(prober: Prober) -> None:
     assert result.first_byte_ns
     assert result.first_correct_response_ns == 0
     assert result.spent is None
+
+
+@contextlib.contextmanager
+def answering_by_connection(*answers: bytes | threading.Event) -> Iterator[ScriptedServer]:
+    """Each connection has its own answer, at once or (OK) when its event is set."""
+    with scripted() as server:
+
+        def answer(client: socket.socket, when: bytes | threading.Event) -> None:
+            with client, contextlib.suppress(OSError):
+                while client.recv(65536):
+                    if isinstance(when, threading.Event):
+                        when.wait()
+                    client.sendall(when if isinstance(when, bytes) else OK)
+
+        def accept() -> None:
+            for each in answers:
+                with contextlib.suppress(OSError):
+                    client, _ = server.sock.accept()
+                    server.connections += 1
+                    threading.Thread(target=answer, args=(client, each), daemon=True).start()
+
+        server.sock.listen()
+        threading.Thread(target=accept, daemon=True).start()
+        yield server
+        for each in answers:
+            if isinstance(each, threading.Event):
+                each.set()
+
+
+def ask(server: ScriptedServer, timeout_seconds: float) -> ProbeResult:
+    """What a probe finds of a server that listens already."""
+    task = ProbeTask(server.address, server.port, HELLO, None, timeout_seconds, 0, None)
+    probe = Probe(task, lambda: False)
+    with contextlib.closing(probe):
+        probe.rehearse()
+        probe.begin()
+        return probe.run()
+
+
+def test_a_request_that_is_swallowed_is_asked_again_beside_it() -> None:
+    # `begin` makes a connection of its own.
+    with answering_by_connection(OK, threading.Event(), OK) as server:
+        result = ask(server, timeout_seconds=10)
+
+    assert result.outcome == "ok"
+    assert 1.0e9 <= result.unanswered_ns < 5e9
+    assert not result.asked_meanwhile
+    assert result.incorrect_responses == 0
+
+
+def test_the_first_request_stays_open_and_its_answer_counts() -> None:
+    first = threading.Event()
+    with answering_by_connection(OK, first, threading.Event()) as server:
+        answered: list[ProbeResult] = []
+        asked = threading.Thread(target=lambda: answered.append(ask(server, 10)))
+        asked.start()
+        wait_until(lambda: server.connections == 3)
+        first.set()
+        asked.join()
+
+    (result,) = answered
+    assert result.outcome == "ok"
+    assert result.asked_meanwhile
+    assert result.error_ns < 0.5e9
+
+
+def test_a_wrong_answer_to_the_second_request_leaves_the_first_open() -> None:
+    first = threading.Event()
+    with answering_by_connection(OK, first, NOT_READY) as server:
+        answered: list[ProbeResult] = []
+        asked = threading.Thread(target=lambda: answered.append(ask(server, 10)))
+        asked.start()
+        wait_until(lambda: server.connections == 3)
+        first.set()
+        asked.join()
+
+    (result,) = answered
+    assert result.outcome == "ok"
+    assert result.unanswered_ns <= 0
+
+
+def test_an_app_that_answers_none_of_its_requests_is_left_at_the_deadline() -> None:
+    silent = threading.Event()
+    with answering_by_connection(OK, *[silent] * 5) as server:
+        result = ask(server, timeout_seconds=1.5)
+
+    assert result.outcome == "timeout"
+    assert server.connections == 3
+    assert result.wrong.startswith("no answer until 1.5")
 
 
 def test_an_app_that_never_listens_is_not_connected_to(prober: Prober) -> None:

@@ -170,6 +170,21 @@ def test_answers_before_the_correct_one_are_noted_with_the_resolution() -> None:
     assert (flag.code, flag.effect, flag.value) == ("asked-again", NOTE, 0.002)
 
 
+@pytest.mark.parametrize(("startup_ms", "effect"), [(1200, INVALID), (90_000, NOTE)])
+def test_a_start_that_counts_our_wait_for_another_request_is_invalid(
+    startup_ms: float, effect: FlagEffect.ValueType
+) -> None:
+    (flag,) = flags_of(a_startup(startup_ms), ProbeResult(unanswered_ns=1000 * MS))
+
+    assert (flag.code, flag.effect, flag.value) == ("request-unanswered", effect, 1.0)
+
+
+def test_a_second_request_beside_the_answered_one_is_noted() -> None:
+    result = ProbeResult(unanswered_ns=-1000 * MS, asked_meanwhile=True)
+
+    assert codes(flags_of(a_startup(1200), result)) == {"asked-meanwhile": NOTE}
+
+
 @pytest.mark.parametrize(("stamp_ns", "flagged"), [(0, True), (1, False)])
 def test_a_missing_answer_with_data_is_noted(stamp_ns: int, flagged: bool) -> None:
     result = ProbeResult(first_data_response_ns=stamp_ns, wrong="status 500, body empty")

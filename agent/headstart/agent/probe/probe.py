@@ -26,6 +26,12 @@ from headstart.v1.experiment_pb2 import HttpCheck
 
 # A connect on loopback is over in 10 us; a lost one must not hold the probe up.
 _CONNECT_SECONDS = 0.25
+# A connection beside one that may be answered at any moment.
+_CONNECT_ONCE_SECONDS = 0.01
+# A request without a byte of an answer is asked once more beside it, after this long or a
+# tenth of the startup's timeout: whoever expects a slow first answer states a long one, and
+# a second request is work that such an app does instead of starting.
+_SILENCE_SECONDS = 1.0
 # How often it is asked whether to stop; looking costs a microsecond.
 _LOOK_NS = 2_000_000
 # A request is sent in pieces: an app that takes none of one for `_CONNECT_SECONDS` fails it.
@@ -64,6 +70,11 @@ class Probe:
         self._connected_ns = 0
         self._next_look_ns = 0
         self._answered = False
+        # How long a request may have no byte of an answer before another is sent, when that
+        # was done last, and when the first was sent that has none (0: each has one).
+        self._patience_ns = 0
+        self._asked_again_ns = 0
+        self._silent_since_ns = 0
 
     def accepts(self) -> bool:
         """Whether somebody listens there already."""
@@ -134,31 +145,51 @@ class Probe:
         request = serialise(check.request, authority(self._task.address, self._task.port))
         first = check is self._task.ready
         self._answered = False
-        while True:
-            asked_ns = time.monotonic_ns()
-            if sock is None:
-                if (sock := self._connect()) is None:
-                    return None
-                asked_ns = self._connected_ns
-            exchange = self._exchange(sock, check.request.method == "HEAD", request)
-            if exchange is None or exchange.answer.closes:
-                sock.close()
-                sock = None
-            if exchange is not None and self._correct(check, exchange.answer):
-                if first:
-                    self.result.error_ns = self._error_ns(asked_ns, exchange)
-                stamp(exchange.stamp_ns)
-                return sock
-            if self._over():
+        self._silent_since_ns = 0
+        self._patience_ns = int(max(_SILENCE_SECONDS, self._task.timeout_seconds / 10) * 1e9)
+        waiting: list[_Asked] = []
+        try:
+            while True:
+                asked_ns = time.monotonic_ns()
+                if sock is None:
+                    sock = self._connect(once=bool(waiting))
+                    if sock is None and not waiting:
+                        return None
+                    asked_ns = self._connected_ns
                 if sock is not None:
-                    sock.close()
-                return None
-            self._pause(asked_ns, first)
+                    waiting.append(_Asked(sock, Answer(check.request.method == "HEAD"), asked_ns))
+                    sock = None
+                count = len(waiting)
+                asked = self._first_answer(waiting, request)
+                if asked is not None and asked.answer.closes:
+                    asked.sock.close()
+                elif asked is not None:
+                    sock = asked.sock
+                if asked is not None and self._correct(check, asked.answer):
+                    if first:
+                        self._take_stock(asked)
+                    stamp(asked.stamp_ns)
+                    return sock
+                if self._over():
+                    if sock is not None:
+                        sock.close()
+                    return None
+                # Else nothing came: it is asked once more beside what waits.
+                if len(waiting) < count:
+                    self._pause(asked_ns, first)
+        finally:
+            for each in waiting:
+                each.sock.close()
 
-    def _connect(self) -> "_Sock | None":
-        """Connect as soon as somebody listens; None when time is up or it is stopped."""
+    def _connect(self, once: bool) -> "_Sock | None":
+        """Connect as soon as somebody listens; None when time is up or it is stopped.
+
+        `once`: None too where that does not succeed at once, since an answer may come meanwhile.
+        """
         result, monotonic_ns = self.result, time.monotonic_ns
         sock = self._socket()
+        if once:
+            _limit_sending(sock, _CONNECT_ONCE_SECONDS)
         attempts = 0
         while True:
             attempt_ns = monotonic_ns()
@@ -169,9 +200,14 @@ class Probe:
                 if result.connected_ns == 0:
                     result.connected_ns = self._connected_ns
                     result.connect_attempts += attempts
+                if once:
+                    _limit_sending(sock, _CONNECT_SECONDS)
                 if self._tls is not None:
                     return TlsSocket(sock, self._tls, self._server_name)
                 return sock
+            if once:
+                sock.close()
+                return None
             if result.connected_ns == 0:
                 result.last_refused_ns = attempt_ns
             if error != errno.ECONNREFUSED:
@@ -185,53 +221,93 @@ class Probe:
                 return None
             self._breathe(attempt_ns)
 
-    def _exchange(self, sock: "_Sock", to_head: bool, request: bytes) -> "_Exchange | None":
-        """Ask once and take the whole answer; None when none came, `wrong` says why."""
-        result, monotonic_ns = self.result, time.monotonic_ns
-        view = memoryview(self._buffer)
-        answer = Answer(to_head)
-        try:
-            self._send(sock, request)
-            sent_ns = nothing_ns = monotonic_ns()
-            while True:
-                try:
-                    length = sock.recv_into(view, 0, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    nothing_ns = monotonic_ns()
-                    if self._over():
-                        raise TimeoutError  # noqa: B904  # that nothing was there is no cause
-                    self._breathe(nothing_ns)
-                    continue
-                stamp_ns = monotonic_ns()
-                if result.first_byte_ns == 0 and length:
-                    result.first_byte_ns = stamp_ns
-                if answer.feed(view[:length]) if length else answer.end():
-                    return _Exchange(answer, sent_ns, nothing_ns, stamp_ns)
-                if not length:
-                    if answer.status:
-                        self._wrong_answer("an answer that was cut off")
-                    else:
-                        self._no_answer("the connection was closed without an answer")
-                    return None
-                # An answer without end never lets the socket be empty.
-                if self._over():
-                    raise TimeoutError
-        except TimeoutError:
-            self._no_answer(f"no answer until {(monotonic_ns() - self._began_ns) / 1e9:.1f} s")
-        except NotHttp as error:
-            self._wrong_answer(f"not HTTP/1: {error}")
-        except ssl.SSLError as error:
-            # Said by the app: it explains more than that time was up in the next attempt.
-            self._wrong_answer(f"TLS: {error.strerror}")
-        except OSError as error:
-            self._no_answer(error.strerror or type(error).__name__)
-        return None
+    def _first_answer(self, waiting: "list[_Asked]", request: bytes) -> "_Asked | None":
+        """Send the newest of them, if it was not; the first whose answer is whole, taken out.
 
-    def _send(self, sock: "_Sock", request: bytes) -> None:
+        None when time is up, when the newest failed (it is taken out, `wrong` says why), or
+        when none has had a byte for so long that it is to be asked again beside them.
+        """
+        newest = waiting[-1]
+        while True:
+            heard = False
+            for asked in waiting[:]:
+                try:
+                    if not asked.sent_ns:
+                        self._send(asked, request)
+                    if self._receive(asked):
+                        waiting.remove(asked)
+                        return asked
+                    heard = heard or asked.heard
+                except (OSError, EOFError, NotHttp) as error:
+                    self._blame(error)
+                    asked.sock.close()
+                    waiting.remove(asked)
+                    if asked is newest or not waiting:
+                        return None
+            now_ns = time.monotonic_ns()
+            # An answer without end never lets the socket be empty.
+            if self._over():
+                self._no_answer(f"no answer until {(now_ns - self._began_ns) / 1e9:.1f} s")
+                return None
+            if heard:
+                continue
+            if self._silent(waiting, now_ns):
+                return None
+            self._breathe(now_ns)
+
+    def _silent(self, waiting: "list[_Asked]", now_ns: int) -> bool:
+        """Whether the app took a request and did not begin to answer any in good time.
+
+        It may have swallowed it: what accepts for an app, or an app that sets up its workers
+        after its socket, does. The next time takes twice as long.
+        """
+        since_ns = max(waiting[-1].sent_ns, self._asked_again_ns)
+        if now_ns - since_ns < self._patience_ns or any(each.begun for each in waiting):
+            return False
+        self._patience_ns *= 2
+        self._asked_again_ns = now_ns
+        self._silent_since_ns = self._silent_since_ns or waiting[0].sent_ns
+        return True
+
+    def _receive(self, asked: "_Asked") -> bool:
+        """Take what is there; True once the answer is whole. `heard`: there was something."""
+        view = memoryview(self._buffer)
+        asked.heard = False
+        try:
+            length = asked.sock.recv_into(view, 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            asked.nothing_ns = time.monotonic_ns()
+            return False
+        asked.stamp_ns = time.monotonic_ns()
+        if not length:
+            if asked.answer.end():
+                return True
+            raise EOFError(bool(asked.answer.status))
+        asked.heard = asked.begun = True
+        if self.result.first_byte_ns == 0:
+            self.result.first_byte_ns = asked.stamp_ns
+        return asked.answer.feed(view[:length])
+
+    def _blame(self, error: Exception) -> None:
+        match error:
+            case NotHttp():
+                self._wrong_answer(f"not HTTP/1: {error}")
+            case ssl.SSLError():
+                # Said by the app: it explains more than that time was up in the next attempt.
+                self._wrong_answer(f"TLS: {error.strerror}")
+            case EOFError() if error.args[0]:
+                self._wrong_answer("an answer that was cut off")
+            case EOFError():
+                self._no_answer("the connection was closed without an answer")
+            case OSError():
+                self._no_answer(error.strerror or type(error).__name__)
+
+    def _send(self, asked: "_Asked", request: bytes) -> None:
         for at in range(0, len(request), _PIECE_BYTES):
             if at and self._over():
-                raise TimeoutError
-            sock.sendall(request[at : at + _PIECE_BYTES])
+                raise TimeoutError(errno.ETIMEDOUT, "no time to send the request")
+            asked.sock.sendall(request[at : at + _PIECE_BYTES])
+        asked.sent_ns = asked.nothing_ns = time.monotonic_ns()
 
     def _correct(self, check: HttpCheck, answer: Answer) -> bool:
         evaluation = evaluate(check, answer.status, answer.headers, bytes(answer.body))
@@ -239,16 +315,22 @@ class Probe:
             self._wrong_answer(evaluation.actual)
         return evaluation.passed
 
-    def _error_ns(self, asked_ns: int, exchange: "_Exchange") -> int:
+    def _take_stock(self, asked: "_Asked") -> None:
         """From listening to the stamp, what was not the app's: blind, or late to ask."""
         result = self.result
-        late_ns = exchange.sent_ns - asked_ns + exchange.stamp_ns - exchange.nothing_ns
+        late_ns = asked.sent_ns - asked.asked_ns + asked.stamp_ns - asked.nothing_ns
         # After a wrong answer the app was found listening long ago.
-        return late_ns + (0 if self._answered else result.connected_ns - result.last_refused_ns)
+        result.error_ns = late_ns + (
+            0 if self._answered else result.connected_ns - result.last_refused_ns
+        )
+        if self._silent_since_ns:
+            result.unanswered_ns = asked.sent_ns - self._silent_since_ns
+            result.asked_meanwhile = result.unanswered_ns <= 0
 
     def _wrong_answer(self, problem: str) -> None:
         self.result.wrong = problem
         self._answered = True
+        self._silent_since_ns = 0
         if not self.result.first_correct_response_ns:
             self.result.incorrect_responses += 1
 
@@ -291,8 +373,7 @@ class Probe:
         while True:
             sock = socket.socket(self._family, socket.SOCK_STREAM)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            timeout = struct.pack("@ll", 0, int(_CONNECT_SECONDS * 1e6))
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+            _limit_sending(sock, _CONNECT_SECONDS)
             with contextlib.suppress(OSError):
                 sock.bind(("", 0))
             if sock.getsockname()[1] != self._task.port:
@@ -300,13 +381,26 @@ class Probe:
             sock.close()
 
 
-@dataclass(frozen=True)
-class _Exchange:
+def _limit_sending(sock: socket.socket, seconds: float) -> None:
+    """How long connecting, and sending to who takes nothing, may last."""
+    timeout = struct.pack("@ll", 0, int(seconds * 1e6))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A request on its connection, and what has come of its answer."""
+
+    sock: "_Sock"
     answer: Answer
-    # When it was asked for, when last nothing was there, and when its last byte was.
-    sent_ns: int
-    nothing_ns: int
-    stamp_ns: int
+    # When it was to be asked, when it was, when last nothing was there, and when its last byte was.
+    asked_ns: int
+    sent_ns: int = 0
+    nothing_ns: int = 0
+    stamp_ns: int = 0
+    # Whether the last look found something, and whether any did.
+    heard: bool = False
+    begun: bool = False
 
 
 _Sock = socket.socket | TlsSocket

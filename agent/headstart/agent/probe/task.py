@@ -56,6 +56,10 @@ class ProbeResult:
     error_ns: int = 0
     # The pause before the question that was answered correctly; 0 when it was the first.
     retry_pause_ns: int = 0
+    # The request that was answered was sent so long after the first that was not, which
+    # waits to this moment; or the other way round: another was sent while it was answered.
+    unanswered_ns: int = 0
+    asked_meanwhile: bool = False
     # From `begin` to the first correct response; the probe's own run delay too.
     spent: Spent | None = None
     prober_run_delay_ns: int = 0

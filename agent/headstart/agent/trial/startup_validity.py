@@ -32,6 +32,7 @@ def flags(
         _degraded(startup),
         _not_quiet(quiet),
         _retried(result),
+        _unanswered(startup, result),
         _no_data_response(result, service),
     ]
     return [flag for flag in found if flag is not None]
@@ -156,6 +157,28 @@ def _retried(result: ProbeResult) -> Flag | None:
         text=f"{result.incorrect_responses} answers were not correct before the first that was;"
         f" it may have been ready up to {_ms(value)} ms before it was asked again",
         value=value,
+    )
+
+
+def _unanswered(startup: Startup, result: ProbeResult) -> Flag | None:
+    """How long a client waits until it asks again is the prober's choice, not the app's."""
+    if result.asked_meanwhile:
+        return Flag(
+            code="asked-meanwhile",
+            effect=_NOTE,
+            text="it was asked again beside a request that it then answered, which is more work",
+        )
+    value = max(result.unanswered_ns, 0) / 1e9
+    if not value:
+        return None
+    limit = _limit(startup, PROBE_ERROR_SECONDS)
+    return Flag(
+        code="request-unanswered",
+        effect=_INVALID if value > limit else _NOTE,
+        text="the app accepted a request and did not answer it; what it answered was asked on"
+        f" another connection {_ms(value)} ms later",
+        value=value,
+        limit=limit,
     )
 
 
