@@ -24,6 +24,14 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("run good.yaml --blocks many", ("blocks",), 2),
     ("run good.yaml --label pool", ("--label: expected name=value, got 'pool'",), 2),
     ("run good.yaml --host=a/b", ("--host is 'a/b'; expected",), 2),
+    # Without a file.
+    ("try app:1", ("at least two images or commands",), 2),
+    ("try true 'true | cat'", ("needs a shell", "sh -c"), 2),
+    ("try true no-such-program", ("'no-such-program' is neither a program nor an image",), 2),
+    ("try false true", ("false ended with status 1",), 2),
+    ("try true true --blocks many", ("--blocks: expected auto or a whole number",), 2),
+    ("init -o good.yaml", ("--output: good.yaml is there already; --force",), 2),
+    ("init -o none/x.yaml", ("--output: there is no folder none",), 2),
     # Names that are empty, outputs that cannot be written: all at once.
     (
         "run good.yaml --host= --data good.yaml/x",

@@ -117,6 +117,13 @@ def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert load_experiment(file.read_text(), "/work").name == "app"
 
 
+def test_without_anything_to_compare_the_file_is_an_example() -> None:
+    text, ran = made()
+
+    assert list(yaml.safe_load(text)["variants"]) == ["jit", "aot"]
+    assert "an example" in ran.errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -184,10 +191,14 @@ def test_a_name_that_is_both_is_asked_about() -> None:
 
 @pytest.mark.dotnet
 @pytest.mark.docker
-def test_images_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_looked_at_also_where_the_baseline_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("DOCKER_HOST")
+    missing = made("players:mistyped", "players:jit-deps")[0]
     text, ran = made("players:jit-deps", "players:aot-scratch")
     service = yaml.safe_load(text)["service"]
 
     assert (service["port"], service["ready"]) == (9000, "GET /health")
+    assert yaml.safe_load(missing)["service"]["ready"] == "GET /health"
     assert "ASPNETCORE_URLS of players:jit-deps" in ran.errors

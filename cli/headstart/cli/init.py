@@ -6,30 +6,34 @@ from typing import Any
 import click
 
 from headstart.cli.errors import InputError
+from headstart.cli.given import OutputFile, write_output
 from headstart.cli.terminal import say, say_lines
 from headstart.cli.without_file import Asked, thing_options, written
+
+# What is written where nothing is compared yet.
+_EXAMPLE = {"things": ("app:jit", "app:aot"), "kind": "image", "port": 8080, "ready": "/health"}
 
 
 @click.command("init")
 @thing_options
 @click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write. Default: standard output.",
+    "--output", "-o", type=OutputFile(), help="The file to write. Default: standard output."
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def command(output: Path | None, force: bool, **options: Any) -> None:
-    """Write the commented experiment file of what `try` would run with the same arguments."""
+    """Write the commented experiment file of what `try` would run with the same arguments.
+
+    Without arguments it is an example to be changed.
+    """
     if output is not None and output.exists() and not force:
-        raise InputError(f"--output {output}: it is there already; --force replaces it")
+        raise InputError(f"--output: {output} is there already; --force replaces it")
+    if not options["things"]:
+        say("an example: put your own images, port and paths into it", err=True)
+        options |= {key: value for key, value in _EXAMPLE.items() if not options[key]}
     folder = Path.cwd() if output is None else output.absolute().parent
     text = written(Asked.taken_from(options), folder)
     if output is None:
         say_lines(text.rstrip("\n"))
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--output {output}: {error.strerror}") from error
+    write_output(output, text.encode())
     say(f"{output}: `headstart run {output}` runs it", err=True)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from headstart.cli.run import machine_options, run_here
+from headstart.cli.terminal import say
 from headstart.cli.without_file import Asked, thing_options, written
 from headstart.v1.experiments_pb2 import SubmitRequest
 
@@ -33,4 +34,6 @@ def command(**options: Any) -> int:
         file_name="the experiment",
         keep_going=options.pop("keep_going"),
     )
-    return run_here(request, **options)
+    status = run_here(request, **options)
+    say("`headstart init` with the same arguments writes this experiment's file", err=True)
+    return status

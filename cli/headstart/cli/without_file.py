@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from headstart.cli.errors import InputError
+from headstart.cli.if_busy import machine_held
 from headstart.cli.terminal import say
 
 # Where a mistake in the text comes from.
@@ -119,7 +120,7 @@ def written(asked: Asked, folder: Path) -> str:
         baseline = _baseline(asked, names)
         for name, each in zip(names, things, strict=True):
             say(f"{name}: {each.words}{', the baseline' if name == baseline else ''}", err=True)
-        service = _service(asked, things, names.index(baseline), local)
+        service = _service(asked, things, _first(things, names.index(baseline)), local)
     if not service.port:
         if asked.checks or asked.load or asked.duration:
             raise InputError(
@@ -150,6 +151,12 @@ def written(asked: Asked, folder: Path) -> str:
     if mistakes := Overridden(text, options, ()).mistakes(str(folder), "the experiment"):
         raise InputError(*mistakes)
     return text
+
+
+def _first(things: Sequence[Any], baseline: int) -> int:
+    """The one that is asked about the service: the baseline, unless it is not there."""
+    there = [n for n, each in enumerate(things) if each.command or each.held is not None]
+    return baseline if baseline in there or not there else there[0]
 
 
 def _baseline(asked: Asked, names: Sequence[str]) -> str:
@@ -205,8 +212,10 @@ def _require_one_port(things: Sequence[Any], port: int) -> None:
 
 
 def _looked(base: Any, port: int, ready: str, local: Any) -> _Service:
-    """What is not known yet is seen when the baseline is started once."""
-    look = _look(base, port, local)
+    """What is not known yet is seen when one of them is started once."""
+    # A run that measures is not disturbed by it.
+    with machine_held():
+        look = _look(base, port, local)
     if look is None:
         if not port:
             raise InputError(f"no port is known of {base.text}: --port says it, or --batch: none")
