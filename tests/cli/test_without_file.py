@@ -1,6 +1,7 @@
 """`headstart try` and `headstart init`: things to compare on the command line."""
 
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import yaml
 from headstart.cli.errors import InputError
 from headstart.cli.things import LocalEngine, thing_of
 from headstart.collector.experiments.file import load_experiment
-from support.running import APP, Ran, free_port, headstart
+from support.running import APP, HEADSTART, Ran, free_port, headstart
+from support.waiting import wait_until
 
 # No engine: what is an image is known by its name alone.
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
@@ -115,6 +117,19 @@ def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert "--force" in refused.errors
     assert headstart(*arguments, "--force").status == 0
     assert load_experiment(file.read_text(), "/work").name == "app"
+
+
+def test_a_signal_ends_what_was_started_to_be_looked_at(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    thing = shlex.join([sys.executable, "-c", script])
+    with subprocess.Popen([HEADSTART, "init", thing, "true", "--if-busy", "go-on"]) as asked:
+        wait_until(lambda: note.exists() and note.read_text() != "", 60)
+        asked.terminate()
+        status = asked.wait(30)
+
+    assert status == 143
+    assert not Path(f"/proc/{note.read_text()}").exists()
 
 
 def test_without_anything_to_compare_the_file_is_an_example() -> None:

@@ -7,6 +7,7 @@ import click
 
 from headstart.cli.errors import InputError
 from headstart.cli.given import OutputFile, write_output
+from headstart.cli.if_busy import if_busy_option
 from headstart.cli.terminal import say, say_lines
 from headstart.cli.without_file import Asked, thing_options, written
 
@@ -20,6 +21,7 @@ _EXAMPLE = {"things": ("app:jit", "app:aot"), "kind": "image", "port": 8080, "re
     "--output", "-o", type=OutputFile(), help="The file to write. Default: standard output."
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@if_busy_option
 def command(output: Path | None, force: bool, **options: Any) -> None:
     """Write the commented experiment file of what `try` would run with the same arguments.
 
