@@ -14,6 +14,7 @@ from headstart.agent.instances import InstanceSpec
 from headstart.agent.linux.sysfs import drop_page_cache
 from headstart.agent.runtimes.runtime import Runtime
 from headstart.agent.trial.batch_outcomes import check_run, did_not_start, unfinished, wrong
+from headstart.agent.trial.denials import deferred
 from headstart.agent.trial.execution import Execution, Watch, execute, exit_stamps
 from headstart.agent.trial.trial import (
     Bench,
@@ -83,7 +84,7 @@ class _BatchTrial:
         self.outcome.startup.CopyFrom(execution.startup)
         cancelled = self.bench.cancelled.is_set()
         if (failure := did_not_start(execution, ready, seconds, cancelled)) is not None:
-            raise Ended(failure)
+            raise Ended(deferred(failure, self.slot.variant, self.runtime.name))
         startup = self.outcome.startup
         startup.first_correct_response_monotonic_ns = execution.exit_ns
         startup.exit_kernel_monotonic_ns = execution.exit_kernel_ns

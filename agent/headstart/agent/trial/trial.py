@@ -21,6 +21,7 @@ from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.runtime import Instance, Runtime
 from headstart.agent.sampling.memory import phase_memory
 from headstart.agent.sampling.sampler import Sampler
+from headstart.agent.trial.denials import deferred
 from headstart.agent.trial.startup import measure_startup
 from headstart.agent.trial.startup_failures import wrote_nothing
 from headstart.agent.uplink.wire import AnyRecord
@@ -157,7 +158,7 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
         port=bench.experiment.service.port,
         address=bench.experiment.service.address or LOOPBACK,
     )
-    trial = _Trial(slot, bench, outcome)
+    trial = _Trial(slot, bench, outcome, runtime.name)
     with ending_in(outcome), ExitStack() as ending:
         instance = runtime.create(spec)
         ending.callback(instance.stop)
@@ -170,8 +171,9 @@ def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
 class _Trial:
     """The phases of one trial, in their order, filling its outcome."""
 
-    def __init__(self, slot: Slot, bench: Bench, outcome: TrialOutcome) -> None:
+    def __init__(self, slot: Slot, bench: Bench, outcome: TrialOutcome, runtime: str) -> None:
         self.slot = slot
+        self.runtime = runtime
         self.bench = bench
         self.outcome = outcome
         self.checks: list[CheckRun] = []
@@ -283,7 +285,7 @@ class _Trial:
         self.outcome.startup.CopyFrom(started.startup)
         self.outcome.flags.extend(started.flags)
         if started.failure is not None:
-            raise Ended(started.failure)
+            raise Ended(deferred(started.failure, self.slot.variant, self.runtime))
         self._phase_memory(Phase.PHASE_STARTUP, instance, sampler)
 
     def _load(self, instance: Instance, sampler: Sampler, load: PreparedLoad | None) -> None:
