@@ -85,6 +85,7 @@ TOGETHER = (
     "agent/trial/test_scripts.py",
     "cli/test_environment.py",
     "cli/test_export_command.py",
+    "cli/test_folders.py",
     "cli/test_foreign_words.py",
     "cli/test_gate_command.py",
     "cli/test_hostile_collector.py",

@@ -12,9 +12,11 @@ from headstart.agent.policy.policy import Policy
 from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.errors import InputError
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_to_stderr
+from headstart.words.private_files import private_folder
 
 
 @click.command("agent")
@@ -53,11 +55,18 @@ def command(
 ) -> None:
     """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP."""
     log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    folder = (state or default_state()).absolute()
+    try:
+        private_folder(folder, marks=("lock",))
+    except OSError as error:
+        raise InputError(
+            f"--state {folder}: {error.strerror}; name a folder that this user can write"
+        ) from error
     with agent_faults():
         agent = Agent(
             AgentConfig(
                 target=collector.target,
-                state=(state or default_state()).absolute(),
+                state=folder,
                 host=host_name(host),
                 policy=Policy.load(policy_file) if policy_file else Policy.default(),
                 policy_file=policy_file.absolute() if policy_file else None,

@@ -126,6 +126,8 @@ def _faulted(error: Exception) -> ExitCode:
         known = extras.explained(error)
     elif isinstance(error, OSError) and error.errno in _DISK:
         known = CommandError(f"{error.filename or 'its output'}: {error.strerror}")
+    elif isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        known = CommandError("no folder for temporary files can be written: set TMPDIR to one")
     if not isinstance(known, CommandError):
         unforeseen.report_fault(error)
         return ExitCode.SYSTEM_FAILED

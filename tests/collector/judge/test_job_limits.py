@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
+import os
 from collections.abc import Callable
+from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,28 @@ async def test_a_job_that_takes_too_long_is_ended_and_the_next_is_served(tmp_pat
     try:
         with pytest.raises(JobExceeded, match="more than the 1 s that it may"):
             await pool.run(analyses.never_ends, "", "")
+        with pytest.raises(JobFault, match="a negative number of windows"):
+            await pool.run(analyses.fails, "", "")
+    finally:
+        await pool.stop()
+
+
+@in_loop
+async def test_a_process_that_dies_before_it_is_told_its_job_is_a_fault_and_the_next_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = tmp_path / "python"
+    dying.write_text("#!/bin/sh\nexit 1\n")
+    dying.chmod(0o755)
+    pool = AnalysisPool()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(spawn, "_python_exe", os.fsencode(tmp_path / "none"))
+            with pytest.raises(WorkerDied):
+                await pool.run(analyses.fails, "", "")
+            patch.setattr(spawn, "_python_exe", os.fsencode(dying))
+            with pytest.raises(WorkerDied):
+                await pool.run(analyses.fails, "", "")
         with pytest.raises(JobFault, match="a negative number of windows"):
             await pool.run(analyses.fails, "", "")
     finally:

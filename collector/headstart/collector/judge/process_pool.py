@@ -41,7 +41,11 @@ class AnalysisPool:
             try:
                 # Submitting may start the process.
                 with terminal_signals_held():
-                    future = executor.submit(job, *args, **kwargs)
+                    try:
+                        future = executor.submit(job, *args, **kwargs)
+                    except OSError as error:
+                        # It died before it was told what to do, or cannot be started at all.
+                        raise BrokenProcessPool(str(error)) from error
                 done = await asyncio.wrap_future(future)
             except BrokenProcessPool:
                 await self.stop()
