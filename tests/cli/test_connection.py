@@ -196,7 +196,7 @@ def test_during_a_run_only_its_own_user_reaches_what_leads_to_the_collector(
         [HEADSTART, "run", file, "--data", tmp_path / "data"], stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert any("idle" in line for line in process.stderr)
+        assert any(": idle" in line for line in process.stderr)
         ports, sockets = _listening(_tree(process.pid))
         modes = [stat.S_IMODE(Path(path).parent.stat().st_mode) for path in sockets]
         process.send_signal(signal.SIGINT)

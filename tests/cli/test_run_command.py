@@ -157,7 +157,7 @@ def _start(folder: Path, port: int) -> "subprocess.Popen[str]":
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if "idle" in line:
+        if ": idle" in line:
             return process
     raise AssertionError(f"ended with {process.wait()} before its first trial idled")
 

@@ -116,10 +116,10 @@ def running(content: dict[str, Any], folder: Path) -> Iterator[Command]:
 
 
 STATES = [
-    pytest.param(startup, "startup", id="startup"),
-    pytest.param(idle, "idle", id="idle"),
+    pytest.param(startup, ": startup", id="startup"),
+    pytest.param(idle, ": idle", id="idle"),
     pytest.param(load, ": load", id="load"),
-    pytest.param(batch_job, "short job", id="batch-job"),
+    pytest.param(batch_job, ": short job", id="batch-job"),
 ]
 
 
@@ -163,7 +163,7 @@ def test_one_signal_cancels_a_run_and_its_report_comes(
     number: int, expected: int, tmp_path: Path
 ) -> None:
     with running(startup(tmp_path), tmp_path) as command:
-        command.await_error("startup")
+        command.await_error(": startup")
         command.signal(number)
         seconds, status, output, errors = command.end()
 

@@ -17,7 +17,8 @@ _BLOCK = re.compile(r"block \d+\b")
 class ProgressLines:
     """Feed it run summaries; it prints what changed.
 
-    Where there is no terminal, one line for each block, and for each step outside of them.
+    Where there is no terminal, one line for each block, and for each step outside of them;
+    the phases of the first trial too, so that a log shows where an app hangs that never starts.
     """
 
     def __init__(self) -> None:
@@ -73,5 +74,7 @@ def _step(run: RunSummary) -> str:
     if run.state != RunState.RUN_STATE_LEASED:
         return describe(run)
     doing = run.progress.doing
+    if not run.progress.trials_done:
+        return doing
     block = _BLOCK.match(doing)
     return f"{run.attempt} {block.group() if block else doing.partition(':')[0]}"
