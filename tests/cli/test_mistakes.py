@@ -65,10 +65,17 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("status --collector nobody:1", ("--tls-authority", "--plaintext"), 2),
     ("status --collector unix:none.sock", ("none.sock",), 3),
     ("watch r --collector unix:none.sock", ("none.sock",), 3),
+    # Runs that `headstart run` left.
+    ("status --data none", ("--data none: no runs are stored there",), 2),
+    ("report --data .", ("--data .: no runs are stored there",), 2),
+    ("status --data . --collector unix:x", ("--data and --collector exclude each other",), 2),
     # Experiment files: everything with its line.
     ("run unknown.yaml", ("unknown.yaml:3:11: baseline", "did you mean 'good'?"), 2),
     ("run unit.yaml", ("unit.yaml:", "load.duration: 30 has no unit"), 2),
     ("run empty.yaml", ("empty.yaml",), 2),
+    ("run latin1.yaml", ("latin1.yaml:1:15: byte 0xFC is not UTF-8", "looks like Latin-1"), 2),
+    ("submit latin1.yaml", ("latin1.yaml:1:15: byte 0xFC is not UTF-8",), 2),
+    ("check utf16.yaml", ("utf16.yaml:1:1: the file is UTF-16: save it as UTF-8",), 2),
     # What is missing on the machine is known before anything is measured.
     ("run program.yaml", ("program.yaml:", "/nonexistent/program"), 2),
     ("run port.yaml", ("port.yaml:", "{taken}"), 2),
@@ -98,6 +105,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]
             "# a comment\nexperiment: x\nbaseline: goood\nvariants:\n"
             "  good: {command: [a]}\n  other: {command: [b]}\nservice: {port: 1, ready: GET /}\n"
         )
+        (folder / "latin1.yaml").write_bytes('experiment: "f\xfcr"'.encode("latin-1"))
+        (folder / "utf16.yaml").write_bytes("experiment: x".encode("utf-16"))
         (folder / "empty.yaml").write_text("")
         (folder / "report.json").write_text(to_json(small(kinds=(JIT, AOT), blocks=3).result()))
         yield folder, busy
