@@ -35,9 +35,11 @@ def deferred(failure: Failure, variant: ResolvedVariant, runtime: str) -> Failur
     line = next((line.strip() for line in reversed(lines) if _DENIED.search(line)), None)
     if line is None:
         return failure
+    # As it stands and whole, or not: a part of a secret value would not be known as one.
+    quote = f': "{line}"' if len(line) <= _SHOWN_CHARACTERS else ""
     return Failure(
         code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
-        message=f"{failure.message}: {line[:_SHOWN_CHARACTERS]!r}. Its image runs as root, and no"
+        message=f"{failure.message}{quote}. Its image runs as root, and no"
         " container has a capability here; give the image a user that owns what it writes (USER"
         " in its Dockerfile), or the variant an `entrypoint` that starts the program itself",
         exit_status=failure.exit_status,
