@@ -80,6 +80,9 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("run program.yaml", ("program.yaml:", "/nonexistent/program"), 2),
     ("run port.yaml", ("port.yaml:", "{taken}"), 2),
     ("run cpu.yaml", ("cpu.yaml:", "4000"), 2),
+    ("run image.yaml", ("image.yaml:", ": variants.other.image: "), 2),
+    ("aa script.yaml --variant other", ("script.yaml:", "there is no file none.py in"), 2),
+    ("run memory.yaml", ("memory.yaml:", "limit of 15 TiB, this host has"), 2),
 )
 
 
@@ -97,6 +100,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]
             "unit": experiment(port, pair, load=load),
             "program": experiment(port, pair | {"other": {"command": ["/nonexistent/program"]}}),
             "port": experiment(busy, {"good": app(busy), "other": app(busy)}),
+            "image": experiment(port, pair | {"other": {"image": "headstart-test/none:0"}}),
+            "script": experiment(port, pair | {"other": {"command": ["python3", "none.py"]}}),
+            "memory": experiment(port, pair, plan={"memory": "15360GiB"}),
             "cpu": experiment(port, pair, plan={"cpus": {"server": "4000"}}),
         }
         for name, content in files.items():

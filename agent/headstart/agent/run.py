@@ -109,7 +109,10 @@ def _reason(found: Sequence[Obstacle], variants: Sequence[ResolvedVariant]) -> s
         return "no variant can be run: " + "; ".join(
             f"{v.variant}: {v.failure.message}" for v in variants
         )
-    return "; ".join(dict.fromkeys(each.message for each in found))
+    reasons = "; ".join(dict.fromkeys(each.message for each in found))
+    if any(each.forbids for each in found):
+        return reasons
+    return f"{reasons}; nothing was measured (plan.keep_going: true measures what can be)"
 
 
 class _Run:

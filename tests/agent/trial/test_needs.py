@@ -20,6 +20,7 @@ from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.obstacles import FilePath, Obstacle
 from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.trial import needs
 from headstart.agent.trial.needs import Host, obstacles
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.held_runs import HeldRun
@@ -32,6 +33,7 @@ from headstart.v1.experiment_pb2 import (
     Experiment,
     Load,
     Network,
+    PageCache,
     Plan,
     Service,
     Variant,
@@ -275,6 +277,18 @@ def test_limits_that_do_not_hold_are_told_and_keep_nothing_from_being_measured(
     assert "do not hold" in warning.message
 
 
+@pytest.mark.parametrize("may", [True, False])
+def test_a_page_cache_that_stays_warm_is_told(
+    table: RuntimeTable, monkeypatch: pytest.MonkeyPatch, may: bool
+) -> None:
+    monkeypatch.setattr(needs, "may_drop_page_cache", lambda: may)
+    found = found_for(stated(plan=Plan(page_cache=PageCache.PAGE_CACHE_COLD)), table)
+
+    assert [(each.path, each.blocks) for each in found] == [
+        (("plan", "page_cache"), False) for _ in range(not may)
+    ]
+
+
 def ended(tmp_path: Path, experiment: Experiment) -> KeptSpool:
     """What an agent records of a run."""
     policy = Policy(commands=True)
@@ -307,6 +321,7 @@ def test_an_agent_measures_nothing_while_something_is_missing_and_gives_all_reas
     assert last.trials == 0
     assert "/none/b" in last.reason
     assert "/none/c" in last.reason
+    assert "plan.keep_going" in last.reason
     assert [v.variant for v in first.variants if v.HasField("failure")] == ["b", "c"]
 
 

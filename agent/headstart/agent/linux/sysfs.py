@@ -57,3 +57,8 @@ def drop_page_cache() -> str | None:
     except OSError as error:
         return f"the page cache stays warm: {_DROP}: {error.strerror}"
     return None
+
+
+def may_drop_page_cache(control: Path = _DROP) -> bool:
+    """Whether `drop_page_cache` will do so here."""
+    return os.access(control, os.W_OK)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.linux.affinity import usable_cpus
-from headstart.agent.linux.sysfs import online_cpus, parse_cpus
+from headstart.agent.linux.sysfs import may_drop_page_cache, online_cpus, parse_cpus
 from headstart.agent.load.table import choose
 from headstart.agent.policy.host_secrets import HostSecrets
 from headstart.agent.runtimes.commands import find_program
@@ -20,7 +20,7 @@ from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.scripts import missing_script
-from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 
 
@@ -194,6 +194,13 @@ def _load(host: Host) -> Iterator[Obstacle]:
         yield Obstacle(path, driver.message, driver.code)
 
 
+def _page_cache(host: Host) -> Iterator[Obstacle]:
+    if host.experiment.plan.page_cache == PageCache.PAGE_CACHE_COLD and not may_drop_page_cache():
+        message = "the page cache stays warm: dropping it needs root on the host"
+        code = FailureCode.FAILURE_CODE_AGENT
+        yield Obstacle(("plan", "page_cache"), message, code, blocks=False)
+
+
 def _plan(host: Host) -> Iterator[Obstacle]:
     """What the runtimes of its variants cannot apply of the plan."""
     used = {
@@ -213,5 +220,6 @@ CHECKS: tuple[Callable[[Host], Iterator[Obstacle]], ...] = (
     _port,
     _cpus,
     _load,
+    _page_cache,
     _plan,
 )
