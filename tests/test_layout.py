@@ -97,8 +97,8 @@ def steps_into(imported: str) -> Iterator[tuple[str, str]]:
 SAME_THING = {
     "aa", "builds", "catalogue", "columns", "counters", "diagnostics", "export", "faults",
     "figures", "gate", "gates", "histogram", "history", "images", "jobs", "load",
-    "memory", "memory_floor", "points", "ramp", "reference", "report", "results", "run", "service",
-    "several_hosts", "shifts", "table", "two_runs", "windows",
+    "memory", "memory_floor", "points", "ramp", "reference", "report", "results", "run", "runs",
+    "service", "several_hosts", "shifts", "table", "two_runs", "windows",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ __all__ = [
     "agent",
     "cancellation",
     "engine",
+    "host",
     "instances",
     "plan",
     "policy",

@@ -3,4 +3,4 @@
 docs/ARCHITECTURE.md shows its rooms and how a sample goes through them.
 """
 
-__all__ = ["analysis", "config", "experiments", "findings", "report", "server"]
+__all__ = ["analysis", "config", "experiments", "findings", "report", "server", "store"]

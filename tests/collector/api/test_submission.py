@@ -1,5 +1,7 @@
 """What a submission asks for beside its file becomes part of the experiment."""
 
+import asyncio
+
 import pytest
 
 from headstart.collector.api.submission import experiment_of
@@ -20,10 +22,10 @@ service: {port: 1, ready: GET /}
     ("in_the_file", "asked", "goes_on"),
     [("", False, False), ("", True, True), ("plan: {keep_going: true}\n", False, True)],
 )
-async def test_a_run_goes_on_where_the_file_or_the_command_says_so(
+def test_a_run_goes_on_where_the_file_or_the_command_says_so(
     in_the_file: str, asked: bool, goes_on: bool
 ) -> None:
     request = SubmitRequest(source_text=FILE + in_the_file, base_directory="/", keep_going=asked)
-    experiment = await experiment_of(request, Limits())
+    experiment = asyncio.run(experiment_of(request, Limits()))
 
     assert experiment.plan.keep_going is goes_on

@@ -1,3 +1,11 @@
 """What a report shows, as rows and blocks ready to be set, the same for every format."""
 
-__all__ = ["build_view", "counters_view", "decision", "hosts_view", "memory_view", "view"]
+__all__ = [
+    "build_view",
+    "counters_view",
+    "decision",
+    "hosts_view",
+    "memory_view",
+    "text_forest",
+    "view",
+]
