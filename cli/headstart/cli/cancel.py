@@ -3,9 +3,9 @@
 import click
 
 from headstart.cli.client import experiments
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.progress import describe
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import CancelRequest
 

@@ -6,9 +6,9 @@ import click
 
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile
 from headstart.cli.results import load_results, write
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
 from headstart.cli.verdict_code import (
     code_of_findings,

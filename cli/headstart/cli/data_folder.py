@@ -91,8 +91,7 @@ async def start_collector(folder: Path, address: str) -> Collector:
     Raises CommandError when another run goes on here, and for all else that keeps it.
     """
     from headstart.collector.config import CollectorConfig, Timing
-    from headstart.collector.server import Collector
-    from headstart.collector.store.store import FolderInUse
+    from headstart.collector.server import Collector, FolderInUse
 
     config = CollectorConfig(
         data=folder,

@@ -7,8 +7,8 @@ import click
 
 from headstart.cli.client import ENDED, experiments, fetch_summary
 from headstart.cli.errors import InputError
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFolder
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile, write_output
 from headstart.cli.results import PROFILES, judged, load_results
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say
 from headstart.cli.verdict_code import first_of, say_unmeasured, strict_option, verdict_code
 

@@ -9,8 +9,8 @@ from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_json
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity

@@ -9,9 +9,9 @@ import click
 
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile
 from headstart.cli.results import PROFILES, judged, load_results, write
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say_json
 from headstart.cli.verdict_code import (
     code_of_findings,

@@ -6,8 +6,8 @@ import click
 
 from headstart.cli.client import experiments, fetch_report, latest_ended
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile, write_output
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_lines
 from headstart.v1.experiments_pb2 import ReportFormat
 

@@ -7,9 +7,9 @@ import click
 from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.progress import describe
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
 

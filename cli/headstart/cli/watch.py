@@ -4,10 +4,10 @@ import click
 
 from headstart.cli.aa_status import say_aa_status
 from headstart.cli.client import experiments, fetch_report, follow
+from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.progress import ProgressLines
 from headstart.cli.results import read_report
-from headstart.cli.runs import Runs, runs_options
 from headstart.cli.verdict_code import say_unmeasured, strict_option, verdict_code
 from headstart.v1.experiments_pb2 import ReportFormat
 

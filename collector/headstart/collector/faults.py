@@ -1,5 +1,17 @@
 """What keeps a collector from starting."""
 
+from pathlib import Path
+
 
 class StartFault(Exception):
     """The message says what to change, for a person."""
+
+
+class FolderInUse(StartFault):
+    """Another collector works on this data folder."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        super().__init__(
+            f"{folder} is in use by another collector{f' (process {owner})' if owner else ''}: "
+            "stop that one, or choose another data folder"
+        )

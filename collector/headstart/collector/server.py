@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from headstart.collector.api.service import ExperimentsServer
 from headstart.collector.config import CollectorConfig
-from headstart.collector.faults import StartFault
+from headstart.collector.faults import FolderInUse, StartFault
 from headstart.collector.fleet.decisions import Decide
 from headstart.collector.fleet.fleet import Fleet
 from headstart.collector.fleet.service import FleetServer
@@ -39,7 +39,7 @@ from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
 from headstart.words.addresses import socket_path
 
-__all__ = ["Collector", "StartFault"]
+__all__ = ["Collector", "FolderInUse", "StartFault"]
 
 log = logging.getLogger(__name__)
 

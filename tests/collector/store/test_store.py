@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select, update
 
+from headstart.collector.faults import FolderInUse
 from headstart.collector.store import (
     hosts as store_hosts,
     records as store_records,
@@ -16,7 +17,7 @@ from headstart.collector.store import (
 from headstart.collector.store.migrations import StoreVersionError, prepare
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.sqlite import writer_engine
-from headstart.collector.store.store import FILE_NAME, FolderInUse, Store
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.tables import batches, runs
 from headstart.collector.store.writer import Append, Appended, StoreFault
 from headstart.v1.experiment_pb2 import Experiment

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from headstart.collector.config import Quotas
-from headstart.collector.faults import StartFault
+from headstart.collector.faults import FolderInUse
 from headstart.collector.store import sqlite
 from headstart.collector.store.migrations import prepare
 from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
@@ -28,16 +28,6 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
-
-
-class FolderInUse(StartFault):
-    """Another collector works on this data folder."""
-
-    def __init__(self, folder: Path, owner: str) -> None:
-        super().__init__(
-            f"{folder} is in use by another collector{f' (process {owner})' if owner else ''}: "
-            "stop that one, or choose another data folder"
-        )
 
 
 class FolderLock:
