@@ -93,6 +93,23 @@ async def test_a_file_without_secrets_is_kept_to_the_byte(tmp_path: Path) -> Non
 
 
 @in_loop
+async def test_the_text_of_a_file_that_refers_to_values_stays_to_the_letter(tmp_path: Path) -> None:
+    file = FILE.replace(
+        'ConnectionStrings__Db: "H=x;Password=p4ss-w0rd"',
+        'ConnectionStrings__Db: {from: DB, prefix: "H=x;Password="}',
+    )
+    experiment = load_experiment(file, "/x")
+    async with Store(tmp_path) as store:
+        await store.write(greet)
+        (run,) = await store.write(lambda c: store_runs.submit(c, experiment, ["h1"], 1.0))
+        await store.write(lambda c: store_runs.cancel(c, run, "why not", 6.0))
+        kept = await store.read(lambda c: queries.info(c, run).experiment)
+
+    assert 'prefix: "H=x;Password="}' in kept.source_text
+    assert kept.source_text == experiment.source_text
+
+
+@in_loop
 async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
     tmp_path: Path,
 ) -> None:

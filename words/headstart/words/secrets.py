@@ -54,7 +54,7 @@ _IN_TEXT = (
     re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:'\"]*:{_HIDDEN}(?P<value>[^\s/'\"]+)@"),
     # Password=... of connection strings, forms and queries.
     re.compile(
-        rf"{_WORDS}\s*=\s*{_HIDDEN}(?:\"(?P<value>[^\"]+)\"|'(?P<quoted>[^']+)'"
+        rf"{_WORDS}\s*=\s*{_HIDDEN}(?:\"(?P<value>[^\"\n]+)\"|'(?P<quoted>[^'\n]+)'"
         r"|(?P<bare>[^;&\s\"']+))",
         re.IGNORECASE,
     ),

@@ -37,7 +37,8 @@ def masked_experiment(experiment: Experiment) -> Experiment | None:
         body = check.request.body.decode("utf-8", "surrogateescape")
         check.request.body = masks.stated(body).encode("utf-8", "surrogateescape")
         check.json_subset = masks.stated(check.json_subset)
-    found.source_text = masks.stated(found.source_text)
+    # Masked when it came, but for a file that an earlier release took.
+    found.source_text = masks.known(found.source_text)
     if found == experiment:
         return None
     found.values_masked = True
