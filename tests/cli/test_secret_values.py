@@ -108,7 +108,7 @@ def test_what_the_host_knows_is_given_to_the_app_and_to_nobody_else(tmp_path: Pa
     assert_nothing_told(tmp_path, ran)
     # It answers nobody else.
     assert {v["outcome"] for v in ran.report()["variants"]} == {"checks fail"}
-    assert "401" not in ran.output
+    assert "status 401" not in ran.output
     assert "differs from a in DB_PASSWORD" in ran.output
     assert b"[secret PERF_A]" in records_of(tmp_path / "data")
     assert f"[secret {tmp_path / 'token'}]".encode() in records_of(tmp_path / "data")
