@@ -57,6 +57,13 @@ def test_a_command_is_given_its_arguments_and_environment_as_they_were() -> None
     assert dict(experiment.variants[1].environment) == {"PORT": "9000", "A": "no"}
 
 
+def test_a_service_without_a_load_is_not_asked_for_throughput() -> None:
+    asked_for = [gate.metric for gate in read(IMAGES, port=9000).gates.gates]
+
+    assert asked_for == ["startup_seconds", "rss_idle_bytes"]
+    assert not read(IMAGES, port=9000, duration="30s").gates.gates
+
+
 def test_without_a_port_they_are_batch_programs() -> None:
     experiment = read(COMMANDS)
 

@@ -187,6 +187,12 @@ def _is_short(sketch: Sketch) -> bool:
 
 
 def _gates(sketch: Sketch) -> Iterator[str]:
+    if sketch.port and not sketch.duration:
+        yield "# What a variant must reach: without a load nothing asks for throughput."
+        yield "gates:"
+        yield "  startup_seconds: {margin: 5%}"
+        yield "  rss_idle_bytes: {margin: 5%}"
+        return
     yield "# What a variant must reach. Without `gates`: to be no worse than the baseline."
     yield "# gates:"
     yield "#   startup_seconds: {max: 50ms}"
