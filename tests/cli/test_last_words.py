@@ -80,9 +80,10 @@ def test_a_reader_that_stops_reading_changes_nothing() -> None:
     assert piped.stderr == ""
 
 
-def test_an_output_on_a_full_disk_is_said_in_one_line() -> None:
+@pytest.mark.parametrize("command", ["schema", "--help"])
+def test_an_output_on_a_full_disk_is_said_in_one_line(command: str) -> None:
     full = subprocess.run(
-        ["bash", "-c", f"{HEADSTART} schema > /dev/full"],
+        ["bash", "-c", f"{HEADSTART} {command} > /dev/full"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -36,6 +36,7 @@ def nowhere(folder: Path) -> dict[str, str]:
         (["status"], "players-api on bench-1: done"),
         (["report", "RUN"], "aot against jit"),
         (["gate", "RUN"], "players-api on bench-1: "),
+        (["gate"], "players-api on bench-1: "),
         (["history", "players-api"], "startup_seconds"),
         (["compare", "RUN", "RUN"], "B against A"),
         (["pool", "RUN"], "players-api on 1 host"),

@@ -17,10 +17,18 @@ class _QuietFile(io.FileIO):
         try:
             return super().write(data)
         except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
+            self._drop()
             return memoryview(data).nbytes
+        except OSError:
+            # A full disk is told once: what is still buffered would fail again at the exit.
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        """Let all that follows go nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
 def quiet_outputs() -> None:

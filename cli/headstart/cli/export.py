@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.client import ENDED, experiments, fetch_summary
+from headstart.cli.client import ENDED, experiments, fetch_summary, latest_ended
 from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFolder
@@ -22,7 +22,7 @@ TABLES = {
 
 
 @click.command("export")
-@click.argument("run_id", type=Name())
+@click.argument("run_id", type=Name(), required=False)
 @click.option(
     "-o",
     "--output",
@@ -41,12 +41,14 @@ TABLES = {
 )
 @runs_options
 def command(
-    run_id: str,
+    run_id: str | None,
     output: Path,
     names: tuple[str, ...],
     collector: Runs,
 ) -> None:
     """Write what was recorded of RUN_ID as Parquet files, for pandas, DuckDB or polars.
+
+    Without RUN_ID it is the latest run that has ended.
 
     RUN_ID.trials.parquet has every trial with its figures, .windows.parquet every window of
     load, .samples.parquet every sample; docs/EXPORT.md has their columns. Invalid trials are
@@ -55,7 +57,7 @@ def command(
     The collector needs pyarrow: pip install 'headstart[parquet]' there.
     """
     with experiments(collector) as stub:
-        run = fetch_summary(stub, run_id)
+        run = latest_ended(stub) if run_id is None else fetch_summary(stub, run_id)
         try:
             written = _fetch_all(stub, run.run_id, dict.fromkeys(names), output)
         except OSError as error:

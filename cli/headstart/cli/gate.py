@@ -16,7 +16,7 @@ _FILE = OutputFile()
 
 
 @click.command("gate")
-@click.argument("runs", type=Name(), nargs=-1, required=True, metavar="RUN|REPORT.JSON...")
+@click.argument("runs", type=Name(), nargs=-1, metavar="[RUN|REPORT.JSON...]")
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
@@ -41,7 +41,7 @@ def command(
     """Exit with 1 when a variant of a run is rejected, with 4 when one was not measured, for CI.
 
     Each RUN is a run's id or the file of a report as JSON; with several, as of several
-    hosts, all must pass.
+    hosts, all must pass. Without one it is the latest run that has ended.
     """
     from headstart.collector.report.formats.gate import gate_markdown, junit_xml
     from headstart.collector.report.sentences.text import line

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.client import Reachable, experiments, fetch_report
+from headstart.cli.client import Reachable, experiments, fetch_report, latest_ended
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.given import write_output
 from headstart.cli.terminal import say
@@ -27,6 +27,8 @@ def load_results(
 ) -> list[RunResult]:
     """One for each name. A name that is a file is read; others are asked of the collector.
 
+    Without a name it is the latest run that has ended.
+
     Raises InputError, and CommandError for a run that is incomplete.
     """
     from headstart.collector.findings import INCOMPLETE
@@ -35,6 +37,9 @@ def load_results(
     found = []
     with ExitStack() as stack:
         stub = None
+        if not names:
+            stub = stack.enter_context(experiments(collector))
+            names = [latest_ended(stub).run_id]
         for name in names:
             if Path(name).is_file() or name.endswith(".json"):
                 content = _read(Path(name))

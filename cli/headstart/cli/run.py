@@ -19,6 +19,7 @@ from headstart.cli.client import experiments, fetch_report, follow, state_word
 from headstart.cli.connection import Connection
 from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.if_busy import if_busy_option, machine_held
@@ -355,7 +356,7 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Sig
         print_terminal(reports["json"])
     say(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
     if ended.state == RunState.RUN_STATE_CANCELLED:
-        return interrupt.status() or _INTERRUPTED
+        return interrupt.status() or ExitCode.NOT_MEASURED
     result = read_report(reports["json"])
     if ended.state not in (RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED):
         say(f"headstart: the run is {state_word(ended.state)}: {ended.reason}", err=True)

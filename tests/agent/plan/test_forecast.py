@@ -114,6 +114,15 @@ def test_a_run_without_a_fixed_end_counts_to_its_next_look() -> None:
     assert left.share_and_left(11, 0, 2)[1] > 0
 
 
+def test_no_block_is_counted_that_begins_behind_the_plans_time() -> None:
+    left = TimeLeft(planned(blocks=20, maximum_seconds=40))
+    for _ in range(4):
+        left.trial_took(True, 5.0)
+        left.trial_took(False, 5.0)
+
+    assert left.share_and_left(4, 2, 2) == (1.0, 0.0)
+
+
 def test_nothing_left_is_all_done() -> None:
     left = TimeLeft(planned())
     for block in range(6):

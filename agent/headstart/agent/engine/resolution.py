@@ -95,7 +95,7 @@ def resolve_image(
 
 
 # Of `uname -m` -> what an image may be built for, the host's own first.
-_ARCHITECTURES = {"x86_64": ("amd64", "386"), "aarch64": ("arm64",)}
+_ARCHITECTURES = {"x86_64": ("amd64", "386"), "aarch64": ("arm64", "arm")}
 
 
 def _other_platform(image: Mapping[str, Any]) -> str | None:

@@ -142,7 +142,11 @@ class TimeLeft:
         """
         passed = sum(sum(took) for took in self._took.values())
         left = max(0, variants - done_in_block) * self._trial(has_load(self.experiment, block))
+        limit = self.experiment.plan.maximum_seconds or float("inf")
         for later in range(block + 1, self._end(block) + 1):
+            # No block begins behind the plan's time.
+            if passed + left >= limit:
+                break
             left += variants * self._trial(has_load(self.experiment, later))
         left += _after_blocks(self.experiment)
         total = passed + left

@@ -27,8 +27,9 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = {
     "wasmtime": (".wasm", ".cwasm", ".wat"),
     "wasmer": (".wasm", ".wat"),
 }
-# After these stands no script but a program, or what is to be written.
-_NO_SCRIPT = {"-c", "-e", "-m", "-r", "--eval", "-p", "-o", "--output"}
+_PYTHONS = ("python", "pypy")
+# Their options that take no value; what follows another option may be its value.
+_FLAGS = re.compile(r"-[bBdEhiIOPqsSuvx]+$")
 _VERSION = re.compile(r"[\d.]+$")
 
 
@@ -36,14 +37,29 @@ def missing_script(argv: Sequence[str], folder: str) -> int | None:
     """The index of the script that is not there; None: it is, or none is seen."""
     if not argv:
         return None
-    endings = _ENDINGS.get(_VERSION.sub("", PurePosixPath(argv[0]).name))
-    if endings is None:
+    interpreter = _VERSION.sub("", PurePosixPath(argv[0]).name)
+    endings = _ENDINGS.get(interpreter)
+    index = _place(interpreter, argv)
+    if endings is None or index is None or not argv[index].endswith(endings):
         return None
+    if "://" in argv[index] or _exists(Path(folder) / argv[index]):
+        return None
+    return index
+
+
+def _place(interpreter: str, argv: Sequence[str]) -> int | None:
+    """Where the script must stand; None where that is not certain."""
+    if interpreter == "java":
+        # Elsewhere a .jar is part of a class path, or an argument of the program.
+        index = argv.index("-jar") + 1 if "-jar" in argv else len(argv)
+        return index if index < len(argv) else None
     for index, argument in enumerate(argv[1:], 1):
-        if argument in _NO_SCRIPT:
+        if index == 1 and argument == "run":
+            continue
+        if not argument.startswith("-"):
+            return index
+        if "=" not in argument and not (interpreter in _PYTHONS and _FLAGS.match(argument)):
             return None
-        if argument.endswith(endings) and not argument.startswith("-") and "://" not in argument:
-            return None if _exists(Path(folder) / argument) else index
     return None
 
 

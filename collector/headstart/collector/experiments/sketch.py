@@ -125,8 +125,6 @@ def _service(sketch: Sketch) -> Iterator[str]:
     yield f"  ready: {scalar_text(sketch.ready)}"
     if sketch.tls:
         yield "  tls: unverified"
-    if _is_short(sketch):
-        yield "  startup_timeout: 20s"
     if sketch.checks:
         yield "  # What each variant must answer, and alike."
         yield "  checks:"

@@ -80,7 +80,7 @@ def _recommend(
             Decision.DEFER,
             f"{fault}; so does {baseline.variant}: the experiment or the host is to be mended "
             "first.",
-            missing=(f"A run in which {baseline.variant}, the baseline, works.",),
+            missing=(f"Mend {baseline.variant}, the baseline, and run it again.",),
             output_tail=variant.output_tail,
         )
     rationale = tuple(f"{g.status.value}: {g.text}." for g in gates)
@@ -193,9 +193,9 @@ def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
         found.append(f"The run is {result.state}, not done: its figures may change.")
     baseline = next((v for v in result.variants if v.variant == result.baseline), None)
     if baseline is not None and baseline.outcome != MEASURED:
-        found.append(f"A run in which the baseline works: {baseline.variant} {baseline.outcome}.")
+        found.append(f"Mend the baseline and run it again: {baseline.variant} {baseline.outcome}.")
     if variant.outcome != MEASURED:
-        found.append(f"A run in which {variant.variant} is measured.")
+        found.append(f"Needed: a run in which {variant.variant} is measured.")
     elif variant.trials_failed:
         found.append(
             f"{variant.trials_failed} of {variant.trials} trials failed"
