@@ -182,3 +182,13 @@ def test_a_store_of_a_newer_release_is_one_line(kept: tuple[Path, str], tmp_path
     assert ran.status == 3
     assert len(ran.errors.splitlines()) == 1
     assert "version 999" in ran.errors
+
+
+def test_a_metric_that_there_is_not_is_told_with_the_nearest(kept: tuple[Path, str]) -> None:
+    folder, _ = kept
+    ran = headstart(
+        "history", "players-api", "--metric", "startup", cwd=folder, env=nowhere(folder)
+    )
+
+    assert ran.status == 2
+    assert "there is no metric 'startup'; did you mean startup_seconds" in ran.errors

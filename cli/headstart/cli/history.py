@@ -1,5 +1,6 @@
 """`headstart history`."""
 
+import difflib
 import json
 import time
 from collections.abc import Iterable
@@ -68,6 +69,7 @@ def command(
         say_json(json.dumps(MessageToDict(found), indent=2))
         return
     if not found.series:
+        _require_metric(metric)
         raise InputError(
             f"the collector has no figures of '{experiment}' (see `headstart status`); a run "
             "adds to the history when it is done"
@@ -127,3 +129,16 @@ def _date(seconds: float) -> str:
 def _value(value: float, metric: str) -> str:
     known = CATALOGUE.get(metric)
     return quantity(value, known.unit) if known else f"{value:g}"
+
+
+def _require_metric(name: str) -> None:
+    """InputError for a metric that there is not, with the nearest that there is."""
+    from headstart.collector.findings.catalogue import CATALOGUE
+
+    if name and name not in CATALOGUE:
+        near = difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.4)
+        near += [known for known in CATALOGUE if known.startswith(name) and known not in near]
+        raise InputError(
+            f"--metric: there is no metric '{name}'"
+            + (f"; did you mean {' or '.join(near[:3])}?" if near else "; see docs/METHODOLOGY.md")
+        )

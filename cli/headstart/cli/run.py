@@ -44,7 +44,12 @@ from headstart.words.private_files import private_file, private_folder, write_pr
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
-_REASON = "interrupted at the terminal"
+# By what ended the command; without a signal it was cancelled from elsewhere.
+_REASONS = {
+    143: "the command that runs it was told to end (SIGTERM)",
+    129: "the terminal of the command that runs it was closed (SIGHUP)",
+}
+_INTERRUPTED_THERE = "interrupted at the terminal"
 # The most that a collector lists at once.
 _LISTED = 1000
 
@@ -289,7 +294,7 @@ async def _follow(
     def cancel() -> None:
         say("", "cancelling; the variants are being removed", err=True)
         for held in agent.runs.running():
-            held.cancel(_REASON)
+            held.cancel(_reason())
         loop.run_in_executor(None, _cancel, own, run_id)
 
     loop = asyncio.get_running_loop()
@@ -323,9 +328,13 @@ def _submit(own: Connection, request: SubmitRequest) -> str:
         return stub.Submit(request).runs[0].run_id
 
 
+def _reason() -> str:
+    return _REASONS.get(interrupt.status() or 0, _INTERRUPTED_THERE)
+
+
 def _cancel(own: Connection, run_id: str) -> None:
     with experiments(own) as stub:
-        stub.Cancel(CancelRequest(run_id=run_id, reason=_REASON))
+        stub.Cancel(CancelRequest(run_id=run_id, reason=_reason()))
 
 
 def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Signals) -> int:
