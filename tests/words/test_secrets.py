@@ -1,5 +1,6 @@
 """Which names are secret, and what is shown in place of their values."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,23 @@ def test_what_differs_still_differs_and_what_is_the_same_is_the_same() -> None:
 )
 def test_a_text_that_says_password_is_shown_without_it(stated: str, shown: str) -> None:
     assert Masks().stated(stated) == shown
+
+
+def seconds(text: str) -> float:
+    begin = time.process_time()
+    Masks().stated(text)
+    return max(time.process_time() - begin, 1e-3)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "://", "a://", "://b:", "password", "password=", 'password="', '"', '"password', "a:b@"],
+)
+def test_a_text_takes_no_more_than_its_size_allows(piece: str) -> None:
+    full = piece * (256 * 1024 // len(piece))
+
+    # Its square would take 64 times as long.
+    assert seconds(full) < 32 * min(seconds(full[: len(full) // 8]) for _ in range(3))
 
 
 def test_what_is_masked_stays_as_it_is() -> None:

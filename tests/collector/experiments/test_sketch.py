@@ -152,6 +152,18 @@ def test_commands_are_called_by_what_tells_them_apart(
     assert names_of([SketchVariant(command=command.split()) for command in commands]) == names
 
 
+def test_no_name_is_made_of_a_secret() -> None:
+    variants = [
+        SketchVariant(
+            command=["./app", "--dsn", f"x://u:{value}@h"],
+            env={"DB_PASSWORD": value, "DSN": f"Host=db;Password={value}", "MODE": mode},
+        )
+        for value, mode in (("hunter2xyz", "jit"), ("hunter3xyz", "aot"))
+    ]
+
+    assert names_of(variants) == ["app-mode-jit", "app-mode-aot"]
+
+
 def test_names_stay_names_however_long_the_arguments() -> None:
     long = [SketchVariant(command=["x", letter * 5000]) for letter in "ab"]
 

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import Connection
 
 from headstart.collector.experiments.file import load_experiment
 from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
 from headstart.collector.store.store import Store
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.collector.store.stored_values import masked_experiment
+from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
@@ -127,6 +129,19 @@ async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
 
         assert change is not None
         assert change.state == store_runs.LOST
+
+
+def test_a_mask_in_the_text_of_a_file_stays_a_text_in_yaml() -> None:
+    text = "a: {env: {DB_PASSWORD: {value: hunter2xyz}}}\nb:\n  - hunter2xyz # hunter2xyz\n"
+    found = masked_experiment(
+        Experiment(variants=[Variant(environment={"DB_PASSWORD": "hunter2xyz"})], source_text=text)
+    )
+
+    assert found is not None
+    assert yaml.safe_load(found.source_text) == {
+        "a": {"env": {"DB_PASSWORD": {"value": "[masked 1]"}}},
+        "b": ["[masked 1]"],
+    }
 
 
 def test_nothing_is_run_again_from_masked_values() -> None:

@@ -48,10 +48,10 @@ _WORDS = (
     r"(?:password|passwd|pwd|passphrase|secret|token|api[-_ ]?key|account[-_ ]?key"
     r"|access[-_ ]?key|client[-_ ]?secret|private[-_ ]?key|signature)"
 )
-# Each has the value in its group "value".
+# Each has the value in one of its groups, and takes time that grows with the text alone.
 _IN_TEXT = (
-    # scheme://user:password@host
-    re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:'\"]*:{_HIDDEN}(?P<value>[^\s/'\"]+)@"),
+    # scheme://user:password@host; with the scheme it would take the square of the text's size.
+    re.compile(rf"://[^\s/@:'\"]*:{_HIDDEN}(?P<value>[^\s/'\"]+)@"),
     # Password=... of connection strings, forms and queries.
     re.compile(
         rf"{_WORDS}\s*=\s*{_HIDDEN}(?:\"(?P<value>[^\"\n]+)\"|'(?P<quoted>[^'\n]+)'"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headstart.collector.experiments.file.overrides import Value, scalar_text
+from headstart.words.secrets import is_secret_name, without_values
 
 _LONGEST_NAME = 63
 # Of a name that is put together: it heads columns.
@@ -218,12 +219,19 @@ def _program(variant: SketchVariant) -> str:
 
 def _differing(variants: Sequence[SketchVariant]) -> list[str]:
     """The program, and what of arguments and environment is not in all of them."""
-    words = [[*map("=".join, each.env.items()), *each.command[1:]] for each in variants]
+    words = [[*_environment(each), *map(without_values, each.command[1:])] for each in variants]
     common = set.intersection(*map(set, words))
     return [
         "-".join([_program(each), *(word for word in mine if word not in common)])[:_LONGEST_MADE]
         for each, mine in zip(variants, words, strict=True)
     ]
+
+
+def _environment(variant: SketchVariant) -> Iterator[str]:
+    """What may stand in a name: no secret."""
+    for name, value in variant.env.items():
+        if not is_secret_name(name):
+            yield without_values(f"{name}={value}")
 
 
 def _slug(text: str) -> str:

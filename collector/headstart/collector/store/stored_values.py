@@ -3,6 +3,8 @@
 While a run may still be leased the store holds what runs, as it was submitted.
 """
 
+import re
+
 from sqlalchemy import Connection, select, update
 
 from headstart.collector.store.tables import experiments
@@ -11,6 +13,10 @@ from headstart.words.secrets import Masks, http_checks, named_values
 
 # Of a connection's `info`: the write-ahead log still has what was masked.
 FORGOTTEN = "headstart-values-forgotten"
+# A mask that is all of a value in YAML, which would be a list.
+_BARE_MASK = re.compile(
+    r"((?:^|[:,{[-])[ \t]+|[\[,])(\[masked \d+\])(?=[ \t]*(?:[,}\]]|$|[ \t]#))", re.MULTILINE
+)
 
 
 def masked_experiment(experiment: Experiment) -> Experiment | None:
@@ -38,7 +44,9 @@ def masked_experiment(experiment: Experiment) -> Experiment | None:
         check.request.body = masks.stated(body).encode("utf-8", "surrogateescape")
         check.json_subset = masks.stated(check.json_subset)
     # Masked when it came, but for a file that an earlier release took.
-    found.source_text = masks.known(found.source_text)
+    source = masks.known(found.source_text)
+    if source != found.source_text:
+        found.source_text = _BARE_MASK.sub(r'\1"\2"', source)
     if found == experiment:
         return None
     found.values_masked = True

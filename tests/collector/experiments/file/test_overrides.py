@@ -66,6 +66,23 @@ def test_a_comment_on_top_says_what_was_changed_and_from_what() -> None:
     )
 
 
+def test_the_comment_tells_no_secret_neither_the_new_nor_the_old() -> None:
+    found = override(
+        "a: {env: {DB_PASSWORD: oldsecret9, TOKEN: {value: third77}, DSN: 'x://u:fourth@h'}}\n",
+        [
+            Override("--set", ("a", "env", "DB_PASSWORD"), "hunter2xyz"),
+            Override("--set", ("a", "env", "TOKEN", "value"), "hunter3xyz"),
+            Override("--set", ("a", "env", "DSN"), "x://u:hunter4xyz@h"),
+            Override("--set", ("a", "env"), {"API_KEY": "hunter5xyz"}),
+        ],
+    )
+    first = found.text.splitlines()[0]
+
+    assert "a.env.DB_PASSWORD: " in first
+    assert "x://u:[masked]@h" in first
+    assert not any(each in first for each in ("oldsecret9", "third77", "fourth", "hunter"))
+
+
 def test_without_options_a_file_stays_as_it_is() -> None:
     assert override(FILE, []).text == FILE
 

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from headstart.collector.experiments.file import ExperimentProblems, load_experiment
+from headstart.collector.experiments.file.source_masking import masked_source
 
 FILE = """\
 experiment: e
@@ -71,3 +72,13 @@ def test_a_mistake_does_not_show_a_value() -> None:
 
     assert "hunter2" not in str(refused.value)
     assert "service.port" in str(refused.value)
+
+
+def test_the_long_form_of_a_variable_has_the_name_of_the_variable() -> None:
+    text = "variants:\n  a:\n    env: {DB_PASSWORD: {value: hunter2xyz}, value: plain}\n"
+    data = yaml.safe_load(text)
+    kept = masked_source(text, data)
+
+    assert yaml.safe_load(kept) == {
+        "variants": {"a": {"env": {"DB_PASSWORD": {"value": "[masked 1]"}, "value": "plain"}}}
+    }

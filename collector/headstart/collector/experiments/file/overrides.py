@@ -20,6 +20,7 @@ from headstart.collector.experiments.file.read import (
     load_experiment,
 )
 from headstart.v1.experiments_pb2 import Problem
+from headstart.words.secrets import is_secret_name, without_values
 
 Scalar = str | int | float | bool
 Value = Scalar | dict[str, Scalar]
@@ -122,8 +123,8 @@ def override(text: str, overrides: Sequence[Override]) -> Overridden:
         options[dotted(each.path)] = each.option
         text, line = _changed(text, each)
         added = [*(old + (0 < line <= old) for old in added), *([line] if line else [])]
-        before = "not in the file" if was is None else f"in the file {_shown(was)}"
-        told.append(f"{dotted(each.path)}: {_shown(each.value)} ({before})")
+        before = "not in the file" if was is None else f"in the file {_shown(each.path, was)}"
+        told.append(f"{dotted(each.path)}: {_shown(each.path, each.value)} ({before})")
     if told:
         mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
         comment = f"# Changed on the command line: {'; '.join(told)}\n"
@@ -194,9 +195,21 @@ def _nested(path: Sequence[str], value: Value) -> str:
     return text
 
 
-def _shown(value: Any) -> str:
-    """On one line, not too long."""
-    return plain(value if isinstance(value, str) else json.dumps(value))
+def _shown(path: Sequence[str], value: Any) -> str:
+    """On one line, not too long, without what is secret: the comment is kept for ever."""
+    shown = _without_secrets(path, value)
+    return plain(shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False))
+
+
+def _without_secrets(path: Sequence[str], value: Any) -> Any:
+    names = path[:-1] if path[-1:] == ("value",) else path
+    if names and is_secret_name(names[-1]):
+        return "a masked value"
+    if isinstance(value, dict):
+        return {key: _without_secrets((*path, key), each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(path, each) for each in value]
+    return without_values(value) if isinstance(value, str) else value
 
 
 def _value(data: Any, path: Sequence[str]) -> Any:

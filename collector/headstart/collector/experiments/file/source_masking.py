@@ -92,6 +92,9 @@ def _comments(text: str, masks: Masks) -> str:
 def _name(path: Path) -> str:
     """The name of a value for the list of secret names; empty: it has none of the author's."""
     keys = [part for part in path if isinstance(part, str)]
+    if len(keys) > 1 and keys[-1] == "value" and keys[-2] not in _NAMED_BY_THEIR_KEYS:
+        # The long form: `DB_PASSWORD: {value: ...}`.
+        del keys[-1]
     named = any(key in _NAMED_BY_THEIR_KEYS for key in keys[:-1])
     return keys[-1] if named else ""
 
