@@ -7,7 +7,9 @@ See docs/adr/0107.
 
 import contextlib
 import enum
+import errno
 import logging
+import math
 import os
 import pwd
 import socket
@@ -26,6 +28,10 @@ _NAME = b"\0headstart-measures"
 _WAITING = 64
 # Between tries where nothing tells of the end.
 _AGAIN_SECONDS = 1.0
+# From a bind to its listen, or from the end of a listener to that of its name.
+_MOMENT_SECONDS = 0.1
+# Between looks whether who measures was stopped.
+_LOOK_SECONDS = 10.0
 # Another user can hold it for ever, on purpose as well.
 STRANGER_SECONDS = 1800.0
 _CREDENTIALS = struct.Struct("3i")
@@ -48,20 +54,30 @@ class MachineBusy(Exception):
 class Holder:
     """Who measures."""
 
+    # 0: it cannot be known.
     pid: int
     uid: int
+    # Or why it is not known.
     command: str
     # Of the process; None: it cannot be read.
     started: float | None
+    stopped: bool = False
 
     def __str__(self) -> str:
         if not self.pid:
-            return "unknown: too many wait for it"
+            return f"unknown: {self.command}"
         user = "" if self.uid == os.geteuid() else f" of {_user(self.uid)}"
         since = ""
         if self.started is not None:
             since = f", since {time.strftime('%H:%M:%S', time.localtime(self.started))}"
-        return f"process {self.pid}{user}, {self.command}{since}"
+        stopped = f", stopped: {self.remedy}" if self.stopped else ""
+        return f"process {self.pid}{user}, {self.command}{since}{stopped}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about one that is stopped, which no other signal ends but SIGKILL."""
+        go_on = f"kill -CONT {self.pid}"
+        return f"`{go_on}` lets it go on, `kill {self.pid}; {go_on}` ends it"
 
 
 def holder(name: bytes = _NAME) -> Holder | None:
@@ -82,78 +98,124 @@ def alone(
     Another user's hold is waited for at most `stranger_seconds`: then it goes on beside it, as
     `GO_ON` does at once, and says so. MachineBusy, where it is to fail.
     """
-    with contextlib.ExitStack() as held:
-        until: float | None = None
-        told: int | None = None
-        while not cancelled.is_set():
-            mine = socket.socket(socket.AF_UNIX)
-            held.callback(mine.close)
-            try:
-                mine.bind(name)
-                mine.listen(_WAITING)
-                break
-            except OSError:
-                mine.close()
-            with socket.socket(socket.AF_UNIX) as asking:
-                other = _ask(asking, name)
-                if other is None:
-                    # It ended between the two.
-                    continue
-                if when_busy is WhenBusy.FAIL:
-                    raise MachineBusy(f"another run measures on this machine ({other})")
-                if when_busy is WhenBusy.GO_ON:
-                    log.warning("another run measures on this machine (%s) beside this one", other)
-                    break
-                if _is_trusted(other.uid):
-                    until = None
-                elif until is None:
-                    until = time.monotonic() + stranger_seconds
-                left = until - time.monotonic() if until is not None else None
-                if left is not None and left <= 0:
-                    log.warning("it is not waited for any longer (%s): it may disturb", other)
-                    break
-                if told != other.pid:
-                    told = other.pid
-                    log.warning(
-                        "another run measures on this machine (%s); waiting; "
-                        "`--if-busy fail` does not wait",
-                        other,
-                    )
-                _until_gone(asking, cancelled, left)
+    mine = _hold(cancelled, when_busy, name, stranger_seconds)
+    with mine or contextlib.nullcontext():
         yield
 
 
+def _hold(
+    cancelled: Cancellation, when_busy: WhenBusy, name: bytes, stranger_seconds: float
+) -> socket.socket | None:
+    """What listens as long as it is open; None: the run goes on without."""
+    until: float | None = None
+    told = ""
+    refused = False
+    asked = -math.inf
+    while not cancelled.is_set():
+        try:
+            return _listening(name)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                log.warning("whether another run measures here cannot be known: %s", error)
+                return None
+        with socket.socket(socket.AF_UNIX) as asking:
+            other = _ask(asking, name)
+            if other is None:
+                if not refused:
+                    # It ended between the two, or is about to listen.
+                    refused = True
+                    cancelled.wait(_MOMENT_SECONDS)
+                    continue
+                other = Holder(0, -1, "it does not listen", None)
+            else:
+                refused = False
+            if when_busy is WhenBusy.FAIL:
+                raise MachineBusy(f"another run measures on this machine ({other})")
+            if when_busy is WhenBusy.GO_ON:
+                log.warning("another run measures on this machine (%s) beside this one", other)
+                return None
+            if _is_trusted(other.uid):
+                until = None
+            elif until is None:
+                until = time.monotonic() + stranger_seconds
+            if until is not None and until <= time.monotonic():
+                log.warning("it is not waited for any longer (%s): it may disturb", other)
+                return None
+            if told != str(other):
+                told = str(other)
+                log.warning(
+                    "another run measures on this machine (%s); waiting; "
+                    "`--if-busy` says what else to do",
+                    other,
+                )
+            if time.monotonic() - asked < _AGAIN_SECONDS:
+                # Somebody hangs up and is still there.
+                cancelled.wait(_AGAIN_SECONDS)
+            asked = time.monotonic()
+            _until_gone(asking, other, cancelled, until)
+    return None
+
+
+def _listening(name: bytes) -> socket.socket:
+    mine = socket.socket(socket.AF_UNIX)
+    try:
+        mine.bind(name)
+        mine.listen(_WAITING)
+    except OSError:
+        mine.close()
+        raise
+    return mine
+
+
 def _ask(asking: socket.socket, name: bytes) -> Holder | None:
-    """Connect to who holds the name; that connection ends with the hold."""
+    """Connect to who holds the name; that connection ends with the hold. None: nobody listens."""
     asking.setblocking(False)
     try:
         asking.connect(name)
     except ConnectionRefusedError:
         return None
-    except OSError:
+    except BlockingIOError:
         # So many wait that nobody is told any more; a stranger's doing, perhaps.
-        return Holder(0, -1, "", None)
+        return Holder(0, -1, "too many wait for it", None)
+    except OSError as error:
+        return Holder(0, -1, f"it cannot be asked ({error.strerror})", None)
     pid, uid, _ = _CREDENTIALS.unpack(
         asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     )
-    return Holder(pid, uid, _command(pid), _started(pid))
+    return Holder(pid, uid, _command(pid), _started(pid), _is_stopped(pid))
 
 
-def _until_gone(asking: socket.socket, cancelled: Cancellation, seconds: float | None) -> None:
+def _until_gone(
+    asking: socket.socket, other: Holder, cancelled: Cancellation, until: float | None
+) -> None:
     """Return when the other side ended, the run is cancelled, or the time is over."""
 
     def end() -> None:
         with contextlib.suppress(OSError):
             asking.shutdown(socket.SHUT_RDWR)
 
-    asking.settimeout(seconds)
     try:
         asking.getpeername()
     except OSError:
         cancelled.wait(_AGAIN_SECONDS)
         return
-    with cancelled.ending(end), contextlib.suppress(OSError):
-        asking.recv(1)
+    stopped = other.stopped
+    with cancelled.ending(end):
+        while not cancelled.is_set():
+            left = until - time.monotonic() if until is not None else _LOOK_SECONDS
+            if left <= 0:
+                return
+            asking.settimeout(min(left, _LOOK_SECONDS))
+            try:
+                asking.recv(1)
+            except TimeoutError:
+                was, stopped = stopped, _is_stopped(other.pid)
+                if stopped and not was:
+                    log.warning("process %d, waited for, is stopped: %s", other.pid, other.remedy)
+                continue
+            except OSError:
+                pass
+            return
 
 
 def _command(pid: int) -> str:
@@ -172,6 +234,15 @@ def _started(pid: int) -> float | None:
         return Path(f"/proc/{pid}").stat().st_ctime
     except OSError:
         return None
+
+
+def _is_stopped(pid: int) -> bool:
+    """By a signal, such as that of Ctrl-Z."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[:1] == ["T"]
 
 
 def _is_trusted(uid: int) -> bool:
