@@ -1,5 +1,10 @@
 """Secret values of a file are in the store as long as they may have to run, and no longer."""
 
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,7 @@ from sqlalchemy import Connection
 from headstart.collector.experiments.file import load_experiment
 from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
-from headstart.collector.store.store import Store
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.stored_values import masked_experiment
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.fleet_pb2 import Attempt
@@ -74,6 +79,76 @@ async def test_when_the_last_run_of_a_file_has_ended_no_file_of_the_store_holds_
         assert files_hold(tmp_path) == set()
         assert kept.values_masked
         assert list(kept.variants[0].environment) == list(experiment.variants[0].environment)
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """A long reading, such as an export."""
+    uri = f"file:{folder / FILE_NAME}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as database:
+        database.execute("BEGIN")
+        database.execute("SELECT count(*) FROM runs").fetchone()
+        yield
+
+
+async def end_a_run_with_secrets(store: Store) -> None:
+    await store.write(greet)
+    (run,) = await store.write(
+        lambda c: store_runs.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)
+    )
+    await store.write(lambda c: store_runs.cancel(c, run, "why not", 6.0))
+
+
+async def until_nothing_is_held(folder: Path) -> None:
+    async with asyncio.timeout(20):
+        while files_hold(folder):
+            await asyncio.sleep(0.05)
+
+
+@in_loop
+async def test_a_long_reading_holds_up_no_commit_and_the_next_one_after_it_cuts_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        began = time.monotonic()
+        with reading(tmp_path):
+            await end_a_run_with_secrets(store)
+            for _ in range(20):
+                await store.write(greet)
+            took = time.monotonic() - began
+            held = files_hold(tmp_path)
+        await store.flush()
+        left = files_hold(tmp_path)
+        timeout = await store.write(lambda c: c.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
+
+    assert took < 10
+    assert held == set(SECRETS)
+    assert left == set()
+    assert timeout == 30_000
+    assert len([m for m in caplog.messages if "write-ahead log" in m]) == 1
+
+
+@in_loop
+async def test_after_a_long_reading_an_idle_store_forgets_as_well(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        with reading(tmp_path):
+            await end_a_run_with_secrets(store)
+            assert files_hold(tmp_path) == set(SECRETS)
+        await until_nothing_is_held(tmp_path)
+
+
+@in_loop
+async def test_a_store_that_was_closed_beside_a_reading_forgets_when_it_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    with reading(tmp_path):
+        await end_a_run_with_secrets(store)
+        await store.close()
+    assert files_hold(tmp_path) == set(SECRETS)
+
+    async with Store(tmp_path):
+        await until_nothing_is_held(tmp_path)
 
 
 @in_loop

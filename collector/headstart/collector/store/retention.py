@@ -75,7 +75,7 @@ async def _give_back(store: Store, retention: Retention, aloud: bool) -> None:
     if await store.read(sqlite.gives_back):
         while await store.alone(lambda engine: sqlite.give_back(engine, _PAGES_AT_ONCE)):
             pass
-        await store.alone(sqlite.checkpoint)
+        await store.cut_log()
         return
     used = await store.read(sqlite.used_bytes)
     size = await store.read(sqlite.file_bytes)

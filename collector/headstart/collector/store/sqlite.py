@@ -1,5 +1,6 @@
 """Everything of the store that is SQLite's own; another database is another such module."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -7,6 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.dml import Insert
+from sqlalchemy.exc import DBAPIError
 
 # Longer than any checkpoint; only another program on the file makes a writer wait.
 _BUSY_SECONDS = 30
@@ -103,9 +105,27 @@ def give_back(engine: Engine, pages: int) -> bool:
         return _pages(connection)[1] > 0
 
 
-def checkpoint(engine: Engine) -> None:
-    """Fold the write-ahead log back and cut both files, unless a reader holds it up."""
-    _outside(engine, "PRAGMA wal_checkpoint(TRUNCATE)")
+def checkpoint(engine: Engine, patience_seconds: float) -> str:
+    """Fold the write-ahead log back and cut both files; why not, or nothing.
+
+    A reader holds it up, which is waited for so long.
+    """
+    try:
+        connection = engine.raw_connection()
+        try:
+            cursor: Any = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {round(patience_seconds * 1000)}")
+            try:
+                # It says so in its row; it raises nothing.
+                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+                cursor.close()
+        finally:
+            connection.close()
+    except (DBAPIError, sqlite3.Error) as error:
+        return str(getattr(error, "orig", error))
+    return "somebody reads" if busy else ""
 
 
 def compact(engine: Engine) -> None:

@@ -112,6 +112,10 @@ class Store:
         """Run something that no transaction may be open for. See `GroupWriter.alone`."""
         return await self._writer.alone(work)
 
+    async def cut_log(self) -> None:
+        """Cut the write-ahead log. See `GroupWriter.cut_log`."""
+        await self._writer.cut_log()
+
     def append(self, append: Append) -> None:
         """Take batches; see `GroupWriter.append`."""
         self._writer.append(append)

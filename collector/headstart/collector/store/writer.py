@@ -40,6 +40,10 @@ T = TypeVar("T")
 
 # A group is committed early when this much waits.
 _FULL_ROWS = 4096
+# How long readings may keep the log from being cut, while all that is taken waits.
+_CUT_SECONDS = 0.05
+# Between tries to cut it where nothing is written.
+_CUT_AGAIN_SECONDS = 1.0
 
 
 @dataclass
@@ -72,6 +76,9 @@ class GroupWriter:
         self._hurry = asyncio.Event()
         self._closing = False
         self.problem = ""
+        # Whether the write-ahead log may hold what was masked or deleted: after a crash, too.
+        self._uncut = True
+        self._told_uncut = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._task = asyncio.create_task(self._run(), name="store-writer")
 
@@ -108,6 +115,13 @@ class GroupWriter:
         """Run something between two groups, outside of a transaction; what is taken waits."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._engine)
 
+    async def cut_log(self) -> None:
+        """Cut the write-ahead log; if a reading holds it up, as soon as it does not."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._cut, _CUT_SECONDS)
+        if self._uncut:
+            self._wake.set()
+
     async def close(self) -> None:
         """Commit what waits, then end the thread."""
         self._closing = True
@@ -119,7 +133,11 @@ class GroupWriter:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._wake.wait()
+            try:
+                async with asyncio.timeout(_CUT_AGAIN_SECONDS if self._uncut else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
             if not self._hurry.is_set():
                 try:
                     async with asyncio.timeout(self._group_seconds):
@@ -134,6 +152,8 @@ class GroupWriter:
                 finish = await loop.run_in_executor(self._thread, self._commit, group)
                 self._committing_bytes = 0
                 finish()
+            elif self._uncut:
+                await loop.run_in_executor(self._thread, self._cut, 0)
             if self._closing and not self._wake.is_set():
                 return
 
@@ -152,16 +172,22 @@ class GroupWriter:
             return lambda: _fail(group, fault)
         self.problem = ""
         if connection_info.pop(stored_values.FORGOTTEN, False):
-            self._forget()
+            self._cut(_CUT_SECONDS)
+        elif self._uncut:
+            self._cut(0)
         return lambda: _succeed(group, appended, answers)
 
-    def _forget(self) -> None:
-        """Cut the write-ahead log, which still has what was masked."""
-        try:
-            sqlite.checkpoint(self._engine)
-        except OperationalError as error:
-            # The next checkpoint does it.
-            log.warning("the write-ahead log was not cut: %s", error.orig)
+    def _cut(self, patience_seconds: float) -> None:
+        """In the thread: cut the write-ahead log, which still has what was masked."""
+        reason = sqlite.checkpoint(self._engine, patience_seconds)
+        self._uncut = bool(reason)
+        if reason and not self._told_uncut:
+            log.warning(
+                "the write-ahead log, which may hold masked values, is not cut yet (%s); again "
+                "after each commit and each second",
+                reason,
+            )
+        self._told_uncut = self._uncut
 
     def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
         standings = store_runs.standings(
