@@ -71,7 +71,7 @@ def test_images_need_no_engine_to_be_written_down() -> None:
     content = yaml.safe_load(text)
 
     assert content["variants"]["aot"] == {"image": "app:aot", "compilation": "aot"}
-    assert content["service"] == {"port": 9000, "ready": "GET /health", "startup_timeout": "20s"}
+    assert content["service"] == {"port": 9000, "ready": "GET /health"}
     assert "jit: image app:jit" in ran.errors
     assert "aot: image app:aot" in ran.errors
 
@@ -89,6 +89,16 @@ def test_what_is_said_holds_and_is_written() -> None:
     assert content["service"]["checks"] == ["GET /a -> 200"]
     assert content["load"] == {"request": "GET /a", "connections": 16, "duration": "20s"}
     assert content["plan"]["blocks"] == "auto"
+
+
+def test_what_is_no_request_is_told_before_anything_is_started() -> None:
+    ran = headstart("try", "sleep 1", "sleep 2", "--ready", "health", "--check", "players")
+
+    assert ran.status == 2
+    assert [line.split(":")[0] for line in ran.errors.removeprefix("headstart: ").splitlines()] == [
+        "--ready",
+        "--check",
+    ]
 
 
 def test_a_command_takes_its_environment_and_a_port_from_it() -> None:
@@ -147,7 +157,7 @@ def test_without_anything_to_compare_the_file_is_an_example() -> None:
         (["app:1", "app:2"], "--port"),
         (["app:1", "app:2", "--port", "80", "--blocks", "many"], "--blocks: expected auto or"),
         (["app:1", "app:2", "--port", "80", "--duration", "30"], "--duration: 30 has no unit"),
-        (["app:1", "app:2", "--port", "80", "--ready", "x"], "--ready: expected a request"),
+        (["app:1", "app:2", "--port", "80", "--ready", "x"], "--ready: expected a path"),
         (["app:1", "app:2", "--port", "80", "--check", "GT /"], "--check: expected GET"),
         (["app:1", "app:2", "--port", "80", "--name", "No Name"], "--name: "),
         (["app:1", "app:2", "--port", "80", "--baseline", "3"], "--baseline: none of them"),

@@ -104,6 +104,7 @@ def written(asked: Asked, folder: Path) -> str:
         raise InputError(_FEW)
     if asked.batch and (asked.port or asked.ready or asked.checks or asked.load or asked.duration):
         raise InputError("--batch: programs that end by themselves get no port, requests or load")
+    _require_requests(asked)
     elsewhere = folder.resolve() != Path.cwd().resolve()
     with closing(LocalEngine()) as local:
         things = [thing_of(text, asked.kind, local) for text in asked.things]
@@ -169,6 +170,20 @@ def _baseline(asked: Asked, names: Sequence[str]) -> str:
             f"--baseline: none of them is called {asked.baseline!r}; expected {', '.join(names)}"
         )
     return known[asked.baseline]
+
+
+def _require_requests(asked: Asked) -> None:
+    """InputError with all that are no paths or requests, before anything is started."""
+    given = [("--ready", asked.ready), ("--load", asked.load)]
+    given += [("--check", check) for check in asked.checks]
+    mistakes = [
+        f"{option}: expected a path that begins with '/', or a request such as 'GET /health', "
+        f"found '{text}'"
+        for option, text in given
+        if text and not text.startswith("/") and " /" not in text
+    ]
+    if mistakes:
+        raise InputError(*mistakes)
 
 
 def _request(text: str) -> str:
