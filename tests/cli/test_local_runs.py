@@ -72,14 +72,15 @@ def test_a_report_without_an_id_is_the_latest_ones(kept: tuple[Path, str]) -> No
 
 
 def test_the_collectors_own_folder_and_one_that_was_moved_are_read_as_well(
-    kept: tuple[Path, str], tmp_path: Path
+    kept: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, run_id = kept
     moved = tmp_path / "under" / "another name"
     shutil.copytree(folder / ".headstart", moved)
     # As a killed run leaves it.
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(moved / "collector" / "collector.sock"))
+        monkeypatch.chdir(moved / "collector")
+        left.bind("collector.sock")
     whole = headstart("status", "--data", moved)
     inner = headstart("status", "--data", moved / "collector")
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from headstart.agent.policy.policy import Policy
-from headstart.cli import agent as agent_command, collector as collector_command
+from headstart.cli import agent as agent_command, collector as collector_command, environment
 from headstart.collector.metrics.page import MAXIMUM_SERIES
 from headstart.dashboards import write
 from headstart.dashboards.generate import RULES_FILE
@@ -103,7 +103,8 @@ def test_names_in_the_environment_are_options(name: str, command: click.Command)
         for file in (f"{name}.env", f"headstart-{name}.service")
     ]
     used = {n for text in texts for n in re.findall(r"\b(HEADSTART_\w+)=", text)}
-    known = {p.envvar or f"HEADSTART_{name}_{p.name}".upper() for p in command.params}
+    environment.name_options(command, name)
+    known = {option.envvar for option in command.params}
 
     assert used
     assert used <= known
