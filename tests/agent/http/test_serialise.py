@@ -15,7 +15,7 @@ from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.h2load import H2load
 from headstart.agent.load.wrk import Wrk
 from headstart.v1.experiment_pb2 import Header, HttpRequest
-from support.load_tasks import load_of, task_of
+from support.load_tasks import load_of, run_load, task_of
 
 OWN = HttpRequest(
     method="POST",
@@ -94,11 +94,11 @@ def by_check(port: int, request: HttpRequest, _scratch: Path) -> None:
 
 
 def by_builtin(port: int, request: HttpRequest, scratch: Path) -> None:
-    Builtin().run(loading(port, request, scratch))
+    run_load(Builtin(), loading(port, request, scratch))
 
 
 def by_wrk(port: int, request: HttpRequest, scratch: Path) -> None:
-    Wrk().run(loading(port, request, scratch))
+    run_load(Wrk(), loading(port, request, scratch))
 
 
 def loading(port: int, request: HttpRequest, scratch: Path) -> LoadTask:
@@ -124,7 +124,7 @@ def test_checks_and_loads_send_the_bytes_that_the_prober_does(
 @pytest.mark.h2load
 @pytest.mark.parametrize("request_", [GET, OWN], ids=["bare", "stated"])
 def test_h2load_sends_the_same_fields(request_: HttpRequest, tmp_path: Path) -> None:
-    sent, port = heard(lambda port: H2load().run(loading(port, request_, tmp_path)), request_)
+    sent, port = heard(lambda port: run_load(H2load(), loading(port, request_, tmp_path)), request_)
 
     assert fields_of(sent) == fields_of(serialise(request_, f"127.0.0.1:{port}"))
 

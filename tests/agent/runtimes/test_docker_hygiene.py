@@ -125,6 +125,8 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         "build",
         "command",
         "environment",
+        # Values that the policy of the host lets out.
+        "secret_environment",
         "entrypoint",
         "working_directory",
         "description",
