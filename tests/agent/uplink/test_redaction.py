@@ -7,6 +7,7 @@ import pytest
 from headstart.agent.uplink.redaction import redacted, redacted_logs
 from headstart.v1.records_pb2 import (
     CheckOutcome,
+    Difference,
     Event,
     Failure,
     ResolvedVariant,
@@ -75,3 +76,20 @@ def test_a_traceback_is_logged_without_the_value(caplog: pytest.LogCaptureFixtur
     assert "trial of [masked 1]" in lines[0]
     assert "ValueError: wrong: [masked 1]" in lines[0]
     assert SECRET not in lines[0] + caplog.text
+
+
+def test_words_of_a_command_that_are_secret_are_masked_in_a_record() -> None:
+    argv = ["./s", "--password", "hunter3xyz", "Host=db;Password=hunter4xyz"]
+    shown = redacted(RunStarted(variants=[ResolvedVariant(argv=argv)]), Masks()).variants[0]
+
+    assert list(shown.argv) == ["./s", "--password", "[masked 1]", "Host=db;Password=[masked 2]"]
+
+
+def test_only_what_was_cut_is_searched_for_parts() -> None:
+    part = SECRET[:10]
+    difference = Difference(baseline=part, variant=SECRET)
+    shown = redacted(CheckOutcome(actual=part, differences=[difference]), MASKS)
+
+    assert shown.actual == "[masked 1]"
+    assert shown.differences[0] == Difference(baseline="[masked 1]", variant="[masked 1]")
+    assert redacted(Event(text=part), MASKS).text == part

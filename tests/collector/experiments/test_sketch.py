@@ -155,7 +155,7 @@ def test_commands_are_called_by_what_tells_them_apart(
 def test_no_name_is_made_of_a_secret() -> None:
     variants = [
         SketchVariant(
-            command=["./app", "--dsn", f"x://u:{value}@h"],
+            command=["./app", "--dsn", f"x://u:{value}@h", "--token", value],
             env={"DB_PASSWORD": value, "DSN": f"Host=db;Password={value}", "MODE": mode},
         )
         for value, mode in (("hunter2xyz", "jit"), ("hunter3xyz", "aot"))

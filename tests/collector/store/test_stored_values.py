@@ -206,6 +206,18 @@ async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
         assert change.state == store_runs.LOST
 
 
+def test_the_words_of_every_command_are_masked() -> None:
+    words = ["./s", "--token", "hunter2xyz", "Host=db;Password=hunter3xyz"]
+    experiment = Experiment(variants=[Variant(entrypoint=words), Variant(command={"argv": words})])
+    experiment.service.ready.command.argv.extend(words)
+    experiment.jobs.add().command.argv.extend(words)
+    found = masked_experiment(experiment)
+
+    assert found is not None
+    assert b"hunter" not in found.SerializeToString()
+    assert found.jobs[0].command.argv[:2] == ["./s", "--token"]
+
+
 def test_a_mask_in_the_text_of_a_file_stays_a_text_in_yaml() -> None:
     text = "a: {env: {DB_PASSWORD: {value: hunter2xyz}}}\nb:\n  - hunter2xyz # hunter2xyz\n"
     found = masked_experiment(

@@ -13,15 +13,19 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-# Names of environment variables, build arguments, headers and members of JSON, in any case.
+# Names of environment variables, build arguments, headers, members of JSON and options, in any
+# case. What ends in a letter after a '*' fits the end of each word of a name; words end at '_',
+# '-', '.' and where the case changes.
 SECRET_NAMES = (
     "*PASSWORD*",
     "*PASSWD*",
     "*PASSPHRASE*",
     "*PWD*",
     "*SECRET*",
-    "*TOKEN*",
-    "*KEY*",
+    "*TOKEN",
+    "*TOKENS",
+    "*KEY",
+    "*KEYS",
     "*CREDENTIAL*",
     "ConnectionStrings__*",
     "*CONNECTION_STRING*",
@@ -32,20 +36,43 @@ SECRET_NAMES = (
     "Set-Cookie",
     "X-Api-Key",
 )
-# Folders and the public key of an image's packages.
-_HARMLESS = frozenset({"pwd", "oldpwd", "gpg_key"})
-_FOLDED = tuple(pattern.casefold() for pattern in SECRET_NAMES)
+# Folders, what is public, columns of tables; as whole names.
+HARMLESS_NAMES = (
+    "PWD",
+    "OLDPWD",
+    "GPG_KEY",
+    "PUBLIC_KEY",
+    "PRIMARY_KEY",
+    "FOREIGN_KEY",
+    "PARTITION_KEY",
+    "SORT_KEY",
+)
+# Words that end as secrets do.
+HARMLESS_WORDS = ("MONKEY", "DONKEY", "TURKEY", "HOCKEY", "JOCKEY", "WHISKEY", "HOTKEY", "HOTKEYS")
+_HARMLESS = frozenset(name.casefold() for name in HARMLESS_NAMES)
+_HARMLESS_WORDS = frozenset(word.casefold() for word in HARMLESS_WORDS)
+_ENDS_OF_WORDS = tuple(
+    pattern[1:].casefold() for pattern in SECRET_NAMES if pattern[0] == "*" != pattern[-1]
+)
+_FOLDED = tuple(
+    pattern.casefold() for pattern in SECRET_NAMES if pattern[0] != "*" or pattern[-1] == "*"
+)
+_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # A shorter value may stand in a text by chance, and is not looked for there.
 SHORTEST_SOUGHT = 6
 # Neither a host's: where a shorter one is referred to, nothing runs.
 SHORTEST_SECRET = 4
+# Nor what is said everywhere: a plain word, an address without anybody's name in it.
+_COMMON = re.compile(r"[a-z]{1,10}|[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s@?]*")
 # What is left of a value where a text was cut, beside an end of it.
-_SHORTEST_PART = 4
+_SHORTEST_PART = 8
 _LONGEST_PART = 4096
+# Of a text that is full of them.
+_MOST_MARKS = 64
 
 _HIDDEN = r"(?!\[(?:masked|secret) )"
 _WORDS = (
-    r"(?:password|passwd|pwd|passphrase|secret|token|api[-_ ]?key|account[-_ ]?key"
+    r"(?:password|passwd|pwd|passphrase|secret|token(?!i[sz])|api[-_ ]?key|account[-_ ]?key"
     r"|access[-_ ]?key|client[-_ ]?secret|private[-_ ]?key|signature)"
 )
 # Each has the value in one of its groups, and takes time that grows with the text alone.
@@ -64,7 +91,14 @@ _IN_TEXT = (
         r"(?P<value>(?:[^\"\\]|\\.)+)\"",
         re.IGNORECASE,
     ),
+    # --password ... within a line of a shell.
+    re.compile(rf"--[\w.-]{{0,40}}{_WORDS}\s+(?!--){_HIDDEN}(?P<value>[^\s\"']+)", re.IGNORECASE),
 )
+# --name=value, -Dname=value, name=value, or --name alone, whose value follows.
+_ARGUMENT = re.compile(
+    r"(?P<dashes>-?-?)(?:(?<=-)D)?(?P<name>[A-Za-z][\w.:-]*)(?P<sign>=?)(?P<value>.*)", re.DOTALL
+)
+_FILES = ("file", "path", "dir")
 _SCHEME = re.compile(r"(?:Basic|Bearer|Digest|Token|ApiKey)\s+(?P<value>\S.*)", re.IGNORECASE)
 _LAST_WORDS = ("output '", 'output "')
 _SHORTEST_LINE = 16
@@ -73,7 +107,12 @@ _SHORTEST_LINE = 16
 def is_secret_name(name: str) -> bool:
     """Whether the value under this name is not for everybody's eyes."""
     folded = name.casefold()
-    return folded not in _HARMLESS and any(fnmatchcase(folded, each) for each in _FOLDED)
+    words = [word.casefold() for word in _BETWEEN_WORDS.split(name) if word]
+    if "_".join(words) in _HARMLESS:
+        return False
+    return any(
+        word.endswith(_ENDS_OF_WORDS) for word in words if word not in _HARMLESS_WORDS
+    ) or any(fnmatchcase(folded, each) for each in _FOLDED)
 
 
 class Masks:
@@ -94,12 +133,12 @@ class Masks:
         if is_secret_name(name) and value:
             shown = self._masked(value)
             for part in (value, *_within(name, value)):
-                if len(part) >= SHORTEST_SOUGHT:
+                if _is_sought(part):
                     self._seek(part, shown)
         else:
             for part in _passwords(value):
                 shown = self._masked(part)
-                if len(part) >= SHORTEST_SOUGHT:
+                if _is_sought(part):
                     self._seek(part, shown)
 
     def add_secret(self, reference: str, name: str, value: str) -> None:
@@ -122,13 +161,17 @@ class Masks:
             text = pattern.sub(self._replaced, text)
         return text
 
+    def words(self, words: Iterable[str]) -> list[str]:
+        """The words of a command as they may be shown."""
+        return [begin + self.value(name, value) for begin, name, value in argument_values(words)]
+
     def known(self, text: str) -> str:
         """A text of anybody's with known values replaced."""
         if not self._sought or not text:
             return text
         if self._pattern is None:
             forms = sorted(self._sought, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, forms)))
+            self._pattern = re.compile(_alternatives(forms))
         return self._pattern.sub(lambda found: self._sought[found[0]], text)
 
     def output(self, text: str) -> str:
@@ -160,21 +203,77 @@ class Masks:
         return whole[: begin - offset] + hidden + whole[end - offset :]
 
 
+def _alternatives(forms: list[str], depth: int = SHORTEST_SECRET) -> str:
+    """A pattern of any of the texts, the first before the next, that tells many apart fast."""
+    if depth == 0 or len(forms) == 1:
+        return "|".join(map(re.escape, forms))
+    begun: dict[str, list[str]] = {}
+    for form in forms:
+        begun.setdefault(form[0], []).append(form[1:])
+    return "|".join(
+        f"{re.escape(first)}(?:{_alternatives(rest, depth - 1)})" for first, rest in begun.items()
+    )
+
+
+def _is_sought(value: str) -> bool:
+    """Whether a value of the file is looked for beyond its name."""
+    return len(value) >= SHORTEST_SOUGHT and _COMMON.fullmatch(value) is None
+
+
 def _without_parts(text: str, form: str, shown: str) -> str:
     """The text without beginnings and ends of a value where it was cut."""
-    for size in range(min(len(form) - 1, _LONGEST_PART), _SHORTEST_PART - 1, -1):
-        first, last = form[:size], form[-size:]
-        if text.startswith(last):
-            text = shown + text[size:]
-        if text.endswith(first):
-            text = text[:-size] + shown
-        if "…" in text:
-            text = text.replace(f"{first}…", f"{shown}…")
-        # As check_runner quotes a command's last words.
-        for mark in _LAST_WORDS:
-            if mark in text:
-                text = text.replace(mark + last, mark + shown)
+    if len(form) <= _SHORTEST_PART:
+        return text
+    if size := _end_of(form, text, 0):
+        text = shown + text[size:]
+    if size := _beginning_of(form, text, len(text)):
+        text = text[:-size] + shown
+    at = text.find("…")
+    for _ in range(_MOST_MARKS):
+        if at < 0:
+            break
+        if size := _beginning_of(form, text, at):
+            text = text[: at - size] + shown + text[at:]
+            at += len(shown) - size
+        at = text.find("…", at + 1)
+    # As check_runner quotes a command's last words.
+    for mark in _LAST_WORDS:
+        at = text.find(mark)
+        for _ in range(_MOST_MARKS):
+            if at < 0:
+                break
+            at += len(mark)
+            if size := _end_of(form, text, at):
+                text = text[:at] + shown + text[at + size :]
+            at = text.find(mark, at)
     return text
+
+
+def _end_of(form: str, text: str, at: int) -> int:
+    """How much of the text from there is an end of the form, less than all of it."""
+    begins = text[at : at + _SHORTEST_PART]
+    if len(begins) < _SHORTEST_PART:
+        return 0
+    found = form.find(begins, max(1, len(form) - _LONGEST_PART))
+    while found >= 0:
+        if text.startswith(form[found:], at):
+            return len(form) - found
+        found = form.find(begins, found + 1)
+    return 0
+
+
+def _beginning_of(form: str, text: str, at: int) -> int:
+    """How much of the text up to there is a beginning of the form, less than all of it."""
+    ends = text[max(0, at - _SHORTEST_PART) : at]
+    if len(ends) < _SHORTEST_PART:
+        return 0
+    found = form.rfind(ends, 0, min(len(form) - 1, _LONGEST_PART))
+    while found >= 0:
+        size = found + _SHORTEST_PART
+        if text.endswith(form[:size], 0, at):
+            return size
+        found = form.rfind(ends, 0, size - 1)
+    return 0
 
 
 def _is_hidden(text: str) -> bool:
@@ -225,8 +324,51 @@ def without_values(text: str) -> str:
     return re.sub(r"\[masked \d+\]", "[masked]", Masks().stated(text))
 
 
+def shown_words(words: Iterable[str]) -> list[str]:
+    """The words of a command without what is secret; the same for every value."""
+    return [re.sub(r"\[masked \d+\]", "[masked]", word) for word in Masks().words(words)]
+
+
+def argument_values(words: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Of each word of a command what comes before a value, the value's name, and the value.
+
+    The name is empty, and the value the word, where no option or setting of a secret name has it.
+    """
+    follows = ""
+    for word in words:
+        if follows and not word.startswith("--"):
+            yield "", follows, word
+            follows = ""
+            continue
+        follows = ""
+        found = _ARGUMENT.fullmatch(word)
+        name = found["name"] if found else ""
+        if not found or name.casefold().endswith(_FILES) or not is_secret_name(name):
+            yield "", "", word
+        elif found["sign"]:
+            yield word[: found.start("value")], name, found["value"]
+        else:
+            yield "", "", word
+            if found["dashes"] and not found["value"]:
+                follows = name
+
+
+def commands_of(experiment: Any) -> Iterator[Any]:
+    """The words of each command of an `Experiment`: of variants, checks and jobs."""
+    for variant in experiment.variants:
+        if variant.HasField("command"):
+            yield variant.command.argv
+        yield variant.entrypoint
+    service = experiment.service
+    for check in (service.ready, *service.checks, service.first_data):
+        if check.HasField("command"):
+            yield check.command.argv
+    for job in experiment.jobs:
+        yield job.command.argv
+
+
 def named_values(experiment: Any) -> Iterator[tuple[str, str]]:
-    """Each value of an `Experiment` that has a name of its author's: variables, arguments, headers.
+    """Each value of an `Experiment` that may be secret: variables, arguments, headers, words.
 
     Any object with its fields will do.
     """
@@ -241,6 +383,9 @@ def named_values(experiment: Any) -> Iterator[tuple[str, str]]:
         yield "", check.request.target
         yield "", check.request.body.decode("utf-8", "replace")
         yield "", check.json_subset
+    for words in commands_of(experiment):
+        for _, name, value in argument_values(words):
+            yield name, value
 
 
 def references_in(experiment: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -9,13 +9,17 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from headstart.agent.uplink.wire import AnyRecord
-from headstart.v1.records_pb2 import LoadWindows, ResolvedVariant, SampleBatch
+from headstart.v1.records_pb2 import Difference, LoadWindows, ResolvedVariant, SampleBatch
 from headstart.words.secrets import Masks, masked_mapping
 
 R = TypeVar("R", bound=AnyRecord)
 
 # Columns of numbers, many a second.
 _NUMBERS = (SampleBatch, LoadWindows)
+# What was cut, or quotes what was cut: a value may be left in part at an end.
+_CUT = frozenset(
+    {"output_tail", "excerpt", "log", "message", "reason", "expected", "actual", "first_fault"}
+)
 # What the collector finds a record by, or knows before: a value may happen to be such a word.
 _KEPT = frozenset(
     {"variant", "digest", "check", "name", "code", "driver", "driver_version", "runtime", "host"}
@@ -68,7 +72,9 @@ def _redact(message: Message, masks: Masks) -> None:
             shown = masked_mapping(value, masks)
             value.clear()
             value.update(shown)
-        elif field.name not in _KEPT:
+        elif field.name == "argv":
+            value[:] = masks.words(value)
+        elif isinstance(message, Difference) or field.name not in _KEPT:
             _redact_field(message, field, value, masks)
 
 
@@ -76,12 +82,15 @@ def _redact_field(message: Message, field: FieldDescriptor, value: Any, masks: M
     if field.message_type and field.message_type.GetOptions().map_entry:
         for key, inner in value.items():
             if isinstance(inner, str):
-                value[key] = masks.output(inner)
+                value[key] = masks.known(inner)
     elif field.message_type:
         for inner in value if field.is_repeated else (value,):
             _redact(inner, masks)
     elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING and masks:
-        hide = masks.data if field.type == FieldDescriptor.TYPE_BYTES else masks.output
+        is_cut = field.name in _CUT or isinstance(message, Difference)
+        hide: Any = masks.output if is_cut else masks.known
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            hide = masks.data
         if field.is_repeated:
             value[:] = [hide(each) for each in value]
         else:

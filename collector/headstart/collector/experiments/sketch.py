@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headstart.collector.experiments.file.overrides import Value, scalar_text
-from headstart.words.secrets import is_secret_name, without_values
+from headstart.words.secrets import is_secret_name, shown_words, without_values
 
 _LONGEST_NAME = 63
 # Of a name that is put together: it heads columns.
@@ -219,7 +219,7 @@ def _program(variant: SketchVariant) -> str:
 
 def _differing(variants: Sequence[SketchVariant]) -> list[str]:
     """The program, and what of arguments and environment is not in all of them."""
-    words = [[*_environment(each), *map(without_values, each.command[1:])] for each in variants]
+    words = [[*_environment(each), *shown_words(each.command[1:])] for each in variants]
     common = set.intersection(*map(set, words))
     return [
         "-".join([_program(each), *(word for word in mine if word not in common)])[:_LONGEST_MADE]

@@ -7,7 +7,7 @@ import yaml
 
 from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.collector.findings.model import RunResult
-from headstart.words.secrets import is_secret_name, without_values
+from headstart.words.secrets import is_secret_name, shown_words, without_values
 
 # What belongs to a revision rather than to how it is measured.
 _OF_A_REVISION = ("image", "build", "description", "base", "compilation")
@@ -74,6 +74,8 @@ def settings_of(run: RunResult) -> dict[str, dict[str, Any]]:
 def _masked(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {key: _masked(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list) and all(isinstance(inner, str) for inner in value):
+        return shown_words(value)
     if isinstance(value, list):
         return [_masked(inner) for inner in value]
     if value is not None and is_secret_name(name):

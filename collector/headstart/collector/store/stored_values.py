@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from headstart.collector.store.tables import experiments
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.words.secrets import Masks, http_checks, named_values
+from headstart.words.secrets import Masks, commands_of, http_checks, named_values
 
 # Of a connection's `info`: the write-ahead log still has what was masked.
 FORGOTTEN = "headstart-values-forgotten"
@@ -33,9 +33,8 @@ def masked_experiment(experiment: Experiment) -> Experiment | None:
         for each in values:
             for name in list(each):
                 each[name] = masks.value(name, each[name])
-        if variant.HasField("command"):
-            variant.command.argv[:] = [masks.stated(word) for word in variant.command.argv]
-        variant.entrypoint[:] = [masks.stated(word) for word in variant.entrypoint]
+    for words in commands_of(found):
+        words[:] = masks.words(words)
     for check in http_checks(found):
         for header in (*check.request.headers, *check.headers):
             header.value = masks.value(header.name, header.value)

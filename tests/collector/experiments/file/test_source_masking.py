@@ -82,3 +82,11 @@ def test_the_long_form_of_a_variable_has_the_name_of_the_variable() -> None:
     assert yaml.safe_load(kept) == {
         "variants": {"a": {"env": {"DB_PASSWORD": {"value": "[masked 1]"}, "value": "plain"}}}
     }
+
+
+def test_the_words_of_a_command_are_masked_in_their_places() -> None:
+    text = "variants: {a: {command: [./s, --password, hunter3xyz, -Dkey=hunter4xyz, 7]}}\n"
+
+    assert masked_source(text, yaml.safe_load(text)) == (
+        'variants: {a: {command: [./s, --password, "[masked 1]", "-Dkey=[masked 2]", 7]}}\n'
+    )

@@ -16,6 +16,7 @@ from headstart.v1.records_pb2 import (
     ImageFacts,
     ResolvedVariant,
 )
+from headstart.words.secrets import shown_words
 
 _WORDS = {
     FailureCode.FAILURE_CODE_IMAGE_MISSING: "image missing",
@@ -155,4 +156,4 @@ def _source(variant: Variant) -> str:
         return variant.image
     if source == "build":
         return f"built from {variant.build.dockerfile or 'Dockerfile'}"
-    return " ".join(variant.command.argv)
+    return " ".join(shown_words(variant.command.argv))

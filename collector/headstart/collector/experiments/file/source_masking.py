@@ -9,18 +9,27 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.nodes import compose
-from headstart.words.secrets import Masks, holds_mask, masks_of
+from headstart.words.secrets import Masks, argument_values, holds_mask, masks_of
 
 # Below these the keys are names of the author's; elsewhere they are the file's own.
 _NAMED_BY_THEIR_KEYS = frozenset({"env", "arguments", "headers", "json"})
+# Lists of these are the words of a command.
+_COMMANDS = frozenset({"command", "entrypoint", "args"})
 # What a run is found by; a value that happens to be a name stays there.
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 _KEPT = frozenset({"experiment", "baseline", "image", "base", "compilation", "from", "from_file"})
 
 
+# Place -> what comes before the value, the name and the value: of secrets only.
+Arguments = dict[Path, tuple[str, str, str]]
+
+
 def masks_for(data: dict[str, Any]) -> Masks:
     """Masks of what the data of a file holds."""
-    return masks_of((_name(path), str(value)) for path, value in _scalars(data, ()))
+    masks = masks_of((_name(path), str(value)) for path, value in _scalars(data, ()))
+    for _, name, value in _arguments(data, ()).values():
+        masks.add(name, value)
+    return masks
 
 
 def masked_places(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -41,7 +50,8 @@ def masked_source(text: str, data: dict[str, Any]) -> str:
     """
     masks = masks_for(data)
     found = [(path, node) for path, node in _nodes(compose(text), ()) if not _is_kept(path)]
-    shown = {id(node): _shown(path, node, masks) for path, node in found}
+    arguments = _arguments(data, ())
+    shown = {id(node): _shown(path, node, masks, arguments) for path, node in found}
     changed = [node for _, node in found if shown[id(node)] != node.value]
     if not changed and masks.stated(text) == text:
         return text
@@ -59,8 +69,11 @@ def _is_kept(path: Path) -> bool:
     return path[-1] in _KEPT and not _name(path)
 
 
-def _shown(path: Path, node: ScalarNode, masks: Masks) -> str:
+def _shown(path: Path, node: ScalarNode, masks: Masks, arguments: Arguments) -> str:
     value: str = node.value
+    if path in arguments:
+        begin, name, rest = arguments[path]
+        return begin + masks.value(name, rest)
     # null, which is no value.
     return value if node.tag.endswith(":null") else masks.value(_name(path), value)
 
@@ -87,6 +100,20 @@ def _rewritten(span: str, value: str) -> str:
 def _comments(text: str, masks: Masks) -> str:
     """What is between the values that were replaced, with its comments masked too."""
     return _COMMENT.sub(lambda found: masks.stated(found[0]), text)
+
+
+def _arguments(data: Any, path: Path) -> Arguments:
+    """Words of commands that an option or setting of a secret name has as its value."""
+    inner = dict(enumerate(data)) if isinstance(data, list) else data
+    if not isinstance(inner, dict):
+        return {}
+    found: Arguments = {}
+    for key, value in inner.items():
+        found |= _arguments(value, (*path, key))
+    if isinstance(data, list) and path and path[-1] in _COMMANDS:
+        words = argument_values(str(word) for word in data)
+        found |= {(*path, n): parts for n, parts in enumerate(words) if parts[1]}
+    return found
 
 
 def _name(path: Path) -> str:
