@@ -54,7 +54,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("history ''", ("EXPERIMENT: the name is empty",), 2),
     ("status --host=", ("--host: the name is empty",), 2),
     # Reports and runs.
-    ("gate", ("Missing argument 'RUN|REPORT.JSON...'",), 2),
+    ("gate", ("no runs are found", "--data"), 3),
     ("gate none.json", ("none.json: No such file",), 2),
     ("gate good.yaml", ("good.yaml is no report that this version reads",), 2),
     ("gate report.json --profile fast", ("'fast' is not one of", "ci-default"), 2),
