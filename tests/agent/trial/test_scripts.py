@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.trial.scripts import missing_script
+from headstart.v1.experiment_pb2 import Command
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,8 @@ def test_a_script_that_is_not_there_is_found_by_its_place(
     tmp_path: Path, argv: list[str], missing: int
 ) -> None:
     assert missing_script(argv, str(tmp_path)) == missing
+    # As it comes in a message.
+    assert missing_script(Command(argv=argv).argv, str(tmp_path)) == missing
 
     (tmp_path / argv[missing]).parent.mkdir(exist_ok=True)
     (tmp_path / argv[missing]).touch()

@@ -39,7 +39,8 @@ def missing_script(argv: Sequence[str], folder: str) -> int | None:
         return None
     interpreter = _VERSION.sub("", PurePosixPath(argv[0]).name)
     endings = _ENDINGS.get(interpreter)
-    index = _place(interpreter, argv)
+    # A message's list has no `index`.
+    index = _place(interpreter, list(argv))
     if endings is None or index is None or not argv[index].endswith(endings):
         return None
     if "://" in argv[index] or _exists(Path(folder) / argv[index]):
