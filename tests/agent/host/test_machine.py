@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.host import machine
 from headstart.agent.host.machine import WhenBusy, alone, holder
+from support.waiting import wait_until
 
 HOLD = """
 import sys
@@ -225,10 +226,3 @@ def test_a_run_that_is_stopped_is_said_to_be_and_how_it_goes_on(
 
     assert waiting.join()
     assert len(caplog.messages) == 2
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
