@@ -27,7 +27,7 @@ from support.attending import (
 )
 from support.chaos import fill, free, small_disk
 from support.policies import everything_allowed
-from support.running import app, experiment, free_port
+from support.running import app, experiment, free_port, run
 
 pytestmark = pytest.mark.root
 
@@ -131,3 +131,13 @@ async def test_a_collector_that_starts_without_room_says_so(tmp_path: Path) -> N
         free(disk)
         async with collecting(disk / "store"):
             pass
+
+
+def test_a_run_whose_data_folder_has_too_little_room_says_so_at_once(tmp_path: Path) -> None:
+    port = free_port()
+    with small_disk(tmp_path / "disk", 40) as disk:
+        ran = run(disk, experiment(port, {"a": app(port), "b": app(port)}))
+
+    assert ran.status == 3
+    assert "the agent takes no run: " in ran.errors
+    assert "64 MiB are wanted" in ran.errors

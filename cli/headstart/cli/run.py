@@ -279,6 +279,8 @@ async def _with_agent(asked: _Asked, own: Connection, signals: _Signals) -> int:
             agent_task.result()
         if not attending.is_set():
             raise CommandError("the agent could not attend its own collector within 30 s")
+        if reason := agent.attendance.not_ready():
+            raise CommandError(f"--data {asked.data}: the agent takes no run: {reason}")
         run_id.set_result(await asyncio.to_thread(_submit, own, asked.request))
         return await _follow(asked, own, agent, run_id.result(), signals)
     finally:

@@ -11,6 +11,7 @@ from headstart.agent.engine.engine import Engine
 from headstart.agent.instances import RuntimeFault
 from headstart.cli.errors import InputError
 from headstart.words.image_reference import MalformedReference, parse_image
+from headstart.words.secrets import shown_words
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 # What a shell would make something of; without one it would be an argument.
@@ -122,4 +123,4 @@ def _command(text: str, why: str) -> Thing:
         words = words[1:]
     if not words or not words[0]:
         raise InputError(f"{text!r} names no program")
-    return Thing(text, f"command {shlex.join(words)} ({why})", command=words, env=env)
+    return Thing(text, f"command {shlex.join(shown_words(words))} ({why})", command=words, env=env)

@@ -83,7 +83,8 @@ def test_a_missing_working_directory_is_a_failure(tmp_path: Path) -> None:
     failure = resolved(tmp_path / "absent", "sh").failure
 
     assert failure.message == (
-        f"app cannot be started: its working directory {tmp_path}/absent does not exist"
+        f"app cannot be started: its working directory {tmp_path}/absent does not exist, "
+        "or may not be entered"
     )
 
 

@@ -22,6 +22,7 @@ from headstart.agent.builds.recorder import Recorder
 from headstart.agent.builds.usage import BUILDKIT, Usage
 from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.instances import RuntimeFault
+from headstart.agent.linux.paths import is_file, is_folder
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
     BUILDER_BUILDKIT,
@@ -143,9 +144,9 @@ def _note_leavings(leavings: Leavings, recorder: Recorder, ledger: Ledger) -> No
 
 
 def _pack(context: Path, dockerfile: str, into: IO[bytes], cancelled: Cancellation) -> None:
-    if not context.is_dir():
+    if not is_folder(context):
         raise BuildRefused(f"this host has no folder {context} to build in")
-    if not (context / dockerfile).is_file():
+    if not is_file(context / dockerfile):
         raise BuildRefused(f"there is no {dockerfile} in {context}")
     try:
         pack_context(context, dockerfile, into, cancelled)

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from headstart.agent.image.binary import Program, recognise
 from headstart.agent.image.tree import text_of
+from headstart.agent.linux.paths import is_file
 from headstart.agent.untrusted import open_file
 from headstart.v1.records_pb2 import ImageFacts, ResolvedVariant
 
@@ -29,7 +30,7 @@ def command_facts(variant: ResolvedVariant) -> ImageFacts:
             f"what kind of program it starts is not known: {text_of(binary.problem)}"
         )
     own = Path(binary.own) if binary.own else None
-    if own is not None and own.is_file():
+    if own is not None and is_file(own):
         symbols = binary.symbol_bytes if binary.own == binary.path else 0
         facts.own_bytes = own.stat().st_size - symbols
         facts.symbol_bytes = symbols

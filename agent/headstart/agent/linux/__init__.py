@@ -8,6 +8,7 @@ __all__ = [
     "exit_accounting",
     "mountinfo",
     "netns",
+    "paths",
     "proc_connector",
     "sysfs",
 ]

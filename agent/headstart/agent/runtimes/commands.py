@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.linux.paths import is_file, is_folder
 from headstart.agent.untrusted import open_file
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
@@ -75,8 +76,8 @@ def resolve_command(
 def _why_not(argv: list[str], folder: Path) -> str | None:
     if not argv or not argv[0]:
         return "its command is empty"
-    if not folder.is_dir():
-        return f"its working directory {folder} does not exist"
+    if not is_folder(folder):
+        return f"its working directory {folder} does not exist, or may not be entered"
     return None
 
 
@@ -94,7 +95,7 @@ def find_program(name: str, folder: Path, search_path: str) -> Path | None:
     """The file to execute, absolute; links are kept, since programs look at their own name."""
     if "/" in name:
         program = folder / name
-        usable = program.is_file() and os.access(program, os.X_OK)
+        usable = is_file(program) and os.access(program, os.X_OK)
         return Path(os.path.normpath(program)) if usable else None
     found = shutil.which(name, path=search_path)
     return folder / found if found else None
@@ -107,17 +108,9 @@ def named_files(arguments: list[str], folder: Path) -> Iterator[Path]:
         value = argument.partition("=")[2]
         for name in (argument, value, *value.split(":"), *argument.split(":")):
             file = folder / name
-            if name and file not in seen and _is_file(file):
+            if name and file not in seen and is_file(file):
                 seen.add(file)
                 yield file
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        # An inline program: too long, or with characters that no file name has.
-        return False
 
 
 def digest_of(files: list[Path], cancelled: Cancellation) -> str:

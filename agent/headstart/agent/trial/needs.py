@@ -11,6 +11,7 @@ from pathlib import Path
 
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.linux.affinity import usable_cpus
+from headstart.agent.linux.paths import is_file, is_folder
 from headstart.agent.linux.sysfs import may_drop_page_cache, online_cpus, parse_cpus
 from headstart.agent.load.table import choose
 from headstart.agent.policy.host_secrets import HostSecrets
@@ -103,9 +104,9 @@ def _build(variant: Variant) -> Iterator[Obstacle]:
     key = ("variants", variant.name, "build")
     folder = Path(variant.build.context)
     dockerfile = folder / (variant.build.dockerfile or "Dockerfile")
-    if not folder.is_dir():
+    if not is_folder(folder):
         what, where = f"the folder {folder} does not exist", "context"
-    elif not dockerfile.is_file():
+    elif not is_file(dockerfile):
         what, where = f"there is no Dockerfile {dockerfile}", "dockerfile"
     else:
         return
@@ -117,7 +118,7 @@ def _scripts(host: Host) -> Iterator[Obstacle]:
     for variant in host.experiment.variants:
         argv = variant.command.argv
         folder = variant.command.working_directory or host.experiment.base_directory or "/"
-        found = missing_script(argv, folder) if Path(folder).is_dir() else None
+        found = missing_script(argv, folder) if is_folder(Path(folder)) else None
         if found is not None:
             path: FilePath = ("variants", variant.name, "command", found)
             message = (

@@ -251,7 +251,7 @@ class Attendance:
             stream_id=self.spool.stream_id,
             replaces_stream_id=self.spool.replaces,
             life=self.spool.life,
-            not_ready=self._not_ready(),
+            not_ready=self.not_ready(),
             running=[held.key() for held in self.runs.running()],
             unacked=self.spool.unacked_attempts(),
         )
@@ -302,11 +302,11 @@ class Attendance:
             spool_records=spool_records,
             dropped_batches=dropped,
             progress=[held.progress for held in running],
-            not_ready=self._not_ready(),
+            not_ready=self.not_ready(),
             declined=[self._declined.popleft() for _ in range(len(self._declined))],
         )
 
-    def _not_ready(self) -> str:
+    def not_ready(self) -> str:
         """Why no run is taken now; empty: one is."""
         return self.leaving or self.spool.problem()
 
@@ -369,7 +369,7 @@ class Attendance:
             outcome = RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason)
             await asyncio.to_thread(self.spool.append, envelope_of(outcome, run_id, attempt))
             return
-        if not_ready := await asyncio.to_thread(self._not_ready):
+        if not_ready := await asyncio.to_thread(self.not_ready):
             log.warning("the lease of run %s is not taken: %s", run_id, not_ready)
             self._declined.append(lease.attempt)
             self._beat()

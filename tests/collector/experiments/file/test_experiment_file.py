@@ -364,3 +364,20 @@ def test_every_request_is_sent_to_the_host_that_is_named() -> None:
     asked += [service.first_data.http, *(w.check for w in experiment.load.requests)]
 
     assert [header(check, "Host") for check in asked] == [["players.example:9000"]] * 9
+
+
+def test_a_name_that_is_made_of_a_check_holds_no_secret() -> None:
+    text = """
+experiment: x
+baseline: a
+variants: {a: {image: a}, b: {image: b}}
+service:
+  port: 80
+  ready: GET /health
+  checks:
+    - GET /players?token=Zq75query
+    - {command: [./check, --password, Zq73pass, TOKEN=Zq74token]}
+"""
+    names = [check.name for check in load_experiment(text, "/").service.checks]
+
+    assert names == ["GET /players?token=[masked]", "./check --password [masked] TOKEN=[masked]"]

@@ -21,6 +21,7 @@ from headstart.collector.experiments.file.requests import Request
 from headstart.collector.experiments.file.value_forms import put_environment, sent_headers
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.networks import NETWORKS
+from headstart.words.secrets import shown_words, without_values
 
 _COMPILATIONS = {
     "jit": pb.COMPILATION_JIT,
@@ -179,9 +180,10 @@ class _Names:
 
 
 def _made_name(check: CheckForm) -> str:
+    """What it does, without secret values: records and reports know a check by its name."""
     if check.request is not None:
-        return f"{check.request.method} {check.request.target}"
-    return " ".join(check.command or ())[:200]
+        return f"{check.request.method} {without_values(check.request.target)}"
+    return " ".join(shown_words(check.command or ()))[:200]
 
 
 def _check(form: CheckForm, name: str) -> pb.Check:
