@@ -31,6 +31,7 @@ from headstart.v1.experiments_pb2 import (
     SubmitRequest,
 )
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from headstart.words.enums import word
 from support.collector_process import CollectorProcess
 from support.counting_server import LOAD
 from support.running import HEADSTART, free_port
@@ -265,7 +266,7 @@ class Chaos:
         """Hold every DONE run against the servers' record."""
         verdict = Verdict(self.done)
         for run in runs:
-            verdict.states[RunState.Name(run.state).removeprefix("RUN_STATE_").lower()] += 1
+            verdict.states[word(RunState, run.state)] += 1
             if run.state == RunState.RUN_STATE_DONE:
                 self._hold(run, verdict)
         return verdict

@@ -117,8 +117,3 @@ def latest_ended(stub: ExperimentsServiceStub) -> RunSummary:
     if not runs:
         raise InputError("no run has ended yet")
     return runs[0]
-
-
-def state_word(state: RunState.ValueType) -> str:
-    """queued, leased, done, failed, cancelled, lost or incomplete."""
-    return RunState.Name(state).removeprefix("RUN_STATE_").lower()

@@ -22,6 +22,7 @@ from headstart.v1.experiments_pb2 import (
     Shift,
     ShiftState,
 )
+from headstart.words.enums import word
 
 # Without --metric: what decides whether to ship.
 _HEADLINES = (
@@ -105,7 +106,7 @@ def _series_lines(series: FigureSeries, shifts: Iterable[Shift]) -> list[str]:
 
 
 def _shift_text(shift: Shift) -> str:
-    state = ShiftState.Name(shift.state).removeprefix("SHIFT_STATE_").lower()
+    state = word(ShiftState, shift.state)
     confirmed = {
         Confirmation.CONFIRMATION_RERUN: ", confirmed by a rerun",
         Confirmation.CONFIRMATION_EXACT: ", exact",

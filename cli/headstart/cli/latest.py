@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.cli.client import ENDED, state_word
-from headstart.v1.experiments_pb2 import RunSummary
+from headstart.cli.client import ENDED
+from headstart.v1.experiments_pb2 import RunState, RunSummary
+from headstart.words.enums import word
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def latest_of_each_host(runs: Sequence[RunSummary], revision: str | None) -> Lat
     if not run_ids:
         return None
     pending = tuple(
-        f"run {run.run_id} on {run.host} is {state_word(run.state)}"
+        f"run {run.run_id} on {run.host} is {word(RunState, run.state)}"
         for run in found
         if run.state not in ENDED
     )

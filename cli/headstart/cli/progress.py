@@ -5,11 +5,11 @@ import re
 import sys
 from contextlib import suppress
 
-from headstart.cli.client import state_word
 from headstart.cli.plan_words import span
 from headstart.cli.terminal import is_dumb, rewrite, say
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.v1.fleet_pb2 import Progress
+from headstart.words.enums import word
 
 _BLOCK = re.compile(r"block \d+\b")
 
@@ -51,7 +51,7 @@ def describe(run: RunSummary) -> str:
     head = f"{run.experiment} on {run.host}"
     progress = run.progress
     if run.state != RunState.RUN_STATE_LEASED or not progress.doing:
-        return f"{head}: {state_word(run.state)}{f' ({run.reason})' if run.reason else ''}"
+        return f"{head}: {word(RunState, run.state)}{f' ({run.reason})' if run.reason else ''}"
     if not progress.doing.startswith("block "):
         # Builds and memory floors are no trials of the plan.
         return f"{head}: {progress.doing}"

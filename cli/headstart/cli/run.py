@@ -15,7 +15,7 @@ from headstart.cli import interrupt
 from headstart.cli.aa_status import say_aa_status
 from headstart.cli.agent_options import host_name, parse_labels
 from headstart.cli.check import Checked, check_here, read_file, require
-from headstart.cli.client import experiments, fetch_report, follow, state_word
+from headstart.cli.client import experiments, fetch_report, follow
 from headstart.cli.connection import Connection
 from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
@@ -40,6 +40,7 @@ from headstart.v1.experiments_pb2 import (
     RunState,
     SubmitRequest,
 )
+from headstart.words.enums import word
 from headstart.words.private_files import private_file, private_folder, write_private
 
 _SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
@@ -370,7 +371,7 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Sig
         return interrupt.status() or ExitCode.NOT_MEASURED
     result = read_report(reports["json"])
     if ended.state not in (RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED):
-        say(f"headstart: the run is {state_word(ended.state)}: {ended.reason}", err=True)
+        say(f"headstart: the run is {word(RunState, ended.state)}: {ended.reason}", err=True)
     if asked.request.aa:
         say_aa_status(result)
     say_unmeasured([result])

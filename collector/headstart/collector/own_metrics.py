@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from headstart.v1.experiments_pb2 import RunState
+from headstart.words.enums import word
 
 
 class Refusal(StrEnum):
@@ -150,7 +151,7 @@ class SelfMetrics:
             registry=self.registry,
         )
         for ended in _ENDED:
-            self._ended.labels(_word(ended))
+            self._ended.labels(word(RunState, ended))
         self._analysis_seconds = Histogram(
             "headstart_collector_analysis_seconds",
             "Time to analyse one ended run.",
@@ -220,7 +221,7 @@ class SelfMetrics:
 
     def run_ended(self, state: "RunState.ValueType") -> None:
         """A run ended in one of the states of an ended run."""
-        self._ended.labels(_word(state)).inc()
+        self._ended.labels(word(RunState, state)).inc()
 
     def analysed(self, seconds: float) -> None:
         """A run was analysed in this time."""
@@ -233,10 +234,6 @@ class SelfMetrics:
     def families(self) -> Iterable[Metric]:
         """Everything as of now, without the `_created` companions that nobody queries."""
         return _without_created(self.registry)
-
-
-def _word(state: "RunState.ValueType") -> str:
-    return RunState.Name(state).removeprefix("RUN_STATE_").lower()
 
 
 def _without_created(registry: Collector) -> Iterable[Metric]:

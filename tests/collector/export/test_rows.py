@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.export.layout import METRICS, QUANTITY_NAMES
-from headstart.collector.export.rows import Masked, word
+from headstart.collector.export.rows import Masked
 from headstart.collector.export.sample_rows import sample_rows
 from headstart.collector.export.trial_rows import Origin, trial_row
 from headstart.collector.export.window_rows import window_rows
@@ -189,8 +188,3 @@ def test_every_metric_of_a_trial_is_a_column() -> None:
 
     assert {"startup_seconds", "rate_held_per_second", "long_job_seconds"} <= names
     assert names.isdisjoint({"build_seconds", "image_pull_bytes", "memory_floor_bytes"})
-
-
-@pytest.mark.parametrize(("value", "expected"), [(0, None), (3, "does_not_start"), (4711, "4711")])
-def test_enums_are_words(value: int, expected: str | None) -> None:
-    assert word(FailureCode.DESCRIPTOR, value) == expected

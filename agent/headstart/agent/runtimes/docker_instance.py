@@ -24,6 +24,7 @@ from headstart.agent.runtimes.runtime import Written
 from headstart.agent.untrusted.disk import DiskWatch
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
+from headstart.words.enums import word
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +204,7 @@ class DockerInstance(Gated):
         if not is_right:
             raise self._fault(
                 "the network that the engine gave it is not the one that was asked for"
-                f" ({Network.Name(self.network).removeprefix('NETWORK_').lower()})"
+                f" ({word(Network, self.network)})"
             )
         return None
 

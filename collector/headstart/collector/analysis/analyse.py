@@ -61,6 +61,7 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 from headstart.v1.records_pb2 import Quantity, Record
+from headstart.words.enums import word
 
 # Of each trial's memory over time; a curve in a plot shows no more.
 _SERIES_POINTS = 160
@@ -114,7 +115,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         fingerprint=host.fingerprint,
         cpu_model=host.cpu.model,
         revision=experiment.revision,
-        state=RunState.Name(info.state).removeprefix("RUN_STATE_").lower(),
+        state=word(RunState, info.state),
         reason=info.reason or (run.outcome.reason if run.outcome else ""),
         started_unix_seconds=info.started_time_seconds,
         ended_unix_seconds=info.ended_time_seconds,
@@ -129,7 +130,8 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         load_series=tuple(load.series for load in loads.values()),
         host_facts=_host_facts(host),
         advice=tuple(
-            (_level(a.level), a.code, f"{a.finding} {a.remedy}".strip()) for a in host.advice
+            (word(AdviceLevel, a.level) or "unknown", a.code, f"{a.finding} {a.remedy}".strip())
+            for a in host.advice
         ),
         confounders=tuple(confounders(experiment, run)),
         remarks=(
@@ -346,7 +348,3 @@ def _host_facts(host: HostFacts) -> tuple[tuple[str, str], ...]:
     ]
     facts += [(fact.name, fact.value) for fact in host.other]
     return tuple((name, value) for name, value in facts if value)
-
-
-def _level(level: AdviceLevel.ValueType) -> str:
-    return AdviceLevel.Name(level).removeprefix("ADVICE_LEVEL_").lower() if level else "unknown"

@@ -6,6 +6,7 @@ from headstart.collector.analysis.trials.figures import Reading, Standing
 from headstart.collector.findings import BuildPart, BuildStage, VariantBuild
 from headstart.v1.experiment_pb2 import Builder, Experiment
 from headstart.v1.records_pb2 import BuildOutcome, BuildStep
+from headstart.words.enums import word
 
 # A Dockerfile of more steps than this is made by a program; its log has them all.
 _STEPS_SHOWN = 200
@@ -59,7 +60,7 @@ def _build(build: BuildOutcome) -> VariantBuild:
         variant=build.variant,
         clean=build.clean,
         repetition=build.repetition,
-        builder=_builder(build.builder),
+        builder=word(Builder, build.builder),
         seconds=build.duration_seconds,
         stages=tuple(map(_stage, build.steps[:_STEPS_SHOWN])),
         memory_peak_bytes=build.memory_peak_bytes or None,
@@ -70,10 +71,6 @@ def _build(build: BuildOutcome) -> VariantBuild:
         log_bytes=build.log_bytes,
         log_cut=build.log_cut,
     )
-
-
-def _builder(builder: Builder.ValueType) -> str:
-    return Builder.Name(builder).removeprefix("BUILDER_").lower() if builder else ""
 
 
 def _stage(step: BuildStep) -> BuildStage:

@@ -7,6 +7,7 @@ from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.findings import Image, ImageLayer
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis
+from headstart.words.enums import word
 
 _WORDS = {
     BinaryKind.BINARY_KIND_NATIVE_AOT: "Native AOT code",
@@ -63,18 +64,11 @@ def image_results(experiment: Experiment, images: Mapping[str, ImageFacts]) -> t
     )
 
 
-def binary_kind(facts: ImageFacts) -> str:
-    """Such as "native_aot"; empty when it is not known."""
-    if not facts.binary_kind:
-        return ""
-    return BinaryKind.Name(facts.binary_kind).removeprefix("BINARY_KIND_").lower()
-
-
 def mislabelled(variant: Variant, facts: ImageFacts) -> str:
     """A sentence where the program is not what the experiment says it is; else empty."""
     if facts.binary_kind not in _CONTRADICTS.get(variant.compilation, ()):
         return ""
-    said = Compilation.Name(variant.compilation).removeprefix("COMPILATION_").lower()
+    said = word(Compilation, variant.compilation)
     program = facts.binary_path or "its program"
     return f"{variant.name} is said to be {said}, but {program} is {_WORDS[facts.binary_kind]}."
 
@@ -136,7 +130,7 @@ def _image(variant: str, facts: ImageFacts) -> Image:
         base_source=_SOURCES.get(facts.base_source, ""),
         own_bytes=facts.own_bytes if own_known else None,
         symbol_bytes=facts.symbol_bytes if own_known else None,
-        binary_kind=binary_kind(facts),
+        binary_kind=word(BinaryKind, facts.binary_kind),
         binary_path=facts.binary_path,
         layers=tuple(
             ImageLayer(

@@ -12,6 +12,7 @@ from headstart.collector.analysis.trials.figures import TRIAL_METRICS
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiments_pb2 import ExportTable
 from headstart.v1.records_pb2 import Quantity
+from headstart.words.enums import word
 
 
 class Kind(Enum):
@@ -164,9 +165,7 @@ _QUANTITIES = {
     Quantity.QUANTITY_HOST_STEAL_US: f"time that the hypervisor took, {_SINCE_START}",
 }
 # Column of each quantity: its name says the unit.
-QUANTITY_NAMES = {
-    quantity: Quantity.Name(quantity).removeprefix("QUANTITY_").lower() for quantity in _QUANTITIES
-}
+QUANTITY_NAMES = {quantity: word(Quantity, quantity) for quantity in _QUANTITIES}
 _UNITS = {"us": "microseconds", "bytes": "bytes"}
 
 

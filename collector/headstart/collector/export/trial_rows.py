@@ -15,11 +15,12 @@ from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.analysis.verdict.outcomes import invalid_trials
 from headstart.collector.analysis.warmup.detection import Course
 from headstart.collector.export.layout import METRICS
-from headstart.collector.export.rows import Value, word
+from headstart.collector.export.rows import Value
 from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import ExecStamp, FailureCode
+from headstart.words.enums import word
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def trial_row(
         "position": outcome.position,
         "baseline": experiment.baseline,
         "aa": experiment.aa,
-        "run_state": word(RunState.DESCRIPTOR, origin.info.state),
+        "run_state": word(RunState, origin.info.state) or None,
         "kind": _kind(origin, trial),
         "outcome": _outcome(trial, ended),
         "failure_message": outcome.failure.message if failed else None,
@@ -75,7 +76,7 @@ def trial_row(
         "flags": _flags(trial),
         "runtime": trial.started.runtime or None,
         "digest": outcome.digest or None,
-        "exec_stamp": word(ExecStamp.DESCRIPTOR, outcome.startup.exec_stamp),
+        "exec_stamp": word(ExecStamp, outcome.startup.exec_stamp) or None,
         "began_unix_seconds": trial.started.unix_ns / 1e9 or None,
         "exec_monotonic_ns": trial.exec_ns or None,
         "first_response_monotonic_ns": trial.first_response_ns or None,
@@ -117,7 +118,7 @@ def _outcome(trial: Trial, ended: bool) -> str:
         return "unfinished"
     if not trial.outcome.HasField("failure"):
         return "measured"
-    return word(FailureCode.DESCRIPTOR, trial.outcome.failure.code) or "failed"
+    return word(FailureCode, trial.outcome.failure.code) or "failed"
 
 
 def _flags(trial: Trial) -> list[str]:

@@ -6,8 +6,9 @@ from headstart.collector.analysis.statistics.histogram import (
     quantiles_seconds,
 )
 from headstart.collector.analysis.trials.trial_records import Trial
-from headstart.collector.export.rows import Rows, Value, word
+from headstart.collector.export.rows import Rows, Value
 from headstart.v1.records_pb2 import Histogram, LatencyBasis, LoadWindow
+from headstart.words.enums import word
 
 _QUANTILES = {
     "latency_p50_seconds": 0.5,
@@ -34,7 +35,7 @@ def window_rows(trial: Trial, common: dict[str, Value]) -> Rows:
             "begin_seconds": (begin_ns - origin_ns) / 1e9,
             "begin_since_exec_seconds": (begin_ns - trial.exec_ns) / 1e9 if trial.exec_ns else None,
             "begin_monotonic_ns": begin_ns,
-            "latency_basis": word(LatencyBasis.DESCRIPTOR, basis),
+            "latency_basis": word(LatencyBasis, basis) or None,
             **_counted(window, silent),
             **_latency(window.latency),
         }

@@ -14,6 +14,7 @@ from headstart.collector.store.queries import LONGEST_RUN_ID
 from headstart.collector.store.record_bounds import Bounds, Unbelievable, check_record
 from headstart.v1.fleet_pb2 import RecordBatch
 from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind
+from headstart.words.enums import word
 
 _KINDS = frozenset(RecordKind.values()) - {RecordKind.RECORD_KIND_UNSPECIFIED}
 _ENCODINGS = frozenset({Encoding.ENCODING_PLAIN, Encoding.ENCODING_ZSTD})
@@ -27,7 +28,6 @@ _LARGEST_BYTES = {
     RecordKind.RECORD_KIND_BUILD_OUTCOME: 8 * MEBIBYTE,
 }
 _LARGEST_OTHER_BYTES = 4 * MEBIBYTE
-_WORDS = {number: name.removeprefix("RECORD_KIND_").lower() for name, number in RecordKind.items()}
 
 
 def check_batch(batch: RecordBatch, limits: Limits) -> None:
@@ -73,7 +73,7 @@ def is_opened(envelope: Envelope) -> bool:
 
 def opened(envelope: Envelope, bounds: Bounds) -> Record:
     """The record, believable by its run's plan. Raises Unbelievable."""
-    kind = _WORDS[envelope.kind]
+    kind = word(RecordKind, envelope.kind)
     largest = _LARGEST_BYTES.get(envelope.kind, _LARGEST_OTHER_BYTES)
     if envelope.decoded_bytes > largest:
         raise Unbelievable(f"{kind} has {envelope.decoded_bytes} bytes; at most {largest} fit")

@@ -8,6 +8,7 @@ import zstandard
 from headstart.v1.experiment_pb2 import Builder
 from headstart.v1.records_pb2 import BuildOutcome
 from headstart.words import clean
+from headstart.words.enums import word
 
 # An agent keeps 8 MiB of a log; what claims to be longer is cut.
 _MAXIMUM_BYTES = 9 << 20
@@ -32,7 +33,7 @@ def build_logs(builds: Iterable[BuildOutcome]) -> bytes:
 
 def _heading(build: BuildOutcome) -> str:
     kind = "clean" if build.clean else "cached"
-    builder = Builder.Name(build.builder).removeprefix("BUILDER_").lower() if build.builder else ""
+    builder = word(Builder, build.builder)
     words = [
         f"{build.variant}: {kind} build {build.repetition}",
         f"{build.duration_seconds:.1f} s",

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from headstart.collector.store.points import SERIES, SeriesKey, in_series, selected
 from headstart.collector.store.tables import judged, points, results, runs, shifts
 from headstart.v1.experiments_pb2 import Confirmation, RunState, Shift, ShiftState
+from headstart.words.enums import word
 
 OPEN = ShiftState.SHIFT_STATE_OPEN
 ACCEPTED = ShiftState.SHIFT_STATE_ACCEPTED
@@ -149,8 +150,9 @@ def accept(connection: Connection, shift_id: int, reason: str, now: float) -> Sh
     if row is None:
         raise NoSuchShift(shift_id, "does not exist", exists=False)
     if row.state != OPEN:
-        word = ShiftState.Name(row.state).removeprefix("SHIFT_STATE_").lower()
-        raise NoSuchShift(shift_id, f"is not open: it was {word}", exists=True)
+        raise NoSuchShift(
+            shift_id, f"is not open: it was {word(ShiftState, row.state)}", exists=True
+        )
     close(connection, [shift_id], ACCEPTED, reason, now)
     return message(connection.execute(select(shifts).where(shifts.c.id == shift_id)).one())
 

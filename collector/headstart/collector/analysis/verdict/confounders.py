@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import ExecStamp, ResolvedVariant
+from headstart.words.enums import word
 from headstart.words.secrets import without_values
 
 # Environment variables that change speed or memory by themselves, and what they set.
@@ -113,8 +114,7 @@ def _runtime(trial: Trial) -> str:
 
 
 def _stamp(trial: Trial) -> str:
-    stamp = trial.outcome.startup.exec_stamp
-    return ExecStamp.Name(stamp).removeprefix("EXEC_STAMP_").lower() if stamp else ""
+    return word(ExecStamp, trial.outcome.startup.exec_stamp)
 
 
 def _by_trials(what: str, baseline: str, trials: Iterable[Trial], take: _Take) -> list[str]:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from headstart.collector.analysis.images import binary_kind, mislabelled
+from headstart.collector.analysis.images import mislabelled
 from headstart.collector.analysis.trials.figures import WRONG_SHARE, wrong_share
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.findings import CHECKS_FAIL, MEASURED, InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import (
+    BinaryKind,
     CheckOutcome,
     Failure,
     FailureCode,
@@ -16,6 +17,7 @@ from headstart.v1.records_pb2 import (
     ImageFacts,
     ResolvedVariant,
 )
+from headstart.words.enums import word
 from headstart.words.secrets import shown_words
 
 _WORDS = {
@@ -92,7 +94,7 @@ def _outcome(
     flags = Counter(code for t in trials for code in {flag.code for flag in t.outcome.flags})
     return VariantOutcome(
         variant=variant.name,
-        compilation=_compilation(variant),
+        compilation=word(Compilation, variant.compilation),
         source=_source(variant),
         digest=resolved.digest,
         trials=len(trials),
@@ -107,7 +109,7 @@ def _outcome(
         flags=dict(flags),
         argv=tuple(resolved.argv),
         description=variant.description,
-        binary_kind=binary_kind(facts),
+        binary_kind=word(BinaryKind, facts.binary_kind),
         mislabelled=mislabelled(variant, facts),
         failure=_WORDS.get(failure.code, "") if failed else "",
         trials_wrong_under_load=sum(wrong_share(trial) > WRONG_SHARE for trial in trials),
@@ -142,12 +144,6 @@ def _tail_of(failed: Sequence[Trial]) -> str:
 
 def _check_sentence(check: CheckOutcome) -> str:
     return f"{check.check}: expected {check.expected}, got {check.actual}"
-
-
-def _compilation(variant: Variant) -> str:
-    if not variant.compilation:
-        return ""
-    return Compilation.Name(variant.compilation).removeprefix("COMPILATION_").lower()
 
 
 def _source(variant: Variant) -> str:

@@ -12,6 +12,7 @@ from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import ExecStamp, LatencyBasis
+from headstart.words.enums import word
 from headstart.words.secrets import without_values
 
 # Of a median beyond which the steps of a clock colour a comparison.
@@ -46,7 +47,7 @@ def _state(info: RunInfo, run: RunRecords) -> Iterator[str]:
             "the history; run the experiment again."
         )
     elif info.state != RunState.RUN_STATE_DONE:
-        state = RunState.Name(info.state).removeprefix("RUN_STATE_").lower()
+        state = word(RunState, info.state)
         why = f" ({info.reason})" if info.reason else ""
         yield f"The run was {state}{why}: the figures are those of the trials that ended before."
     if not run.trials:
@@ -227,7 +228,7 @@ def _networks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[str]:
 def method(run: RunRecords) -> Iterator[tuple[str, str]]:
     """What stamped exec, and how restless the host was."""
     stamps = {
-        ExecStamp.Name(trial.outcome.startup.exec_stamp).removeprefix("EXEC_STAMP_").lower()
+        word(ExecStamp, trial.outcome.startup.exec_stamp)
         for trial in run.trials
         if trial.outcome.startup.exec_stamp
     }
