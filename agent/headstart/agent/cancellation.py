@@ -5,6 +5,10 @@ waits in steps asks `is_set`. Code that blocks says how it is ended (`ending`); 
 that nothing can end, such as a sync of a slow disk, runs in a thread that is left to
 itself (`apart`). Whatever still blocks after `ABANDON_SECONDS` has forgotten to do so,
 or hangs in the kernel: then the run is ended without its thread (`HeldRuns`).
+
+Rejected: a process for each run, killed on a cancel (what it started would be orphans, and its
+records lost); every call in a thread that is abandoned (what it does goes on unseen); asyncio for
+the whole agent (files and syncs block it all the same).
 """
 
 import threading

@@ -2,7 +2,10 @@
 
 Who measures listens at an abstract socket; the kernel frees it when the process dies, and says
 who listens. No file is needed that one user makes and another cannot open, replace or delete.
-See docs/adr/0107.
+A name that needs no permission can be taken by anybody: root and one's own user are waited for
+without a limit, another user half an hour, and so is a name that is bound without a listener.
+Abstract names belong to a network namespace, so an agent in a container with a network of its own
+does not see runs outside.
 """
 
 import contextlib

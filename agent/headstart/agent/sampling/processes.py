@@ -2,7 +2,7 @@
 
 psutil's `memory_info` opens /proc/<pid>/statm each time, which alone costs 0.6 %
 of a core at 50 Hz on top of the wake-ups; the same file through a descriptor
-that stays open costs 0.1 % (ADR 0020). Everything slower is psutil's.
+that stays open costs 0.1 %. Everything slower is psutil's.
 
 Processes come, exec and go between two readings. One that ended is left out of
 the sums of what is (RSS, threads) and keeps its part in those of what was (CPU,

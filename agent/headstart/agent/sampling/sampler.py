@@ -5,7 +5,7 @@ readings do not drift; a slot that was missed because a reading (or another
 thread) took too long is skipped and counted, and every row carries the time at
 which it was really taken.
 
-Two cadences keep the cost at 50 Hz below 1 % of a core (ADR 0020). Every slot:
+Two cadences keep the cost at 50 Hz below 1 % of a core. Every slot:
 what one system call through a kept descriptor or a clock yields: RSS, number of
 processes, memory and CPU of the control group, CPU of the generator. Once a
 second, and where a phase begins or the sampler stops: what psutil opens and

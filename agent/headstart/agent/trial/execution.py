@@ -72,7 +72,7 @@ def execute(
 
     The exit is stamped when the pidfd of the first process is readable, which is
     when its last thread has ended and its parent can be told; where there is a
-    connector, the kernel's own stamp stands beside it (ADR 0082).
+    connector, the kernel's own stamp stands beside it as a cross-check.
     """
     with ExitStack() as closing:
         reader = open_cgroup(instance.cgroup) if instance.cgroup else None

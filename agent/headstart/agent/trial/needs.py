@@ -2,6 +2,11 @@
 
 `headstart check`, every local run and every agent ask here, so that they find the same.
 Adding a check is a function from `Host` to obstacles, and its place in `CHECKS`.
+
+An agent asks again although the command has: in a fleet there is no command beside it. A variant
+that does not build is a result, not an obstacle, and so is an app that does not start. Rejected: to
+create a container of each image and see, which starts something and reads the image into the page
+cache of one variant only; to keep going by default, since minutes are lost before it is seen.
 """
 
 import os

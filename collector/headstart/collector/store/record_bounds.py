@@ -2,6 +2,11 @@
 
 Agents are not believed. A record that claims more than its experiment allows, or a
 number that is none, is refused as a whole: what could be left of it nobody measured.
+It is acked, dropped and counted, and its run ends FAILED with the reason. Ending the stream
+instead would have an honest agent with a bug send it again for ever, with everything behind it
+in its spool. Samples come by the thousand and stay opaque here; they are held against the same
+bounds when they are read for analysis. The bounds are wide: they are no plausibility check of
+figures, which an agent can still make up.
 """
 
 import math

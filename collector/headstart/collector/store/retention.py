@@ -1,4 +1,10 @@
-"""Deletes raw batches of ended runs by age and by size, and gives their room back; results stay."""
+"""Deletes raw batches of ended runs by age and by size, and gives their room back; results stay.
+
+Runs that go on are never pruned, so that a store can stay too large for as long as they do; that
+is logged every hour. New stores give free pages back some thousand at a time; a store of an older
+release is written anew once (VACUUM), which needs as much free disk as the store holds. Nothing is
+deleted unless it was asked for.
+"""
 
 import asyncio
 import logging

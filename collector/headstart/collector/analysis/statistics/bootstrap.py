@@ -5,7 +5,7 @@ correlated (Kalibera & Jones 2013). Drift that a block's trials share stays in t
 and cancels.
 
 Medians are resampled; means have a standard error, and Student's t does better by them than
-any bootstrap that was tried (docs/adr/0074). `python -m bench coverage` holds both to 93-97 %.
+any bootstrap that was tried. `python -m bench coverage` holds both to 93-97 %.
 """
 
 import hashlib
@@ -113,7 +113,7 @@ def _percentiles(resampled: Floats, blocks: int, confidence: float) -> Interval:
     """Percentile interval of medians, its tails set right for how few blocks there are.
 
     A resampled median is one of few values: of up to seven blocks the interval is too
-    narrow, of more too wide. The factors are from simulation (docs/adr/0074).
+    narrow, of more too wide. The factors are from simulation.
     """
     tail = median_tail(blocks, confidence)
     low, high = np.quantile(resampled, (tail, 1 - tail))

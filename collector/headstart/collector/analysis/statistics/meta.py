@@ -6,7 +6,7 @@ differ (tau) is estimated by Paule & Mandel (1982), which needs no distribution 
 than DerSimonian & Laird (1986) with few hosts (Veroniki et al. 2016). Intervals take Student's
 t (Hartung & Knapp 2001; Sidik & Jonkman 2002) and are never narrower than the classical one
 (Wiksten, Ruecker & Schwarzer 2016): else two hosts that agree by chance would leave no width.
-docs/adr/0083 says what else was tried.
+docs/METHODOLOGY.md says what else was tried.
 """
 
 import math

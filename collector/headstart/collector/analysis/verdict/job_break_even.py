@@ -7,7 +7,7 @@ program the late variant's time is bracketed by two curves through what was meas
     power law:  ln(l / e) is linear in ln e: the whole ratio falls at one pace
 
 A variant that warms up runs above the straight line, for its pace quickens, and below the
-power law, for a start weighs less with every second (docs/adr/0080 has the simulation). The
+power law, for a start weighs less with every second (docs/METHODOLOGY.md has the simulation). The
 figure is the geometric mean of the two crossings; its interval begins with the lower end of
 the one and ends with the upper end of the other. Beyond the longest job nothing is said: the
 pace there was not seen.

@@ -2,7 +2,7 @@
 
 Any difference that an A/A run finds puts every measured gate in doubt, not only those of the
 metric that differed: a metric that did not differ was not thereby shown to be safe, and the
-A/A run may have been of another experiment (docs/adr/0081). Sizes of images are counted, not
+A/A run may have been of another experiment. Sizes of images are counted, not
 measured, and stand.
 """
 

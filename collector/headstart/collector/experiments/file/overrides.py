@@ -2,6 +2,7 @@
 
 The change is made in the text, so that the text that is stored, shown and read again is the one
 that ran: comments, order and style of the rest stay, and a comment on top says what was changed.
+Overrides beside the text would make the stored text a lie for reports, reruns and comparisons.
 """
 
 import json

@@ -1,0 +1,68 @@
+"""The documents hold together: decisions have one form and an index, and what is named is there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
+_FORM = re.compile(
+    r"# (?P<number>\d{4}): (?P<title>[^\n]+)\n\n"
+    r"Status: (?P<status>(accepted|superseded by \d{4})[^\n]*)\n"
+    r".*^## Context\n.*^## Decision\n.*^## Consequences\n",
+    re.DOTALL | re.MULTILINE,
+)
+_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+_NAMED = re.compile(r"(?:ADR |adr/)(\d{4})")
+
+
+def _tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    found = [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
+    if not found:
+        pytest.skip("not a git checkout")
+    return found
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name[:4])
+def test_a_decision_has_the_one_form_and_stands_in_the_index(decision: Path) -> None:
+    form = _FORM.match(decision.read_text())
+    assert form, f"{decision.name} lacks its title, status or one of the three headings"
+
+    row = f"| [{form['number']}]({decision.name}) | {form['title']} | {form['status']} |"
+    assert row in (ROOT / "docs/adr/README.md").read_text()
+    assert decision.name.startswith(form["number"])
+
+
+def test_the_index_lists_no_decision_that_is_gone() -> None:
+    listed = re.findall(r"^\| \[(\d{4})\]", (ROOT / "docs/adr/README.md").read_text(), re.MULTILINE)
+
+    assert listed == [path.name[:4] for path in DECISIONS]
+
+
+def test_decisions_that_are_named_exist() -> None:
+    known = {path.name[:4] for path in DECISIONS}
+    dangling = {
+        f"{path.relative_to(ROOT)}: {number}"
+        for path in _tracked("*.py", "*.md", "*.proto", "*.toml", "Makefile", ".ci/run")
+        if path != Path(__file__)
+        for number in _NAMED.findall(path.read_text())
+        if number not in known
+    }
+
+    assert dangling == set()
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in _tracked("*.md")
+        for target in _LINK.findall(path.read_text())
+        if not (path.parent / target).exists()
+    ]
+
+    assert broken == []
