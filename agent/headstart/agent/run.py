@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 from headstart.agent.cancellation import apart
 from headstart.agent.counters.read_all import measure_counters
-from headstart.agent.linux.affinity import elsewhere
+from headstart.agent.linux.affinity import avoid_cpus
 from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.load.table import choose
@@ -21,7 +21,7 @@ from headstart.agent.trial.batch_trial import run_batch_trial
 from headstart.agent.trial.conformance import Conformance
 from headstart.agent.trial.needs import Host, obstacles, resolve, unresolved
 from headstart.agent.trial.tools import Tools
-from headstart.agent.trial.trial import Bench, Slot, run_trial
+from headstart.agent.trial.trial import Slot, TrialContext, run_trial
 from headstart.agent.uplink.collector_bounds import experiment_fault
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.redaction import redacted, redacted_logs
@@ -272,7 +272,7 @@ class _Run:
             try:
                 prober = Prober(self.plan.load_cpus, self.held.cancelled)
                 ending.enter_context(closing(prober))
-                ending.enter_context(elsewhere(self.plan.server_cpus))
+                ending.enter_context(avoid_cpus(self.plan.server_cpus))
             except ValueError as error:
                 self.outcome.status = RunStatus.RUN_STATUS_FAILED
                 self.outcome.reason = f"the plan's cpus do not suit this host: {error}"
@@ -280,7 +280,7 @@ class _Run:
             connector = ProcConnector.open()
             if connector is not None:
                 ending.enter_context(closing(connector))
-            bench = Bench(
+            context = TrialContext(
                 run_id=self.held.run_id,
                 attempt=self.held.attempt,
                 experiment=self.experiment,
@@ -293,12 +293,12 @@ class _Run:
                 doing=lambda _words: None,
             )
             if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
-                bench.exits = ending.enter_context(closing(exits))
-            self._blocks(bench, runtimes, runnable, seed)
-            self._after_blocks(bench, runtimes, runnable)
+                context.exits = ending.enter_context(closing(exits))
+            self._blocks(context, runtimes, runnable, seed)
+            self._after_blocks(context, runtimes, runnable)
 
     def _after_blocks(
-        self, bench: Bench, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]
+        self, context: TrialContext, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]
     ) -> None:
         """What else the plan asks for, of every variant that still is tried."""
         variants = [
@@ -308,16 +308,16 @@ class _Run:
         ]
         first = self.outcome.trials + 1
         if self.plan.runtime_counters:
-            for counters in measure_counters(bench, variants, first, self._say):
+            for counters in measure_counters(context, variants, first, self._say):
                 self.emit(counters)
         first += len(variants)
         if self.plan.memory_floor:
-            for floor in measure_floors(bench, variants, first, self._say):
+            for floor in measure_floors(context, variants, first, self._say):
                 self.emit(floor)
 
     def _blocks(
         self,
-        bench: Bench,
+        context: TrialContext,
         runtimes: RuntimeTable,
         runnable: dict[str, ResolvedVariant],
         seed: int,
@@ -339,10 +339,10 @@ class _Run:
                     variant=runnable[name],
                     load=has_load(self.experiment, block),
                 )
-                bench.doing = self._progress(slot)
+                context.doing = self._progress(slot)
                 self._forecast(block, position - 1, len(runnable))
                 began = time.monotonic()
-                result = trial(slot, runtimes.for_variant(by_name[name]), bench)
+                result = trial(slot, runtimes.for_variant(by_name[name]), context)
                 self.time_left.trial_took(slot.load, time.monotonic() - began)
                 self._count(result.outcome.HasField("failure"))
                 self.conformance.take(result)

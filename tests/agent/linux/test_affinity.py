@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from headstart.agent.linux.affinity import elsewhere
+from headstart.agent.linux.affinity import avoid_cpus
 
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -27,7 +27,7 @@ def test_all_threads_leave_and_come_back() -> None:
     thread = threading.Thread(target=live)
     thread.start()
     known.wait(30)
-    with elsewhere(str(CPUS[0])):
+    with avoid_cpus(str(CPUS[0])):
         inside = [os.sched_getaffinity(0), os.sched_getaffinity(ids[0])]
     after = [os.sched_getaffinity(0), os.sched_getaffinity(ids[0])]
     go_on.set()
@@ -41,7 +41,7 @@ def test_all_threads_leave_and_come_back() -> None:
 def test_what_is_started_meanwhile_stays_away_too_and_comes_back() -> None:
     go_on = threading.Event()
     script = "import os; print(sorted(os.sched_getaffinity(0)))"
-    with elsewhere(str(CPUS[0])):
+    with avoid_cpus(str(CPUS[0])):
         thread = threading.Thread(target=go_on.wait)
         thread.start()
         assert thread.native_id is not None
@@ -58,7 +58,7 @@ def test_what_is_started_meanwhile_stays_away_too_and_comes_back() -> None:
 
 @pytest.mark.parametrize("cpus", ["", ",".join(map(str, CPUS)), "4095"])
 def test_without_another_cpu_nothing_changes(cpus: str) -> None:
-    with elsewhere(cpus):
+    with avoid_cpus(cpus):
         assert os.sched_getaffinity(0) == set(CPUS)
 
     assert os.sched_getaffinity(0) == set(CPUS)
@@ -66,8 +66,8 @@ def test_without_another_cpu_nothing_changes(cpus: str) -> None:
 
 @needs_two
 def test_it_may_be_nested() -> None:
-    with elsewhere(str(CPUS[0])):
-        with elsewhere(str(CPUS[0])):
+    with avoid_cpus(str(CPUS[0])):
+        with avoid_cpus(str(CPUS[0])):
             assert os.sched_getaffinity(0) == set(CPUS[1:])
         assert os.sched_getaffinity(0) == set(CPUS[1:])
 

@@ -18,7 +18,7 @@ from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.process_cgroup import CgroupParent
 from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import Instance, Runtime
-from headstart.agent.trial.trial import Bench
+from headstart.agent.trial.trial import TrialContext
 from headstart.agent.uplink.wire import AnyRecord
 from headstart.v1.experiment_pb2 import (
     BatchJob,
@@ -106,12 +106,12 @@ class Emitted:
 
 
 @contextmanager
-def bench_for(
+def context_for(
     asked: Experiment, emitted: Emitted, cancelled: Cancellation | None = None
-) -> Iterator[Bench]:
+) -> Iterator[TrialContext]:
     prober = Prober("")
     try:
-        yield Bench(
+        yield TrialContext(
             run_id=secrets.token_hex(8),
             attempt=1,
             experiment=asked,
@@ -132,8 +132,8 @@ def floor_of(runtime: Runtime, variant: Variant, asked: Experiment) -> MemoryFlo
     emitted = Emitted()
     resolved = runtime.resolve(variant, "/")
     assert not resolved.HasField("failure"), resolved.failure.message
-    with bench_for(asked, emitted) as bench:
-        (floor,) = measure_floors(bench, [(resolved, runtime)], 7, lambda _words: None)
+    with context_for(asked, emitted) as context:
+        (floor,) = measure_floors(context, [(resolved, runtime)], 7, lambda _words: None)
     assert emitted.records == []
     return floor
 
@@ -287,9 +287,9 @@ def test_a_cancelled_run_ends_its_search_at_once(docker: DockerRuntime, image: s
         if words.endswith("load"):
             cancelled.set()
 
-    with bench_for(asked, Emitted(), cancelled) as bench:
+    with context_for(asked, Emitted(), cancelled) as context:
         both = [(resolved, docker), (resolved, docker)]
-        (floor,) = measure_floors(bench, both, 7, doing)
+        (floor,) = measure_floors(context, both, 7, doing)
 
     assert "cancelled" in floor.reason
     assert (floor.serves_bytes, len(floor.steps)) == (0, 0)

@@ -7,7 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from headstart.agent.runtimes.members import Handle, Kin, kill_all, kin_of, marked, parse_stat
+from headstart.agent.runtimes.members import (
+    Handle,
+    ProcessOrigin,
+    kill_all,
+    marked,
+    origin_of,
+    parse_stat,
+)
 from support.waiting import wait_until
 
 SLEEP = "import signal; signal.pause()"
@@ -16,15 +23,15 @@ SLEEP = "import signal; signal.pause()"
 def test_a_name_with_brackets_and_blanks_does_not_shift_the_fields() -> None:
     text = "12 (a) b (c) S 1 12 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 4096 1\n"
 
-    assert parse_stat(text) == Kin(state="S", parent=1, session=7)
+    assert parse_stat(text) == ProcessOrigin(state="S", parent=1, session=7)
 
 
-def test_the_kin_of_this_process_is_known() -> None:
-    kin = kin_of(os.getpid())
+def test_the_origin_of_this_process_is_known() -> None:
+    origin = origin_of(os.getpid())
 
-    assert kin is not None
-    assert (kin.parent, kin.session) == (os.getppid(), os.getsid(0))
-    assert kin_of(2**22) is None
+    assert origin is not None
+    assert (origin.parent, origin.session) == (os.getppid(), os.getsid(0))
+    assert origin_of(2**22) is None
 
 
 def test_a_mark_is_found_by_its_beginning_and_on_others_only() -> None:

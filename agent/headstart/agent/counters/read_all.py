@@ -10,7 +10,7 @@ from dataclasses import replace
 from headstart.agent.counters.source import CannotRead
 from headstart.agent.counters.table import read_counters
 from headstart.agent.runtimes.runtime import Instance, Runtime
-from headstart.agent.trial.trial import Bench, Slot, run_trial
+from headstart.agent.trial.trial import Slot, TrialContext, run_trial
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import Phase, ResolvedVariant, RuntimeCounter, RuntimeCounters
 
@@ -18,7 +18,7 @@ _PHASES = (Phase.PHASE_STARTUP, Phase.PHASE_IDLE, Phase.PHASE_LOAD)
 
 
 def measure_counters(
-    bench: Bench,
+    context: TrialContext,
     variants: Iterable[tuple[ResolvedVariant, Runtime]],
     first_trial: int,
     doing: Callable[[str], None],
@@ -28,33 +28,35 @@ def measure_counters(
     `first_trial`: a number that no trial of the run has.
     """
     for number, (variant, runtime) in enumerate(variants, first_trial):
-        if bench.cancelled.is_set():
+        if context.cancelled.is_set():
             return
-        yield _measured(bench, variant, runtime, number, doing)
+        yield _measured(context, variant, runtime, number, doing)
 
 
 def _measured(
-    bench: Bench,
+    context: TrialContext,
     variant: ResolvedVariant,
     runtime: Runtime,
     number: int,
     doing: Callable[[str], None],
 ) -> RuntimeCounters:
     record = RuntimeCounters(trial=number, variant=variant.variant)
-    if not bench.experiment.service.port:
+    if not context.experiment.service.port:
         record.reason = "a batch program has ended before it could be asked"
         return record
 
     def phase_ended(phase: Phase.ValueType, instance: Instance) -> None:
         if phase in _PHASES:
-            _read(record, phase, instance, bench.cancelled.is_set)
+            _read(record, phase, instance, context.cancelled.is_set)
 
     outcome = run_trial(
-        Slot(number, block=0, position=0, variant=variant, load=bench.experiment.HasField("load")),
+        Slot(
+            number, block=0, position=0, variant=variant, load=context.experiment.HasField("load")
+        ),
         runtime,
         replace(
-            bench,
-            experiment=_experiment(bench.experiment),
+            context,
+            experiment=_experiment(context.experiment),
             emit=lambda _record: None,
             doing=lambda words: doing(f"runtime counters of {variant.variant}: {words}"),
             phase_ended=phase_ended,

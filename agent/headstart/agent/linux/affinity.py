@@ -9,7 +9,7 @@ from headstart.agent.linux.sysfs import online_cpus, parse_cpus
 
 
 @contextmanager
-def elsewhere(cpus: str) -> Iterator[None]:
+def avoid_cpus(cpus: str) -> Iterator[None]:
     """Move every thread of this process away from a cpuset list, and back at the end.
 
     Threads and processes that are started meanwhile stay away too. Does nothing

@@ -7,7 +7,7 @@ from headstart.agent.load.table import choose
 from headstart.agent.memory_floor.search import CannotProbe
 from headstart.agent.runtimes.runtime import Runtime
 from headstart.agent.trial.batch_trial import run_batch_trial
-from headstart.agent.trial.trial import Bench, Slot, run_trial
+from headstart.agent.trial.trial import Slot, TrialContext, run_trial
 from headstart.v1.experiment_pb2 import (
     Experiment,
     HttpVersion,
@@ -50,7 +50,7 @@ class FloorProbe:
 
     variant: ResolvedVariant
     runtime: Runtime
-    bench: Bench
+    context: TrialContext
     load_seconds: float
     throughput_share: float
     # Number of the next trial; names of instances bear it.
@@ -65,9 +65,9 @@ class FloorProbe:
         """A fresh instance within the limit, put under load and checked."""
         slot = Slot(self.trial, block=0, position=0, variant=self.variant, load=True)
         self.trial += 1
-        bench = self._bench(limit_bytes)
-        trial = run_trial if bench.experiment.service.port else run_batch_trial
-        outcome = trial(slot, self.runtime, bench).outcome
+        context = self._context(limit_bytes)
+        trial = run_trial if context.experiment.service.port else run_batch_trial
+        outcome = trial(slot, self.runtime, context).outcome
         step = self._judged(limit_bytes, outcome)
         slowest = self.reference
         if (
@@ -78,15 +78,15 @@ class FloorProbe:
             self.reference = step
         return step
 
-    def _bench(self, limit_bytes: int) -> Bench:
+    def _context(self, limit_bytes: int) -> TrialContext:
         size = f"{limit_bytes / 2**20:.1f} MiB" if limit_bytes else "no tight limit"
-        experiment = _experiment(self.bench.experiment, limit_bytes, self.load_seconds)
+        experiment = _experiment(self.context.experiment, limit_bytes, self.load_seconds)
         if self.reference is not None:
             service, slowest = experiment.service, _SLOWER_START * self.reference.startup_seconds
             bound = max(slowest, _LEAST_START_SECONDS)
             service.startup_timeout_seconds = min(service.startup_timeout_seconds or bound, bound)
         return replace(
-            self.bench,
+            self.context,
             experiment=experiment,
             driver=choose(experiment.load) if experiment.service.port else None,
             emit=lambda _record: None,
@@ -95,7 +95,7 @@ class FloorProbe:
 
     @property
     def _work(self) -> str:
-        return "correct responses" if self.bench.experiment.service.port else "jobs"
+        return "correct responses" if self.context.experiment.service.port else "jobs"
 
     def _judged(self, limit_bytes: int, outcome: TrialOutcome) -> MemoryFloorStep:
         memory, jobs = outcome.memory, outcome.jobs

@@ -7,7 +7,7 @@ from functools import partial
 from headstart.agent.memory_floor.limit_probe import FloorProbe
 from headstart.agent.memory_floor.search import MAXIMUM_PROBES, Settings, find_floor
 from headstart.agent.runtimes.runtime import Runtime
-from headstart.agent.trial.trial import Bench
+from headstart.agent.trial.trial import TrialContext
 from headstart.v1.records_pb2 import MemoryFloor, ResolvedVariant
 
 _RESOLUTION_BYTES = 1 << 20
@@ -17,7 +17,7 @@ _THROUGHPUT_SHARE = 0.5
 
 
 def measure_floors(
-    bench: Bench,
+    context: TrialContext,
     variants: Iterable[tuple[ResolvedVariant, Runtime]],
     first_trial: int,
     doing: Callable[[str], None],
@@ -26,16 +26,16 @@ def measure_floors(
 
     `first_trial`: a number that no trial of the run has.
     """
-    plan = bench.experiment.plan
+    plan = context.experiment.plan
     share = plan.memory_floor_throughput_share or _THROUGHPUT_SHARE
     load_seconds = plan.memory_floor_load_seconds or _LOAD_SECONDS
     for index, (variant, runtime) in enumerate(variants):
-        if bench.cancelled.is_set():
+        if context.cancelled.is_set():
             return
         probe = FloorProbe(
             variant=variant,
             runtime=runtime,
-            bench=bench,
+            context=context,
             load_seconds=load_seconds,
             throughput_share=share,
             trial=first_trial + index * MAXIMUM_PROBES,
@@ -44,7 +44,7 @@ def measure_floors(
         settings = Settings(
             resolution_bytes=plan.memory_floor_resolution_bytes or _RESOLUTION_BYTES,
             ceiling_bytes=plan.memory_limit_bytes,
-            over=_over(bench, plan.memory_floor_maximum_seconds or _MAXIMUM_SECONDS),
+            over=_over(context, plan.memory_floor_maximum_seconds or _MAXIMUM_SECONDS),
         )
         floor = find_floor(variant.variant, probe, settings)
         floor.load_seconds = load_seconds
@@ -57,11 +57,11 @@ def _say(doing: Callable[[str], None], variant: str, words: str) -> None:
     doing(f"{variant}: {words}")
 
 
-def _over(bench: Bench, maximum_seconds: float) -> Callable[[], str]:
+def _over(context: TrialContext, maximum_seconds: float) -> Callable[[], str]:
     end = time.monotonic() + maximum_seconds
 
     def over() -> str:
-        if bench.cancelled.is_set():
+        if context.cancelled.is_set():
             return "the run was cancelled"
         if time.monotonic() > end:
             return f"its {maximum_seconds:g} s were over"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from headstart.agent.linux.cgroup import Cgroup, open_cgroup
 from headstart.agent.linux.cpu_clock import process_cpu_ns
-from headstart.agent.runtimes.members import all_pids, kin_of
+from headstart.agent.runtimes.members import all_pids, origin_of
 
 _PROC = Path("/proc")
 _KTHREADD = 2
@@ -155,8 +155,8 @@ def own_run_delay_ns() -> int:
 
 def is_kernel_thread(pid: int) -> bool:
     """They work for the app too: 1 of the 22 ms of a .NET start is freeing and block IO."""
-    kin = kin_of(pid)
-    return kin is not None and (pid == _KTHREADD or kin.parent == _KTHREADD)
+    origin = origin_of(pid)
+    return origin is not None and (pid == _KTHREADD or origin.parent == _KTHREADD)
 
 
 def _entries(folder: Path) -> list[str]:

@@ -27,15 +27,15 @@ _LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Kin:
-    """What /proc/PID/stat says of a process's origin."""
+class ProcessOrigin:
+    """What /proc/PID/stat says of where a process comes from, and its state."""
 
     state: str
     parent: int
     session: int
 
 
-def kin_of(pid: int) -> Kin | None:
+def origin_of(pid: int) -> ProcessOrigin | None:
     """None when there is no such process (any more)."""
     try:
         return parse_stat((_PROC / str(pid) / "stat").read_text(errors="replace"))
@@ -43,10 +43,10 @@ def kin_of(pid: int) -> Kin | None:
         return None
 
 
-def parse_stat(text: str) -> Kin:
+def parse_stat(text: str) -> ProcessOrigin:
     """The fields of proc_pid_stat(5); the name before them may hold blanks and brackets."""
     fields = text[text.rindex(")") + 2 :].split()
-    return Kin(fields[0], int(fields[1]), int(fields[3]))
+    return ProcessOrigin(fields[0], int(fields[1]), int(fields[3]))
 
 
 def has_mark(pid: int, entry: str) -> bool:
@@ -82,8 +82,8 @@ def marked(entry: str) -> list[int]:
 
 def is_running(pid: int) -> bool:
     """False for zombies too."""
-    kin = kin_of(pid)
-    return kin is not None and kin.state not in "ZX"
+    origin = origin_of(pid)
+    return origin is not None and origin.state not in "ZX"
 
 
 class Handle:
@@ -129,10 +129,10 @@ class Members:
         listed = set(all_pids())
         self._members &= listed
         for pid in sorted(listed - self._seen):
-            kin = kin_of(pid)
-            if kin is not None and (
-                kin.parent in self._members
-                or kin.session == self._first
+            origin = origin_of(pid)
+            if origin is not None and (
+                origin.parent in self._members
+                or origin.session == self._first
                 or has_mark(pid, self._mark_entry)
             ):
                 self._members.add(pid)

@@ -17,9 +17,9 @@ from headstart.agent.trial.batch_outcomes import check_run, did_not_start, unfin
 from headstart.agent.trial.denials import deferred
 from headstart.agent.trial.execution import Execution, Watch, execute, exit_stamps
 from headstart.agent.trial.trial import (
-    Bench,
     Ended,
     Slot,
+    TrialContext,
     TrialResult,
     begin_trial,
     end_trial,
@@ -43,46 +43,48 @@ _STAGE = CheckStage.CHECK_STAGE_AFTER_LOAD
 _TAIL_BYTES = 4096
 
 
-def run_batch_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
+def run_batch_trial(slot: Slot, runtime: Runtime, context: TrialContext) -> TrialResult:
     """Run one trial and emit its records; faults of the program or the host are in the outcome."""
-    outcome = begin_trial(slot, runtime, bench)
-    trial = _BatchTrial(slot, runtime, bench, outcome)
+    outcome = begin_trial(slot, runtime, context)
+    trial = _BatchTrial(slot, runtime, context, outcome)
     with ending_in(outcome):
         trial.measure()
-    end_trial(outcome, bench)
+    end_trial(outcome, context)
     return TrialResult(outcome, trial.checks, _STAGE)
 
 
 class _BatchTrial:
-    def __init__(self, slot: Slot, runtime: Runtime, bench: Bench, outcome: TrialOutcome) -> None:
+    def __init__(
+        self, slot: Slot, runtime: Runtime, context: TrialContext, outcome: TrialOutcome
+    ) -> None:
         self.slot = slot
         self.runtime = runtime
-        self.bench = bench
+        self.context = context
         self.outcome = outcome
         self.checks: list[CheckRun] = []
-        self.watch = Watch(bench.connector, bench.exits, bench.cancelled.is_set)
+        self.watch = Watch(context.connector, context.exits, context.cancelled.is_set)
         # Flags that were told once.
         self.told: set[str] = set()
 
     def measure(self) -> None:
-        experiment = self.bench.experiment
+        experiment = self.context.experiment
         self._start()
         for job in experiment.jobs:
             self._job(job)
         for check in experiment.service.checks:
-            self.bench.doing(f"check {check.name}")
+            self.context.doing(f"check {check.name}")
             execution = self._execute(check.command.argv, check.command.timeout_seconds)
             self._raise_if_unfinished(execution, f"check {check.name}", check.command)
             self._checked(check.name, check.command, [execution])
 
     def _start(self) -> None:
         """The trivial case: what any use of the program costs."""
-        service = self.bench.experiment.service
+        service = self.context.experiment.service
         ready, seconds = service.ready.command, service.startup_timeout_seconds
-        self.bench.doing("startup")
+        self.context.doing("startup")
         execution = self._execute(ready.argv, seconds)
         self.outcome.startup.CopyFrom(execution.startup)
-        cancelled = self.bench.cancelled.is_set()
+        cancelled = self.context.cancelled.is_set()
         if (failure := did_not_start(execution, ready, seconds, cancelled)) is not None:
             raise Ended(deferred(failure, self.slot.variant, self.runtime.name))
         startup = self.outcome.startup
@@ -111,7 +113,7 @@ class _BatchTrial:
         """Every repetition, then one outcome of the check for all of them."""
         done: list[Execution] = []
         for repetition in range(1, job.repeat + 1):
-            self.bench.doing(f"{job.name} job, {repetition} of {job.repeat}")
+            self.context.doing(f"{job.name} job, {repetition} of {job.repeat}")
             execution = self._execute(job.command.argv, job.command.timeout_seconds)
             self._raise_if_unfinished(execution, f"its {job.name} job", job.command)
             done.append(execution)
@@ -128,15 +130,15 @@ class _BatchTrial:
         self._checked(f"{job.name} job", job.command, done)
 
     def _execute(self, arguments: Sequence[str], timeout_seconds: float) -> Execution:
-        plan = self.bench.experiment.plan
+        plan = self.context.experiment.plan
         if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
-            reason := apart(drop_page_cache, self.bench.cancelled)
+            reason := apart(drop_page_cache, self.context.cancelled)
         ):
             self._note("page-cache-not-dropped", reason)
         instance = self.runtime.create(
             InstanceSpec(
-                run_id=self.bench.run_id,
-                attempt=self.bench.attempt,
+                run_id=self.context.run_id,
+                attempt=self.context.attempt,
                 trial=self.slot.trial,
                 variant=self.slot.variant,
                 plan=plan,
@@ -148,7 +150,7 @@ class _BatchTrial:
         try:
             for text in instance.notes:
                 self._note("plan-not-applied", text)
-            quiet = wait_until_quiet(plan.quiet_seconds, self.bench.cancelled.is_set)
+            quiet = wait_until_quiet(plan.quiet_seconds, self.context.cancelled.is_set)
             if not quiet.reached and quiet.idle_share >= 0:
                 self._note(
                     "not-quiet",
@@ -165,7 +167,7 @@ class _BatchTrial:
 
     def _checked(self, name: str, expected: CommandCheck, done: Sequence[Execution]) -> None:
         run = check_run(self.slot.trial, name, _STAGE, expected, done)
-        self.bench.emit(run.outcome)
+        self.context.emit(run.outcome)
         self.checks.append(run)
         if run.outcome.passed:
             self.outcome.checks_passed += 1
@@ -173,7 +175,7 @@ class _BatchTrial:
             self.outcome.checks_failed += 1
 
     def _raise_if_unfinished(self, execution: Execution, what: str, expected: CommandCheck) -> None:
-        cancelled = self.bench.cancelled.is_set()
+        cancelled = self.context.cancelled.is_set()
         failure = unfinished(execution, what, expected.timeout_seconds, cancelled)
         if failure is not None:
             raise Ended(failure)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from headstart.agent.host.quiet import Quiet, wait_until_quiet
 from headstart.agent.instances import ExitFacts
-from headstart.agent.linux.affinity import elsewhere
+from headstart.agent.linux.affinity import avoid_cpus
 from headstart.agent.linux.proc_connector import ProcConnector
 from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
 from headstart.agent.probe.task import ProbeResult
@@ -54,7 +54,7 @@ def measure_startup(
     """
     start = _Start(instance, prober, connector, service, plan, cancelled, on_gate_opened)
     try:
-        with elsewhere(plan.server_cpus):
+        with avoid_cpus(plan.server_cpus):
             return start.measure()
     except PortInUse as error:
         return StartupOutcome(start.startup, failure=startup_failures.port_in_use(error))

@@ -55,7 +55,7 @@ class Slot:
 
 
 @dataclass
-class Bench:
+class TrialContext:
     """What the trials of a run share. `doing` takes words for the progress."""
 
     run_id: str
@@ -93,9 +93,9 @@ class TrialResult:
     stage: CheckStage.ValueType
 
 
-def begin_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialOutcome:
+def begin_trial(slot: Slot, runtime: Runtime, context: TrialContext) -> TrialOutcome:
     """Emit that it began; its outcome, still to be filled."""
-    bench.emit(
+    context.emit(
         TrialStarted(
             trial=slot.trial,
             block=slot.block,
@@ -104,7 +104,7 @@ def begin_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialOutcome:
             runtime=runtime.name,
             unix_ns=time.time_ns(),
             monotonic_ns=time.monotonic_ns(),
-            page_cache=bench.experiment.plan.page_cache,
+            page_cache=context.experiment.plan.page_cache,
         )
     )
     return TrialOutcome(
@@ -117,10 +117,10 @@ def begin_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialOutcome:
     )
 
 
-def end_trial(outcome: TrialOutcome, bench: Bench) -> None:
+def end_trial(outcome: TrialOutcome, context: TrialContext) -> None:
     """Emit what came of it."""
     outcome.ended_monotonic_ns = time.monotonic_ns()
-    bench.emit(outcome)
+    context.emit(outcome)
 
 
 @contextmanager
@@ -145,36 +145,38 @@ def ending_in(outcome: TrialOutcome) -> Iterator[None]:
         )
 
 
-def run_trial(slot: Slot, runtime: Runtime, bench: Bench) -> TrialResult:
+def run_trial(slot: Slot, runtime: Runtime, context: TrialContext) -> TrialResult:
     """Run one trial and emit its records; faults of the app or the host are in the outcome."""
-    plan = bench.experiment.plan
-    outcome = begin_trial(slot, runtime, bench)
+    plan = context.experiment.plan
+    outcome = begin_trial(slot, runtime, context)
     spec = InstanceSpec(
-        run_id=bench.run_id,
-        attempt=bench.attempt,
+        run_id=context.run_id,
+        attempt=context.attempt,
         trial=slot.trial,
         variant=slot.variant,
         plan=plan,
-        port=bench.experiment.service.port,
-        address=bench.experiment.service.address or LOOPBACK,
+        port=context.experiment.service.port,
+        address=context.experiment.service.address or LOOPBACK,
     )
-    trial = _Trial(slot, bench, outcome, runtime.name)
+    trial = _Trial(slot, context, outcome, runtime.name)
     with ending_in(outcome), ExitStack() as ending:
         instance = runtime.create(spec)
         ending.callback(instance.stop)
         ending.callback(trial.look_back, instance)
         trial.measure(instance)
-    end_trial(outcome, bench)
+    end_trial(outcome, context)
     return TrialResult(outcome, trial.checks, trial.stage)
 
 
 class _Trial:
     """The phases of one trial, in their order, filling its outcome."""
 
-    def __init__(self, slot: Slot, bench: Bench, outcome: TrialOutcome, runtime: str) -> None:
+    def __init__(
+        self, slot: Slot, context: TrialContext, outcome: TrialOutcome, runtime: str
+    ) -> None:
         self.slot = slot
         self.runtime = runtime
-        self.bench = bench
+        self.context = context
         self.outcome = outcome
         self.checks: list[CheckRun] = []
         self.stage = (
@@ -182,9 +184,9 @@ class _Trial:
         )
 
     def measure(self, instance: Instance) -> None:
-        plan = self.bench.experiment.plan
+        plan = self.context.experiment.plan
         if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
-            reason := apart(drop_page_cache, self.bench.cancelled)
+            reason := apart(drop_page_cache, self.context.cancelled)
         ):
             self._note("page-cache-not-dropped", reason)
         self._note_network(instance.network)
@@ -195,7 +197,7 @@ class _Trial:
             instance.pids,
             instance.cgroup,
             plan.sample_interval_seconds,
-            self.bench.emit,
+            self.context.emit,
         )
         with ExitStack() as ending:
             ending.callback(self._stop, sampler)
@@ -216,7 +218,7 @@ class _Trial:
     def _note_network(self, network: Network.ValueType) -> None:
         """Which one it was; a command has the host's whatever the plan says."""
         self.outcome.network = network
-        asked = self.bench.experiment.plan.network or Network.NETWORK_OWN
+        asked = self.context.experiment.plan.network or Network.NETWORK_OWN
         if (asked, network) == (Network.NETWORK_OWN, Network.NETWORK_HOLDER):
             self._note(
                 "network-not-entered",
@@ -249,25 +251,25 @@ class _Trial:
         self, instance: Instance, sampler: Sampler, ending: ExitStack
     ) -> PreparedLoad | None:
         """The load, ready to begin with the first correct response; None without a driver."""
-        driver = self.bench.driver
+        driver = self.context.driver
         if driver is None or isinstance(driver, Failure):
             return None
         task = LoadTask(
-            load=self.bench.experiment.load,
+            load=self.context.experiment.load,
             trial=self.slot.trial,
             address=instance.address,
-            port=self.bench.experiment.service.port,
-            cpus=self.bench.experiment.plan.load_cpus,
+            port=self.context.experiment.service.port,
+            cpus=self.context.experiment.plan.load_cpus,
             scratch=ending.enter_context(scratch()),
             server_alive=lambda: instance.exited() is None,
-            cancelled=self.bench.cancelled.is_set,
+            cancelled=self.context.cancelled.is_set,
             on_started=sampler.watch_generator,
             namespace=instance.namespace,
         )
         return ending.enter_context(closing(driver.prepare(task)))
 
     def _startup(self, instance: Instance, sampler: Sampler) -> None:
-        self.bench.doing("startup")
+        self.context.doing("startup")
 
         def gate_opened(opened_ns: int) -> None:
             sampler.begin_phase(Phase.PHASE_STARTUP)
@@ -275,11 +277,11 @@ class _Trial:
 
         started = measure_startup(
             instance,
-            self.bench.prober,
-            self.bench.connector,
-            self.bench.experiment.service,
-            self.bench.experiment.plan,
-            self.bench.cancelled.is_set,
+            self.context.prober,
+            self.context.connector,
+            self.context.experiment.service,
+            self.context.experiment.plan,
+            self.context.cancelled.is_set,
             on_gate_opened=gate_opened,
         )
         self.outcome.startup.CopyFrom(started.startup)
@@ -290,15 +292,15 @@ class _Trial:
 
     def _load(self, instance: Instance, sampler: Sampler, load: PreparedLoad | None) -> None:
         if load is None:
-            if isinstance(self.bench.driver, Failure):
-                self._fail_on(self.bench.driver)
+            if isinstance(self.context.driver, Failure):
+                self._fail_on(self.context.driver)
             return
         sampler.begin_phase(Phase.PHASE_LOAD)
-        self.bench.doing("load")
+        self.context.doing("load")
         result = load.run()
         self._phase_memory(Phase.PHASE_LOAD, instance, sampler)
         for windows in result.windows:
-            self.bench.emit(windows)
+            self.context.emit(windows)
         self.outcome.load.CopyFrom(result.summary)
         self.outcome.flags.extend(load_flags(result.summary, result.windows))
         self._raise_if_ended(instance, "under load")
@@ -311,32 +313,32 @@ class _Trial:
         """Leave the app alone for a while, then read its memory."""
         words = "idle" if phase == Phase.PHASE_IDLE else "settling"
         sampler.begin_phase(phase)
-        self.bench.doing(words)
+        self.context.doing(words)
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            self.bench.cancelled.wait(min(_POLL_SECONDS, left))
+            self.context.cancelled.wait(min(_POLL_SECONDS, left))
             self._raise_if_ended(instance, words)
         self._phase_memory(phase, instance, sampler)
 
     def _check(self, instance: Instance) -> None:
-        service = self.bench.experiment.service
+        service = self.context.experiment.service
         if not service.checks:
             return
-        self.bench.doing("checks")
+        self.context.doing("checks")
         self.checks = run_checks(
             service.checks,
             instance.address,
             service.port,
             self.slot.trial,
             self.stage,
-            working_directory=self.bench.experiment.base_directory or None,
-            commands_allowed=self.bench.commands_allowed,
+            working_directory=self.context.experiment.base_directory or None,
+            commands_allowed=self.context.commands_allowed,
             tls=client_context(service.tls_verified) if service.tls else None,
             namespace=instance.namespace,
-            cancelled=self.bench.cancelled,
+            cancelled=self.context.cancelled,
         )
         for check in self.checks:
-            self.bench.emit(check.outcome)
+            self.context.emit(check.outcome)
         self.outcome.checks_passed = sum(check.outcome.passed for check in self.checks)
         self.outcome.checks_failed = len(self.checks) - self.outcome.checks_passed
         self._raise_if_ended(instance, "during its checks")
@@ -346,10 +348,10 @@ class _Trial:
             self.outcome.memory.append(
                 phase_memory(phase, instance.pids(), instance.cgroup, sampler)
             )
-            self.bench.phase_ended(phase, instance)
+            self.context.phase_ended(phase, instance)
 
     def _raise_if_ended(self, instance: Instance, when: str) -> None:
-        if self.bench.cancelled.is_set():
+        if self.context.cancelled.is_set():
             raise Ended(
                 Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message="the run was cancelled")
             )
