@@ -14,10 +14,27 @@ from headstart.agent.probe.readings import (
     ServerReader,
     cpu_clocks,
     descendants,
+    has_lost_tasks,
     is_kernel_thread,
+    last_pid,
     own_run_delay_ns,
     run_delays_ns,
 )
+from support.waiting import wait_until
+
+# Ends a thread, a child that it waits for, or neither, when told; then stays.
+ENDING = """if True:
+    import subprocess, sys, threading
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line == "thread\\n":
+            thread = threading.Thread(target=lambda: bytearray(1 << 22))
+            thread.start()
+            thread.join()
+        if line == "child\\n":
+            subprocess.run(["/bin/true"])
+        print("done", flush=True)
+"""
 
 # Uses CPU when told a number of ms, then says so; children are told through it.
 WORKER = """if True:
@@ -141,6 +158,68 @@ def test_run_delays_are_those_of_every_thread(tmp_path: Path) -> None:
         (folder / "schedstat").write_text(text)
 
     assert run_delays_ns([7, 9, 12], tmp_path) == {7: 11, 8: 22, 9: 33}
+
+
+@pytest.mark.parametrize(("word", "lost"), [("nothing", False), ("thread", True), ("child", True)])
+def test_a_thread_or_a_child_that_has_ended_is_noticed(word: str, lost: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdin.write(f"{word}\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        # A thread is joined a moment before it is gone.
+        if lost:
+            wait_until(lambda: has_lost_tasks([process.pid]))
+        else:
+            assert not has_lost_tasks([process.pid])
+        process.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("ids", "ended", "waited"),
+    [
+        # Nobody ended: the smaller of run delay (30) and CPU time of others (20 or 40).
+        (0, False, 20),
+        (0, False, 30),
+        # One of others' processes came and ended: what it used is not known.
+        (1, False, 30),
+        # One of the app's did: what it waited is not known.
+        (0, True, 40),
+        (1, True, None),
+    ],
+)
+def test_a_wait_is_bounded_by_what_can_still_be_read(
+    ids: int, ended: bool, waited: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = 20 if waited == 20 else 40
+    clocks = {os.getpid(): 0, 1: 0}
+    last_pids, delays = iter([100, 100 + ids]), iter([{5: 0}, {5: 30}])
+    monkeypatch.setattr(probe_readings, "all_pids", lambda: [1])
+    monkeypatch.setattr(probe_readings, "cpu_clocks", lambda pids: dict.fromkeys(pids, clocks[1]))
+    monkeypatch.setattr(probe_readings, "last_pid", lambda: next(last_pids))
+    monkeypatch.setattr(probe_readings, "run_delays_ns", lambda _pids: next(delays))
+    monkeypatch.setattr(probe_readings, "has_lost_tasks", lambda _pids: ended)
+    monkeypatch.setattr(probe_readings, "is_kernel_thread", lambda _pid: False)
+    monkeypatch.setattr(probe_readings, "_affinity", lambda _pid: frozenset({0}))
+    reader = ServerReader(os.getpid(), None)
+    reader.begin()
+    clocks[1] = foreign
+    spent = reader.since_begin()
+
+    assert spent.waited_ns == waited
+    assert spent.cpus == 1
+
+
+def test_ids_of_tasks_are_given_out_one_after_the_other() -> None:
+    before = last_pid()
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+
+    assert before < process.pid <= last_pid()
 
 
 def test_kernel_threads_are_known() -> None:

@@ -7,9 +7,9 @@ import pytest
 from headstart.agent.host.quiet import Quiet
 from headstart.agent.probe.readings import Spent
 from headstart.agent.probe.task import ProbeResult
-from headstart.agent.trial.startup_validity import flags, startup_seconds
+from headstart.agent.trial.startup_validity import disturbance, flags, startup_seconds
 from headstart.v1.experiment_pb2 import Check, HttpCheck, PageCache, Plan, Service
-from headstart.v1.records_pb2 import ExecStamp, Flag, FlagEffect, Startup
+from headstart.v1.records_pb2 import Disturbance, ExecStamp, Flag, FlagEffect, Startup
 
 QUIET = Quiet(0.2, 0.99, reached=True)
 NOTE = FlagEffect.FLAG_EFFECT_NOTE
@@ -192,3 +192,28 @@ def test_a_missing_answer_with_data_is_noted(stamp_ns: int, flagged: bool) -> No
 
     assert codes(found) == ({"no-data-response": NOTE} if flagged else {})
     assert all("status 500" in flag.text for flag in found)
+
+
+def test_what_may_not_have_been_the_apps_is_told_for_its_bounds() -> None:
+    # Its clocks were read 2 ms after the stamp: so long it may have gone on, on both CPUs.
+    result = ProbeResult(
+        spent=Spent(30 * MS, 1000, 9 * MS, 8 * MS, waited_ns=8 * MS, cpus=2, cpu_read_ns=102 * MS),
+        error_ns=MS // 2,
+        unanswered_ns=3 * MS,
+        first_correct_response_ns=100 * MS,
+    )
+
+    assert disturbance(result) == Disturbance(
+        waited_seconds=0.008,
+        probe_error_seconds=0.0005,
+        unanswered_seconds=0.003,
+        cpus=2,
+        cpu_seconds=0.026,
+    )
+
+
+def test_a_wait_that_is_not_known_is_not_told_as_none() -> None:
+    found = disturbance(ProbeResult(spent=Spent(30 * MS, 1000, None, 8 * MS)))
+
+    assert not found.HasField("waited_seconds")
+    assert (found.cpus, found.cpu_seconds) == (0, 0)

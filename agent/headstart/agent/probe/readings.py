@@ -4,9 +4,13 @@ An app waits for a CPU also behind its own threads, which is part of it: a .NET
 server that starts on one core waits a quarter of its start for itself. So the
 run delay alone does not say that a start was disturbed. What others can have
 taken is bounded by the CPU time that they used meanwhile.
+
+What has ended cannot be asked any more: waits of the app's own tasks, CPU time of
+others. Whether something may have is seen by the ids that the kernel gave out.
 """
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +41,11 @@ class Spent:
     # CPU time of all processes that may run where the app may, but itself, prober
     # and agent, and the kernel's threads. Those that ended in between are missed.
     foreign_cpu_ns: int
+    # At most so long others kept the app waiting; None: too much ended for a bound.
+    waited_ns: int | None = None
+    # CPUs that the app may use, 0: not known; when `cpu_ns` was read (CLOCK_MONOTONIC).
+    cpus: int = 0
+    cpu_read_ns: int = 0
 
 
 class ServerReader:
@@ -50,12 +59,17 @@ class ServerReader:
         self._clocks: dict[int, int] = {}
         self._cgroup_ns: int | None = None
         self._delay_ns = 0
+        self._threads = 0
+        self._last_pid = 0
 
     def begin(self) -> None:
         """Take the first readings, while the app waits in its gate."""
         self._cpus = _affinity(self._pid)
         self._clocks = cpu_clocks(all_pids())
-        self._delay_ns = sum(run_delays_ns(self._members()).values())
+        delays = run_delays_ns(self._members())
+        self._delay_ns = sum(delays.values())
+        self._threads = len(delays)
+        self._last_pid = last_pid()
         self._cgroup_ns = self._cgroup.cpu_ns() if self._cgroup else None
 
     def since_begin(self) -> Spent:
@@ -63,6 +77,8 @@ class ServerReader:
         cgroup_ns = self._cgroup.cpu_ns() if self._cgroup else None
         members = self._members()
         own = cpu_clocks(members)
+        cpu_read_ns = time.monotonic_ns()
+        ids = last_pid() - self._last_pid
         delays = run_delays_ns(members)
         others = cpu_clocks(all_pids())
         cpu_ns = self._used(own) if own else None
@@ -76,11 +92,18 @@ class ServerReader:
         # The prober and its agent are the method's own effect, the same in every trial.
         for pid in (*members, os.getpid(), os.getppid()):
             others.pop(pid, None)
+        delay_ns = max(sum(delays.values()) - self._delay_ns, 0) if delays else None
+        foreign_ns = self._used(self._neighbours(others))
+        # Who came and still lives; of more ids than that, some may have ended.
+        alive = len(delays) - self._threads + sum(pid not in self._clocks for pid in others)
         return Spent(
             cpu_ns=cpu_ns,
             cpu_resolution_ns=resolution_ns if cpu_ns is not None else 0,
-            run_delay_ns=max(sum(delays.values()) - self._delay_ns, 0) if delays else None,
-            foreign_cpu_ns=self._used(self._neighbours(others)),
+            run_delay_ns=delay_ns,
+            foreign_cpu_ns=foreign_ns,
+            waited_ns=_waited_ns(delay_ns, foreign_ns if 0 <= ids <= alive else None, members),
+            cpus=len(self._cpus.union(*map(_affinity, members))),
+            cpu_read_ns=cpu_read_ns,
         )
 
     def close(self) -> None:
@@ -129,6 +152,45 @@ def run_delays_ns(pids: Iterable[int], proc: Path = _PROC) -> dict[int, int]:
                 text = (proc / str(pid) / "task" / thread / "schedstat").read_text()
                 delays[int(thread)] = int(text.split()[1])
     return delays
+
+
+def _waited_ns(delay_ns: int | None, foreign_ns: int | None, members: list[int]) -> int | None:
+    """The smaller of both upper bounds, as far as they are known to be some."""
+    if delay_ns is None or (foreign_ns is not None and foreign_ns <= delay_ns):
+        return foreign_ns
+    return foreign_ns if has_lost_tasks(members) else delay_ns
+
+
+def last_pid(proc: Path = _PROC) -> int:
+    """The id that a process or thread was given last; each of them takes the next one."""
+    return int((proc / "loadavg").read_text().split()[-1])
+
+
+def has_lost_tasks(pids: Iterable[int], proc: Path = _PROC) -> bool:
+    """Whether a thread or a child of these processes has ended: page faults are told of all.
+
+    A process counts those of its threads that ended, and of its children that it waited for.
+    """
+    for pid in pids:
+        # The process first: its threads go on faulting.
+        found = _faults(proc / str(pid) / "stat")
+        threads = _entries(proc / str(pid) / "task")
+        alive = [_faults(proc / str(pid) / "task" / thread / "stat") for thread in threads]
+        if found is None or found[1] or sum(each[0] for each in alive if each) < found[0]:
+            return True
+    return False
+
+
+def _faults(stat: Path) -> tuple[int, int] | None:
+    """Minor and major page faults, its own and its children's; None: it ended.
+
+    Source: proc_pid_stat(5), fields 10 to 13; the second may hold brackets and spaces.
+    """
+    try:
+        fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[7]) + int(fields[9]), int(fields[8]) + int(fields[10])
 
 
 def descendants(pid: int, proc: Path = _PROC) -> list[int]:

@@ -181,6 +181,7 @@ class _Start:
             startup.cpu_seconds = (result.spent.cpu_ns or 0) / 1e9
             startup.cpu_resolution_seconds = result.spent.cpu_resolution_ns / 1e9
             startup.server_run_delay_seconds = (result.spent.run_delay_ns or 0) / 1e9
+        startup.disturbance.CopyFrom(startup_validity.disturbance(result))
 
     def _outcome(
         self, quiet: Quiet, result: ProbeResult | None, ended: ExitFacts | None

@@ -8,7 +8,7 @@ nothing in one of 3 s.
 from headstart.agent.host.quiet import IDLE_SHARE, Quiet
 from headstart.agent.probe.task import ProbeResult
 from headstart.v1.experiment_pb2 import PageCache, Plan, Service
-from headstart.v1.records_pb2 import ExecStamp, Flag, FlagEffect, Startup
+from headstart.v1.records_pb2 import Disturbance, ExecStamp, Flag, FlagEffect, Startup
 
 SHARE_OF_STARTUP = 0.02
 SERVER_RUN_DELAY_SECONDS = 0.0003
@@ -36,6 +36,24 @@ def flags(
         _no_data_response(result, service),
     ]
     return [flag for flag in found if flag is not None]
+
+
+def disturbance(result: ProbeResult) -> Disturbance:
+    """What of a start may not have been the app's, as the record tells it."""
+    found = Disturbance(
+        probe_error_seconds=max(result.error_ns, 0) / 1e9,
+        unanswered_seconds=max(result.unanswered_ns, 0) / 1e9,
+    )
+    spent = result.spent
+    if spent is None:
+        return found
+    if spent.waited_ns is not None:
+        found.waited_seconds = spent.waited_ns / 1e9
+    found.cpus = spent.cpus
+    # Until its clocks were read it may have gone on with all of its CPUs.
+    late_ns = spent.cpus * max(spent.cpu_read_ns - result.first_correct_response_ns, 0)
+    found.cpu_seconds = max((spent.cpu_ns or 0) - late_ns, 0) / 1e9 if spent.cpus else 0.0
+    return found
 
 
 def t0_ns(startup: Startup) -> int:

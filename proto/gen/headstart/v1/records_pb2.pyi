@@ -1154,6 +1154,7 @@ class Startup(_message.Message):
     IDLE_SHARE_FIELD_NUMBER: _builtins.int
     CPU_RESOLUTION_SECONDS_FIELD_NUMBER: _builtins.int
     EXIT_KERNEL_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    DISTURBANCE_FIELD_NUMBER: _builtins.int
     create_monotonic_ns: _builtins.int
     start_call_monotonic_ns: _builtins.int
     engine_ready_monotonic_ns: _builtins.int
@@ -1189,6 +1190,12 @@ class Startup(_message.Message):
     """Batch programs: the exit of the trivial case by the kernel's proc connector, to hold
     first_correct_response_monotonic_ns to account, which is when the agent was told.
     """
+    @_builtins.property
+    def disturbance(self) -> Global___Disturbance:
+        """How far the startup time may be from the app's own. Absent: an agent that does not
+        tell, or a batch program, whose stamps say it all.
+        """
+
     def __init__(
         self,
         *,
@@ -1213,14 +1220,59 @@ class Startup(_message.Message):
         idle_share: _builtins.float = ...,
         cpu_resolution_seconds: _builtins.float = ...,
         exit_kernel_monotonic_ns: _builtins.int = ...,
+        disturbance: Global___Disturbance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance", "disturbance", b"disturbance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connect_attempts", b"connect_attempts", "connected_monotonic_ns", b"connected_monotonic_ns", "cpu_resolution_seconds", b"cpu_resolution_seconds", "cpu_seconds", b"cpu_seconds", "create_monotonic_ns", b"create_monotonic_ns", "engine_ready_monotonic_ns", b"engine_ready_monotonic_ns", "exec_kernel_monotonic_ns", b"exec_kernel_monotonic_ns", "exec_monotonic_ns", b"exec_monotonic_ns", "exec_stamp", b"exec_stamp", "exit_kernel_monotonic_ns", b"exit_kernel_monotonic_ns", "first_byte_monotonic_ns", b"first_byte_monotonic_ns", "first_correct_response_monotonic_ns", b"first_correct_response_monotonic_ns", "first_data_response_monotonic_ns", b"first_data_response_monotonic_ns", "gate_opened_monotonic_ns", b"gate_opened_monotonic_ns", "idle_share", b"idle_share", "incorrect_responses", b"incorrect_responses", "last_refused_monotonic_ns", b"last_refused_monotonic_ns", "prober_run_delay_seconds", b"prober_run_delay_seconds", "quiet_wait_seconds", b"quiet_wait_seconds", "server_run_delay_seconds", b"server_run_delay_seconds", "start_call_monotonic_ns", b"start_call_monotonic_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance", "connect_attempts", b"connect_attempts", "connected_monotonic_ns", b"connected_monotonic_ns", "cpu_resolution_seconds", b"cpu_resolution_seconds", "cpu_seconds", b"cpu_seconds", "create_monotonic_ns", b"create_monotonic_ns", "disturbance", b"disturbance", "engine_ready_monotonic_ns", b"engine_ready_monotonic_ns", "exec_kernel_monotonic_ns", b"exec_kernel_monotonic_ns", "exec_monotonic_ns", b"exec_monotonic_ns", "exec_stamp", b"exec_stamp", "exit_kernel_monotonic_ns", b"exit_kernel_monotonic_ns", "first_byte_monotonic_ns", b"first_byte_monotonic_ns", "first_correct_response_monotonic_ns", b"first_correct_response_monotonic_ns", "first_data_response_monotonic_ns", b"first_data_response_monotonic_ns", "gate_opened_monotonic_ns", b"gate_opened_monotonic_ns", "idle_share", b"idle_share", "incorrect_responses", b"incorrect_responses", "last_refused_monotonic_ns", b"last_refused_monotonic_ns", "prober_run_delay_seconds", b"prober_run_delay_seconds", "quiet_wait_seconds", b"quiet_wait_seconds", "server_run_delay_seconds", b"server_run_delay_seconds", "start_call_monotonic_ns", b"start_call_monotonic_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__disturbance: _TypeAlias = _typing.Literal["disturbance"]  # noqa: Y015
+    _WhichOneofArgType__disturbance: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__disturbance) -> _WhichOneofReturnType__disturbance | None: ...
 
 Global___Startup: _TypeAlias = Startup  # noqa: Y015
+
+@_typing.final
+class Disturbance(_message.Message):
+    """What of a start may not have been the app's: from it a start that is flagged has bounds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITED_SECONDS_FIELD_NUMBER: _builtins.int
+    PROBE_ERROR_SECONDS_FIELD_NUMBER: _builtins.int
+    UNANSWERED_SECONDS_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    waited_seconds: _builtins.float
+    """At most so long other processes kept the app waiting for a CPU; absent: not known,
+    since tasks ended whose waits or CPU time nobody has read.
+    """
+    probe_error_seconds: _builtins.float
+    """At most so much later than the truth is the stamp of the first correct response."""
+    unanswered_seconds: _builtins.float
+    """The request that was answered was sent so long after one that was not."""
+    cpus: _builtins.int
+    """CPUs on which the app may run; 0: not known."""
+    cpu_seconds: _builtins.float
+    """CPU time that it used by the first correct response, at least; 0: not known."""
+    def __init__(
+        self,
+        *,
+        waited_seconds: _builtins.float | None = ...,
+        probe_error_seconds: _builtins.float = ...,
+        unanswered_seconds: _builtins.float = ...,
+        cpus: _builtins.int = ...,
+        cpu_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_waited_seconds", b"_waited_seconds", "waited_seconds", b"waited_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_waited_seconds", b"_waited_seconds", "cpu_seconds", b"cpu_seconds", "cpus", b"cpus", "probe_error_seconds", b"probe_error_seconds", "unanswered_seconds", b"unanswered_seconds", "waited_seconds", b"waited_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__waited_seconds: _TypeAlias = _typing.Literal["waited_seconds"]  # noqa: Y015
+    _WhichOneofArgType__waited_seconds: _TypeAlias = _typing.Literal["_waited_seconds", b"_waited_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waited_seconds) -> _WhichOneofReturnType__waited_seconds | None: ...
+
+Global___Disturbance: _TypeAlias = Disturbance  # noqa: Y015
 
 @_typing.final
 class PhaseMemory(_message.Message):
