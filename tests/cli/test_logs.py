@@ -1,12 +1,15 @@
 """Log lines of the commands: whatever is logged, one record is one line."""
 
+import json
 import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from headstart.cli.logs import OneLine
+from headstart.cli.logs import JsonLine, OneLine
+from headstart.words.log_fields import with_fields
 from support.hostile_words import HOSTILE, forged_in, hostile_in
 
 
@@ -14,6 +17,47 @@ def logged(message: str, *arguments: object, error: Exception | None = None) -> 
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord("x", logging.WARNING, __file__, 1, message, arguments, info)
     return OneLine("%(levelname)s %(message)s").format(record)
+
+
+def as_json(message: str, *arguments: object, error: Exception | None = None, **fields: Any) -> str:
+    info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("x", logging.WARNING, __file__, 1, message, arguments, info)
+    vars(record).update(with_fields(**fields))
+    return JsonLine().format(record)
+
+
+def test_json_is_one_object_a_line_whose_values_are_clean() -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError as error:
+        line = as_json("host %s", HOSTILE, error=error, host=HOSTILE, verdicts={HOSTILE: HOSTILE})
+    found = json.loads(line)
+
+    assert "\n" not in line
+    assert hostile_in(line.encode()) == []
+    values = [found["message"], found["host"], *found["verdicts"], *found["verdicts"].values()]
+    for value in values:
+        assert "\n" not in value
+        assert hostile_in(value.encode()) == []
+    assert "Traceback" in found["exception"]
+    assert hostile_in(found["exception"].encode()) == []
+
+
+def test_numbers_stay_numbers_and_no_field_stands_for_what_every_line_has() -> None:
+    found = json.loads(as_json("run ended", seconds=1.5, trials=2, level="mine", host="", cpu=None))
+
+    assert found | {"seconds": 1.5, "trials": 2, "level": "warning", "level_": "mine"} == found
+    assert "host" not in found
+    assert "cpu" not in found
+
+
+def test_in_text_a_field_that_could_be_taken_for_two_is_quoted() -> None:
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "run ended", (), None)
+    vars(record).update(with_fields(run="1", outcome='a host="evil" b', seconds=0.5))
+
+    assert OneLine("%(message)s").format(record) == (
+        'run ended: run=1 outcome="a host=\\"evil\\" b" seconds=0.5'
+    )
 
 
 class Named:
@@ -62,7 +106,7 @@ from headstart.cli import logs, terminal, unforeseen
 from support.hostile_words import HOSTILE
 terminal.prepare()
 unforeseen.catch_all()
-logs.log_to_stderr(logging.INFO, "%(message)s")
+logs.send_to_stderr(logging.INFO, "%(message)s")
 warnings.warn(HOSTILE)
 def broken():
     raise ValueError(HOSTILE)

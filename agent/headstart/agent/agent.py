@@ -171,6 +171,7 @@ class Agent:
         )
         outcome.unix_ns = time.time_ns()
         outcome.monotonic_ns = time.monotonic_ns()
+        held.ended_as = outcome
         envelope = envelope_of(outcome, held.run_id, held.attempt)
         held.record(lambda: self.spool.append(envelope), last=True)
 

@@ -56,6 +56,7 @@ def execute(held: HeldRun, tools: Tools) -> None:
     outcome.unix_ns = time.time_ns()
     outcome.monotonic_ns = time.monotonic_ns()
     outcome.duration_seconds = time.monotonic() - started
+    held.ended_as = redacted(outcome, run.masks)
     run.emit(outcome, last=True)
 
 

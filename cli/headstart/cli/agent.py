@@ -1,7 +1,6 @@
 """`headstart agent`."""
 
 import asyncio
-import logging
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
-from headstart.cli.logs import log_to_stderr
+from headstart.cli.logs import log_options, log_to_stderr
 from headstart.words.private_files import private_folder
 
 
@@ -43,6 +42,7 @@ from headstart.words.private_files import private_folder
     show_default=True,
     help="While another run measures on this machine: wait for its end, or go on beside it.",
 )
+@log_options("info")
 @collector_options
 def command(
     host: str | None,
@@ -54,7 +54,7 @@ def command(
     collector: Connection,
 ) -> None:
     """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP."""
-    log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr("%(asctime)s %(levelname)s %(message)s")
     folder = (state or default_state()).absolute()
     try:
         private_folder(folder, marks=("lock",))

@@ -11,12 +11,14 @@ import click
 from headstart.cli import interrupt
 from headstart.cli.errors import InputError
 from headstart.cli.given import OutputFolder
-from headstart.cli.logs import log_to_stderr
+from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.size_option import size_bytes
-from headstart.cli.terminal import say
+from headstart.words.log_fields import with_fields
 
 if TYPE_CHECKING:
     from headstart.collector.config import CollectorConfig
+
+log = logging.getLogger(__name__)
 
 
 @click.command("collector")
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="When a figure got worse over revisions, run old and new again in turns to confirm it.",
 )
+@log_options("info")
 def command(
     data: Path,
     listen: tuple[str, ...],
@@ -144,7 +147,7 @@ def command(
         quotas=replace(Quotas(), **quotas),
         confirm_regressions=reruns,
     )
-    log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr("%(asctime)s %(levelname)s %(message)s")
     asyncio.run(_serve(config))
 
 
@@ -155,8 +158,9 @@ async def _serve(config: "CollectorConfig") -> None:
     with collector_faults():
         collector = await Collector.start(config)
     stop = asyncio.Event()
-    metrics = f", metrics on port {collector.metrics_port}" if collector.metrics_port else ""
-    say(f"collector listens on {' and '.join(collector.addresses)}{metrics}", err=True)
+    addresses = " and ".join(collector.addresses)
+    fields = with_fields(addresses=addresses, metrics_port=collector.metrics_port)
+    log.info("collector listens", extra=fields)
     with interrupt.stopping(stop.set):
         await stop.wait()
         await collector.stop()

@@ -1,7 +1,6 @@
 """`headstart run`: an embedded collector, an in-process agent, a socket between them."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from headstart.cli.exit_codes import ExitCode
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.if_busy import if_busy_option, machine_held
-from headstart.cli.logs import log_to_stderr
+from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import FORMATS, print_terminal
@@ -101,6 +100,7 @@ def machine_options(command: Callable[..., int]) -> Callable[..., int]:
         ),
         strict_option,
         if_busy_option,
+        log_options("warning"),
     )
     for option in reversed(options):
         command = option(command)
@@ -143,7 +143,7 @@ def run_here(
     strict: bool = False,
 ) -> int:
     """Submit to a collector of our own, attend it, wait, report; the exit code."""
-    log_to_stderr(logging.WARNING, "headstart: %(message)s")
+    log_to_stderr("headstart: %(message)s")
     try:
         experiment = read_file(request)
     except ExperimentProblems as problems:

@@ -15,6 +15,7 @@ from headstart.v1.records_pb2 import (
     RunStarted,
     TrialOutcome,
 )
+from headstart.words.log_fields import fields_of, with_fields
 from headstart.words.secrets import Masks, masks_of
 
 SECRET = "hunter2-s3cr3t"
@@ -93,3 +94,22 @@ def test_only_what_was_cut_is_searched_for_parts() -> None:
     assert shown.actual == "[masked 1]"
     assert shown.differences[0] == Difference(baseline="[masked 1]", variant="[masked 1]")
     assert redacted(Event(text=part), MASKS).text == part
+
+
+def test_the_fields_of_a_log_line_are_masked_too() -> None:
+    shown: list[logging.LogRecord] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            shown.append(record)
+
+    handler = Kept()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with redacted_logs(MASKS):
+            root.warning("run ended", extra=with_fields(run="1", outcome=f"{SECRET!r}", trials=2))
+    finally:
+        root.removeHandler(handler)
+
+    assert fields_of(shown[0]) == {"run": "1", "outcome": "'[masked 1]'", "trials": 2}

@@ -6,6 +6,7 @@ cleaned up; whatever else a collector leases is not taken.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from headstart.agent.deadline import Deadline
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt, BlockFinished, Progress
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
+from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +33,15 @@ class HeldRun:
     experiment: Experiment
     ask: Callable[[BlockFinished], None]
     cancelled: Cancellation = field(default_factory=Cancellation)
+    # By CLOCK_MONOTONIC, when its lease was taken.
+    since: float = field(default_factory=time.monotonic)
     cancel_reason: str = ""
     # Ends for this host's sake: the collector makes another attempt.
     given_back: bool = False
     # How it went so far; its thread fills it.
     outcome: RunOutcome = field(default_factory=RunOutcome)
+    # How it ended, for the log; without what a host must not write there.
+    ended_as: RunOutcome = field(default_factory=RunOutcome)
     # What could not be removed, by name.
     left_behind: list[str] = field(default_factory=list)
     # Set when nothing more comes of it.
@@ -139,6 +145,12 @@ class HeldRuns:
             if len(self._held) >= _MOST_HELD:
                 return False
             self._held[(attempt.run_id, attempt.attempt)] = held
+        log.info(
+            "lease taken",
+            extra=with_fields(
+                run=attempt.run_id, attempt=attempt.attempt, experiment=experiment.name
+            ),
+        )
         thread.start()
         return True
 
@@ -165,10 +177,12 @@ class HeldRuns:
 
     def _end(self, held: HeldRun) -> None:
         with self._lock:
-            self._held.pop((held.run_id, held.attempt), None)
+            was_held = self._held.pop((held.run_id, held.attempt), None) is not None
             if self._executing is held:
                 self._executing = None
                 self._turn.notify_all()
+        if was_held:
+            _log_end(held)
         held.over.set()
         self._hears_ends()
 
@@ -211,3 +225,24 @@ class HeldRuns:
         deadline = Deadline(ABANDON_SECONDS + 1.0)
         for each in held:
             each.over.wait(deadline.left())
+
+
+def _log_end(held: HeldRun) -> None:
+    ended = held.ended_as
+    log.info(
+        "run ended",
+        extra=with_fields(
+            run=held.run_id,
+            attempt=held.attempt,
+            state=_status_word(ended.status),
+            outcome=ended.reason,
+            trials=ended.trials,
+            trials_failed=ended.trials_failed,
+            seconds=round(time.monotonic() - held.since, 3),
+        ),
+    )
+
+
+def _status_word(status: RunStatus.ValueType) -> str:
+    """`broke` where it did not come to an outcome."""
+    return RunStatus.Name(status).removeprefix("RUN_STATUS_").lower() if status else "broke"

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from headstart.agent.uplink.wire import AnyRecord
 from headstart.v1.records_pb2 import Difference, LoadWindows, ResolvedVariant, SampleBatch
+from headstart.words.log_fields import fields_of, with_fields
 from headstart.words.secrets import Masks, masked_mapping
 
 R = TypeVar("R", bound=AnyRecord)
@@ -63,6 +64,11 @@ class _LogRedaction(logging.Filter):
             # For every handler: none is to write it.
             record.msg, record.args = self._masks.output(text), ()
             record.exc_info = record.exc_text = None
+            shown = {
+                name: self._masks.output(value) if isinstance(value, str) else value
+                for name, value in fields_of(record).items()
+            }
+            vars(record).update(with_fields(**shown))
         return True
 
 

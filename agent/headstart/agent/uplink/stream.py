@@ -378,7 +378,6 @@ class Attendance:
         if len(unacked) >= _MOST_UNACKED:
             self._refuse_lease(run_id, f"the ends of {len(unacked)} runs wait for an ack")
         elif self.runs.start(lease.attempt, lease.experiment, self.ask):
-            log.info("run %s, attempt %d", run_id, attempt)
             self._wake.set()
         else:
             self._refuse_lease(run_id, "other runs are held here")

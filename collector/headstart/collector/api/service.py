@@ -29,6 +29,7 @@ from headstart.collector.store import (
 )
 from headstart.collector.store.decode import decode
 from headstart.collector.store.store import Store
+from headstart.collector.transport.callers import who_is
 from headstart.v1.experiments_pb2 import (
     AcceptShiftRequest,
     AcceptShiftResponse,
@@ -91,7 +92,7 @@ class ExperimentsServer(ExperimentsServiceServicer):
             experiment = await experiment_of(request, limits)
             seen_after = self._store.now() - self._config.timing.host_expiry_seconds
             hosts = hosts_for(experiment, await self._fleet.hosts(), seen_after, limits)
-            run_ids = await self._fleet.dispatch.submit(experiment, hosts)
+            run_ids = await self._fleet.dispatch.submit(experiment, hosts, who_is(context))
             return SubmitResponse(runs=[await self._summary(run_id) for run_id in run_ids])
         except EXPECTED as error:
             await abort(context, error)

@@ -17,6 +17,7 @@ from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
+from headstart.words.log_fields import with_fields
 from headstart.words.secrets import referred_to
 
 log = logging.getLogger(__name__)
@@ -127,17 +128,21 @@ class Dispatch:
         """Whether the attempt is leased to the session's host."""
         return self._leases.renew(attempt.run_id, attempt.attempt, session.host)
 
-    async def submit(self, experiment: Experiment, hosts: Sequence[str]) -> list[str]:
+    async def submit(
+        self, experiment: Experiment, hosts: Sequence[str], who: str = ""
+    ) -> list[str]:
         """Store the experiment, queue a run on each of the hosts, offer them; the run ids.
 
-        One transaction. Once it is durable the offers are made, whether or not whoever
-        asked still waits.
+        `who` is for the log. One transaction. Once it is durable the offers are made, whether
+        or not whoever asked still waits.
         """
-        return await self._tasks.through(self._submit(experiment, hosts), "a submission")
+        return await self._tasks.through(self._submit(experiment, hosts, who), "a submission")
 
-    async def _submit(self, experiment: Experiment, hosts: Sequence[str]) -> list[str]:
+    async def _submit(self, experiment: Experiment, hosts: Sequence[str], who: str) -> list[str]:
         now = self._store.now()
         made = await self._store.write(lambda c: store_runs.submit(c, experiment, hosts, now))
+        for run_id, host in zip(made, hosts, strict=True):
+            store_runs.log_submitted(run_id, experiment, host, who)
         await self.queued(hosts)
         return made
 
@@ -185,6 +190,12 @@ class Dispatch:
                 self._lost(change)
             return
         self._leases.grant(leased.run_id, leased.attempt, host)
+        log.info(
+            "run leased",
+            extra=with_fields(
+                run=leased.run_id, attempt=leased.attempt, experiment=experiment.name, host=host
+            ),
+        )
         if not session.knows_networks:
             experiment = _for_earlier_agents(experiment)
         lease = Lease(attempt=attempt, experiment=experiment, lease_seconds=self._lease_seconds)
@@ -231,6 +242,17 @@ class Dispatch:
             self._lost(change)
             return
         self._leases.end(change.run_id, change.attempt)
+        log.info(
+            "run ended",
+            extra=with_fields(
+                run=change.run_id,
+                attempt=change.attempt,
+                host=change.host,
+                state=_state_word(change.state),
+                outcome=change.reason,
+                seconds=round(change.seconds, 3),
+            ),
+        )
         self._metrics.run_ended(change.state)
         self._on_ended(change.run_id)
         self.changes.publish(change.run_id)
@@ -242,10 +264,14 @@ class Dispatch:
 
     def _lost(self, change: Change) -> None:
         log.warning(
-            "run %s: attempt %d is over; now %s",
-            change.run_id,
-            change.attempt,
-            RunState.Name(change.state),
+            "attempt lost",
+            extra=with_fields(
+                run=change.run_id,
+                attempt=change.attempt,
+                host=change.host,
+                state=_state_word(change.state),
+                outcome=change.reason,
+            ),
         )
         if change.state != RunState.RUN_STATE_QUEUED:
             self.ended(change)
@@ -293,6 +319,10 @@ class Dispatch:
             queued=counts.get(RunState.RUN_STATE_QUEUED, 0),
             leased=counts.get(RunState.RUN_STATE_LEASED, 0),
         )
+
+
+def _state_word(state: RunState.ValueType) -> str:
+    return RunState.Name(state).removeprefix("RUN_STATE_").lower()
 
 
 def _for_earlier_agents(experiment: Experiment) -> Experiment:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import grpc
@@ -15,13 +15,12 @@ from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.collector.store.writer import StoreFault
+from headstart.collector.transport.callers import names_of
 from headstart.v1.fleet_pb2 import AttendResponse, EnrollRequest, EnrollResponse, Hello
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer
+from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
-
-# Of a certificate, in gRPC's words.
-_HOST_NAMES = "x509_subject_alternative_name"
 
 
 class FleetServer(FleetServiceServicer):
@@ -63,12 +62,12 @@ class FleetServer(FleetServiceServicer):
         session, welcome = await self._fleet.greet(hello)
         try:
             await context.write(AttendResponse(welcome=welcome))
-            log.info("host %s attends from %s", session.host, context.peer())
+            log.info("agent attends", extra=with_fields(host=session.host, peer=context.peer()))
             await self._fleet.dispatch.offer(session)
             await self._converse(session, context)
         finally:
             self._fleet.part(session)
-            log.info("host %s has left", session.host)
+            log.info("agent has left", extra=with_fields(host=session.host))
 
     async def _hello(self, context: Any) -> Hello:
         seconds = self._timing.hello_seconds
@@ -87,7 +86,7 @@ class FleetServer(FleetServiceServicer):
             )
         # Whoever may open the socket is the collector's own user, and has no certificate.
         if self._verified and not context.peer().startswith("unix:"):
-            _check_host(context.auth_context(), first.hello.host.host)
+            _check_host(names_of(context), first.hello.host.host)
         return Hello.FromString(first.hello.SerializeToString())
 
     async def _converse(self, session: Session, context: Any) -> None:
@@ -145,9 +144,8 @@ class FleetServer(FleetServiceServicer):
         raise AssertionError("abort raises")
 
 
-def _check_host(auth_context: Mapping[str, Iterable[bytes]], host: str) -> None:
+def _check_host(names: Collection[str], host: str) -> None:
     """Refuse an agent whose certificate does not name the host that it claims to be."""
-    names = [name.decode(errors="replace") for name in auth_context.get(_HOST_NAMES, ())]
     if host not in names:
         raise Refused(
             grpc.StatusCode.PERMISSION_DENIED,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
 
@@ -27,7 +27,8 @@ from headstart.v1.fleet_pb2 import (
     Hello,
     RecordBatch,
 )
-from headstart.v1.records_pb2 import Envelope
+from headstart.v1.records_pb2 import Envelope, RecordKind
+from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ class Session:
         """Hand a message's records to the store; acks follow by themselves. Raises Refused."""
         check_batch(batch, self._limits)
         append = Append(self.stream_id, [], self._received, [], lambda _done: None)
+        started: list[Attempt] = []
         duplicates = 0
         for envelope in batch.envelopes:
             if envelope.sequence <= append.upto:
@@ -142,6 +144,8 @@ class Session:
                 await self._spend(envelope.decoded_bytes)
                 if not self._believe(envelope, bounds, append):
                     continue
+            if envelope.kind == RecordKind.RECORD_KIND_RUN_STARTED:
+                started.append(Attempt(run_id=envelope.run_id, attempt=envelope.attempt))
             append.rows.append(store_records.row_of(self.stream_id, envelope))
             append.payload_bytes += len(envelope.payload)
         if self.closed():
@@ -151,7 +155,7 @@ class Session:
             self._acknowledge()
         if append.upto > self._received:
             self._received = append.upto
-            append.done = self._when_durable(append, time.monotonic())
+            append.done = self._when_durable(append, started, time.monotonic())
             self._store.append(append)
             await self._wait_for_room(append.payload_bytes)
 
@@ -210,7 +214,9 @@ class Session:
             self._known_runs.clear()
         self._known_runs[run_id] = bounds
 
-    def _when_durable(self, append: Append, received_time: float) -> Callable[[Appended], None]:
+    def _when_durable(
+        self, append: Append, started: Sequence[Attempt], received_time: float
+    ) -> Callable[[Appended], None]:
         def done(appended: Appended) -> None:
             if appended.fault is not None:
                 self.close(Refused(grpc.StatusCode.UNAVAILABLE, str(appended.fault)))
@@ -220,6 +226,8 @@ class Session:
             self._durable = append.upto
             self._room.set()
             self._acknowledge()
+            for attempt in started:
+                self._log_started(attempt, appended)
             for attempt, _outcome in append.outcomes:
                 self.running.discard((attempt.run_id, attempt.attempt))
             for key, dropped in appended.fenced.items():
@@ -233,6 +241,11 @@ class Session:
                 self._on_ended(change)
 
         return done
+
+    def _log_started(self, attempt: Attempt, appended: Appended) -> None:
+        if (attempt.run_id, attempt.attempt) not in appended.fenced:
+            fields = with_fields(run=attempt.run_id, attempt=attempt.attempt, host=self.host)
+            log.info("run started", extra=fields)
 
     def _tell_fenced(self, run_id: str, attempt: int, dropped: int) -> None:
         """Count records that no longer count; what an agent still had of them is gone."""

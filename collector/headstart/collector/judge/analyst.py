@@ -28,6 +28,7 @@ from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreClosed, StoreFault
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
+from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,15 @@ class Analyst:
             log.error("run %s: analysis failed: %s", run_id, result.fault)
         else:
             self._metrics.analysed(seconds)
+            log.info(
+                "run judged",
+                extra=with_fields(
+                    run=run_id,
+                    attempt=analysed.attempt,
+                    recommendations=analysed.recommendations,
+                    seconds=round(seconds, 3),
+                ),
+            )
             await self._on_result(result.result_json)
         return result
 

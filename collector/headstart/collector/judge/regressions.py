@@ -135,7 +135,10 @@ class Regressions:
                 store_shifts.put_shift(connection, shift, run_id, rerun, note, now)
             return rerun
 
-        if await self._store.write_at_last(put, "shifts"):
+        rerun = await self._store.write_at_last(put, "shifts")
+        if rerun and experiment is not None:
+            who = f"this collector, to confirm run {run_id}"
+            store_runs.log_submitted(rerun, experiment, host, who)
             await self._queued([host])
 
     async def _settle(self, rerun: str) -> None:

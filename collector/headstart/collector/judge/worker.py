@@ -9,9 +9,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ class Analysed:
     result_json: str
     fault: str
     points: Sequence[Any] = ()
+    # By variant.
+    recommendations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def _analysed(path: str, run_id: str) -> Analysed:
         text = to_json(result)
         if len(text) > _LARGEST_RESULT:
             raise ValueError(f"a result of {len(text)} characters")
-        return Analysed(info.attempt, text, "", points_of(result))
+        recommended = {each.variant: each.decision.value for each in result.recommendations}
+        return Analysed(info.attempt, text, "", points_of(result), recommended)
     finally:
         engine.dispose()
 

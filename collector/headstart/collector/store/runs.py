@@ -20,6 +20,7 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, Progress
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
+from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,9 @@ class Change:
     host: str
     attempt: int
     state: RunState.ValueType
+    reason: str = ""
+    # Since the attempt was leased.
+    seconds: float = 0.0
 
 
 def new_run_id(now: float) -> str:
@@ -122,6 +126,14 @@ def submit(
         )
         made.append(run_id)
     return made
+
+
+def log_submitted(run_id: str, experiment: Experiment, host: str, who: str) -> None:
+    """Once the run is durable."""
+    fields = with_fields(
+        run=run_id, experiment=experiment.name, revision=experiment.revision, host=host, who=who
+    )
+    log.info("run submitted", extra=fields)
 
 
 def _unused_run_id(connection: Connection, now: float) -> str:
@@ -227,7 +239,7 @@ def lose(
         )
     )
     _forget_values(connection, row)
-    return Change(row.run_id, row.host, row.attempt, state)
+    return _ended(row, state, words[state], now)
 
 
 def adopt(
@@ -308,7 +320,12 @@ def finish(
         .values(state=state, reason=reason, ended_seconds=now)
     )
     _forget_values(connection, row)
-    return Change(row.run_id, row.host, row.attempt, state)
+    return _ended(row, state, reason, now)
+
+
+def _ended(row: Row[Any], state: RunState.ValueType, reason: str, now: float) -> Change:
+    seconds = now - row.started_seconds if row.started_seconds else 0.0
+    return Change(row.run_id, row.host, row.attempt, state, reason, seconds)
 
 
 def _forget_values(connection: Connection, row: Row[Any]) -> None:
@@ -346,7 +363,7 @@ def _take_back(connection: Connection, row: Row[Any], reason: str, now: float) -
         )
     )
     _forget_values(connection, row)
-    return Change(row.run_id, row.host, row.attempt, state)
+    return _ended(row, state, words[state], now)
 
 
 @dataclass
@@ -441,7 +458,7 @@ def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Chan
             .values(state=state, cancel_requested=True, reason=reason, ended_seconds=now)
         )
         _forget_values(connection, row)
-        return Change(run_id, row.host, row.attempt, state)
+        return _ended(row, state, reason, now)
     if row.state == LEASED:
         connection.execute(
             update(runs).where(runs.c.run_id == run_id).values(cancel_requested=True, reason=reason)

@@ -20,6 +20,27 @@ from headstart.collector.own_metrics import SelfMetrics
 _REMEMBERED = 10_000
 
 
+# Of a certificate, in gRPC's words.
+_NAMES = "x509_subject_alternative_name"
+_COMMON_NAME = "x509_common_name"
+
+
+def names_of(context: Any) -> list[str]:
+    """The subject alternative names of a caller's certificate; none without one."""
+    return _words(context, _NAMES)
+
+
+def who_is(context: Any) -> str:
+    """A caller for the log: by the certificate, and where it calls from."""
+    names = names_of(context) or _words(context, _COMMON_NAME)
+    peer = context.peer().rstrip(":")
+    return f"{', '.join(names)} ({peer})" if names else peer
+
+
+def _words(context: Any, key: str) -> list[str]:
+    return [word.decode(errors="replace") for word in context.auth_context().get(key, ())]
+
+
 class Callers(grpc.aio.ServerInterceptor):
     """Counts connections by their first call."""
 
