@@ -6,10 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -78,40 +82,26 @@ NEEDS = {
 }
 
 
-# What times nothing: beside another test it is as right as alone. All other tests are `alone`.
-# Of those that use an engine only one file may be here: each sees the other's images.
-TOGETHER = (
-    "agent/trial/test_needs.py",
-    "agent/trial/test_scripts.py",
-    "cli/test_environment.py",
-    "cli/test_export_command.py",
-    "cli/test_folders.py",
-    "cli/test_foreign_words.py",
-    "cli/test_gate_command.py",
-    "cli/test_hostile_collector.py",
-    "cli/test_local_runs.py",
-    "cli/test_last_words.py",
-    "cli/test_locales.py",
-    "cli/test_logs.py",
-    "cli/test_mistakes.py",
-    "cli/test_pool_command.py",
-    "cli/test_verdict_code.py",
-    "collector",
-    "dashboards",
-    "examples/test_dotnet_builds.py",
-    "fuzz",
-    "words",
-)
+class ByFile(LoadGroupScheduling):
+    """A file's tests go to one worker, and those of the engine's group to one as well."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return super()._split_scope(nodeid).split("::")[0]
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+# Before xdist, which puts the group into the test's id.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Part the tests for `make test`: two files side by side, or one test alone."""
-    for item in items:
-        file = item.path.relative_to(Path(__file__).parent)
-        if not any(file.is_relative_to(path) for path in TOGETHER):
-            item.add_marker("alone")
-    # Minutes of building come first, beside all the others.
-    items.sort(key=lambda item: item.get_closest_marker("dotnet") is None)
+    """Part the tests for `make test`: those of the engine see each other's images."""
+    engine = {item for item in items if any(map(item.get_closest_marker, ("docker", "dotnet")))}
+    for item in engine:
+        item.add_marker(pytest.mark.xdist_group("engine"))
+    # They take longest, so they come first; minutes of building before all the others.
+    items.sort(key=lambda item: (item.get_closest_marker("dotnet") is None, item not in engine))
 
 
 def pytest_configure() -> None:
@@ -128,3 +118,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         need = NEEDS.get(marker.name)
         if need is not None and (reason := need()):
             pytest.skip(reason)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder for sockets: their paths hold 107 bytes, and `tmp_path` is longer beside others."""
+    with tempfile.TemporaryDirectory(prefix="hs-") as folder:
+        yield Path(folder)

@@ -6,7 +6,7 @@ import pytest
 
 from support.chaos import chaos
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.alone, pytest.mark.root]
 
 
 @pytest.mark.timeout(240)

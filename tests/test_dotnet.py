@@ -8,7 +8,7 @@ import yaml
 
 from support.running import Ran, run
 
-pytestmark = [pytest.mark.dotnet, pytest.mark.docker]
+pytestmark = [pytest.mark.alone, pytest.mark.dotnet, pytest.mark.docker]
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "dotnet-players"
 

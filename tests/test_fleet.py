@@ -23,7 +23,7 @@ from support.running import HEADSTART, headstart
 from support.truth_server import build_truth_server
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.compiler, pytest.mark.prometheus]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler, pytest.mark.prometheus]
 
 IMAGE = "headstart-test/truth:fleet"
 

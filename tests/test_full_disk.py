@@ -29,7 +29,7 @@ from support.chaos import fill, free, small_disk
 from support.policies import everything_allowed
 from support.running import app, experiment, free_port, run
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.alone, pytest.mark.root]
 
 QUEUED = RunState.RUN_STATE_QUEUED
 DONE = RunState.RUN_STATE_DONE

@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 
 from headstart.agent.agent import Agent, AgentConfig
@@ -12,6 +13,8 @@ from headstart.v1.experiments_pb2 import RunState
 from support.attending import collecting, in_loop, run_of, submit, watched
 from support.policies import everything_allowed
 from support.running import app, experiment, free_port
+
+pytestmark = pytest.mark.alone
 
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from support.running import app, experiment, free_port, headstart, left_behind
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_variant_is_measured_against_itself_and_later_reports_say_so(tmp_path: Path) -> None:

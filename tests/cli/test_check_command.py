@@ -4,8 +4,12 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
+
 from headstart.cli.exit_codes import ExitCode
 from support.running import app, experiment, free_port, headstart, run
+
+pytestmark = pytest.mark.alone
 
 FILE = """\
 experiment: many

@@ -130,20 +130,20 @@ def test_a_run_reaches_its_own_collector_past_every_proxy(tmp_path: Path) -> Non
     assert ran.status == 0, ran.errors
 
 
-def test_a_run_listens_on_no_port_even_where_its_data_is_deep(tmp_path: Path) -> None:
+def test_a_run_listens_on_no_port_even_where_its_data_is_deep(
+    tmp_path: Path, short_path: Path
+) -> None:
     port = free_port()
     deep = tmp_path / ("d" * 60) / ("d" * 60)
     deep.mkdir(parents=True)
-    runtime = tmp_path / "r"
-    runtime.mkdir()
     ran = run(
         deep,
         experiment(port, {"a": app(port), "b": app(port)}),
-        env={"XDG_RUNTIME_DIR": str(runtime)},
+        env={"XDG_RUNTIME_DIR": str(short_path)},
     )
 
     assert ran.status == 0, ran.errors
-    assert list(runtime.iterdir()) == []
+    assert list(short_path.iterdir()) == []
     assert left_behind(deep) == []
 
 

@@ -4,8 +4,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support import hostile_app
 from support.running import experiment, free_port, left_behind, run
+
+pytestmark = pytest.mark.alone
 
 
 def variant(port: int, kind: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import pytest
 from headstart.agent.host.machine import holder
 from support.running import app, experiment, free_port, run
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(("asked", "status"), [("fail", 4), ("go-on", 0)])
 def test_a_busy_machine_is_told_and_what_follows_can_be_said(

@@ -9,6 +9,8 @@ from support.certificates import self_signed
 from support.running import app, experiment, free_port, run
 from support.secure_server import tls_argv
 
+pytestmark = pytest.mark.alone
+
 
 def metrics(report: dict[str, Any]) -> dict[str, float]:
     return {figure["metric"]: figure["center"] for figure in report["figures"] if figure["center"]}

@@ -8,6 +8,8 @@ import pytest
 
 from support.running import Ran, left_behind, run
 
+pytestmark = pytest.mark.alone
+
 PROGRAM = Path(__file__).parents[1] / "support" / "batch_program.py"
 
 

@@ -10,6 +10,8 @@ import yaml
 
 from support.running import HEADSTART, app, experiment, free_port, headstart, left_behind, run
 
+pytestmark = pytest.mark.alone
+
 
 def test_the_faster_start_is_found_and_a_report_is_written(tmp_path: Path) -> None:
     port = free_port()

@@ -14,6 +14,8 @@ from headstart.collector.experiments.file import load_experiment
 from support.running import APP, HEADSTART, Ran, free_port, headstart
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 # No engine: what is an image is known by its name alone.
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 FAST = f"{shlex.quote(sys.executable)} -c pass"

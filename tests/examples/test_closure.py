@@ -10,6 +10,8 @@ import yaml
 
 from support.running import run
 
+pytestmark = pytest.mark.alone
+
 CLOSURE = Path(__file__).parents[2] / "examples" / "closure"
 
 

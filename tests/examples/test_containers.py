@@ -11,7 +11,7 @@ import yaml
 
 from support.running import Ran, run
 
-pytestmark = [pytest.mark.docker, pytest.mark.examples]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.examples]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -10,6 +10,8 @@ import yaml
 from headstart.collector.experiments.file import load_experiment
 from support.running import run
 
+pytestmark = pytest.mark.alone
+
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 FILES = sorted(EXAMPLES.glob("*/*.yaml"))
 

@@ -90,10 +90,10 @@ def read(runtime: Runtime, root: Path) -> Reading | None:
 
 
 def test_meters_are_asked_of_a_runtime_that_has_them_and_the_session_is_ended(
-    tmp_path: Path,
+    short_path: Path,
 ) -> None:
     runtime = Runtime(answers("10.0.12", METERS))
-    reading = read(runtime, tmp_path)
+    reading = read(runtime, short_path)
 
     assert reading is not None
     assert (reading.runtime, reading.values["methods_jitted"]) == (".NET 10.0.12, EventPipe", 670)
@@ -101,17 +101,17 @@ def test_meters_are_asked_of_a_runtime_that_has_them_and_the_session_is_ended(
     assert "System.Diagnostics.Metrics".encode("utf-16-le") in runtime.configuration
 
 
-def test_event_counters_are_asked_of_an_older_runtime(tmp_path: Path) -> None:
+def test_event_counters_are_asked_of_an_older_runtime(short_path: Path) -> None:
     runtime = Runtime(answers("8.0.20", EVENT_COUNTERS))
-    reading = read(runtime, tmp_path)
+    reading = read(runtime, short_path)
 
     assert reading is not None
     assert (reading.runtime, reading.values["methods_jitted"]) == (".NET 8.0.20, EventPipe", 580)
     assert "EventCounterIntervalSec".encode("utf-16-le") in runtime.configuration
 
 
-def test_a_process_without_a_socket_is_no_such_runtime(tmp_path: Path) -> None:
-    assert DotnetSource().read(Target(tmp_path, 1, "/tmp"), Deadline(15)) is None
+def test_a_process_without_a_socket_is_no_such_runtime(short_path: Path) -> None:
+    assert DotnetSource().read(Target(short_path, 1, "/tmp"), Deadline(15)) is None
 
 
 REFUSAL = message(struct.pack("<I", 0x80131384), command=0xFF)
@@ -131,14 +131,14 @@ REFUSAL = message(struct.pack("<I", 0x80131384), command=0xFF)
     ],
 )
 def test_a_socket_that_does_not_serve_is_a_reason(
-    tmp_path: Path, to_say: Answers, reason: str
+    short_path: Path, to_say: Answers, reason: str
 ) -> None:
     with pytest.raises(CannotRead, match=reason):
-        read(Runtime(to_say), tmp_path)
+        read(Runtime(to_say), short_path)
 
 
-def test_a_socket_that_nobody_listens_on_is_a_reason(tmp_path: Path) -> None:
-    with listening(Runtime({}), tmp_path) as target:
+def test_a_socket_that_nobody_listens_on_is_a_reason(short_path: Path) -> None:
+    with listening(Runtime({}), short_path) as target:
         pass
 
     with pytest.raises(CannotRead, match="does not answer"):

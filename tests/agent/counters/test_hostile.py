@@ -125,23 +125,23 @@ def listening(path: Path, serve: Callable[[socket.socket], None]) -> Iterator[No
 
 @pytest.mark.parametrize("serve", [say_nothing, drip, flood, hang_up])
 def test_a_diagnostics_socket_ends_with_the_whole_exchange(
-    serve: Callable[[socket.socket], None], tmp_path: Path
+    serve: Callable[[socket.socket], None], short_path: Path
 ) -> None:
     """A socket's own timeout counts from byte to byte: 65,515 of them, one in 4 s, are 73 hours."""
     begin = time.monotonic()
-    with listening(process(tmp_path) / "tmp/dotnet-diagnostic-1-9-socket", serve):
-        assert "diagnostics socket" in reason(tmp_path)
+    with listening(process(short_path) / "tmp/dotnet-diagnostic-1-9-socket", serve):
+        assert "diagnostics socket" in reason(short_path)
 
     assert time.monotonic() - begin < 6
 
 
-def test_a_socket_of_the_host_is_not_reached(tmp_path: Path) -> None:
-    root = process(tmp_path)
-    (tmp_path / "engine").mkdir()
-    with listening(tmp_path / "engine" / "socket", say_nothing):
-        (root / "tmp/dotnet-diagnostic-1-9-socket").symlink_to(tmp_path / "engine" / "socket")
+def test_a_socket_of_the_host_is_not_reached(short_path: Path) -> None:
+    root = process(short_path)
+    (short_path / "engine").mkdir()
+    with listening(short_path / "engine" / "socket", say_nothing):
+        (root / "tmp/dotnet-diagnostic-1-9-socket").symlink_to(short_path / "engine" / "socket")
 
-        assert "not offered" in reason(tmp_path)
+        assert "not offered" in reason(short_path)
 
 
 def test_a_source_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
@@ -154,14 +154,14 @@ def test_a_source_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     assert read_counters([40], tmp_path).runtime.startswith("JVM")
 
 
-def test_a_stream_is_bounded_and_not_read_anew_with_each_byte(tmp_path: Path) -> None:
+def test_a_stream_is_bounded_and_not_read_anew_with_each_byte(short_path: Path) -> None:
     looks: list[int] = []
 
     def enough(stream: bytes) -> bool:
         looks.append(len(stream))
         return False
 
-    path = tmp_path / "socket"
+    path = short_path / "socket"
     with listening(path, flood):
         session = Deadline(30)
         stream = trace(str(path), Provider("p", 0, 4, ""), enough, session, session)

@@ -21,6 +21,8 @@ from support.hostile_app import KINDS, hostile
 from support.load_tasks import load_of, request, run_load, task_of
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 GET = HttpRequest(method="GET", target="/")
 # Nothing of these is a correct answer.
 WRONG = HttpCheck(request=GET, json_subset='{"status": "ok"}')

@@ -13,6 +13,8 @@ from headstart.agent.linux import proc_connector
 from headstart.agent.linux.proc_connector import ProcConnector, ProcEvent, parse
 from headstart.agent.runtimes.launch_gate import GateFolder
 
+pytestmark = pytest.mark.alone
+
 # As received from Linux 6.18: an acknowledgement, and the exec of process 12806
 # by a thread 12809 of it.
 ACKNOWLEDGEMENT = bytes.fromhex(

@@ -29,6 +29,8 @@ from support.load_tasks import (
 from support.secure_server import serving_tls
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:
     return run_load(Builtin(), task_of(load, server.port, scratch, server.alive))

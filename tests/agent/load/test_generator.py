@@ -4,7 +4,11 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from headstart.agent.load.schedule import PreciseSelector
+
+pytestmark = pytest.mark.alone
 
 
 def test_the_selector_wakes_within_a_millisecond() -> None:

@@ -12,6 +12,8 @@ from headstart.agent.load.generator_process import Watch, cores_of, reap, start_
 from headstart.v1.records_pb2 import FailureCode, LoadSummary
 from support.load_tasks import load_of, task_of
 
+pytestmark = pytest.mark.alone
+
 
 def start(*argv: str) -> subprocess.Popen[bytes]:
     null = subprocess.DEVNULL

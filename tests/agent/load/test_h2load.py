@@ -22,7 +22,7 @@ from support.load_server import BODY, Server, serving
 from support.load_tasks import assert_without_holes, load_of, request, run_load, task_of, windows_of
 from support.secure_server import serving_http2, serving_tls
 
-pytestmark = pytest.mark.h2load
+pytestmark = [pytest.mark.alone, pytest.mark.h2load]
 
 
 def apply(server: Server, scratch: Path, load: Load) -> LoadResult:

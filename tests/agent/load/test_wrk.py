@@ -15,6 +15,8 @@ from support.load_server import BODY, Server, serving
 from support.load_tasks import load_of, request, run_load, share_above, task_of, windows_of
 from support.secure_server import serving_tls
 
+pytestmark = pytest.mark.alone
+
 
 def named(*requests: object, **fields: object) -> Load:
     """A load of a second that names wrk."""

@@ -25,6 +25,8 @@ from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scri
 from support.truth_server import build_truth_server, parse_truth
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 HELLO = HttpCheck(request=HttpRequest(method="GET", target="/health"), body_pattern="hello")
 DATA = HttpCheck(request=HttpRequest(method="GET", target="/data"), body_pattern="row")
 ROW = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nrow"

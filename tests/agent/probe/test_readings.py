@@ -36,6 +36,8 @@ ENDING = """if True:
         print("done", flush=True)
 """
 
+pytestmark = pytest.mark.alone
+
 # Uses CPU when told a number of ms, then says so; children are told through it.
 WORKER = """if True:
     import sys, time

@@ -22,7 +22,7 @@ from support.instances import answer_of, free_port, spec_for
 from support.policies import everything_allowed
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.compiler]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler]
 
 MEBIBYTE = 1 << 20
 # Of the libc, the stack and the program itself, in each process.

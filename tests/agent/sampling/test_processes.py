@@ -8,6 +8,8 @@ from headstart.agent.sampling.processes import ProcessGroup
 from headstart.v1.records_pb2 import Quantity
 from support.programs import Puppet, puppet
 
+pytestmark = pytest.mark.alone
+
 USER = Quantity.QUANTITY_CPU_USER_US
 SYSTEM = Quantity.QUANTITY_CPU_SYSTEM_US
 THREADS = Quantity.QUANTITY_THREADS

@@ -19,6 +19,8 @@ from support.programs import Puppet, puppet
 from support.trees import write_tree
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 MEBIBYTE = 1 << 20
 STARTUP, IDLE, LOAD = Phase.PHASE_STARTUP, Phase.PHASE_IDLE, Phase.PHASE_LOAD
 RSS = Quantity.QUANTITY_RSS_BYTES

@@ -20,6 +20,8 @@ from support.images import build_app, image_of
 from support.instances import spec_for
 from support.policies import everything_allowed
 
+pytestmark = pytest.mark.alone
+
 SOURCE = Path(__file__).parents[2] / "support" / "batch.c"
 MEBIBYTE = 1 << 20
 Run = Callable[..., Execution]

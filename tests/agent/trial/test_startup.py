@@ -21,7 +21,7 @@ from support.gated_process import GatedProcess
 from support.scripted_server import OK, scripted
 from support.truth_server import build_truth_server, parse_truth
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.alone, pytest.mark.compiler]
 
 READY = Check(http=HttpCheck(request=HttpRequest(method="GET", target="/health")))
 
