@@ -14,6 +14,7 @@ import pytest
 from headstart.agent.load.driver import LoadResult
 from headstart.agent.load.h2load import Clock, H2load
 from headstart.agent.load.h2load_command import Commands
+from headstart.agent.load.table import refusal
 from headstart.agent.load.validity import load_flags
 from headstart.v1.experiment_pb2 import Header, HttpVersion, Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
@@ -218,8 +219,8 @@ def test_a_mix_of_targets_is_sent_in_turn(tmp_path: Path) -> None:
 
 
 def test_a_rate_is_refused_unless_h2load_is_named() -> None:
-    assert "bursts" in (H2load().refuses(load_of(rate_per_second=100)) or "")
-    assert H2load().refuses(load_of(rate_per_second=100, driver="h2load")) is None
+    assert "bursts" in (refusal(H2load(), load_of(rate_per_second=100)) or "")
+    assert refusal(H2load(), load_of(rate_per_second=100, driver="h2load")) is None
 
 
 def test_latency_at_a_named_rate_is_called_service_time(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from headstart.agent.load.builtin import Builtin
 from headstart.agent.load.driver import LoadDriver
-from headstart.agent.load.table import available, choose
+from headstart.agent.load.table import DRIVERS, available, choose
 from headstart.v1.experiment_pb2 import HttpVersion
 from headstart.v1.records_pb2 import Failure, FailureCode
+from headstart.words import drivers
 from support.load_tasks import load_of, request
 
 MIX = (request("/a"), request("/b", method="POST", body=b"{}"))
@@ -87,7 +88,10 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"driver": "h2load", "rate_per_second": 10, "rate_to_per_second": 20}, "constant"),
+        (
+            {"driver": "h2load", "rate_per_second": 10, "rate_to_per_second": 20},
+            "no rate that rises",
+        ),
         ({"driver": "builtin", "http_version": HttpVersion.HTTP_VERSION_2}, "HTTP/1.1 only"),
     ],
 )
@@ -108,9 +112,13 @@ def test_without_a_driver_that_suits_every_reason_is_given() -> None:
     assert isinstance(chosen, Failure)
     assert chosen.message == (
         "no load driver can apply this load: h2load: not installed;"
-        " builtin: builtin speaks HTTP/1.1 only;"
-        " wrk: it gives no series, so that it is used only where it is named"
+        " builtin: it speaks HTTP/1.1 only;"
+        " wrk: it gives no series, so it is used only where it is named"
     )
+
+
+def test_a_driver_stands_in_the_module_of_its_name() -> None:
+    assert [driver.name for driver in DRIVERS] == list(drivers.DRIVERS)
 
 
 @pytest.mark.usefixtures("installed")

@@ -16,12 +16,12 @@ from typing import IO, Any
 from headstart.agent.http.app_tls import server_name
 from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load import frames
-from headstart.agent.load.driver import LoadResult, LoadTask, failed
+from headstart.agent.load.driver import LoadDriver, LoadResult, LoadTask, failed
 from headstart.agent.load.generator import DRAIN_US
 from headstart.agent.load.generator_process import LOOK_SECONDS, Watch, reap, start_pinned
 from headstart.agent.load.mix import order
 from headstart.agent.load.windows import Tally, add_up, edges_us, in_messages
-from headstart.v1.experiment_pb2 import HttpVersion, Load
+from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, LatencyBasis, LoadSummary, LoadWindow
 
 _READY_SECONDS = 10.0
@@ -39,10 +39,8 @@ class Builtin:
         """Always installed."""
         return f"{metadata.version('headstart')} (Python {platform.python_version()})"
 
-    def refuses(self, load: Load) -> str | None:
-        """HTTP/2 is for others."""
-        if load.http_version == HttpVersion.HTTP_VERSION_2:
-            return "builtin speaks HTTP/1.1 only"
+    def refuses(self, _load: Load) -> str | None:
+        """Nothing."""
         return None
 
     def prepare(self, task: LoadTask) -> "PreparedBuiltin":
@@ -232,3 +230,6 @@ def _window(window: frames.Window) -> LoadWindow:
     counted = tally.window(window.start_us, window.duration_us)
     counted.offered = window.offered
     return counted
+
+
+DRIVER: LoadDriver = Builtin()

@@ -58,7 +58,7 @@ class PreparedLoad(Protocol):
 
 
 class LoadDriver(Protocol):
-    """`name` is what an experiment file says."""
+    """`name` is what an experiment file says; the module of that name has one as `DRIVER`."""
 
     name: str
 
@@ -66,10 +66,10 @@ class LoadDriver(Protocol):
         """None: not installed here."""
 
     def refuses(self, load: Load) -> str | None:
-        """Why this driver cannot apply this load; None: it can."""
+        """What it cannot do of a load, beyond `headstart.words.drivers`; None: nothing."""
 
     def prepare(self, task: LoadTask) -> PreparedLoad:
-        """Do what takes time before the app starts, so that its warm-up is seen from the begin.
+        """Do what takes time before the app starts, so that its warm-up is seen from its beginning.
 
         Called when the instance waits in its gate; the server is not asked anything yet.
         """

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from headstart.agent.load.body_probe import BodyProbe, Sample, mark_wrong_bodies
-from headstart.agent.load.driver import LoadResult, LoadTask, failed
+from headstart.agent.load.driver import LoadDriver, LoadResult, LoadTask, failed
 from headstart.agent.load.generator_process import (
     Watch,
     cores_of,
@@ -54,23 +54,7 @@ class H2load:
         return stated_version(self.name, "--version", r"nghttp2/(\S+)")
 
     def refuses(self, load: Load) -> str | None:
-        """Rates and secret headers, unless the file names h2load; mixes that it cannot send."""
-        if load.rate_to_per_second:
-            return "the rate of h2load is constant"
-        if load.rate_per_second and load.driver != self.name:
-            return (
-                "h2load sends a rate in bursts and counts from the actual send,"
-                " so that a stall of the server hardly shows; builtin does not"
-            )
-        if load.driver != self.name and any(
-            header.HasField("secret")
-            for weighted in load.requests
-            for header in weighted.check.request.headers
-        ):
-            return (
-                "h2load is given headers as arguments, which every user of the host can read:"
-                " with a secret among them it is used only where it is named"
-            )
+        """A mix that it cannot send."""
         return why_not(load)
 
     def prepare(self, task: LoadTask) -> "PreparedH2load":
@@ -277,3 +261,6 @@ def _spread_bytes(windows: Sequence[LoadWindow], received_bytes: int) -> None:
     completed = sum(window.completed for window in windows)
     for window in windows:
         window.received_bytes = received_bytes * window.completed // max(1, completed)
+
+
+DRIVER: LoadDriver = H2load()

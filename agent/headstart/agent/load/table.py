@@ -1,18 +1,27 @@
-"""The load drivers. Adding one is a new file and one line in `DRIVERS`."""
+"""The load drivers of `headstart.words.drivers`, each in the module of its name."""
 
-from headstart.agent.load.builtin import Builtin
+from importlib import import_module
+
 from headstart.agent.load.driver import LoadDriver
-from headstart.agent.load.h2load import H2load
-from headstart.agent.load.wrk import Wrk
-from headstart.v1.experiment_pb2 import Load
+from headstart.v1.experiment_pb2 import HttpVersion, Load
 from headstart.v1.records_pb2 import Failure, FailureCode
+from headstart.words import drivers
+from headstart.words.drivers import Asked
 
-# In the order in which they are preferred: one that saturates a server comes first.
-DRIVERS: tuple[LoadDriver, ...] = (H2load(), Builtin(), Wrk())
-_INSTALL = {
-    "h2load": "install the Debian package nghttp2-client",
-    "wrk": "install the Debian package wrk",
-}
+
+def _driver(name: str) -> LoadDriver:
+    driver: LoadDriver = import_module(f"headstart.agent.load.{name}").DRIVER
+    return driver
+
+
+# In the order in which they are preferred.
+DRIVERS = tuple(map(_driver, drivers.DRIVERS))
+
+
+def refusal(driver: LoadDriver, load: Load) -> str | None:
+    """Why a driver does not apply a load; None: it does."""
+    known = drivers.DRIVERS[driver.name].refuses(_asked(load))
+    return f"it {known}" if known else driver.refuses(load)
 
 
 def choose(load: Load) -> LoadDriver | Failure:
@@ -21,7 +30,7 @@ def choose(load: Load) -> LoadDriver | Failure:
         return _named(load)
     reasons = []
     for driver in DRIVERS:
-        reason = driver.refuses(load)
+        reason = refusal(driver, load)
         if reason is None and driver.version() is not None:
             return driver
         reasons.append(f"{driver.name}: {reason or 'not installed'}")
@@ -49,11 +58,23 @@ def _named(load: Load) -> LoadDriver | Failure:
         return Failure(
             code=FailureCode.FAILURE_CODE_LOAD_DRIVER_MISSING,
             message=f"the load driver {driver.name} is not installed on this host:"
-            f" {_INSTALL[driver.name]}, or use driver: builtin",
+            f" {drivers.DRIVERS[driver.name].install()}, or use driver: builtin",
         )
-    if (reason := driver.refuses(load)) is not None:
+    if (reason := refusal(driver, load)) is not None:
         return Failure(
             code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
             message=f"{driver.name} cannot apply this load: {reason}",
         )
     return driver
+
+
+def _asked(load: Load) -> Asked:
+    headers = (header for each in load.requests for header in each.check.request.headers)
+    return Asked(
+        named=bool(load.driver),
+        rate=bool(load.rate_per_second),
+        rising_rate=bool(load.rate_to_per_second),
+        http_2=load.http_version == HttpVersion.HTTP_VERSION_2,
+        secrets=any(header.HasField("secret") for header in headers),
+        duration_seconds=load.duration_seconds,
+    )

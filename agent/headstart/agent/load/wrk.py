@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load.body_probe import BodyProbe, Sample, asking, mark_wrong_bodies
-from headstart.agent.load.driver import LoadResult, LoadTask, failed
+from headstart.agent.load.driver import LoadDriver, LoadResult, LoadTask, failed
 from headstart.agent.load.generator import TIMEOUT_US
 from headstart.agent.load.generator_process import (
     Watch,
@@ -26,7 +26,7 @@ from headstart.agent.load.generator_process import (
 from headstart.agent.load.mix import order
 from headstart.agent.load.windows import Tally, add_up, in_messages
 from headstart.agent.load.wrk_script import Totals, parse_totals, script
-from headstart.v1.experiment_pb2 import HttpVersion, Load
+from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import Failure, LatencyBasis, LoadSummary
 
 # It looks for its end ten times a second, and then goes through its latencies.
@@ -45,15 +45,10 @@ class Wrk:
         return stated_version(self.name, "-v", r"\Awrk (?:debian/)?(\S+)", check=False)
 
     def refuses(self, load: Load) -> str | None:
-        """Whatever it would do otherwise than asked for, and everything unless it is named."""
+        """Whatever it would not do as it is asked for."""
         checks = [request.check for request in load.requests]
         stated = any(h.name.lower() == "host" for check in checks for h in check.request.headers)
         faults = {
-            "it gives no series, so that it is used only where it is named": load.driver
-            != self.name,
-            "it applies no rate": load.rate_per_second,
-            "it speaks HTTP/1.1 only": load.http_version == HttpVersion.HTTP_VERSION_2,
-            "it takes whole seconds": load.duration_seconds % 1,
             "it waits for the body of an answer to HEAD": any(
                 check.request.method == "HEAD" for check in checks
             ),
@@ -173,3 +168,6 @@ class PreparedWrk:
             failure = failed("no request was answered", output)
         windows = in_messages([window], self._task.trial, origin_ns, _BASIS)
         return LoadResult(summary, windows, failure)
+
+
+DRIVER: LoadDriver = Wrk()

@@ -832,7 +832,7 @@ class Load(_message.Message):
     rate_per_second: _builtins.float
     """Requests/s of an open loop; 0: closed loop."""
     driver: _builtins.str
-    """Name of a load driver ("builtin", "h2load", "wrk"); empty: the agent's best."""
+    """Name of a load driver, such as "h2load"; empty: the agent's best."""
     window_seconds: _builtins.float
     """Width of a window after and within the first five seconds."""
     first_window_seconds: _builtins.float

@@ -18,12 +18,12 @@ from headstart.collector.analysis.warmup.courses import (
 from headstart.collector.analysis.warmup.detection import MINIMUM_SEGMENT
 from headstart.collector.findings.catalogue import CATALOGUE, FIRST_SECONDS, LOAD_METRICS
 from headstart.v1.experiment_pb2 import Experiment, Load, Variant
+from headstart.words.drivers import gives_series, without_series
 from headstart.words.looks import LOOKS
 from headstart.words.windows import FINE_SECONDS
 
 # As the analysis allows for windows that end a little early.
 _NEARLY = 0.95
-_NO_SERIES = "wrk"
 _WHOLE_LOAD = ("throughput_load_per_second", "latency_load_p99_seconds")
 _FIRST = "throughput_first_seconds_per_second"
 _HELD = "rate_held_per_second"
@@ -136,9 +136,10 @@ def _of_load(experiment: Experiment, metric: str, variant: Variant) -> Lack | No
     if not experiment.HasField("load"):
         return Lack("the experiment applies no load", "add `load`", ("load",))
     load = experiment.load
-    hidden, rising = load.driver == _NO_SERIES, load.rate_to_per_second > 0
+    hidden, rising = not gives_series(load.driver), load.rate_to_per_second > 0
     if metric in _WHOLE_LOAD and not hidden:
-        return Lack("it is measured only where wrk applies the load", "", ("load", "driver"))
+        drivers = " or ".join(without_series())
+        return Lack(f"it is measured only where {drivers} applies the load", "", ("load", "driver"))
     if metric == _HELD and not rising:
         path = ("load", "rate")
         return Lack("the rate of the load does not rise", "`load.rate: {from: …, to: …}`", path)
@@ -147,8 +148,8 @@ def _of_load(experiment: Experiment, metric: str, variant: Variant) -> Lack | No
             reason = "no throughput is the server's own while the rate of the load rises"
             return Lack(reason, "leave out `load.rate.to`", ("load", "rate"))
         if hidden and not (metric == _FIRST and _covers_first(load)):
-            reason = "wrk gives no series, so that no steady state is known"
-            return Lack(reason, "leave out `load.driver: wrk`", ("load", "driver"))
+            reason = f"{load.driver} gives no series, so that no steady state is known"
+            return Lack(reason, f"leave out `load.driver: {load.driver}`", ("load", "driver"))
     if metric == _FIRST and not _covers_first(load):
         reason = f"no windows of the load cover its first {FIRST_SECONDS:g} s"
         change = f"`load.duration: {FIRST_SECONDS:g}s` and `load.first_window: 100ms`"
@@ -189,7 +190,7 @@ def _edges(load: Load) -> Iterator[tuple[float, float]]:
 
 
 def _covers_first(load: Load) -> bool:
-    if load.driver == _NO_SERIES:
+    if not gives_series(load.driver):
         # One window, as long as the load.
         return _NEARLY * FIRST_SECONDS <= load.duration_seconds <= FIRST_SECONDS
     covered = sum(width for begin, width in _edges(load) if begin + width <= FIRST_SECONDS + 1e-3)

@@ -1,15 +1,17 @@
 """How a load arrives and what it speaks: rates, versions of HTTP, TLS, names of hosts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form
-from headstart.collector.experiments.file.phrases import found, quoted
+from headstart.collector.experiments.file.phrases import found
 from headstart.collector.experiments.file.units import Duration, Rate, Scalar, Text, Whole
 from headstart.v1 import experiment_pb2 as pb
+from headstart.words.drivers import DRIVERS, Asked, drivers_for
 
 RATE = Rate("1/min", "10000000/s")
 HOST = Text(
@@ -72,38 +74,46 @@ def broken_load_rules(data: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
                 yield ("service", key), f"'{key}' belongs to an app with a port", True
     if not isinstance(load, dict):
         return
-    rate, driver = load.get("rate"), load.get("driver")
-    over_http_2 = load.get("http") in (2, "2")
-    if isinstance(rate, dict):
-        if "to" not in rate:
-            message = (
-                "the key 'to' is missing; a rate that does not rise is written as 'rate: 100/s'"
-            )
-            yield ("load", "rate", "to"), message, True
-        elif driver in ("h2load", "wrk") or over_http_2:
-            which = "over HTTP/2" if over_http_2 else f"by {driver}"
-            message = f"a rate that rises is not applied {which}, only by builtin over HTTP/1.1"
-            yield ("load", "rate"), message, True
-    elif rate is not None and driver == "wrk":
-        yield ("load", "rate"), "wrk applies no rate; builtin does", True
-    elif rate is not None and over_http_2 and driver is None:
-        message = (
-            "a rate over HTTP/2 is applied by h2load alone, whose latency is blind to stalls;"
-            " name it under 'driver'"
-        )
-        yield ("load", "rate"), message, True
-    if over_http_2 and driver in ("builtin", "wrk"):
-        yield ("load", "http"), f"{driver} speaks HTTP/1.1 only; h2load speaks HTTP/2", True
-    if driver == "wrk" and _fraction(load.get("duration")):
-        message = f"wrk takes whole seconds, found {quoted(load['duration'])}"
-        yield ("load", "duration"), message, False
+    rate = load.get("rate")
+    if isinstance(rate, dict) and "to" not in rate:
+        message = "the key 'to' is missing; a rate that does not rise is written as 'rate: 100/s'"
+        yield ("load", "rate", "to"), message, True
+        return
+    yield from _beyond_drivers(load)
 
 
-def _fraction(duration: object) -> bool:
+def _beyond_drivers(load: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
+    """What the driver that is named cannot do, or none of them unless it is named."""
+    name, rate = load.get("driver"), load.get("rate")
+    asked = Asked(
+        named=name is not None,
+        rate=rate is not None,
+        rising_rate=isinstance(rate, dict),
+        http_2=load.get("http") in (2, "2"),
+        duration_seconds=_seconds(load.get("duration")),
+    )
+    # First those that would be chosen for it.
+    chosen = drivers_for(replace(asked, named=False))
+    able = chosen or drivers_for(replace(asked, named=True))
+    if isinstance(name, str) and name in DRIVERS:
+        does_it = f"`driver: {able[0]}` does it" if able else "no load driver does it"
+        for key, what in DRIVERS[name].cannot(asked):
+            yield ("load", key), f"{name} {what}; {does_it}", key != "duration"
+    elif name is None and not chosen:
+        if able:
+            why = DRIVERS[able[0]].why_only_named(asked)
+            message = f"only `driver: {able[0]}` does it, and has to be named, since it {why}"
+        else:
+            reasons = (f"{name} {driver.refuses(asked)}" for name, driver in DRIVERS.items())
+            message = f"no load driver does it: {'; '.join(reasons)}"
+        yield ("load", "rate" if asked.rate else "http"), message, True
+
+
+def _seconds(duration: object) -> float:
     try:
-        return Duration("1s", "24h").parse(duration) % 1 != 0
+        return Duration("1s", "24h").parse(duration)
     except ValueError:
-        return False  # told by its own field
+        return 1.0  # told by its own field
 
 
 def fill_in(load: pb.Load, rate: RateForm | None, http_2: bool, tls: bool) -> None:

@@ -40,6 +40,7 @@ from headstart.collector.experiments.file.units import (
     Whole,
 )
 from headstart.collector.experiments.file.value_forms import VariableValue
+from headstart.words.drivers import DRIVERS
 from headstart.words.networks import NETWORKS
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
@@ -144,7 +145,7 @@ class LoadForm(Form):
     """Sends this many requests per second whatever comes back (open loop)."""
     http: Annotated[bool, Http()] = written(1.1)
     """The version of HTTP; 2 by prior knowledge, over TLS by agreement (ALPN)."""
-    driver: Annotated[str, Choice("builtin", "h2load", "wrk")] | None = None
+    driver: Annotated[str, Choice(*sorted(DRIVERS))] | None = None
     """The load generator; the best one of the host when it is left out."""
     window: Annotated[float, Duration("10ms", "1min")] = written("1s")
     """Width of the slices in which throughput and latency are reported."""
