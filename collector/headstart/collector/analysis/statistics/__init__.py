@@ -1,3 +1,12 @@
 """Statistics over plain arrays: they know nothing of trials or metrics."""
 
-__all__ = ["bootstrap", "change_points", "histogram", "meta", "trend"]
+__all__ = [
+    "bootstrap",
+    "change_points",
+    "histogram",
+    "intervals",
+    "meta",
+    "ranks",
+    "student",
+    "trend",
+]

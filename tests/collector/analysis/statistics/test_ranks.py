@@ -1,0 +1,72 @@
+"""The levels of rank intervals, by going through every case there is."""
+
+from itertools import combinations, permutations, product
+
+import numpy as np
+import pytest
+
+from headstart.collector.analysis.statistics.ranks import (
+    rank_sum_ends,
+    sign_ends,
+    signed_rank_ends,
+)
+
+
+def tied(confidence: float) -> float:
+    """Just below: where the level is that of a whole rank, no end is interpolated."""
+    return confidence - 1e-12
+
+
+@pytest.mark.parametrize(("count", "rank"), [(6, 1), (9, 2), (12, 3)])
+def test_order_statistics_hold_the_median_as_often_as_coins_say(count: int, rank: int) -> None:
+    # The median lies below the k-th value when fewer than k of the values are below it.
+    outside = sum(sum(coins) < rank for coins in product((0, 1), repeat=count))
+    level = 1 - 2 * outside / 2**count
+
+    ends = sign_ends(np.arange(1.0, count + 1), tied(level))
+
+    assert ends == pytest.approx((rank, count + 1 - rank), abs=1e-6)
+
+
+@pytest.mark.parametrize(("count", "rank"), [(6, 1), (6, 3), (8, 4)])
+def test_walsh_averages_hold_the_centre_as_often_as_signs_say(count: int, rank: int) -> None:
+    ranks = range(1, count + 1)
+    outside = sum(
+        sum(r for r, sign in zip(ranks, signs, strict=True) if sign) < rank
+        for signs in product((0, 1), repeat=count)
+    )
+    level = 1 - 2 * outside / 2**count
+    values = np.random.default_rng(1).normal(0, 1, count)
+    walsh = sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
+
+    ends = signed_rank_ends(values, tied(level))
+
+    assert ends == pytest.approx((walsh[rank - 1], walsh[-rank]))
+
+
+@pytest.mark.parametrize(("fewer", "more", "rank"), [(4, 4, 1), (3, 6, 2), (5, 4, 3)])
+def test_differences_hold_the_shift_as_often_as_draws_say(fewer: int, more: int, rank: int) -> None:
+    draws = list(combinations(range(fewer + more), fewer))
+    least = fewer * (fewer - 1) // 2
+    outside = sum(sum(draw) - least < rank for draw in draws)
+    level = 1 - 2 * outside / len(draws)
+    first, second = np.split(np.random.default_rng(2).normal(0, 1, fewer + more), [fewer])
+    apart = sorted(b - a for a in first for b in second)
+
+    ends = rank_sum_ends(first, second, tied(level))
+
+    assert ends == pytest.approx((apart[rank - 1], apart[-rank]))
+
+
+def test_too_few_values_cannot_hold_so_often() -> None:
+    values = np.arange(5.0)
+
+    assert sign_ends(values, 0.95) is None
+    assert signed_rank_ends(values, 0.95) is None
+    assert rank_sum_ends(values[:3], values[:3], 0.95) is None
+
+
+def test_the_order_of_values_is_nothing_to_an_interval() -> None:
+    found = {sign_ends(np.array(order), 0.9) for order in permutations([1.0, 2.0, 4.0, 8.0, 9.0])}
+
+    assert len(found) == 1
