@@ -12,6 +12,7 @@ from headstart.agent.builds.diagnostics import Diagnostics
 from headstart.agent.builds.ignore import context_paths
 from headstart.agent.builds.packages import of_member, of_path
 from headstart.agent.builds.parts import Parts
+from headstart.agent.builds.projects import Projects
 from headstart.agent.builds.recorder import Recorder
 from headstart.agent.cancellation import Cancellation
 
@@ -41,7 +42,7 @@ def _finish(recorder: Recorder) -> None:
 
 @TABLE.add("the engine, with a step's output in it", ValueError)
 def classic_build(data: bytes) -> None:
-    recorder = Recorder((), {"AutoMapper"})
+    recorder = Recorder((), Projects(referred=frozenset({"AutoMapper"})))
     decoder = ClassicDecoder(recorder)
     for at, event in enumerate(_events(data)):
         decoder.feed(event, float(at))
@@ -51,7 +52,7 @@ def classic_build(data: bytes) -> None:
 
 @TABLE.add("the engine, with a step's output in it", ValueError)
 def buildkit_build(data: bytes) -> None:
-    recorder = Recorder((), ())
+    recorder = Recorder()
     decoder = BuildKitDecoder(recorder)
     for at, event in enumerate(_events(data)):
         decoder.feed(event, float(at))
@@ -69,7 +70,10 @@ def buildkit_message(data: bytes) -> None:
 
 @TABLE.add("a step of a build, in its output", most_bytes=8192)
 def build_output(data: bytes) -> None:
-    diagnostics, parts = Diagnostics((), {"AutoMapper"}), Parts(0.0)
+    diagnostics, parts = (
+        Diagnostics((), Projects(referred=frozenset({"AutoMapper"}), own=frozenset({"web"}))),
+        Parts(0.0),
+    )
     lines = data.decode("utf-8", "replace").split("\n")
     for at, line in enumerate(lines):
         diagnostics.line(line)
@@ -88,5 +92,5 @@ def ignore_file(data: bytes) -> None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).touch()
         (folder / ".dockerignore").write_bytes(data)
-        found = context_paths(folder, "Dockerfile", Cancellation())
+        found = list(context_paths(folder, "Dockerfile", Cancellation()))
         require("Dockerfile" in found, "the Dockerfile is left out")

@@ -151,6 +151,31 @@ def test_patterns_mean_what_they_mean_to_docker(tmp_path: Path, patterns: list[s
     (tmp_path / ".dockerignore").write_text("\n".join(patterns))
     matcher = PatternMatcher([*patterns, "!Dockerfile"])
 
-    assert context_paths(tmp_path, "Dockerfile", Cancellation()) == sorted(
+    assert sorted(context_paths(tmp_path, "Dockerfile", Cancellation())) == sorted(
         matcher.walk(str(tmp_path))
     )
+
+
+def test_buildkits_ignore_file_of_a_dockerfile_stands_for_the_contexts(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            ".dockerignore": "a.txt\n",
+            "Dockerfile.aot.dockerignore": "b.txt\n",
+            "Dockerfile.aot": "FROM scratch",
+            "a.txt": "",
+            "b.txt": "",
+        },
+    )
+    into = io.BytesIO()
+    pack_context(tmp_path, "Dockerfile.aot", into, buildkit=True)
+
+    assert {"a.txt", "b.txt"} & set(names(into.read())) == {"a.txt"}
+    assert {"a.txt", "b.txt"} & set(names(packed(tmp_path, "Dockerfile.aot"))) == {"b.txt"}
+
+
+def test_a_context_that_is_too_large_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"Dockerfile": "FROM scratch", "large": "x" * 100_000})
+
+    with pytest.raises(OSError, match=r"more than .* GiB, at large: leave out in \.dockerignore"):
+        pack_context(tmp_path, "Dockerfile", io.BytesIO(), largest_bytes=50_000)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.builds.diagnostics import Diagnostics, parse_line
+from headstart.agent.builds.diagnostics import Diagnostics
 from headstart.agent.builds.known_diagnostics import FALLBACK_IMAGE, LINKER, NATIVE_IMAGE
+from headstart.agent.builds.lines import parse_line
+from headstart.agent.builds.projects import Projects
 from headstart.v1.experiment_pb2 import (
     DIAGNOSTIC_CATEGORY_BLOCKING as BLOCKING,
     DIAGNOSTIC_CATEGORY_REVIEW as REVIEW,
@@ -16,11 +18,11 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.records_pb2 import Diagnostic
 
 LOGS = Path(__file__).parent / "logs"
-REFERRED = {"AutoMapper", "FluentValidation", "Microsoft.EntityFrameworkCore.Sqlite"}
+REFERRED = frozenset({"AutoMapper", "FluentValidation", "Microsoft.EntityFrameworkCore.Sqlite"})
 
 
 def found_in(name: str, *rules: DiagnosticRule) -> list[Diagnostic]:
-    diagnostics = Diagnostics(rules, REFERRED)
+    diagnostics = Diagnostics(rules, Projects(referred=REFERRED))
     for line in (LOGS / f"{name}.log").read_text().splitlines():
         diagnostics.line(line)
     return diagnostics.found()

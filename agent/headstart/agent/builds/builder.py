@@ -1,6 +1,7 @@
 """One build, from the context to what there is to say of it."""
 
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from headstart.agent.builds.classic import ClassicDecoder
 from headstart.agent.builds.context import pack_context
 from headstart.agent.builds.leavings import Leavings
 from headstart.agent.builds.ledger import Ledger
-from headstart.agent.builds.packages import referred_packages
+from headstart.agent.builds.projects import Projects, read_projects
 from headstart.agent.builds.recorder import Recorder
 from headstart.agent.builds.usage import BUILDKIT, Usage
 from headstart.agent.cancellation import Cancellation, Cancelled
@@ -42,6 +43,7 @@ _TIMEOUT_SECONDS = 30 * 60.0
 _RECORD_BYTES = 900 << 10
 _LONGEST_MESSAGE = 2000
 _NO_SESSION = "no active session"
+_SECRET_MOUNT = re.compile(r"--mount=type=(?:secret|ssh)\b|failed to solve: secret ")
 
 Decoder = ClassicDecoder | BuildKitDecoder
 
@@ -81,10 +83,10 @@ def run_build(
     no container of it is left.
     """
     context = Path(request.build.context)
-    try:
-        recorder = Recorder(request.rules, referred_packages(context, cancelled))
-    except Cancelled:
-        recorder = Recorder(request.rules)
+    projects = Projects()
+    with suppress(Cancelled):
+        projects = read_projects(context, cancelled)
+    recorder = Recorder(request.rules, projects)
     builder = request.build.builder or engine.default_builder
     outcome = BuildOutcome(
         variant=request.variant,
@@ -99,7 +101,7 @@ def run_build(
         leavings.begin()
         began = time.monotonic()
         with tempfile.TemporaryFile(prefix="headstart-context-") as packed:
-            _pack(context, request.build.dockerfile, packed, cancelled)
+            _pack(context, request.build.dockerfile, packed, cancelled, builder)
             order = _order(request, builder)
             running = _Running(
                 recorder, usage, leavings, ledger, began, builder == BUILDER_BUILDKIT
@@ -131,6 +133,8 @@ def run_build(
     outcome.steps.extend(_with_context(recorder.steps(ended), ended))
     outcome.log, outcome.log_cut = recorder.log.packed()
     outcome.log_bytes = recorder.log.bytes
+    outcome.log_clipped = recorder.diagnostics.clipped
+    outcome.silenced.extend(projects.silenced)
     _add_diagnostics(outcome, recorder.diagnostics.found())
     return outcome
 
@@ -143,13 +147,19 @@ def _note_leavings(leavings: Leavings, recorder: Recorder, ledger: Ledger) -> No
     ledger.note(leavings.images)
 
 
-def _pack(context: Path, dockerfile: str, into: IO[bytes], cancelled: Cancellation) -> None:
+def _pack(
+    context: Path,
+    dockerfile: str,
+    into: IO[bytes],
+    cancelled: Cancellation,
+    builder: Builder.ValueType,
+) -> None:
     if not is_folder(context):
         raise BuildRefused(f"this host has no folder {context} to build in")
     if not is_file(context / dockerfile):
         raise BuildRefused(f"there is no {dockerfile} in {context}")
     try:
-        pack_context(context, dockerfile, into, cancelled)
+        pack_context(context, dockerfile, into, cancelled, builder == BUILDER_BUILDKIT)
     except OSError as error:
         raise BuildRefused(f"the build context {context} can't be read: {error}") from error
 
@@ -241,7 +251,12 @@ class _Running:
 
 def _failure(variant: str, recorder: Recorder) -> Failure:
     message = f"{variant} does not build: {recorder.failure()}"[:_LONGEST_MESSAGE]
-    if _NO_SESSION in message:
+    if _SECRET_MOUNT.search(message):
+        message += (
+            " (a build here is given no secrets and no SSH agent: let the step do without, with"
+            " required=false, or bring what it would fetch in the context)"
+        )
+    elif _NO_SESSION in message:
         message += " (BuildKit pulls nothing here: docker pull the base images before)"
     failure = Failure(
         code=FailureCode.FAILURE_CODE_BUILD, message=message, output_tail=recorder.tail()

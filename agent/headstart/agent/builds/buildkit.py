@@ -75,7 +75,7 @@ class BuildKitDecoder:
 
     def _log(self, log: dict[int, int | bytes], at: float) -> None:
         digest = _text(log.get(_LOG_VERTEX))
-        text = self._partial.pop(digest, "") + uncoloured(_text(log.get(_LOG_TEXT)))
+        text = self._partial.pop(digest, "") + _text(log.get(_LOG_TEXT))
         *lines, partial = text.split("\n")
         for line in lines:
             self._line(digest, line, at)
@@ -88,7 +88,8 @@ class BuildKitDecoder:
             self._line(digest, partial, at)
 
     def _line(self, digest: str, line: str, at: float) -> None:
-        line = line.rstrip("\r")
+        # A colour may begin in one message and end in the next: whole lines are stripped of it.
+        line = uncoloured(line).rstrip("\r")
         if line:
             shown = f"#{self._numbers.get(digest, 0)} | {line}"
             self._recorder.line(at, line, key=digest, shown=shown)

@@ -85,7 +85,7 @@ class ClassicDecoder:
         if step and int(step[2]) == self._steps and int(step[1]) <= self._step:
             # Announced before: either then or now it was the output of a step.
             self._recorder.doubt()
-        *lines, self._partial = (self._partial + uncoloured(text)).split("\n")
+        *lines, self._partial = (self._partial + text).split("\n")
         for line in lines:
             self._line(line, at)
         if len(self._partial) > _LONGEST_LINE:
@@ -109,7 +109,8 @@ class ClassicDecoder:
         self._partial = ""
 
     def _line(self, line: str, at: float) -> None:
-        line = line.rstrip("\r")
+        # A colour may begin in one message and end in the next: whole lines are stripped of it.
+        line = uncoloured(line).rstrip("\r")
         if not line:
             return
         if self._untouched and line.startswith(_WARNING):

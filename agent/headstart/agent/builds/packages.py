@@ -1,56 +1,21 @@
 """Whose code a diagnostic is about, from a path or from a member's name.
 
 A path in NuGet's folder names package and assembly. A compiler that only names a
-member leaves its namespace to go by: the tables of `catalogue.py`, then the packages
+member leaves its namespace to go by: the tables of `known_diagnostics.py`, then the packages
 that the project refers to, then the namespace's first words. Two packages that share
 a namespace (EF Core and its relational part) can't be told apart that way.
 """
 
-import os
 import re
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from headstart.agent.builds.known_diagnostics import ASPNETCORE, FRAMEWORK, PACKAGES, RUNTIME_PACKS
-from headstart.agent.cancellation import Cancellation
 
 # PACKAGE/VERSION/FOLDER/..., as NuGet unpacks it.
 _NUGET = re.compile(
     r"/([^/]+)/\d+\.[^/]*/(?:lib|ref|runtimes|build|buildTransitive|tools|analyzers|contentFiles)/"
 )
-# No '<' within an element: else each beginning would be searched to the end of the file.
-_REFERENCE = re.compile(
-    rb"<(?:PackageReference|PackageVersion|GlobalPackageReference)\s[^<>]*?"
-    rb"(?:Include|Update)\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']"
-)
-_PROJECT_FILES = (".csproj", ".fsproj", ".vbproj", ".props")
-# More projects than this and the namespaces must do.
-_MOST_FILES = 200
-_LARGEST_FILE_BYTES = 1 << 20
-
-
-def referred_packages(context: Path, cancelled: Cancellation | None = None) -> set[str]:
-    """The NuGet packages that projects of a build context refer to, as they write them.
-
-    Cancelled when the run is meanwhile.
-    """
-    found: set[str] = set()
-    files = []
-    for folder, _, names in os.walk(context):
-        if cancelled is not None:
-            cancelled.raise_if_set()
-        files += [Path(folder, name) for name in names if name.endswith(_PROJECT_FILES)]
-    for path in sorted(files)[:_MOST_FILES]:
-        if not path.is_file():
-            # A FIFO would be waited for.
-            continue
-        try:
-            with path.open("rb") as file:
-                text = file.read(_LARGEST_FILE_BYTES)
-        except OSError:
-            continue
-        found.update(name.decode() for name in _REFERENCE.findall(text))
-    return found
 
 
 def of_path(path: str, referred: Collection[str] = ()) -> tuple[str, str]:

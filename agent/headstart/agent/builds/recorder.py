@@ -1,12 +1,14 @@
 """What is kept of a build while it runs, whichever builder tells of it."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from headstart.agent.builds.diagnostics import Diagnostics
 from headstart.agent.builds.log import BuildLog
 from headstart.agent.builds.parts import Parts
+from headstart.agent.builds.projects import Projects
 from headstart.v1.experiment_pb2 import DiagnosticRule
 from headstart.v1.records_pb2 import BuildStep
 
@@ -16,6 +18,8 @@ _LONGEST_NAME = 300
 _ALL = "all steps (the output of one imitates the builder's, so that they can't be told apart)"
 _TAIL_LINES = 100
 _TAIL_BYTES = 16 << 10
+# How BuildKit calls a step that it stopped because another one had failed.
+_STOPPED = re.compile(r"context cancell?ed|\bcancell?ed\b", re.IGNORECASE)
 
 
 def part(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -32,7 +36,7 @@ class _Step:
     ended: float | None = None
     cached: bool = False
     error: str = ""
-    # The last error in its output, and the last line of any kind.
+    # The first error in its output, and the last line of any kind.
     told: str = ""
     last_line: str = ""
 
@@ -41,10 +45,10 @@ class Recorder:
     """Steps, log and diagnostics of one build; all times are seconds from its beginning."""
 
     def __init__(
-        self, rules: Sequence[DiagnosticRule] = (), referred: Collection[str] = ()
+        self, rules: Sequence[DiagnosticRule] = (), projects: Projects | None = None
     ) -> None:
         self.log = BuildLog()
-        self.diagnostics = Diagnostics(rules, referred)
+        self.diagnostics = Diagnostics(rules, projects)
         # The image that the build made; empty: none yet.
         self.image = ""
         # What the engine said when it gave up, and the status of the command that failed.
@@ -87,7 +91,7 @@ class Recorder:
             return
         step.parts.line(at, text)
         finding = self.diagnostics.line(text)
-        if finding is not None and finding.severity == "error":
+        if finding is not None and finding.severity == "error" and not step.told:
             step.told = f"{finding.code}: {finding.text}"
         if text.strip():
             step.last_line = text.strip()
@@ -135,7 +139,9 @@ class Recorder:
         failed = [step for step in self._steps.values() if step.error or step.ended is None]
         if not failed:
             return self.error or "the builder made no image and did not say why"
-        step = next((each for each in failed if each.error), failed[-1])
+        # BuildKit ends what runs beside a step that failed, in the order in which they began.
+        told = [each for each in failed if each.error and not _STOPPED.search(each.error)]
+        step = min(told, key=lambda each: each.ended or each.began, default=failed[-1])
         status = f" with status {self.exit_status}" if self.exit_status is not None else ""
         ran = self.exit_status is not None
         why = (step.told or step.last_line if ran else "") or self.error or step.error

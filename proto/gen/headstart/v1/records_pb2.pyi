@@ -288,6 +288,29 @@ FLAG_EFFECT_LOAD_INVALID: FlagEffect.ValueType  # 3
 FLAG_EFFECT_TRIAL_INVALID: FlagEffect.ValueType  # 4
 Global___FlagEffect: _TypeAlias = FlagEffect  # noqa: Y015
 
+class _DiagnosticRisk:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DiagnosticRiskEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DiagnosticRisk.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIAGNOSTIC_RISK_UNSPECIFIED: _DiagnosticRisk.ValueType  # 0
+    DIAGNOSTIC_RISK_FAILS_WHEN_REACHED: _DiagnosticRisk.ValueType  # 1
+    DIAGNOSTIC_RISK_MAY_FAIL: _DiagnosticRisk.ValueType  # 2
+    DIAGNOSTIC_RISK_MOSTLY_HARMLESS: _DiagnosticRisk.ValueType  # 3
+
+class DiagnosticRisk(_DiagnosticRisk, metaclass=_DiagnosticRiskEnumTypeWrapper):
+    """Findings of a compiler, one for each place: the same code at the same line of a
+    file or, where no line is known, in the same member.
+    What becomes of code that a diagnostic warns of, when it is reached.
+    """
+
+DIAGNOSTIC_RISK_UNSPECIFIED: DiagnosticRisk.ValueType  # 0
+DIAGNOSTIC_RISK_FAILS_WHEN_REACHED: DiagnosticRisk.ValueType  # 1
+DIAGNOSTIC_RISK_MAY_FAIL: DiagnosticRisk.ValueType  # 2
+DIAGNOSTIC_RISK_MOSTLY_HARMLESS: DiagnosticRisk.ValueType  # 3
+Global___DiagnosticRisk: _TypeAlias = DiagnosticRisk  # noqa: Y015
+
 class _PullBasis:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1551,6 +1574,8 @@ class BuildOutcome(_message.Message):
     LOG_CUT_FIELD_NUMBER: _builtins.int
     DIAGNOSTICS_DROPPED_FIELD_NUMBER: _builtins.int
     CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    LOG_CLIPPED_FIELD_NUMBER: _builtins.int
+    SILENCED_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     clean: _builtins.bool
     """Without a cache; otherwise with what the clean builds before it left."""
@@ -1576,6 +1601,8 @@ class BuildOutcome(_message.Message):
     """Places that had no room in `diagnostics`."""
     cpu_seconds: _builtins.float
     """CPU time of all steps, as far as their control groups were seen; 0: not measured."""
+    log_clipped: _builtins.bool
+    """The builder kept back output of a step: `diagnostics` are the least there are."""
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BuildStep]: ...
     @_builtins.property
@@ -1584,6 +1611,12 @@ class BuildOutcome(_message.Message):
 
     @_builtins.property
     def failure(self) -> Global___Failure: ...
+    @_builtins.property
+    def silenced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps warnings about trimming and AOT out of the log, by project file, such as
+        "Web.csproj: NoWarn IL2026".
+        """
+
     def __init__(
         self,
         *,
@@ -1603,10 +1636,12 @@ class BuildOutcome(_message.Message):
         log_cut: _builtins.bool = ...,
         diagnostics_dropped: _builtins.int = ...,
         cpu_seconds: _builtins.float = ...,
+        log_clipped: _builtins.bool = ...,
+        silenced: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_clipped", b"log_clipped", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "silenced", b"silenced", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
@@ -1651,10 +1686,6 @@ Global___BuildStep: _TypeAlias = BuildStep  # noqa: Y015
 
 @_typing.final
 class Diagnostic(_message.Message):
-    """Findings of a compiler, one for each place: the same code at the same line of a
-    file or, where no line is known, in the same member.
-    """
-
     DESCRIPTOR: _descriptor.Descriptor
 
     CODE_FIELD_NUMBER: _builtins.int
@@ -1668,6 +1699,7 @@ class Diagnostic(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     MEMBER_FIELD_NUMBER: _builtins.int
     RULED_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The tool's own; "linker" and "native-image" where it has none."""
     severity: _builtins.str
@@ -1686,6 +1718,8 @@ class Diagnostic(_message.Message):
     """Such as "AutoMapper.TypeMap.Seal(IGlobalConfiguration)"."""
     ruled: _builtins.bool
     """A rule of the experiment set the category."""
+    risk: Global___DiagnosticRisk.ValueType
+    """By the code alone; unspecified: an older agent."""
     def __init__(
         self,
         *,
@@ -1700,10 +1734,11 @@ class Diagnostic(_message.Message):
         count: _builtins.int = ...,
         member: _builtins.str = ...,
         ruled: _builtins.bool = ...,
+        risk: Global___DiagnosticRisk.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assembly", b"assembly", "category", b"category", "code", b"code", "count", b"count", "file", b"file", "line", b"line", "member", b"member", "package", b"package", "ruled", b"ruled", "severity", b"severity", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assembly", b"assembly", "category", b"category", "code", b"code", "count", b"count", "file", b"file", "line", b"line", "member", b"member", "package", b"package", "risk", b"risk", "ruled", b"ruled", "severity", b"severity", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
