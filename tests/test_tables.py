@@ -1,10 +1,12 @@
 """What a table lists is known everywhere by its one line: shown by entries that are made up."""
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from headstart.words import drivers
+from headstart.words import counters, drivers
 from support.fresh import in_a_fresh_process
 
 FILE: dict[str, Any] = {
@@ -67,3 +69,34 @@ def a_made_up_driver() -> None:
 
 def test_a_load_driver_is_a_file_and_a_line() -> None:
     in_a_fresh_process(a_made_up_driver)
+
+
+def a_made_up_counter() -> None:
+    contentions = counters.Counter("lock_contentions", "Lock contentions")
+    counters.COUNTERS.append(contentions)
+
+    from headstart.agent.counters import dotnet
+
+    # One that is in what a runtime sent.
+    dotnet._INSTRUMENTS["dotnet.monitor.lock_contentions"] = contentions
+    recorded = Path(__file__).parent / "agent/counters/recorded/meters.nettrace"
+    told = dotnet.meter_values(recorded.read_bytes())
+
+    assert "lock_contentions" in told
+
+    from headstart.collector.findings.counters import CounterReading, RuntimeCounters
+    from headstart.collector.report.views.counters_view import counter_table
+    from support.fake_runs import small
+
+    reading = CounterReading("startup", {"lock_contentions": 7.0})
+    result = replace(
+        small(blocks=2).result(), runtime_counters=(RuntimeCounters("jit", ".NET", (reading,)),)
+    )
+    table = counter_table(result)
+
+    assert table.columns == ("Lock contentions",)
+    assert [row.values for row in table.rows] == [("7",)]
+
+
+def test_a_runtime_counter_is_a_line_and_what_it_is_read_from() -> None:
+    in_a_fresh_process(a_made_up_counter)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from headstart.agent.counters.source import CannotRead, Reading, Target, target_of
-from headstart.agent.counters.table import read_counters
+from headstart.agent.counters.table import SOURCES, read_counters
 from headstart.agent.deadline import Deadline
+from headstart.words.counters import COUNTERS
 
 
 def process(proc: Path, pid: int, inner: str, environment: bytes = b"") -> None:
@@ -20,6 +21,7 @@ class Fake:
     """A source that knows the process with this inner pid."""
 
     offered_by = "a fake"
+    tells = ()
 
     def __init__(self, inner_pid: int) -> None:
         self.inner_pid = inner_pid
@@ -62,3 +64,8 @@ def test_a_process_of_somebody_else_needs_root(
 
     with pytest.raises(CannotRead, match="not root"):
         read_counters([40], tmp_path)
+
+
+def test_what_the_sources_know_is_what_reports_show() -> None:
+    assert {counter for each in SOURCES for counter in each.tells} == set(COUNTERS)
+    assert len({counter.name for counter in COUNTERS}) == len(COUNTERS)

@@ -7,14 +7,15 @@ EventSourceSupport; without, there is no socket.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from headstart.agent.counters import source
 from headstart.agent.counters.diagnostics_ipc import IpcFault, Provider, runtime_version, trace
 from headstart.agent.counters.nettrace import Event, Malformed, events
 from headstart.agent.counters.source import MAXIMUM_NAMES, CannotRead, Reading, Target
 from headstart.agent.deadline import Deadline
 from headstart.agent.untrusted import Root
+from headstart.words import counters
+from headstart.words.counters import Counter
 
 # The shortest that the runtime takes for meters; one collection comes at each of these.
 _REFRESH_SECONDS = 0.1
@@ -37,23 +38,23 @@ _EVENT_COUNTERS = Provider(
     arguments=f"EventCounterIntervalSec={_REFRESH_SECONDS}",
 )
 
-# Instrument of the meter -> our name. Tagged ones (generations) are summed.
+# Instrument of the meter -> our counter. Tagged ones (generations) are summed.
 _INSTRUMENTS = {
-    "dotnet.jit.compiled_methods": source.METHODS_JITTED,
-    "dotnet.jit.compilation.time": source.JIT_SECONDS,
-    "dotnet.jit.compiled_il.size": source.JIT_INPUT_BYTES,
-    "dotnet.gc.collections": source.GC_COLLECTIONS,
-    "dotnet.gc.pause.time": source.GC_PAUSE_SECONDS,
-    "dotnet.gc.last_collection.heap.size": source.GC_HEAP_BYTES,
-    "dotnet.gc.heap.total_allocated": source.ALLOCATED_BYTES,
-    "dotnet.assembly.count": source.ASSEMBLIES_LOADED,
+    "dotnet.jit.compiled_methods": counters.METHODS_JITTED,
+    "dotnet.jit.compilation.time": counters.JIT_SECONDS,
+    "dotnet.jit.compiled_il.size": counters.JIT_INPUT_BYTES,
+    "dotnet.gc.collections": counters.GC_COLLECTIONS,
+    "dotnet.gc.pause.time": counters.GC_PAUSE_SECONDS,
+    "dotnet.gc.last_collection.heap.size": counters.GC_HEAP_BYTES,
+    "dotnet.gc.heap.total_allocated": counters.ALLOCATED_BYTES,
+    "dotnet.assembly.count": counters.ASSEMBLIES_LOADED,
 }
-# EventCounter -> our name and its unit; only those whose `Mean` is a total or a size.
+# EventCounter -> our counter and its unit; only those whose `Mean` is a total or a size.
 _COUNTERS = {
-    "methods-jitted-count": (source.METHODS_JITTED, 1.0),
-    "il-bytes-jitted": (source.JIT_INPUT_BYTES, 1.0),
-    "gc-heap-size": (source.GC_HEAP_BYTES, 1e6),
-    "assembly-count": (source.ASSEMBLIES_LOADED, 1.0),
+    "methods-jitted-count": (counters.METHODS_JITTED, 1.0),
+    "il-bytes-jitted": (counters.JIT_INPUT_BYTES, 1.0),
+    "gc-heap-size": (counters.GC_HEAP_BYTES, 1e6),
+    "assembly-count": (counters.ASSEMBLIES_LOADED, 1.0),
 }
 _PUBLISHED = ("CounterRateValuePublished", "UpDownCounterRateValuePublished")
 
@@ -62,6 +63,11 @@ class DotnetSource:
     """See `CounterSource`."""
 
     offered_by = "a .NET diagnostics socket"
+
+    @property
+    def tells(self) -> Collection[Counter]:
+        """See `CounterSource`."""
+        return {*_INSTRUMENTS.values(), *(counter for counter, _ in _COUNTERS.values())}
 
     def read(self, target: Target, deadline: Deadline) -> Reading | None:
         """The first collection of a session of its own, which is ended at once."""
@@ -118,16 +124,16 @@ def meter_values(stream: bytes) -> dict[str, float]:
         if event.name == "CollectionStop":
             break
         instrument = str(event.fields.get("instrumentName"))
-        name = _INSTRUMENTS.get(instrument)
+        counter = _INSTRUMENTS.get(instrument)
         value = _number(event.fields.get("value"))
-        if event.name in _PUBLISHED and name and value is not None:
-            found.setdefault((name, str(event.fields.get("tags"))), value)
+        if event.name in _PUBLISHED and counter and value is not None:
+            found.setdefault((counter.name, str(event.fields.get("tags"))), value)
     else:
         return {}
     sums = _summed((name, value) for (name, _), value in found.items())
-    if not sums.get(source.GC_COLLECTIONS):
+    if not sums.get(counters.GC_COLLECTIONS.name):
         # As of the last collection: a zero that means that there was none.
-        sums.pop(source.GC_HEAP_BYTES, None)
+        sums.pop(counters.GC_HEAP_BYTES.name, None)
     return sums
 
 
@@ -135,10 +141,10 @@ def counter_values(stream: bytes) -> dict[str, float]:
     """The first value of each EventCounter in a nettrace stream; empty: not all are in it yet."""
     found: dict[str, float] = {}
     for event in events(stream):
-        name, unit = _COUNTERS.get(_counter(event), ("", 0.0))
+        counter, unit = _COUNTERS.get(_counter(event), (None, 0.0))
         value = _number(event.fields.get("Mean"))
-        if name and value is not None:
-            found.setdefault(name, value * unit)
+        if counter and value is not None:
+            found.setdefault(counter.name, value * unit)
     return found if len(found) == len(_COUNTERS) else {}
 
 

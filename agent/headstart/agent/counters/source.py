@@ -1,27 +1,15 @@
 """What a source of counters is: it finds a runtime in a process and asks it, from outside.
 
-The names are the same for every runtime, so that variants stand beside each other;
-what a runtime does not know is left out. Totals count from the start of the process.
+What it may say is `headstart.words.counters`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from headstart.agent.deadline import Deadline
-
-METHODS_JITTED = "methods_jitted"
-# Compiler threads may work side by side: it can exceed the time that passed.
-JIT_SECONDS = "jit_seconds"
-# IL or bytecode that went into the compiler.
-JIT_INPUT_BYTES = "jit_input_bytes"
-GC_COLLECTIONS = "gc_collections"
-GC_PAUSE_SECONDS = "gc_pause_seconds"
-GC_HEAP_BYTES = "gc_heap_bytes"
-ALLOCATED_BYTES = "allocated_bytes"
-CLASSES_LOADED = "classes_loaded"
-ASSEMBLIES_LOADED = "assemblies_loaded"
+from headstart.words.counters import Counter
 
 # Files in the folder in which a runtime keeps what tells of it; a temporary folder has a few.
 MAXIMUM_NAMES = 10_000
@@ -44,7 +32,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Reading:
-    """`runtime` tells which it is and how it was read, such as ".NET 10.0.12, EventPipe"."""
+    """`runtime` tells which it is and how it was read, such as ".NET 10.0.12, EventPipe".
+
+    Values by the name of a counter.
+    """
 
     runtime: str
     values: Mapping[str, float]
@@ -58,6 +49,10 @@ class CounterSource(Protocol):
     """One kind of runtime. `offered_by` says what of it must be there to be read."""
 
     offered_by: str
+
+    @property
+    def tells(self) -> Collection[Counter]:
+        """The counters that it may know."""
 
     def read(self, target: Target, deadline: Deadline) -> Reading | None:
         """Its counters now; None: no such runtime is there. Raises CannotRead, or OSError

@@ -1,26 +1,17 @@
 """The table of runtime counters: a row for each variant and phase."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from headstart.collector.findings import RunResult
 from headstart.collector.findings.quantities import quantity
 from headstart.collector.report.sentences.text import line
+from headstart.words.counters import COUNTERS, Counter
 
 NOTE = (
     "What the runtimes say of themselves: totals since the process began, and the heap of the GC"
     " as of its last collection. They come from separate trials, one for each variant after the"
     " blocks, because asking a runtime makes it work; no figure or verdict rests on them."
-)
-# Title and unit, and the names of which a runtime has one at most.
-_COLUMNS = (
-    ("Methods jitted", "", ("methods_jitted",)),
-    ("Time in JIT", "seconds", ("jit_seconds",)),
-    ("IL or bytecode jitted", "bytes", ("jit_input_bytes",)),
-    ("GCs", "", ("gc_collections",)),
-    ("GC pauses", "seconds", ("gc_pause_seconds",)),
-    ("GC heap", "bytes", ("gc_heap_bytes",)),
-    ("Allocated", "bytes", ("allocated_bytes",)),
-    ("Assemblies or classes", "", ("assemblies_loaded", "classes_loaded")),
 )
 _NOTHING = "–"
 
@@ -51,24 +42,20 @@ class CounterTable:
 def counter_table(result: RunResult) -> CounterTable:
     """Empty when the experiment asked for none."""
     readings = [(c, reading) for c in result.runtime_counters for reading in c.readings]
-    columns = [
-        (title, unit, names)
-        for title, unit, names in _COLUMNS
-        if any(name in reading.values for _, reading in readings for name in names)
-    ]
+    columns = _columns({name for _, reading in readings for name in reading.values})
     rows = tuple(
         CounterRow(
-            counters.variant,
+            told.variant,
             reading.phase,
-            tuple(_value(reading.values, unit, names) for _, unit, names in columns),
-            line(counters.source),
+            tuple(_value(reading.values, counters) for counters in columns.values()),
+            line(told.source),
         )
-        for counters, reading in readings
+        for told, reading in readings
     )
     absent = tuple(
         f"{c.variant}: {line(c.reason).rstrip('.')}." for c in result.runtime_counters if c.reason
     )
-    return CounterTable(tuple(title for title, _, _ in columns), rows, absent)
+    return CounterTable(tuple(columns), rows, absent)
 
 
 def counter_lines(result: RunResult) -> list[str]:
@@ -86,8 +73,17 @@ def counter_lines(result: RunResult) -> list[str]:
     return [*rows, *found.absent]
 
 
-def _value(values: dict[str, float], unit: str, names: tuple[str, ...]) -> str:
-    value = next((values[name] for name in names if name in values), None)
-    if value is None:
-        return _NOTHING
-    return quantity(value, unit) if unit else f"{value:,.0f}"
+def _columns(told: set[str]) -> dict[str, list[Counter]]:
+    """By title, the counters of which a value is there."""
+    columns: dict[str, list[Counter]] = {}
+    for counter in COUNTERS:
+        if counter.name in told:
+            columns.setdefault(counter.title, []).append(counter)
+    return columns
+
+
+def _value(values: dict[str, float], counters: Iterable[Counter]) -> str:
+    for counter in counters:
+        if (value := values.get(counter.name)) is not None:
+            return quantity(value, counter.unit) if counter.unit else f"{value:,.0f}"
+    return _NOTHING
