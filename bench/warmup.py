@@ -152,12 +152,12 @@ def _restless_row(curve: Curve, noise: restless.Noise, runs: int) -> BenchRow:
         for _ in range(runs)
     )
     right = shapes.pop(curve.shape.value, 0) / runs
-    untold = shapes.pop(Shape.NO_STEADY_STATE.value, 0) / runs
+    undetermined = shapes.pop(Shape.NO_STEADY_STATE.value, 0) / runs
     wrong = ", ".join(f"{shape} {count / runs:.1%}" for shape, count in shapes.items())
     return BenchRow(
         what=f"class of {restless.TRIALS} trials, {noise.name}: {curve.name} ({curve.shape.value})",
-        measured=f"{right:.1%} right, {untold:.1%} not told",
+        measured=f"{right:.1%} right, {undetermined:.1%} not told",
         budget=f"right or not told >= {restless.NOT_WRONG:.0%}",
         ratio=wrong,
-        ok=right + untold >= restless.NOT_WRONG,
+        ok=right + undetermined >= restless.NOT_WRONG,
     )

@@ -13,6 +13,7 @@ from headstart.collector.analysis.verdict.recommendation import with_recommendat
 from headstart.collector.findings import (
     Basis,
     Comparison,
+    Fact,
     Figure,
     Interval,
     InvalidTrial,
@@ -122,7 +123,7 @@ def run_result(
             )
             for index, variant in enumerate(variants)
         ),
-        host_facts=(("kernel", "6.18.0"),),
+        host_facts=(Fact("kernel", "6.18.0"),),
         advice=(),
         confounders=(),
         remarks=(),

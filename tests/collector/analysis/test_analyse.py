@@ -358,7 +358,7 @@ def test_a_time_to_steady_that_all_trials_told_together_has_no_interval() -> Non
     shared = restless.figure("time_to_steady_seconds", "aot")
     steady = restless.figure("throughput_steady_per_second", "aot")
 
-    assert any(warmup.in_company for warmup in restless.warmups)
+    assert any(warmup.decided_jointly for warmup in restless.warmups)
     assert alone is not None
     assert alone.interval is not None
     assert shared is not None

@@ -45,10 +45,12 @@ def changed(**changes: object) -> str:
         ("[]", "no schema number"),
         ("[" * 100_000, "nested too deep"),
         ('{"schema": 1}', "lacks run_id"),
+        ('{"schema": 2}', "lacks run_id"),
+        ('{"schema": 0}', "no schema 0"),
         (changed(colour="red"), "unknown keys: colour"),
         (changed(attempt="1"), "result.attempt must be of type int"),
         (changed(figures={}), "result.figures must be a list"),
-        (changed(host_facts=[["cpu"]]), r"result.host_facts\[0\] must have 2 items"),
+        (changed(host_facts=[["cpu"]]), r"result.host_facts\[0\] must be an object"),
         (changed(comparisons=[{"verdict": "splendid"}]), r"comparisons\[0\] lacks"),
     ],
 )

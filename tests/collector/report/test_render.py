@@ -11,7 +11,7 @@ RESULT = small(blocks=3).result()
 @pytest.mark.parametrize(
     ("report_format", "start"),
     [
-        (ReportFormat.REPORT_FORMAT_JSON, b'{\n "schema": 1'),
+        (ReportFormat.REPORT_FORMAT_JSON, b'{\n "schema": 2'),
         (ReportFormat.REPORT_FORMAT_MARKDOWN, b"# players-api"),
         (ReportFormat.REPORT_FORMAT_HTML, b"<!doctype html>"),
     ],

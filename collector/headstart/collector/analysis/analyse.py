@@ -48,8 +48,11 @@ from headstart.collector.findings import (
     CHECKS_FAIL,
     INCOMPLETE,
     MEASURED,
+    AdviceGrade,
     Comparison,
+    Fact,
     Figure,
+    HostAdvice,
     RunResult,
     Series,
     VariantOutcome,
@@ -130,7 +133,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         load_series=tuple(load.series for load in loads.values()),
         host_facts=_host_facts(host),
         advice=tuple(
-            (word(AdviceLevel, a.level) or "unknown", a.code, f"{a.finding} {a.remedy}".strip())
+            HostAdvice(_grade(a.level), a.code, f"{a.finding} {a.remedy}".strip())
             for a in host.advice
         ),
         confounders=tuple(confounders(experiment, run)),
@@ -324,7 +327,7 @@ def _rss_series(trial: Trial) -> Series | None:
     )
 
 
-def _host_facts(host: HostFacts) -> tuple[tuple[str, str], ...]:
+def _host_facts(host: HostFacts) -> tuple[Fact, ...]:
     cpu = host.cpu
     facts = [
         ("CPU", cpu.model),
@@ -347,4 +350,8 @@ def _host_facts(host: HostFacts) -> tuple[tuple[str, str], ...]:
         ("fingerprint", host.fingerprint),
     ]
     facts += [(fact.name, fact.value) for fact in host.other]
-    return tuple((name, value) for name, value in facts if value)
+    return tuple(Fact(name, value) for name, value in facts if value)
+
+
+def _grade(level: AdviceLevel.ValueType) -> AdviceGrade:
+    return AdviceGrade(word(AdviceLevel, level) or "unknown")

@@ -50,16 +50,16 @@ class Origin:
 
 
 def trial_row(
-    origin: Origin, trial: Trial, ended: bool, in_company: Course | None = None
+    origin: Origin, trial: Trial, ended: bool, decided_jointly: Course | None = None
 ) -> dict[str, Value]:
     """All that the records say of a trial, in the columns of the table `trials`.
 
-    `in_company`: its course under load, where all trials of its variant together told it.
+    `decided_jointly`: its course under load, where all trials of its variant together told it.
     """
     experiment, outcome = origin.info.experiment, trial.outcome
     load = None
     if not outcome.HasField("failure"):
-        load = load_of(trial, is_valid(trial), in_company)
+        load = load_of(trial, is_valid(trial), decided_jointly)
     failed = outcome.HasField("failure")
     has_status = failed and outcome.failure.HasField("exit_status")
     return {

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from sqlalchemy import Engine
 
 from headstart.collector.analysis.trials.load import seen_of
-from headstart.collector.analysis.trials.loads import by_variant, in_company, is_valid
+from headstart.collector.analysis.trials.loads import by_variant, decided_jointly, is_valid
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial, gather
 from headstart.collector.analysis.warmup.detection import Course
 from headstart.collector.export.layout import TABLES
@@ -118,7 +118,7 @@ class _Export:
 
     def trials(self) -> Iterator[Rows]:
         """A row each, by number."""
-        told = self._told_in_company()
+        told = self._decided_jointly()
         rows = {}
         for trial in self._with_records(_SAMPLES, _WINDOWS):
             rows[trial.number] = self._row(trial, told)
@@ -131,13 +131,13 @@ class _Export:
     def _row(self, trial: Trial, told: Mapping[int, Course]) -> dict[str, Value]:
         return trial_row(self._origin, trial, trial.number in self._ended, told.get(trial.number))
 
-    def _told_in_company(self) -> dict[int, Course]:
+    def _decided_jointly(self) -> dict[int, Course]:
         seen = [
             seen_of(trial, is_valid(trial))
             for trial in self._with_records(_WINDOWS)
             if trial.number in self._ended and not trial.outcome.HasField("failure")
         ]
-        return in_company(by_variant(each for each in seen if each is not None))
+        return decided_jointly(by_variant(each for each in seen if each is not None))
 
     def windows(self) -> Iterator[Rows]:
         """By trial, then by time."""

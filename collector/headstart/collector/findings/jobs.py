@@ -16,7 +16,7 @@ class JobOvertaking(StrEnum):
     # At the longest job the two do not differ for sure.
     OPEN = "open"
     # Neither starts first for sure: there is nothing to catch up with.
-    UNTOLD = "untold"
+    UNDETERMINED = "undetermined"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The form follows the dataclasses of this room. Within one schema number fields are
 only added, always with a default, so that an older file still loads; whatever else
-changes raises the number.
+changes raises the number, and brings a reader of the one before (`schema_1`).
 """
 
 import json
@@ -13,11 +13,12 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from headstart.collector.findings import schema_1
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.model import RunResult
 from headstart.words import clean
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class UnreadableResult(ValueError):
@@ -50,6 +51,10 @@ def from_json(text: str | bytes) -> RunResult:
         raise UnreadableResult(
             f"written by a newer Headstart (schema {schema}; this one reads up to {SCHEMA})"
         )
+    if schema == 1:
+        document = schema_1.upgraded(document)
+    elif schema != SCHEMA:
+        raise UnreadableResult(f"not a result: there is no schema {schema}")
     try:
         result = _build(RunResult, document, "result")
     except (TypeError, ValueError) as error:

@@ -73,7 +73,7 @@ class Warmup:
     reason: str = ""
     valid: bool = True
     # It varied too much to tell by itself; all trials of the variant together told.
-    in_company: bool = False
+    decided_jointly: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class VariantWarmup:
     # Such as "was still rising after 30 s in 2 of 3 trials".
     reason: str = ""
     # Of the settled ones: which could not tell by themselves.
-    in_company: int = 0
+    decided_jointly: int = 0
 
 
 class Overtaking(StrEnum):
@@ -107,7 +107,7 @@ class Overtaking(StrEnum):
     # Not within the observed time; nothing is said of later, as not both were steady.
     NOT_OBSERVED = "not observed"
     # Neither starts faster in most blocks: there is nothing to catch up with.
-    UNTOLD = "untold"
+    UNDETERMINED = "undetermined"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from headstart.collector.findings.builds import PackageCheck, VariantBuild, Vari
 from headstart.collector.findings.counters import RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
+from headstart.collector.findings.host import Fact, HostAdvice, HostCheck
 from headstart.collector.findings.images import Image
 from headstart.collector.findings.jobs import JobBreakEven
 from headstart.collector.findings.load import (
@@ -30,19 +31,6 @@ MEASURED = "measured"
 
 
 CHECKS_FAIL = "checks fail"
-
-
-@dataclass(frozen=True)
-class HostCheck:
-    """The latest A/A run of a host: one variant under two names."""
-
-    run_id: str
-    experiment: str
-    passed: bool
-    ended_unix_seconds: float
-    # Metrics that had a verdict, and the titles of those that differed.
-    verdicts: int
-    differing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,8 +102,8 @@ class RunResult:
     invalid_trials: tuple[InvalidTrial, ...]
     rss_series: tuple[Series, ...]
     load_series: tuple[WindowSeries, ...]
-    host_facts: tuple[tuple[str, str], ...]
-    advice: tuple[tuple[str, str, str], ...]
+    host_facts: tuple[Fact, ...]
+    advice: tuple[HostAdvice, ...]
     # Differences between variants that may explain a result by themselves.
     confounders: tuple[str, ...]
     # Sentences about what is missing or limited in this run.
@@ -128,7 +116,7 @@ class RunResult:
     # What a reader needs to run the same again, such as "server on CPU 0".
     plan_description: tuple[str, ...] = ()
     # Whether memory was read by cgroup and process, what stamped exec, ...
-    method: tuple[tuple[str, str], ...] = ()
+    method: tuple[Fact, ...] = ()
     break_evens: tuple[BreakEven, ...] = ()
     # Of batch programs.
     job_break_evens: tuple[JobBreakEven, ...] = ()

@@ -6,7 +6,7 @@ import pytest
 
 from headstart.collector.analysis.across.several_hosts import across_hosts
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
-from headstart.collector.findings import Decision, HostCheck, RunResult, Verdict
+from headstart.collector.findings import Decision, Fact, HostCheck, RunResult, Verdict
 from headstart.collector.findings.comparability import Incomparable
 from support.metrics_results import does_not_start, run_result
 
@@ -115,7 +115,7 @@ def test_what_differs_between_the_hosts_is_flagged() -> None:
         BETA,
         source_text=text % 1,
         variants=(BETA.variants[0], image),
-        host_facts=(("kernel", "6.1.0"),),
+        host_facts=(Fact("kernel", "6.1.0"),),
         fingerprint=ALPHA.fingerprint,
     )
     third = replace(BETA, host="gamma", revision="", state="lost")

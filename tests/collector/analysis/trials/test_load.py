@@ -71,18 +71,18 @@ def test_the_steady_rate_and_latency_leave_the_warm_up_out() -> None:
     assert found.warmup.last_second_per_second == pytest.approx(1000)
 
 
-def test_a_course_told_in_company_gives_the_figures_and_says_so() -> None:
+def test_a_course_decided_jointly_gives_the_figures_and_says_so() -> None:
     restless = trial([(1.0, rate) for rate in (700.0, 1300.0, 900.0, 1100.0) * 8])
     alone = load_of(restless, valid=True)
-    found = load_of(restless, valid=True, in_company=Course(Shape.FLAT, 0))
+    found = load_of(restless, valid=True, decided_jointly=Course(Shape.FLAT, 0))
 
     assert alone is not None
     assert found is not None
     assert alone.warmup.steady_per_second is None
-    assert not alone.warmup.in_company
+    assert not alone.warmup.decided_jointly
     assert found.warmup.steady_per_second == pytest.approx(1000)
     assert found.latency_p50_seconds is not None
-    assert found.warmup.in_company
+    assert found.warmup.decided_jointly
 
 
 def test_a_short_load_is_cut_finer() -> None:

@@ -131,7 +131,7 @@ def test_who_starts_first_by_chance_has_no_lead() -> None:
         [work(b, 1.0, 100) for b in range(6)], [work(b, s, 100) for b, s in enumerate(starts)]
     )
 
-    assert found.outcome is Overtaking.UNTOLD
+    assert found.outcome is Overtaking.UNDETERMINED
 
 
 def test_no_common_block_is_no_race() -> None:

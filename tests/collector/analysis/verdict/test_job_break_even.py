@@ -204,7 +204,7 @@ def test_without_a_lead_there_is_nothing_to_catch_up_with() -> None:
     found = job_break_even("aot", "jit", None, jobs, "run")
 
     assert found is not None
-    assert found.outcome is JobOvertaking.UNTOLD
+    assert found.outcome is JobOvertaking.UNDETERMINED
 
 
 def test_no_job_and_no_block_have_no_break_even() -> None:
@@ -256,4 +256,4 @@ def test_a_variant_that_starts_as_fast_has_nothing_to_catch_up_with() -> None:
     native = variant_named("native")
     (found,) = batch_result(kinds=(native, replace(native, name="twin"))).job_break_evens
 
-    assert found.outcome is JobOvertaking.UNTOLD
+    assert found.outcome is JobOvertaking.UNDETERMINED

@@ -106,7 +106,7 @@ def test_a_trial_that_never_settles_contradicts_any_that_do() -> None:
     assert told(falling, falling, falling, FLAT).shape == "no steady state"
 
 
-def test_trials_that_are_too_restless_alone_are_told_in_company() -> None:
+def test_trials_that_are_too_restless_alone_are_decided_jointly() -> None:
     assert not course_of(TAKEN_FIRST).is_told
     assert not course_of(TAKEN_OFTEN).is_told
 
@@ -115,7 +115,7 @@ def test_trials_that_are_too_restless_alone_are_told_in_company() -> None:
     assert found == Together("flat", {2: Course(Shape.FLAT, 0), 3: Course(Shape.FLAT, 0)})
 
 
-def test_in_company_a_trial_is_steady_no_sooner_than_it_changed_its_own_level() -> None:
+def test_a_trial_decided_jointly_is_steady_no_sooner_than_it_changed_its_own_level() -> None:
     late = dipped(level((500, 30), (1000, 30)), (33, 36), (50, 56))
     assert not course_of(late).is_told
 
@@ -132,7 +132,7 @@ def test_a_trial_that_changed_its_level_near_its_end_is_steady_in_no_company() -
     assert told(WARM, WARM, broken, WARM) == Together("warmup")
 
 
-def test_of_inconsistent_trials_none_is_told_in_company() -> None:
+def test_of_inconsistent_trials_none_is_decided_jointly() -> None:
     found = told(WARM, FLAT, TAKEN_FIRST, WARM, FLAT)
 
     assert found == Together("inconsistent")

@@ -61,7 +61,9 @@ def test_never_is_never_within_what_was_observed(
 
 
 def test_without_a_lead_there_is_nothing_to_catch_up_with(overtaken: RunResult) -> None:
-    assert said(overtaken, outcome=Overtaking.UNTOLD).startswith("Neither jit nor aot answers")
+    assert said(overtaken, outcome=Overtaking.UNDETERMINED).startswith(
+        "Neither jit nor aot answers"
+    )
 
 
 def test_a_break_even_without_interval_says_that_it_has_none(overtaken: RunResult) -> None:

@@ -51,7 +51,7 @@ def test_one_line_tells_start_length_and_what_it_is_read_between(caught_up: RunR
         (JobOvertaking.NEVER, "jar never catches up within the longest job measured, 40.0 s of"),
         (JobOvertaking.ALREADY, "jar has caught up at the short job already, 700 ms of native"),
         (JobOvertaking.OPEN, "40.0 s of native, jar is not surely behind any more"),
-        (JobOvertaking.UNTOLD, "Neither jar nor native starts first for sure"),
+        (JobOvertaking.UNDETERMINED, "Neither jar nor native starts first for sure"),
     ],
 )
 def test_every_outcome_says_what_was_seen(

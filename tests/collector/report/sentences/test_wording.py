@@ -99,11 +99,14 @@ def test_courses_tell_warm_up_from_level(players: RunResult) -> None:
     assert aot.startswith("aot is level from the start, over 60.0 s: steady throughput 14,")
 
 
-def test_trials_that_were_told_in_company_are_counted(players: RunResult) -> None:
+def test_trials_that_were_decided_jointly_are_counted(players: RunResult) -> None:
     jit, _, aot, *_ = players.variant_warmups
     changed = replace(
         players,
-        variant_warmups=(replace(jit, in_company=2), replace(aot, settled=3, in_company=1)),
+        variant_warmups=(
+            replace(jit, decided_jointly=2),
+            replace(aot, settled=3, decided_jointly=1),
+        ),
     )
 
     both = list(courses(changed))

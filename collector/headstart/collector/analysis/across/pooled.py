@@ -52,7 +52,7 @@ class PooledMetric:
     # One host is better, another worse.
     contradictory: bool = False
     reason: str = ""
-    # By how much hosts differ, as the standard deviation of a logarithm; None: untold.
+    # By how much hosts differ, as the standard deviation of a logarithm; None: not determined.
     tau: float | None = None
     # Where a further host's true ratio would lie; None below three hosts.
     predicted: Interval | None = None

@@ -185,7 +185,10 @@ def _environment(runs: Sequence[tuple[str, RunResult]]) -> Iterator[str]:
             yield f"{variant} was run with other settings: {each}."
     for fact in _FACTS:
         values = [
-            (name, facts[fact]) for name, run in runs if fact in (facts := dict(run.host_facts))
+            (name, stated.value)
+            for name, run in runs
+            for stated in run.host_facts
+            if stated.name == fact
         ]
         if len(groups := _grouped(values)) > 1:
             each = "; ".join(f"{value} on {enumerated(n)}" for value, n in groups.items())

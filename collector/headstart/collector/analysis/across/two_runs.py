@@ -31,6 +31,7 @@ from headstart.collector.findings.comparability import (
 )
 
 _CONFIDENCE = 0.95
+_CHANGING_FACTS = ("kernel", "engine", "governor", "agent")
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,11 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
     same = [v.variant for v in after.variants if v.digest and images.get(v.variant) == v.digest]
     if same and same_host:
         yield f"{', '.join(same)}: the same image in both runs; what differs is the host's doing."
-    facts = dict(before.host_facts)
-    for name, value in after.host_facts if same_host else ():
-        if name in ("kernel", "engine", "governor", "agent") and facts.get(name, value) != value:
-            yield f"The host's {name} changed: {facts[name]}, now {value}."
+    facts = {fact.name: fact.value for fact in before.host_facts}
+    for fact in after.host_facts if same_host else ():
+        known = facts.get(fact.name, fact.value)
+        if fact.name in _CHANGING_FACTS and known != fact.value:
+            yield f"The host's {fact.name} changed: {known}, now {fact.value}."
 
 
 def _change(

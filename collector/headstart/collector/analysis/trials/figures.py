@@ -116,7 +116,7 @@ def readings_of(
                 standing(trial, part),
                 is_shared=metric == _TIME_TO_STEADY
                 and loaded is not None
-                and loaded.warmup.in_company,
+                and loaded.warmup.decided_jointly,
             )
             found.setdefault((metric, trial.variant), []).append(reading)
     return found, dropped

@@ -57,14 +57,14 @@ def seen_of(trial: Trial, valid: bool) -> Seen | None:
     return Seen(trial.variant, trial.number, valid, cells, _course(trial, windows, cells))
 
 
-def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> TrialLoad | None:
-    """None as of `seen_of`. `in_company` is the course that all trials together tell."""
+def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) -> TrialLoad | None:
+    """None as of `seen_of`. `decided_jointly` is the course that all trials together tell."""
     windows = trial.windows()
     if not windows:
         return None
     observed = _observed(windows)
     grid = _on_grid(windows)
-    course = in_company or _course(trial, windows, _rates(grid))
+    course = decided_jointly or _course(trial, windows, _rates(grid))
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
@@ -83,7 +83,7 @@ def load_of(trial: Trial, valid: bool, in_company: Course | None = None) -> Tria
         last_second_per_second=_rate_of_last(windows, observed, GRID_SECONDS),
         reason=course.reason,
         valid=valid,
-        in_company=in_company is not None,
+        decided_jointly=decided_jointly is not None,
     )
     return TrialLoad(
         warmup=warmup,

@@ -19,7 +19,7 @@ def loads_of(trials: Iterable[Trial]) -> tuple[dict[int, TrialLoad], dict[str, T
     whole = [trial for trial in trials if not trial.outcome.HasField("failure")]
     seen = [seen_of(trial, is_valid(trial)) for trial in whole]
     variants = by_variant(each for each in seen if each is not None)
-    told = in_company(variants)
+    told = decided_jointly(variants)
     loads = [load_of(trial, is_valid(trial), told.get(trial.number)) for trial in whole]
     return {load.warmup.trial: load for load in loads if load is not None}, variants
 
@@ -32,6 +32,6 @@ def by_variant(trials: Iterable[Seen]) -> dict[str, Together]:
     return {variant: together(seen) for variant, seen in sorted_out.items()}
 
 
-def in_company(variants: Mapping[str, Together]) -> dict[int, Course]:
+def decided_jointly(variants: Mapping[str, Together]) -> dict[int, Course]:
     """By trial: the course of those that could not tell by themselves."""
     return {number: course for told in variants.values() for number, course in told.courses.items()}

@@ -91,7 +91,7 @@ def break_even(
         late=names[1],
         blocks=len(pairs),
         observed_seconds=race.end,
-        outcome=Overtaking.UNTOLD,
+        outcome=Overtaking.UNDETERMINED,
         behind_requests=float(-race.lead.mean(axis=0)[-1]),
     )
     if not starts_differ(starts, rng):

@@ -72,7 +72,7 @@ def job_break_even(
         early=baseline if leads else variant,
         late=variant if leads else baseline,
         blocks=len(short.early),
-        outcome=JobOvertaking.UNTOLD,
+        outcome=JobOvertaking.UNDETERMINED,
         shortest_job=short.job,
         shortest_seconds=short.early_seconds,
         longest_job=long.job,

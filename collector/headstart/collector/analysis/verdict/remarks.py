@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from headstart.collector.analysis.images import denied_remarks, image_remarks
 from headstart.collector.analysis.statistics.bootstrap import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
-from headstart.collector.findings import Basis, Comparison, Figure
+from headstart.collector.findings import Basis, Comparison, Fact, Figure
 from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.comparability import NETWORK_OF_THE_HOST
 from headstart.collector.findings.run_info import RunInfo
@@ -225,7 +225,7 @@ def _networks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[str]:
     yield from (_NETWORK_WORDS[each] for each in sorted(used or {asked}) if each in _NETWORK_WORDS)
 
 
-def method(run: RunRecords) -> Iterator[tuple[str, str]]:
+def method(run: RunRecords) -> Iterator[Fact]:
     """What stamped exec, and how restless the host was."""
     stamps = {
         word(ExecStamp, trial.outcome.startup.exec_stamp)
@@ -233,13 +233,14 @@ def method(run: RunRecords) -> Iterator[tuple[str, str]]:
         if trial.outcome.startup.exec_stamp
     }
     if stamps:
-        yield "exec stamped by", ", ".join(sorted(stamp.replace("_", " ") for stamp in stamps))
+        words = sorted(stamp.replace("_", " ") for stamp in stamps)
+        yield Fact("exec stamped by", ", ".join(words))
     runtimes = {trial.started.runtime for trial in run.trials if trial.started.runtime}
     if runtimes:
-        yield "runtime", ", ".join(sorted(runtimes))
+        yield Fact("runtime", ", ".join(sorted(runtimes)))
     waits = [t.outcome.startup.quiet_wait_seconds for t in run.trials if t.first_response_ns]
     if waits and max(waits) > 0:
-        yield "longest wait for a quiet host", f"{max(waits):.1f} s"
+        yield Fact("longest wait for a quiet host", f"{max(waits):.1f} s")
 
 
 def _enumerated(words: Sequence[str]) -> str:

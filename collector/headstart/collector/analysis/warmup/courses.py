@@ -70,7 +70,7 @@ def together(trials: Sequence[Seen]) -> Together:
     against = sum(_contradicts(trial, course, middle) for trial in deciding)
     if against > (1 - _AGREEMENT) * len(deciding):
         return Together(_INCONSISTENT)
-    return Together(course.shape.value, _in_company(trials, course))
+    return Together(course.shape.value, _decided_jointly(trials, course))
 
 
 def variant_warmup(
@@ -92,7 +92,7 @@ def variant_warmup(
         shape=shape,
         trials=len(trials),
         settled=len(settled),
-        in_company=sum(w.in_company for w in settled),
+        decided_jointly=sum(w.decided_jointly for w in settled),
         steady_from_seconds=_steady_from(settled, shape),
         observed_seconds=observed,
         reason=reason,
@@ -165,7 +165,7 @@ def _change(cells: Floats, steady_from: int) -> float:
     return float(cells[:steady_from].mean() / cells[steady_from:].mean()) - 1
 
 
-def _in_company(trials: Sequence[Seen], course: Course) -> dict[int, Course]:
+def _decided_jointly(trials: Sequence[Seen], course: Course) -> dict[int, Course]:
     found = {}
     for trial in trials:
         if course.steady_from is not None and trial.course.is_seen and not trial.course.is_told:

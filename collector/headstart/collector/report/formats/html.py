@@ -134,7 +134,7 @@ def render_html(result: RunResult) -> str:
         confounders=[line(sentence) for sentence in result.confounders],
         invalid=view.invalid(result),
         advice=view.advice(result),
-        host_facts=[(line(name), line(value)) for name, value in result.host_facts],
+        host_facts=[(line(fact.name), line(fact.value)) for fact in result.host_facts],
         reproduction=view.reproduction(result),
         source_text=result.source_text,
     )

@@ -225,8 +225,8 @@ def _host(result: RunResult) -> Iterator[str]:
     yield ""
     for level, text in view.advice(result):
         yield f"- **{md(level)}:** {md(text)}"
-    for name, value in result.host_facts:
-        yield f"- {md(name)}: {md(value)}"
+    for fact in result.host_facts:
+        yield f"- {md(fact.name)}: {md(fact.value)}"
 
 
 def _again(result: RunResult) -> Iterator[str]:

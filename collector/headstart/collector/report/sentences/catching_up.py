@@ -11,7 +11,7 @@ _AT_ONCE_SECONDS = 3.0
 
 def catching_up(result: RunResult, found: BreakEven) -> str:
     """All times are after exec, each variant's own; nothing is left out of a slow start."""
-    if found.outcome is Overtaking.UNTOLD:
+    if found.outcome is Overtaking.UNDETERMINED:
         return (
             f"Neither {found.baseline} nor {found.variant} answers first for sure: in completed "
             "work neither has a start to catch up with."

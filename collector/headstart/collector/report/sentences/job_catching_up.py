@@ -11,7 +11,7 @@ def job_sentences(result: RunResult) -> list[str]:
 
 def job_catching_up(result: RunResult, found: JobBreakEven) -> str:
     """A job's length is told as the time that the early variant takes for it."""
-    if found.outcome is JobOvertaking.UNTOLD:
+    if found.outcome is JobOvertaking.UNDETERMINED:
         return (
             f"Neither {found.baseline} nor {found.variant} starts first for sure: over longer jobs "
             "neither has a start to catch up with."

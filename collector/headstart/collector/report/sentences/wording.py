@@ -265,8 +265,8 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
 
 def _of(warmup: VariantWarmup) -> str:
     company = (
-        f", {warmup.in_company} of them too restless to tell without the others"
-        if warmup.in_company
+        f", {warmup.decided_jointly} of them too restless to tell without the others"
+        if warmup.decided_jointly
         else ""
     )
     if warmup.settled == warmup.trials:

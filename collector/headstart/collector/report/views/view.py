@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from headstart.collector.findings import (
     CHECKS_FAIL,
     MEASURED,
+    AdviceGrade,
     Basis,
     Comparison,
     Figure,
@@ -121,7 +122,7 @@ def reproduction(result: RunResult) -> list[tuple[str, str]]:
     found = [
         ("Seed of the order of trials", str(result.seed)),
         ("Plan", "; ".join(result.plan_description)),
-        *((name[:1].upper() + name[1:], value) for name, value in result.method),
+        *((fact.name[:1].upper() + fact.name[1:], fact.value) for fact in result.method),
         ("Fingerprint of the host", result.fingerprint),
     ]
     for variant in result.variants:
@@ -145,7 +146,7 @@ def invalid(result: RunResult) -> list[tuple[str, str, int, str]]:
 
 def advice(result: RunResult) -> list[tuple[str, str]]:
     """Level and text of what may spoil measurements on the host."""
-    return [(level, line(text)) for level, _, text in result.advice if level != "good"]
+    return [(a.level, line(a.text)) for a in result.advice if a.level is not AdviceGrade.GOOD]
 
 
 def moment(unix_seconds: float) -> str:

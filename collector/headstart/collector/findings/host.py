@@ -1,0 +1,46 @@
+"""What a result says of the host on which its run was measured."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AdviceGrade(StrEnum):
+    """How much something about a host spoils measurements."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+    # Could not be read.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A property, as a reader sees it, such as "governor" and "performance"."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class HostAdvice:
+    """One thing about the host that is good for measurements, or spoils them."""
+
+    level: AdviceGrade
+    # Such as "governor".
+    code: str
+    # What was found and, where something can be done about it, what.
+    text: str
+
+
+@dataclass(frozen=True)
+class HostCheck:
+    """The latest A/A run of a host: one variant under two names."""
+
+    run_id: str
+    experiment: str
+    passed: bool
+    ended_unix_seconds: float
+    # Metrics that had a verdict, and the titles of those that differed.
+    verdicts: int
+    differing: tuple[str, ...] = ()

@@ -1,0 +1,57 @@
+"""A result of schema 1 in the form of schema 2: stores and report files of before are read by it.
+
+Schema 1 was written until November 2026. What does not have its form is left as it is, so
+that the reader refuses it with its place.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_FACT = ("name", "value")
+_ADVICE = ("level", "code", "text")
+_JOINTLY = {"in_company": "decided_jointly"}
+
+
+def upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same result as schema 2 says it; the document itself stays as it is."""
+    return {
+        name: _EACH_OF[name](value) if name in _EACH_OF else value
+        for name, value in document.items()
+    }
+
+
+def _each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda items: list(map(change, items)) if isinstance(items, list) else items
+
+
+def _named(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """A list of as many values as there are names becomes an object."""
+
+    def change(item: Any) -> Any:
+        fits = isinstance(item, list) and len(item) == len(names)
+        return dict(zip(names, item, strict=True)) if fits else item
+
+    return change
+
+
+def _renamed(names: Mapping[str, str]) -> Callable[[Any], Any]:
+    def change(item: Any) -> Any:
+        return {names.get(k, k): v for k, v in item.items()} if isinstance(item, dict) else item
+
+    return change
+
+
+def _undetermined(item: Any) -> Any:
+    told = not isinstance(item, dict) or item.get("outcome") != "untold"
+    return item if told else {**item, "outcome": "undetermined"}
+
+
+_EACH_OF = {
+    "host_facts": _each(_named(_FACT)),
+    "method": _each(_named(_FACT)),
+    "advice": _each(_named(_ADVICE)),
+    "warmups": _each(_renamed(_JOINTLY)),
+    "variant_warmups": _each(_renamed(_JOINTLY)),
+    "break_evens": _each(_undetermined),
+    "job_break_evens": _each(_undetermined),
+}
