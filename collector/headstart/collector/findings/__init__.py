@@ -30,7 +30,7 @@ from headstart.collector.findings.gates import (
     GateStatus,
     Recommendation,
 )
-from headstart.collector.findings.host import AdviceGrade, Fact, HostAdvice, HostCheck
+from headstart.collector.findings.host_found import AdviceGrade, Fact, HostAdvice, HostCheck
 from headstart.collector.findings.images import Image, ImageLayer
 from headstart.collector.findings.jobs import JobBreakEven, JobOvertaking
 from headstart.collector.findings.load import (

@@ -9,7 +9,7 @@ from headstart.collector.findings.builds import PackageCheck, VariantBuild, Vari
 from headstart.collector.findings.counters import RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
-from headstart.collector.findings.host import Fact, HostAdvice, HostCheck
+from headstart.collector.findings.host_found import Fact, HostAdvice, HostCheck
 from headstart.collector.findings.images import Image
 from headstart.collector.findings.jobs import JobBreakEven
 from headstart.collector.findings.load import (
