@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.agent.instances import ExitFacts, InstanceSpec
-from headstart.agent.linux.netns import within
+from headstart.agent.linux.netns import inside
 from headstart.agent.runtimes.runtime import Instance
 from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
@@ -52,7 +52,7 @@ def answer_of(instance: Instance, port: int) -> bytes:
 
     def asked() -> bool:
         try:
-            with within(instance.namespace):
+            with inside(instance.namespace):
                 connection = socket.create_connection((instance.address, port), timeout=5)
             with connection:
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n")

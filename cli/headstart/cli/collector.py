@@ -13,6 +13,7 @@ from headstart.cli.errors import InputError
 from headstart.cli.given import OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.size_option import size_bytes
+from headstart.cli.tls_options import certificate_option, key_option, pem_option
 from headstart.words.log_fields import with_fields
 
 if TYPE_CHECKING:
@@ -42,12 +43,11 @@ log = logging.getLogger(__name__)
     show_default=True,
     help="Prometheus /metrics, host:port; 'none' for no metrics.",
 )
-@click.option("--tls-certificate", type=click.Path(path_type=Path), help="Own certificate, PEM.")
-@click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM.")
-@click.option(
+@certificate_option
+@key_option
+@pem_option(
     "--tls-client-authority",
-    type=click.Path(path_type=Path),
-    help="Authority of the clients' certificates, PEM: clients without one are refused.",
+    "Authority of the clients' certificates, PEM: clients without one are refused.",
 )
 @click.option(
     "--metrics-tls", is_flag=True, help="Serve /metrics with the same certificate and authority."

@@ -10,12 +10,12 @@ from typing import Any
 import click
 import grpc
 
-from headstart.agent.uplink.collector_tls import ClientTls
+from headstart.agent.uplink.collector_tls import ClientTls, channel_to
 from headstart.cli.errors import InputError
 from headstart.cli.given import Name
+from headstart.cli.tls_options import certificate_option, key_option, pem_option
 from headstart.words.addresses import (
     PROXY_VARIABLE,
-    channel_options,
     is_proxy,
     socket_path,
     unix_address,
@@ -99,11 +99,7 @@ class Connection:
 
     def channel(self) -> grpc.Channel:
         """A channel for calls; nothing is sent yet. Raises InputError as `tls`."""
-        tls = self.tls()
-        options = channel_options(self.target, os.environ.get(PROXY_VARIABLE, ""))
-        if tls is None:
-            return grpc.insecure_channel(self.target, options)
-        return grpc.secure_channel(self.target, tls.credentials(), options)
+        return channel_to(self.target, self.tls())
 
     def problem(self) -> str:
         """Why the collector cannot be reached, where it is about certificates; empty: not."""
@@ -144,14 +140,11 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, collector=connection, **options)
 
     for option in (
-        click.option("--tls-key", type=click.Path(path_type=Path), help="Private key, PEM."),
-        click.option(
-            "--tls-certificate", type=click.Path(path_type=Path), help="Own certificate, PEM."
-        ),
-        click.option(
+        key_option,
+        certificate_option,
+        pem_option(
             "--tls-authority",
-            type=click.Path(path_type=Path),
-            help="Certificate of the authority that signed the collector's, PEM; turns TLS on.",
+            "Certificate of the authority that signed the collector's, PEM; turns TLS on.",
         ),
         click.option(
             "--plaintext",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.linux.netns import NetworkNamespace, why_not_enter, within
+from headstart.agent.linux.netns import NetworkNamespace, inside, why_not_enter
 
 needs_root = pytest.mark.root
 _OWN = Path("/proc/thread-self/ns/net")
@@ -45,13 +45,13 @@ def test_a_thread_is_inside_until_the_end_and_others_never(foreign: NetworkNames
 
     other = threading.Thread(target=look)
     other.start()
-    with within(foreign):
-        inside, is_current = _OWN.readlink(), foreign.is_current()
+    with inside(foreign):
+        seen, is_current = _OWN.readlink(), foreign.is_current()
         entered.set()
         looked.wait(10)
     other.join()
 
-    assert inside != own
+    assert seen != own
     assert is_current
     assert [*others, _OWN.readlink()] == [own, own]
     assert not foreign.is_current()
@@ -60,7 +60,7 @@ def test_a_thread_is_inside_until_the_end_and_others_never(foreign: NetworkNames
 @needs_root
 def test_a_thread_comes_back_from_an_error(foreign: NetworkNamespace) -> None:
     own = _OWN.readlink()
-    with pytest.raises(ZeroDivisionError), within(foreign):
+    with pytest.raises(ZeroDivisionError), inside(foreign):
         raise ZeroDivisionError
 
     assert _OWN.readlink() == own
@@ -70,17 +70,17 @@ def test_a_thread_comes_back_from_an_error(foreign: NetworkNamespace) -> None:
 def test_what_was_made_inside_stays_there(foreign: NetworkNamespace) -> None:
     """A socket, and a process: both are used from outside."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with within(foreign):
+        with inside(foreign):
             made = socket.socket()
             process = subprocess.Popen(
                 ["readlink", "/proc/self/ns/net"], stdout=subprocess.PIPE, text=True
             )
-            inside = str(_OWN.readlink())
+            entered = str(_OWN.readlink())
         with made, pytest.raises(OSError, match="unreachable"):
             made.connect(server.getsockname())
         namespace_of_process, _ = process.communicate(timeout=10)
 
-    assert namespace_of_process.strip() == inside
+    assert namespace_of_process.strip() == entered
 
 
 @needs_root
@@ -98,13 +98,13 @@ def test_one_that_was_closed_is_not_entered(foreign: NetworkNamespace) -> None:
     foreign.close()
     foreign.close()
 
-    with pytest.raises(OSError, match="Bad file descriptor"), within(foreign):
+    with pytest.raises(OSError, match="Bad file descriptor"), inside(foreign):
         pass
 
 
 def test_without_a_namespace_nothing_happens() -> None:
     own = _OWN.readlink()
-    with within(None):
+    with inside(None):
         assert _OWN.readlink() == own
 
 

@@ -18,6 +18,7 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
 from headstart.agent.cancellation import Cancellation, Cancelled
+from headstart.agent.deadline import Deadline
 from headstart.agent.engine.docker_client import DockerClient
 from headstart.agent.instances import RuntimeFault, was_cancelled
 from headstart.v1.experiment_pb2 import BUILDER_BUILDKIT, BUILDER_CLASSIC, Builder
@@ -87,8 +88,8 @@ class BuildStream:
     def close(self) -> None:
         """Idempotent; returns when nothing is read any more, or after 3 s."""
         self._closing = True
-        deadline = time.monotonic() + _STOP_SECONDS
-        while self._thread.is_alive() and time.monotonic() < deadline:
+        deadline = Deadline(_STOP_SECONDS)
+        while self._thread.is_alive() and not deadline.passed():
             self._abort()
             self._thread.join(0.1)
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _hold(
     cancelled: Cancellation, when_busy: WhenBusy, name: bytes, stranger_seconds: float
 ) -> socket.socket | None:
     """What listens as long as it is open; None: the run goes on without."""
-    until: float | None = None
+    until: Deadline | None = None
     told = ""
     refused = False
     asked = -math.inf
@@ -140,8 +141,8 @@ def _hold(
             if _is_trusted(other.uid):
                 until = None
             elif until is None:
-                until = time.monotonic() + stranger_seconds
-            if until is not None and until <= time.monotonic():
+                until = Deadline(stranger_seconds)
+            if until is not None and until.passed():
                 log.warning("it is not waited for any longer (%s): it may disturb", other)
                 return None
             if told != str(other):
@@ -189,7 +190,7 @@ def _ask(asking: socket.socket, name: bytes) -> Holder | None:
 
 
 def _until_gone(
-    asking: socket.socket, other: Holder, cancelled: Cancellation, until: float | None
+    asking: socket.socket, other: Holder, cancelled: Cancellation, until: Deadline | None
 ) -> None:
     """Return when the other side ended, the run is cancelled, or the time is over."""
 
@@ -205,8 +206,8 @@ def _until_gone(
     stopped = other.stopped
     with cancelled.ending(end):
         while not cancelled.is_set():
-            left = until - time.monotonic() if until is not None else _LOOK_SECONDS
-            if left <= 0:
+            left = until.left() if until is not None else _LOOK_SECONDS
+            if not left:
                 return
             asking.settimeout(min(left, _LOOK_SECONDS))
             try:

@@ -15,7 +15,7 @@ from headstart.agent.http.app_tls import server_name
 from headstart.agent.http.checks import BODY_LIMIT_BYTES
 from headstart.agent.http.response import Answer, NotHttp
 from headstart.agent.http.serialise import authority, serialise
-from headstart.agent.linux.netns import NetworkNamespace, within
+from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.v1.experiment_pb2 import HttpRequest
 
 _PIECE_BYTES = 1 << 16
@@ -90,7 +90,7 @@ class Session:
     def _connected(self, request: HttpRequest, deadline: Deadline) -> socket.socket:
         if self._socket is None:
             family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-            with within(self._namespace):
+            with inside(self._namespace):
                 sock = socket.socket(family, socket.SOCK_STREAM)
             # In its place before it connects, so that `abort` finds it.
             self._socket = sock

@@ -15,7 +15,7 @@ from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_client import RequestFault, Session
 from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate, expectation, unsearched
 from headstart.agent.http.serialise import authority
-from headstart.agent.linux.netns import NetworkNamespace, within
+from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
 from headstart.words.patterns import compile_pattern
@@ -183,7 +183,7 @@ def run_bounded(
     Also when the run is cancelled. `errors`: stderr is part of the output. OSError when it
     cannot be started.
     """
-    with within(namespace):
+    with inside(namespace):
         process = subprocess.Popen(
             argv,
             env=environment,

@@ -53,7 +53,7 @@ class NetworkNamespace:
 
 
 @contextmanager
-def within(namespace: NetworkNamespace | None) -> Iterator[None]:
+def inside(namespace: NetworkNamespace | None) -> Iterator[None]:
     """This thread is in the namespace until the end; None: it stays where it is.
 
     Start no thread meanwhile, since it would stay inside.

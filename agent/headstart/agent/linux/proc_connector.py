@@ -18,10 +18,11 @@ import os
 import select
 import socket
 import struct
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
+
+from headstart.agent.deadline import Deadline
 
 _NETLINK_CONNECTOR = 11
 _CN_IDX_PROC = _CN_VAL_PROC = 1
@@ -213,14 +214,15 @@ class ProcConnector:
 
     def _events(self, timeout_seconds: float) -> Iterator[ProcEvent]:
         """What is there, and what comes within the time."""
-        deadline = time.monotonic() + timeout_seconds
+        deadline = Deadline(timeout_seconds)
         # Where events come faster than they are read, as when something forks without end.
-        while time.monotonic() < deadline + _FLOOD_SECONDS:
+        flood = Deadline(timeout_seconds + _FLOOD_SECONDS)
+        while not flood.passed():
             try:
                 yield from parse(self._socket.recv(1 << 16, socket.MSG_DONTWAIT))
             except BlockingIOError:
-                left = deadline - time.monotonic()
-                if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                left = deadline.left()
+                if not left or not select.select([self._socket], [], [], left)[0]:
                     return
             except OSError as error:
                 if error.errno != errno.ENOBUFS:

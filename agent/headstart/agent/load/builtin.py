@@ -8,11 +8,11 @@ import platform
 import select
 import subprocess
 import sys
-import time
 from collections import Counter
 from importlib import metadata
 from typing import IO, Any
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_tls import server_name
 from headstart.agent.http.serialise import authority, serialise
 from headstart.agent.load import frames
@@ -77,8 +77,8 @@ class PreparedBuiltin:
             fcntl.fcntl(self._stdout(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._ready = False
         self._say(json.dumps(_message(task, self._edges)).encode() + b"\n")
-        deadline = time.monotonic() + _READY_SECONDS
-        while not self._ready and time.monotonic() < deadline and not task.cancelled():
+        deadline = Deadline(_READY_SECONDS)
+        while not self._ready and not deadline.passed() and not task.cancelled():
             if not self._receive(LOOK_SECONDS):
                 break
 
@@ -104,15 +104,15 @@ class PreparedBuiltin:
     def _follow(self) -> Failure | None:
         """Take in frames until the load is over; why it ended before its time, if it did."""
         watch = Watch(self._task, self._process.pid)
-        deadline = time.monotonic() + (self._edges[-1] + DRAIN_US) / 1e6 + _GRACE_SECONDS
+        deadline = Deadline((self._edges[-1] + DRAIN_US) / 1e6 + _GRACE_SECONDS)
         failure = None
-        while not self._ending and time.monotonic() < deadline:
+        while not self._ending and not deadline.passed():
             if not self._receive(LOOK_SECONDS):
                 break
             if failure is None and (failure := watch.look()) is not None:
                 # It writes what it has so far, and ends.
                 self._stop()
-                deadline = time.monotonic() + _GRACE_SECONDS
+                deadline = Deadline(_GRACE_SECONDS)
         watch.describe(self._about)
         return failure
 

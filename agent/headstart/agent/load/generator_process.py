@@ -11,8 +11,9 @@ from collections import deque
 from functools import cache
 from typing import IO
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.linux.cpu_clock import process_cpu_ns
-from headstart.agent.linux.netns import NetworkNamespace, within
+from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.agent.linux.sysfs import parse_cpus
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.probe.readings import run_delays_ns
@@ -60,7 +61,7 @@ def start_pinned(
     try:
         if wanted:
             os.sched_setaffinity(0, wanted)
-        with within(namespace):
+        with inside(namespace):
             return subprocess.Popen(
                 argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
             )
@@ -85,15 +86,15 @@ def cores_of(cpus: str) -> int:
 
 def reap(process: subprocess.Popen[bytes], timeout_seconds: float) -> float:
     """End a process if it does not end by itself; its CPU time in seconds, with its children's."""
-    deadline = time.monotonic() + timeout_seconds
+    deadline = Deadline(timeout_seconds)
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             return usage.ru_utime + usage.ru_stime
-        if time.monotonic() >= deadline:
+        if deadline.passed():
             os.kill(process.pid, signal.SIGKILL)
-            deadline = float("inf")
+            deadline = Deadline(float("inf"))
         time.sleep(0.005)
 
 

@@ -1,9 +1,9 @@
 """The memory floors of a run's variants, one after the other, after its blocks."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.memory_floor.limit_probe import FloorProbe
 from headstart.agent.memory_floor.search import MAXIMUM_PROBES, Settings, find_floor
 from headstart.agent.runtimes.runtime import Runtime
@@ -58,12 +58,12 @@ def _say(doing: Callable[[str], None], variant: str, words: str) -> None:
 
 
 def _over(context: TrialContext, maximum_seconds: float) -> Callable[[], str]:
-    end = time.monotonic() + maximum_seconds
+    deadline = Deadline(maximum_seconds)
 
     def over() -> str:
         if context.cancelled.is_set():
             return "the run was cancelled"
-        if time.monotonic() > end:
+        if deadline.passed():
             return f"its {maximum_seconds:g} s were over"
         return ""
 

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from headstart.agent.linux.netns import NetworkNamespace, within
+from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.agent.probe.probe import Probe
 from headstart.agent.probe.task import ProbeTask, Word
 
@@ -45,7 +45,7 @@ def _inside(namespace: Path | None) -> Iterator[None]:
     if namespace is None:
         yield
         return
-    with closing(NetworkNamespace(namespace)) as found, within(found):
+    with closing(NetworkNamespace(namespace)) as found, inside(found):
         yield
 
 

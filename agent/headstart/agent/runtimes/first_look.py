@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.engine.engine import ContainerSpec, Engine
 from headstart.agent.runtimes.ports import listeners
 
@@ -114,12 +115,12 @@ def _watched(
     address: str,
     seconds: float,
 ) -> FirstLook:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    deadline = Deadline(seconds)
+    while not deadline.passed():
         if (status := ended()) is not None:
             return FirstLook(ended=status)
         if found := ports():
-            return FirstLook(ports=found, path=_answered(address, found[0], until))
+            return FirstLook(ports=found, path=_answered(address, found[0], deadline))
         time.sleep(_STEP_SECONDS)
     return FirstLook()
 
@@ -130,7 +131,7 @@ def _ports(pids: Sequence[int], port: int, alone: bool = False) -> list[int]:
     return sorted(found & {port} if port else found)
 
 
-def _answered(address: str, port: int, until: float) -> str:
+def _answered(address: str, port: int, deadline: Deadline) -> str:
     """The first path that is answered well; of a server that is not ready yet, asked again."""
     while True:
         statuses = [_status(address, port, path) for path in PATHS]
@@ -138,7 +139,7 @@ def _answered(address: str, port: int, until: float) -> str:
             if 200 <= status < 300:
                 return path
         # Below 500 and not 0, it is ready and has other paths.
-        if all(0 < status < 500 for status in statuses) or time.monotonic() > until:
+        if all(0 < status < 500 for status in statuses) or deadline.passed():
             return ""
         time.sleep(_STEP_SECONDS)
 

@@ -147,10 +147,10 @@ def kill_all(find: Callable[[], Collection[int]], timeout_seconds: float) -> lis
     No SIGTERM before it, as a container's removal sends none: what a server
     does at its end is not measured, and some take half a minute.
     """
-    deadline = time.monotonic() + timeout_seconds
+    deadline = Deadline(timeout_seconds)
     while left := list(find()):
         _kill(left, find)
-        if time.monotonic() > deadline:
+        if deadline.passed():
             break
         time.sleep(0.002)
     return left

@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.cgroup_paths import parse_mounts
 from headstart.agent.runtimes.members import kill_all
@@ -196,14 +197,14 @@ def _children(folder: Path) -> list[Path]:
 
 def _rmdir(folder: Path) -> None:
     """A group stays busy for some ms after its last process was reaped."""
-    deadline = time.monotonic() + _REMOVE_SECONDS
+    deadline = Deadline(_REMOVE_SECONDS)
     while True:
         try:
             folder.rmdir()
         except FileNotFoundError:
             return
         except OSError:
-            if time.monotonic() > deadline:
+            if deadline.passed():
                 raise
             time.sleep(0.002)
         else:

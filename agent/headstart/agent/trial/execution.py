@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.instances import ExitFacts
 from headstart.agent.linux.cgroup import CgroupReader, PeakSince, open_cgroup
 from headstart.agent.linux.cpu_clock import process_cpu_ns
@@ -144,10 +145,10 @@ class _Execution:
 
     def _wait(self, timeout_seconds: float) -> int:
         """Time of the exit; 0 when none came within the time."""
-        deadline = time.monotonic() + timeout_seconds
+        deadline = Deadline(timeout_seconds)
         while not self.poll.poll(self.look_ms):
             self._look()
-            if time.monotonic() > deadline or self.watch.cancelled():
+            if deadline.passed() or self.watch.cancelled():
                 return 0
         return time.monotonic_ns()
 
@@ -178,8 +179,8 @@ class _Execution:
         cpu_ns = self._cpu_ns()
         # Else the mark is the engine's, which took some MB to start the container.
         peak = (self.peak.bytes() if self.peak else None) or self.group_seen
-        deadline = time.monotonic() + _CHARGED_SECONDS
-        while self.reader is not None and time.monotonic() < deadline:
+        deadline = Deadline(_CHARGED_SECONDS)
+        while self.reader is not None and not deadline.passed():
             time.sleep(_CHARGED_SECONDS / 5)
             later = self._cpu_ns()
             if later is None:

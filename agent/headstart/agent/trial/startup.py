@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.host.quiet import Quiet, wait_until_quiet
 from headstart.agent.instances import ExitFacts
 from headstart.agent.linux.affinity import avoid_cpus
@@ -157,14 +158,14 @@ class _Start:
 
     def _wait(self) -> tuple[ProbeResult | None, ExitFacts | None]:
         """The probe's result; without one how the app ended, or nothing: cancelled."""
-        deadline = time.monotonic() + self.timeout_seconds + _GRACE_SECONDS
+        deadline = Deadline(self.timeout_seconds + _GRACE_SECONDS)
         while True:
             # Looked at before the probe is: what ended after its answer has answered.
             ended = self.instance.exited()
             result = self.prober.poll(_POLL_SECONDS)
             if result is not None or ended is not None or self.cancelled():
                 return result, ended
-            if time.monotonic() > deadline:
+            if deadline.passed():
                 raise ProberDied("the prober does not say how the start went")
 
     def _take(self, result: ProbeResult) -> None:

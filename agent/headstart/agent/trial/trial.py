@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
+from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.check_runner import CheckRun, run_checks
 from headstart.agent.instances import LOOPBACK, InstanceSpec, RuntimeFault
@@ -314,8 +315,8 @@ class _Trial:
         words = "idle" if phase == Phase.PHASE_IDLE else "settling"
         sampler.begin_phase(phase)
         self.context.doing(words)
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
+        deadline = Deadline(seconds)
+        while left := deadline.left():
             self.context.cancelled.wait(min(_POLL_SECONDS, left))
             self._raise_if_ended(instance, words)
         self._phase_memory(phase, instance, sampler)

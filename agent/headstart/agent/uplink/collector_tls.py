@@ -1,12 +1,21 @@
-"""How an agent, or a command, shows who it is to a collector: three files, read anew each time."""
+"""The way to a collector, for agents and commands: a channel, and who is at its other end.
 
+Own certificate, key and authority are three files, read anew each time.
+"""
+
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import grpc.aio
 
+from headstart.words.addresses import PROXY_VARIABLE, channel_options
 from headstart.words.certificates import CertificateProblem, collector_problem, own_problem
 from headstart.words.private_files import KeyExposed, read_private_key
+
+Options = Sequence[tuple[str, int | str]]
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,26 @@ class ClientTls:
         except CertificateProblem as problem:
             return str(problem)
         return collector_problem(address, self.authority, self.certificate, self.key)
+
+
+def channel_to(target: str, tls: ClientTls | None) -> grpc.Channel:
+    """A channel for calls; nothing is sent yet. Without `tls` a socket, or plaintext.
+
+    Raises CertificateProblem when nobody would accept the certificate.
+    """
+    options = _options(target)
+    if tls is None:
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, tls.credentials(), options)
+
+
+def aio_channel_to(target: str, tls: ClientTls | None, options: Options) -> grpc.aio.Channel:
+    """As `channel_to`, in the running loop."""
+    options = [*options, *_options(target)]
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, tls.credentials(), options=options)
+
+
+def _options(target: str) -> Options:
+    return channel_options(target, os.environ.get(PROXY_VARIABLE, ""))

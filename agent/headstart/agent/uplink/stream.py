@@ -7,7 +7,6 @@ after a reconnect, sending resumes behind the highest acked sequence.
 
 import asyncio
 import logging
-import os
 import random
 from collections import deque
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from headstart.agent.uplink.collector_bounds import (
     terms_of,
     words_of,
 )
-from headstart.agent.uplink.collector_tls import ClientTls
+from headstart.agent.uplink.collector_tls import ClientTls, aio_channel_to
 from headstart.agent.uplink.held_runs import HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
@@ -43,7 +42,6 @@ from headstart.v1.fleet_pb2 import (
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
-from headstart.words.addresses import PROXY_VARIABLE, channel_options
 from headstart.words.certificates import CertificateProblem
 
 log = logging.getLogger(__name__)
@@ -124,7 +122,7 @@ class Attendance:
         backoff = _FIRST_BACKOFF_SECONDS
         while not self.stopping.is_set():
             try:
-                async with self._channel() as channel:
+                async with aio_channel_to(self.target, self.tls, CHANNEL_OPTIONS) as channel:
                     await self._session(channel)
                 backoff = _FIRST_BACKOFF_SECONDS
             except grpc.aio.AioRpcError as error:
@@ -168,15 +166,6 @@ class Attendance:
         """Queue a question for the collector; from any thread."""
         self._questions.append(question)
         self.wake()
-
-    def _channel(self) -> grpc.aio.Channel:
-        options = [
-            *CHANNEL_OPTIONS,
-            *channel_options(self.target, os.environ.get(PROXY_VARIABLE, "")),
-        ]
-        if self.tls is None:
-            return grpc.aio.insecure_channel(self.target, options=options)
-        return grpc.aio.secure_channel(self.target, self.tls.credentials(), options=options)
 
     async def _why(self, error: grpc.aio.AioRpcError) -> str:
         """The collector's words, or what is wrong with a certificate: gRPC does not tell that."""

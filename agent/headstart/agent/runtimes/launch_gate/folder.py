@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.untrusted import Refused, open_file
 
 _STAMP = struct.Struct("=qqq")
@@ -84,9 +85,9 @@ class GateFolder:
 
     def wait_blocked(self, timeout_seconds: float, alive: Callable[[], bool]) -> bool:
         """True as soon as the gate waits in its FIFO; False when it died or time is up."""
-        deadline = time.monotonic() + timeout_seconds
+        deadline = Deadline(timeout_seconds)
         while not self._connect():
-            if not alive() or time.monotonic() >= deadline:
+            if not alive() or deadline.passed():
                 return False
             time.sleep(_POLL_SECONDS)
         return True
