@@ -95,10 +95,10 @@ def steps_into(imported: str) -> Iterator[tuple[str, str]]:
 
 # Modules of one name, since they are about one thing: taken in one part, found or shown in another.
 SAME_THING = {
-    "aa", "builds", "catalogue", "columns", "counters", "diagnostics", "export", "faults",
+    "aa", "builds", "columns", "counters", "diagnostics", "export", "faults",
     "figures", "gate", "gates", "histogram", "history", "images", "jobs", "load",
-    "memory", "memory_floor", "points", "ramp", "reference", "report", "results", "run", "runs",
-    "service", "several_hosts", "shifts", "table", "two_runs", "windows",
+    "memory", "memory_floor", "metrics", "outcomes", "points", "ramp", "reference", "report",
+    "results", "run", "runs", "service", "several_hosts", "shifts", "table", "two_runs", "windows",
 }  # fmt: skip
 
 

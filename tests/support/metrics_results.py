@@ -23,9 +23,9 @@ from headstart.collector.findings import (
     Verdict,
     WindowSeries,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
+from headstart.words.metrics import METRICS
 
 XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
 EPYC = "AMD EPYC 7B13"
@@ -79,7 +79,7 @@ def run_result(
     """A run in which the first variant is a JIT and the baseline, the others are not."""
     figures = [
         _figure(metric, variant, index, factor)
-        for metric in CATALOGUE
+        for metric in METRICS
         for index, variant in enumerate(variants)
     ]
     result = RunResult(
@@ -101,7 +101,7 @@ def run_result(
         figures=tuple(figures),
         comparisons=tuple(
             _comparison(metric.name, variant, variants[0])
-            for metric in CATALOGUE.values()
+            for metric in METRICS.values()
             if metric.compared
             for variant in variants[1:]
         ),
@@ -238,7 +238,7 @@ def host_states(now: float = NOW) -> list[HostState]:
 def _figure(metric: str, variant: str, index: int, factor: float) -> Figure:
     jit, aot = _LEVELS.get(metric, (2.0, 1.0))
     level = (jit if index == 0 else aot * (1 + 0.02 * index)) * factor
-    exact = CATALOGUE[metric].exact
+    exact = METRICS[metric].exact
     values = tuple(level * (1.0 if exact else 1 + 0.01 * math.sin(t)) for t in range(TRIALS))
     return Figure(
         metric=metric,
@@ -255,10 +255,10 @@ def _figure(metric: str, variant: str, index: int, factor: float) -> Figure:
 def _comparison(metric: str, variant: str, baseline: str) -> Comparison:
     jit, aot = _LEVELS.get(metric, (2.0, 1.0))
     ratio = aot / jit
-    margin = CATALOGUE[metric].margin
+    margin = METRICS[metric].margin
     if abs(ratio - 1) <= margin:
         verdict = Verdict.EQUIVALENT
-    elif (ratio < 1) == CATALOGUE[metric].lower_is_better:
+    elif (ratio < 1) == METRICS[metric].lower_is_better:
         verdict = Verdict.BETTER
     else:
         verdict = Verdict.WORSE

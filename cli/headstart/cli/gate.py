@@ -8,9 +8,10 @@ import click
 
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile, write_output
-from headstart.cli.results import PROFILES, judged, load_results
+from headstart.cli.results import judged, load_results
 from headstart.cli.terminal import say
 from headstart.cli.verdict_code import first_of, say_unmeasured, strict_option, verdict_code
+from headstart.words.gate_profiles import GateProfile
 
 _FILE = OutputFile()
 
@@ -19,7 +20,7 @@ _FILE = OutputFile()
 @click.argument("runs", type=Name(), nargs=-1, metavar="[RUN|REPORT.JSON...]")
 @click.option(
     "--profile",
-    type=click.Choice(PROFILES),
+    type=click.Choice([each.value for each in GateProfile]),
     help="Gates to judge by, all of them hard. Default: those of the experiment file.",
 )
 @strict_option

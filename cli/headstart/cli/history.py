@@ -13,7 +13,6 @@ from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.terminal import say, say_json
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity
 from headstart.v1.experiments_pb2 import (
     Confirmation,
@@ -23,6 +22,7 @@ from headstart.v1.experiments_pb2 import (
     ShiftState,
 )
 from headstart.words.enums import word
+from headstart.words.metrics import METRICS
 
 # Without --metric: what decides whether to ship.
 _HEADLINES = (
@@ -128,17 +128,17 @@ def _date(seconds: float) -> str:
 
 
 def _value(value: float, metric: str) -> str:
-    known = CATALOGUE.get(metric)
+    known = METRICS.get(metric)
     return quantity(value, known.unit) if known else f"{value:g}"
 
 
 def _require_metric(name: str) -> None:
     """InputError for a metric that there is not, with the nearest that there is."""
-    from headstart.collector.findings.catalogue import CATALOGUE
+    from headstart.words.metrics import METRICS
 
-    if name and name not in CATALOGUE:
-        near = difflib.get_close_matches(name, CATALOGUE, n=3, cutoff=0.4)
-        near += [known for known in CATALOGUE if known.startswith(name) and known not in near]
+    if name and name not in METRICS:
+        near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.4)
+        near += [known for known in METRICS if known.startswith(name) and known not in near]
         raise InputError(
             f"--metric: there is no metric '{name}'"
             + (f"; did you mean {' or '.join(near[:3])}?" if near else "; see docs/METHODOLOGY.md")

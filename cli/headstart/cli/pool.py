@@ -11,7 +11,7 @@ from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile
-from headstart.cli.results import PROFILES, judged, load_results, write
+from headstart.cli.results import judged, load_results, write
 from headstart.cli.terminal import say_json
 from headstart.cli.verdict_code import (
     code_of_findings,
@@ -20,6 +20,7 @@ from headstart.cli.verdict_code import (
     strict_option,
     verdict_code,
 )
+from headstart.words.gate_profiles import GateProfile
 
 if TYPE_CHECKING:
     from headstart.cli.latest import Latest
@@ -42,7 +43,7 @@ _LISTED = 1000
 )
 @click.option(
     "--profile",
-    type=click.Choice(PROFILES),
+    type=click.Choice([each.value for each in GateProfile]),
     help="Gates to judge by, all of them hard. Default: those of the experiment file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")

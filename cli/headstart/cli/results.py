@@ -11,14 +11,13 @@ from headstart.cli.errors import CommandError, InputError
 from headstart.cli.given import write_output
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ReportFormat
+from headstart.words.gate_profiles import GateProfile
+from headstart.words.states import RunWord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headstart.collector.findings import RunResult
-
-# Those of analysis/gates.py, without its imports.
-PROFILES = ("native-aot-api", "native-aot-service", "ci-default")
 
 
 def load_results(
@@ -31,7 +30,6 @@ def load_results(
 
     Raises InputError, and CommandError for a run that is incomplete.
     """
-    from headstart.collector.findings import INCOMPLETE
     from headstart.collector.findings.json import UnreadableResult, from_json
 
     found = []
@@ -50,7 +48,7 @@ def load_results(
                 result = from_json(content)
             except UnreadableResult as error:
                 raise InputError(f"{name} is no report that this version reads: {error}") from error
-            if result.state == INCOMPLETE:
+            if result.state == RunWord.INCOMPLETE:
                 raise CommandError(
                     f"run {result.run_id} is incomplete ({result.reason}): nothing is judged by "
                     "it; run the experiment again"
@@ -71,21 +69,16 @@ def read_report(content: bytes) -> RunResult:
 
 def judged(result: RunResult, profile: str | None) -> RunResult:
     """By the profile that is named, else by the gates of the file."""
-    from headstart.collector.analysis.verdict.gates import (
-        CI_DEFAULT,
-        known_subjects,
-        profile_limits,
-    )
+    from headstart.collector.analysis.verdict.gates import known_subjects, profile_limits
     from headstart.collector.analysis.verdict.recommendation import with_recommendations
 
     if profile is None and result.recommendations:
         return result
     margins = {c.metric: c.margin for c in result.comparisons}
     # A report of an earlier version has no recommendation, and nobody stated its gates.
-    limits = profile_limits(
-        profile or CI_DEFAULT, known_subjects(result), margins, hard=profile is not None
-    )
-    return with_recommendations(result, profile or f"{CI_DEFAULT}, the default", limits)
+    named = GateProfile(profile or GateProfile.CI_DEFAULT)
+    limits = profile_limits(named, known_subjects(result), margins, hard=profile is not None)
+    return with_recommendations(result, profile or f"{named}, the default", limits)
 
 
 def write(path: Path, text: str, *, append: bool = False) -> None:

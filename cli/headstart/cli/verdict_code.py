@@ -9,6 +9,7 @@ import click
 
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.terminal import say
+from headstart.words.states import RunWord
 
 if TYPE_CHECKING:
     from headstart.collector.findings import RunResult
@@ -63,5 +64,5 @@ def say_unmeasured(results: Iterable[RunResult]) -> None:
 
 
 def _ended(result: RunResult) -> str:
-    word = "failed" if result.state == "failed" else f"was {result.state}"
+    word = "failed" if result.state == RunWord.FAILED else f"was {result.state}"
     return f"{word}: {result.reason}" if result.reason else word

@@ -18,6 +18,7 @@ from headstart.dashboards.compared_panels import (
     warm_up,
 )
 from headstart.dashboards.sdk import builder, dashboard, models, prometheus, table
+from headstart.words import metrics
 
 UID = "headstart-compared"
 
@@ -43,24 +44,22 @@ def compared() -> builder.Builder[models.Dashboard]:
 
     board.row("Startup: from exec to the first correct response")
     board.add(
-        figure_by_host(
-            "startup_seconds", "Startup of the latest run", "Middle of the valid trials."
-        ),
+        figure_by_host(metrics.STARTUP, "Startup of the latest run", "Middle of the valid trials."),
         12,
         9,
     )
     board.add(
         figure_with_interval(
-            "startup_seconds",
+            metrics.STARTUP,
             "Startup with its interval",
             "The 95 % interval of the middle, and the CPU time used until then, which suffers "
             "less from noisy neighbours.",
-            figure_column("startup_cpu_seconds", "CPU time"),
+            figure_column(metrics.STARTUP_CPU, "CPU time"),
         ),
         12,
         9,
     )
-    board.add(figure_over_runs("startup_seconds"), 24, 8)
+    board.add(figure_over_runs(metrics.STARTUP), 24, 8)
 
     board.row("Memory")
     board.add(
@@ -68,10 +67,10 @@ def compared() -> builder.Builder[models.Dashboard]:
             "Memory by phase",
             "Resident set: the highest of startup and of load, the last of idle and settled.",
             {
-                "startup": "rss_startup_bytes",
-                "idle": "rss_idle_bytes",
-                "under load": "rss_load_bytes",
-                "settled": "rss_settled_bytes",
+                "startup": metrics.RSS_STARTUP,
+                "idle": metrics.RSS_IDLE,
+                "under load": metrics.RSS_LOAD,
+                "settled": metrics.RSS_SETTLED,
             },
         ),
         12,
@@ -79,15 +78,15 @@ def compared() -> builder.Builder[models.Dashboard]:
     )
     board.add(
         figure_with_interval(
-            "rss_load_bytes",
+            metrics.RSS_LOAD,
             "Memory under load with its interval",
             "The 95 % interval of the middle, and the kernel's own high water.",
-            figure_column("memory_high_water_bytes", "High water"),
+            figure_column(metrics.MEMORY_HIGH_WATER, "High water"),
         ),
         12,
         9,
     )
-    board.add(figure_over_runs("rss_load_bytes"), 24, 8)
+    board.add(figure_over_runs(metrics.RSS_LOAD), 24, 8)
 
     board.row("Throughput and warm-up")
     board.add(
@@ -95,8 +94,8 @@ def compared() -> builder.Builder[models.Dashboard]:
             "Throughput: first seconds and steady",
             "A JIT serves less until it has compiled: neither figure stands for the other.",
             {
-                "first 5 s": "throughput_first_seconds_per_second",
-                "steady": "throughput_steady_per_second",
+                "first 5 s": metrics.THROUGHPUT_FIRST,
+                "steady": metrics.THROUGHPUT_STEADY,
             },
         ),
         12,
@@ -104,7 +103,7 @@ def compared() -> builder.Builder[models.Dashboard]:
     )
     board.add(warm_up(), 12, 9)
     board.add(_throughput_figures(), 24, 8)
-    board.add(figure_over_runs("throughput_steady_per_second"), 24, 8)
+    board.add(figure_over_runs(metrics.THROUGHPUT_STEADY), 24, 8)
 
     board.row("Ratio to the baseline, by hardware")
     board.add(ratio_by_hardware(), 24, 8)
@@ -131,7 +130,7 @@ def _choices(board: Board) -> None:
             "metric",
             "Ratios of",
             f"label_values(headstart_verdict{{{RUN}}}, metric)",
-            selected=("startup_seconds", "rss_load_bytes", "throughput_steady_per_second"),
+            selected=tuple(each.name for each in metrics.HEADLINES),
         ),
     ):
         board.builder.with_variable(choice)
@@ -203,14 +202,7 @@ def _latest_figures() -> table.Panel:
         (
             *KEY_COLUMNS,
             Column("Outcome", outcome, "outcome"),
-            figure_column("startup_seconds"),
-            figure_column("startup_cpu_seconds", "Startup CPU"),
-            figure_column("rss_idle_bytes"),
-            figure_column("rss_load_bytes"),
-            figure_column("throughput_first_seconds_per_second", "Throughput, first 5 s"),
-            figure_column("throughput_steady_per_second"),
-            figure_column("image_unpacked_bytes"),
-            figure_column("image_pull_bytes"),
+            *map(figure_column, metrics.MAIN),
             Column("Ended", ended, look={"unit": "dateTimeFromNow"}),
         ),
         sort_by="Startup",
@@ -226,14 +218,14 @@ def _throughput_figures() -> table.Panel:
         (
             *KEY_COLUMNS,
             Column("Course", shape, "shape"),
-            figure_column("throughput_first_seconds_per_second", "First 5 s"),
-            figure_column("throughput_steady_per_second", "Steady"),
-            figure_column("throughput_steady_per_second", "Low", "ci_low"),
-            figure_column("throughput_steady_per_second", "High", "ci_high"),
-            figure_column("time_to_steady_seconds", "Time to steady"),
-            figure_column("latency_p50_seconds", "Latency p50"),
-            figure_column("latency_p99_seconds", "Latency p99"),
-            figure_column("load_cpu_seconds_per_request", "CPU per request"),
+            figure_column(metrics.THROUGHPUT_FIRST, "First 5 s"),
+            figure_column(metrics.THROUGHPUT_STEADY, "Steady"),
+            figure_column(metrics.THROUGHPUT_STEADY, "Low", "ci_low"),
+            figure_column(metrics.THROUGHPUT_STEADY, "High", "ci_high"),
+            figure_column(metrics.TIME_TO_STEADY, "Time to steady"),
+            figure_column(metrics.LATENCY_P50, "Latency p50"),
+            figure_column(metrics.LATENCY_P99, "Latency p99"),
+            figure_column(metrics.LOAD_CPU, "CPU per request"),
         ),
         sort_by="Steady",
         descending=True,

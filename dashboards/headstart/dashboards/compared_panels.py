@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from headstart.dashboards.appearance import FLAGGED_MARK, UNITS, VERDICT_COLOURS
 from headstart.dashboards.board import (
     Column,
     columns_table,
@@ -13,7 +14,6 @@ from headstart.dashboards.board import (
     table_legend,
     transformation,
 )
-from headstart.dashboards.catalogue import FLAGGED_MARK, METRICS, VERDICT_COLOURS
 from headstart.dashboards.sdk import (
     barchart,
     common,
@@ -24,6 +24,9 @@ from headstart.dashboards.sdk import (
     timeseries,
     trend,
 )
+from headstart.words.metric import Metric
+from headstart.words.metrics import METRICS
+from headstart.words.verdicts import Basis
 
 # What the dashboard's variables let through. A run has no variant of its own.
 WARM_UP_TITLE = "Warm-up of the latest run"
@@ -60,42 +63,42 @@ def joined(expr: str, target: str, *labels: str) -> str:
 
 def verdict_series(matchers: str) -> str:
     """Verdicts, those that rest on disturbed trials with a mark behind the word."""
-    flagged = f'headstart_verdict{{{matchers},basis="flagged"}}'
+    flagged = f'headstart_verdict{{{matchers},basis="{Basis.FLAGGED}"}}'
     marked = f'label_replace({flagged}, "verdict", "$1{FLAGGED_MARK}", "verdict", "(.*)")'
-    return f'{marked} or headstart_verdict{{{matchers},basis="valid"}}'
+    return f'{marked} or headstart_verdict{{{matchers},basis="{Basis.VALID}"}}'
 
 
-def figure_column(name: str, title: str = "", stat: str = "center") -> Column:
-    """A figure of the catalogue as a column, in its unit."""
-    metric = METRICS[name]
+def figure_column(metric: Metric, title: str = "", stat: str = "center") -> Column:
+    """A figure as a column, in its unit."""
     expr = f'{BY_KEY} ({metric.series}{{{VARIANT},stat="{stat}"}})'
-    return Column(title or metric.title, expr, look={"unit": metric.grafana_unit})
+    return Column(title or metric.title, expr, look={"unit": UNITS[metric.unit]})
 
 
-def figure_by_host(name: str, title: str, description: str) -> barchart.Panel:
+def figure_by_host(metric: Metric, title: str, description: str) -> barchart.Panel:
     """Bars of one figure: a group for each variant, a bar for each host."""
-    metric = METRICS[name]
     series = f'{metric.series}{{{VARIANT},stat="center"}}'
     expr = f"max by (what, host) ({joined(series, 'what', 'experiment', 'variant')})"
     return (
-        _bars(title, description, metric.grafana_unit)
+        _bars(title, description, UNITS[metric.unit])
         .targets([instant(expr)])
         .transformations([matrix("host", "what", "Value"), organize({"what\\host": "Variant"})])
         .x_field("Variant")
     )
 
 
-def figures_side_by_side(title: str, description: str, names: Mapping[str, str]) -> barchart.Panel:
+def figures_side_by_side(
+    title: str, description: str, bars: Mapping[str, Metric]
+) -> barchart.Panel:
     """Bars of several figures of one unit (title of the bar -> metric) for each variant."""
     targets = []
     titles = {"what": "Variant"}
-    for i, (bar, name) in enumerate(names.items()):
+    for i, (bar, metric) in enumerate(bars.items()):
         ref = chr(ord("A") + i)
-        series = f'{METRICS[name].series}{{{VARIANT},stat="center"}}'
+        series = f'{metric.series}{{{VARIANT},stat="center"}}'
         joint = joined(series, "what", "experiment", "variant", "host")
         targets.append(instant(f"max by (what) ({joint})", ref))
         titles[f"Value #{ref}"] = bar
-    unit = METRICS[next(iter(names.values()))].grafana_unit
+    unit = UNITS[next(iter(bars.values())).unit]
     return (
         _bars(title, description, unit)
         .targets(targets)
@@ -122,16 +125,18 @@ def _bars(title: str, description: str, unit: str) -> barchart.Panel:
     )
 
 
-def figure_with_interval(name: str, title: str, description: str, *others: Column) -> table.Panel:
+def figure_with_interval(
+    metric: Metric, title: str, description: str, *others: Column
+) -> table.Panel:
     """A figure of the latest run with its interval, and what belongs to it."""
     return columns_table(
         title,
         description,
         (
             *KEY_COLUMNS,
-            figure_column(name, "Middle"),
-            figure_column(name, "Low", "ci_low"),
-            figure_column(name, "High", "ci_high"),
+            figure_column(metric, "Middle"),
+            figure_column(metric, "Low", "ci_low"),
+            figure_column(metric, "High", "ci_high"),
             *others,
         ),
         sort_by="Middle",
@@ -139,14 +144,13 @@ def figure_with_interval(name: str, title: str, description: str, *others: Colum
     )
 
 
-def figure_over_runs(name: str) -> timeseries.Panel:
+def figure_over_runs(metric: Metric) -> timeseries.Panel:
     """A figure of each run over time, with its interval."""
-    metric = METRICS[name]
     return interval_lines(
         f"{metric.title} from run to run",
         "Each step is a run. Dashed: the 95 % interval. Steps that stay within each other's "
         "intervals are no news.",
-        metric.grafana_unit,
+        UNITS[metric.unit],
         metric.series,
         VARIANT,
         "{{experiment}} · {{variant}} · {{host}}",

@@ -10,7 +10,6 @@ from headstart.dashboards.board import (
     table_legend,
     variable,
 )
-from headstart.dashboards.catalogue import MEASURED
 from headstart.dashboards.compared import UID as COMPARED_UID
 from headstart.dashboards.sdk import (
     builder,
@@ -22,6 +21,9 @@ from headstart.dashboards.sdk import (
     table,
     timeseries,
 )
+from headstart.words.outcomes import Outcome
+from headstart.words.states import RunWord
+from headstart.words.verdicts import Decision
 
 UID = "headstart-overview"
 
@@ -62,23 +64,23 @@ def overview() -> builder.Builder[models.Dashboard]:
         _number(
             "Runs waiting",
             "For a host that is free.",
-            f'sum(headstart_collector_runs{{{_OWN},state="queued"}})',
+            f'sum(headstart_collector_runs{{{_OWN},state="{RunWord.QUEUED}"}})',
         ),
         _number(
             "Runs under way",
             "Leased by an agent.",
-            f'sum(headstart_collector_runs{{{_OWN},state="leased"}})',
+            f'sum(headstart_collector_runs{{{_OWN},state="{RunWord.LEASED}"}})',
         ),
         _number(
             "Variants that do not work",
             "Of latest runs: does not build, does not start or fails its checks.",
-            f'count(headstart_variant_outcome{{outcome!="{MEASURED}"}}) or vector(0)',
+            f'count(headstart_variant_outcome{{outcome!="{Outcome.MEASURED}"}}) or vector(0)',
             bad_from=1,
         ),
         _number(
             "Variants rejected",
             "Of latest runs: they do not work, answer wrongly or miss a gate that was stated.",
-            'count(headstart_recommendation{recommendation="reject"}) or vector(0)',
+            f'count(headstart_recommendation{{recommendation="{Decision.REJECT}"}}) or vector(0)',
             bad_from=1,
         ),
         _number(

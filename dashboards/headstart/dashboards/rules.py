@@ -8,7 +8,9 @@ is then wrong is that nobody measures any more, and another alert says that.
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.dashboards.catalogue import CHECKS_FAIL, DOES_NOT_START, MEASURED
+from headstart.words.outcomes import OWN_FAULTS, RAN
+from headstart.words.states import RECORDS_GONE, RunWord
+from headstart.words.verdicts import GateStatus
 
 # Where the runbooks lie in this repository; a fleet gives the URL under which it has them.
 RUNBOOKS = "docs/runbooks"
@@ -51,7 +53,9 @@ class Alert:
 _VARIANT = "{{ $labels.variant }} of {{ $labels.experiment }} on {{ $labels.host }}"
 _RUN = "{{ $labels.experiment }} on {{ $labels.host }}"
 _OUTCOME = "{{ $labels.outcome }}"
-_OF_THE_APP = (MEASURED, CHECKS_FAIL, *DOES_NOT_START)
+_OF_THE_APP = (*RAN, *OWN_FAULTS)
+# Runs that end so have nothing to show for it.
+_ENDED_BADLY = (RunWord.FAILED, *RECORDS_GONE)
 
 RESULTS = (
     Alert(
@@ -66,7 +70,7 @@ RESULTS = (
     Alert(
         "HeadstartVariantDoesNotStart",
         "critical",
-        f'headstart_variant_outcome{{outcome=~"{"|".join(DOES_NOT_START)}"}} == 1 {_RECENT_RUN}',
+        f'headstart_variant_outcome{{outcome=~"{"|".join(OWN_FAULTS)}"}} == 1 {_RECENT_RUN}',
         _TWO_SCRAPES,
         f"{_VARIANT} {_OUTCOME}",
         "No trial of the latest run got a correct response. The report has its last output.",
@@ -82,7 +86,7 @@ RESULTS = (
     Alert(
         "HeadstartGateFailed",
         "critical",
-        f'headstart_gate{{outcome="fail",stated="yes"}} == 1 {_RECENT_RUN}',
+        f'headstart_gate{{outcome="{GateStatus.FAILED}",stated="yes"}} == 1 {_RECENT_RUN}',
         _TWO_SCRAPES,
         f"{_VARIANT} fails its gate on {{{{ $labels.metric }}}}",
         "The whole interval of the latest run lies beyond the limit ({{ $labels.limit }}) that the "
@@ -221,7 +225,8 @@ COLLECTOR = (
         "HeadstartRunsFailing",
         "warning",
         "sum by (job, instance, state) "
-        '(increase(headstart_collector_runs_ended_total{state=~"failed|incomplete|lost"}[1h])) > 0',
+        '(increase(headstart_collector_runs_ended_total{state=~"'
+        f'{"|".join(_ENDED_BADLY)}"}}[1h])) > 0',
         _TWO_SCRAPES,
         "Runs end as {{ $labels.state }}",
         "{{ $value | humanize }} runs within an hour. Their experiments keep the results of the "

@@ -7,7 +7,6 @@ from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.analysis.trials.jobs import TAKEN as TAKEN_OF_JOBS
 from headstart.collector.analysis.trials.ramp import METRIC as RATE_HELD
 from headstart.collector.findings import Basis, RunResult, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import (
     CheckOutcome,
@@ -23,6 +22,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+from headstart.words.metrics import METRICS
 from support.fake_builds import builds
 from support.fake_runs import AOT, BROKEN, JIT, MS, Fake, small
 
@@ -341,7 +341,7 @@ def test_every_metric_of_the_catalogue_can_be_measured(players: RunResult) -> No
     measured |= set(TAKEN_OF_JOBS)
     # Of loads of their own kind: see test_ramp.py and test_load.py.
     measured |= {RATE_HELD, "throughput_load_per_second", "latency_load_p99_seconds"}
-    assert measured == set(CATALOGUE)
+    assert measured == set(METRICS)
 
 
 def test_flag_of_an_unknown_future_effect_is_no_crash() -> None:

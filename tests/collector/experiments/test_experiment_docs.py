@@ -8,7 +8,7 @@ import pytest
 
 from headstart.collector.experiments.file import load_experiment
 from headstart.collector.experiments.json_schema import schema
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.metrics import METRICS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "EXPERIMENT.md").read_text()
 
@@ -89,10 +89,10 @@ def test_every_metric_is_listed_under_its_unit() -> None:
         "jobs_per_second": "Rates",
     }
     expected: dict[str, list[str]] = {title: [] for title in units.values()}
-    for metric in CATALOGUE.values():
+    for metric in METRICS.values():
         expected[units[metric.unit]].append(metric.name)
 
-    assert listed == expected, "docs/EXPERIMENT.md lists the catalogue of findings/catalogue.py"
+    assert listed == expected, "docs/EXPERIMENT.md lists the metrics of words/metrics.py"
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL))

@@ -12,12 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from headstart.collector.findings import Figure, RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.metrics.families import HOST_FAMILIES, RESULT_FAMILIES
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.words.clean import LABEL_CHARACTERS
+from headstart.words.metrics import METRICS
 from support.metrics_results import (
     NOW,
     does_not_start,
@@ -98,7 +98,7 @@ def test_every_metric_of_the_catalogue_is_a_gauge(scraped: Scraped) -> None:
     text = scraped.update([run_result()]).exposition.scrape().decode()
     types = {family.name: family.type for family in text_string_to_metric_families(text)}
 
-    assert {types[f"headstart_{name}"] for name in CATALOGUE} == {"gauge"}
+    assert {types[f"headstart_{name}"] for name in METRICS} == {"gauge"}
 
 
 def test_ratio_and_verdict_against_the_baseline(scraped: Scraped) -> None:

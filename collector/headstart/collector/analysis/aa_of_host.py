@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from headstart.collector.findings import HostCheck, RunResult, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.json import from_json
+from headstart.words.metrics import METRICS
 
 
 def host_check_of(result: RunResult) -> HostCheck | None:
@@ -13,7 +13,7 @@ def host_check_of(result: RunResult) -> HostCheck | None:
     told = [c for c in result.comparisons if c.verdict is not Verdict.UNAVAILABLE]
     differing = tuple(c.metric for c in told if c.verdict in (Verdict.BETTER, Verdict.WORSE))
     # Below three blocks no trial's metric has an interval and none could differ: that is no pass.
-    could = any(c.interval is not None and not CATALOGUE[c.metric].exact for c in told)
+    could = any(c.interval is not None and not METRICS[c.metric].exact for c in told)
     if not result.aa or not (could or differing) or result.state != "done":
         return None
     return HostCheck(

@@ -45,9 +45,6 @@ from headstart.collector.analysis.warmup.courses import (
     variant_warmup,
 )
 from headstart.collector.findings import (
-    CHECKS_FAIL,
-    INCOMPLETE,
-    MEASURED,
     AdviceGrade,
     Comparison,
     Fact,
@@ -58,13 +55,15 @@ from headstart.collector.findings import (
     VariantOutcome,
     VariantWarmup,
 )
-from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 from headstart.v1.records_pb2 import Quantity, Record
 from headstart.words.enums import word
+from headstart.words.metrics import LOAD_METRICS, METRICS
+from headstart.words.outcomes import RAN, Outcome
+from headstart.words.states import RunWord
 
 # Of each trial's memory over time; a curve in a plot shows no more.
 _SERIES_POINTS = 160
@@ -143,7 +142,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
             *memory_floor.remarks_on(
                 floor
                 for floor in floors.values()
-                if any((o.variant, o.outcome) == (floor.variant, MEASURED) for o in outcomes)
+                if any(
+                    (o.variant, o.outcome) == (floor.variant, Outcome.MEASURED) for o in outcomes
+                )
             ),
         ),
         source_text=experiment.source_text,
@@ -168,7 +169,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         aa=experiment.aa,
         host_changed=host_changed,
     )
-    if result.state == INCOMPLETE:
+    if result.state == RunWord.INCOMPLETE:
         result = _unjudged(result)
     # There is nothing to recommend of the same thing twice.
     return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
@@ -197,7 +198,7 @@ def _unjudged(result: RunResult) -> RunResult:
     return replace(
         result,
         comparisons=tuple(
-            unavailable(CATALOGUE[c.metric], c.variant, c.baseline, c.margin, why)
+            unavailable(METRICS[c.metric], c.variant, c.baseline, c.margin, why)
             for c in result.comparisons
         ),
         break_evens=(),
@@ -230,7 +231,7 @@ def _figures(info: RunInfo, found: _ByMetric) -> tuple[Figure, ...]:
     confidence = confidence_of(info.experiment.plan)
     return tuple(
         figure_of(metric, variant.name, found[metric.name, variant.name], confidence, info.run_id)
-        for metric in CATALOGUE.values()
+        for metric in METRICS.values()
         for variant in info.experiment.variants
         if (metric.name, variant.name) in found
     )
@@ -254,14 +255,14 @@ class _Compared:
             present.add(_STEADY)
         return tuple(
             self._one(metric, name)
-            for metric in CATALOGUE
-            if metric in present and CATALOGUE[metric].compared
+            for metric in METRICS
+            if metric in present and METRICS[metric].compared
             for name in names
         )
 
     def _one(self, metric_name: str, variant: str) -> Comparison:
         experiment = self.info.experiment
-        metric, baseline = CATALOGUE[metric_name], experiment.baseline
+        metric, baseline = METRICS[metric_name], experiment.baseline
         margin = experiment.margins.get(metric_name, metric.margin)
         missing = "; ".join(
             f"{name} {reason}"
@@ -292,7 +293,7 @@ class _Compared:
         if readings:
             checks = outcome.failing_checks
             return "answers wrongly" + (f" ({checks[0]})" if checks else " under load")
-        if outcome.outcome not in (MEASURED, CHECKS_FAIL):
+        if outcome.outcome not in RAN:
             return f"{outcome.outcome}"
         warmup = self.warmups.get(variant)
         if metric in STEADY_METRICS and warmup is not None and warmup.reason:

@@ -6,9 +6,9 @@ part of their difference. Interleaved on one host, that cancels.
 
 from collections.abc import Iterable
 
-from headstart.collector.findings.catalogue import CATALOGUE, threshold_of
 from headstart.collector.findings.run_info import RERUN_SUFFIX
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.metrics import METRICS, threshold_of
 
 BEFORE, AFTER = "before", "after"
 # Enough for a verdict on a few per cent.
@@ -51,7 +51,7 @@ def rerun_of(
     found.plan.ClearField("memory_floor")
     found.plan.ClearField("runtime_counters")
     for name in metrics:
-        found.margins[name] = threshold_of(found.margins.get(name) or CATALOGUE[name].margin)
+        found.margins[name] = threshold_of(found.margins.get(name) or METRICS[name].margin)
     del found.variants[:]
     for name, digest in ((BEFORE, before), (AFTER, after)):
         image = found.variants.add()

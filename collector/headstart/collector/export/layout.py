@@ -9,9 +9,9 @@ from enum import Enum
 
 from headstart.collector.analysis.trials import ramp
 from headstart.collector.analysis.trials.figures import TRIAL_METRICS
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiments_pb2 import ExportTable
 from headstart.v1.records_pb2 import Quantity
+from headstart.words import metrics
 from headstart.words.enums import word
 
 
@@ -118,7 +118,7 @@ _TRIAL = (
 
 # The metrics that have a value for each trial, in the order of the catalogue.
 METRICS = tuple(
-    metric for metric in CATALOGUE.values() if metric.name in TRIAL_METRICS | {ramp.METRIC}
+    metric for metric in metrics.METRICS.values() if metric.name in TRIAL_METRICS | {ramp.METRIC}
 )
 
 _WINDOW = (

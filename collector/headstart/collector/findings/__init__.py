@@ -15,21 +15,8 @@ from headstart.collector.findings.builds import (
     Working,
 )
 from headstart.collector.findings.counters import CounterReading, RuntimeCounters
-from headstart.collector.findings.figures import (
-    Basis,
-    Comparison,
-    Figure,
-    Interval,
-    Metric,
-    Verdict,
-)
-from headstart.collector.findings.gates import (
-    Decision,
-    GateLimit,
-    GateOutcome,
-    GateStatus,
-    Recommendation,
-)
+from headstart.collector.findings.figures import Comparison, Figure, Interval
+from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
 from headstart.collector.findings.host_found import AdviceGrade, Fact, HostAdvice, HostCheck
 from headstart.collector.findings.images import Image, ImageLayer
 from headstart.collector.findings.jobs import JobBreakEven, JobOvertaking
@@ -44,19 +31,14 @@ from headstart.collector.findings.load import (
 )
 from headstart.collector.findings.memory import FloorStep, MemoryFloor, PhaseSplit
 from headstart.collector.findings.model import (
-    CHECKS_FAIL,
-    INCOMPLETE,
-    MEASURED,
     InvalidTrial,
     RunResult,
     VariantOutcome,
 )
+from headstart.words.verdicts import Basis, Decision, GateStatus, Verdict
 
 # fmt: off
 __all__ = [
-    "CHECKS_FAIL",
-    "INCOMPLETE",
-    "MEASURED",
     "AdviceGrade",
     "Basis",
     "BreakEven",
@@ -83,7 +65,6 @@ __all__ = [
     "JobBreakEven",
     "JobOvertaking",
     "MemoryFloor",
-    "Metric",
     "Overtaking",
     "PackageCheck",
     "PhaseSplit",
@@ -100,7 +81,6 @@ __all__ = [
     "Warmup",
     "WindowSeries",
     "Working",
-    "catalogue",
     "comparability",
     "json",
     "points",

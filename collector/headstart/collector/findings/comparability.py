@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.collector.findings.model import RunResult
+from headstart.words.metrics import LOAD_METRICS, METRICS
 from headstart.words.secrets import is_secret_name, shown_words, without_values
 
 # What belongs to a revision rather than to how it is measured.
@@ -29,7 +29,7 @@ def unlike_metrics(before: RunResult, after: RunResult) -> dict[str, str]:
     plans = [limits_of(run) for run in (before, after)]
     if plans[0] != plans[1]:
         reason = f"measured under other limits ({_or_none(plans[0])}; {_or_none(plans[1])})"
-        reasons = {name: reason for name, metric in CATALOGUE.items() if not metric.exact}
+        reasons = {name: reason for name, metric in METRICS.items() if not metric.exact}
     if before.load_description != after.load_description:
         reason = (
             f"measured under another load ({_or_none([before.load_description])}; "

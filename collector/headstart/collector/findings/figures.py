@@ -1,18 +1,8 @@
 """Figures of a run and the verdicts on them."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Verdict(StrEnum):
-    """A variant's metric against the baseline's, with a margin."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    EQUIVALENT = "equivalent"
-    INCONCLUSIVE = "inconclusive"
-    # Nothing to compare: a side has no valid value; the reason says why.
-    UNAVAILABLE = "unavailable"
+from headstart.words.verdicts import Basis, Verdict
 
 
 @dataclass(frozen=True)
@@ -21,38 +11,6 @@ class Interval:
 
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One entry of the catalogue in `catalogue`."""
-
-    # Such as "startup_seconds"; the unit is its last word.
-    name: str
-    title: str
-    unit: str
-    lower_is_better: bool
-    # Default margin of equivalence, as a ratio: 0.05 = 5 %.
-    margin: float
-    description: str
-    # The ratio of medians or, for throughput, of means.
-    center: str = "median"
-    # The same in every trial by nature (bytes of an image): compared without statistics.
-    exact: bool = False
-    # False: shown as it is; a ratio of it means nothing (it may rightly be zero).
-    compared: bool = True
-    # Whether `blocks: auto` goes on until its verdict is decided.
-    headline: bool = False
-    # What is repeated to measure it again: a trial of each block, or a build.
-    replicate: str = "trial"
-
-
-class Basis(StrEnum):
-    """What the trials behind a figure or a comparison are worth."""
-
-    VALID = "valid"
-    # Fewer than three were valid, so that flagged ones were taken in as well.
-    FLAGGED = "flagged"
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,9 @@
 """Gates, what figures say to them, and the recommendation that follows."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from headstart.collector.findings.figures import Interval
-
-
-class GateStatus(StrEnum):
-    """A gate's limit against the whole interval of what was measured."""
-
-    PASSED = "pass"
-    FAILED = "fail"
-    # The interval lies across the limit, or disturbed trials are all there is.
-    UNDECIDED = "undecided"
-    NOT_MEASURED = "not measured"
-
-
-class Decision(StrEnum):
-    """What is recommended of a variant."""
-
-    PROCEED = "proceed"
-    DEFER = "defer"
-    REJECT = "reject"
+from headstart.words.verdicts import Decision, GateStatus, LimitKind
 
 
 @dataclass(frozen=True)
@@ -29,8 +11,8 @@ class GateLimit:
     """One limit that every variant but the baseline is held against."""
 
     metric: str
-    # "max" or "min", in the metric's unit; "margin": at most so much worse than the baseline.
-    kind: str
+    # Max and min in the metric's unit.
+    kind: LimitKind
     bound: float
     # Missing it rejects. False: nobody stated it, so missing it is a trade-off to decide.
     hard: bool = True

@@ -14,9 +14,9 @@ from functools import cache
 from typing import Any
 
 from headstart.collector.findings import schema_1
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.model import RunResult
 from headstart.words import clean
+from headstart.words.metrics import METRICS
 
 SCHEMA = 2
 
@@ -119,7 +119,7 @@ def _object(cls: type, value: Any, path: str) -> Any:
     ]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
-    if "metric" in value and value["metric"] not in CATALOGUE:
+    if "metric" in value and value["metric"] not in METRICS:
         raise ValueError(f"{path}.metric is {value['metric']!r}, which this version does not know")
     return cls(
         **{name: _build(kinds[name], item, f"{path}.{name}") for name, item in value.items()}

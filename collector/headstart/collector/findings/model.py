@@ -22,16 +22,6 @@ from headstart.collector.findings.load import (
 )
 from headstart.collector.findings.memory import MemoryFloor, PhaseSplit
 
-# `RunResult.state` of a run of which not all records are stored: nothing is judged by it.
-INCOMPLETE = "incomplete"
-
-
-# `VariantOutcome.outcome` of a variant that has figures, and of one whose answers are wrong.
-MEASURED = "measured"
-
-
-CHECKS_FAIL = "checks fail"
-
 
 @dataclass(frozen=True)
 class VariantOutcome:
@@ -44,7 +34,7 @@ class VariantOutcome:
     trials: int
     trials_failed: int
     trials_invalid: int
-    # "measured", "does not start", "image missing", "checks fail", ...
+    # An `Outcome`.
     outcome: str
     failure_message: str = ""
     output_tail: str = ""

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.collector.findings.comparability import setup_of
-from headstart.collector.findings.figures import Basis
-from headstart.collector.findings.model import MEASURED, RunResult
+from headstart.collector.findings.model import RunResult
 from headstart.collector.findings.run_info import AA_SUFFIX, RERUN_SUFFIX
+from headstart.words.metrics import LOAD_METRICS, METRICS
+from headstart.words.outcomes import Outcome
+from headstart.words.states import RunWord
+from headstart.words.verdicts import Basis
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ def points_of(result: RunResult) -> list[Point]:
 
     A/A runs and reruns say nothing of a revision. Zero is left out: it has no ratio.
     """
-    if result.state != "done" or result.experiment.endswith((AA_SUFFIX, RERUN_SUFFIX)):
+    if result.state != RunWord.DONE or result.experiment.endswith((AA_SUFFIX, RERUN_SUFFIX)):
         return []
-    digests = {v.variant: v.digest for v in result.variants if v.outcome == MEASURED}
+    digests = {v.variant: v.digest for v in result.variants if v.outcome == Outcome.MEASURED}
     return [
         Point(
             run_id=result.run_id,
@@ -56,7 +58,7 @@ def points_of(result: RunResult) -> list[Point]:
         )
         for figure in result.figures
         if figure.variant in digests
-        and figure.metric in CATALOGUE
+        and figure.metric in METRICS
         and figure.center is not None
         and figure.center > 0
     ]

@@ -2,6 +2,8 @@
 
 import math
 
+from headstart.words.metric import Unit
+
 
 def quantity(value: float, unit: str) -> str:
     """A value of a metric with its unit, such as "29.6 ms" or "14,700 req/s"."""
@@ -38,19 +40,20 @@ def per_cent(share: float) -> str:
 
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
-_RATES = {"per_second": "req/s", "jobs_per_second": "jobs/s"}
+_RATES: dict[str, str] = {Unit.PER_SECOND: "req/s", Unit.JOBS_PER_SECOND: "jobs/s"}
 _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_STEPS: dict[str, tuple[tuple[float, str], ...]] = {Unit.SECONDS: _TIMES, Unit.BYTES: _BYTES}
 
 
 def _scaled(value: float, unit: str) -> tuple[float, str]:
     # What rounds to 1.00 s is not shown as 1,000 ms.
     size = float(f"{abs(value):.3g}")
-    steps = {"seconds": _TIMES, "bytes": _BYTES}.get(unit, ())
+    steps = _STEPS.get(unit, ())
     for factor, name in steps:
         if size >= factor:
             return value / factor, name
-    if unit == "seconds":
+    if unit == Unit.SECONDS:
         return (value, "s") if value == 0 else (value / 1e-6, "µs")
-    if unit == "bytes":
+    if unit == Unit.BYTES:
         return value, "B"
     return value, _RATES.get(unit, unit)

@@ -1,15 +1,11 @@
 """Which variants of a run have no trial to judge by, though nobody can blame the variant."""
 
-from headstart.collector.findings.catalogue import CATALOGUE
-from headstart.collector.findings.gates import Decision
-from headstart.collector.findings.model import INCOMPLETE, MEASURED, RunResult, VariantOutcome
-
-# `RunResult.state` of a run that ended without its plan, by its own fault or by a wish.
-_CUT_SHORT = ("failed", "cancelled")
-# Of a run whose records, or whose agent, are gone.
-_LOST = (INCOMPLETE, "lost")
-# `VariantOutcome.outcome` and `failure` where the agent broke.
-_OURS = "agent failed"
+from headstart.collector.findings.model import RunResult, VariantOutcome
+from headstart.words.metric import Stage
+from headstart.words.metrics import METRICS
+from headstart.words.outcomes import Outcome
+from headstart.words.states import CUT_SHORT, RECORDS_GONE
+from headstart.words.verdicts import Decision
 
 
 def without_usable_trial(result: RunResult) -> tuple[VariantOutcome, ...]:
@@ -24,20 +20,21 @@ def without_usable_trial(result: RunResult) -> tuple[VariantOutcome, ...]:
 
 def cut_short(result: RunResult) -> bool:
     """Whether the run as a whole failed or was cancelled."""
-    return result.state in _CUT_SHORT
+    return result.state in CUT_SHORT
 
 
 def system_failed(result: RunResult) -> bool:
     """Whether records or agent were lost, or the agent broke in the run or in one variant."""
-    return (result.state in _LOST or result.system_broke) or any(
-        _OURS in (variant.outcome, variant.failure) for variant in without_usable_trial(result)
+    return (result.state in RECORDS_GONE or result.system_broke) or any(
+        Outcome.AGENT_FAILED in (variant.outcome, variant.failure)
+        for variant in without_usable_trial(result)
     )
 
 
 def why_unmeasured(variant: VariantOutcome) -> str:
     """One sentence of a variant without a usable trial."""
     what = variant.outcome
-    if what == MEASURED:
+    if what == Outcome.MEASURED:
         what = f"all trials failed: {variant.failure}" if variant.failure else "no trial is valid"
     reason = f": {variant.failure_message}" if variant.failure_message else ""
     return f"{variant.variant} has no usable trial ({what}{reason})."
@@ -52,5 +49,5 @@ def _usable(result: RunResult, variant: VariantOutcome) -> bool:
 
 
 def _of_trials(metric: str) -> bool:
-    known = CATALOGUE.get(metric)
-    return known is None or (known.replicate == "trial" and not known.exact)
+    known = METRICS.get(metric)
+    return known is None or (known.stage is not Stage.BUILD and not known.exact)

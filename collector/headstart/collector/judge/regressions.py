@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.findings import Comparison, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.judge import worker
 from headstart.collector.judge.job_limits import JobFault
 from headstart.collector.judge.process_pool import AnalysisPool
@@ -18,6 +17,7 @@ from headstart.collector.store.shifts import FoundShift
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import Confirmation, Shift, ShiftState
+from headstart.words.metrics import METRICS
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +190,6 @@ def _told(rerun: str, comparison: Comparison | None, why: str) -> str:
         return f"rerun {rerun} could not tell: {reason}"
     interval = comparison.interval
     between = f" ({interval.low:.3f} to {interval.high:.3f})" if interval else ""
-    title = CATALOGUE[comparison.metric].title.lower()
+    title = METRICS[comparison.metric].title.lower()
     words = f"rerun {rerun}: {title} {comparison.ratio:.3f} times{between}"
     return f"{words}, {comparison.verdict.value}"

@@ -15,8 +15,7 @@ from headstart.collector.analysis.history.shifts import (
     taken_back,
 )
 from headstart.collector.experiments.rerun import AFTER
-from headstart.collector.findings import Comparison, Metric
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings import Comparison
 from headstart.collector.findings.json import from_json
 from headstart.collector.store import (
     points as store_points,
@@ -27,6 +26,8 @@ from headstart.collector.store import (
 from headstart.collector.store.points import SeriesKey
 from headstart.collector.store.shifts import FoundShift
 from headstart.collector.store.sqlite import reader_engine
+from headstart.words.metric import Metric
+from headstart.words.metrics import METRICS
 
 # The level of a figure that does not vary is followed from its beginning, as far as that is
 # within reason.
@@ -50,7 +51,7 @@ def judge_run(path: str, run_id: str) -> Judged:
             found: list[FoundShift] = []
             over: list[int] = []
             for key in store_points.keys_of(connection, run_id):
-                metric = CATALOGUE.get(key.metric)
+                metric = METRICS.get(key.metric)
                 if metric is None or not metric.compared:
                     continue
                 looked_at = _LOOKED_AT_EXACT if metric.exact else LOOKED_AT

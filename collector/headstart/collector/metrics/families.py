@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from headstart.collector.analysis.aa_of_host import host_check_of
 from headstart.collector.findings import Comparison, Figure, RunResult, VariantOutcome
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.metrics.warmup_curve import warmup_curve
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
 from headstart.v1.host_pb2 import AdviceLevel
 from headstart.words.clean import label
+from headstart.words.metrics import METRICS
 
 # On every gauge of a run, so that a dashboard can filter by hardware without a join.
 RUN_LABELS = ("experiment", "host", "fingerprint", "cpu_model")
@@ -48,11 +48,11 @@ CURVE = Family(
 RESULT_FAMILIES = (
     *(
         Family(
-            f"headstart_{metric.name}",
+            metric.series,
             f"{metric.title}. {metric.description} The center is the {metric.center}.",
             (*_VARIANT_LABELS, "stat"),
         )
-        for metric in CATALOGUE.values()
+        for metric in METRICS.values()
     ),
     Family(
         "headstart_ratio",
@@ -261,7 +261,7 @@ def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterat
 
 
 def _figure_samples(figure: Figure, labels: tuple[str, ...]) -> Iterator[Sample]:
-    name = f"headstart_{figure.metric}"
+    name = METRICS[figure.metric].series
     if figure.center is not None:
         yield Sample(name, (*labels, "center"), figure.center)
     if figure.interval is not None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from prometheus_client import Gauge, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from headstart.collector.findings import INCOMPLETE, RunResult
+from headstart.collector.findings import RunResult
 from headstart.collector.metrics.families import (
     CURVE,
     HOST_FAMILIES,
@@ -33,6 +33,7 @@ from headstart.collector.metrics.families import (
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, Shift
 from headstart.words.clean import label
+from headstart.words.states import RunWord
 
 # A Prometheus of a gigabyte or two holds a million series; one collector may be one of many.
 MAXIMUM_SERIES = 50_000
@@ -142,7 +143,7 @@ class Exposition:
         shown = self._runs.get(key)
         says_something = any(v.trials or v.failure_message for v in result.variants)
         outdated = shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
-        if outdated or not says_something or result.state == INCOMPLETE:
+        if outdated or not says_something or result.state == RunWord.INCOMPLETE:
             return False
         self._runs[key] = _ShownRun(
             result.run_id,

@@ -6,10 +6,10 @@ import pytest
 
 from headstart.collector.analysis.across.pooled import PooledMetric, pooled_metric, standard_error
 from headstart.collector.findings import Basis, Comparison, Interval, RunResult, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.metrics import METRICS
 from support.metrics_results import run_result
 
-STARTUP = CATALOGUE["startup_seconds"]
+STARTUP = METRICS["startup_seconds"]
 
 
 def host(
@@ -20,7 +20,7 @@ def host(
     found = result.comparison(metric, "aot")
     assert found is not None
     low, high = ratio / (1 + reach), ratio * (1 + reach)
-    exact = CATALOGUE[metric].exact
+    exact = METRICS[metric].exact
     verdict = (
         Verdict.BETTER
         if high < 0.95
@@ -148,7 +148,7 @@ def test_what_no_host_has_is_unavailable_with_the_reasons() -> None:
 
 
 def test_bytes_of_an_image_are_equal_everywhere_or_that_is_said() -> None:
-    size = CATALOGUE["image_unpacked_bytes"]
+    size = METRICS["image_unpacked_bytes"]
     same = [host(name, 0.1, metric=size.name) for name in ("alpha", "beta")]
     other = host("gamma", 0.2, metric=size.name)
 

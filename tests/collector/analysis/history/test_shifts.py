@@ -14,7 +14,7 @@ from headstart.collector.analysis.history.shifts import (
     taken_back,
 )
 from headstart.collector.analysis.statistics.change_points import change_points
-from headstart.collector.findings.catalogue import CATALOGUE, threshold_of
+from headstart.words.metrics import METRICS, threshold_of
 
 MARGIN = 0.05
 
@@ -154,4 +154,4 @@ def test_a_creeping_size_is_told_when_it_is_past_the_margin_from_its_level() -> 
 
 
 def test_every_metric_of_the_catalogue_has_a_threshold() -> None:
-    assert all(0 < threshold_of(metric.margin) < 0.1 for metric in CATALOGUE.values())
+    assert all(0 < threshold_of(metric.margin) < 0.1 for metric in METRICS.values())

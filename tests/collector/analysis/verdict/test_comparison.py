@@ -5,7 +5,7 @@ import pytest
 from headstart.collector.analysis.trials.figures import Reading, Standing
 from headstart.collector.analysis.verdict.comparison import compare, verdict_of
 from headstart.collector.findings import Basis, Comparison, Interval, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.metrics import METRICS
 
 VALID, FLAGGED, WRONG = Standing.VALID, Standing.FLAGGED, Standing.WRONG
 JITTER = (1.0, 1.01, 0.99, 1.005, 0.995, 1.02, 0.98, 1.0, 1.01, 0.99)
@@ -19,7 +19,7 @@ def compared(
     variant: list[Reading], baseline: list[Reading], metric: str = "startup_seconds"
 ) -> Comparison:
     return compare(
-        CATALOGUE[metric],
+        METRICS[metric],
         "aot",
         "jit",
         variant,
@@ -154,7 +154,7 @@ def test_a_throughput_of_zero_is_inconclusive_and_no_crash() -> None:
 
 def test_what_never_varies_is_compared_exactly() -> None:
     found = compare(
-        CATALOGUE["image_unpacked_bytes"],
+        METRICS["image_unpacked_bytes"],
         "aot",
         "jit",
         [Reading(0, 13.7e6, VALID)],

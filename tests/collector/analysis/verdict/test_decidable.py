@@ -9,7 +9,6 @@ from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.analysis.verdict.decidable import Undecidable, undecidable
 from headstart.collector.analysis.verdict.gates import gate_outcome, limits_of
 from headstart.collector.findings import GateOutcome, GateStatus, RunResult, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiment_pb2 import (
     BatchJob,
     Build,
@@ -26,6 +25,7 @@ from headstart.v1.experiment_pb2 import (
     Variant,
 )
 from headstart.v1.records_pb2 import TrialOutcome
+from headstart.words.metrics import METRICS
 from support.fake_runs import AOT, JIT, SECOND, Fake
 
 LEVEL_JIT = replace(JIT, first_per_second=10_000, steady_per_second=10_000, climb_seconds=0)
@@ -147,7 +147,7 @@ def test_so_do_the_verdicts_that_every_report_tells(planned: Planned) -> None:
     open_verdicts = {
         c.metric
         for c in measured(planned).comparisons
-        if CATALOGUE[c.metric].headline and c.verdict in (Verdict.INCONCLUSIVE, Verdict.UNAVAILABLE)
+        if METRICS[c.metric].headline and c.verdict in (Verdict.INCONCLUSIVE, Verdict.UNAVAILABLE)
     }
     # The default gates ask for throughput even where there is no load.
     unasked = set() if planned.load_every else {"throughput_steady_per_second"}

@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.analysis.verdict.gates import PROFILES, limits_of
+from headstart.collector.analysis.verdict.gates import limits_of
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
-from headstart.collector.experiments.file.gate_forms import PROFILES as NAMED
 from headstart.collector.findings import (
     Category,
     Decision,
@@ -19,10 +18,11 @@ from headstart.collector.findings import (
     RunResult,
     VariantDiagnostics,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.json import from_json, to_json
 from headstart.v1.experiment_pb2 import Experiment, Gate, Gates
 from headstart.v1.records_pb2 import Failure, FailureCode, TrialOutcome
+from headstart.words.gate_profiles import GateProfile
+from headstart.words.metrics import METRICS
 from support.fake_runs import AOT, JIT, Fake, Kind, small
 from support.odd_results import ODD
 
@@ -191,14 +191,8 @@ def test_the_margins_of_the_file_are_those_of_the_default_profile() -> None:
     bounds = {g.metric: g.bound for g in limits}
 
     assert bounds["startup_seconds"] == 0.0
-    assert bounds["image_unpacked_bytes"] == CATALOGUE["image_unpacked_bytes"].margin
+    assert bounds["image_unpacked_bytes"] == METRICS["image_unpacked_bytes"].margin
     assert not any(g.hard for g in limits)
-
-
-def test_the_profiles_are_those_of_the_file_format_and_their_metrics_exist() -> None:
-    assert tuple(PROFILES) == NAMED
-    entries = [entry for profile in PROFILES.values() for entry in profile]
-    assert {e.metric for e in entries if not e.subject.endswith("job")} <= CATALOGUE.keys()
 
 
 def test_microsofts_targets_pass_for_the_made_up_api_but_for_its_disk() -> None:
@@ -225,7 +219,7 @@ def test_a_run_that_went_wrong_has_a_recommendation_that_says_so(name: str) -> N
 
 
 @pytest.mark.parametrize("name", ODD)
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", GateProfile)
 def test_every_profile_can_be_held_against_every_run(name: str, profile: str) -> None:
     experiment = Experiment(gates=Gates(profile=profile))
     result = with_recommendations(ODD[name](), *limits_of(experiment))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from headstart.collector.analysis.across.pooled import PooledMetric, enumerated
 from headstart.collector.findings import Decision, Recommendation, RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.metrics import METRICS
 
 _Advised = tuple[str, RunResult, Recommendation]
 
@@ -87,7 +87,7 @@ def _worst_first(advised: Sequence[_Advised]) -> list[_Advised]:
 
 def _contradictions(variant: str, metrics: Sequence[PooledMetric]) -> list[str]:
     return [
-        f"{CATALOGUE[found.metric].title}: {found.reason}."
+        f"{METRICS[found.metric].title}: {found.reason}."
         for found in metrics
         if found.variant == variant and found.contradictory
     ]

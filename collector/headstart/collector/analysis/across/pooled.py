@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from headstart.collector.analysis.statistics.bootstrap import student_quantile
 from headstart.collector.analysis.statistics.meta import pool
 from headstart.collector.analysis.verdict.comparison import verdict_of
-from headstart.collector.findings import Basis, Comparison, Interval, Metric, RunResult, Verdict
+from headstart.collector.findings import Basis, Comparison, Interval, RunResult, Verdict
 from headstart.collector.findings.quantities import ratio as ratio_text
+from headstart.words.metric import Metric
 
 CONFIDENCE = 0.95
 # Those of a host that say something; where they differ, hosts do.

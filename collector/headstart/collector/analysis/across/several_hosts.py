@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from headstart.collector.analysis.across.joint_recommendation import recommend_across
 from headstart.collector.analysis.across.pooled import PooledMetric, enumerated, pooled_metric
 from headstart.collector.findings import Recommendation, RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.comparability import (
     Incomparable,
     said,
     settings_of,
     unlike_metrics,
 )
+from headstart.words.metrics import METRICS
 
 # Facts of a host that may explain a difference and are no part of the hardware.
 _FACTS = ("kernel", "engine", "governor", "agent")
@@ -62,7 +62,7 @@ def across_hosts(results: Sequence[RunResult], pending: Sequence[str] = ()) -> A
     metrics = tuple(
         pooled_metric(runs, metric, variant, unlike.get(metric.name, ""))
         for variant in variants
-        for metric in CATALOGUE.values()
+        for metric in METRICS.values()
         if metric.compared
         and any(run.comparison(metric.name, variant) is not None for run in results)
     )
@@ -154,7 +154,7 @@ def _clashes(metrics: Sequence[PooledMetric]) -> Iterator[str]:
     pairs: dict[tuple[str, str], list[str]] = {}
     for found in metrics:
         for pair in found.clashes:
-            title = f"{CATALOGUE[found.metric].title} of {found.variant}"
+            title = f"{METRICS[found.metric].title} of {found.variant}"
             pairs.setdefault(pair, []).append(title)
     for pair, titles in pairs.items():
         yield (

@@ -20,8 +20,7 @@ from headstart.collector.analysis.statistics.bootstrap import (
     student_quantile,
 )
 from headstart.collector.analysis.verdict.comparison import verdict_of
-from headstart.collector.findings import Basis, Figure, Interval, Metric, RunResult, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.collector.findings import Basis, Figure, Interval, RunResult, Verdict
 from headstart.collector.findings.comparability import (
     Incomparable,
     masked_names,
@@ -29,6 +28,8 @@ from headstart.collector.findings.comparability import (
     settings_of,
     unlike_metrics,
 )
+from headstart.words.metric import Metric
+from headstart.words.metrics import METRICS
 
 _CONFIDENCE = 0.95
 _CHANGING_FACTS = ("kernel", "engine", "governor", "agent")
@@ -89,7 +90,7 @@ def compare_runs(before: RunResult, after: RunResult) -> AcrossRuns:
     changes = tuple(
         _change(before, after, name, metric, same_host, unlike.get(metric.name, ""))
         for name in common
-        for metric in CATALOGUE.values()
+        for metric in METRICS.values()
         if metric.compared and _measured(before, after, metric.name, name)
     )
     return AcrossRuns(before, after, same_host, tuple(_flags(before, after, same_host)), changes)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.collector.analysis.statistics.change_points import Floats, change_points
-from headstart.collector.findings.catalogue import threshold_of
+from headstart.words.metrics import threshold_of
 
 # Points that are looked at, the newest included.
 LOOKED_AT = 50

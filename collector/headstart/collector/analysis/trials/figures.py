@@ -16,8 +16,9 @@ from headstart.collector.analysis.statistics.bootstrap import (
 from headstart.collector.analysis.trials.jobs import TAKEN as TAKEN_OF_JOBS, TIMES as TIMES_OF_JOBS
 from headstart.collector.analysis.trials.load import TrialLoad
 from headstart.collector.analysis.trials.trial_records import Trial
-from headstart.collector.findings import Basis, Figure, Metric
+from headstart.collector.findings import Basis, Figure
 from headstart.v1.records_pb2 import FailureCode, FlagEffect, Phase, PhaseMemory
+from headstart.words.metric import Metric
 
 # Below this many trials a 95th percentile is the largest value by another name.
 _P95_TRIALS = 20

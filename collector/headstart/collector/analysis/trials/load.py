@@ -17,8 +17,8 @@ from headstart.collector.analysis.trials.trial_records import Trial, Window
 from headstart.collector.analysis.warmup.courses import Seen
 from headstart.collector.analysis.warmup.detection import Course, Shape, course_of, rises
 from headstart.collector.findings import Warmup, WindowSeries
-from headstart.collector.findings.catalogue import FIRST_SECONDS
 from headstart.v1.records_pb2 import Quantity
+from headstart.words.metrics import FIRST_SECONDS
 
 # The course is judged on cells of a second: narrower ones are mostly noise. A short load
 # is cut finer, into this many cells.

@@ -7,8 +7,8 @@ from headstart.collector.analysis.trials.load import TrialLoad
 from headstart.collector.analysis.verdict.break_even import Work, break_even, work_of
 from headstart.collector.analysis.warmup.courses import is_steady
 from headstart.collector.findings import BreakEven, VariantWarmup
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.run_info import RunInfo
+from headstart.words.metrics import METRICS
 
 _THROUGHPUT = "throughput_steady_per_second"
 
@@ -28,7 +28,7 @@ def break_evens(
     experiment = info.experiment
     if experiment.load.rate_per_second:
         return ()
-    margin = experiment.margins.get(_THROUGHPUT, CATALOGUE[_THROUGHPUT].margin)
+    margin = experiment.margins.get(_THROUGHPUT, METRICS[_THROUGHPUT].margin)
 
     def works(variant: str) -> list[Work]:
         own = [load for n, load in loads.items() if load.series.variant == variant and n in right]

@@ -14,7 +14,8 @@ from headstart.collector.analysis.statistics.bootstrap import (
     ratio_interval,
 )
 from headstart.collector.analysis.trials.figures import Reading, Standing
-from headstart.collector.findings import Basis, Comparison, Interval, Metric, Verdict
+from headstart.collector.findings import Basis, Comparison, Interval, Verdict
+from headstart.words.metric import Metric
 
 
 def verdict_of(interval: Interval, margin: float, lower_is_better: bool) -> Verdict:

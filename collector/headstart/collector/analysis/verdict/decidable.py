@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from headstart.collector.analysis.statistics.bootstrap import BOOTSTRAP_BLOCKS, MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.figures import STEADY_METRICS
-from headstart.collector.analysis.verdict.gates import MARGIN, PROFILES, asked, limits_of
+from headstart.collector.analysis.verdict.gates import asked, limits_of
 from headstart.collector.analysis.verdict.plan_yield import Lack, lack_of
 from headstart.collector.findings import GateLimit
-from headstart.collector.findings.catalogue import CATALOGUE, LOAD_METRICS
 from headstart.v1.experiment_pb2 import Experiment, Variant
+from headstart.words.gate_profiles import PROFILES
+from headstart.words.metrics import LOAD_METRICS, METRICS
+from headstart.words.verdicts import LimitKind
 
 _STEADY = "throughput_steady_per_second"
 # Whose value a run cannot vouch for: it may be told by all trials together, or be zero.
@@ -61,8 +63,10 @@ def _gates(experiment: Experiment) -> Iterator[Undecidable]:
     _, limits = limits_of(experiment)
     own = {gate.metric for gate in experiment.gates.gates}
     for limit in limits:
-        needed = MINIMUM_BLOCKS if limit.kind == MARGIN else BOOTSTRAP_BLOCKS
-        for lack, variants in _lacks(experiment, limit.metric, needed, limit.kind == MARGIN):
+        needed = MINIMUM_BLOCKS if limit.kind == LimitKind.MARGIN else BOOTSTRAP_BLOCKS
+        for lack, variants in _lacks(
+            experiment, limit.metric, needed, limit.kind == LimitKind.MARGIN
+        ):
             stated = limit.metric in own or experiment.gates.profile in PROFILES
             place = (limit.metric, limit.kind) if limit.metric in own else ("profile",)
             yield Undecidable(
@@ -77,7 +81,7 @@ def _gates(experiment: Experiment) -> Iterator[Undecidable]:
 
 def _headlines(experiment: Experiment) -> Iterator[Undecidable]:
     """Verdicts that every report tells, of what the experiment has."""
-    for metric in CATALOGUE.values():
+    for metric in METRICS.values():
         if not metric.headline or not _is_measured(experiment, metric.name):
             continue
         for lack, variants in _lacks(experiment, metric.name, MINIMUM_BLOCKS, compared=True):
@@ -116,7 +120,7 @@ def _lacks(
 
 
 def _lack(experiment: Experiment, metric: str, sides: list[Variant], needed: int) -> Lack | None:
-    if len(sides) > 1 and not CATALOGUE[metric].compared:
+    if len(sides) > 1 and not METRICS[metric].compared:
         return Lack(_RATIO_SAYS_NOTHING, "state a `max` instead of a `margin`", ())
     lacks = (lack_of(experiment, metric, side, needed) for side in sides)
     return next((lack for lack in lacks if lack is not None), None)

@@ -1,9 +1,9 @@
 """Whether a run that stops when decided needs another block."""
 
 from headstart.collector.findings import GateStatus, RunResult, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.v1.experiment_pb2 import Plan
 from headstart.words.looks import LOOKS, PILOT_BLOCKS
+from headstart.words.metrics import METRICS
 
 # Each look has a quarter of it, so that looking four times does not make four chances of a
 # false verdict.
@@ -23,7 +23,7 @@ def decide_blocks(result: RunResult, plan: Plan) -> tuple[bool, str]:
     cap = min(plan.maximum_blocks or LOOKS[-1], LOOKS[-1])
     if done >= cap:
         return False, f"the cap of {cap} blocks is reached"
-    headline = [c for c in result.comparisons if CATALOGUE[c.metric].headline]
+    headline = [c for c in result.comparisons if METRICS[c.metric].headline]
     if done >= PILOT_BLOCKS and all(c.verdict is Verdict.UNAVAILABLE for c in headline):
         return False, "there is nothing to compare"
     if done not in LOOKS:

@@ -20,55 +20,12 @@ from headstart.collector.findings import (
     RunResult,
     Verdict,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity, ratio as ratio_text
 from headstart.v1.experiment_pb2 import Experiment
-
-MAX, MIN, MARGIN = "max", "min", "margin"
-CI_DEFAULT = "ci-default"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A limit of a profile; `bound` None: the margin of the file or the catalogue."""
-
-    metric: str
-    kind: str
-    bound: float | None
-    # Held only against experiments that have this; empty: against all.
-    subject: str = ""
-
-
-def _native_aot(startup_seconds: float, memory_bytes: float, disk_bytes: float) -> list[_Entry]:
-    return [
-        _Entry("startup_seconds", MAX, startup_seconds),
-        _Entry("rss_idle_bytes", MAX, memory_bytes),
-        _Entry("rss_load_bytes", MAX, memory_bytes),
-        # What was published, without a base image.
-        _Entry("image_own_bytes", MAX, disk_bytes),
-        _Entry("throughput_steady_per_second", MARGIN, 0.05),
-    ]
-
-
-PROFILES: dict[str, list[_Entry]] = {
-    # .NET's own targets for Native AOT (dotnet/runtime issue 79003): the Albums API,
-    # which serves lists from memory, and the Todo API, which has a database. Working set
-    # before load and at load; throughput against the default configuration of CoreCLR.
-    "native-aot-api": _native_aot(0.050, 50e6, 10e6),
-    "native-aot-service": _native_aot(0.150, 60e6, 20e6),
-    # No worse than the baseline, by the margin of each metric.
-    CI_DEFAULT: [
-        _Entry("startup_seconds", MARGIN, None),
-        _Entry("rss_idle_bytes", MARGIN, None, "idle"),
-        _Entry("rss_load_bytes", MARGIN, None, "load"),
-        _Entry("throughput_steady_per_second", MARGIN, None, "service"),
-        _Entry("image_unpacked_bytes", MARGIN, None, "image"),
-        _Entry("job_seconds", MARGIN, None, "short job"),
-        _Entry("job_memory_bytes", MARGIN, None, "short job"),
-        _Entry("long_job_seconds", MARGIN, None, "long job"),
-        _Entry("long_job_memory_bytes", MARGIN, None, "long job"),
-    ],
-}
+from headstart.words.gate_profiles import PROFILES, GateProfile, ProfileLimit
+from headstart.words.metric import Unit
+from headstart.words.metrics import METRICS
+from headstart.words.verdicts import LimitKind
 
 DISTURBED = "too few trials were undisturbed to decide by them"
 
@@ -94,7 +51,7 @@ def known_subjects(result: RunResult) -> tuple[str, ...]:
     """Those of a result; of one from before they were recorded, what was measured."""
     if result.subjects:
         return result.subjects
-    subject_of = {entry.metric: entry.subject for entry in PROFILES[CI_DEFAULT]}
+    subject_of = {entry.metric.name: entry.subject for entry in PROFILES[GateProfile.CI_DEFAULT]}
     measured = {figure.metric for figure in result.figures}
     return tuple({"service", *(subject_of.get(metric, "") for metric in measured)} - {""})
 
@@ -110,9 +67,9 @@ def limits_of(experiment: Experiment) -> tuple[str, tuple[GateLimit, ...]]:
         GateLimit(gate.metric, kind, bound)
         for gate in experiment.gates.gates
         for kind, bound in (
-            (MAX, gate.maximum if gate.HasField("maximum") else None),
-            (MIN, gate.minimum if gate.HasField("minimum") else None),
-            (MARGIN, gate.margin if gate.HasField("margin") else None),
+            (LimitKind.MAX, gate.maximum if gate.HasField("maximum") else None),
+            (LimitKind.MIN, gate.minimum if gate.HasField("minimum") else None),
+            (LimitKind.MARGIN, gate.margin if gate.HasField("margin") else None),
         )
         if bound is not None
     ]
@@ -121,8 +78,9 @@ def limits_of(experiment: Experiment) -> tuple[str, tuple[GateLimit, ...]]:
     if profile not in PROFILES:
         if own:
             return "the experiment file", tuple(own)
-        limits = profile_limits(CI_DEFAULT, subjects, margins, hard=False)
-        return f"{CI_DEFAULT}, since the file states no gates", limits
+        default = GateProfile.CI_DEFAULT
+        limits = profile_limits(default, subjects, margins, hard=False)
+        return f"{default}, since the file states no gates", limits
     replaced = {limit.metric for limit in own}
     limits = profile_limits(profile, subjects, margins)
     kept = [limit for limit in limits if limit.metric not in replaced]
@@ -134,22 +92,24 @@ def profile_limits(
 ) -> tuple[GateLimit, ...]:
     """A profile's limits for an experiment that has these subjects and margins."""
     return tuple(
-        GateLimit(entry.metric, entry.kind, _bound(entry, margins), hard)
-        for entry in PROFILES[profile]
+        GateLimit(entry.metric.name, entry.kind, _bound(entry, margins), hard)
+        for entry in PROFILES[GateProfile(profile)]
         if not entry.subject or entry.subject in subjects
     )
 
 
-def _bound(entry: _Entry, margins: Mapping[str, float]) -> float:
+def _bound(entry: ProfileLimit, margins: Mapping[str, float]) -> float:
     if entry.bound is not None:
         return entry.bound
-    return margins.get(entry.metric, CATALOGUE[entry.metric].margin)
+    return margins.get(entry.metric.name, entry.metric.margin)
 
 
 def gate_outcome(result: RunResult, variant: str, limit: GateLimit) -> GateOutcome:
     """One limit against one variant's figures; never raises for what was measured."""
     found = (
-        _ratio(result, variant, limit) if limit.kind == MARGIN else _value(result, variant, limit)
+        _ratio(result, variant, limit)
+        if limit.kind == LimitKind.MARGIN
+        else _value(result, variant, limit)
     )
     title = asked(limit, result.baseline)
     run = f"run {result.run_id}"
@@ -170,11 +130,11 @@ def gate_outcome(result: RunResult, variant: str, limit: GateLimit) -> GateOutco
 
 def asked(limit: GateLimit, baseline: str) -> str:
     """What a limit asks for: "Startup at most 50.0 ms"."""
-    metric = CATALOGUE[limit.metric]
-    if limit.kind == MARGIN:
+    metric = METRICS[limit.metric]
+    if limit.kind == LimitKind.MARGIN:
         side = "above" if metric.lower_is_better else "below"
         return f"{metric.title} at most {limit.bound * 100:g} % {side} {baseline}"
-    word = "at most" if limit.kind == MAX else "at least"
+    word = "at most" if limit.kind == LimitKind.MAX else "at least"
     return f"{metric.title} {word} {quantity(limit.bound, metric.unit)}"
 
 
@@ -206,9 +166,9 @@ class _Found:
 
 
 def _value(result: RunResult, variant: str, limit: GateLimit) -> _Found:
-    metric = CATALOGUE[limit.metric]
+    metric = METRICS[limit.metric]
     figure = result.figure(limit.metric, variant)
-    at_most = limit.kind == MAX
+    at_most = limit.kind == LimitKind.MAX
     if figure is None or figure.center is None:
         reason = _why_missing(result, variant, limit.metric)
         return _Found(None, None, limit.bound, at_most, 0, reason=reason)
@@ -237,7 +197,7 @@ def _span(interval: Interval | None, unit: str) -> str:
 
 
 def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
-    metric = CATALOGUE[limit.metric]
+    metric = METRICS[limit.metric]
     at_most = metric.lower_is_better
     bound = 1 + limit.bound if at_most else 1 - limit.bound
     comparison = result.comparison(limit.metric, variant)
@@ -262,7 +222,7 @@ def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
 
 def _sides(result: RunResult, comparison: Comparison) -> str:
     ratio = f"ratio {ratio_text(comparison.ratio or 0.0)}"
-    metric = CATALOGUE[comparison.metric]
+    metric = METRICS[comparison.metric]
     sides = [result.figure(metric.name, name) for name in (comparison.variant, comparison.baseline)]
     # Where a figure has trials that no pair has, two figures would contradict their ratio.
     centers = [
@@ -281,7 +241,7 @@ def _why_missing(result: RunResult, variant: str, metric: str) -> str:
     comparison = result.comparison(metric, variant)
     if comparison is not None and comparison.verdict is Verdict.UNAVAILABLE and comparison.reason:
         return comparison.reason
-    if "load" not in (result.subjects or ("load",)) and CATALOGUE[metric].unit == "per_second":
+    if "load" not in (result.subjects or ("load",)) and METRICS[metric].unit is Unit.PER_SECOND:
         return "the experiment applies no load"
     return f"{variant} has no usable value of it"
 

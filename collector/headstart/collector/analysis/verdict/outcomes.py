@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from headstart.collector.analysis.images import mislabelled
 from headstart.collector.analysis.trials.figures import WRONG_SHARE, wrong_share
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
-from headstart.collector.findings import CHECKS_FAIL, MEASURED, InvalidTrial, VariantOutcome
+from headstart.collector.findings import InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import (
     BinaryKind,
@@ -18,24 +18,25 @@ from headstart.v1.records_pb2 import (
     ResolvedVariant,
 )
 from headstart.words.enums import word
+from headstart.words.outcomes import Outcome
 from headstart.words.secrets import shown_words
 
-_WORDS = {
-    FailureCode.FAILURE_CODE_IMAGE_MISSING: "image missing",
-    FailureCode.FAILURE_CODE_PORT_IN_USE: "port in use",
-    FailureCode.FAILURE_CODE_DOES_NOT_START: "does not start",
-    FailureCode.FAILURE_CODE_NOT_READY: "never becomes ready",
-    FailureCode.FAILURE_CODE_DIED: "dies",
-    FailureCode.FAILURE_CODE_OUT_OF_MEMORY: "runs out of memory",
-    FailureCode.FAILURE_CODE_OUT_OF_DISK: "fills the disk",
-    FailureCode.FAILURE_CODE_LOAD_DRIVER_MISSING: "load driver missing",
-    FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED: "load driver failed",
-    FailureCode.FAILURE_CODE_REFUSED_BY_POLICY: "refused by the host's policy",
-    FailureCode.FAILURE_CODE_ENGINE: "container engine failed",
-    FailureCode.FAILURE_CODE_BUILD: "does not build",
-    FailureCode.FAILURE_CODE_CANCELLED: "cancelled",
-    FailureCode.FAILURE_CODE_AGENT: "agent failed",
-    FailureCode.FAILURE_CODE_CHECK_FAILED: CHECKS_FAIL,
+_OUTCOMES = {
+    FailureCode.FAILURE_CODE_IMAGE_MISSING: Outcome.IMAGE_MISSING,
+    FailureCode.FAILURE_CODE_PORT_IN_USE: Outcome.PORT_IN_USE,
+    FailureCode.FAILURE_CODE_DOES_NOT_START: Outcome.DOES_NOT_START,
+    FailureCode.FAILURE_CODE_NOT_READY: Outcome.NEVER_READY,
+    FailureCode.FAILURE_CODE_DIED: Outcome.DIES,
+    FailureCode.FAILURE_CODE_OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
+    FailureCode.FAILURE_CODE_OUT_OF_DISK: Outcome.FILLS_DISK,
+    FailureCode.FAILURE_CODE_LOAD_DRIVER_MISSING: Outcome.LOAD_DRIVER_MISSING,
+    FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED: Outcome.LOAD_DRIVER_FAILED,
+    FailureCode.FAILURE_CODE_REFUSED_BY_POLICY: Outcome.REFUSED,
+    FailureCode.FAILURE_CODE_ENGINE: Outcome.ENGINE_FAILED,
+    FailureCode.FAILURE_CODE_BUILD: Outcome.DOES_NOT_BUILD,
+    FailureCode.FAILURE_CODE_CANCELLED: Outcome.CANCELLED,
+    FailureCode.FAILURE_CODE_AGENT: Outcome.AGENT_FAILED,
+    FailureCode.FAILURE_CODE_CHECK_FAILED: Outcome.CHECKS_FAIL,
 }
 _EFFECTS = {
     FlagEffect.FLAG_EFFECT_STARTUP_INVALID: "startup",
@@ -111,7 +112,7 @@ def _outcome(
         description=variant.description,
         binary_kind=word(BinaryKind, facts.binary_kind),
         mislabelled=mislabelled(variant, facts),
-        failure=_WORDS.get(failure.code, "") if failed else "",
+        failure=_OUTCOMES.get(failure.code, "") if failed else "",
         trials_wrong_under_load=sum(wrong_share(trial) > WRONG_SHARE for trial in trials),
     )
 
@@ -128,14 +129,14 @@ def _failure(resolved: ResolvedVariant, failed: Sequence[Trial]) -> Failure:
 
 def _word(
     resolved: ResolvedVariant, trials: Sequence[Trial], failure: Failure, checks_fail: bool
-) -> str:
+) -> Outcome:
     if resolved.HasField("failure"):
-        return _WORDS.get(failure.code, "cannot be run")
+        return _OUTCOMES.get(failure.code, Outcome.CANNOT_BE_RUN)
     if not trials:
-        return "not run"
+        return Outcome.NOT_RUN
     if not any(trial.first_response_ns for trial in trials):
-        return _WORDS.get(failure.code, "does not start")
-    return CHECKS_FAIL if checks_fail else MEASURED
+        return _OUTCOMES.get(failure.code, Outcome.DOES_NOT_START)
+    return Outcome.CHECKS_FAIL if checks_fail else Outcome.MEASURED
 
 
 def _tail_of(failed: Sequence[Trial]) -> str:

@@ -16,10 +16,10 @@ from headstart.collector.analysis.warmup.courses import (
     is_too_short_for_jit,
 )
 from headstart.collector.analysis.warmup.detection import MINIMUM_SEGMENT
-from headstart.collector.findings.catalogue import CATALOGUE, FIRST_SECONDS, LOAD_METRICS
 from headstart.v1.experiment_pb2 import Experiment, Load, Variant
 from headstart.words.drivers import gives_series, without_series
 from headstart.words.looks import LOOKS
+from headstart.words.metrics import FIRST_SECONDS, LOAD_METRICS, METRICS
 from headstart.words.windows import FINE_SECONDS
 
 # As the analysis allows for windows that end a little early.
@@ -48,7 +48,7 @@ def lack_of(experiment: Experiment, metric: str, variant: Variant, needed: int) 
 
     `needed`: trials for an interval; of a metric that does not vary one value is enough.
     """
-    if CATALOGUE[metric].replicate == "build":
+    if METRICS[metric].replicate == "build":
         return _of_builds(variant, needed)
     if metric in _IMAGE_LAYERS:
         return _of_image(variant)
@@ -56,7 +56,7 @@ def lack_of(experiment: Experiment, metric: str, variant: Variant, needed: int) 
         asked = experiment.plan.memory_floor
         path, change = ("plan", "memory_floor"), "`plan.memory_floor: true`"
         return None if asked else Lack("the plan searches no memory floor", change, path)
-    if CATALOGUE[metric].exact:
+    if METRICS[metric].exact:
         return None
     if (job := _job_of(metric)) and job not in {job.name for job in experiment.jobs}:
         return Lack(f"the experiment has no {job} job", f"add `jobs.{job}`", ("jobs",))

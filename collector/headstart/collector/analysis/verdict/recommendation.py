@@ -13,9 +13,6 @@ from headstart.collector.analysis.trials.figures import STEADY_METRICS
 from headstart.collector.analysis.verdict.gates import DISTURBED, asked, gate_outcome
 from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt, way_out
 from headstart.collector.findings import (
-    CHECKS_FAIL,
-    INCOMPLETE,
-    MEASURED,
     Category,
     Decision,
     GateLimit,
@@ -25,18 +22,10 @@ from headstart.collector.findings import (
     RunResult,
     VariantOutcome,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.metrics import METRICS
+from headstart.words.outcomes import OWN_FAULTS, Outcome
+from headstart.words.states import RunWord
 
-# Outcomes that are the app's own doing; every other failure is the host's, its engine's
-# or the experiment's, and says nothing of the variant.
-OWN_FAULTS = (
-    "does not build",
-    "does not start",
-    "never becomes ready",
-    "dies",
-    "runs out of memory",
-    "fills the disk",
-)
 # Failures in which a single one may be chance; from two on, the variant is unreliable.
 _UNRELIABLE = 2
 
@@ -48,7 +37,7 @@ def with_recommendations(
 
     An incomplete run is judged by nothing.
     """
-    if result.state == INCOMPLETE:
+    if result.state == RunWord.INCOMPLETE:
         return result
     others = [v for v in result.variants if v.variant != result.baseline]
     outcomes = {
@@ -88,7 +77,7 @@ def _recommend(
         found = [f"{fault} (run {result.run_id})."]
         found += [f"Another check failed: {text}." for text in variant.failing_checks[1:]]
         # Figures of what does other work than was asked for would only distract.
-        rest = rationale if variant.outcome == MEASURED else ()
+        rest = rationale if variant.outcome == Outcome.MEASURED else ()
         return Recommendation(
             variant.variant,
             Decision.REJECT,
@@ -111,7 +100,7 @@ def _fault(variant: VariantOutcome) -> str:
     if variant.outcome in OWN_FAULTS:
         message = variant.failure_message.removeprefix(f"{name} ")
         return f"{name} {variant.outcome}{f': {message}' if message else ''}"
-    if variant.outcome == CHECKS_FAIL or variant.failing_checks:
+    if variant.outcome == Outcome.CHECKS_FAIL or variant.failing_checks:
         checks = variant.failing_checks
         return f"{name} answers wrongly" + (f": {checks[0]}" if checks else "")
     if variant.failure in OWN_FAULTS and (
@@ -127,7 +116,7 @@ def _same_trouble(variant: VariantOutcome, baseline: VariantOutcome) -> bool:
     """Whether the baseline fails likewise, so that it cannot be the variant's doing."""
     if not _fault(baseline):
         return False
-    if variant.outcome == CHECKS_FAIL:
+    if variant.outcome == Outcome.CHECKS_FAIL:
         return variant.failing_checks == baseline.failing_checks
     return variant.outcome == baseline.outcome and variant.failure == baseline.failure
 
@@ -139,7 +128,7 @@ def _proceed_or_defer(
     rationale: tuple[str, ...],
 ) -> Recommendation:
     missing = _unfinished(result, variant)
-    if variant.outcome == MEASURED:
+    if variant.outcome == Outcome.MEASURED:
         check = result.host_check
         if check is not None and any(in_doubt(gate, check) for gate in gates):
             missing.append(way_out(check))
@@ -155,12 +144,12 @@ def _proceed_or_defer(
         _deferred(result, variant, gates),
         _worst_first(rationale),
         tuple(missing),
-        output_tail=variant.output_tail if variant.outcome != MEASURED else "",
+        output_tail=variant.output_tail if variant.outcome != Outcome.MEASURED else "",
     )
 
 
 def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutcome, ...]) -> str:
-    if variant.outcome != MEASURED:
+    if variant.outcome != Outcome.MEASURED:
         why = f": {variant.failure_message}" if variant.failure_message else ""
         return f"{variant.variant} was not measured ({variant.outcome}{why})."
     if not gates:
@@ -172,7 +161,7 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
         (GateStatus.UNDECIDED, "undecided"),
         (GateStatus.NOT_MEASURED, "not measured"),
     ):
-        titles = dict.fromkeys(CATALOGUE[g.limit.metric].title for g in gates if g.status is status)
+        titles = dict.fromkeys(METRICS[g.limit.metric].title for g in gates if g.status is status)
         if titles:
             parts.append(f"{words}: {', '.join(titles)}")
     if any(in_doubt(gate, result.host_check) for gate in gates):
@@ -181,7 +170,7 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
         parts.append("blocking build warnings remain")
     if variant.mislabelled:
         parts.append("its program is not what the experiment calls it")
-    if len(parts) == 1 and result.state != "done":
+    if len(parts) == 1 and result.state != RunWord.DONE:
         parts.append(f"the run is {result.state}")
     return f"{variant.variant}: {'; '.join(parts)}."
 
@@ -189,12 +178,12 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
 def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
     """What speaks against proceeding besides gates."""
     found = []
-    if result.state != "done":
+    if result.state != RunWord.DONE:
         found.append(f"The run is {result.state}, not done: its figures may change.")
     baseline = next((v for v in result.variants if v.variant == result.baseline), None)
-    if baseline is not None and baseline.outcome != MEASURED:
+    if baseline is not None and baseline.outcome != Outcome.MEASURED:
         found.append(f"Mend the baseline and run it again: {baseline.variant} {baseline.outcome}.")
-    if variant.outcome != MEASURED:
+    if variant.outcome != Outcome.MEASURED:
         found.append(f"Needed: a run in which {variant.variant} is measured.")
     elif variant.trials_failed:
         found.append(
@@ -222,7 +211,7 @@ def _blocking(result: RunResult, variant: str) -> Iterator[str]:
 
 def _open(result: RunResult, gate: GateOutcome) -> str:
     """What a gate leaves open, and what would settle it; empty: it passed, or its host failed."""
-    title = CATALOGUE[gate.limit.metric].title
+    title = METRICS[gate.limit.metric].title
     if gate.status is GateStatus.PASSED or in_doubt(gate, result.host_check):
         return ""
     if gate.status is GateStatus.FAILED:

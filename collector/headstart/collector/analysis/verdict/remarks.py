@@ -6,13 +6,13 @@ from headstart.collector.analysis.images import denied_remarks, image_remarks
 from headstart.collector.analysis.statistics.bootstrap import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.findings import Basis, Comparison, Fact, Figure
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.comparability import NETWORK_OF_THE_HOST
 from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import ExecStamp, LatencyBasis
 from headstart.words.enums import word
+from headstart.words.metrics import METRICS
 from headstart.words.secrets import without_values
 
 # Of a median beyond which the steps of a clock colour a comparison.
@@ -75,7 +75,7 @@ def _flagged(figures: Sequence[Figure], comparisons: Sequence[Comparison]) -> It
 
 
 def _titles(metrics: set[str]) -> str:
-    return _enumerated([CATALOGUE[metric].title for metric in CATALOGUE if metric in metrics])
+    return _enumerated([METRICS[metric].title for metric in METRICS if metric in metrics])
 
 
 def _losses(run: RunRecords, dropped: int) -> Iterator[str]:

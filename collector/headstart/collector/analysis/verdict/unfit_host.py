@@ -9,7 +9,7 @@ measured, and stand.
 from dataclasses import replace
 
 from headstart.collector.findings import GateOutcome, GateStatus, HostCheck
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.metrics import METRICS
 
 # Exact, but searched for under load.
 _SEARCHED = "memory_floor_bytes"
@@ -18,7 +18,7 @@ _SEARCHED = "memory_floor_bytes"
 def in_doubt(gate: GateOutcome, check: HostCheck | None) -> bool:
     """Whether the gate rests on measurements of a host that failed its latest A/A run."""
     metric = gate.limit.metric
-    counted = CATALOGUE[metric].exact and metric != _SEARCHED
+    counted = METRICS[metric].exact and metric != _SEARCHED
     measured = gate.status is not GateStatus.NOT_MEASURED
     return check is not None and not check.passed and measured and not counted
 
@@ -40,7 +40,7 @@ def doubted(gate: GateOutcome, check: HostCheck | None) -> GateOutcome:
 
 def way_out(check: HostCheck) -> str:
     """What would settle gates that are in doubt."""
-    titles = [CATALOGUE[m].title if m in CATALOGUE else m for m in check.differing]
+    titles = [METRICS[m].title if m in METRICS else m for m in check.differing]
     found = f" in {', '.join(titles)}" if titles else ""
     return (
         f"This host makes differences of its own: its A/A run {check.run_id} found a variant to "

@@ -8,13 +8,14 @@ from headstart.collector.experiments.file.forms import Form
 from headstart.collector.experiments.file.units import (
     Choice,
     Duration,
-    Number,
     Percentage,
     Rate,
     Scalar,
     Size,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
+from headstart.words.gate_profiles import GateProfile
+from headstart.words.metric import Unit
+from headstart.words.metrics import METRICS
 
 
 class GateForm(Form):
@@ -36,18 +37,16 @@ class GateForm(Form):
         return self
 
 
-PROFILES = ("native-aot-api", "native-aot-service", "ci-default")
-
-_UNITS: dict[str, Scalar] = {
-    "seconds": Duration("0s", "24h"),
-    "bytes": Size("0B", "16384GiB"),
-    "per_second": Rate("0/s", "10000000/s"),
-    "jobs_per_second": Rate("0/s", "10000000/s"),
+_UNITS: dict[Unit, Scalar] = {
+    Unit.SECONDS: Duration("0s", "24h"),
+    Unit.BYTES: Size("0B", "16384GiB"),
+    Unit.PER_SECOND: Rate("0/s", "10000000/s"),
+    Unit.JOBS_PER_SECOND: Rate("0/s", "10000000/s"),
 }
 
 
-def _gate_of(unit: str) -> type[GateForm]:
-    limit = Annotated[float, _UNITS.get(unit, Number(1e15))] | None
+def _gate_of(unit: Unit) -> type[GateForm]:
+    limit = Annotated[float, _UNITS[unit]] | None
     fields: dict[str, Any] = {
         "max": (limit, Field(default=None, description="Most that is allowed.")),
         "min": (limit, Field(default=None, description="Least that is allowed.")),
@@ -58,7 +57,7 @@ def _gate_of(unit: str) -> type[GateForm]:
 class GatesBase(Form):
     """Limits that every variant but the baseline is held against, by metric."""
 
-    profile: Annotated[str, Choice(*PROFILES)] | None = None
+    profile: Annotated[str, Choice(*GateProfile)] | None = None
     """A named set of limits; those stated beside it come before its own."""
 
 
@@ -70,7 +69,7 @@ def _by_metric(base: type[Form], annotations: dict[str, Any]) -> Any:
     """A form with a key for each metric, so that editors know and complete them."""
     fields: dict[str, Any] = {
         name: (annotations[metric.unit] | None, Field(default=None, description=metric.description))
-        for name, metric in CATALOGUE.items()
+        for name, metric in METRICS.items()
     }
     return create_model(
         base.__name__.replace("Base", "Form"), __base__=base, __doc__=base.__doc__, **fields
@@ -82,7 +81,7 @@ if TYPE_CHECKING:
     GatesForm = GatesBase
     MarginsForm = MarginsBase
 else:
-    _METRIC_UNITS = {metric.unit for metric in CATALOGUE.values()}
+    _METRIC_UNITS = {metric.unit for metric in METRICS.values()}
     GatesForm = _by_metric(GatesBase, {unit: _gate_of(unit) for unit in _METRIC_UNITS})
     MarginsForm = _by_metric(
         MarginsBase,

@@ -22,7 +22,7 @@ from headstart.collector.experiments.file.forms import (
     Shorthand,
     written,
 )
-from headstart.collector.experiments.file.gate_forms import PROFILES, GatesForm, MarginsForm
+from headstart.collector.experiments.file.gate_forms import GatesForm, MarginsForm
 from headstart.collector.experiments.file.image_forms import Image
 from headstart.collector.experiments.file.job_forms import JobsForm
 from headstart.collector.experiments.file.load_forms import HOST, RATE, Http, RateForm, Tls
@@ -41,6 +41,7 @@ from headstart.collector.experiments.file.units import (
 )
 from headstart.collector.experiments.file.value_forms import VariableValue
 from headstart.words.drivers import DRIVERS
+from headstart.words.gate_profiles import GateProfile
 from headstart.words.networks import NETWORKS
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
@@ -290,7 +291,7 @@ class ExperimentForm(Form):
     """How the experiment is carried out."""
     hosts: HostsForm = Field(default_factory=HostsForm)
     """The hosts that the experiment is for."""
-    gates: Annotated[GatesForm, Shorthand("profile", Choice(*PROFILES))] | None = None
+    gates: Annotated[GatesForm, Shorthand("profile", Choice(*GateProfile))] | None = None
     """The limits that decide: the name of a profile, or limits by metric."""
     margins: MarginsForm | None = None
     """How far a metric may differ from the baseline and still be called equivalent."""

@@ -9,7 +9,6 @@ from headstart.collector.analysis.across.pooled import PooledMetric
 from headstart.collector.analysis.across.several_hosts import AcrossHosts
 from headstart.collector.analysis.across.two_runs import AcrossRuns
 from headstart.collector.findings import Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.report.formats.html_page import rendered
 from headstart.collector.report.formats.several_hosts import host_line
 from headstart.collector.report.formats.two_runs import CAVEAT, run_line, value_cell
@@ -20,6 +19,7 @@ from headstart.collector.report.sentences.wording import SIGNS, ratio_cell
 from headstart.collector.report.views import hosts_view
 from headstart.collector.report.views.decision import DECISION_SIGNS
 from headstart.collector.report.views.view import NOTHING
+from headstart.words.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def _section(found: AcrossHosts, variant: str, colour: int) -> _Section:
     forests, plotless = [], []
     for each in found.of(variant):
         name = f"f{found.variants.index(variant)}-{each.metric.replace('_', '-')}"
-        title = CATALOGUE[each.metric].title
+        title = METRICS[each.metric].title
         described = f"{title} of {variant}: ratio to {found.baseline}, by host"
-        plain = CATALOGUE[each.metric].exact and each.ratio is not None
+        plain = METRICS[each.metric].exact and each.ratio is not None
         svg = None if plain else forest_plot(each, name, line(described), VARIANTS[colour])
         if svg is None:
             plotless.append(f"{title}: {hosts_view.sentence(each)}")
@@ -89,7 +89,7 @@ def _section(found: AcrossHosts, variant: str, colour: int) -> _Section:
 
 
 def _forest(each: PooledMetric, svg: str) -> _Forest:
-    metric = CATALOGUE[each.metric]
+    metric = METRICS[each.metric]
     return _Forest(
         title=metric.title,
         arrow="← is better" if metric.lower_is_better else "→ is better",
@@ -107,7 +107,7 @@ def across_html(found: AcrossRuns) -> str:
     for change in found.changes:
         tables.setdefault(change.variant, []).append(
             {
-                "title": CATALOGUE[change.metric].title,
+                "title": METRICS[change.metric].title,
                 "before": value_cell(change, change.before),
                 "after": value_cell(change, change.after),
                 "ratio": ratio_cell(change.ratio, change.interval, NOTHING),

@@ -12,7 +12,6 @@ from rich.text import Text
 from headstart.collector.analysis.across.pooled import HostRatio
 from headstart.collector.analysis.across.several_hosts import AcrossHosts
 from headstart.collector.findings import RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.report.formats.console import report_console
 from headstart.collector.report.formats.terminal_report import DECISION_STYLES, VERDICT_STYLES
 from headstart.collector.report.sentences.text import line, markdown as md
@@ -28,6 +27,7 @@ from headstart.collector.report.views.hosts_view import (
 )
 from headstart.collector.report.views.view import NOTHING, moment
 from headstart.words import clean
+from headstart.words.metrics import METRICS
 
 # A column for each of more hosts than this is more than a terminal holds.
 _HOST_COLUMNS = 4
@@ -121,7 +121,7 @@ def _table(found: AcrossHosts, variant: str) -> Table:
             verdict.append(f": {said}", style="default")
         hosts = [_signed(h) for h in metric.hosts] if each_host else _extremes(metric.hosts)
         means = (cell(metric), predicted(metric)) if len(found.runs) > 1 else ()
-        table.add_row(Text(CATALOGUE[metric.metric].title), *map(Text, (*hosts, *means)), verdict)
+        table.add_row(Text(METRICS[metric.metric].title), *map(Text, (*hosts, *means)), verdict)
     return table
 
 
@@ -175,7 +175,7 @@ def _lines(found: AcrossHosts) -> Iterator[str]:
         for metric in found.of(variant):
             said = f": {md(why)}" if (why := reason(metric)) else ""
             cells = [
-                md(CATALOGUE[metric.metric].title),
+                md(METRICS[metric.metric].title),
                 *(md(_signed(host)) for host in metric.hosts),
                 cell(metric),
                 predicted(metric),

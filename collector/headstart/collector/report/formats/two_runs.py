@@ -10,7 +10,6 @@ from rich.text import Text
 
 from headstart.collector.analysis.across.two_runs import AcrossRuns, Change
 from headstart.collector.findings import RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity, ratio
 from headstart.collector.report.formats.console import report_console
 from headstart.collector.report.formats.terminal_report import VERDICT_STYLES
@@ -18,6 +17,7 @@ from headstart.collector.report.sentences.text import line
 from headstart.collector.report.sentences.wording import ratio_cell
 from headstart.collector.report.views.view import NOTHING, moment
 from headstart.words import clean
+from headstart.words.metrics import METRICS
 
 _PLAIN_WIDTH = 120
 CAVEAT = "Intervals are at 95 %; the runs were not interleaved, so drift between them counts."
@@ -85,7 +85,7 @@ def _table(variant: str, changes: list[Change]) -> Table:
         if change.reason:
             verdict.append(f": {line(change.reason)}", style="default")
         table.add_row(
-            Text(CATALOGUE[change.metric].title),
+            Text(METRICS[change.metric].title),
             value_cell(change, change.before),
             value_cell(change, change.after),
             ratio_cell(change.ratio, change.interval, NOTHING),
@@ -98,4 +98,4 @@ def value_cell(change: Change, value: float | None) -> str:
     """A figure, or a ratio to the baseline."""
     if value is None:
         return NOTHING
-    return quantity(value, CATALOGUE[change.metric].unit) if change.of == "figure" else ratio(value)
+    return quantity(value, METRICS[change.metric].unit) if change.of == "figure" else ratio(value)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headstart.collector.findings import Overtaking, RunResult, WindowSeries
-from headstart.collector.findings.catalogue import FIRST_SECONDS
 from headstart.collector.findings.quantities import scale
 from headstart.collector.report.plots.axes import colour_of, legend, log_axis, marks, new_figure
 from headstart.collector.report.plots.svg import GRID, MUTED, drawing, inline
 from headstart.collector.report.plots.work import mark_break_even
 from headstart.collector.report.views.view import variant_names
+from headstart.words.metrics import FIRST_SECONDS
 
 # More trials than this are a smear; the median is of all.
 _THIN_LINES = 40

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from headstart.collector.findings import RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import digits, scale
 from headstart.collector.report.plots.axes import (
     colour_of,
@@ -16,6 +15,7 @@ from headstart.collector.report.plots.axes import (
 )
 from headstart.collector.report.plots.svg import GRID, INK, MUTED, PAPER, drawing, inline
 from headstart.collector.report.views.view import variant_names
+from headstart.words.metrics import METRICS
 
 # Where one variant's values are this many times another's, only a logarithm shows both.
 _LOG_FROM = 5.0
@@ -101,7 +101,7 @@ def ratio_plot(result: RunResult) -> str | None:
     shown = [c for c in result.comparisons if c.ratio is not None and c.ratio > 0]
     if not shown:
         return None
-    metrics = [metric for metric in CATALOGUE if any(c.metric == metric for c in shown)]
+    metrics = [metric for metric in METRICS if any(c.metric == metric for c in shown)]
     others = [n for n in variant_names(result)[1:] if any(c.variant == n for c in shown)]
     # Not higher than a screen, beside the recommendation.
     height = min(max(0.28, 0.11 * len(others) + 0.1), _SCREEN_INCHES / len(metrics))
@@ -146,7 +146,7 @@ def ratio_plot(result: RunResult) -> str | None:
 
 def _directed(metric: str) -> str:
     """The title with the direction that is better."""
-    found = CATALOGUE[metric]
+    found = METRICS[metric]
     return f"{found.title} {'←' if found.lower_is_better else '→'}"
 
 

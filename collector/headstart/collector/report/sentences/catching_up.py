@@ -1,8 +1,8 @@
 """A race in one line: who answers first, from when on they are level, who has done more."""
 
 from headstart.collector.findings import BreakEven, Overtaking, RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import digits, quantity
+from headstart.words.metrics import METRICS
 
 _FIRST = "throughput_first_seconds_per_second"
 # A throughput that is level this soon after the slower start was never behind.
@@ -25,7 +25,7 @@ def _start(result: RunResult, found: BreakEven) -> str:
     if early is not None and late is not None and late > early:
         said = f"{found.early} answers {quantity(late - early, 'seconds')} before {found.late}"
     rates = [_center(result, _FIRST, name) for name in (found.early, found.late)]
-    served = [quantity(rate, CATALOGUE[_FIRST].unit) for rate in rates if rate is not None]
+    served = [quantity(rate, METRICS[_FIRST].unit) for rate in rates if rate is not None]
     if len(served) == 2:
         said += f"; in the first 5 s of load they serve {served[0]} and {served[1]}"
     return said

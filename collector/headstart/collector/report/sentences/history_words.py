@@ -1,9 +1,9 @@
 """What earlier runs say beside a report: shifts over revisions, and the host's A/A runs."""
 
 from headstart.collector.findings import RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import quantity
 from headstart.v1.experiments_pb2 import Confirmation, Shift
+from headstart.words.metrics import METRICS
 
 _CONFIRMED = {
     Confirmation.CONFIRMATION_RERUN: "a rerun of old against new confirms it",
@@ -13,7 +13,7 @@ _CONFIRMED = {
 
 def shift_sentence(shift: Shift) -> str:
     """What got worse, by how much, since when, and how sure that is."""
-    metric = CATALOGUE.get(shift.metric)
+    metric = METRICS.get(shift.metric)
     title, unit = (metric.title, metric.unit) if metric else (shift.metric, "")
     since = f"revision {shift.since_revision}" if shift.since_revision else "an unnamed revision"
     sure = _CONFIRMED.get(shift.confirmation, shift.note or "not confirmed by a rerun")
@@ -35,7 +35,7 @@ def host_check(result: RunResult, date: str) -> str:
     told = f"on {date}" if date else "at an unknown time"
     if check.passed:
         return f"passed {told}: the same variant twice differed in none of {check.verdicts} metrics"
-    titles = [CATALOGUE[m].title if m in CATALOGUE else m for m in check.differing]
+    titles = [METRICS[m].title if m in METRICS else m for m in check.differing]
     return (
         f"failed {told}: verdicts from here are doubtful. The same variant twice differed in "
         f"{', '.join(titles)}"

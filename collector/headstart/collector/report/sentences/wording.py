@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from headstart.collector.findings import (
-    CHECKS_FAIL,
-    MEASURED,
     Basis,
     Comparison,
     Interval,
@@ -17,11 +15,12 @@ from headstart.collector.findings import (
     VariantWarmup,
     Verdict,
 )
-from headstart.collector.findings.catalogue import CATALOGUE, FIRST_SECONDS
 from headstart.collector.findings.quantities import digits, per_cent, quantity, ratio
 from headstart.collector.report.sentences.catching_up import catching_up
 from headstart.collector.report.sentences.ramp_words import ramp_sentences
 from headstart.collector.report.sentences.text import line
+from headstart.words.metrics import FIRST_SECONDS, METRICS
+from headstart.words.outcomes import RAN
 
 # A sign beside each word, for those who do not see its colour.
 SIGNS = {
@@ -125,8 +124,7 @@ def headlines(result: RunResult, variant: str) -> list[Sentence]:
     reasons = {c.reason for c in comparisons}
     if len(comparisons) > 1 and len(reasons) == 1 and _all_unavailable(comparisons):
         if any(each.variant == variant for each in result.recommendations) and any(
-            v.variant == variant and v.outcome not in (MEASURED, CHECKS_FAIL)
-            for v in result.variants
+            v.variant == variant and v.outcome not in RAN for v in result.variants
         ):
             return []
         text = f"{variant} cannot be compared with {result.baseline}: {line(reasons.pop())}."
@@ -141,7 +139,7 @@ def _all_unavailable(comparisons: list[Comparison]) -> bool:
 def _headline(result: RunResult, comparison: Comparison) -> str:
     words = _HEADLINES[comparison.metric]
     variant, baseline = comparison.variant, comparison.baseline
-    title = CATALOGUE[comparison.metric].title
+    title = METRICS[comparison.metric].title
     if comparison.ratio is None or comparison.verdict is Verdict.UNAVAILABLE:
         reason = line(comparison.reason)
         return f"{title}: {variant} cannot be compared with {baseline}: {reason}."
@@ -189,7 +187,7 @@ def _figures(result: RunResult, comparison: Comparison) -> str:
     centers = [side.center for side in sides if side is not None and side.center is not None]
     if len(centers) < 2:
         return ""
-    unit = CATALOGUE[comparison.metric].unit
+    unit = METRICS[comparison.metric].unit
     return " against ".join(quantity(value, unit) for value in centers)
 
 
@@ -279,7 +277,7 @@ def center(result: RunResult, metric: str, variant: str) -> str:
     figure = result.figure(metric, variant)
     if figure is None or figure.center is None:
         return ""
-    return quantity(figure.center, CATALOGUE[metric].unit)
+    return quantity(figure.center, METRICS[metric].unit)
 
 
 def _last_second(result: RunResult, variant: str) -> str:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 from headstart.collector.findings import (
-    CHECKS_FAIL,
-    MEASURED,
     Category,
     Comparison,
     Decision,
@@ -13,11 +11,12 @@ from headstart.collector.findings import (
     VariantOutcome,
     Verdict,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import ratio
 from headstart.collector.report.sentences.text import line, tail
 from headstart.collector.report.sentences.wording import center
 from headstart.collector.report.views.view import troubles
+from headstart.words.metrics import METRICS
+from headstart.words.outcomes import RAN
 
 # A sign beside each word, for those who do not see its colour.
 DECISION_SIGNS = {Decision.PROCEED: "✓", Decision.DEFER: "?", Decision.REJECT: "✗"}
@@ -105,7 +104,7 @@ def _consequences(result: RunResult, recommended: Recommendation) -> list[str]:
 
 
 def _amount(comparison: Comparison) -> str:
-    return f"{CATALOGUE[comparison.metric].title} (ratio {ratio(comparison.ratio or 0.0)})"
+    return f"{METRICS[comparison.metric].title} (ratio {ratio(comparison.ratio or 0.0)})"
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,12 @@ def before_after(result: RunResult) -> list[BeforeAfter]:
     asked |= {limit.metric for limit in result.gates}
     rows = [
         BeforeAfter(
-            CATALOGUE[metric].title,
+            METRICS[metric].title,
             tuple(center(result, metric, v.variant) or NOT_MEASURED for v in variants),
             tuple(_verdict(result, metric, v.variant) for v in variants),
         )
         for metric in BEFORE_AFTER
-        if metric in CATALOGUE and (metric in _ALWAYS or metric in asked)
+        if metric in METRICS and (metric in _ALWAYS or metric in asked)
     ]
     rows.append(BeforeAfter("Compatibility", tuple(map(_compatibility, variants))))
     if result.diagnostics:
@@ -157,7 +156,7 @@ def _warnings(result: RunResult, variant: str) -> str:
 
 
 def _compatibility(variant: VariantOutcome) -> str:
-    if variant.outcome not in (MEASURED, CHECKS_FAIL):
+    if variant.outcome not in RAN:
         return line(variant.outcome)
     if variant.checks_failed:
         total = variant.checks_passed + variant.checks_failed

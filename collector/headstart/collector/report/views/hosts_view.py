@@ -11,11 +11,11 @@ from headstart.collector.analysis.across.pooled import (
 )
 from headstart.collector.analysis.across.several_hosts import AcrossHosts
 from headstart.collector.findings import Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import per_cent
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.sentences.wording import between, ratio_cell
 from headstart.collector.report.views.view import NOTHING
+from headstart.words.metrics import METRICS
 
 # Below this share hosts are not said to vary: it is no more than how figures are rounded.
 _LEAST_VARIATION = 0.0005
@@ -47,9 +47,9 @@ def findings(found: AcrossHosts, variant: str) -> list[tuple[Verdict, str]]:
     So for every other metric in which hosts contradict each other.
     """
     return [
-        (each.verdict, f"{CATALOGUE[each.metric].title}: {sentence(each)}")
+        (each.verdict, f"{METRICS[each.metric].title}: {sentence(each)}")
         for each in found.of(variant)
-        if CATALOGUE[each.metric].headline or each.contradictory or each.clashes
+        if METRICS[each.metric].headline or each.contradictory or each.clashes
     ]
 
 
@@ -61,7 +61,7 @@ def sentence(found: PooledMetric) -> str:
     elif len(used) == 1:
         parts = [f"{agreement(used)}, ratio {cell(found)}", found.reason]
     else:
-        shared = "the same ratio" if CATALOGUE[found.metric].exact else "mean ratio"
+        shared = "the same ratio" if METRICS[found.metric].exact else "mean ratio"
         mean = f", {shared} {cell(found)}" if found.ratio is not None else ""
         # Its grounds may begin with what the hosts say, as this does.
         why = found.reason.replace(f"it depends on the host: {agreement(used)}", "")

@@ -3,10 +3,10 @@
 import math
 
 from headstart.collector.findings import Comparison, RunResult
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import ratio
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views.decision import BEFORE_AFTER
+from headstart.words.metrics import METRICS
 
 _WIDTH = 41
 _ONE, _MARK, _SPAN = "┊", "●", "─"
@@ -29,7 +29,7 @@ def forest_lines(result: RunResult) -> list[str]:
         return []
     ends = [end for found in shown for end in _ends(found)]
     low, high = min(*ends, 1 / _LEAST_REACH), max(*ends, _LEAST_REACH)
-    labels = [f"{line(found.variant)}: {CATALOGUE[found.metric].title}" for found in shown]
+    labels = [f"{line(found.variant)}: {METRICS[found.metric].title}" for found in shown]
     head = f"ratio to {line(result.baseline)}"
     wide = max(map(len, (head, *labels)))
     scale = f"{ratio(low)}{ratio(high):>{_WIDTH - len(ratio(low))}}"

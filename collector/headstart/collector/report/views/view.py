@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headstart.collector.findings import (
-    CHECKS_FAIL,
-    MEASURED,
     AdviceGrade,
     Basis,
     Comparison,
     Figure,
-    Metric,
     RunResult,
     VariantOutcome,
     Verdict,
 )
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.findings.quantities import digits, quantity
 from headstart.collector.report.sentences.history_words import host_check
 from headstart.collector.report.sentences.text import line, tail
 from headstart.collector.report.sentences.wording import ratio_cell
+from headstart.words.metric import Metric
+from headstart.words.metrics import METRICS
+from headstart.words.outcomes import RAN, Outcome
 
 NOTHING = "–"
 
@@ -76,7 +75,7 @@ def rows(result: RunResult) -> list[Row]:
     present = {f.metric for f in result.figures} | {c.metric for c in result.comparisons}
     return [
         Row(metric, tuple(_cell(result, metric, name) for name in names))
-        for metric in CATALOGUE.values()
+        for metric in METRICS.values()
         if metric.name in present
     ]
 
@@ -86,7 +85,7 @@ def troubles(result: RunResult) -> list[Trouble]:
     return [
         _trouble(result, variant)
         for variant in result.variants
-        if variant.outcome != MEASURED or variant.trials_failed or variant.failing_checks
+        if variant.outcome != Outcome.MEASURED or variant.trials_failed or variant.failing_checks
     ]
 
 
@@ -178,9 +177,7 @@ def _reason(result: RunResult, comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
     sides = (comparison.variant, comparison.baseline)
-    failed = any(
-        v.outcome not in (MEASURED, CHECKS_FAIL) for v in result.variants if v.variant in sides
-    )
+    failed = any(v.outcome not in RAN for v in result.variants if v.variant in sides)
     if failed and comparison.verdict is Verdict.UNAVAILABLE:
         return ""
     return line(comparison.reason)
@@ -223,7 +220,7 @@ def _trouble(result: RunResult, variant: VariantOutcome) -> Trouble:
     if variant.trials_failed:
         share = f"{variant.trials_failed} of {variant.trials} trials failed"
     outcome = variant.outcome
-    if outcome == MEASURED:
+    if outcome == Outcome.MEASURED:
         outcome = "measured, with failures"
     return Trouble(
         variant=variant.variant,

@@ -1,24 +1,17 @@
-"""The dashboards' own list of metrics against what the collector really exposes."""
+"""What dashboards and rules ask for against what the collector really exposes."""
 
 import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from headstart.collector.analysis.verdict import outcomes
-from headstart.collector.findings import Basis, Verdict
-from headstart.collector.findings.catalogue import CATALOGUE
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.dashboards.catalogue import (
-    CHECKS_FAIL,
-    DOES_NOT_START,
-    GRAFANA_UNITS,
-    MEASURED,
-    METRICS,
-    VERDICT_COLOURS,
-)
+from headstart.dashboards.appearance import UNITS, VERDICT_COLOURS
 from headstart.dashboards.generate import dashboards
 from headstart.dashboards.rules import rule_file
+from headstart.words.metric import Unit
+from headstart.words.metrics import METRICS
+from headstart.words.verdicts import Verdict
 from support.dashboard_json import expressions
 from support.metrics_results import fleet, host_states, shifts
 
@@ -37,22 +30,15 @@ def exposed_labels() -> dict[str, set[str]]:
     return labels
 
 
-def test_metrics_are_those_of_the_collector_with_titles_and_units() -> None:
-    collector = {name: (metric.title, metric.unit) for name, metric in CATALOGUE.items()}
-    here = {name: (metric.title, metric.unit) for name, metric in METRICS.items()}
-
-    assert collector == here
-    assert {metric.unit for metric in CATALOGUE.values()} <= GRAFANA_UNITS.keys()
-
-
 def test_each_metric_is_exposed_under_the_name_that_panels_ask_for() -> None:
     labels = exposed_labels()
 
     assert [m.series for m in METRICS.values() if m.series not in labels] == []
 
 
-def test_verdicts_and_their_colours() -> None:
-    assert {verdict.value for verdict in Verdict} == VERDICT_COLOURS.keys()
+def test_each_unit_and_each_verdict_has_a_look() -> None:
+    assert set(UNITS) == set(Unit)
+    assert set(VERDICT_COLOURS) == set(Verdict)
 
 
 def queries() -> list[str]:
@@ -82,19 +68,3 @@ def test_queries_and_rules_name_only_metrics_and_labels_that_are_exposed() -> No
             # Prometheus gives every scraped series these two.
             known = labels[name] | {"job", "instance"}
             assert set(re.findall(r"(\w+)(?:=~|!=|=)", matchers)) <= known, expr
-
-
-def test_outcomes_that_rules_ask_for_are_those_that_analysis_gives() -> None:
-    assert (outcomes.MEASURED, outcomes.CHECKS_FAIL) == (MEASURED, CHECKS_FAIL)
-    assert set(DOES_NOT_START) <= set(outcomes._WORDS.values())
-
-
-def test_bases_that_panels_ask_for_are_those_that_analysis_gives() -> None:
-    asked = {
-        basis
-        for board in dashboards()
-        for expr in expressions(board)
-        for basis in re.findall(r'basis="(\w+)"', expr)
-    }
-
-    assert asked == {basis.value for basis in Basis}
