@@ -13,6 +13,7 @@ from headstart.v1.records_pb2 import (
     LoadWindow,
     LoadWindows,
 )
+from headstart.words.flags import FlagCode
 
 # Share of its cores above which a generator measures itself.
 SATURATION_LIMIT = 0.9
@@ -50,7 +51,7 @@ def _generator(summary: LoadSummary) -> Iterator[Flag]:
     used = summary.generator_cpu_seconds / summary.duration_seconds / cores
     if used > SATURATION_LIMIT:
         yield _invalid(
-            "generator-saturated",
+            FlagCode.GENERATOR_SATURATED,
             f"{summary.driver} used {used:.0%} of its {cores} core(s):"
             " the throughput may be the generator's own",
             used,
@@ -60,7 +61,7 @@ def _generator(summary: LoadSummary) -> Iterator[Flag]:
     worst_us = summary.generator_run_delay_max_us
     if waited > STARVATION_LIMIT:
         yield _invalid(
-            "generator-starved",
+            FlagCode.GENERATOR_STARVED,
             f"{summary.driver} waited for a core for {waited:.0%} of the load:"
             " something else ran on its CPUs",
             waited,
@@ -68,7 +69,7 @@ def _generator(summary: LoadSummary) -> Iterator[Flag]:
         )
     elif worst_us > JITTER_LIMIT_US:
         yield _note(
-            "generator-jitter",
+            FlagCode.GENERATOR_JITTER,
             f"{summary.driver} waited {worst_us / 1e3:.0f} ms for a core within one second",
             worst_us,
             JITTER_LIMIT_US,
@@ -79,14 +80,14 @@ def _answers(summary: LoadSummary) -> Iterator[Flag]:
     first = f", the first: {summary.first_fault}" if summary.first_fault else ""
     if summary.incorrect:
         yield _invalid(
-            "incorrect-responses",
+            FlagCode.INCORRECT_RESPONSES,
             f"{summary.incorrect} of {summary.completed} answers were not correct{first}",
             summary.incorrect,
             0,
         )
     if summary.failed:
         yield _invalid(
-            "failed-requests",
+            FlagCode.FAILED_REQUESTS,
             f"{summary.failed} requests were refused, reset or timed out{first}",
             summary.failed,
             0,
@@ -98,7 +99,7 @@ def _sums(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]
     own = summary.driver_completed
     if in_windows != summary.completed or (own and own != in_windows):
         yield _invalid(
-            "sum-mismatch",
+            FlagCode.SUM_MISMATCH,
             f"the windows hold {in_windows} requests, {summary.driver} itself counted {own}",
             in_windows,
             own,
@@ -118,7 +119,7 @@ def _little(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Fla
     off = abs(in_flight / connections - 1)
     if off > LITTLE_LIMIT:
         yield _invalid(
-            "littles-law",
+            FlagCode.LITTLES_LAW,
             f"on average {in_flight:.1f} requests were in flight on {connections} connections:"
             f" {summary.driver} lost connections or was itself late",
             off,
@@ -128,7 +129,7 @@ def _little(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Fla
     violating = sum(_violates(windows, at, connections) for at in range(len(windows)))
     if violating:
         yield _note(
-            "littles-law-windows",
+            FlagCode.LITTLES_LAW_WINDOWS,
             f"in {violating} of {len(windows)} windows throughput and latency do not fit"
             f" {connections} connections",
             violating,
@@ -163,7 +164,7 @@ def _schedule(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[F
     late_us = summary.send_lateness_p99_us
     if late_us > SEND_LATENESS_LIMIT_US:
         yield _invalid(
-            "send-lateness",
+            FlagCode.SEND_LATENESS,
             f"{summary.driver} sent its requests late, p99 {late_us / 1e3:.1f} ms",
             late_us,
             SEND_LATENESS_LIMIT_US,
@@ -172,7 +173,7 @@ def _schedule(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[F
     if sent < OFFERED_LIMIT * summary.offered and not _rises(windows):
         share = sent / summary.offered
         yield _note(
-            "rate-not-held",
+            FlagCode.RATE_NOT_HELD,
             f"only {share:.0%} of the stated rate could be sent over {summary.connections}"
             " connections: the latency grows with the length of the load",
             share,
@@ -190,11 +191,11 @@ def _rises(windows: Sequence[LoadWindow]) -> bool:
     return second > _RISE * first
 
 
-def _invalid(code: str, text: str, value: float, limit: float) -> Flag:
+def _invalid(code: FlagCode, text: str, value: float, limit: float) -> Flag:
     effect = FlagEffect.FLAG_EFFECT_LOAD_INVALID
     return Flag(code=code, effect=effect, text=text, value=value, limit=limit)
 
 
-def _note(code: str, text: str, value: float, limit: float) -> Flag:
+def _note(code: FlagCode, text: str, value: float, limit: float) -> Flag:
     effect = FlagEffect.FLAG_EFFECT_NOTE
     return Flag(code=code, effect=effect, text=text, value=value, limit=limit)

@@ -23,6 +23,7 @@ from headstart.v1.records_pb2 import (
     ResolvedVariant,
     TrialOutcome,
 )
+from headstart.words.flags import FlagCode
 
 # More answers than this that are wrong or never came: it does not do its work.
 _BAD_SHARE = 0.01
@@ -116,9 +117,9 @@ class FloorProbe:
         if failure is not None and failure.code in _NOT_THE_LIMIT:
             raise CannotProbe(failure.message)
         for flag in outcome.flags:
-            if limit_bytes and flag.code == "plan-not-applied":
+            if limit_bytes and flag.code == FlagCode.PLAN_NOT_APPLIED:
                 raise CannotProbe(flag.text)
-            if flag.code == "page-cache-not-dropped":
+            if flag.code == FlagCode.PAGE_CACHE_NOT_DROPPED:
                 self.limits.add(f"files that were cached before are not counted: {flag.text}")
         if failure is not None:
             step.failure = failure.code

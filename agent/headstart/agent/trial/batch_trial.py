@@ -36,7 +36,9 @@ from headstart.v1.records_pb2 import (
     PhaseMemory,
     TrialOutcome,
 )
+from headstart.words.flags import FlagCode
 
+_VARIES = {"short": FlagCode.SHORT_OUTPUT_VARIES}
 _STARTUP_INVALID = FlagEffect.FLAG_EFFECT_STARTUP_INVALID
 _LOAD_INVALID = FlagEffect.FLAG_EFFECT_LOAD_INVALID
 _STAGE = CheckStage.CHECK_STAGE_AFTER_LOAD
@@ -104,7 +106,7 @@ class _BatchTrial:
         )
         if startup.exec_stamp == ExecStamp.EXEC_STAMP_DEGRADED:
             self._note(
-                "exec-stamp-degraded",
+                FlagCode.EXEC_STAMP_DEGRADED,
                 "no stamp of the exec: times count from the start call and include the engine",
             )
         self._flag(exit_stamps("its trivial case", [execution], _STARTUP_INVALID))
@@ -124,7 +126,7 @@ class _BatchTrial:
         self._flag(exit_stamps(f"its {job.name} job", done, _LOAD_INVALID))
         if len({execution.written.sha256 for execution in done}) > 1:
             self._note(
-                f"{job.name}-output-varies",
+                _VARIES.get(job.name, FlagCode.LONG_OUTPUT_VARIES),
                 f"the {job.name} job wrote something else in some of its repetitions",
             )
         self._checked(f"{job.name} job", job.command, done)
@@ -134,7 +136,7 @@ class _BatchTrial:
         if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
             reason := apart(drop_page_cache, self.context.cancelled)
         ):
-            self._note("page-cache-not-dropped", reason)
+            self._note(FlagCode.PAGE_CACHE_NOT_DROPPED, reason)
         instance = self.runtime.create(
             InstanceSpec(
                 run_id=self.context.run_id,
@@ -149,11 +151,11 @@ class _BatchTrial:
         )
         try:
             for text in instance.notes:
-                self._note("plan-not-applied", text)
+                self._note(FlagCode.PLAN_NOT_APPLIED, text)
             quiet = wait_until_quiet(plan.quiet_seconds, self.context.cancelled.is_set)
             if not quiet.reached and quiet.idle_share >= 0:
                 self._note(
-                    "not-quiet",
+                    FlagCode.NOT_QUIET,
                     f"the host was {quiet.idle_share:.0%} idle after {quiet.waited_seconds:.1f} s,"
                     f" less than {IDLE_SHARE:.0%}",
                 )
@@ -184,7 +186,7 @@ class _BatchTrial:
         if flag is not None:
             self.outcome.flags.append(flag)
 
-    def _note(self, code: str, text: str) -> None:
+    def _note(self, code: FlagCode, text: str) -> None:
         """Once a trial, however many executions it is true of."""
         if code not in self.told:
             self.told.add(code)

@@ -18,6 +18,7 @@ from headstart.agent.sampling.memory import read_status
 from headstart.agent.trial.startup import new_startup, stamp_exec
 from headstart.agent.trial.startup_validity import SHARE_OF_STARTUP, t0_ns
 from headstart.v1.records_pb2 import Flag, FlagEffect, Startup
+from headstart.words.flags import FlagCode
 
 _STEP_SECONDS = 0.02
 # The last process of a group may still be on its CPU when its end is told: its
@@ -217,7 +218,7 @@ def exit_stamps(
         which = f"{len(beyond)} of {len(executions)} executions"
     order = "after" if seconds > 0 else "before"
     return Flag(
-        code="exit-stamps-disagree",
+        code=FlagCode.EXIT_STAMPS_DISAGREE,
         effect=effect,
         text=f"{what}: of {which} the agent was told {abs(seconds) * 1e3:.2f} ms {order} the"
         " kernel's stamp of the exit",

@@ -9,6 +9,7 @@ from headstart.agent.host.quiet import IDLE_SHARE, Quiet
 from headstart.agent.probe.task import ProbeResult
 from headstart.v1.experiment_pb2 import PageCache, Plan, Service
 from headstart.v1.records_pb2 import Disturbance, ExecStamp, Flag, FlagEffect, Startup
+from headstart.words.flags import FlagCode
 
 SHARE_OF_STARTUP = 0.02
 SERVER_RUN_DELAY_SECONDS = 0.0003
@@ -85,7 +86,7 @@ def _server_run_delay(startup: Startup, result: ProbeResult) -> Flag | None:
     if lost_seconds <= limit:
         return None
     return Flag(
-        code="server-run-delay",
+        code=FlagCode.SERVER_RUN_DELAY,
         effect=_INVALID,
         text=f"other processes may have kept the app waiting for {_ms(lost_seconds)} ms",
         value=lost_seconds,
@@ -100,7 +101,7 @@ def _probe_error(startup: Startup, result: ProbeResult) -> Flag | None:
     if value <= limit:
         return None
     return Flag(
-        code="probe-error",
+        code=FlagCode.PROBE_ERROR,
         effect=_INVALID,
         text=f"the prober did not look or ask for {_ms(value)} ms when it counted",
         value=value,
@@ -114,7 +115,7 @@ def _prober_run_delay(startup: Startup) -> Flag | None:
     if value <= PROBER_RUN_DELAY_SECONDS:
         return None
     return Flag(
-        code="prober-run-delay",
+        code=FlagCode.PROBER_RUN_DELAY,
         effect=_NOTE,
         text=f"the prober waited {_ms(value)} ms for a CPU",
         value=value,
@@ -133,7 +134,7 @@ def _exec_stamps(startup: Startup, plan: Plan) -> Flag | None:
     known = plan.page_cache == PageCache.PAGE_CACHE_COLD
     harmless = 0 <= apart <= _limit(startup, EXEC_DISAGREEMENT_SECONDS) or (known and apart > 0)
     return Flag(
-        code="exec-stamps-disagree",
+        code=FlagCode.EXEC_STAMPS_DISAGREE,
         effect=_NOTE if harmless else _INVALID,
         text=f"the kernel saw the exec {_ms(apart)} ms after the gate did",
         value=apart,
@@ -146,7 +147,7 @@ def _degraded(startup: Startup) -> Flag | None:
         return None
     value = (startup.gate_opened_monotonic_ns - startup.start_call_monotonic_ns) / 1e9
     return Flag(
-        code="exec-stamp-degraded",
+        code=FlagCode.EXEC_STAMP_DEGRADED,
         effect=_NOTE,
         text="no stamp of the exec: startup counts from the start call and includes the engine",
         value=max(value, 0.0),
@@ -157,7 +158,7 @@ def _not_quiet(quiet: Quiet) -> Flag | None:
     if quiet.reached or quiet.idle_share < 0:
         return None
     return Flag(
-        code="not-quiet",
+        code=FlagCode.NOT_QUIET,
         effect=_NOTE,
         text=f"the host was {quiet.idle_share:.0%} idle after waiting {quiet.waited_seconds:.1f} s",
         value=quiet.idle_share,
@@ -170,7 +171,7 @@ def _retried(result: ProbeResult) -> Flag | None:
         return None
     value = result.retry_pause_ns / 1e9
     return Flag(
-        code="asked-again",
+        code=FlagCode.ASKED_AGAIN,
         effect=_NOTE,
         text=f"{result.incorrect_responses} answers were not correct before the first that was;"
         f" it may have been ready up to {_ms(value)} ms before it was asked again",
@@ -182,7 +183,7 @@ def _unanswered(startup: Startup, result: ProbeResult) -> Flag | None:
     """How long a client waits until it asks again is the prober's choice, not the app's."""
     if result.asked_meanwhile:
         return Flag(
-            code="asked-meanwhile",
+            code=FlagCode.ASKED_MEANWHILE,
             effect=_NOTE,
             text="it was asked again beside a request that it then answered, which is more work",
         )
@@ -191,7 +192,7 @@ def _unanswered(startup: Startup, result: ProbeResult) -> Flag | None:
         return None
     limit = _limit(startup, PROBE_ERROR_SECONDS)
     return Flag(
-        code="request-unanswered",
+        code=FlagCode.REQUEST_UNANSWERED,
         effect=_INVALID if value > limit else _NOTE,
         text="the app accepted a request and did not answer it; what it answered was asked on"
         f" another connection {_ms(value)} ms later",
@@ -204,7 +205,7 @@ def _no_data_response(result: ProbeResult, service: Service) -> Flag | None:
     if not service.first_data.HasField("http") or result.first_data_response_ns:
         return None
     return Flag(
-        code="no-data-response",
+        code=FlagCode.NO_DATA_RESPONSE,
         effect=_NOTE,
         text=f"no correct answer to the first data request: {result.wrong}",
     )

@@ -38,6 +38,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+from headstart.words.flags import FlagCode
 
 log = logging.getLogger(__name__)
 
@@ -189,10 +190,10 @@ class _Trial:
         if plan.page_cache == PageCache.PAGE_CACHE_COLD and (
             reason := apart(drop_page_cache, self.context.cancelled)
         ):
-            self._note("page-cache-not-dropped", reason)
+            self._note(FlagCode.PAGE_CACHE_NOT_DROPPED, reason)
         self._note_network(instance.network)
         for text in instance.notes:
-            self._note("plan-not-applied", text)
+            self._note(FlagCode.PLAN_NOT_APPLIED, text)
         sampler = Sampler(
             self.slot.trial,
             instance.pids,
@@ -222,7 +223,7 @@ class _Trial:
         asked = self.context.experiment.plan.network or Network.NETWORK_OWN
         if (asked, network) == (Network.NETWORK_OWN, Network.NETWORK_HOLDER):
             self._note(
-                "network-not-entered",
+                FlagCode.NETWORK_NOT_ENTERED,
                 "the app was in the engine's bridge and not in a network of its own, which this"
                 " agent may not enter (root, or the capability CAP_SYS_ADMIN)",
             )
@@ -235,7 +236,9 @@ class _Trial:
             kills = cgroup.oom_kills() or 0
         self.outcome.oom_kills = kills
         if kills:
-            self._note("processes-killed", f"{kills} of its processes were killed: out of memory")
+            self._note(
+                FlagCode.PROCESSES_KILLED, f"{kills} of its processes were killed: out of memory"
+            )
 
     def _stop(self, sampler: Sampler) -> None:
         summary = sampler.stop()
@@ -243,7 +246,7 @@ class _Trial:
         self.outcome.missed_slots = summary.missed_slots
         if summary.unread_processes:
             self._note(
-                "processes-not-read",
+                FlagCode.PROCESSES_NOT_READ,
                 f"{summary.unread_processes} of its processes were too many to be read: its RSS"
                 " and counters by process are at least what is shown, those of its group are whole",
             )
@@ -384,7 +387,7 @@ class _Trial:
         """Record a failure of the load and go on: what else can be measured, is."""
         self.outcome.failure.CopyFrom(failure)
 
-    def _note(self, code: str, text: str) -> None:
+    def _note(self, code: FlagCode, text: str) -> None:
         self.outcome.flags.append(Flag(code=code, effect=FlagEffect.FLAG_EFFECT_NOTE, text=text))
 
 
