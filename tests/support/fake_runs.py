@@ -58,6 +58,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+from headstart.words.histogram import index_of
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -429,7 +430,7 @@ def latencies(count: int, mean_seconds: float) -> Histogram:
     by_index: dict[int, int] = {}
     for value, number in zip(values, counts, strict=True):
         if number:
-            index = bucket_of(int(value))
+            index = index_of(int(value))
             by_index[index] = by_index.get(index, 0) + int(number)
     indices = sorted(by_index)
     return Histogram(
@@ -438,12 +439,6 @@ def latencies(count: int, mean_seconds: float) -> Histogram:
         total_us=int((values * counts).sum()),
         maximum_us=int(values.max()),
     )
-
-
-def bucket_of(value_us: int) -> int:
-    """Index of HdrHistogram's bucket, from the definition in records.proto."""
-    shift = max(0, value_us.bit_length() - 8)
-    return shift * 128 + (value_us >> shift)
 
 
 def host_facts() -> HostFacts:

@@ -8,7 +8,7 @@ from typing import Any
 from headstart.agent.load.driver import LoadDriver, LoadResult, LoadTask
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest, Load, WeightedRequest
 from headstart.v1.records_pb2 import Histogram, LoadWindow
-from support.histograms import lower_bound_us
+from headstart.words.histogram import lowest_us
 
 
 def request(target: str = "/players", weight: int = 1, **fields: Any) -> WeightedRequest:
@@ -72,5 +72,5 @@ def share_above(histogram: Histogram, limit_us: int) -> float:
     index = above = 0
     for delta, count in zip(histogram.index_delta, histogram.count, strict=True):
         index += delta
-        above += count if lower_bound_us(index) >= limit_us else 0
+        above += count if lowest_us(index) >= limit_us else 0
     return above / sum(histogram.count)

@@ -1,39 +1,10 @@
-"""The buckets are HdrHistogram's with 2 significant digits: exact order, bounded width."""
+"""Histograms as an agent sends them: nothing is lost but the place within a bucket."""
 
 import random
 
-from headstart.agent.load.histogram import SUB_BUCKETS, index_of, merge
-from support.histograms import histogram_of, lower_bound_us
-
-# Every small value, and values of every magnitude up to an hour.
-VALUES = [
-    *range(4096),
-    *(value for bits in range(12, 33) for value in ((1 << bits) - 1, 1 << bits, (1 << bits) + 1)),
-    *random.Random(1).sample(range(3_600_000_000), 2000),
-]
-
-
-def test_the_lower_bound_of_a_bucket_lies_in_it_and_the_value_below_does_not() -> None:
-    for index in range(4000):
-        bound = lower_bound_us(index)
-
-        assert index_of(bound) == index
-        assert bound == 0 or index_of(bound - 1) == index - 1
-
-
-def test_every_value_lies_between_its_bucket_and_the_next() -> None:
-    for value in VALUES:
-        index = index_of(value)
-
-        assert lower_bound_us(index) <= value < lower_bound_us(index + 1)
-
-
-def test_a_bucket_is_at_most_a_128th_of_its_value_wide() -> None:
-    for value in VALUES:
-        index = index_of(value)
-        width = lower_bound_us(index + 1) - lower_bound_us(index)
-
-        assert width == 1 if value < SUB_BUCKETS else width / value <= 1 / 128
+from headstart.agent.load.histogram import merge
+from headstart.words.histogram import index_of
+from support.histograms import histogram_of
 
 
 def test_counts_total_and_maximum_are_exact() -> None:

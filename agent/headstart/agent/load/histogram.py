@@ -1,25 +1,10 @@
-"""The bucket layout of HdrHistogram: lowest discernible 1 us, 2 significant digits.
-
-A value below 256 has a bucket of its own; above, every power of two is cut into
-128 buckets, so that a bucket is never wider than 1/128 of its value. Source:
-Gil Tene, HdrHistogram, `countsArrayIndex` with subBucketCount = 256.
-"""
+"""Latency histograms as they are sent, in the buckets of `headstart.words.histogram`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from headstart.v1.records_pb2 import Histogram
-
-SUB_BUCKETS = 256
-_HALF_BITS = 7
-
-
-def index_of(value_us: int) -> int:
-    """Index of the bucket that holds a latency in whole microseconds (>= 0)."""
-    if value_us < SUB_BUCKETS:
-        return value_us
-    bucket = value_us.bit_length() - (_HALF_BITS + 1)
-    return (bucket << _HALF_BITS) + (value_us >> bucket)
+from headstart.words.histogram import index_of
 
 
 def histogram_of_counts(by_value: Mapping[int, int]) -> Histogram:

@@ -43,10 +43,10 @@ from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
 from headstart.words.certificates import CertificateProblem
+from headstart.words.protocol import PROTOCOL_VERSION
 
 log = logging.getLogger(__name__)
 
-PROTOCOL_VERSION = 1
 # A larger one is told with the next hello: heartbeats are bounded.
 _LARGEST_POLICY_BYTES = 8 << 10
 _BATCH_ENVELOPES = 32

@@ -32,10 +32,10 @@ from headstart.v1.fleet_pb2 import (
     Welcome,
 )
 from headstart.words.host_names import EXPECTED, is_host_name
+from headstart.words.protocol import PROTOCOL_VERSION
 
 log = logging.getLogger(__name__)
 
-PROTOCOL_VERSION = 1
 # How often a host's presence is written down while it stays.
 _SEEN_SECONDS = 60.0
 # Acks replace each other, so an agent that reads never comes near this.

@@ -13,7 +13,7 @@ from headstart.v1.records_pb2 import (
     Startup,
     TrialOutcome,
 )
-from support.fake_runs import bucket_of, latencies
+from support.fake_runs import latencies
 
 ORIGIN_NS = 7_000_000_000_000
 SECOND = 1_000_000_000
@@ -168,10 +168,6 @@ def test_cpu_time_that_was_not_read_to_the_end_is_not_known() -> None:
 
     assert found is not None
     assert found.cpu_seconds_per_request is None
-
-
-def test_the_buckets_of_the_fixture_are_those_of_the_layout() -> None:
-    assert [bucket_of(v) for v in (0, 255, 256, 257, 511, 512)] == [0, 255, 256, 256, 383, 384]
 
 
 def test_a_load_without_a_series_says_so_and_has_its_totals() -> None:

@@ -1,9 +1,6 @@
 """Latency histograms as arrays: merging and quantiles.
 
-The layout is that of HdrHistogram with lowest discernible value 1 us and 2
-significant digits, documented at `Histogram` in records.proto: values below 256 us
-have a bucket each; above, every power of two is cut into 128. A bucket is never
-wider than 1/128 of its value, so its middle is wrong by at most 0.4 %.
+Their buckets are those of `headstart.words.histogram`.
 """
 
 from collections.abc import Iterable
@@ -12,14 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from headstart.v1.records_pb2 import Histogram
+from headstart.words.histogram import BUCKETS, middle_us
 
 Counts = npt.NDArray[np.int64]
-
-_SUB_BUCKETS = 256
-_HALF = 128
-_HALF_BITS = 7
-# The bucket of 2**42 us, seven weeks: an index past it is not a latency.
-_BUCKETS = ((42 - _HALF_BITS) << _HALF_BITS) + _HALF
 
 
 class MalformedHistogram(ValueError):
@@ -37,7 +29,7 @@ def counts_of(histogram: Histogram) -> Counts:
         return np.zeros(0, dtype=np.int64)
     index = np.cumsum(np.array(histogram.index_delta, dtype=np.int64))
     count = np.array(histogram.count, dtype=np.uint64)
-    if index[-1] >= _BUCKETS or int(count.max()) > 1 << 48:
+    if index[-1] >= BUCKETS or int(count.max()) > 1 << 48:
         raise MalformedHistogram("an index or a count is out of range")
     counts = np.zeros(int(index[-1]) + 1, dtype=np.int64)
     np.add.at(counts, index, count.astype(np.int64))
@@ -63,11 +55,4 @@ def quantiles_seconds(counts: Counts, quantiles: Iterable[float]) -> list[float]
         return None
     ranks = [max(1.0, np.ceil(quantile * total)) for quantile in quantiles]
     buckets = np.searchsorted(np.cumsum(counts), ranks)
-    return [float(value) for value in _middle_us(buckets) / 1e6]
-
-
-def _middle_us(index: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    shift = np.maximum((index >> _HALF_BITS) - 1, 0)
-    low = np.where(index < _SUB_BUCKETS, index, ((index & (_HALF - 1)) + _HALF) << shift)
-    width = np.left_shift(1, shift)
-    return np.asarray(low + (width - 1) / 2, dtype=np.float64)
+    return [middle_us(int(bucket)) / 1e6 for bucket in buckets]

@@ -1,0 +1,3 @@
+"""The version of what agents and collectors say to each other; both have to speak the same."""
+
+PROTOCOL_VERSION = 1
