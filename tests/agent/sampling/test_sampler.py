@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from headstart.agent.linux.cgroup import Cgroup
+from headstart.agent.sampling import sampler as sampler_module
 from headstart.agent.sampling.sampler import Sampler
 from headstart.v1.records_pb2 import Phase, Quantity, SampleBatch
 from support.programs import Puppet, puppet
@@ -114,6 +115,26 @@ def test_slots_lost_to_a_slow_reading_are_skipped_and_counted() -> None:
     assert summary.missed_slots >= 18
     assert min(times) >= 200_000
     assert times == sorted(times)
+
+
+def test_a_time_without_readings_belongs_to_the_phases_that_it_fell_into(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_ns = time.monotonic_ns()
+    monkeypatch.setattr(sampler_module, "_now_ns", lambda: now_ns)
+    with puppet() as doll, sampling(doll, Kept()) as sampler:
+        wait_until(lambda: sampler.peak_rss(STARTUP) > 0)
+        sampler.begin_phase(IDLE)
+        wait_until(lambda: sampler.peak_rss(IDLE) > 0)
+        # Nothing was read for five seconds, until the load had begun.
+        now_ns += 5_000_000_000
+        sampler.begin_phase(LOAD)
+        wait_until(lambda: sampler.peak_rss(LOAD) > 0)
+        gaps = sampler.stop().gaps
+
+    assert gaps[STARTUP] == 0
+    # Of the load too, unless a reading came before it had begun.
+    assert gaps[IDLE] == 5
 
 
 def test_a_batch_is_emitted_about_once_a_second() -> None:

@@ -89,6 +89,7 @@ class PreparedBuiltin:
             self._say(b"go\n")
             self._task.on_started(self._process.pid)
             failure = self._follow()
+            self._task.on_ended()
         self.close()
         if failure is None and not self._ending:
             failure = self._broken()

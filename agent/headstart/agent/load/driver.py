@@ -29,6 +29,9 @@ class LoadTask:
     cancelled: Callable[[], bool]
     # Called with the generator's pid once it runs, so that the sampler can watch it.
     on_started: Callable[[int], None] = lambda _pid: None
+    # Called when the load is over, before the generator's words are read: of a long load
+    # that takes seconds.
+    on_ended: Callable[[], None] = lambda: None
     # From which the server is reached; None: the agent's own.
     namespace: NetworkNamespace | None = None
 

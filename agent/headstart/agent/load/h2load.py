@@ -104,6 +104,7 @@ class PreparedH2load:
                 probe.start()
                 watch = Watch(self._task, process.pid)
                 self._failure = watch.follow(process, _GRACE_SECONDS)
+                self._task.on_ended()
                 watch.describe(self._about)
             finally:
                 clock.stop()

@@ -120,6 +120,7 @@ class PreparedWrk:
                 probe.start()
                 watch = Watch(self._task, process.pid)
                 failure = watch.follow(process, _GRACE_SECONDS)
+                self._task.on_ended()
                 watch.describe(self._about)
             finally:
                 # Told to end, it still says what it has; one that has ended hears nothing.

@@ -15,7 +15,7 @@ in the first second of a start, where it would compete with app and prober.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psutil
@@ -52,6 +52,9 @@ class SamplerSummary:
     missed_slots: int
     # Processes that were too many to be read, at most at a time.
     unread_processes: int = 0
+    # The longest time without a reading that fell into each phase, in seconds; a host that
+    # slept meanwhile counts.
+    gaps: Mapping[Phase.ValueType, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,6 +63,7 @@ class _Peaks:
 
     rss_bytes: int = 0
     cgroup_bytes: int = 0
+    gap_ns: int = 0
 
 
 @dataclass
@@ -100,6 +104,7 @@ class Sampler:
         self._phases: dict[Phase.ValueType, _Peaks] = {}
         self._peaks = _Peaks()
         self._peak_since = PeakSince(self._cgroup) if self._cgroup is not None else None
+        self._last_read = (0, self._peaks)
         self._origin_ns = 0
         self._next_slow_ns = 0
         self._pending = _Pending()
@@ -120,6 +125,7 @@ class Sampler:
     def start(self, origin_monotonic_ns: int) -> None:
         """Begin the grid at the gate's opening; the first reading is one interval later."""
         self._origin_ns = origin_monotonic_ns
+        self._last_read = (_now_ns(), self._peaks)
         self._next_slow_ns = origin_monotonic_ns + _SECOND_NS
         self._thread.start()
 
@@ -170,7 +176,12 @@ class Sampler:
             self._cgroup.close()
         if self._failure is not None:
             raise self._failure
-        return SamplerSummary(self._samples, self._missed_slots, self._processes.most_beyond)
+        return SamplerSummary(
+            self._samples,
+            self._missed_slots,
+            self._processes.most_beyond,
+            {phase: peaks.gap_ns / _SECOND_NS for phase, peaks in self._phases.items()},
+        )
 
     def _listing(self, pids: Callable[[], list[int]]) -> Callable[[], list[int]]:
         """The group's own list where there is one: a tenth of the cost."""
@@ -213,11 +224,20 @@ class Sampler:
         with self._reading:
             self._refresh_listing()
             now_ns = time.monotonic_ns()
+            self._count_gap()
             values = self._fast()
             if now_ns >= self._next_slow_ns:
                 self._next_slow_ns = now_ns + _SECOND_NS
                 values.update(self._slow())
         self._pending.rows.append(Row((now_ns - self._origin_ns) // 1000, values))
+
+    def _count_gap(self) -> None:
+        """Of the phase in which it began and of the one in which it ended."""
+        read_ns, peaks = _now_ns(), self._peaks
+        last_ns, before = self._last_read
+        for each in (before, peaks):
+            each.gap_ns = max(each.gap_ns, read_ns - last_ns)
+        self._last_read = read_ns, peaks
 
     def _fast(self) -> dict[Quantity.ValueType, int]:
         peaks = self._peaks
@@ -275,3 +295,8 @@ class Sampler:
         self._samples += len(pending.rows)
         self._missed_slots += pending.missed_slots
         self._emit(sample_batch(self._trial, self._origin_ns, pending.rows, pending.missed_slots))
+
+
+def _now_ns() -> int:
+    """Goes on while the host sleeps, which CLOCK_MONOTONIC does not."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -25,6 +25,7 @@ from headstart.agent.sampling.sampler import Sampler
 from headstart.agent.trial.denials import deferred
 from headstart.agent.trial.startup import measure_startup
 from headstart.agent.trial.startup_failures import wrote_nothing
+from headstart.agent.trial.still import Lateness, still_flags
 from headstart.agent.uplink.wire import AnyRecord
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.records_pb2 import (
@@ -33,6 +34,7 @@ from headstart.v1.records_pb2 import (
     FailureCode,
     Flag,
     FlagEffect,
+    LoadSummary,
     Phase,
     ResolvedVariant,
     TrialOutcome,
@@ -181,6 +183,7 @@ class _Trial:
         self.context = context
         self.outcome = outcome
         self.checks: list[CheckRun] = []
+        self.late = Lateness()
         self.stage = (
             CheckStage.CHECK_STAGE_AFTER_LOAD if slot.load else CheckStage.CHECK_STAGE_BEFORE_LOAD
         )
@@ -244,6 +247,8 @@ class _Trial:
         summary = sampler.stop()
         self.outcome.samples = summary.samples
         self.outcome.missed_slots = summary.missed_slots
+        interval = self.context.experiment.plan.sample_interval_seconds
+        self.outcome.flags.extend(still_flags(summary.gaps, self.late.seconds, interval))
         if summary.unread_processes:
             self._note(
                 FlagCode.PROCESSES_NOT_READ,
@@ -268,6 +273,7 @@ class _Trial:
             server_alive=lambda: instance.exited() is None,
             cancelled=self.context.cancelled.is_set,
             on_started=sampler.watch_generator,
+            on_ended=lambda: self._phase_memory(Phase.PHASE_LOAD, instance, sampler),
             namespace=instance.namespace,
         )
         return ending.enter_context(closing(driver.prepare(task)))
@@ -302,14 +308,26 @@ class _Trial:
         sampler.begin_phase(Phase.PHASE_LOAD)
         self.context.doing("load")
         result = load.run()
-        self._phase_memory(Phase.PHASE_LOAD, instance, sampler)
         for windows in result.windows:
             self.context.emit(windows)
         self.outcome.load.CopyFrom(result.summary)
+        self._note_late_load(result.summary)
         self.outcome.flags.extend(load_flags(result.summary, result.windows))
         self._raise_if_ended(instance, "under load")
         if result.failure is not None:
             self._fail_on(result.failure)
+
+    def _note_late_load(self, summary: LoadSummary) -> None:
+        """Begun with the first correct response, its memory read when it was over?"""
+        if not summary.origin_monotonic_ns:
+            return
+        phase, begun_ns = Phase.PHASE_LOAD, summary.origin_monotonic_ns
+        ready_ns = self.outcome.startup.first_correct_response_monotonic_ns
+        self.late.note(phase, ready_ns, begun_ns)
+        over_ns = begun_ns + round(summary.duration_seconds * 1e9)
+        for memory in self.outcome.memory:
+            if memory.phase == phase:
+                self.late.note(phase, over_ns, memory.monotonic_ns)
 
     def _rest(
         self, instance: Instance, sampler: Sampler, phase: Phase.ValueType, seconds: float
@@ -318,10 +336,12 @@ class _Trial:
         words = "idle" if phase == Phase.PHASE_IDLE else "settling"
         sampler.begin_phase(phase)
         self.context.doing(words)
+        due_ns = time.monotonic_ns() + round(seconds * 1e9)
         deadline = Deadline(seconds)
         while left := deadline.left():
             self.context.cancelled.wait(min(_POLL_SECONDS, left))
             self._raise_if_ended(instance, words)
+        self.late.note(phase, due_ns, time.monotonic_ns())
         self._phase_memory(phase, instance, sampler)
 
     def _check(self, instance: Instance) -> None:

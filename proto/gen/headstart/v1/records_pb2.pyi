@@ -276,6 +276,8 @@ class _FlagEffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FlagEffect
     FLAG_EFFECT_LOAD_INVALID: _FlagEffect.ValueType  # 3
     """Of a batch program: the times of its jobs."""
     FLAG_EFFECT_TRIAL_INVALID: _FlagEffect.ValueType  # 4
+    FLAG_EFFECT_PHASE_INVALID: _FlagEffect.ValueType  # 5
+    """What was read in a phase and at its end: its memory. Of a load LOAD_INVALID says more."""
 
 class FlagEffect(_FlagEffect, metaclass=_FlagEffectEnumTypeWrapper): ...
 
@@ -286,6 +288,8 @@ FLAG_EFFECT_STARTUP_INVALID: FlagEffect.ValueType  # 2
 FLAG_EFFECT_LOAD_INVALID: FlagEffect.ValueType  # 3
 """Of a batch program: the times of its jobs."""
 FLAG_EFFECT_TRIAL_INVALID: FlagEffect.ValueType  # 4
+FLAG_EFFECT_PHASE_INVALID: FlagEffect.ValueType  # 5
+"""What was read in a phase and at its end: its memory. Of a load LOAD_INVALID says more."""
 Global___FlagEffect: _TypeAlias = FlagEffect  # noqa: Y015
 
 class _DiagnosticRisk:
@@ -1373,12 +1377,15 @@ class Flag(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """Stable word, such as "server-run-delay" or "generator-saturated"."""
     effect: Global___FlagEffect.ValueType
     text: _builtins.str
     value: _builtins.float
     limit: _builtins.float
+    phase: Global___Phase.ValueType
+    """FLAG_EFFECT_PHASE_INVALID: which."""
     def __init__(
         self,
         *,
@@ -1387,10 +1394,11 @@ class Flag(_message.Message):
         text: _builtins.str = ...,
         value: _builtins.float = ...,
         limit: _builtins.float = ...,
+        phase: Global___Phase.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "effect", b"effect", "limit", b"limit", "text", b"text", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "effect", b"effect", "limit", b"limit", "phase", b"phase", "text", b"text", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
