@@ -63,8 +63,9 @@ bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 dashboards: $(VENV)/.dev ## generate dashboards/generated
 	$(BIN)/headstart dashboards --output dashboards/generated
 
-schema: $(VENV)/.dev ## generate docs/experiment.schema.json
+schema: $(VENV)/.dev ## generate the JSON Schemas in docs
 	$(BIN)/headstart schema > docs/experiment.schema.json
+	$(BIN)/headstart schema report > docs/report.schema.json
 
 reference: $(VENV)/.dev ## generate the tables in docs/OBSERVABILITY.md and docs/EXPORT.md
 	$(BIN)/python -m headstart.collector.metrics.reference docs/OBSERVABILITY.md

@@ -37,7 +37,7 @@ COMMANDS = {
     "accept": "End an open shift: its new level is what is wanted.",
     "gate": "Hold a run against its gates, for CI.",
     "dashboards": "Write Grafana dashboards and Prometheus rules.",
-    "schema": "Print the JSON Schema of the experiment file.",
+    "schema": "Print the JSON Schema of the experiment file, or of reports.",
 }
 
 # What a disk does, and no fault of ours.

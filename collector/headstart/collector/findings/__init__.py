@@ -84,7 +84,7 @@ __all__ = [
     "comparability",
     "json",
     "points",
-    "quantities",
+    "quantities", "report_schema",
     "run_info",
     "usable",
 ]

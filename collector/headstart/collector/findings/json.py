@@ -6,12 +6,12 @@ changes raises the number, and brings a reader of the one before (`schema_1`).
 """
 
 import json
-import types
-import typing
-from dataclasses import MISSING, asdict, fields, is_dataclass
-from enum import StrEnum
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from headstart.collector.findings import schema_1
 from headstart.collector.findings.model import RunResult
@@ -19,6 +19,10 @@ from headstart.words import clean
 from headstart.words.metrics import METRICS
 
 SCHEMA = 2
+
+# How `to_json` begins: what follows is read at once, without a look at the number.
+_AS_WRITTEN = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*,' % SCHEMA)
+_MISTAKES = {"missing": "is missing", "unexpected_keyword_argument": "is not known here"}
 
 
 class UnreadableResult(ValueError):
@@ -38,8 +42,27 @@ def to_json(result: RunResult, indent: int | None = None) -> str:
 
 def from_json(text: str | bytes) -> RunResult:
     """The result that `to_json` wrote. Raises UnreadableResult."""
+    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    begin = _AS_WRITTEN.match(content)
+    fields = b"{" + content[begin.end() :] if begin else _as_schema_2(content)
     try:
-        document = json.loads(text)
+        result = _reader().validate_json(fields)
+    except ValidationError as error:
+        raise UnreadableResult(_mistake(error)) from error
+    if unknown := [metric for metric in _metrics(result) if metric not in METRICS]:
+        raise UnreadableResult(f"this version does not know the metric {unknown[0]!r}")
+    return result
+
+
+@cache
+def _reader() -> TypeAdapter[RunResult]:
+    return TypeAdapter(RunResult)
+
+
+def _as_schema_2(content: bytes) -> bytes:
+    """The document without its schema number, of whatever schema it is."""
+    try:
+        document = json.loads(content)
     except ValueError as error:
         raise UnreadableResult(f"not JSON: {error}") from error
     except RecursionError as error:
@@ -55,72 +78,20 @@ def from_json(text: str | bytes) -> RunResult:
         document = schema_1.upgraded(document)
     elif schema != SCHEMA:
         raise UnreadableResult(f"not a result: there is no schema {schema}")
-    try:
-        result = _build(RunResult, document, "result")
-    except (TypeError, ValueError) as error:
-        raise UnreadableResult(str(error)) from error
-    assert isinstance(result, RunResult)  # noqa: S101  # _build makes what it is asked for
-    return result
+    return json.dumps(document).encode()
 
 
-@cache
-def _types(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+def _mistake(error: ValidationError) -> str:
+    """The first of the mistakes, with its place."""
+    found = error.errors(include_url=False, include_input=False)[0]
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in found["loc"])
+    place = "result" + "".join(steps)
+    kind = found["type"]
+    return f"{place} {_MISTAKES[kind]}" if kind in _MISTAKES else f"{place}: {found['msg']}"
 
 
-def _build(kind: Any, value: Any, path: str) -> Any:
-    """A value of this type from plain JSON; TypeError or ValueError says what does not fit."""
-    if is_dataclass(kind):
-        return _object(typing.cast(type, kind), value, path)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
-        return None if value is None else _build(arguments[0], value, path)
-    if origin is tuple:
-        return _tuple(arguments, value, path)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise TypeError(f"{path} must be an object")
-        return {key: _build(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
-    if issubclass(kind, StrEnum):
-        return kind(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind:
-        raise TypeError(f"{path} must be of type {kind.__name__}")
-    return value
-
-
-def _tuple(arguments: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise TypeError(f"{path} must be a list")
-    if arguments[-1] is Ellipsis:
-        # Series hold most of a result's values: what needs no building is not looked at twice.
-        if arguments[0] in (float, int) and all(type(item) is arguments[0] for item in value):
-            return tuple(value)
-        return tuple(_build(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-    if len(value) != len(arguments):
-        raise TypeError(f"{path} must have {len(arguments)} items")
-    return tuple(
-        _build(argument, item, f"{path}[{i}]")
-        for i, (argument, item) in enumerate(zip(arguments, value, strict=True))
-    )
-
-
-def _object(cls: type, value: Any, path: str) -> Any:
-    if not isinstance(value, dict):
-        raise TypeError(f"{path} must be an object")
-    kinds = _types(cls)
-    if unknown := value.keys() - kinds.keys():
-        raise ValueError(f"{path} has unknown keys: {', '.join(sorted(unknown))}")
-    missing = [
-        field.name
-        for field in fields(cls)
-        if field.name not in value and field.default is MISSING and field.default_factory is MISSING
-    ]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
-    if "metric" in value and value["metric"] not in METRICS:
-        raise ValueError(f"{path}.metric is {value['metric']!r}, which this version does not know")
-    return cls(
-        **{name: _build(kinds[name], item, f"{path}.{name}") for name, item in value.items()}
-    )
+def _metrics(result: RunResult) -> Iterator[str]:
+    yield from (figure.metric for figure in result.figures)
+    yield from (comparison.metric for comparison in result.comparisons)
+    yield from (limit.metric for limit in result.gates)
+    yield from (outcome.limit.metric for outcome in result.gate_outcomes)

@@ -72,6 +72,9 @@ class InvalidTrial:
 class RunResult:
     """Everything that a report of one run says."""
 
+    # How `json` reads it, and all that is within: as it was written, or not at all.
+    __pydantic_config__ = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # noqa: RUF012
+
     run_id: str
     attempt: int
     experiment: str
