@@ -59,6 +59,11 @@ MARGIN_TAIL = 0.10
 MARGIN_IMAGE = 0.01
 
 
+def series_of(name: str) -> str:
+    """What a metric of this name is called in Prometheus."""
+    return f"headstart_{name}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One figure of a variant. All that shows, compares or exposes it reads it here."""
@@ -87,7 +92,7 @@ class Metric:
     @property
     def series(self) -> str:
         """Its name in Prometheus."""
-        return f"headstart_{self.name}"
+        return series_of(self.name)
 
     @property
     def headline(self) -> bool:
@@ -98,6 +103,11 @@ class Metric:
     def under_load(self) -> bool:
         """Whether there is none without load."""
         return self.stage in (Stage.LOAD, Stage.RAMP)
+
+    @property
+    def of_trials(self) -> bool:
+        """Whether each trial of the plan may have a value; else an image, a build or a search."""
+        return self.stage not in (Stage.FLOOR, Stage.BUILD, Stage.IMAGE)
 
     @property
     def replicate(self) -> str:

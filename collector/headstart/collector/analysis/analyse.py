@@ -7,21 +7,14 @@ from headstart.collector.analysis.builds import build_readings, variant_builds
 from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.images import image_readings, image_results
 from headstart.collector.analysis.trials.columns import MalformedBatch, Readings, readings, thinned
-from headstart.collector.analysis.trials.figures import (
-    STEADY_METRICS,
-    Part,
-    Reading,
-    Standing,
-    figure_of,
-    readings_of,
-    standing,
-)
+from headstart.collector.analysis.trials.figures import Reading, figure_of, readings_of
 from headstart.collector.analysis.trials.load import TrialLoad
 from headstart.collector.analysis.trials.loads import loads_of
 from headstart.collector.analysis.trials.memory_phases import phase_splits
 from headstart.collector.analysis.trials.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.trials.runtime_counters import runtime_counters
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial, gather
+from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict import memory_floor
 from headstart.collector.analysis.verdict.break_even_of_run import break_evens
 from headstart.collector.analysis.verdict.comparison import compare, unavailable
@@ -60,8 +53,10 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 from headstart.v1.records_pb2 import Quantity, Record
+from headstart.words import metrics
 from headstart.words.enums import word
-from headstart.words.metrics import LOAD_METRICS, METRICS
+from headstart.words.metric import Stage
+from headstart.words.metrics import LOAD_METRICS, METRICS, STEADY_METRICS
 from headstart.words.outcomes import RAN, Outcome
 from headstart.words.states import RunWord
 
@@ -72,8 +67,6 @@ _HOST_CHANGED = (
     "When the run began, its agent described another machine than when it attended (another "
     "fingerprint): the host is the one that attended, and the history leaves these figures out."
 )
-
-_STEADY = "throughput_steady_per_second"
 
 _ByMetric = dict[tuple[str, str], list[Reading]]
 
@@ -104,7 +97,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     figures = memory_floor.with_brackets(_figures(info, found), floors)
     compared = _Compared(info, found, {o.variant: o for o in outcomes}, warmups)
     comparisons = tuple(
-        memory_floor.bracketed(each, floors) if each.metric == memory_floor.METRIC else each
+        memory_floor.bracketed(each, floors) if each.metric == metrics.MEMORY_FLOOR.name else each
         for each in compared.all()
     )
     host, host_changed = _host(info, run)
@@ -208,7 +201,7 @@ def _unjudged(result: RunResult) -> RunResult:
 
 def _not_wrong(trials: Iterable[Trial]) -> set[int]:
     """Trials whose answers under load were right: others did other work."""
-    return {t.number for t in trials if standing(t, Part.LOAD) is not Standing.WRONG}
+    return {t.number for t in trials if validity_of(t, Stage.LOAD) is not Validity.WRONG}
 
 
 def _variant_warmups(
@@ -252,7 +245,7 @@ class _Compared:
         present = {metric for metric, _ in self.found}
         if self.warmups and asks_for_steady(self.info.experiment):
             # Where nothing settled there is no figure, and a verdict must say so.
-            present.add(_STEADY)
+            present.add(metrics.THROUGHPUT_STEADY.name)
         return tuple(
             self._one(metric, name)
             for metric in METRICS
@@ -285,7 +278,7 @@ class _Compared:
     def _missing(self, metric: str, variant: str) -> str:
         """Why a variant has no usable value, as a predicate; empty when it has one."""
         readings = self.found.get((metric, variant), [])
-        if any(reading.standing is not Standing.WRONG for reading in readings):
+        if any(reading.validity is not Validity.WRONG for reading in readings):
             return ""
         outcome = self.outcomes.get(variant)
         if outcome is None:

@@ -1,15 +1,26 @@
 """The builds of a run: their steps for reports, their times and memory for verdicts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.figures import Reading
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.findings import BuildPart, BuildStage, VariantBuild
 from headstart.v1.experiment_pb2 import Builder, Experiment
 from headstart.v1.records_pb2 import BuildOutcome, BuildStep
+from headstart.words import metrics
 from headstart.words.enums import word
+from headstart.words.metric import Metric
 
 # A Dockerfile of more steps than this is made by a program; its log has them all.
 _STEPS_SHOWN = 200
+
+
+# How each metric of builds is taken from a clean one; 0: it was not read.
+TAKES: dict[Metric, Callable[[BuildOutcome], float]] = {
+    metrics.BUILD: lambda build: build.duration_seconds,
+    metrics.BUILD_CPU: lambda build: build.cpu_seconds,
+    metrics.BUILD_MEMORY: lambda build: build.anonymous_peak_bytes,
+}
 
 
 def variant_builds(
@@ -44,14 +55,10 @@ def build_readings(builds: Iterable[BuildOutcome]) -> dict[tuple[str, str], list
     for build in builds:
         if not build.clean or build.HasField("failure"):
             continue
-        for metric, value in (
-            ("build_seconds", build.duration_seconds),
-            ("build_cpu_seconds", build.cpu_seconds),
-            ("build_memory_bytes", float(build.anonymous_peak_bytes)),
-        ):
-            if value > 0:
-                reading = Reading(build.repetition, value, Standing.VALID)
-                found.setdefault((metric, build.variant), []).append(reading)
+        for metric, take in TAKES.items():
+            if (value := take(build)) > 0:
+                reading = Reading(build.repetition, float(value), Validity.VALID)
+                found.setdefault((metric.name, build.variant), []).append(reading)
     return found
 
 

@@ -1,13 +1,16 @@
 """What the variants' images are made of, and whether their programs are what they claim."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.figures import Reading
 from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.findings import Image, ImageLayer
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis
+from headstart.words import metrics
 from headstart.words.enums import word
+from headstart.words.metric import Metric
 
 _WORDS = {
     BinaryKind.BINARY_KIND_NATIVE_AOT: "Native AOT code",
@@ -52,6 +55,15 @@ _SOURCES = {
     BaseSource.BASE_SOURCE_NAMED: "named",
     BaseSource.BASE_SOURCE_LOCAL_IMAGE: "local image",
     BaseSource.BASE_SOURCE_ASSUMED_SCRATCH: "assumed",
+}
+
+
+# How each metric of images is taken from one.
+TAKES: dict[Metric, Callable[[Image], int | None]] = {
+    metrics.IMAGE_UNPACKED: lambda image: image.unpacked_bytes,
+    metrics.IMAGE_PULL: lambda image: image.pull_bytes,
+    metrics.IMAGE_ABOVE_BASE: lambda image: image.above_base_bytes,
+    metrics.IMAGE_OWN: lambda image: image.own_bytes,
 }
 
 
@@ -107,14 +119,9 @@ def image_readings(images: Mapping[str, ImageFacts]) -> dict[tuple[str, str], li
     found: dict[tuple[str, str], list[Reading]] = {}
     for name, facts in images.items():
         image = _image(name, facts)
-        for metric, value in (
-            ("image_unpacked_bytes", image.unpacked_bytes),
-            ("image_pull_bytes", image.pull_bytes),
-            ("image_above_base_bytes", image.above_base_bytes),
-            ("image_own_bytes", image.own_bytes),
-        ):
-            if value is not None:
-                found[metric, name] = [Reading(0, float(value), Standing.VALID)]
+        for metric, take in TAKES.items():
+            if (value := take(image)) is not None:
+                found[metric.name, name] = [Reading(0, float(value), Validity.VALID)]
     return found
 
 

@@ -7,8 +7,6 @@ their columns. A column's name ends in its unit. A null always means: not measur
 from dataclasses import dataclass
 from enum import Enum
 
-from headstart.collector.analysis.trials import ramp
-from headstart.collector.analysis.trials.figures import TRIAL_METRICS
 from headstart.v1.experiments_pb2 import ExportTable
 from headstart.v1.records_pb2 import Quantity
 from headstart.words import metrics
@@ -116,10 +114,8 @@ _TRIAL = (
     _count("load_failed", "requests that were not answered", "requests"),
 )
 
-# The metrics that have a value for each trial, in the order of the catalogue.
-METRICS = tuple(
-    metric for metric in metrics.METRICS.values() if metric.name in TRIAL_METRICS | {ramp.METRIC}
-)
+# The metrics that have a value for each trial.
+METRICS = tuple(each for each in metrics.METRICS.values() if each.of_trials)
 
 _WINDOW = (
     _count("window", "number of the window within the trial, from 1"),

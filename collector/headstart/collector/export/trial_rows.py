@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 
-from headstart.collector.analysis.trials.figures import (
-    Part,
-    Standing,
-    readings_of,
-    standing,
-)
+from headstart.collector.analysis.trials.figures import readings_of
 from headstart.collector.analysis.trials.load import TrialLoad, load_of
 from headstart.collector.analysis.trials.loads import is_valid
 from headstart.collector.analysis.trials.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict.outcomes import invalid_trials
 from headstart.collector.analysis.warmup.detection import Course
 from headstart.collector.export.layout import METRICS
@@ -21,6 +17,7 @@ from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import ExecStamp, FailureCode
 from headstart.words.enums import word
+from headstart.words.metric import Stage
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,9 @@ class Origin:
             "variant": trial.variant,
             "trial": trial.number,
             "block": trial.outcome.block,
-            "startup_valid": _valid(trial, Part.STARTUP) if trial.first_response_ns else None,
-            "load_valid": _valid(trial, Part.LOAD) if _was_loaded(trial) else None,
-            "trial_valid": _valid(trial, Part.ANY) if ended else None,
+            "startup_valid": _valid(trial, Stage.STARTUP) if trial.first_response_ns else None,
+            "load_valid": _valid(trial, Stage.LOAD) if _was_loaded(trial) else None,
+            "trial_valid": _valid(trial, Stage.ANY) if ended else None,
         }
 
 
@@ -90,8 +87,8 @@ def trial_row(
     }
 
 
-def _valid(trial: Trial, part: Part) -> bool:
-    return standing(trial, part) is Standing.VALID
+def _valid(trial: Trial, part: Stage) -> bool:
+    return validity_of(trial, part) is Validity.VALID
 
 
 def _was_loaded(trial: Trial) -> bool:
@@ -100,7 +97,7 @@ def _was_loaded(trial: Trial) -> bool:
 
 
 def _is_wrong(trial: Trial) -> bool:
-    return any(standing(trial, part) is Standing.WRONG for part in (Part.ANY, Part.LOAD))
+    return any(validity_of(trial, part) is Validity.WRONG for part in (Stage.ANY, Stage.LOAD))
 
 
 def _kind(origin: Origin, trial: Trial) -> str:

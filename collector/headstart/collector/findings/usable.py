@@ -1,7 +1,6 @@
 """Which variants of a run have no trial to judge by, though nobody can blame the variant."""
 
 from headstart.collector.findings.model import RunResult, VariantOutcome
-from headstart.words.metric import Stage
 from headstart.words.metrics import METRICS
 from headstart.words.outcomes import Outcome
 from headstart.words.states import CUT_SHORT, RECORDS_GONE
@@ -50,4 +49,4 @@ def _usable(result: RunResult, variant: VariantOutcome) -> bool:
 
 def _of_trials(metric: str) -> bool:
     known = METRICS.get(metric)
-    return known is None or (known.stage is not Stage.BUILD and not known.exact)
+    return known is None or known.of_trials

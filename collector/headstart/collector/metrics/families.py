@@ -13,6 +13,7 @@ from headstart.collector.metrics.warmup_curve import warmup_curve
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
 from headstart.v1.host_pb2 import AdviceLevel
 from headstart.words.clean import label
+from headstart.words.metric import series_of
 from headstart.words.metrics import METRICS
 
 # On every gauge of a run, so that a dashboard can filter by hardware without a join.
@@ -261,7 +262,7 @@ def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterat
 
 
 def _figure_samples(figure: Figure, labels: tuple[str, ...]) -> Iterator[Sample]:
-    name = METRICS[figure.metric].series
+    name = series_of(figure.metric)
     if figure.center is not None:
         yield Sample(name, (*labels, "center"), figure.center)
     if figure.interval is not None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from headstart.collector.analysis.trials.figures import Standing
 from headstart.collector.analysis.trials.load import load_of
-from headstart.collector.analysis.trials.ramp import METRIC, first_not_held, ramps_of, rate_readings
+from headstart.collector.analysis.trials.ramp import first_not_held, ramps_of, rate_readings
 from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.v1.experiment_pb2 import Experiment, Load
 from headstart.v1.records_pb2 import (
     Flag,
@@ -15,6 +15,7 @@ from headstart.v1.records_pb2 import (
     LoadWindows,
     TrialOutcome,
 )
+from headstart.words import metrics
 from support.fake_runs import latencies
 
 # From 100 to 1,100 requests/s in 20 s, in windows of a second: 125, 175, ... 1,075.
@@ -100,7 +101,7 @@ def test_wrong_answers_beyond_saturation_do_not_spoil_the_trial() -> None:
     overloaded = trial(capacity=600, load=summary)
     readings = rate_readings(ramps_of(RISING, [overloaded]), [overloaded])
 
-    assert [r.standing for r in readings[METRIC, "aot"]] == [Standing.VALID]
+    assert [r.validity for r in readings[metrics.RATE_HELD.name, "aot"]] == [Validity.VALID]
 
 
 def test_a_flagged_load_is_flagged() -> None:
@@ -108,7 +109,7 @@ def test_a_flagged_load_is_flagged() -> None:
     flagged = trial(capacity=600, flags=[flag])
     readings = rate_readings(ramps_of(RISING, [flagged]), [flagged])
 
-    assert [r.standing for r in readings[METRIC, "aot"]] == [Standing.FLAGGED]
+    assert [r.validity for r in readings[metrics.RATE_HELD.name, "aot"]] == [Validity.FLAGGED]
 
 
 def test_steps_are_the_cells() -> None:

@@ -2,16 +2,17 @@ import math
 
 import pytest
 
-from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.figures import Reading
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.analysis.verdict.comparison import compare, verdict_of
 from headstart.collector.findings import Basis, Comparison, Interval, Verdict
 from headstart.words.metrics import METRICS
 
-VALID, FLAGGED, WRONG = Standing.VALID, Standing.FLAGGED, Standing.WRONG
+VALID, FLAGGED, WRONG = Validity.VALID, Validity.FLAGGED, Validity.WRONG
 JITTER = (1.0, 1.01, 0.99, 1.005, 0.995, 1.02, 0.98, 1.0, 1.01, 0.99)
 
 
-def readings(values: list[float], standing: Standing = VALID, first: int = 1) -> list[Reading]:
+def readings(values: list[float], standing: Validity = VALID, first: int = 1) -> list[Reading]:
     return [Reading(i, value, standing) for i, value in enumerate(values, first)]
 
 

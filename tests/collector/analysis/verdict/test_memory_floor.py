@@ -3,10 +3,13 @@
 import pytest
 
 from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.analysis.verdict.memory_floor import METRIC
 from headstart.collector.findings import Interval, RunResult, Verdict
 from headstart.v1.records_pb2 import MemoryFloor, MemoryFloorStep, Record
+from headstart.words import metrics
 from support.fake_runs import small
+
+FLOOR = metrics.MEMORY_FLOOR.name
+
 
 MIB = 1 << 20
 
@@ -44,7 +47,7 @@ def test_the_verdict_holds_wherever_in_their_brackets_the_floors_lie(
 ) -> None:
     result = result_with(floor("jit", *jit), floor("aot", *aot))
 
-    comparison = result.comparison(METRIC, "aot")
+    comparison = result.comparison(FLOOR, "aot")
     assert comparison is not None
     assert comparison.verdict is verdict
     assert comparison.ratio == pytest.approx(aot[1] / jit[1])
@@ -54,7 +57,7 @@ def test_the_verdict_holds_wherever_in_their_brackets_the_floors_lie(
 
 
 def test_the_figure_is_what_one_would_have_to_grant_with_its_bracket() -> None:
-    figure = result_with(floor("jit", 40, 41)).figure(METRIC, "jit")
+    figure = result_with(floor("jit", 40, 41)).figure(FLOOR, "jit")
 
     assert figure is not None
     assert figure.center == 41 * MIB
@@ -66,7 +69,7 @@ def test_a_variant_without_a_floor_cannot_be_compared_and_says_why() -> None:
         floor("jit", 40, 41), MemoryFloor(variant="aot", reason="limits do not hold here")
     )
 
-    comparison = result.comparison(METRIC, "aot")
+    comparison = result.comparison(FLOOR, "aot")
     assert comparison is not None
     assert comparison.verdict is Verdict.UNAVAILABLE
     assert "aot has no memory floor: limits do not hold here." in result.remarks
@@ -82,8 +85,8 @@ def test_without_a_search_there_is_neither_figure_nor_comparison() -> None:
     result = result_with()
 
     assert result.memory_floors == ()
-    assert result.figure(METRIC, "jit") is None
-    assert result.comparison(METRIC, "aot") is None
+    assert result.figure(FLOOR, "jit") is None
+    assert result.comparison(FLOOR, "aot") is None
 
 
 def test_steps_are_kept_in_their_order() -> None:

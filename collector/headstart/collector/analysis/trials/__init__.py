@@ -8,5 +8,7 @@ __all__ = [
     "memory_phases",
     "ramp",
     "runtime_counters",
+    "takes",
     "trial_records",
+    "validity",
 ]

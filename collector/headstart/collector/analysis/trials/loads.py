@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 
-from headstart.collector.analysis.trials.figures import Part, Standing, standing
 from headstart.collector.analysis.trials.load import TrialLoad, load_of, seen_of
 from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.warmup.courses import Seen, Together, together
 from headstart.collector.analysis.warmup.detection import Course
+from headstart.words.metric import Stage
 
 
 def is_valid(trial: Trial) -> bool:
     """Whether the load of a trial counts."""
-    return standing(trial, Part.LOAD) is Standing.VALID
+    return validity_of(trial, Stage.LOAD) is Validity.VALID
 
 
 def loads_of(trials: Iterable[Trial]) -> tuple[dict[int, TrialLoad], dict[str, Together]]:

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 
-from headstart.collector.analysis.trials.figures import Part, Standing, standing
 from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.findings import PhaseSplit
 from headstart.v1.records_pb2 import Phase, PhaseMemory
+from headstart.words.metric import Stage
 
 _PHASES = {
-    Phase.PHASE_STARTUP: ("startup", Part.ANY),
-    Phase.PHASE_IDLE: ("idle", Part.ANY),
-    Phase.PHASE_LOAD: ("load", Part.LOAD),
-    Phase.PHASE_SETTLED: ("settled", Part.LOAD),
+    Phase.PHASE_STARTUP: ("startup", Stage.ANY),
+    Phase.PHASE_IDLE: ("idle", Stage.ANY),
+    Phase.PHASE_LOAD: ("load", Stage.LOAD),
+    Phase.PHASE_SETTLED: ("settled", Stage.LOAD),
 }
 
 
@@ -25,10 +26,10 @@ def phase_splits(variants: Iterable[str], trials: list[Trial]) -> Iterator[Phase
         own = [trial for trial in trials if trial.variant == variant]
         for phase, (name, part) in _PHASES.items():
             read = [
-                (found, standing(trial, part)) for trial in own if (found := trial.memory(phase))
+                (found, validity_of(trial, part)) for trial in own if (found := trial.memory(phase))
             ]
-            valid = [found for found, worth in read if worth is Standing.VALID]
-            used = valid or [found for found, worth in read if worth is not Standing.WRONG]
+            valid = [found for found, worth in read if worth is Validity.VALID]
+            used = valid or [found for found, worth in read if worth is not Validity.WRONG]
             if used:
                 yield _split(variant, name, used)
 

@@ -1,6 +1,6 @@
 """A rate that is made to rise: latency at each rate, and the highest rate that was held."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from headstart.collector.analysis.statistics.histogram import (
     MalformedHistogram,
@@ -8,13 +8,19 @@ from headstart.collector.analysis.statistics.histogram import (
     merged,
     quantiles_seconds,
 )
-from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.figures import Reading
 from headstart.collector.analysis.trials.trial_records import Trial, Window
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.findings import Ramp
 from headstart.v1.experiment_pb2 import Experiment, Load
 from headstart.v1.records_pb2 import FlagEffect
+from headstart.words import metrics
+from headstart.words.metric import Metric
 
-METRIC = "rate_held_per_second"
+# How each metric of such loads is taken from one.
+TAKES: dict[Metric, Callable[[Ramp], float | None]] = {
+    metrics.RATE_HELD: lambda ramp: ramp.held_per_second,
+}
 
 # A rate is held where so much of it is answered correctly. Below saturation what is
 # missing is on its way: less than the rise within one latency.
@@ -48,13 +54,13 @@ def rate_readings(
     found: dict[tuple[str, str], list[Reading]] = {}
     for ramp in ramps:
         trial = by_number[ramp.trial]
-        if ramp.held_per_second is not None:
-            standing = Standing.VALID if ramp.valid else Standing.FLAGGED
-            if trial.failing_checks() or trial.outcome.checks_failed:
-                standing = Standing.WRONG
-            found.setdefault((METRIC, trial.variant), []).append(
-                Reading(trial.outcome.block, ramp.held_per_second, standing)
-            )
+        validity = Validity.VALID if ramp.valid else Validity.FLAGGED
+        if trial.failing_checks() or trial.outcome.checks_failed:
+            validity = Validity.WRONG
+        for metric, take in TAKES.items():
+            if (value := take(ramp)) is not None:
+                reading = Reading(trial.outcome.block, value, validity)
+                found.setdefault((metric.name, trial.variant), []).append(reading)
     return found
 
 

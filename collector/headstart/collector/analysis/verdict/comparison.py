@@ -13,7 +13,8 @@ from headstart.collector.analysis.statistics.bootstrap import (
     middle,
     ratio_interval,
 )
-from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.figures import Reading
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.findings import Basis, Comparison, Interval, Verdict
 from headstart.words.metric import Metric
 
@@ -110,14 +111,14 @@ def _paired(
     its best.
     """
     valid = _pair(
-        [r for r in baseline if r.standing is Standing.VALID],
-        [r for r in variant if r.standing is Standing.VALID],
+        [r for r in baseline if r.validity is Validity.VALID],
+        [r for r in variant if r.validity is Validity.VALID],
     )
     if len(valid) >= MINIMUM_BLOCKS:
         return valid, Basis.VALID
     flagged = _pair(
-        [r for r in baseline if r.standing is not Standing.WRONG],
-        [r for r in variant if r.standing is not Standing.WRONG],
+        [r for r in baseline if r.validity is not Validity.WRONG],
+        [r for r in variant if r.validity is not Validity.WRONG],
     )
     return (flagged, Basis.FLAGGED) if len(flagged) > len(valid) else (valid, Basis.VALID)
 
@@ -135,7 +136,7 @@ def _by_block(readings: Iterable[Reading]) -> dict[int, float]:
 
 
 def _no_pairs(variant: str, baseline: str, variant_readings: list[Reading]) -> str:
-    side = baseline if any(r.standing is not Standing.WRONG for r in variant_readings) else variant
+    side = baseline if any(r.validity is not Validity.WRONG for r in variant_readings) else variant
     return f"no block has a usable value of both; {side} lacks them"
 
 

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headstart.collector.analysis.statistics.bootstrap import BOOTSTRAP_BLOCKS, MINIMUM_BLOCKS
-from headstart.collector.analysis.trials.figures import STEADY_METRICS
 from headstart.collector.analysis.verdict.gates import asked, limits_of
 from headstart.collector.analysis.verdict.plan_yield import Lack, lack_of
 from headstart.collector.findings import GateLimit
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.words.gate_profiles import PROFILES
-from headstart.words.metrics import LOAD_METRICS, METRICS
+from headstart.words.metrics import LOAD_METRICS, METRICS, STEADY_METRICS
 from headstart.words.verdicts import LimitKind
 
 _STEADY = "throughput_steady_per_second"

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from headstart.collector.analysis.statistics.bootstrap import MINIMUM_BLOCKS, generator
-from headstart.collector.analysis.trials.figures import Reading, Readings, Standing
+from headstart.collector.analysis.trials.figures import Reading, Readings
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.analysis.verdict.break_even import starts_differ
 from headstart.collector.analysis.verdict.job_break_even import JobTimes, job_break_even
 from headstart.collector.findings import JobBreakEven
@@ -63,16 +64,16 @@ _Pairs = list[tuple[tuple[float, float], ...]]
 def _paired(readings: Readings, metrics: list[str], baseline: str, variant: str) -> _Pairs:
     """Of every block that has all of it: a pair of values for each metric."""
     sides = [[readings.get((m, name), []) for name in (baseline, variant)] for m in metrics]
-    valid = _complete(sides, {Standing.VALID})
+    valid = _complete(sides, {Validity.VALID})
     if len(valid) >= MINIMUM_BLOCKS:
         return valid
-    flagged = _complete(sides, {Standing.VALID, Standing.FLAGGED})
+    flagged = _complete(sides, {Validity.VALID, Validity.FLAGGED})
     return flagged if len(flagged) > len(valid) else valid
 
 
-def _complete(sides: list[list[list[Reading]]], standings: set[Standing]) -> _Pairs:
+def _complete(sides: list[list[list[Reading]]], standings: set[Validity]) -> _Pairs:
     by_block = [
-        [_by_block(r for r in side if r.standing in standings) for side in pair] for pair in sides
+        [_by_block(r for r in side if r.validity in standings) for side in pair] for pair in sides
     ]
     if not by_block:
         return []

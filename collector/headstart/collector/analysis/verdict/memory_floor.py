@@ -5,10 +5,11 @@ figure is its upper end, what one would have to grant, and a verdict holds only 
 holds wherever in their brackets the two floors lie.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from headstart.collector.analysis.trials.figures import Reading, Standing
+from headstart.collector.analysis.trials.figures import Reading
+from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.analysis.verdict.comparison import verdict_of
 from headstart.collector.findings import (
     Comparison,
@@ -19,8 +20,13 @@ from headstart.collector.findings import (
     Verdict,
 )
 from headstart.v1 import records_pb2 as pb
+from headstart.words import metrics
+from headstart.words.metric import Metric
 
-METRIC = "memory_floor_bytes"
+# How each metric of the search is taken from its floor.
+TAKES: dict[Metric, Callable[[MemoryFloor], int | None]] = {
+    metrics.MEMORY_FLOOR: lambda floor: floor.serves_bytes,
+}
 
 
 def floors_of(records: Iterable[pb.MemoryFloor]) -> Iterator[MemoryFloor]:
@@ -42,9 +48,9 @@ def floors_of(records: Iterable[pb.MemoryFloor]) -> Iterator[MemoryFloor]:
 def add_floors(found: dict[tuple[str, str], list[Reading]], floors: Iterable[MemoryFloor]) -> None:
     """One value a variant, of no block."""
     for floor in floors:
-        if floor.serves_bytes:
-            reading = Reading(0, float(floor.serves_bytes), Standing.VALID)
-            found[METRIC, floor.variant] = [reading]
+        for metric, take in TAKES.items():
+            if value := take(floor):
+                found[metric.name, floor.variant] = [Reading(0, float(value), Validity.VALID)]
 
 
 def with_brackets(
@@ -53,7 +59,7 @@ def with_brackets(
     """The figures of floors with their brackets as intervals."""
     return tuple(
         replace(figure, interval=_bracket(floors[figure.variant]))
-        if figure.metric == METRIC
+        if figure.metric == metrics.MEMORY_FLOOR.name
         else figure
         for figure in figures
     )

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from headstart.collector.analysis.images import mislabelled
-from headstart.collector.analysis.trials.figures import WRONG_SHARE, wrong_share
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
+from headstart.collector.analysis.trials.validity import WRONG_SHARE, wrong_share
 from headstart.collector.findings import InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import (

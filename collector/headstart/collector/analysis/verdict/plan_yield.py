@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headstart.collector.analysis.trials.figures import STEADY_METRICS
 from headstart.collector.analysis.trials.load import GRID_CELLS, GRID_SECONDS, SHORTEST_SECONDS
 from headstart.collector.analysis.warmup.courses import (
     JIT_SECONDS,
@@ -19,7 +18,7 @@ from headstart.collector.analysis.warmup.detection import MINIMUM_SEGMENT
 from headstart.v1.experiment_pb2 import Experiment, Load, Variant
 from headstart.words.drivers import gives_series, without_series
 from headstart.words.looks import LOOKS
-from headstart.words.metrics import FIRST_SECONDS, LOAD_METRICS, METRICS
+from headstart.words.metrics import FIRST_SECONDS, LOAD_METRICS, METRICS, STEADY_METRICS
 from headstart.words.windows import FINE_SECONDS
 
 # As the analysis allows for windows that end a little early.

@@ -9,7 +9,6 @@ figures of a host that failed its latest A/A run.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from headstart.collector.analysis.trials.figures import STEADY_METRICS
 from headstart.collector.analysis.verdict.gates import DISTURBED, asked, gate_outcome
 from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt, way_out
 from headstart.collector.findings import (
@@ -22,7 +21,7 @@ from headstart.collector.findings import (
     RunResult,
     VariantOutcome,
 )
-from headstart.words.metrics import METRICS
+from headstart.words.metrics import METRICS, STEADY_METRICS
 from headstart.words.outcomes import OWN_FAULTS, Outcome
 from headstart.words.states import RunWord
 
