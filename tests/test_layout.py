@@ -99,7 +99,7 @@ SAME_THING = {
     "figures", "gate", "gates", "histogram", "history", "images", "jobs", "load",
     "memory", "memory_floor", "metrics", "outcomes", "points", "ramp", "reference", "report",
     "results", "run", "runs", "service", "several_hosts",
-    "shifts", "startup", "table", "two_runs", "validity", "windows",
+    "shifts", "startup", "table", "trials", "two_runs", "validity", "windows",
 }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "watch": "Follow a run until it ended.",
     "cancel": "Stop a run.",
     "report": "Print or write the report of a run.",
+    "trials": "List a run's trials, and how each start went.",
     "export": "Write a run's records as Parquet files.",
     "compare": "Compare two runs: two revisions, or two hosts.",
     "pool": "Put an experiment's runs on several hosts together.",

@@ -13,6 +13,7 @@ from headstart.collector.analysis.trials.loads import loads_of
 from headstart.collector.analysis.trials.memory_phases import phase_splits
 from headstart.collector.analysis.trials.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.trials.runtime_counters import runtime_counters
+from headstart.collector.analysis.trials.start_chain import median_starts
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial, gather
 from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict import memory_floor
@@ -159,6 +160,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
         break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
         job_break_evens=job_break_evens(info, found),
+        starts=median_starts(
+            [v.name for v in experiment.variants], [trial.outcome for trial in run.trials]
+        ),
         aa=experiment.aa,
         host_changed=host_changed,
     )

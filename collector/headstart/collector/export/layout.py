@@ -7,6 +7,7 @@ their columns. A column's name ends in its unit. A null always means: not measur
 from dataclasses import dataclass
 from enum import Enum
 
+from headstart.collector.findings.starts import STAMPS
 from headstart.v1.experiments_pb2 import ExportTable
 from headstart.v1.records_pb2 import Quantity
 from headstart.words import metrics
@@ -52,6 +53,10 @@ def _count(name: str, meaning: str, unit: str = "") -> Column:
 
 def _seconds(name: str, meaning: str) -> Column:
     return Column(name, Kind.NUMBER, "seconds", meaning)
+
+
+def _share(name: str, meaning: str) -> Column:
+    return Column(name, Kind.NUMBER, "ratio", meaning)
 
 
 def _truth(name: str, meaning: str) -> Column:
@@ -100,6 +105,18 @@ _TRIAL = (
     _seconds("began_unix_seconds", "when the trial began, in Unix time"),
     _nanoseconds("exec_monotonic_ns", "exec, from which startup counts"),
     _nanoseconds("first_response_monotonic_ns", "first correct response"),
+    *(
+        _seconds(f"start_{stamp.name}_seconds", f"{stamp.meaning}: since exec, below 0 before it")
+        for stamp in STAMPS
+    ),
+    _count("start_connect_attempts", "connects that were tried before the first that succeeded"),
+    _count("start_incorrect_responses", "answers before the first that was correct"),
+    _seconds("start_quiet_wait_seconds", "how long a quiet host was waited for"),
+    _share("start_idle_share", "idle time of all CPUs in that time"),
+    _seconds("start_run_delay_seconds", "it could run and did not, from exec to first response"),
+    _seconds("start_prober_run_delay_seconds", "the same of the prober"),
+    _seconds("start_cpu_resolution_seconds", "of `startup_cpu_seconds`"),
+    _seconds("duration_seconds", "how long the trial was"),
     _count("checks_passed", "checks that it passed"),
     _count("checks_failed", "checks that it failed, a difference from the baseline included"),
     _count("samples", "samples that were taken"),
@@ -112,6 +129,15 @@ _TRIAL = (
     _count("load_completed", "requests that were answered", "requests"),
     _count("load_incorrect", "of these, those with an answer that is not correct", "requests"),
     _count("load_failed", "requests that were not answered", "requests"),
+    _text("load_first_fault", "what was wrong with the first of these two"),
+    _count("load_driver_completed", "requests that the driver itself counted", "requests"),
+    _count("load_bodies_checked", "answers whose body was compared", "requests"),
+    _seconds("load_send_lateness_p99_seconds", "99th percentile of late sends; open loops alone"),
+    _text("load_generator_cpus", "CPUs that the driver may use; null: any"),
+    _count("load_generator_cores", "how many these are"),
+    _seconds("load_generator_cpu_seconds", "CPU time of the driver"),
+    _seconds("load_generator_run_delay_seconds", "the driver could run and did not"),
+    _seconds("load_generator_run_delay_max_seconds", "most of it within any second"),
 )
 
 # The metrics that have a value for each trial.

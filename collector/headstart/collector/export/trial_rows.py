@@ -6,16 +6,18 @@ from headstart.collector.analysis.trials.figures import readings_of
 from headstart.collector.analysis.trials.load import TrialLoad, load_of
 from headstart.collector.analysis.trials.loads import is_valid
 from headstart.collector.analysis.trials.ramp import ramps_of, rate_readings
-from headstart.collector.analysis.trials.trial_records import Trial
+from headstart.collector.analysis.trials.start_chain import start_of
+from headstart.collector.analysis.trials.trial_records import Trial, outcome_word
 from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict.outcomes import invalid_trials
 from headstart.collector.analysis.warmup.detection import Course
 from headstart.collector.export.layout import METRICS
 from headstart.collector.export.rows import Value
 from headstart.collector.findings.run_info import RunInfo
+from headstart.collector.findings.starts import STAMPS
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
-from headstart.v1.records_pb2 import ExecStamp, FailureCode
+from headstart.v1.records_pb2 import ExecStamp, TrialOutcome
 from headstart.words.enums import word
 from headstart.words.metric import Stage
 
@@ -66,7 +68,7 @@ def trial_row(
         "aa": experiment.aa,
         "run_state": word(RunState, origin.info.state) or None,
         "kind": _kind(origin, trial),
-        "outcome": _outcome(trial, ended),
+        "outcome": outcome_word(outcome) if ended else "unfinished",
         "failure_message": outcome.failure.message if failed else None,
         "exit_status": outcome.failure.exit_status if has_status else None,
         "answers_wrong": _is_wrong(trial) if ended else None,
@@ -77,6 +79,8 @@ def trial_row(
         "began_unix_seconds": trial.started.unix_ns / 1e9 or None,
         "exec_monotonic_ns": trial.exec_ns or None,
         "first_response_monotonic_ns": trial.first_response_ns or None,
+        **_start(outcome),
+        "duration_seconds": _duration(outcome),
         "checks_passed": outcome.checks_passed if ended else None,
         "checks_failed": _checks_failed(trial) if ended else None,
         "samples": outcome.samples if ended else None,
@@ -110,12 +114,24 @@ def _kind(origin: Origin, trial: Trial) -> str:
     return "load" if loads else "idle"
 
 
-def _outcome(trial: Trial, ended: bool) -> str:
-    if not ended:
-        return "unfinished"
-    if not trial.outcome.HasField("failure"):
-        return "measured"
-    return word(FailureCode, trial.outcome.failure.code) or "failed"
+def _start(outcome: TrialOutcome) -> dict[str, Value]:
+    start = start_of(outcome)
+    seen = start.stamps if start else {}
+    return {
+        **{f"start_{stamp.name}_seconds": seen.get(stamp.name) for stamp in STAMPS},
+        "start_connect_attempts": start.connect_attempts if start else None,
+        "start_incorrect_responses": start.incorrect_responses if start else None,
+        "start_quiet_wait_seconds": start.quiet_wait_seconds if start else None,
+        "start_idle_share": start.idle_share if start else None,
+        "start_run_delay_seconds": start.server_run_delay_seconds if start else None,
+        "start_prober_run_delay_seconds": start.prober_run_delay_seconds if start else None,
+        "start_cpu_resolution_seconds": start.cpu_resolution_seconds or None if start else None,
+    }
+
+
+def _duration(outcome: TrialOutcome) -> float | None:
+    began, ended = outcome.started_monotonic_ns, outcome.ended_monotonic_ns
+    return (ended - began) / 1e9 if began and ended else None
 
 
 def _flags(trial: Trial) -> list[str]:
@@ -140,6 +156,17 @@ def _load(trial: Trial, load: TrialLoad | None) -> dict[str, Value]:
         "load_completed": summary.completed if there else None,
         "load_incorrect": summary.incorrect if there else None,
         "load_failed": summary.failed if there else None,
+        "load_first_fault": summary.first_fault or None,
+        "load_driver_completed": summary.driver_completed or None,
+        "load_bodies_checked": summary.bodies_checked if there else None,
+        "load_send_lateness_p99_seconds": summary.send_lateness_p99_us / 1e6 or None,
+        "load_generator_cpus": summary.generator_cpus or None,
+        "load_generator_cores": summary.generator_cores or None,
+        "load_generator_cpu_seconds": summary.generator_cpu_seconds or None,
+        "load_generator_run_delay_seconds": summary.generator_run_delay_seconds if there else None,
+        "load_generator_run_delay_max_seconds": summary.generator_run_delay_max_us / 1e6
+        if there
+        else None,
     }
 
 

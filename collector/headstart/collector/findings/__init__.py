@@ -35,6 +35,7 @@ from headstart.collector.findings.model import (
     RunResult,
     VariantOutcome,
 )
+from headstart.collector.findings.starts import Start
 from headstart.words.verdicts import Basis, Decision, GateStatus, Verdict
 
 # fmt: off
@@ -73,6 +74,7 @@ __all__ = [
     "RunResult",
     "RuntimeCounters",
     "Series",
+    "Start",
     "VariantBuild",
     "VariantDiagnostics",
     "VariantOutcome",
@@ -86,5 +88,6 @@ __all__ = [
     "points",
     "quantities", "report_schema",
     "run_info",
+    "starts",
     "usable",
 ]

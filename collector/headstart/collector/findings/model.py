@@ -21,6 +21,7 @@ from headstart.collector.findings.load import (
     WindowSeries,
 )
 from headstart.collector.findings.memory import MemoryFloor, PhaseSplit
+from headstart.collector.findings.starts import Start
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ class RunResult:
     recommendations: tuple[Recommendation, ...] = ()
     # It failed by a fault of the agent or the collector, and says nothing of the experiment.
     system_broke: bool = False
+    # For each variant that was started, that of its median trial.
+    starts: tuple[Start, ...] = ()
 
     def figure(self, metric: str, variant: str) -> Figure | None:
         """The figure of one metric and variant, or None when it was not measured."""

@@ -8,6 +8,7 @@ __all__ = [
     "memory_phases",
     "ramp",
     "runtime_counters",
+    "start_chain",
     "takes",
     "trial_records",
     "validity",

@@ -7,6 +7,7 @@ from headstart.v1.records_pb2 import (
     BuildOutcome,
     CheckOutcome,
     ExecStamp,
+    FailureCode,
     Gap,
     ImageFacts,
     LoadWindow,
@@ -23,6 +24,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+from headstart.words.enums import word
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,13 @@ class RunRecords:
     gaps: list[Gap] = field(default_factory=list)
     # What the agent noted on the run, such as why there was no further block.
     notes: list[str] = field(default_factory=list)
+
+
+def outcome_word(outcome: TrialOutcome) -> str:
+    """Of a trial that ended: `measured`, or the code of its failure."""
+    if not outcome.HasField("failure"):
+        return "measured"
+    return word(FailureCode, outcome.failure.code) or "failed"
 
 
 def exec_ns(startup: Startup) -> int:
