@@ -28,6 +28,7 @@ from support.attending import (
 from support.chaos import fill, free, small_disk
 from support.policies import everything_allowed
 from support.running import app, experiment, free_port, run
+from support.waiting import until
 
 pytestmark = [pytest.mark.alone, pytest.mark.root]
 
@@ -100,12 +101,10 @@ async def test_an_agent_without_room_takes_no_run_says_why_and_lives(tmp_path: P
             free(disk)
             agent.attendance._beat()
             await watched(collector.port, run_id, RunState.RUN_STATE_LEASED)
-            while not agent.runs.running():
-                await asyncio.sleep(0.01)
+            await until(lambda: bool(agent.runs.running()))
             # In the middle of the run nothing is left at all.
             fill(disk)
-            while agent.runs.running():
-                await asyncio.sleep(0.05)
+            await until(lambda: not agent.runs.running())
             alive = not living.done()
             free(disk)
             agent.spool.flush()

@@ -13,6 +13,7 @@ from headstart.v1.experiments_pb2 import RunState
 from support.attending import collecting, in_loop, run_of, submit, watched
 from support.policies import everything_allowed
 from support.running import app, experiment, free_port
+from support.waiting import until
 
 pytestmark = pytest.mark.alone
 
@@ -76,10 +77,8 @@ async def test_without_a_collector_the_next_start_gives_the_run_back(tmp_path: P
         await attending.wait()
         (run_id,) = await submit(collector.port, yaml.safe_dump(slow))
         await watched(collector.port, run_id, LEASED)
-        while not first.runs.running():
-            await asyncio.sleep(0.01)
-    while first.attendance._connected:
-        await asyncio.sleep(0.01)
+        await until(lambda: bool(first.runs.running()))
+    await until(lambda: not first.attendance._connected)
     first.stop()
     await living
     async with collecting(tmp_path / "store") as collector:

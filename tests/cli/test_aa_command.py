@@ -10,7 +10,9 @@ from support.running import app, experiment, free_port, headstart, left_behind
 pytestmark = pytest.mark.alone
 
 
-def test_a_variant_is_measured_against_itself_and_later_reports_say_so(tmp_path: Path) -> None:
+def test_a_variant_is_measured_against_itself_and_the_status_says_what_came_of_it(
+    tmp_path: Path,
+) -> None:
     port = free_port()
     file = tmp_path / "experiment.yaml"
     pair = {"slow": app(port, "slow"), "fast": app(port)}
@@ -25,7 +27,10 @@ def test_a_variant_is_measured_against_itself_and_later_reports_say_so(tmp_path:
     assert tried.status in (0, 1), tried.errors
     assert "A/A: " in tried.errors
     assert found["aa"] is True
-    assert [v["variant"] for v in found["variants"]] == ["fast", "fast-again"]
+    assert [(v["variant"], v["outcome"]) for v in found["variants"]] == [
+        ("fast", "measured"),
+        ("fast-again", "measured"),
+    ]
     assert found["host_check"]["passed"] is (tried.status == 0)
     assert left_behind(tmp_path) == []
 

@@ -8,6 +8,7 @@ dies at start with a stack trace.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -186,7 +187,8 @@ class Fake:
         )
 
     def result(self) -> RunResult:
-        return analyse_run(self.info(), self.records())
+        """What analysis makes of it; made once, since nothing changes a result."""
+        return _analysed(self)
 
     def _run_started(self) -> RunStarted:
         return RunStarted(
@@ -204,6 +206,11 @@ class Fake:
                 for kind in self.kinds
             ],
         )
+
+
+@cache
+def _analysed(fake: Fake) -> RunResult:
+    return analyse_run(fake.info(), fake.records())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.findings import RunResult
@@ -38,6 +39,7 @@ def still_rising() -> RunResult:
     return Fake(kinds=(RISING_JIT, AOT), blocks=6, load_every=2, load_seconds=30).result()
 
 
+@cache
 def wrong_answers() -> RunResult:
     fake = small(blocks=5)
     records = list(fake.records())
@@ -53,6 +55,7 @@ def wrong_answers() -> RunResult:
     return analyse_run(fake.info(), records)
 
 
+@cache
 def until_decided() -> RunResult:
     fake = small(blocks=10)
     info = fake.info()

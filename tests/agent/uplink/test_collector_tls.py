@@ -16,6 +16,7 @@ from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.words.certificates import CertificateProblem
 from support.attending import collecting, in_loop
 from support.certificates import Authority, Certificate
+from support.waiting import until
 
 
 @pytest.fixture
@@ -61,8 +62,7 @@ async def test_an_agent_says_why_it_is_not_let_in_and_a_renewed_certificate_lets
     connected = asyncio.Event()
 
     async def logged(text: str) -> None:
-        while text not in caplog.text:
-            await asyncio.sleep(0.01)
+        await until(lambda: text in caplog.text)
 
     def replace(source: Path, target: Path) -> None:
         # Renewed by a rename, as tools do it, so that nobody reads half a file.

@@ -24,6 +24,7 @@ from support.attending import (
     run_of,
     submit,
 )
+from support.waiting import until
 
 # Nothing but the call itself makes offers: agents that are not told to beat stay silent.
 STILL = Timing(heartbeat_seconds=600)
@@ -48,8 +49,7 @@ async def held_writer(collector: Collector) -> AsyncIterator[None]:
 
 
 async def waiting_writes(collector: Collector, count: int) -> None:
-    while len(collector._store._writer._group.controls) < count:
-        await asyncio.sleep(0.002)
+    await until(lambda: len(collector._store._writer._group.controls) >= count)
 
 
 async def cut(call: "grpc.aio.UnaryUnaryCall[object, object]") -> None:

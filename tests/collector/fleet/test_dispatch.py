@@ -32,6 +32,7 @@ from support.attending import (
     watched,
 )
 from support.collector_process import collector_process
+from support.waiting import until
 
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
@@ -203,8 +204,7 @@ async def test_an_agent_that_does_not_read_is_cut_off(
             for beat in range(1000):
                 stale = [(f"20200101-000000-{beat:05}-{n:03}{'x' * 12}", 1) for n in range(64)]
                 await agent.beat(*stale)
-        while "does not read what it is told" not in caplog.text:
-            await asyncio.sleep(0.01)
+        await until(lambda: "does not read what it is told" in caplog.text, seconds=50)
 
 
 @in_loop

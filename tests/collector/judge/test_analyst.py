@@ -46,6 +46,7 @@ from support.attending import (
 from support.collector_process import collector_process
 from support.fake_runs import small
 from support.full_disk import fill_up, free_up
+from support.waiting import until
 
 DONE = RunState.RUN_STATE_DONE
 JSON = ReportFormat.REPORT_FORMAT_JSON
@@ -256,8 +257,7 @@ async def test_a_result_that_found_no_room_is_stored_when_there_is_some(
         await store.write(fill_up)
         analyst.ended(run_id)
         await analyst.idle()
-        while not store.problem:
-            await asyncio.sleep(0.002)
+        await until(lambda: bool(store.problem))
         assert await store.read(store_results.missing) == [run_id]
         await store.write(free_up)
         await stored.wait()
@@ -301,8 +301,7 @@ async def test_the_analysis_process_ends_when_the_collector_is_killed(tmp_path: 
             await report(stub, run_id, JSON)
         (worker,) = children(process.process.pid)
         process.kill()
-        while Path(f"/proc/{worker}").exists():
-            await asyncio.sleep(0.01)
+        await until(lambda: not Path(f"/proc/{worker}").exists())
 
 
 def children(of: int) -> set[int]:

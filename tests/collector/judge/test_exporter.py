@@ -42,6 +42,7 @@ from support.attending import (
 )
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.recorded import record
+from support.waiting import until
 
 TRIALS = ExportTable.EXPORT_TABLE_TRIALS
 WINDOWS = ExportTable.EXPORT_TABLE_WINDOWS
@@ -339,8 +340,7 @@ async def test_a_job_whose_asker_has_gone_makes_no_file(tmp_path: Path) -> None:
         pool = AnalysisPool()
         exporter = Exporter(store, pool)
         asking = asyncio.ensure_future(anext(exporter.export(run_id, SAMPLES, 1000)))
-        while not left_behind(tmp_path):
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(left_behind(tmp_path)))
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
 

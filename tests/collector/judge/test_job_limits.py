@@ -23,6 +23,7 @@ from support import analyses
 from support.attending import as_sent, in_loop
 from support.fake_runs import small
 from support.recorded import record
+from support.waiting import until
 
 JSON = ReportFormat.REPORT_FORMAT_JSON
 
@@ -81,8 +82,7 @@ async def test_a_job_that_nobody_waits_for_any_more_spoils_no_other(tmp_path: Pa
     pool = AnalysisPool(JobLimits(seconds=10))
     asked = asyncio.create_task(pool.run(analyses.begins_and_never_ends, str(tmp_path / "job"), ""))
     try:
-        while not (tmp_path / "job.begun").exists():
-            await asyncio.sleep(0.01)
+        await until((tmp_path / "job.begun").exists)
         # As when a client leaves while a report is made.
         asked.cancel()
         with pytest.raises(JobFault, match="ValueError: a negative number of windows"):

@@ -23,6 +23,7 @@ from support.attending import (
     watched,
 )
 from support.collector_process import CollectorProcess, collector_process
+from support.waiting import until
 
 _RECORDS = 3000
 _KILLS = 5
@@ -71,8 +72,8 @@ class Agent:
 
 async def _kill_now_and_then(process: CollectorProcess, progress: Callable[[], int]) -> None:
     for kill in range(1, _KILLS + 1):
-        while progress() < kill * _RECORDS // (_KILLS + 1):
-            await asyncio.sleep(0.001)
+        wanted = kill * _RECORDS // (_KILLS + 1)
+        await until(lambda: progress() >= wanted, seconds=50)  # noqa: B023  # it is over in here
         await asyncio.to_thread(process.restart)
 
 

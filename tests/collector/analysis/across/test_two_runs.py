@@ -91,16 +91,31 @@ def test_two_blocks_decide_nothing() -> None:
     assert "3 are needed" in change(found, "startup_seconds").reason
 
 
-@pytest.mark.parametrize("name", ODD)
-def test_a_run_that_went_wrong_is_compared_or_refused_in_words(name: str) -> None:
-    for one, other in ((BEFORE, ODD[name]()), (ODD[name](), elsewhere(BEFORE))):
-        try:
-            found = compare_runs(one, other)
-        except Incomparable:
-            continue
-        output = StringIO()
-        print_across(found, Console(file=output))
-        assert "B against A" in output.getvalue()
-        json.loads(across_json(found))
-        for each in found.changes:
-            assert each.ratio is not None or each.reason
+def compared_in_words(one: RunResult, other: RunResult) -> None:
+    found = compare_runs(one, other)
+    output = StringIO()
+    print_across(found, Console(file=output))
+
+    assert "B against A" in output.getvalue()
+    assert json.loads(across_json(found))
+    for each in found.changes:
+        assert each.ratio is not None or each.reason
+
+
+@pytest.mark.parametrize("name", sorted(ODD.keys() - {"all failed"}))
+def test_a_run_that_went_wrong_is_compared_with_one_that_did_not(name: str) -> None:
+    compared_in_words(BEFORE, ODD[name]())
+
+
+@pytest.mark.parametrize("name", sorted(ODD.keys() - {"all failed", "baseline failed"}))
+def test_a_run_that_went_wrong_is_compared_with_one_of_another_host(name: str) -> None:
+    compared_in_words(ODD[name](), elsewhere(BEFORE))
+
+
+def test_runs_without_a_common_variant_or_baseline_are_refused_in_words() -> None:
+    with pytest.raises(Incomparable, match="no variant in common"):
+        compare_runs(BEFORE, ODD["all failed"]())
+    with pytest.raises(Incomparable, match="no variant in common"):
+        compare_runs(ODD["all failed"](), elsewhere(BEFORE))
+    with pytest.raises(Incomparable, match="and so do the baselines"):
+        compare_runs(ODD["baseline failed"](), elsewhere(BEFORE))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic_core import CoreSchema, core_schema
 
 from headstart.collector.experiments.file.document import Path
+from headstart.collector.experiments.file.field_docs import field_docs
 from headstart.collector.experiments.file.units import Scalar, Text
 
 
@@ -23,7 +24,6 @@ class Form(BaseModel):
         extra="forbid",
         frozen=True,
         validate_default=True,
-        use_attribute_docstrings=True,
     )
 
     # Of these keys exactly one is there.
@@ -39,6 +39,9 @@ class Form(BaseModel):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         found = handler.resolve_ref_schema(handler(schema))
+        for name, text in field_docs(cls).items():
+            if name in cls.model_fields:
+                found["properties"][cls.model_fields[name].alias or name]["description"] = text
         if cls.EXACTLY_ONE:
             found["oneOf"] = [{"required": [key]} for key in cls.EXACTLY_ONE]
         return found
