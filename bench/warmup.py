@@ -10,7 +10,8 @@ from bench import restless
 from bench.table import BenchRow
 from headstart.collector.analysis.statistics.trend import Floats
 from headstart.collector.analysis.warmup.courses import Seen, together
-from headstart.collector.analysis.warmup.detection import Shape, course_of
+from headstart.collector.analysis.warmup.detection import course_of
+from headstart.collector.findings import Shape
 
 NOISE = 0.02
 RIGHT = 0.95

@@ -13,6 +13,8 @@ OLD: dict[str, Any] = {
     "variant_warmups": [{"variant": "jit", "in_company": 2}],
     "break_evens": [{"outcome": "untold"}, {"outcome": "never"}],
     "job_break_evens": [{"outcome": "untold"}],
+    "variants": [{"variant": "jit", "failure": ""}, {"variant": "aot", "failure": "dies"}],
+    "images": [{"base_source": ""}, {"base_source": "named"}],
     "run_id": "r-1",
 }
 
@@ -28,6 +30,8 @@ def test_words_and_pairs_of_schema_1_become_those_of_schema_2() -> None:
         "variant_warmups": [{"variant": "jit", "decided_jointly": 2}],
         "break_evens": [{"outcome": "undetermined"}, {"outcome": "never"}],
         "job_break_evens": [{"outcome": "undetermined"}],
+        "variants": [{"variant": "jit", "failure": None}, {"variant": "aot", "failure": "dies"}],
+        "images": [{"base_source": None}, {"base_source": "named"}],
         "run_id": "r-1",
     }
     assert before == OLD

@@ -6,6 +6,7 @@ from dataclasses import replace
 from headstart.collector.findings import HostCheck, RunResult, Verdict
 from headstart.collector.findings.json import from_json
 from headstart.words.metrics import METRICS
+from headstart.words.states import RunWord
 
 
 def host_check_of(result: RunResult) -> HostCheck | None:
@@ -14,7 +15,7 @@ def host_check_of(result: RunResult) -> HostCheck | None:
     differing = tuple(c.metric for c in told if c.verdict in (Verdict.BETTER, Verdict.WORSE))
     # Below three blocks no trial's metric has an interval and none could differ: that is no pass.
     could = any(c.interval is not None and not METRICS[c.metric].exact for c in told)
-    if not result.aa or not (could or differing) or result.state != "done":
+    if not result.aa or not (could or differing) or result.state != RunWord.DONE:
         return None
     return HostCheck(
         run_id=result.run_id,

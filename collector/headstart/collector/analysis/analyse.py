@@ -111,7 +111,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         fingerprint=host.fingerprint,
         cpu_model=host.cpu.model,
         revision=experiment.revision,
-        state=word(RunState, info.state),
+        state=RunWord(word(RunState, info.state)),
         reason=info.reason or (run.outcome.reason if run.outcome else ""),
         started_unix_seconds=info.started_time_seconds,
         ended_unix_seconds=info.ended_time_seconds,

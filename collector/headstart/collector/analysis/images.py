@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from headstart.collector.analysis.trials.figures import Reading
 from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.analysis.trials.validity import Validity
-from headstart.collector.findings import Image, ImageLayer
+from headstart.collector.findings import BaseKnown, Image, ImageLayer
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BaseSource, BinaryKind, ImageFacts, PullBasis
 from headstart.words import metrics
@@ -52,9 +52,9 @@ _CONTRADICTS = {
 # EPERM and EACCES as the C library words them.
 _DENIED = ("Operation not permitted", "Permission denied")
 _SOURCES = {
-    BaseSource.BASE_SOURCE_NAMED: "named",
-    BaseSource.BASE_SOURCE_LOCAL_IMAGE: "local image",
-    BaseSource.BASE_SOURCE_ASSUMED_SCRATCH: "assumed",
+    BaseSource.BASE_SOURCE_NAMED: BaseKnown.NAMED,
+    BaseSource.BASE_SOURCE_LOCAL_IMAGE: BaseKnown.LOCAL_IMAGE,
+    BaseSource.BASE_SOURCE_ASSUMED_SCRATCH: BaseKnown.ASSUMED,
 }
 
 
@@ -134,7 +134,7 @@ def _image(variant: str, facts: ImageFacts) -> Image:
         pull_estimated=facts.pull_basis == PullBasis.PULL_BASIS_ESTIMATED,
         above_base_bytes=facts.above_base_bytes if facts.base else None,
         base=facts.base,
-        base_source=_SOURCES.get(facts.base_source, ""),
+        base_source=_SOURCES.get(facts.base_source),
         own_bytes=facts.own_bytes if own_known else None,
         symbol_bytes=facts.symbol_bytes if own_known else None,
         binary_kind=word(BinaryKind, facts.binary_kind),

@@ -18,19 +18,21 @@ from headstart.collector.findings.counters import CounterReading, RuntimeCounter
 from headstart.collector.findings.figures import Comparison, Figure, Interval
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
 from headstart.collector.findings.host_found import AdviceGrade, Fact, HostAdvice, HostCheck
-from headstart.collector.findings.images import Image, ImageLayer
+from headstart.collector.findings.images import BaseKnown, Image, ImageLayer
 from headstart.collector.findings.jobs import JobBreakEven, JobOvertaking
 from headstart.collector.findings.load import (
     BreakEven,
     Overtaking,
     Ramp,
     Series,
+    Shape,
     VariantWarmup,
     Warmup,
     WindowSeries,
 )
-from headstart.collector.findings.memory import FloorStep, MemoryFloor, PhaseSplit
+from headstart.collector.findings.memory import FloorStep, MemoryFloor, PhaseSplit, PhaseWord
 from headstart.collector.findings.model import (
+    Effect,
     InvalidTrial,
     RunResult,
     VariantOutcome,
@@ -40,54 +42,13 @@ from headstart.words.verdicts import Basis, Decision, GateStatus, Verdict
 
 # fmt: off
 __all__ = [
-    "AdviceGrade",
-    "Basis",
-    "BreakEven",
-    "BuildPart",
-    "BuildStage",
-    "Category",
-    "Comparison",
-    "CounterReading",
-    "Decision",
-    "DiagnosticExample",
-    "DiagnosticGroup",
-    "Fact",
-    "Figure",
-    "FloorStep",
-    "GateLimit",
-    "GateOutcome",
-    "GateStatus",
-    "HostAdvice",
-    "HostCheck",
-    "Image",
-    "ImageLayer",
-    "Interval",
-    "InvalidTrial",
-    "JobBreakEven",
-    "JobOvertaking",
-    "MemoryFloor",
-    "Overtaking",
-    "PackageCheck",
-    "PhaseSplit",
-    "Ramp",
-    "Recommendation",
-    "RunResult",
-    "RuntimeCounters",
-    "Series",
-    "Start",
-    "VariantBuild",
-    "VariantDiagnostics",
-    "VariantOutcome",
-    "VariantWarmup",
-    "Verdict",
-    "Warmup",
-    "WindowSeries",
-    "Working",
-    "comparability",
-    "json",
-    "points",
-    "quantities", "report_schema",
-    "run_info",
-    "starts",
-    "usable",
+    "AdviceGrade", "BaseKnown", "Basis", "BreakEven", "BuildPart", "BuildStage", "Category",
+    "Comparison", "CounterReading", "Decision", "DiagnosticExample", "DiagnosticGroup",
+    "Effect", "Fact", "Figure", "FloorStep", "GateLimit", "GateOutcome", "GateStatus",
+    "HostAdvice", "HostCheck", "Image", "ImageLayer", "Interval", "InvalidTrial",
+    "JobBreakEven", "JobOvertaking", "MemoryFloor", "Overtaking", "PackageCheck", "PhaseSplit",
+    "PhaseWord", "Ramp", "Recommendation", "RunResult", "RuntimeCounters", "Series", "Shape",
+    "Start", "VariantBuild", "VariantDiagnostics", "VariantOutcome", "VariantWarmup", "Verdict",
+    "Warmup", "WindowSeries", "Working", "comparability", "json", "points", "quantities",
+    "report_schema", "run_info", "starts", "usable",
 ]

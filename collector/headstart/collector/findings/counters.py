@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from headstart.collector.findings.memory import PhaseWord
+
 
 @dataclass(frozen=True)
 class CounterReading:
     """What a runtime said of itself at the end of a phase, by name; the unit ends the name."""
 
-    # "startup", "idle", "load".
-    phase: str
+    phase: PhaseWord
     values: dict[str, float]
 
 

@@ -1,6 +1,18 @@
 """What the images of variants are made of."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BaseKnown(StrEnum):
+    """How an image's base is known."""
+
+    # By the experiment.
+    NAMED = "named"
+    # The local image with the most layers that this one begins with.
+    LOCAL_IMAGE = "local image"
+    # None, since nothing in it looks like an operating system's.
+    ASSUMED = "assumed"
 
 
 @dataclass(frozen=True)
@@ -30,8 +42,8 @@ class Image:
     above_base_bytes: int | None
     # What is below; empty: not known.
     base: str
-    # "named", "local image", "assumed": how it is known.
-    base_source: str
+    # None: the base is not known.
+    base_source: BaseKnown | None
     own_bytes: int | None
     symbol_bytes: int | None
     binary_kind: str

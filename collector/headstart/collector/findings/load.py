@@ -54,14 +54,29 @@ class Ramp:
     valid: bool = True
 
 
+class Shape(StrEnum):
+    """The course of throughput under load."""
+
+    FLAT = "flat"
+    WARMUP = "warmup"
+    SLOWDOWN = "slowdown"
+    NO_STEADY_STATE = "no steady state"
+    # Too few windows to say anything.
+    TOO_SHORT = "too short"
+    # What the load was: neither lets a course be seen.
+    NO_SERIES = "no series"
+    RISING_RATE = "rising rate"
+    # Of trials together: they disagree.
+    INCONSISTENT = "inconsistent"
+
+
 @dataclass(frozen=True)
 class Warmup:
     """The course of one trial's throughput under load; seconds from the beginning of load."""
 
     variant: str
     trial: int
-    # "flat", "warmup", "slowdown", "no steady state", "too short".
-    shape: str
+    shape: Shape
     observed_seconds: float
     # Where the steady part begins; None: there is none, and `reason` says how it ended.
     steady_from_seconds: float | None
@@ -78,10 +93,10 @@ class Warmup:
 
 @dataclass(frozen=True)
 class VariantWarmup:
-    """The trials of one variant together: "inconsistent" where they disagree."""
+    """The trials of one variant together."""
 
     variant: str
-    shape: str
+    shape: Shape
     trials: int
     settled: int
     # Median over the settled trials; 0 of a flat variant.

@@ -1,6 +1,19 @@
 """What memory was made of, and the floors of memory limits."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PhaseWord(StrEnum):
+    """A phase of a trial, as `Phase` of the wire reads in words."""
+
+    # From exec to the first correct response.
+    STARTUP = "startup"
+    # After it, without load.
+    IDLE = "idle"
+    LOAD = "load"
+    # After load ended.
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True)
@@ -42,8 +55,7 @@ class PhaseSplit:
     """
 
     variant: str
-    # "startup", "idle", "load", "settled".
-    phase: str
+    phase: PhaseWord
     trials: int
     # Sums over the processes; of shared pages PSS counts each process's part.
     rss_bytes: float | None

@@ -4,6 +4,7 @@ Every number is in the unit that its metric names (seconds, bytes, requests/s).
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from headstart.collector.findings.builds import PackageCheck, VariantBuild, VariantDiagnostics
 from headstart.collector.findings.counters import RuntimeCounters
@@ -22,6 +23,8 @@ from headstart.collector.findings.load import (
 )
 from headstart.collector.findings.memory import MemoryFloor, PhaseSplit
 from headstart.collector.findings.starts import Start
+from headstart.words.outcomes import Outcome
+from headstart.words.states import RunWord
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,7 @@ class VariantOutcome:
     trials: int
     trials_failed: int
     trials_invalid: int
-    # An `Outcome`.
-    outcome: str
+    outcome: Outcome
     failure_message: str = ""
     output_tail: str = ""
     checks_passed: int = 0
@@ -51,10 +53,21 @@ class VariantOutcome:
     binary_kind: str = ""
     # A sentence, where that is not what the experiment says of it.
     mislabelled: str = ""
-    # What trials failed of for the most part, in the words of `outcome`; empty: none failed.
-    failure: str = ""
+    # What trials failed of for the most part; None: none failed.
+    failure: Outcome | None = None
     # Trials in which more than 1 % of the responses under load were wrong.
     trials_wrong_under_load: int = 0
+
+
+class Effect(StrEnum):
+    """What of a trial is left out."""
+
+    # Its times of startup.
+    STARTUP = "startup"
+    # What was measured under load; of a batch program, the times of its jobs.
+    LOAD = "load"
+    # All of it.
+    TRIAL = "trial"
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class InvalidTrial:
     trial: int
     block: int
     variant: str
-    effect: str
+    effect: Effect
     code: str
     text: str
 
@@ -84,7 +97,7 @@ class RunResult:
     fingerprint: str
     cpu_model: str
     revision: str
-    state: str
+    state: RunWord
     reason: str
     started_unix_seconds: float
     ended_unix_seconds: float

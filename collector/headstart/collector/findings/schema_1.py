@@ -41,12 +41,24 @@ def _renamed(names: Mapping[str, str]) -> Callable[[Any], Any]:
     return change
 
 
+def _none_of(name: str) -> Callable[[Any], Any]:
+    """A word that was empty where there is none."""
+
+    def change(item: Any) -> Any:
+        empty = isinstance(item, dict) and item.get(name) == ""
+        return {**item, name: None} if empty else item
+
+    return change
+
+
 def _undetermined(item: Any) -> Any:
     told = not isinstance(item, dict) or item.get("outcome") != "untold"
     return item if told else {**item, "outcome": "undetermined"}
 
 
 _EACH_OF = {
+    "variants": _each(_none_of("failure")),
+    "images": _each(_none_of("base_source")),
     "host_facts": _each(_named(_FACT)),
     "method": _each(_named(_FACT)),
     "advice": _each(_named(_ADVICE)),

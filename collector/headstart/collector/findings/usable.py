@@ -32,7 +32,7 @@ def system_failed(result: RunResult) -> bool:
 
 def why_unmeasured(variant: VariantOutcome) -> str:
     """One sentence of a variant without a usable trial."""
-    what = variant.outcome
+    what: str = variant.outcome
     if what == Outcome.MEASURED:
         what = f"all trials failed: {variant.failure}" if variant.failure else "no trial is valid"
     reason = f": {variant.failure_message}" if variant.failure_message else ""

@@ -2,7 +2,8 @@ import pytest
 
 from headstart.collector.analysis.trials.load import TrialLoad, load_of
 from headstart.collector.analysis.trials.trial_records import Trial
-from headstart.collector.analysis.warmup.detection import Course, Shape
+from headstart.collector.analysis.warmup.detection import Course
+from headstart.collector.findings import Shape
 from headstart.v1.records_pb2 import (
     Histogram,
     LoadWindow,

@@ -9,8 +9,8 @@ from headstart.collector.analysis.warmup.courses import (
     together,
     variant_warmup,
 )
-from headstart.collector.analysis.warmup.detection import Course, Shape, course_of
-from headstart.collector.findings import VariantWarmup, Warmup
+from headstart.collector.analysis.warmup.detection import Course, course_of
+from headstart.collector.findings import Shape, VariantWarmup, Warmup
 
 
 def warmup(

@@ -13,6 +13,7 @@ from headstart.collector.findings.comparability import (
     unlike_metrics,
 )
 from headstart.words.metrics import METRICS
+from headstart.words.states import RunWord
 
 # Facts of a host that may explain a difference and are no part of the hardware.
 _FACTS = ("kernel", "engine", "governor", "agent")
@@ -127,7 +128,7 @@ def _flags(
     for clause in pending:
         yield f"{clause}: it is not in this."
     for name, run in runs:
-        if run.state != "done":
+        if run.state != RunWord.DONE:
             yield f"Run {run.run_id} on {name} is {run.state}: its figures are those so far."
         if run.host_check is not None and not run.host_check.passed:
             yield (

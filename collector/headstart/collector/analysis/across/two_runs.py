@@ -30,6 +30,7 @@ from headstart.collector.findings.comparability import (
 )
 from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS
+from headstart.words.states import RunWord
 
 _CONFIDENCE = 0.95
 _CHANGING_FACTS = ("kernel", "engine", "governor", "agent")
@@ -107,7 +108,7 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
             f"{before.baseline} are compared."
         )
     for run in (before, after):
-        if run.state != "done":
+        if run.state != RunWord.DONE:
             yield f"Run {run.run_id} is {run.state}: its figures are those so far."
     settings = [settings_of(run) for run in (before, after)]
     for name in sorted(settings[0].keys() & settings[1].keys()):

@@ -15,8 +15,8 @@ from headstart.collector.analysis.statistics.trend import Floats
 from headstart.collector.analysis.trials.columns import MalformedBatch, readings
 from headstart.collector.analysis.trials.trial_records import Trial, Window
 from headstart.collector.analysis.warmup.courses import Seen
-from headstart.collector.analysis.warmup.detection import Course, Shape, course_of, rises
-from headstart.collector.findings import Warmup, WindowSeries
+from headstart.collector.analysis.warmup.detection import Course, course_of, rises
+from headstart.collector.findings import Shape, Warmup, WindowSeries
 from headstart.v1.records_pb2 import Quantity
 from headstart.words.metrics import FIRST_SECONDS
 
@@ -74,7 +74,7 @@ def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) ->
     warmup = Warmup(
         variant=trial.variant,
         trial=trial.number,
-        shape=course.shape.value,
+        shape=course.shape,
         observed_seconds=observed,
         steady_from_seconds=steady_from,
         steady_per_second=_rate(steady) if steady else None,

@@ -5,15 +5,15 @@ from statistics import median
 
 from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.analysis.trials.validity import Validity, validity_of
-from headstart.collector.findings import PhaseSplit
+from headstart.collector.findings import PhaseSplit, PhaseWord
 from headstart.v1.records_pb2 import Phase, PhaseMemory
 from headstart.words.metric import Stage
 
 _PHASES = {
-    Phase.PHASE_STARTUP: ("startup", Stage.ANY),
-    Phase.PHASE_IDLE: ("idle", Stage.ANY),
-    Phase.PHASE_LOAD: ("load", Stage.LOAD),
-    Phase.PHASE_SETTLED: ("settled", Stage.LOAD),
+    Phase.PHASE_STARTUP: (PhaseWord.STARTUP, Stage.ANY),
+    Phase.PHASE_IDLE: (PhaseWord.IDLE, Stage.ANY),
+    Phase.PHASE_LOAD: (PhaseWord.LOAD, Stage.LOAD),
+    Phase.PHASE_SETTLED: (PhaseWord.SETTLED, Stage.LOAD),
 }
 
 
@@ -34,7 +34,7 @@ def phase_splits(variants: Iterable[str], trials: list[Trial]) -> Iterator[Phase
                 yield _split(variant, name, used)
 
 
-def _split(variant: str, phase: str, readings: list[PhaseMemory]) -> PhaseSplit:
+def _split(variant: str, phase: PhaseWord, readings: list[PhaseMemory]) -> PhaseSplit:
     def middle(take: Callable[[PhaseMemory], int]) -> float | None:
         """Of the trials in which it was measured."""
         values = [value for reading in readings if (value := take(reading))]

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-from headstart.collector.findings import CounterReading, RuntimeCounters
+from headstart.collector.findings import CounterReading, PhaseWord, RuntimeCounters
 from headstart.v1 import records_pb2 as pb
 
 _PHASES = {
-    pb.Phase.PHASE_STARTUP: "startup",
-    pb.Phase.PHASE_IDLE: "idle",
-    pb.Phase.PHASE_LOAD: "load",
+    pb.Phase.PHASE_STARTUP: PhaseWord.STARTUP,
+    pb.Phase.PHASE_IDLE: PhaseWord.IDLE,
+    pb.Phase.PHASE_LOAD: PhaseWord.LOAD,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from headstart.collector.analysis.images import mislabelled
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.analysis.trials.validity import WRONG_SHARE, wrong_share
-from headstart.collector.findings import InvalidTrial, VariantOutcome
+from headstart.collector.findings import Effect, InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import (
     BinaryKind,
@@ -39,9 +39,9 @@ _OUTCOMES = {
     FailureCode.FAILURE_CODE_CHECK_FAILED: Outcome.CHECKS_FAIL,
 }
 _EFFECTS = {
-    FlagEffect.FLAG_EFFECT_STARTUP_INVALID: "startup",
-    FlagEffect.FLAG_EFFECT_LOAD_INVALID: "load",
-    FlagEffect.FLAG_EFFECT_TRIAL_INVALID: "trial",
+    FlagEffect.FLAG_EFFECT_STARTUP_INVALID: Effect.STARTUP,
+    FlagEffect.FLAG_EFFECT_LOAD_INVALID: Effect.LOAD,
+    FlagEffect.FLAG_EFFECT_TRIAL_INVALID: Effect.TRIAL,
 }
 _CHECKS_SHOWN = 5
 
@@ -70,15 +70,15 @@ def invalid_trials(trials: Iterable[Trial]) -> tuple[InvalidTrial, ...]:
             if flag.effect in _EFFECTS
         ]
         reasons += [
-            ("trial", "check-failed", sentence)
+            (Effect.TRIAL, "check-failed", sentence)
             for sentence in map(_check_sentence, trial.failing_checks().values())
         ]
         wrong = trial.outcome.load.incorrect
-        if wrong and not any(effect in ("load", "trial") for effect, _, _ in reasons):
+        if wrong and not any(effect in (Effect.LOAD, Effect.TRIAL) for effect, _, _ in reasons):
             text = (
                 f"{wrong} responses ({wrong_share(trial) * 100:.3g} %) under load were not correct"
             )
-            reasons.append(("load", "incorrect-responses", text))
+            reasons.append((Effect.LOAD, "incorrect-responses", text))
         found += [
             InvalidTrial(trial.number, trial.outcome.block, trial.variant, effect, code, text)
             for effect, code, text in reasons
@@ -112,7 +112,7 @@ def _outcome(
         description=variant.description,
         binary_kind=word(BinaryKind, facts.binary_kind),
         mislabelled=mislabelled(variant, facts),
-        failure=_OUTCOMES.get(failure.code, "") if failed else "",
+        failure=_OUTCOMES.get(failure.code) if failed else None,
         trials_wrong_under_load=sum(wrong_share(trial) > WRONG_SHARE for trial in trials),
     )
 

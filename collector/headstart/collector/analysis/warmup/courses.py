@@ -12,8 +12,8 @@ from statistics import median
 import numpy as np
 
 from headstart.collector.analysis.statistics.trend import Floats
-from headstart.collector.analysis.warmup.detection import Course, Shape, course_from, course_of
-from headstart.collector.findings import VariantWarmup, Warmup
+from headstart.collector.analysis.warmup.detection import Course, course_from, course_of
+from headstart.collector.findings import Shape, VariantWarmup, Warmup
 from headstart.v1.experiment_pb2 import Compilation
 from headstart.words.metrics import METRICS
 
@@ -33,7 +33,6 @@ _AGREEMENT = 0.75
 # A trial that changed its level by no more than the margin of the steady throughput is none
 # that contradicts a level variant: on a host whose neighbours come and go most change a little.
 MATERIAL = METRICS["throughput_steady_per_second"].margin
-_INCONSISTENT = "inconsistent"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Seen:
 class Together:
     """The shape of a variant, and what trials that vary too much to tell are in company."""
 
-    shape: str
+    shape: Shape
     courses: Mapping[int, Course] = field(default_factory=dict)
 
 
@@ -69,12 +68,12 @@ def together(trials: Sequence[Seen]) -> Together:
         return Together(_voted([trial.course for trial in deciding]))
     against = sum(_contradicts(trial, course, middle) for trial in deciding)
     if against > (1 - _AGREEMENT) * len(deciding):
-        return Together(_INCONSISTENT)
-    return Together(course.shape.value, _decided_jointly(trials, course))
+        return Together(Shape.INCONSISTENT)
+    return Together(course.shape, _decided_jointly(trials, course))
 
 
 def variant_warmup(
-    variant: str, warmups: Sequence[Warmup], shape: str, *, may_have_jit: bool
+    variant: str, warmups: Sequence[Warmup], shape: Shape, *, may_have_jit: bool
 ) -> VariantWarmup:
     """`shape` as `together` says. `warmups` must not be empty."""
     trials = [w for w in warmups if w.valid] or list(warmups)
@@ -113,12 +112,12 @@ def is_steady(warmup: VariantWarmup) -> bool:
     return 2 * warmup.settled > warmup.trials
 
 
-def _steady_from(settled: Sequence[Warmup], shape: str) -> float | None:
+def _steady_from(settled: Sequence[Warmup], shape: Shape) -> float | None:
     """Of a variant that is flat some trials may have shifted a little on their way: it has not."""
     starts = [w.steady_from_seconds for w in settled if w.steady_from_seconds is not None]
     if not starts:
         return None
-    return 0.0 if shape == Shape.FLAT.value else median(starts)
+    return 0.0 if shape == Shape.FLAT else median(starts)
 
 
 def _reason(trials: Sequence[Warmup], settled: int) -> str:
@@ -175,6 +174,6 @@ def _decided_jointly(trials: Sequence[Seen], course: Course) -> dict[int, Course
     return found
 
 
-def _voted(courses: Sequence[Course]) -> str:
+def _voted(courses: Sequence[Course]) -> Shape:
     shape, agreeing = Counter(course.shape for course in courses).most_common(1)[0]
-    return shape.value if agreeing >= _AGREEMENT * len(courses) else _INCONSISTENT
+    return shape if agreeing >= _AGREEMENT * len(courses) else Shape.INCONSISTENT

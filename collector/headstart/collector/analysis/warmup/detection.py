@@ -10,11 +10,11 @@ ratios, because bounds in units of time give another answer in another unit.
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from headstart.collector.analysis.statistics.trend import EQUIVALENCE, Floats, swell_of, trend_of
+from headstart.collector.findings import Shape
 
 # Of this many windows a segment consists at least.
 MINIMUM_SEGMENT = 5
@@ -32,20 +32,6 @@ _RISE = 1.2
 # Below half a percent windows are taken to be alike: counts are whole numbers, and a
 # variance of zero would make any later change infinitely improbable.
 _VARIANCE_FLOOR = 0.005
-
-
-class Shape(StrEnum):
-    """The course of one trial's throughput."""
-
-    FLAT = "flat"
-    WARMUP = "warmup"
-    SLOWDOWN = "slowdown"
-    NO_STEADY_STATE = "no steady state"
-    # Too few windows to say anything.
-    TOO_SHORT = "too short"
-    # What the load was: neither lets a course be seen.
-    NO_SERIES = "no series"
-    RISING_RATE = "rising rate"
 
 
 _UNDETERMINED = "varied too much to tell"

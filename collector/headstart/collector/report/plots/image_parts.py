@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from headstart.collector.findings import Image, ImageLayer, RunResult
+from headstart.collector.findings import BaseKnown, Image, ImageLayer, RunResult
 from headstart.collector.findings.quantities import digits, quantity, scale
 from headstart.collector.report.plots.axes import colour_of, new_figure
 from headstart.collector.report.plots.svg import GRID, INK, MUTED, PAPER, drawing, inline
@@ -24,7 +24,11 @@ _KINDS = {
     "script": "script",
     "mono_aot": "Mono AOT",
 }
-_SOURCES = {"named": "named in the experiment", "local image": "found here", "assumed": "assumed"}
+_SOURCES = {
+    BaseKnown.NAMED: "named in the experiment",
+    BaseKnown.LOCAL_IMAGE: "found here",
+    BaseKnown.ASSUMED: "assumed",
+}
 # What builders write around the instruction of a Dockerfile.
 _NOISE = re.compile(r"^/bin/sh -c (#\(nop\) +)?|( in /\S*)? *# buildkit$|(file|dir):[0-9a-f]{8,} ")
 _STEP_CHARACTERS = 100
@@ -131,8 +135,8 @@ def image_plot(result: RunResult) -> str | None:
 
 def _row(image: Image, wrong: bool) -> ImageRow:
     whole = bool(image.layers or image.unpacked_bytes)
-    source = _SOURCES.get(image.base_source, "")
-    base = f"{line(image.base)} ({source})" if image.base else UNKNOWN
+    source = f" ({_SOURCES[image.base_source]})" if image.base_source else ""
+    base = f"{line(image.base)}{source}" if image.base else UNKNOWN
     return ImageRow(
         variant=image.variant,
         pull=_size(image.pull_bytes, whole),

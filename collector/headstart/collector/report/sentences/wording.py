@@ -12,6 +12,7 @@ from headstart.collector.findings import (
     Comparison,
     Interval,
     RunResult,
+    Shape,
     VariantWarmup,
     Verdict,
 )
@@ -249,12 +250,12 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
         ends = f"{last} in the last second; " if last else ""
         return f"{name} {warmup.reason}: {begins}{ends}it has no steady throughput to compare."
     since = warmup.steady_from_seconds or 0.0
-    if warmup.shape == "flat":
+    if warmup.shape == Shape.FLAT:
         observed = f"over {digits(warmup.observed_seconds)} s"
         return (
             f"{name} is level from the start, {observed}: steady throughput {steady}{_of(warmup)}."
         )
-    verbs = {"warmup": "warms up", "slowdown": "slows down"}
+    verbs = {Shape.WARMUP: "warms up", Shape.SLOWDOWN: "slows down"}
     verb = verbs.get(warmup.shape, "takes another course from trial to trial")
     return (
         f"{name} {verb}: {begins}steady throughput {steady} from {digits(since)} s on{_of(warmup)}."

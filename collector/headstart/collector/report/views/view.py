@@ -219,7 +219,7 @@ def _trouble(result: RunResult, variant: VariantOutcome) -> Trouble:
     share = ""
     if variant.trials_failed:
         share = f"{variant.trials_failed} of {variant.trials} trials failed"
-    outcome = variant.outcome
+    outcome: str = variant.outcome
     if outcome == Outcome.MEASURED:
         outcome = "measured, with failures"
     return Trouble(
