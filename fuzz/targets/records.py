@@ -35,6 +35,7 @@ from headstart.v1.records_pb2 import (
     Quantity,
     SampleBatch,
 )
+from headstart.words import metrics
 
 TABLE = Table()
 _BOUNDS = Bounds("bench-1", frozenset({"jit", "aot"}), 30, 60, 60_000_000)
@@ -103,7 +104,8 @@ _VALUES: dict[type, tuple[Any, ...]] = {
     int: (0, 1, -1, 7, 2**31, 2**63, -(2**63), 10**30, None),
     float: (0.0, -0.0, 1.5, -1.5, 1.0, 1e-9, 1e9, 1e308, -1e308, 5e-324, None),
     str: (
-        *("", "x", "jit", "aot", "aot-broken", "startup_seconds", "rss_load_bytes", "better"),
+        *("", "x", "jit", "aot", "aot-broken", "better"),
+        *(metrics.STARTUP.name, metrics.RSS_LOAD.name),
         *(
             "worse",
             "reject",

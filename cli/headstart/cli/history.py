@@ -22,17 +22,10 @@ from headstart.v1.experiments_pb2 import (
     ShiftState,
 )
 from headstart.words.enums import word
-from headstart.words.metrics import METRICS
+from headstart.words.metrics import MAIN, METRICS
 
 # Without --metric: what decides whether to ship.
-_HEADLINES = (
-    "startup_seconds",
-    "startup_cpu_seconds",
-    "rss_idle_bytes",
-    "rss_load_bytes",
-    "throughput_steady_per_second",
-    "image_unpacked_bytes",
-)
+_SHOWN = {each.name for each in MAIN}
 
 
 @click.command("history")
@@ -75,7 +68,7 @@ def command(
             f"the collector has no figures of '{experiment}' (see `headstart status`); a run "
             "adds to the history when it is done"
         )
-    shown = [s for s in found.series if metric or s.metric in _HEADLINES]
+    shown = [s for s in found.series if metric or s.metric in _SHOWN]
     for series in shown:
         say(*_series_lines(series, found.shifts), "")
     say("shifts:" if found.shifts else "no shift was found")
@@ -134,8 +127,6 @@ def _value(value: float, metric: str) -> str:
 
 def _require_metric(name: str) -> None:
     """InputError for a metric that there is not, with the nearest that there is."""
-    from headstart.words.metrics import METRICS
-
     if name and name not in METRICS:
         near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.4)
         near += [known for known in METRICS if known.startswith(name) and known not in near]

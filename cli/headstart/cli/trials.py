@@ -17,6 +17,7 @@ from headstart.collector.findings.quantities import quantity
 from headstart.collector.findings.starts import STAMPS, Start
 from headstart.v1.experiments_pb2 import GetRequest
 from headstart.v1.records_pb2 import FlagEffect, Job, TrialOutcome
+from headstart.words import metrics
 from headstart.words.enums import word
 
 _FIRST = "first_correct_response"
@@ -86,7 +87,7 @@ def _as_json(outcome: TrialOutcome) -> dict[str, Any]:
         ],
         "checks_passed": outcome.checks_passed,
         "checks_failed": outcome.checks_failed,
-        "startup_seconds": _startup(start),
+        metrics.STARTUP.name: _startup(start),
         "start": None,
         "jobs": [_job(job) for job in outcome.jobs],
     }

@@ -72,7 +72,7 @@ def test_one_cause_is_told_once_in_the_answer_and_nowhere_else(text: str) -> Non
 def test_the_ratios_stand_as_lines_before_the_context(text: str) -> None:
     first = text[: text.index("## Context")]
 
-    assert re.search(r"^aot: Startup +●.*┊.* 0\.10\d better$", first, re.M)
+    assert re.search(r"^aot: Startup +\S*●.*┊.* 0\.10\d better$", first, re.M)
 
 
 def test_every_line_of_the_rationale_cites_figure_interval_and_run(text: str) -> None:

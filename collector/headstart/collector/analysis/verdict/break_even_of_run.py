@@ -8,9 +8,10 @@ from headstart.collector.analysis.verdict.break_even import Work, break_even, wo
 from headstart.collector.analysis.warmup.courses import is_steady
 from headstart.collector.findings import BreakEven, VariantWarmup
 from headstart.collector.findings.run_info import RunInfo
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
-_THROUGHPUT = "throughput_steady_per_second"
+_THROUGHPUT = metrics.THROUGHPUT_STEADY.name
 
 
 def break_evens(

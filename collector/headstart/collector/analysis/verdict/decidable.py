@@ -12,11 +12,12 @@ from headstart.collector.analysis.verdict.gates import asked, limits_of
 from headstart.collector.analysis.verdict.plan_yield import Lack, lack_of
 from headstart.collector.findings import GateLimit
 from headstart.v1.experiment_pb2 import Experiment, Variant
+from headstart.words import metrics
 from headstart.words.gate_profiles import PROFILES
 from headstart.words.metrics import LOAD_METRICS, METRICS, STEADY_METRICS
 from headstart.words.verdicts import LimitKind
 
-_STEADY = "throughput_steady_per_second"
+_STEADY = metrics.THROUGHPUT_STEADY.name
 # Whose value a run cannot vouch for: it may be told by all trials together, or be zero.
 _RATIO_SAYS_NOTHING = "it is not compared with the baseline"
 
@@ -95,7 +96,7 @@ def _is_measured(experiment: Experiment, metric: str) -> bool:
         return experiment.HasField("load") and asks_for_steady(experiment)
     if metric in LOAD_METRICS:
         return experiment.HasField("load")
-    if metric == "rss_idle_bytes":
+    if metric == metrics.RSS_IDLE.name:
         every_block = experiment.HasField("load") and experiment.plan.load_every == 1
         return bool(experiment.service.port) and not every_block
     if metric.startswith("long_job_"):

@@ -11,9 +11,10 @@ from headstart.collector.analysis.verdict.break_even import starts_differ
 from headstart.collector.analysis.verdict.job_break_even import JobTimes, job_break_even
 from headstart.collector.findings import JobBreakEven
 from headstart.collector.findings.run_info import RunInfo
+from headstart.words import metrics
 
-_STARTUP = "startup_seconds"
-_JOBS = {"short": "job_seconds", "long": "long_job_seconds"}
+_STARTUP = metrics.STARTUP.name
+_JOBS = {"short": metrics.JOB.name, "long": metrics.LONG_JOB.name}
 
 
 def job_break_evens(info: RunInfo, readings: Readings) -> tuple[JobBreakEven, ...]:

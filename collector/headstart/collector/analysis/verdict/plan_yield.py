@@ -16,18 +16,18 @@ from headstart.collector.analysis.warmup.courses import (
 )
 from headstart.collector.analysis.warmup.detection import MINIMUM_SEGMENT
 from headstart.v1.experiment_pb2 import Experiment, Load, Variant
+from headstart.words import metrics
 from headstart.words.drivers import gives_series, without_series
 from headstart.words.looks import LOOKS
-from headstart.words.metrics import FIRST_SECONDS, LOAD_METRICS, METRICS, STEADY_METRICS
+from headstart.words.metric import Stage
+from headstart.words.metrics import FIRST_SECONDS, METRICS, STEADY_METRICS
 from headstart.words.windows import FINE_SECONDS
 
 # As the analysis allows for windows that end a little early.
 _NEARLY = 0.95
-_WHOLE_LOAD = ("throughput_load_per_second", "latency_load_p99_seconds")
-_FIRST = "throughput_first_seconds_per_second"
-_HELD = "rate_held_per_second"
-_IMAGE_LAYERS = ("image_unpacked_bytes", "image_pull_bytes", "image_above_base_bytes")
-_OF_SERVICES = ("rss_idle_bytes", "memory_high_water_bytes", "startup_data_seconds")
+_WHOLE_LOAD = (metrics.THROUGHPUT_LOAD.name, metrics.LATENCY_LOAD_P99.name)
+_FIRST = metrics.THROUGHPUT_FIRST.name
+_OF_SERVICES = (metrics.RSS_IDLE.name, metrics.MEMORY_HIGH_WATER.name, metrics.STARTUP_DATA.name)
 
 
 @dataclass(frozen=True)
@@ -47,28 +47,28 @@ def lack_of(experiment: Experiment, metric: str, variant: Variant, needed: int) 
 
     `needed`: trials for an interval; of a metric that does not vary one value is enough.
     """
-    if METRICS[metric].replicate == "build":
+    known = METRICS[metric]
+    if known.stage is Stage.BUILD:
         return _of_builds(variant, needed)
-    if metric in _IMAGE_LAYERS:
-        return _of_image(variant)
-    if metric == "memory_floor_bytes":
+    if known.stage is Stage.IMAGE:
+        # A command has no layers, and files of its own all the same.
+        return None if metric == metrics.IMAGE_OWN.name else _of_image(variant)
+    if known.stage is Stage.FLOOR:
         asked = experiment.plan.memory_floor
         path, change = ("plan", "memory_floor"), "`plan.memory_floor: true`"
         return None if asked else Lack("the plan searches no memory floor", change, path)
-    if METRICS[metric].exact:
-        return None
-    if (job := _job_of(metric)) and job not in {job.name for job in experiment.jobs}:
-        return Lack(f"the experiment has no {job} job", f"add `jobs.{job}`", ("jobs",))
-    if metric in LOAD_METRICS or metric == _HELD:
+    if known.job and known.job not in {job.name for job in experiment.jobs}:
+        return Lack(f"the experiment has no {known.job} job", f"add `jobs.{known.job}`", ("jobs",))
+    if known.under_load:
         return _of_load(experiment, metric, variant) or _loads(experiment, needed)
     if metric in _OF_SERVICES and not experiment.service.port:
         return Lack("a batch program has none", "", ())
-    if metric == "startup_data_seconds" and not experiment.service.HasField("first_data"):
+    if metric == metrics.STARTUP_DATA.name and not experiment.service.HasField("first_data"):
         path = ("service", "first_data")
         return Lack("no request is the first for data", "add `service.first_data`", path)
-    if metric == "rss_idle_bytes" and experiment.HasField("load"):
+    if metric == metrics.RSS_IDLE.name and experiment.HasField("load"):
         return _idles(experiment, needed)
-    if metric == "memory_high_water_bytes" and experiment.HasField("load"):
+    if metric == metrics.MEMORY_HIGH_WATER.name and experiment.HasField("load"):
         return _loads(experiment, needed)
     return _blocks(experiment, needed)
 
@@ -124,12 +124,6 @@ def _of_image(variant: Variant) -> Lack | None:
     return Lack(f"{variant.name} is a command and has no image", "give it an `image`", path)
 
 
-def _job_of(metric: str) -> str:
-    if metric.startswith("long_job_"):
-        return "long"
-    return "short" if metric.startswith(("job_", "jobs_")) else ""
-
-
 def _of_load(experiment: Experiment, metric: str, variant: Variant) -> Lack | None:
     """What the load itself rules out, however often it is applied."""
     if not experiment.HasField("load"):
@@ -139,7 +133,7 @@ def _of_load(experiment: Experiment, metric: str, variant: Variant) -> Lack | No
     if metric in _WHOLE_LOAD and not hidden:
         drivers = " or ".join(without_series())
         return Lack(f"it is measured only where {drivers} applies the load", "", ("load", "driver"))
-    if metric == _HELD and not rising:
+    if metric == metrics.RATE_HELD.name and not rising:
         path = ("load", "rate")
         return Lack("the rate of the load does not rise", "`load.rate: {from: …, to: …}`", path)
     if metric in STEADY_METRICS or metric == _FIRST:

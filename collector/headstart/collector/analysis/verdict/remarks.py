@@ -11,6 +11,7 @@ from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import ExecStamp, LatencyBasis
+from headstart.words import metrics
 from headstart.words.enums import word
 from headstart.words.metrics import METRICS
 from headstart.words.secrets import without_values
@@ -115,7 +116,7 @@ def _clocks(run: RunRecords, figures: Sequence[Figure]) -> Iterator[str]:
         steps[trial.variant] = max(step, steps.get(trial.variant, 0.0))
     for figure in figures:
         step = steps.get(figure.variant, 0.0)
-        if figure.metric != "startup_cpu_seconds" or figure.center is None:
+        if figure.metric != metrics.STARTUP_CPU.name or figure.center is None:
             continue
         if step > _COARSE * figure.center:
             yield (

@@ -9,10 +9,11 @@ measured, and stand.
 from dataclasses import replace
 
 from headstart.collector.findings import GateOutcome, GateStatus, HostCheck
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
 # Exact, but searched for under load.
-_SEARCHED = "memory_floor_bytes"
+_SEARCHED = metrics.MEMORY_FLOOR.name
 
 
 def in_doubt(gate: GateOutcome, check: HostCheck | None) -> bool:

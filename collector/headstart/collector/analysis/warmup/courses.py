@@ -15,7 +15,7 @@ from headstart.collector.analysis.statistics.trend import Floats
 from headstart.collector.analysis.warmup.detection import Course, course_from, course_of
 from headstart.collector.findings import Shape, VariantWarmup, Warmup
 from headstart.v1.experiment_pb2 import Compilation
-from headstart.words.metrics import METRICS
+from headstart.words import metrics
 
 # A JIT that serves at one speed for ten or twenty seconds may be about to serve at twice
 # that: tiers are compiled when there is time, and under load on one core there is little.
@@ -32,7 +32,7 @@ MAY_HAVE_JIT = (
 _AGREEMENT = 0.75
 # A trial that changed its level by no more than the margin of the steady throughput is none
 # that contradicts a level variant: on a host whose neighbours come and go most change a little.
-MATERIAL = METRICS["throughput_steady_per_second"].margin
+MATERIAL = metrics.THROUGHPUT_STEADY.margin
 
 
 @dataclass(frozen=True)

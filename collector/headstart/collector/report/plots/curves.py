@@ -9,6 +9,7 @@ from headstart.collector.report.plots.axes import colour_of, legend, log_axis, m
 from headstart.collector.report.plots.svg import GRID, MUTED, drawing, inline
 from headstart.collector.report.plots.work import mark_break_even
 from headstart.collector.report.views.view import variant_names
+from headstart.words import metrics
 from headstart.words.metrics import FIRST_SECONDS
 
 # More trials than this are a smear; the median is of all.
@@ -148,7 +149,7 @@ def _mark_break_evens(axes: Any, result: RunResult) -> None:
     for row, found in enumerate(result.break_evens):
         if found.seconds is None or found.outcome is not Overtaking.OBSERVED:
             continue
-        startup = result.figure("startup_seconds", found.late)
+        startup = result.figure(metrics.STARTUP.name, found.late)
         late = startup.center if startup and startup.center else 0.0
         mark_break_even(axes, max(0.0, found.seconds - late), found, 0.14 + 0.08 * row)
 

@@ -15,6 +15,7 @@ from headstart.collector.report.plots.axes import (
 )
 from headstart.collector.report.plots.svg import GRID, INK, MUTED, PAPER, drawing, inline
 from headstart.collector.report.views.view import variant_names
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
 # Where one variant's values are this many times another's, only a logarithm shows both.
@@ -23,7 +24,7 @@ _LOG_FROM = 5.0
 
 def startup_plot(result: RunResult) -> str | None:
     """Startup of every trial, by variant: valid ones filled, left-out ones hollow."""
-    rows = [(name, "startup_seconds", name) for name in variant_names(result)]
+    rows = [(name, metrics.STARTUP.name, name) for name in variant_names(result)]
     end = "exit of the trivial case" if _has_jobs(result) else "first correct response"
     return _strip_plot(
         result, rows, f"exec to {end}", "startup", "Startup of every trial, by variant"
@@ -34,7 +35,7 @@ def jobs_plot(result: RunResult) -> str | None:
     """The jobs of a batch program: a mark for each trial's median, by input and variant."""
     rows = [
         (f"{word}, {name}", metric, name)
-        for word, metric in (("short", "job_seconds"), ("long", "long_job_seconds"))
+        for word, metric in (("short", metrics.JOB.name), ("long", metrics.LONG_JOB.name))
         for name in variant_names(result)
     ]
     level = [(one.seconds, one.late) for one in result.job_break_evens if one.seconds is not None]
@@ -42,7 +43,7 @@ def jobs_plot(result: RunResult) -> str | None:
 
 
 def _has_jobs(result: RunResult) -> bool:
-    return any(f.metric in ("job_seconds", "long_job_seconds") for f in result.figures)
+    return any(f.metric in (metrics.JOB.name, metrics.LONG_JOB.name) for f in result.figures)
 
 
 def _strip_plot(

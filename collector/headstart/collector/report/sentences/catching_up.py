@@ -2,9 +2,10 @@
 
 from headstart.collector.findings import BreakEven, Overtaking, RunResult
 from headstart.collector.findings.quantities import digits, quantity
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
-_FIRST = "throughput_first_seconds_per_second"
+_FIRST = metrics.THROUGHPUT_FIRST.name
 # A throughput that is level this soon after the slower start was never behind.
 _AT_ONCE_SECONDS = 3.0
 
@@ -20,7 +21,7 @@ def catching_up(result: RunResult, found: BreakEven) -> str:
 
 
 def _start(result: RunResult, found: BreakEven) -> str:
-    early, late = (_center(result, "startup_seconds", n) for n in (found.early, found.late))
+    early, late = (_center(result, metrics.STARTUP.name, n) for n in (found.early, found.late))
     said = f"{found.early} answers first"
     if early is not None and late is not None and late > early:
         said = f"{found.early} answers {quantity(late - early, 'seconds')} before {found.late}"
@@ -35,7 +36,7 @@ def _level(result: RunResult, found: BreakEven) -> str:
     if found.level_seconds is None:
         observed = f"{digits(found.observed_seconds)} s"
         return f"{found.late} is not level with {found.early} within the observed {observed}"
-    start = _center(result, "startup_seconds", found.late) or 0.0
+    start = _center(result, metrics.STARTUP.name, found.late) or 0.0
     if found.level_seconds <= start + _AT_ONCE_SECONDS:
         return f"{found.late} serves at the speed of {found.early} from its first seconds on"
     since = _time(found.level_seconds, found.level_low, found.level_high)

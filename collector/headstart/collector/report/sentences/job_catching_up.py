@@ -2,6 +2,7 @@
 
 from headstart.collector.findings import JobBreakEven, JobOvertaking, RunResult
 from headstart.collector.findings.quantities import quantity, ratio
+from headstart.words import metrics
 
 
 def job_sentences(result: RunResult) -> list[str]:
@@ -20,7 +21,7 @@ def job_catching_up(result: RunResult, found: JobBreakEven) -> str:
 
 
 def _start(result: RunResult, found: JobBreakEven) -> str:
-    figures = [result.figure("startup_seconds", name) for name in (found.early, found.late)]
+    figures = [result.figure(metrics.STARTUP.name, name) for name in (found.early, found.late)]
     early, late = (figure.center if figure else None for figure in figures)
     if early is None or late is None or late <= early:
         return f"{found.early} starts first"

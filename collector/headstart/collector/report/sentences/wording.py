@@ -20,6 +20,8 @@ from headstart.collector.findings.quantities import digits, per_cent, quantity, 
 from headstart.collector.report.sentences.catching_up import catching_up
 from headstart.collector.report.sentences.ramp_words import ramp_sentences
 from headstart.collector.report.sentences.text import line
+from headstart.words import metrics
+from headstart.words.metric import Metric
 from headstart.words.metrics import FIRST_SECONDS, METRICS
 from headstart.words.outcomes import RAN
 
@@ -74,8 +76,9 @@ def _job(which: str) -> _Words:
 
 
 _FIRST = f"in the first {FIRST_SECONDS:g} s of load"
-_HEADLINES = {
-    "startup_seconds": _Words(
+# Main figures of which a sentence says more than their title does.
+_HEADLINES: dict[Metric, _Words] = {
+    metrics.STARTUP: _Words(
         fall="starts in {x} less time than",
         rise="takes {x} more time to start than",
         rise_factor="starts {x} slower than",
@@ -83,20 +86,20 @@ _HEADLINES = {
         whether="starts faster than",
         fall_factor="starts {x} faster than",
     ),
-    "job_seconds": _job("a short job"),
-    "long_job_seconds": _job("a long job"),
-    "job_memory_bytes": _memory("for a short job"),
-    "long_job_memory_bytes": _memory("for a long job"),
-    "rss_idle_bytes": _memory("idle"),
-    "rss_load_bytes": _memory("under load"),
-    "throughput_first_seconds_per_second": _Words(
+    metrics.JOB: _job("a short job"),
+    metrics.LONG_JOB: _job("a long job"),
+    metrics.JOB_MEMORY: _memory("for a short job"),
+    metrics.LONG_JOB_MEMORY: _memory("for a long job"),
+    metrics.RSS_IDLE: _memory("idle"),
+    metrics.RSS_LOAD: _memory("under load"),
+    metrics.THROUGHPUT_FIRST: _Words(
         fall=f"serves {{x}} fewer requests {_FIRST} than",
         rise=f"serves {{x}} more requests {_FIRST} than",
         rise_factor=f"serves {{x}} as many requests {_FIRST} as",
         same=f"serves as many requests {_FIRST} as",
         whether=f"serves more requests {_FIRST} than",
     ),
-    "throughput_steady_per_second": _Words(
+    metrics.THROUGHPUT_STEADY: _Words(
         fall="has {x} less steady throughput than",
         rise="has {x} more steady throughput than",
         rise_factor="has {x} the steady throughput of",
@@ -104,6 +107,18 @@ _HEADLINES = {
         whether="has more steady throughput than",
     ),
 }
+
+
+def _words_of(metric: Metric) -> _Words:
+    """A headline without words of its own is called by its title."""
+    title = metric.title[:1].lower() + metric.title[1:]
+    return _HEADLINES.get(metric) or _Words(
+        fall=f"has {{x}} less {title} than",
+        rise=f"has {{x}} more {title} than",
+        rise_factor=f"has {{x}} the {title} of",
+        same=f"has the same {title} as",
+        whether=f"has {'less' if metric.lower_is_better else 'more'} {title} than",
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +135,10 @@ def headlines(result: RunResult, variant: str) -> list[Sentence]:
     Where a variant failed as a whole, its recommendation says so, or else one sentence.
     """
     comparisons = [
-        found for metric in _HEADLINES if (found := result.comparison(metric, variant)) is not None
+        found
+        for metric in metrics.MAIN
+        if (metric.headline or metric in _HEADLINES)
+        and (found := result.comparison(metric.name, variant)) is not None
     ]
     reasons = {c.reason for c in comparisons}
     if len(comparisons) > 1 and len(reasons) == 1 and _all_unavailable(comparisons):
@@ -138,7 +156,7 @@ def _all_unavailable(comparisons: list[Comparison]) -> bool:
 
 
 def _headline(result: RunResult, comparison: Comparison) -> str:
-    words = _HEADLINES[comparison.metric]
+    words = _words_of(METRICS[comparison.metric])
     variant, baseline = comparison.variant, comparison.baseline
     title = METRICS[comparison.metric].title
     if comparison.ratio is None or comparison.verdict is Verdict.UNAVAILABLE:
@@ -240,8 +258,8 @@ def courses(result: RunResult) -> Iterator[str]:
 
 def _course(result: RunResult, warmup: VariantWarmup) -> str:
     name = warmup.variant
-    first = center(result, "throughput_first_seconds_per_second", name)
-    steady = center(result, "throughput_steady_per_second", name)
+    first = center(result, metrics.THROUGHPUT_FIRST.name, name)
+    steady = center(result, metrics.THROUGHPUT_STEADY.name, name)
     begins = f"{first} {_FIRST}, " if first else ""
     if not steady:
         if not warmup.reason:

@@ -15,6 +15,7 @@ from headstart.collector.findings.quantities import ratio
 from headstart.collector.report.sentences.text import line, tail
 from headstart.collector.report.sentences.wording import center
 from headstart.collector.report.views.view import troubles
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 from headstart.words.outcomes import RAN
 
@@ -22,20 +23,6 @@ from headstart.words.outcomes import RAN
 DECISION_SIGNS = {Decision.PROCEED: "✓", Decision.DEFER: "?", Decision.REJECT: "✗"}
 NOT_MEASURED = "not measured"
 _TAIL_LINES = 12
-
-# What a team wants to see before against after, from the issue that this began with.
-BEFORE_AFTER = (
-    "build_seconds",
-    "startup_seconds",
-    "rss_idle_bytes",
-    "rss_load_bytes",
-    "throughput_steady_per_second",
-    "job_seconds",
-    "long_job_seconds",
-    "image_unpacked_bytes",
-)
-# Asked for of everything; the others only where the experiment has them.
-_ALWAYS = ("startup_seconds",)
 
 
 @dataclass(frozen=True)
@@ -126,12 +113,13 @@ def before_after(result: RunResult) -> list[BeforeAfter]:
     asked |= {limit.metric for limit in result.gates}
     rows = [
         BeforeAfter(
-            METRICS[metric].title,
-            tuple(center(result, metric, v.variant) or NOT_MEASURED for v in variants),
-            tuple(_verdict(result, metric, v.variant) for v in variants),
+            metric.title,
+            tuple(center(result, metric.name, v.variant) or NOT_MEASURED for v in variants),
+            tuple(_verdict(result, metric.name, v.variant) for v in variants),
         )
-        for metric in BEFORE_AFTER
-        if metric in METRICS and (metric in _ALWAYS or metric in asked)
+        for metric in metrics.MAIN
+        # Startup is asked for of everything; the others only where the experiment has them.
+        if metric is metrics.STARTUP or metric.name in asked
     ]
     rows.append(BeforeAfter("Compatibility", tuple(map(_compatibility, variants))))
     if result.diagnostics:

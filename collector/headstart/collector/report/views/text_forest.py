@@ -5,7 +5,7 @@ import math
 from headstart.collector.findings import Comparison, RunResult
 from headstart.collector.findings.quantities import ratio
 from headstart.collector.report.sentences.text import line
-from headstart.collector.report.views.decision import BEFORE_AFTER
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
 _WIDTH = 41
@@ -21,9 +21,9 @@ def forest_lines(result: RunResult) -> list[str]:
     """
     shown = [
         found
-        for metric in BEFORE_AFTER
+        for metric in metrics.MAIN
         for found in result.comparisons
-        if found.metric == metric and found.ratio is not None and found.ratio > 0
+        if found.metric == metric.name and found.ratio is not None and found.ratio > 0
     ]
     if not shown:
         return []
