@@ -275,9 +275,18 @@ class _Trial:
 
     def _startup(self, first_ns: int, seconds: float) -> Startup:
         return Startup(
+            create_monotonic_ns=self.clock_ns - 260 * MS,
             start_call_monotonic_ns=self.clock_ns - int(self._noisy(0.18) * SECOND),
             engine_ready_monotonic_ns=self.clock_ns - 20 * MS,
+            gate_opened_monotonic_ns=self.clock_ns - MS // 4,
             exec_monotonic_ns=self.clock_ns,
+            exec_kernel_monotonic_ns=self.clock_ns + MS // 5,
+            last_refused_monotonic_ns=first_ns - 3 * MS,
+            connected_monotonic_ns=first_ns - 3 * MS + MS // 50,
+            connect_attempts=1700,
+            first_byte_monotonic_ns=first_ns - MS // 10,
+            idle_share=0.98,
+            quiet_wait_seconds=0.2,
             first_correct_response_monotonic_ns=first_ns,
             cpu_seconds=self._noisy(seconds * 0.9),
             cpu_resolution_seconds=1e-6,

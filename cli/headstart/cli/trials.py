@@ -14,13 +14,12 @@ from headstart.cli.terminal import say, say_json
 from headstart.collector.analysis.trials.start_chain import start_of
 from headstart.collector.analysis.trials.trial_records import outcome_word
 from headstart.collector.findings.quantities import quantity
-from headstart.collector.findings.starts import STAMPS, Start
+from headstart.collector.findings.starts import FIRST_RESPONSE, STAMPS, Start, title_of
 from headstart.v1.experiments_pb2 import GetRequest
 from headstart.v1.records_pb2 import FlagEffect, Job, TrialOutcome
 from headstart.words import metrics
 from headstart.words.enums import word
 
-_FIRST = "first_correct_response"
 # Of the table: the others have their place in --trial and --json.
 _SHOWN = ("create", "start_call", "engine_ready", "gate_opened", "connected", "first_byte")
 _HEADS = ("create", "call", "ready", "gate", "connect", "1st byte")
@@ -122,7 +121,7 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 def _startup(start: Start | None) -> float | None:
-    return start.stamps.get(_FIRST) if start else None
+    return start.stamps.get(FIRST_RESPONSE) if start else None
 
 
 def _table(trials: Sequence[TrialOutcome]) -> Iterator[str]:
@@ -137,7 +136,7 @@ def _table(trials: Sequence[TrialOutcome]) -> Iterator[str]:
     for each, outcome in zip(trials, outcomes, strict=True):
         start = start_of(each)
         stamps = start.stamps if start else {}
-        cells = "".join(f"{_ms(stamps.get(name)):>10}" for name in (_FIRST, *_SHOWN))
+        cells = "".join(f"{_ms(stamps.get(name)):>10}" for name in (FIRST_RESPONSE, *_SHOWN))
         flags = " ".join(dict.fromkeys(flag.code for flag in each.flags))
         row = f"{each.trial:5} {each.block:5}  {each.variant:{wide}}  {outcome:{long}}{cells}"
         yield f"{row}  {flags}".rstrip()
@@ -173,7 +172,7 @@ def _start_lines(start: Start) -> Iterator[str]:
     yield f"  start, in ms since exec ({start.exec_stamp.replace('_', ' ')}):"
     for stamp in STAMPS:
         if stamp.name in start.stamps:
-            yield f"  {start.stamps[stamp.name] * 1e3:12.3f}  {stamp.title}"
+            yield f"  {start.stamps[stamp.name] * 1e3:12.3f}  {title_of(stamp, [start])}"
     attempts = f"{start.connect_attempts} connects tried"
     yield f"  {attempts}, {start.incorrect_responses} answers that were not correct"
     delays = start.server_run_delay_seconds, start.prober_run_delay_seconds

@@ -1,6 +1,9 @@
 """One start, stamp by stamp: what its stamps are called, and how one start went."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+FIRST_RESPONSE = "first_correct_response"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ STAMPS = (
     ),
     Stamp("first_byte", "first byte", "first byte of any answer"),
     Stamp(
-        "first_correct_response",
+        FIRST_RESPONSE,
         "first correct response",
         "first correct response; of a batch program the exit of its trivial case",
     ),
@@ -67,3 +70,10 @@ class Start:
     cpu_resolution_seconds: float = 0.0
     # Whether reports use its wall-clock times.
     valid: bool = True
+
+
+def title_of(stamp: Stamp, starts: Iterable[Start]) -> str:
+    """A stamp's title; a batch program, to which nobody connects, has an exit instead."""
+    if stamp.name == FIRST_RESPONSE and not any(start.connect_attempts for start in starts):
+        return "exit of the trivial case"
+    return stamp.title

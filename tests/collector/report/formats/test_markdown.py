@@ -25,6 +25,7 @@ def test_it_is_a_record_of_findings_with_evidence_and_reproduction(text: str) ->
         "Figures: r2r against jit",
         "Figures: aot against jit",
         "Figures: aot-broken against jit",
+        "One start",
         "Memory by phase",
         "Memory floor",
         "Images by part",

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 
 from headstart.collector.analysis.trials.trial_records import exec_ns
-from headstart.collector.findings.starts import STAMPS, Start
+from headstart.collector.findings.starts import FIRST_RESPONSE, STAMPS, Start
 from headstart.v1.records_pb2 import ExecStamp, FlagEffect, Startup, TrialOutcome
 from headstart.words.enums import word
 
-_FIRST = "first_correct_response"
 _INVALID = (FlagEffect.FLAG_EFFECT_STARTUP_INVALID, FlagEffect.FLAG_EFFECT_TRIAL_INVALID)
 
 
@@ -52,12 +51,12 @@ def median_starts(variants: Iterable[str], outcomes: Iterable[TrialOutcome]) -> 
     by_variant: dict[str, list[Start]] = {name: [] for name in variants}
     for outcome in outcomes:
         start = start_of(outcome)
-        if start is not None and start.variant in by_variant and _FIRST in start.stamps:
+        if start is not None and start.variant in by_variant and FIRST_RESPONSE in start.stamps:
             by_variant[start.variant].append(start)
     return tuple(_median(starts) for starts in by_variant.values() if starts)
 
 
 def _median(starts: list[Start]) -> Start:
     counting = [start for start in starts if start.valid] or starts
-    counting.sort(key=lambda start: (start.stamps[_FIRST], start.trial))
+    counting.sort(key=lambda start: (start.stamps[FIRST_RESPONSE], start.trial))
     return counting[(len(counting) - 1) // 2]

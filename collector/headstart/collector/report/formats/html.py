@@ -16,6 +16,7 @@ from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import build_view, decision, memory_view, view
 from headstart.collector.report.views.counters_view import NOTE as COUNTERS_NOTE, counter_table
+from headstart.collector.report.views.start_view import NOTE as START_NOTE, start_table
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def render_html(result: RunResult) -> str:
         images=image_parts.image_rows(result),
         image_note=image_parts.image_note(result),
         mislabelled=image_parts.MISLABELLED,
+        start=start_table(result),
+        start_note=START_NOTE,
         counters=counter_table(result),
         counters_note=COUNTERS_NOTE,
         splits=memory_view.split_rows(result),

@@ -13,6 +13,7 @@ from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import fenced, markdown as md
 from headstart.collector.report.views import decision, memory_view, view
 from headstart.collector.report.views.counters_view import NOTE as COUNTERS_NOTE, counter_table
+from headstart.collector.report.views.start_view import NOTE as START_NOTE, start_table
 from headstart.collector.report.views.text_forest import forest_lines
 
 
@@ -44,6 +45,7 @@ def _lines(result: RunResult) -> Iterator[str]:
             f"Medians of the trials, means for requests per second; ratio: variant / "
             f"{result.baseline}. {wording.interval_note(result)}"
         )
+    yield from _start(result)
     yield from _memory(result)
     yield from _counters(result)
     yield from build_sections(result)
@@ -169,6 +171,21 @@ def _images(result: RunResult) -> Iterator[str]:
         yield f"| {' | '.join(map(md, shown))} |"
     yield ""
     yield md(image_parts.image_note(result))
+
+
+def _start(result: RunResult) -> Iterator[str]:
+    found = start_table(result)
+    if not found:
+        return
+    yield ""
+    yield "## One start"
+    yield ""
+    yield md(START_NOTE)
+    yield ""
+    yield f"| | {' | '.join(map(md, found.columns))} |"
+    yield f"|---|{'---|' * len(found.columns)}"
+    for title, cells in found.rows:
+        yield f"| {md(title)} | {' | '.join(map(md, cells))} |"
 
 
 def _counters(result: RunResult) -> Iterator[str]:

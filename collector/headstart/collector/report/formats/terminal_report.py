@@ -14,6 +14,7 @@ from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import decision, view
 from headstart.collector.report.views.counters_view import counter_lines
+from headstart.collector.report.views.start_view import start_table
 from headstart.collector.report.views.text_forest import forest_lines
 
 VERDICT_STYLES = {
@@ -55,6 +56,7 @@ def print_result(result: RunResult, console: Console) -> None:
     for part in build_tables(result):
         printer.say(Text())
         printer.say(part)
+    printer.start(result)
     printer.images(result)
     printer.listed("Runtime counters, from separate trials", counter_lines(result))
     printer.listed("What else differs", [line(sentence) for sentence in result.confounders])
@@ -158,6 +160,19 @@ class _Printer:
         if table.row_count:
             self.say(Text())
             self.say(table)
+
+    def start(self, result: RunResult) -> None:
+        found = start_table(result)
+        if not found:
+            return
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+        table.add_column("One start, ms since exec")
+        for column in found.columns:
+            table.add_column(Text(column), justify="right")
+        for title, cells in found.rows:
+            table.add_row(Text(title), *map(Text, cells))
+        self.say(Text())
+        self.say(table)
 
     def images(self, result: RunResult) -> None:
         rows = image_parts.image_rows(result)

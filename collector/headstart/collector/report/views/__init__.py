@@ -6,6 +6,7 @@ __all__ = [
     "decision",
     "hosts_view",
     "memory_view",
+    "start_view",
     "text_forest",
     "view",
 ]
