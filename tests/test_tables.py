@@ -1,12 +1,14 @@
 """What a table lists is known everywhere by its one line: shown by entries that are made up."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from headstart.words import counters, drivers
+from headstart.words import counters, drivers, runtimes
 from support.fresh import in_a_fresh_process
 
 FILE: dict[str, Any] = {
@@ -100,3 +102,48 @@ def a_made_up_counter() -> None:
 
 def test_a_runtime_counter_is_a_line_and_what_it_is_read_from() -> None:
     in_a_fresh_process(a_made_up_counter)
+
+
+def a_made_up_runtime() -> None:
+    os.environ["DOCKER_HOST"] = "unix:///no/engine"
+
+    from headstart.agent.cancellation import Cancellation
+    from headstart.agent.policy.policy import Policy
+    from headstart.agent.runtimes.obstacles import Obstacle
+    from headstart.agent.runtimes.table import open_runtimes
+    from headstart.agent.trial.needs import Host, obstacles
+    from headstart.v1.experiment_pb2 import Experiment, Variant
+    from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
+
+    class Microvm:
+        name = "microvm"
+        builder = None
+
+        def engine(self) -> None:
+            return None
+
+        def resolve(self, variant: Variant, _folder: str) -> ResolvedVariant:
+            return ResolvedVariant(variant=variant.name, digest="sha256:1")
+
+        def obstacles(self, _experiment: Experiment) -> list[Obstacle]:
+            path = ("plan", "memory")
+            return [Obstacle(path, "a microvm has 128 MiB", FailureCode.FAILURE_CODE_ENGINE)]
+
+    runtimes.RUNTIMES["microvm"] = runtimes.Runtime("microvm", runs=("image",))
+    module("headstart.agent.runtimes.microvm_runtime", CONNECT=lambda *_given: Microvm())
+    with TemporaryDirectory() as state:
+        table = open_runtimes(Path(state), Policy.default(), Cancellation())
+    variants = [Variant(name="image", image="players:jit"), Variant(name="build")]
+    variants[1].build.context = "."
+    host = Host(Experiment(variants=variants), table, True, lambda _network: None)
+    found = {obstacle.path: obstacle.message for obstacle in obstacles(host)}
+
+    assert table.for_variant(variants[0]).name == "microvm"
+    assert found[("plan", "memory")] == "a microvm has 128 MiB"
+    # It builds nothing, and what does is not there.
+    assert ("variants", "image", "image") not in found
+    assert found[("variants", "build", "build")] == table.missing["docker"]
+
+
+def test_a_runtime_is_its_files_and_a_line() -> None:
+    in_a_fresh_process(a_made_up_runtime)

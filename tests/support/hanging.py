@@ -11,12 +11,11 @@ from typing import Any
 import yaml
 import zstandard
 
-from headstart.agent.instances import LABEL_STATE, RuntimeFault, mark_entry, state_id
+from headstart.agent.instances import LABEL_STATE, mark_entry, state_id
 from headstart.agent.run import execute
-from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.members import marked
-from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
@@ -83,13 +82,7 @@ def cancel_when(
     spool = Kept(state)
 
     def runtimes(cancelled: Any) -> RuntimeTable:
-        table = RuntimeTable({"process": ProcessRuntime(state, everything_allowed(), cancelled)})
-        try:
-            docker = DockerRuntime.connect(state, everything_allowed(), cancelled)
-            table.by_name["docker"] = table.builder = docker
-        except RuntimeFault as fault:
-            table.missing["docker"] = fault.message
-        return table
+        return open_runtimes(state, everything_allowed(), cancelled)
 
     tools = Tools(spool, runtimes, lambda _server, _load: HostFacts(host="here"), True)
     runs = HeldRuns(lambda held: execute(held, tools))

@@ -19,16 +19,15 @@ from headstart.agent.load.table import available
 from headstart.agent.policy.host_secrets import read_secrets
 from headstart.agent.policy.policy import Policy, PolicyError
 from headstart.agent.policy.policy_file import PolicyFile
-from headstart.agent.runtimes.docker_runtime import DockerRuntime
-from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
 from headstart.agent.uplink.wire import envelope_of
-from headstart.v1.host_pb2 import Engine, HostFacts
+from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Failure, FailureCode, RunOutcome
 from headstart.words.private_files import locked_file, private_folder
 
@@ -111,8 +110,7 @@ class Agent:
                 self.config.host, self.config.labels, runtimes, server_cpus, load_cpus
             )
         finally:
-            for runtime in runtimes.by_name.values():
-                runtime.close()
+            runtimes.close()
 
     def _execute(self, held: HeldRun) -> None:
         # An agent at rest needs nothing of what runs trials: 2 MB of its memory.
@@ -225,17 +223,6 @@ def remove_left(state: Path) -> None:
             runtime.close()
 
 
-def open_runtimes(state: Path, policy: Policy, cancelled: Cancellation) -> RuntimeTable:
-    """The runtimes that work now under a policy, and why others do not."""
-    table = RuntimeTable({"process": ProcessRuntime(state, policy, cancelled)})
-    try:
-        docker = DockerRuntime.connect(state, policy, cancelled)
-        table.by_name["docker"] = table.builder = docker
-    except RuntimeFault as fault:
-        table.missing["docker"] = fault.message
-    return table
-
-
 def current_host_facts(
     host: str,
     labels: dict[str, str],
@@ -244,8 +231,6 @@ def current_host_facts(
     load_cpus: str = "",
 ) -> HostFacts:
     """Host facts with what the engine says of itself and the load drivers found."""
-    docker = runtimes.by_name.get("docker")
-    engine: Engine | None = docker.engine() if isinstance(docker, DockerRuntime) else None
     return host_facts(
-        host, labels, engine, available(), server_cpus=server_cpus, load_cpus=load_cpus
+        host, labels, runtimes.engine(), available(), server_cpus=server_cpus, load_cpus=load_cpus
     )

@@ -202,11 +202,10 @@ class _Run:
     def _build(self, runtimes: RuntimeTable, seed: int) -> Mapping[str, Failure]:
         """Build what is to be built; variant -> why it has no image."""
         to_build = any(variant.HasField("build") for variant in self.experiment.variants)
-        if not to_build or runtimes.builder is None:
+        builder = runtimes.builder()
+        if not to_build or builder is None:
             return {}
-        failures = runtimes.builder.build(
-            self.experiment, seed, self.emit, self.held.cancelled, self._say
-        )
+        failures = builder.build(self.experiment, seed, self.emit, self.held.cancelled, self._say)
         # The plan's time is that of its blocks.
         self.started = time.monotonic()
         return failures

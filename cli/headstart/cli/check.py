@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 from google.protobuf.json_format import MessageToDict
 
-from headstart.agent.agent import open_runtimes
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy.host_secrets import read_secrets
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
+from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.needs import Host, obstacles
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
@@ -109,8 +109,7 @@ def check_here(request: SubmitRequest, experiment: Experiment) -> Checked:
             host = Host(experiment, runtimes, policy.commands, policy.network_refusal, secrets)
             found = obstacles(host)
         finally:
-            for runtime in runtimes.by_name.values():
-                runtime.close()
+            runtimes.close()
     if experiment.aa:
         # The second name of the variant is none of the file's.
         found = [each for each in found if each.variant in ("", experiment.baseline)]

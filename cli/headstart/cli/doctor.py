@@ -8,10 +8,9 @@ import click
 from google.protobuf.json_format import MessageToDict
 
 from headstart.agent.agent import current_host_facts
-from headstart.agent.instances import RuntimeFault
+from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy.policy import Policy
-from headstart.agent.runtimes.docker_runtime import DockerRuntime
-from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.runtimes.table import open_runtimes
 from headstart.cli.agent_options import host_name
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.given import Name
@@ -41,17 +40,12 @@ def command(host: str | None, as_json: bool) -> int:
 
 
 def _facts(host: str) -> HostFacts:
-    table = RuntimeTable()
     with tempfile.TemporaryDirectory() as state:
-        try:
-            table.by_name["docker"] = DockerRuntime.connect(Path(state), Policy.default())
-        except RuntimeFault as fault:
-            table.missing["docker"] = fault.message
+        table = open_runtimes(Path(state), Policy.default(), Cancellation())
         try:
             return current_host_facts(host, {}, table)
         finally:
-            for runtime in table.by_name.values():
-                runtime.close()
+            table.close()
 
 
 def _print(facts: HostFacts) -> None:

@@ -85,7 +85,7 @@ def stated(*variants: Variant, port: int = 0, **parts: Any) -> Experiment:
 def table(tmp_path: Path) -> Iterator[RuntimeTable]:
     policy = Policy(images=("*",), commands=True, builds=True)
     docker = DockerRuntime(tmp_path, policy, engine(here=image()))
-    found = RuntimeTable({"process": ProcessRuntime(tmp_path, policy), "docker": docker}, docker)
+    found = RuntimeTable({"process": ProcessRuntime(tmp_path, policy), "docker": docker})
     yield found
     for runtime in found.by_name.values():
         runtime.close()

@@ -1,6 +1,6 @@
 """Instances of variants: containers of an engine, or processes of this host.
 
-A new runtime implements the Protocols in `runtime`.
+docs/ARCHITECTURE.md says what a new runtime needs.
 """
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "ports",
     "process_runtime",
     "runtime",
+    "table",
 ]

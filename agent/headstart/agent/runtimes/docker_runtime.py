@@ -29,6 +29,7 @@ from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
+from headstart.agent.runtimes.runtime import Builder, Connect
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import (
@@ -81,6 +82,11 @@ class DockerRuntime:
     def left_behind(self) -> Sequence[str]:
         """See `Runtime`."""
         return self._engine.left_behind
+
+    @property
+    def builder(self) -> Builder:
+        """See `Runtime`."""
+        return self
 
     def engine(self) -> host_pb2.Engine:
         """What the engine says of itself."""
@@ -268,3 +274,6 @@ def _argv(spec: InstanceSpec) -> list[str]:
     if spec.batch and spec.variant.default_arguments:
         argv = argv[: -spec.variant.default_arguments]
     return [*argv, *spec.arguments]
+
+
+CONNECT: Connect = DockerRuntime.connect

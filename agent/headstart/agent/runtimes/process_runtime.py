@@ -22,6 +22,7 @@ from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.process_cgroup import CgroupParent, Limits
 from headstart.agent.runtimes.process_instance import ProcessInstance, ProcessSpec
+from headstart.agent.runtimes.runtime import Connect
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ImageFacts, ResolvedVariant
 
@@ -38,6 +39,7 @@ class ProcessRuntime:
     name = "process"
     # What the kernel does not let go of has no name that an agent could remove later.
     left_behind: Sequence[str] = ()
+    builder = None
 
     def __init__(self, state: Path, policy: Policy, cancelled: Cancellation | None = None) -> None:
         """`cancelled`: of the run that it serves."""
@@ -68,6 +70,9 @@ class ProcessRuntime:
             return ResolvedVariant(variant=variant.name, failure=failure)
         self._commands[variant.name] = command
         return command.variant
+
+    def engine(self) -> None:
+        """See `Runtime`."""
 
     def obstacles(self, experiment: Experiment) -> Iterator[Obstacle]:
         """See `Runtime`."""
@@ -157,3 +162,6 @@ class ProcessRuntime:
                 FailureCode.FAILURE_CODE_AGENT,
                 f"{file} changed during the run: {variant.variant} is no longer what was measured",
             )
+
+
+CONNECT: Connect = ProcessRuntime

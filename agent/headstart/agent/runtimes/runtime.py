@@ -1,7 +1,6 @@
 """What a runtime is: it makes one fresh instance of a variant for each trial.
 
-Two runtimes stand behind these Protocols: `docker_runtime` and
-`process_runtime`. The order of calls in a trial is
+Those of `headstart.words.runtimes` stand behind these Protocols. The order of calls in a trial is
 
     instance = runtime.create(spec)   # everything but the exec is over
     opened_ns = instance.open_gate()  # the app starts
@@ -10,15 +9,19 @@ Two runtimes stand behind these Protocols: `docker_runtime` and
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.instances import ExitFacts, InstanceSpec
+from headstart.agent.instances import ExitFacts, InstanceSpec, RuntimeFault
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
+from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
-from headstart.v1.experiment_pb2 import Experiment, Network, Variant
-from headstart.v1.records_pb2 import BuildOutcome, Failure, ImageFacts, ResolvedVariant
+from headstart.v1.experiment_pb2 import Build, Experiment, Network, Variant
+from headstart.v1.host_pb2 import Engine
+from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode, ImageFacts, ResolvedVariant
+from headstart.words.runtimes import runtimes_for
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,31 @@ class Instance(Protocol):
         """Kill and remove everything of this instance. Never raises for what is already gone."""
 
 
+class Builder(Protocol):
+    """Builds the images of variants that are to be built, before the first trial."""
+
+    def build(
+        self,
+        experiment: Experiment,
+        seed: int,
+        emit: Callable[[BuildOutcome], None],
+        cancelled: Cancellation,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""
+
+
 class Runtime(Protocol):
-    """Makes instances. `name` is "docker" or "process"."""
+    """Makes instances of the variants that `headstart.words.runtimes` gives to its name."""
 
     name: str
+
+    @property
+    def builder(self) -> Builder | None:
+        """Builds the images that `resolve` then knows; None: it builds none."""
+
+    def engine(self) -> Engine | None:
+        """What the engine behind it says of itself; None: there is none."""
 
     @property
     def left_behind(self) -> Sequence[str]:
@@ -123,29 +147,44 @@ class Runtime(Protocol):
         """Remove what was shared by the instances of a run, such as a network holder."""
 
 
-class Builder(Protocol):
-    """Builds the images of variants that are to be built, before the first trial."""
-
-    def build(
-        self,
-        experiment: Experiment,
-        seed: int,
-        emit: Callable[[BuildOutcome], None],
-        cancelled: Cancellation,
-        doing: Callable[[str], None],
-    ) -> Mapping[str, Failure]:
-        """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""
+# Makes a runtime, or raises RuntimeFault that says why it does not work here. The module of a
+# runtime has one as `CONNECT`. The cancellation is that of the run that it serves.
+Connect = Callable[[Path, Policy, Cancellation], Runtime]
 
 
 @dataclass
 class RuntimeTable:
-    """Runtimes by name; adding one is a new file and one line where this is filled."""
+    """The runtimes of one run, by name."""
 
     by_name: dict[str, Runtime] = field(default_factory=dict)
-    builder: Builder | None = None
     # Why a runtime is not there: name -> sentence.
     missing: dict[str, str] = field(default_factory=dict)
 
     def for_variant(self, variant: Variant) -> Runtime:
-        """The runtime of a variant's source. KeyError when it is not there."""
-        return self.by_name["process" if variant.HasField("command") else "docker"]
+        """The runtime of a variant's source. RuntimeFault, saying why, where none is there."""
+        able = runtimes_for(variant.WhichOneof("source") or "image")
+        for each in able:
+            if each.name in self.by_name:
+                return self.by_name[each.name]
+        reasons = [self.missing[each.name] for each in able if each.name in self.missing]
+        raise RuntimeFault(
+            FailureCode.FAILURE_CODE_ENGINE,
+            "; ".join(reasons) or "no runtime for it on this host",
+        )
+
+    def builder(self) -> Builder | None:
+        """That of the runtime which runs what is built."""
+        try:
+            return self.for_variant(Variant(build=Build())).builder
+        except RuntimeFault:
+            return None
+
+    def engine(self) -> Engine | None:
+        """The first that is behind one of them."""
+        engines = (runtime.engine() for runtime in self.by_name.values())
+        return next((engine for engine in engines if engine is not None), None)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for runtime in self.by_name.values():
+            runtime.close()

@@ -8,6 +8,7 @@ postgres do, ends with a refusal that it would not meet elsewhere.
 import re
 
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+from headstart.words.runtimes import RUNTIMES
 
 _ROOT = re.compile(r"(?:|root|0+)(?::.*)?\Z")
 # As libc words EPERM and EACCES, and runtimes their numbers.
@@ -29,7 +30,7 @@ def deferred(failure: Failure, variant: ResolvedVariant, runtime: str) -> Failur
     if failure.code != FailureCode.FAILURE_CODE_DOES_NOT_START or not failure.exit_status:
         return failure
     # A command runs as the agent's user, with what that may.
-    if runtime == "process" or not _ROOT.match(variant.user):
+    if not RUNTIMES[runtime].confined or not _ROOT.match(variant.user):
         return failure
     lines = failure.output_tail.splitlines()[-_LAST_LINES:]
     line = next((line.strip() for line in reversed(lines) if _DENIED.search(line)), None)

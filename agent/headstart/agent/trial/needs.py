@@ -11,6 +11,7 @@ cache of one variant only; to keep going by default, since minutes are lost befo
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,13 +60,9 @@ def resolve(
         return ResolvedVariant(variant=variant.name, failure=unbuilt[variant.name])
     try:
         runtime = runtimes.for_variant(variant)
-    except KeyError:
+    except RuntimeFault as fault:
         return ResolvedVariant(
-            variant=variant.name,
-            failure=Failure(
-                code=FailureCode.FAILURE_CODE_ENGINE,
-                message=runtimes.missing.get("docker", "no runtime for it on this host"),
-            ),
+            variant=variant.name, failure=Failure(code=fault.code, message=fault.message)
         )
     return runtime.resolve(variant, experiment.base_directory)
 
@@ -96,7 +93,7 @@ def _secrets(host: Host) -> Iterator[Obstacle]:
 
 def _variants(host: Host) -> Iterator[Obstacle]:
     for variant in host.experiment.variants:
-        if variant.HasField("build") and host.runtimes.builder is not None:
+        if variant.HasField("build") and host.runtimes.builder() is not None:
             yield from _build(variant)
             continue
         resolved = resolve(host.experiment, host.runtimes, variant, {})
@@ -209,12 +206,13 @@ def _page_cache(host: Host) -> Iterator[Obstacle]:
 
 def _plan(host: Host) -> Iterator[Obstacle]:
     """What the runtimes of its variants cannot apply of the plan."""
-    used = {
-        "process" if variant.HasField("command") else "docker"
-        for variant in host.experiment.variants
-    }
-    for name in sorted(used & host.runtimes.by_name.keys()):
-        yield from host.runtimes.by_name[name].obstacles(host.experiment)
+    used = {}
+    for variant in host.experiment.variants:
+        with suppress(RuntimeFault):
+            runtime = host.runtimes.for_variant(variant)
+            used[runtime.name] = runtime
+    for runtime in used.values():
+        yield from runtime.obstacles(host.experiment)
 
 
 CHECKS: tuple[Callable[[Host], Iterator[Obstacle]], ...] = (

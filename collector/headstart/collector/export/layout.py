@@ -12,6 +12,7 @@ from headstart.v1.experiments_pb2 import ExportTable
 from headstart.v1.records_pb2 import Quantity
 from headstart.words import metrics
 from headstart.words.enums import word
+from headstart.words.runtimes import RUNTIMES
 
 
 class Kind(Enum):
@@ -99,7 +100,7 @@ _TRIAL = (
     _count("exit_status", "of the app, where it ended too early"),
     _truth("answers_wrong", "whether it did other work than was asked for: never compared"),
     Column("flags", Kind.TEXTS, "", "codes of its marks, notes included; see METHODOLOGY.md"),
-    _text("runtime", "what ran it, such as `docker` or `process`"),
+    _text("runtime", f"what ran it: {' or '.join(f'`{name}`' for name in RUNTIMES)}"),
     _text("digest", "of the image or, of a command, of its program and files"),
     _text("exec_stamp", "where exec was stamped: `gate`, `proc_connector` or `degraded`"),
     _seconds("began_unix_seconds", "when the trial began, in Unix time"),
