@@ -98,7 +98,7 @@ SAME_THING = {
     "aa", "builds", "columns", "counters", "diagnostics", "export", "faults",
     "figures", "gate", "gates", "histogram", "history", "images", "jobs", "load",
     "memory", "memory_floor", "metrics", "outcomes", "points", "ramp", "reference", "report",
-    "results", "run", "runs", "service", "several_hosts",
+    "results", "run", "runs", "runtimes", "service", "several_hosts",
     "shifts", "startup", "table", "trials", "two_runs", "validity", "windows",
 }  # fmt: skip
 
