@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from headstart.words import metrics
 from support.running import Ran, run
 
 pytestmark = [pytest.mark.alone, pytest.mark.dotnet, pytest.mark.docker]
@@ -38,7 +39,7 @@ def test_native_aot_starts_with_less_work_and_memory_and_answers_alike(tmp_path:
 
     assert {v["outcome"] for v in ran.report()["variants"]} == {"measured"}
     # CPU time, since other work on a shared machine moves wall-clock times.
-    for metric in ("startup_cpu_seconds", "rss_startup_bytes", "rss_idle_bytes"):
+    for metric in (metrics.STARTUP_CPU.name, metrics.RSS_STARTUP.name, metrics.RSS_IDLE.name):
         found = verdict(ran, metric, "aot-scratch")
         assert found["verdict"] == "better", metric
         assert found["interval"]["high"] < 0.6, metric
@@ -46,7 +47,7 @@ def test_native_aot_starts_with_less_work_and_memory_and_answers_alike(tmp_path:
 
 def test_the_same_binary_run_in_the_root_folder_starts_slower(tmp_path: Path) -> None:
     content = shortened("players-workdir.yaml", ("aot-scratch", "aot-scratch-root"), blocks=5)
-    found = verdict(run(tmp_path, content), "startup_cpu_seconds", "aot-scratch-root")
+    found = verdict(run(tmp_path, content), metrics.STARTUP_CPU.name, "aot-scratch-root")
 
     assert found["verdict"] == "worse"
     assert found["interval"]["low"] > 1.5

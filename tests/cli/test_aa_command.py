@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from headstart.words import metrics
 from support.running import app, experiment, free_port, headstart, left_behind
 
 pytestmark = pytest.mark.alone
@@ -17,7 +18,9 @@ def test_a_variant_is_measured_against_itself_and_the_status_says_what_came_of_i
     file = tmp_path / "experiment.yaml"
     pair = {"slow": app(port, "slow"), "fast": app(port)}
     # A margin within which a busy machine still calls the same start the same.
-    content = experiment(port, pair, plan={"blocks": 3}) | {"margins": {"startup_seconds": "90%"}}
+    content = experiment(port, pair, plan={"blocks": 3}) | {
+        "margins": {metrics.STARTUP.name: "90%"}
+    }
     file.write_text(yaml.safe_dump(content))
     data = str(tmp_path / "data")
 

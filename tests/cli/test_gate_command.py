@@ -8,6 +8,7 @@ import pytest
 
 from headstart.collector.findings import HostCheck, RunResult
 from headstart.collector.findings.json import to_json
+from headstart.words import metrics
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart
 
@@ -76,7 +77,7 @@ def test_what_is_deferred_fails_only_when_asked_to(tmp_path: Path) -> None:
 def test_a_report_from_a_host_that_failed_its_aa_run_is_deferred_by_any_profile(
     tmp_path: Path, good: RunResult
 ) -> None:
-    check = HostCheck("aa-run", "players.aa", False, 0.0, 5, ("startup_seconds",))
+    check = HostCheck("aa-run", "players.aa", False, 0.0, 5, (metrics.STARTUP.name,))
     report = written(tmp_path, "unfit", replace(good, host_check=check))
     # Of the native image's own files 11 MB are counted, not measured: that one still rejects.
     ran = headstart("gate", report, "--profile", "ci-default")

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.message import Message
 
 from headstart.v1.experiments_pb2 import Problem, SubmitProblems
+from headstart.words import metrics
 from support.hostile_collector import full, hostile_collector
 from support.hostile_words import HOSTILE, forged_in, hostile_in
 from support.running import HEADSTART
@@ -22,7 +23,7 @@ CALLS = {
     "watch": ("watch", "r"),
     "cancel": ("cancel", "r"),
     "accept": ("accept", "1"),
-    "history": ("history", "x", "--metric", "startup_seconds"),
+    "history": ("history", "x", "--metric", metrics.STARTUP.name),
     "history as JSON": ("history", "x", "--json"),
     "report": ("report", "r"),
     "report as Markdown": ("report", "r", "--format", "markdown"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from headstart.words import metrics
 from support.certificates import self_signed
 from support.running import app, experiment, free_port, run
 from support.secure_server import tls_argv
@@ -12,7 +13,7 @@ from support.secure_server import tls_argv
 pytestmark = pytest.mark.alone
 
 
-def metrics(report: dict[str, Any]) -> dict[str, float]:
+def centers(report: dict[str, Any]) -> dict[str, float]:
     return {figure["metric"]: figure["center"] for figure in report["figures"] if figure["center"]}
 
 
@@ -74,7 +75,7 @@ def test_wrk_has_totals_and_says_that_it_has_no_series(tmp_path: Path) -> None:
 
     report = ran.report()
     assert {w["shape"] for w in report["warmups"]} == {"no series"}, ran.errors
-    steady = next(c for c in report["comparisons"] if c["metric"] == "throughput_steady_per_second")
+    steady = next(c for c in report["comparisons"] if c["metric"] == metrics.THROUGHPUT_STEADY.name)
     assert steady["verdict"] == "unavailable"
     assert "wrk, which gives no series" in steady["reason"]
     assert all(series["start_seconds"] == [] for series in report["load_series"])

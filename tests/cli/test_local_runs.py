@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from headstart.words import metrics
 from support.fake_runs import small
 from support.recorded import recorded
 from support.running import HEADSTART, Ran, headstart
@@ -37,7 +38,7 @@ def nowhere(folder: Path) -> dict[str, str]:
         (["report", "RUN"], "aot against jit"),
         (["gate", "RUN"], "players-api on bench-1: "),
         (["gate"], "players-api on bench-1: "),
-        (["history", "players-api"], "startup_seconds"),
+        (["history", "players-api"], metrics.STARTUP.name),
         (["compare", "RUN", "RUN"], "B against A"),
         (["pool", "RUN"], "players-api on 1 host"),
         (["watch", "RUN"], "done"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headstart.words import metrics
 from support.running import Ran, left_behind, run
 
 pytestmark = pytest.mark.alone
@@ -46,16 +47,16 @@ def test_jobs_are_timed_counted_and_compared(tmp_path: Path) -> None:
     }
     ran = run(tmp_path, batch("slow", "fast", jobs=jobs, plan={"blocks": 4}))
     verdicts = {c["metric"]: c["verdict"] for c in ran.report()["comparisons"]}
-    metrics = {f["metric"] for f in ran.report()["figures"]}
+    measured = {f["metric"] for f in ran.report()["figures"]}
     (page,) = (tmp_path / "data" / "reports").glob("*/report.html")
 
     assert ran.status == 0, ran.errors
     assert {ran.variant(name)["outcome"] for name in ("slow", "fast")} == {"measured"}
-    assert verdicts["job_seconds"] == verdicts["job_cpu_seconds"] == "better"
-    assert verdicts["jobs_per_second"] == "better"
-    assert {"startup_seconds", "long_job_seconds", "job_memory_bytes"} <= metrics
-    assert figure(ran, "job_cpu_seconds", "slow") > 0.2
-    assert not any(m.startswith(("throughput", "latency", "rss_load")) for m in metrics)
+    assert verdicts[metrics.JOB.name] == verdicts[metrics.JOB_CPU.name] == "better"
+    assert verdicts[metrics.JOBS_RATE.name] == "better"
+    assert {metrics.STARTUP.name, metrics.LONG_JOB.name, metrics.JOB_MEMORY.name} <= measured
+    assert figure(ran, metrics.JOB_CPU.name, "slow") > 0.2
+    assert not any(m.startswith(("throughput", "latency", "rss_load")) for m in measured)
     assert "fast does a short job" in page.read_text()
     assert "Under load" not in page.read_text()
     assert left_behind(tmp_path) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from headstart.words import metrics
 from support.running import HEADSTART, app, experiment, free_port, headstart, left_behind, run
 
 pytestmark = pytest.mark.alone
@@ -20,7 +21,7 @@ def test_the_faster_start_is_found_and_a_report_is_written(tmp_path: Path) -> No
     comparison = next(
         c
         for c in ran.report()["comparisons"]
-        if (c["metric"], c["variant"]) == ("startup_seconds", "fast")
+        if (c["metric"], c["variant"]) == (metrics.STARTUP.name, "fast")
     )
     pages = list((tmp_path / "data" / "reports").glob("*/report.html"))
 
@@ -102,10 +103,10 @@ def test_a_load_driver_that_is_not_installed_is_named_and_the_start_still_measur
     empty = tmp_path / "bin"
     empty.mkdir()
     ran = run(tmp_path, content, env={"PATH": str(empty)}, options=["--keep-going"])
-    metrics = {figure["metric"] for figure in ran.report()["figures"] if figure["values"]}
+    measured = {figure["metric"] for figure in ran.report()["figures"] if figure["values"]}
 
     assert "nghttp2-client" in ran.variant("a")["failure_message"]
-    assert "startup_seconds" in metrics
+    assert metrics.STARTUP.name in measured
 
 
 @pytest.mark.docker

@@ -14,6 +14,7 @@ from headstart.v1.records_pb2 import (
     Job,
     TrialOutcome,
 )
+from headstart.words import metrics
 from support.fake_runs import small
 from support.hostile_words import HOSTILE, hostile_in
 from support.recorded import recorded
@@ -110,7 +111,8 @@ def test_json_holds_all_of_one_variant(run: tuple[Path, str]) -> None:
     assert {each["variant"] for each in trials} == {names[1]}
     assert second["start"]["seconds_since_exec"]["create"] == -0.4
     assert (
-        second["startup_seconds"] == second["start"]["seconds_since_exec"]["first_correct_response"]
+        second[metrics.STARTUP.name]
+        == second["start"]["seconds_since_exec"]["first_correct_response"]
     )
     assert second["flags"][0]["limit"] == 0.001
     assert second["jobs"][0]["output_bytes"] == 12

@@ -11,6 +11,7 @@ import yaml
 from headstart.cli.errors import InputError
 from headstart.cli.things import LocalEngine, thing_of
 from headstart.collector.experiments.file import load_experiment
+from headstart.words import metrics
 from support.running import APP, HEADSTART, Ran, free_port, headstart
 from support.waiting import wait_until
 
@@ -43,7 +44,7 @@ def made(*arguments: str | Path) -> tuple[str, Ran]:
 def test_two_commands_that_end_are_compared_at_once(tmp_path: Path) -> None:
     ran = headstart("try", SLOW, FAST, "--data", tmp_path / "data", "--blocks", "4", "--json")
     report = ran.report()
-    startup = next(c for c in report["comparisons"] if c["metric"] == "startup_seconds")
+    startup = next(c for c in report["comparisons"] if c["metric"] == metrics.STARTUP.name)
 
     assert ran.status in (0, 1), ran.errors
     assert startup["verdict"] == "better"

@@ -17,6 +17,7 @@ from headstart.dashboards import write
 from headstart.dashboards.compared import UID as COMPARED
 from headstart.dashboards.compared_panels import verdict_series
 from headstart.dashboards.generate import dashboards
+from headstart.words import metrics
 from support.dashboard_json import (
     annotations,
     expressions,
@@ -151,8 +152,8 @@ def test_a_verdict_from_disturbed_trials_bears_a_mark(server: PrometheusServer) 
     found = server.query(verdict_series('experiment="players-api",host="alpha",variant="r2r"'))
 
     verdicts = {series["metric"]["metric"]: series["metric"]["verdict"] for series in found}
-    assert verdicts["startup_seconds"] == "better"
-    assert verdicts["latency_p99_seconds"] == "better ?"
+    assert verdicts[metrics.STARTUP.name] == "better"
+    assert verdicts[metrics.LATENCY_P99.name] == "better ?"
 
 
 def test_a_hardware_filter_with_special_characters_finds_its_hosts(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from headstart.words import metrics
 from support.running import Ran, run
 
 pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.examples]
@@ -49,8 +50,8 @@ def kinds(ran: Ran) -> dict[str, str]:
 def test_javas_aot_cache_starts_with_less_work_in_a_larger_image(tmp_path: Path) -> None:
     ran = measured(tmp_path, "java/containers.yaml", "build_images.py", blocks=5)
 
-    assert verdict(ran, "startup_cpu_seconds", "aot-cache") == "better"
-    assert verdict(ran, "image_unpacked_bytes", "aot-cache") == "worse"
+    assert verdict(ran, metrics.STARTUP_CPU.name, "aot-cache") == "better"
+    assert verdict(ran, metrics.IMAGE_UNPACKED.name, "aot-cache") == "worse"
     assert kinds(ran) == {"jit": "jvm", "aot-cache": "jvm"}
 
 
@@ -59,8 +60,8 @@ def test_monos_full_aot_starts_with_less_work_in_a_larger_image(tmp_path: Path) 
         pytest.skip(f"not installed: {', '.join(missing)}")
     ran = measured(tmp_path, "mono/experiment.yaml", "build_images.py")
 
-    assert verdict(ran, "startup_cpu_seconds", "full-aot") == "better"
-    assert verdict(ran, "image_unpacked_bytes", "full-aot") == "worse"
+    assert verdict(ran, metrics.STARTUP_CPU.name, "full-aot") == "better"
+    assert verdict(ran, metrics.IMAGE_UNPACKED.name, "full-aot") == "worse"
     assert kinds(ran)["full-aot"] == "mono_aot"
 
 
@@ -71,7 +72,7 @@ def test_the_closure_compiler_as_native_image_starts_with_less_work_and_writes_t
         pytest.skip("not installed: npm")
     ran = measured(tmp_path, "closure/containers.yaml", "prepare.py", "build_images.py")
 
-    assert verdict(ran, "startup_cpu_seconds", "native") == "better"
-    assert verdict(ran, "job_cpu_seconds", "native") == "better"
-    assert verdict(ran, "image_unpacked_bytes", "native") == "better"
+    assert verdict(ran, metrics.STARTUP_CPU.name, "native") == "better"
+    assert verdict(ran, metrics.JOB_CPU.name, "native") == "better"
+    assert verdict(ran, metrics.IMAGE_UNPACKED.name, "native") == "better"
     assert kinds(ran) == {"jar": "jvm", "native": "graalvm_native"}

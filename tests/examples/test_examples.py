@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from headstart.collector.experiments.file import load_experiment
+from headstart.words import metrics
 from support.running import run
 
 pytestmark = pytest.mark.alone
@@ -35,7 +36,7 @@ def test_ahead_of_time_starts_faster(pair: str, tmp_path: Path) -> None:
         command[0] = str(EXAMPLES / pair / command[0])
         variant["workdir"] = str(EXAMPLES / pair)
     ran = run(tmp_path, content)
-    metric = next(c for c in ran.report()["comparisons"] if c["metric"] == "startup_cpu_seconds")
+    metric = next(c for c in ran.report()["comparisons"] if c["metric"] == metrics.STARTUP_CPU.name)
     outcomes = {v["outcome"] for v in ran.report()["variants"]}
 
     assert ran.status == 0, ran.errors

@@ -8,6 +8,8 @@ ended when the series begin.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from headstart.words import metrics
+
 RUN = 'experiment="players-api",host="alpha"'
 AOT = f'{RUN},variant="aot"'
 WHERE = {"experiment": "players-api", "host": "alpha"}
@@ -45,19 +47,19 @@ AA_ENDED = f"headstart_run_end_timestamp_seconds{{{AA}}}"
 
 SHIFT = (
     'experiment="players-api",fingerprint="f1",cpu_model="EPYC",variant="aot",'
-    'metric="startup_seconds",revision="3f2c1ab"'
+    f'metric="{metrics.STARTUP.name}",revision="3f2c1ab"'
 )
 SHIFT_LABELS = {
     "experiment": "players-api",
     "fingerprint": "f1",
     "cpu_model": "EPYC",
     "variant": "aot",
-    "metric": "startup_seconds",
+    "metric": metrics.STARTUP.name,
     "revision": "3f2c1ab",
     "direction": "worse",
 }
 SHIFTED = (
-    "startup_seconds of aot of players-api got worse since revision 3f2c1ab",
+    f"{metrics.STARTUP.name} of aot of players-api got worse since revision 3f2c1ab",
     "On EPYC it is 1.25 times what it was, and stays so from run to run. ",
 )
 
@@ -232,20 +234,20 @@ CASES = (
         "HeadstartGateFailed",
         "a stated limit of startup is missed",
         {
-            f'headstart_gate{{{AOT},metric="startup_seconds",limit="max",outcome="fail",'
+            f'headstart_gate{{{AOT},metric="{metrics.STARTUP.name}",limit="max",outcome="fail",'
             'stated="yes"}': "1x10",
             ENDED: "0x10",
         },
         at="5m",
         labels={
             **AOT_ON_ALPHA,
-            "metric": "startup_seconds",
+            "metric": metrics.STARTUP.name,
             "limit": "max",
             "outcome": "fail",
             "stated": "yes",
         },
         says=(
-            "aot of players-api on alpha fails its gate on startup_seconds",
+            f"aot of players-api on alpha fails its gate on {metrics.STARTUP.name}",
             (
                 "The whole interval of the latest run lies beyond the limit (max) that the "
                 "experiment states, so the variant is rejected."
@@ -259,9 +261,9 @@ CASES = (
             f'headstart_gate{{{AOT},metric="{metric}",limit="max",outcome="{outcome}",'
             f'stated="{stated}"}}': "1x10"
             for metric, outcome, stated in (
-                ("startup_seconds", "undecided", "yes"),
-                ("rss_idle_bytes", "pass", "yes"),
-                ("image_unpacked_bytes", "fail", "no"),
+                (metrics.STARTUP.name, "undecided", "yes"),
+                (metrics.RSS_IDLE.name, "pass", "yes"),
+                (metrics.IMAGE_UNPACKED.name, "fail", "no"),
             )
         }
         | {ENDED: "0x10"},

@@ -25,6 +25,7 @@ from headstart.collector.findings import (
 )
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
 XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
@@ -34,35 +35,35 @@ NOW = 1_790_000_000.0
 
 # Metric -> what the JIT and the ahead-of-time variant do.
 _LEVELS = {
-    "startup_seconds": (0.280, 0.035),
-    "startup_data_seconds": (0.410, 0.050),
-    "startup_cpu_seconds": (0.300, 0.020),
-    "engine_start_seconds": (0.118, 0.117),
-    "rss_startup_bytes": (60e6, 19e6),
-    "rss_idle_bytes": (66e6, 21e6),
-    "rss_load_bytes": (89e6, 37e6),
-    "rss_settled_bytes": (88e6, 36e6),
-    "memory_high_water_bytes": (92e6, 38e6),
-    "throughput_first_seconds_per_second": (6_500.0, 14_600.0),
-    "throughput_steady_per_second": (14_700.0, 14_900.0),
-    "time_to_steady_seconds": (29.0, 0.0),
-    "latency_p50_seconds": (0.0011, 0.0010),
-    "latency_p99_seconds": (0.0040, 0.0031),
-    "load_cpu_seconds_per_request": (71e-6, 66e-6),
-    "job_seconds": (3.7, 0.65),
-    "jobs_per_second": (0.27, 1.54),
-    "job_cpu_seconds": (3.5, 0.6),
-    "job_memory_bytes": (245e6, 132e6),
-    "long_job_seconds": (6.5, 1.4),
-    "long_job_cpu_seconds": (6.4, 1.4),
-    "long_job_memory_bytes": (275e6, 170e6),
-    "build_seconds": (5.2, 23.5),
-    "build_cpu_seconds": (9.0, 31.0),
-    "build_memory_bytes": (150e6, 870e6),
-    "image_unpacked_bytes": (118e6, 14e6),
-    "image_pull_bytes": (47e6, 6e6),
-    "image_above_base_bytes": (2e6, 12e6),
-    "image_own_bytes": (2e6, 12e6),
+    metrics.STARTUP.name: (0.280, 0.035),
+    metrics.STARTUP_DATA.name: (0.410, 0.050),
+    metrics.STARTUP_CPU.name: (0.300, 0.020),
+    metrics.ENGINE_START.name: (0.118, 0.117),
+    metrics.RSS_STARTUP.name: (60e6, 19e6),
+    metrics.RSS_IDLE.name: (66e6, 21e6),
+    metrics.RSS_LOAD.name: (89e6, 37e6),
+    metrics.RSS_SETTLED.name: (88e6, 36e6),
+    metrics.MEMORY_HIGH_WATER.name: (92e6, 38e6),
+    metrics.THROUGHPUT_FIRST.name: (6_500.0, 14_600.0),
+    metrics.THROUGHPUT_STEADY.name: (14_700.0, 14_900.0),
+    metrics.TIME_TO_STEADY.name: (29.0, 0.0),
+    metrics.LATENCY_P50.name: (0.0011, 0.0010),
+    metrics.LATENCY_P99.name: (0.0040, 0.0031),
+    metrics.LOAD_CPU.name: (71e-6, 66e-6),
+    metrics.JOB.name: (3.7, 0.65),
+    metrics.JOBS_RATE.name: (0.27, 1.54),
+    metrics.JOB_CPU.name: (3.5, 0.6),
+    metrics.JOB_MEMORY.name: (245e6, 132e6),
+    metrics.LONG_JOB.name: (6.5, 1.4),
+    metrics.LONG_JOB_CPU.name: (6.4, 1.4),
+    metrics.LONG_JOB_MEMORY.name: (275e6, 170e6),
+    metrics.BUILD.name: (5.2, 23.5),
+    metrics.BUILD_CPU.name: (9.0, 31.0),
+    metrics.BUILD_MEMORY.name: (150e6, 870e6),
+    metrics.IMAGE_UNPACKED.name: (118e6, 14e6),
+    metrics.IMAGE_PULL.name: (47e6, 6e6),
+    metrics.IMAGE_ABOVE_BASE.name: (2e6, 12e6),
+    metrics.IMAGE_OWN.name: (2e6, 12e6),
 }
 
 
@@ -271,7 +272,7 @@ def _comparison(metric: str, variant: str, baseline: str) -> Comparison:
         interval=Interval(ratio * 0.99, ratio * 1.01),
         margin=margin,
         blocks=TRIALS,
-        basis=Basis.FLAGGED if metric == "latency_p99_seconds" else Basis.VALID,
+        basis=Basis.FLAGGED if metric == metrics.LATENCY_P99.name else Basis.VALID,
     )
 
 
@@ -307,7 +308,7 @@ def shifts(now: float = NOW, experiment: str = "players-api") -> list[Shift]:
     }
     return [
         Shift(
-            metric="startup_seconds",
+            metric=metrics.STARTUP.name,
             ratio=1.25,
             worse=True,
             confirmation=Confirmation.CONFIRMATION_RERUN,
@@ -315,7 +316,7 @@ def shifts(now: float = NOW, experiment: str = "players-api") -> list[Shift]:
             **common,
         ),
         Shift(
-            metric="rss_idle_bytes",
+            metric=metrics.RSS_IDLE.name,
             ratio=0.9,
             worse=False,
             confirmation=Confirmation.CONFIRMATION_NONE,

@@ -39,22 +39,25 @@ def verdict(result: RunResult, metric: str, variant: str = "aot") -> Verdict:
 
 
 def test_aot_starts_faster_and_uses_less_memory(players: RunResult) -> None:
-    assert verdict(players, "startup_seconds") is Verdict.BETTER
-    assert verdict(players, "startup_cpu_seconds") is Verdict.BETTER
-    assert verdict(players, "rss_idle_bytes") is Verdict.BETTER
-    assert verdict(players, "rss_load_bytes") is Verdict.BETTER
-    assert verdict(players, "image_unpacked_bytes") is Verdict.BETTER
+    assert verdict(players, metrics.STARTUP.name) is Verdict.BETTER
+    assert verdict(players, metrics.STARTUP_CPU.name) is Verdict.BETTER
+    assert verdict(players, metrics.RSS_IDLE.name) is Verdict.BETTER
+    assert verdict(players, metrics.RSS_LOAD.name) is Verdict.BETTER
+    assert verdict(players, metrics.IMAGE_UNPACKED.name) is Verdict.BETTER
 
 
 def test_a_warming_jit_is_slower_at_first_and_level_when_steady(players: RunResult) -> None:
-    assert verdict(players, "throughput_first_seconds_per_second") is Verdict.BETTER
-    assert verdict(players, "throughput_steady_per_second") is Verdict.EQUIVALENT
+    assert verdict(players, metrics.THROUGHPUT_FIRST.name) is Verdict.BETTER
+    assert verdict(players, metrics.THROUGHPUT_STEADY.name) is Verdict.EQUIVALENT
     shapes = {warmup.variant: warmup.shape for warmup in players.variant_warmups}
     assert shapes == {"jit": "warmup", "r2r": "warmup", "aot": "flat"}
 
 
 def test_idle_memory_comes_from_the_blocks_without_load(players: RunResult) -> None:
-    idle, load = players.figure("rss_idle_bytes", "jit"), players.figure("rss_load_bytes", "jit")
+    idle, load = (
+        players.figure(metrics.RSS_IDLE.name, "jit"),
+        players.figure(metrics.RSS_LOAD.name, "jit"),
+    )
 
     assert idle is not None
     assert load is not None
@@ -66,14 +69,14 @@ def test_a_jit_cut_off_while_rising_has_no_steady_throughput() -> None:
     slow = replace(JIT, climb_seconds=20)
     result = Fake(kinds=(slow, AOT), blocks=6, load_every=2, load_seconds=30).result()
 
-    comparison = result.comparison("throughput_steady_per_second", "aot")
+    comparison = result.comparison(metrics.THROUGHPUT_STEADY.name, "aot")
 
     assert comparison is not None
     assert comparison.verdict is Verdict.UNAVAILABLE
     assert "jit was still rising after 30 s of load" in comparison.reason
-    assert result.figure("throughput_steady_per_second", "jit") is None
-    assert result.figure("latency_p99_seconds", "jit") is None
-    assert verdict(result, "throughput_first_seconds_per_second") is Verdict.BETTER
+    assert result.figure(metrics.THROUGHPUT_STEADY.name, "jit") is None
+    assert result.figure(metrics.LATENCY_P99.name, "jit") is None
+    assert verdict(result, metrics.THROUGHPUT_FIRST.name) is Verdict.BETTER
 
 
 def test_where_nothing_settles_the_steady_verdict_is_there_and_unavailable() -> None:
@@ -81,7 +84,7 @@ def test_where_nothing_settles_the_steady_verdict_is_there_and_unavailable() -> 
     also = replace(slow, name="aot")
     result = Fake(kinds=(slow, also), blocks=3, load_every=1, load_seconds=30).result()
 
-    assert verdict(result, "throughput_steady_per_second") is Verdict.UNAVAILABLE
+    assert verdict(result, metrics.THROUGHPUT_STEADY.name) is Verdict.UNAVAILABLE
 
 
 def test_a_variant_that_never_started_is_a_result_with_its_output(players: RunResult) -> None:
@@ -89,7 +92,7 @@ def test_a_variant_that_never_started_is_a_result_with_its_output(players: RunRe
 
     assert broken.outcome == "does not start"
     assert "AutoMapperConfigurationException" in broken.output_tail
-    found = players.comparison("startup_seconds", "aot-broken")
+    found = players.comparison(metrics.STARTUP.name, "aot-broken")
     assert found is not None
     assert found.verdict is Verdict.UNAVAILABLE
     assert found.reason == "aot-broken does not start"
@@ -102,7 +105,7 @@ def test_a_baseline_that_failed_leaves_nothing_to_compare_with() -> None:
         Verdict.UNAVAILABLE
     }
     assert "aot-broken does not start" in {c.reason for c in result.comparisons}
-    assert result.figure("startup_seconds", "aot") is not None
+    assert result.figure(metrics.STARTUP.name, "aot") is not None
 
 
 def test_no_record_at_all_is_an_empty_result() -> None:
@@ -117,7 +120,7 @@ def test_no_record_at_all_is_an_empty_result() -> None:
 def test_one_block_decides_nothing() -> None:
     result = small(blocks=1).result()
 
-    assert verdict(result, "startup_seconds") is Verdict.INCONCLUSIVE
+    assert verdict(result, metrics.STARTUP.name) is Verdict.INCONCLUSIVE
     assert result.blocks_completed == 1
 
 
@@ -142,8 +145,8 @@ def test_a_flagged_startup_stays_out_of_the_startup_figure_only() -> None:
     result = small(blocks=8, disturb=flagged(effect, range(1, 5))).result()
 
     startup, memory = (
-        result.figure("startup_seconds", "jit"),
-        result.figure("rss_idle_bytes", "jit"),
+        result.figure(metrics.STARTUP.name, "jit"),
+        result.figure(metrics.RSS_IDLE.name, "jit"),
     )
     assert startup is not None
     assert memory is not None
@@ -153,7 +156,7 @@ def test_a_flagged_startup_stays_out_of_the_startup_figure_only() -> None:
     assert {(t.trial, t.effect) for t in result.invalid_trials} == {
         (trial, "startup") for trial in range(1, 5)
     }
-    assert verdict(result, "startup_seconds") is Verdict.BETTER
+    assert verdict(result, metrics.STARTUP.name) is Verdict.BETTER
 
 
 def test_a_noted_flag_leaves_nothing_out() -> None:
@@ -170,8 +173,8 @@ def test_when_too_few_are_valid_flagged_trials_are_used_and_it_is_said_loudly() 
     disturb = flagged(FlagEffect.FLAG_EFFECT_TRIAL_INVALID, range(1, 15))
     result = small(blocks=8, disturb=disturb).result()
 
-    startup = result.figure("startup_seconds", "jit")
-    comparison = result.comparison("startup_seconds", "aot")
+    startup = result.figure(metrics.STARTUP.name, "jit")
+    comparison = result.comparison(metrics.STARTUP.name, "aot")
     assert startup is not None
     assert comparison is not None
     assert startup.basis is comparison.basis is Basis.FLAGGED
@@ -188,13 +191,13 @@ def test_wrong_answers_make_a_variant_incomparable_with_the_check_quoted() -> No
 
     result = analyse_run(fake.info(), records)
 
-    comparison = result.comparison("startup_seconds", "aot")
+    comparison = result.comparison(metrics.STARTUP.name, "aot")
     assert comparison is not None
     assert comparison.verdict is Verdict.UNAVAILABLE
     assert "GET /players/7: expected status 200, got status 500" in comparison.reason
     variant = result.variants[1]
     assert (variant.outcome, variant.checks_failed) == ("checks fail", 6)
-    figure = result.figure("startup_seconds", "aot")
+    figure = result.figure(metrics.STARTUP.name, "aot")
     assert figure is not None
     assert (figure.center, figure.excluded) == (None, 6)
 
@@ -211,9 +214,9 @@ def test_a_load_that_failed_leaves_startup_and_idle_memory_standing() -> None:
 
     result = Fake(kinds=(JIT, AOT), blocks=9, load_seconds=15, disturb=disturb).result()
 
-    assert verdict(result, "startup_seconds") is Verdict.BETTER
-    assert verdict(result, "rss_idle_bytes") is Verdict.BETTER
-    assert result.figure("throughput_first_seconds_per_second", "jit") is None
+    assert verdict(result, metrics.STARTUP.name) is Verdict.BETTER
+    assert verdict(result, metrics.RSS_IDLE.name) is Verdict.BETTER
+    assert result.figure(metrics.THROUGHPUT_FIRST.name, "jit") is None
     assert result.variants[0].outcome == "measured"
     assert result.variants[0].failure_message == "h2load is not installed"
 
@@ -227,7 +230,7 @@ def test_mostly_wrong_responses_under_load_are_no_throughput() -> None:
         kinds=(JIT, AOT), blocks=4, load_every=1, load_seconds=15, disturb=disturb
     ).result()
 
-    comparison = result.comparison("throughput_first_seconds_per_second", "aot")
+    comparison = result.comparison(metrics.THROUGHPUT_FIRST.name, "aot")
     assert comparison is not None
     assert comparison.verdict is Verdict.UNAVAILABLE
     assert "aot answers wrongly under load" in comparison.reason
@@ -244,7 +247,7 @@ def test_contradictory_stamps_are_dropped_and_counted() -> None:
     result = small(blocks=5, disturb=disturb).result()
 
     assert any(remark.startswith("2 values were negative") for remark in result.remarks)
-    assert verdict(result, "startup_seconds") is Verdict.BETTER
+    assert verdict(result, metrics.STARTUP.name) is Verdict.BETTER
 
 
 def test_a_metric_missing_in_one_variant_is_unavailable_there() -> None:
@@ -254,7 +257,7 @@ def test_a_metric_missing_in_one_variant_is_unavailable_there() -> None:
 
     result = small(blocks=5, disturb=disturb).result()
 
-    comparison = result.comparison("rss_idle_bytes", "aot")
+    comparison = result.comparison(metrics.RSS_IDLE.name, "aot")
     assert comparison is not None
     assert comparison.verdict is Verdict.UNAVAILABLE
     assert comparison.reason == "aot was not measured"
@@ -275,7 +278,7 @@ def test_broken_columns_and_lost_batches_cost_curves_and_nothing_else() -> None:
     assert 1 not in {series.trial for series in result.rss_series}
     assert 2 in {series.trial for series in result.rss_series}
     assert any(remark.startswith("4 batches of samples") for remark in result.remarks)
-    assert verdict(result, "startup_seconds") is Verdict.BETTER
+    assert verdict(result, metrics.STARTUP.name) is Verdict.BETTER
 
 
 def test_a_trial_without_an_outcome_is_left_out_and_mentioned() -> None:
@@ -315,11 +318,11 @@ def test_the_agents_notes_are_remarks() -> None:
 def test_a_margin_of_the_experiment_replaces_the_catalogues() -> None:
     fake = small(blocks=6)
     info = fake.info()
-    info.experiment.margins["engine_start_seconds"] = 0.5
+    info.experiment.margins[metrics.ENGINE_START.name] = 0.5
 
     result = analyse_run(info, fake.records())
 
-    found = result.comparison("engine_start_seconds", "aot")
+    found = result.comparison(metrics.ENGINE_START.name, "aot")
     assert found is not None
     assert found.margin == 0.5
 
@@ -358,9 +361,9 @@ def test_flag_of_an_unknown_future_effect_is_no_crash() -> None:
 def test_a_time_to_steady_that_all_trials_told_together_has_no_interval() -> None:
     quiet = Fake(kinds=(JIT, AOT), blocks=6, load_every=1)
     restless = replace(quiet, load_seconds=30, noise=0.12).result()
-    alone = quiet.result().figure("time_to_steady_seconds", "jit")
-    shared = restless.figure("time_to_steady_seconds", "aot")
-    steady = restless.figure("throughput_steady_per_second", "aot")
+    alone = quiet.result().figure(metrics.TIME_TO_STEADY.name, "jit")
+    shared = restless.figure(metrics.TIME_TO_STEADY.name, "aot")
+    steady = restless.figure(metrics.THROUGHPUT_STEADY.name, "aot")
 
     assert any(warmup.decided_jointly for warmup in restless.warmups)
     assert alone is not None

@@ -5,6 +5,7 @@ from headstart.collector.analysis.builds import build_readings, decisive, varian
 from headstart.collector.findings import BuildPart, Verdict
 from headstart.collector.findings.json import from_json, to_json
 from headstart.v1.experiment_pb2 import Experiment, Variant
+from headstart.words import metrics
 from support.fake_builds import build, builds, diagnostic, failed_build
 from support.fake_runs import small
 
@@ -56,9 +57,9 @@ def test_only_clean_builds_that_made_an_image_have_a_time() -> None:
         ]
     )
 
-    times = readings["build_seconds", "aot"]
+    times = readings[metrics.BUILD.name, "aot"]
     assert [(reading.block, reading.value) for reading in times] == [(1, 9.0), (2, 8.0)]
-    assert ("build_seconds", "r2r") not in readings
+    assert (metrics.BUILD.name, "r2r") not in readings
 
 
 def test_the_build_that_counts_is_the_last_clean_one_with_an_image() -> None:
@@ -84,12 +85,12 @@ def test_three_builds_of_each_give_a_verdict_and_one_gives_none() -> None:
     first = [r for r in builds() if r.build_outcome.repetition == 1]
     once = analyse_run(fake.info(), [*fake.records(), *first])
 
-    verdict, undecided = (r.comparison("build_seconds", "aot") for r in (three, once))
+    verdict, undecided = (r.comparison(metrics.BUILD.name, "aot") for r in (three, once))
     assert verdict is not None
     assert undecided is not None
     assert (verdict.verdict, verdict.blocks) == (Verdict.WORSE, 3)
     assert undecided.verdict is Verdict.INCONCLUSIVE
-    memory = three.comparison("build_memory_bytes", "aot")
+    memory = three.comparison(metrics.BUILD_MEMORY.name, "aot")
     assert memory is not None
     assert memory.verdict is Verdict.WORSE
 

@@ -7,6 +7,7 @@ from headstart.collector.analysis.images import image_readings, image_results, m
 from headstart.collector.findings import Verdict
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import BinaryKind, ImageFacts, Layer, Record
+from headstart.words import metrics
 from support.fake_runs import AOT, BROKEN, JIT, Fake
 
 
@@ -95,9 +96,9 @@ def test_what_is_not_known_is_none_and_not_zero() -> None:
     # Known to be nothing.
     assert (second.above_base_bytes, second.symbol_bytes) == (0, 0)
     assert image_readings(images).keys() == {
-        ("image_unpacked_bytes", "a"),
-        ("image_above_base_bytes", "b"),
-        ("image_own_bytes", "b"),
+        (metrics.IMAGE_UNPACKED.name, "a"),
+        (metrics.IMAGE_ABOVE_BASE.name, "b"),
+        (metrics.IMAGE_OWN.name, "b"),
     }
 
 
@@ -106,10 +107,10 @@ def test_the_pull_is_compared_and_what_stands_on_unlike_bases_is_not() -> None:
     compared = {c.metric: c.verdict for c in result.comparisons if c.metric.startswith("image_")}
 
     assert compared == {
-        "image_unpacked_bytes": Verdict.BETTER,
-        "image_pull_bytes": Verdict.BETTER,
+        metrics.IMAGE_UNPACKED.name: Verdict.BETTER,
+        metrics.IMAGE_PULL.name: Verdict.BETTER,
     }
-    own = result.figure("image_own_bytes", AOT.name)
+    own = result.figure(metrics.IMAGE_OWN.name, AOT.name)
     assert own is not None
     assert own.center == 11e6
 

@@ -23,6 +23,7 @@ from headstart.collector.findings.json import to_json
 from headstart.collector.metrics.families import run_samples
 from headstart.collector.report.formats.markdown import render_markdown
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
+from headstart.words import metrics
 from support.attending import (
     LONG_EXPERIMENT,
     as_sent,
@@ -98,7 +99,7 @@ def test_a_host_that_lets_one_name_start_slower_fails() -> None:
 
     assert check is not None
     assert not check.passed
-    assert "startup_seconds" in check.differing
+    assert metrics.STARTUP.name in check.differing
 
 
 def test_an_ordinary_run_and_one_that_did_not_end_say_nothing() -> None:

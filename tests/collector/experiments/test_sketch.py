@@ -14,6 +14,7 @@ from headstart.collector.experiments.sketch import (
     text_of,
 )
 from headstart.v1 import experiment_pb2 as pb
+from headstart.words import metrics
 
 IMAGES = {"jit": SketchVariant(image="players:jit"), "aot": SketchVariant(image="players:aot")}
 COMMANDS = {
@@ -60,7 +61,7 @@ def test_a_command_is_given_its_arguments_and_environment_as_they_were() -> None
 def test_a_service_without_a_load_is_not_asked_for_throughput() -> None:
     asked_for = [gate.metric for gate in read(IMAGES, port=9000).gates.gates]
 
-    assert asked_for == ["startup_seconds", "rss_idle_bytes"]
+    assert asked_for == [metrics.STARTUP.name, metrics.RSS_IDLE.name]
     assert not read(IMAGES, port=9000, duration="30s").gates.gates
 
 
@@ -116,8 +117,8 @@ def uncommented(text: str) -> str:
 
 
 KEYS = {
-    "checks", "compare_with_baseline", "load", "cpus", "memory", "gates", "startup_seconds",
-    "rss_idle_bytes", "throughput_steady_per_second", "jobs", "short", "long", "compilation",
+    "checks", "compare_with_baseline", "load", "cpus", "memory", "gates", metrics.STARTUP.name,
+    metrics.RSS_IDLE.name, metrics.THROUGHPUT_STEADY.name, "jobs", "short", "long", "compilation",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from headstart.v1.records_pb2 import (
     Startup,
     TrialOutcome,
 )
+from headstart.words import metrics
 from support.fake_runs import SECOND, Fake, host_facts, latencies
 
 STARTED = Startup(
@@ -143,8 +144,8 @@ def test_a_trial_that_died_under_load_has_no_figure_from_load() -> None:
 
     assert (row["outcome"], row["failure_message"], row["exit_status"]) == ("died", "it died", None)
     assert row["load_valid"] is None
-    assert row["throughput_first_seconds_per_second"] is None
-    assert row["startup_seconds"] == 1.0
+    assert row[metrics.THROUGHPUT_FIRST.name] is None
+    assert row[metrics.STARTUP.name] == 1.0
     assert row["load_completed"] == 1000
 
 
@@ -169,7 +170,7 @@ def test_a_contradictory_figure_is_null() -> None:
     trial = loaded()
     trial.outcome.startup.first_correct_response_monotonic_ns = 1
 
-    assert trial_row(origin(), trial, True)["startup_seconds"] is None
+    assert trial_row(origin(), trial, True)[metrics.STARTUP.name] is None
 
 
 def test_the_jobs_of_a_batch_program_are_figures_of_its_trial() -> None:
@@ -179,12 +180,14 @@ def test_the_jobs_of_a_batch_program_are_figures_of_its_trial() -> None:
     trial = Trial(TrialOutcome(trial=1, block=1, variant="jit", jobs=jobs))
     row = trial_row(replace(origin(), info=info), trial, True)
 
-    assert (row["kind"], row["job_seconds"], row["job_memory_bytes"]) == ("batch", 2.0, 9.0)
-    assert row["job_cpu_seconds"] is None
+    assert (row["kind"], row[metrics.JOB.name], row[metrics.JOB_MEMORY.name]) == ("batch", 2.0, 9.0)
+    assert row[metrics.JOB_CPU.name] is None
 
 
 def test_every_metric_of_a_trial_is_a_column() -> None:
     names = {metric.name for metric in METRICS}
 
-    assert {"startup_seconds", "rate_held_per_second", "long_job_seconds"} <= names
-    assert names.isdisjoint({"build_seconds", "image_pull_bytes", "memory_floor_bytes"})
+    assert {metrics.STARTUP.name, metrics.RATE_HELD.name, metrics.LONG_JOB.name} <= names
+    assert names.isdisjoint(
+        {metrics.BUILD.name, metrics.IMAGE_PULL.name, metrics.MEMORY_FLOOR.name}
+    )

@@ -3,9 +3,11 @@ import json
 import pytest
 
 from headstart.collector.findings.json import SCHEMA, UnreadableResult, from_json, to_json
+from headstart.words import metrics
 from support.fake_runs import Fake, small
 
 RESULT = small(blocks=4).result()
+STARTUP = f'"{metrics.STARTUP.name}"'
 
 
 def test_a_result_survives_the_round_trip() -> None:
@@ -51,7 +53,7 @@ def changed(**changes: object) -> str:
         ('{"schema": 2, "host": "\\ud800"}', "hex escape"),
         (to_json(RESULT).replace('"seed": ', '"seed": 1e999, "x": '), "result.seed: Input"),
         (to_json(RESULT).replace('"center": ', '"center": 1e999, "x": '), "finite number"),
-        (to_json(RESULT).replace('"metric": "startup_seconds"', '"metric": "s"'), "metric 's'"),
+        (to_json(RESULT).replace(f'"metric": {STARTUP}', '"metric": "s"'), "metric 's'"),
         (changed(colour="red"), "result.colour is not known here"),
         (changed(attempt="1"), "result.attempt: Input should be a valid integer"),
         (changed(figures={}), "result.figures: Input should be a valid"),

@@ -7,6 +7,7 @@ import pytest
 from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.findings.comparability import setup_of
 from headstart.collector.findings.points import points_of
+from headstart.words import metrics
 from support.fake_runs import Fake, small
 from support.metrics_results import run_result
 
@@ -16,14 +17,14 @@ OLD, NEW = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 def test_every_figure_of_a_variant_that_worked_is_a_point() -> None:
     result = small(blocks=5).result()
     points = {(p.variant, p.metric): p for p in points_of(result)}
-    startup = points["aot", "startup_seconds"]
-    figure = result.figure("startup_seconds", "aot")
+    startup = points["aot", metrics.STARTUP.name]
+    figure = result.figure(metrics.STARTUP.name, "aot")
 
     assert figure is not None
     assert (startup.value, startup.trials) == (figure.center, 5)
     assert startup.revision == "4f2c1d9"
     assert startup.digest.startswith("sha256:")
-    assert ("jit", "image_unpacked_bytes") in points
+    assert ("jit", metrics.IMAGE_UNPACKED.name) in points
 
 
 def test_what_says_nothing_of_a_revision_is_no_point() -> None:
@@ -55,14 +56,14 @@ def test_another_limit_or_load_makes_another_series() -> None:
 def test_a_rerun_is_the_experiment_with_both_images_of_one_variant() -> None:
     experiment = small(blocks=5).experiment()
     experiment.gates.profile = "native-aot-api"
-    found = rerun_of(experiment, "aot", OLD, NEW, metrics=["startup_seconds"])
+    found = rerun_of(experiment, "aot", OLD, NEW, metrics=[metrics.STARTUP.name])
 
     assert found.name == "players-api.rerun"
     assert found.baseline == "before"
     assert [(v.name, v.image) for v in found.variants] == [("before", OLD), ("after", NEW)]
     assert found.variants[0].compilation == experiment.variants[1].compilation
     assert found.plan.blocks == 12
-    assert found.margins["startup_seconds"] == pytest.approx(0.025)
+    assert found.margins[metrics.STARTUP.name] == pytest.approx(0.025)
     assert not found.HasField("gates")
     assert len(experiment.variants) == 2
     assert experiment.gates.profile == "native-aot-api"

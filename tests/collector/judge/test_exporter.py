@@ -30,6 +30,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
     TrialStarted,
 )
+from headstart.words import metrics
 from support.attending import (
     LONG_EXPERIMENT,
     as_sent,
@@ -102,7 +103,7 @@ async def test_every_trial_has_a_row_with_the_figures_of_the_report(tmp_path: Pa
         values = sorted(value for value in found if value is not None)
         assert values == sorted([*figure.values, *figure.excluded_values]), figure.metric
     assert {row["kind"] for row in rows if row["block"] == 2} == {"idle"}
-    assert all(row["throughput_first_seconds_per_second"] is None for row in rows[3:6])
+    assert all(row[metrics.THROUGHPUT_FIRST.name] is None for row in rows[3:6])
     assert all(row["load_valid"] is None for row in rows if row["block"] == 2)
 
 
@@ -119,7 +120,7 @@ async def test_trials_decided_jointly_have_their_steady_figures(tmp_path: Path) 
     assert told
     for trial, warmup in told.items():
         assert found[trial]["load_shape"] == warmup.shape
-        assert found[trial]["throughput_steady_per_second"] == warmup.steady_per_second
+        assert found[trial][metrics.THROUGHPUT_STEADY.name] == warmup.steady_per_second
 
 
 @in_loop
@@ -134,11 +135,11 @@ async def test_failed_and_spoiled_trials_are_there_and_marked(tmp_path: Path) ->
     assert {row["outcome"] for row in broken} == {"does_not_start"}
     assert {row["exit_status"] for row in broken} == {134}
     assert {row["startup_valid"] for row in broken} == {None}
-    assert {row["startup_seconds"] for row in broken} == {None}
+    assert {row[metrics.STARTUP.name] for row in broken} == {None}
     assert [(row["variant"], row["block"], row["flags"]) for row in spoiled] == [
         ("aot", 1, ["server-run-delay"])
     ]
-    assert spoiled[0]["startup_seconds"] > 0
+    assert spoiled[0][metrics.STARTUP.name] > 0
     assert all(row["trial_valid"] for row in rows)
 
 
@@ -189,8 +190,8 @@ async def test_columns_say_their_units(tmp_path: Path) -> None:
     async with exporting(tmp_path) as stub:
         schema = (await exported(stub, run_id, TRIALS)).schema
 
-    assert schema.field("rss_idle_bytes").metadata[b"unit"] == b"bytes"
-    assert b"before any load" in schema.field("rss_idle_bytes").metadata[b"meaning"]
+    assert schema.field(metrics.RSS_IDLE.name).metadata[b"unit"] == b"bytes"
+    assert b"before any load" in schema.field(metrics.RSS_IDLE.name).metadata[b"meaning"]
 
 
 @in_loop

@@ -34,6 +34,7 @@ from headstart.v1.experiments_pb2 import (
 )
 from headstart.v1.fleet_pb2 import Lease
 from headstart.v1.records_pb2 import Record
+from headstart.words import metrics
 from support.attending import (
     Attending,
     as_sent,
@@ -142,7 +143,9 @@ async def test_a_slower_revision_is_told_once_confirmed_by_a_rerun_and_taken_bac
         assert await shown(collector) == {}
         slow = [await fleet.revision(BEFORE + n, startup=1.25, image=2) for n in range(AFTER)]
 
-        found = await fleet.history(experiment="players", variant="aot", metric="startup_seconds")
+        found = await fleet.history(
+            experiment="players", variant="aot", metric=metrics.STARTUP.name
+        )
         (shift,) = found.shifts
         (series,) = found.series
         assert [p.revision for p in series.points] == [f"rev{n}" for n in range(14)]
@@ -166,14 +169,18 @@ async def test_a_slower_revision_is_told_once_confirmed_by_a_rerun_and_taken_bac
         kinds = (replace(AOT, name="before"), replace(AOT, name="after", startup_ms=36.7))
         await fleet.play(shift.rerun_run_id, small(kinds=kinds, blocks=12, seed=5).records())
 
-        found = await fleet.history(experiment="players", variant="aot", metric="startup_seconds")
+        found = await fleet.history(
+            experiment="players", variant="aot", metric=metrics.STARTUP.name
+        )
         assert found.shifts[0].confirmation == Confirmation.CONFIRMATION_RERUN
         assert f"rerun {shift.rerun_run_id}: startup 1.2" in found.shifts[0].note
         assert "startup_seconds worse rerun" in await shown(collector)
 
         for n in range(6):
             await fleet.revision(30 + n, image=3)
-        found = await fleet.history(experiment="players", variant="aot", metric="startup_seconds")
+        found = await fleet.history(
+            experiment="players", variant="aot", metric=metrics.STARTUP.name
+        )
         (shift,) = found.shifts
         assert shift.state == ShiftState.SHIFT_STATE_RECOVERED
         assert await shown(collector) == {}
@@ -200,7 +207,7 @@ async def test_a_rerun_without_a_difference_refutes_the_shift(tmp_path: Path) ->
         kinds = (replace(AOT, name="before"), replace(AOT, name="after"))
         rerun = small(kinds=kinds, blocks=12, seed=5, noise=0.001)
         await fleet.play(lease.attempt.run_id, rerun.records())
-        (shift,) = (await fleet.history(experiment="players", metric="startup_seconds")).shifts
+        (shift,) = (await fleet.history(experiment="players", metric=metrics.STARTUP.name)).shifts
 
         assert shift.state == ShiftState.SHIFT_STATE_REFUTED
         assert "equivalent" in shift.note
@@ -213,7 +220,7 @@ async def test_the_same_image_before_and_after_is_not_run_again(tmp_path: Path) 
         fleet = Delivering(collector, agent)
         for number in range(BEFORE + AFTER):
             await fleet.revision(number, startup=1.25 if number >= BEFORE else 1.0)
-        (shift,) = (await fleet.history(experiment="players", metric="startup_seconds")).shifts
+        (shift,) = (await fleet.history(experiment="players", metric=metrics.STARTUP.name)).shifts
 
         assert shift.rerun_run_id == ""
         assert "the host has changed" in shift.note
@@ -230,7 +237,7 @@ async def test_an_accepted_shift_alarms_no_more_and_stays_known(tmp_path: Path) 
         for number in range(BEFORE + AFTER):
             late = number >= BEFORE
             await fleet.revision(number, startup=1.25 if late else 1.0, image=1 + late)
-        asked = {"experiment": "players", "metric": "startup_seconds"}
+        asked = {"experiment": "players", "metric": metrics.STARTUP.name}
         (shift,) = (await fleet.history(**asked)).shifts
         assert shift.rerun_run_id == ""
         await stub.AcceptShift(AcceptShiftRequest(shift_id=shift.shift_id, reason="wanted"))
@@ -308,7 +315,7 @@ async def test_a_person_reads_the_history_and_accepts_a_shift(tmp_path: Path) ->
         for number in range(BEFORE + AFTER):
             await fleet.revision(number, startup=1.25 if number >= BEFORE else 1.0)
         asked = ("history", "players", "--variant", "aot", *to)
-        shown = await asyncio.to_thread(headstart, *asked, "--metric", "startup_seconds")
+        shown = await asyncio.to_thread(headstart, *asked, "--metric", metrics.STARTUP.name)
         accepted = await asyncio.to_thread(headstart, "accept", "1", "--reason", "wanted", *to)
         again = await asyncio.to_thread(headstart, "accept", "1", *to)
         after = await asyncio.to_thread(headstart, *asked, "--json")

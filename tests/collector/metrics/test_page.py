@@ -16,6 +16,7 @@ from headstart.collector.metrics.families import HOST_FAMILIES, RESULT_FAMILIES
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
+from headstart.words import metrics
 from headstart.words.clean import LABEL_CHARACTERS
 from headstart.words.metrics import METRICS
 from support.metrics_results import (
@@ -64,7 +65,7 @@ def scraped() -> Scraped:
 
 def test_a_figure_is_shown_with_its_interval_and_tail(scraped: Scraped) -> None:
     result = run_result()
-    figure = result.figure("startup_seconds", "aot")
+    figure = result.figure(metrics.STARTUP.name, "aot")
     assert figure is not None
     assert figure.interval is not None
 
@@ -103,13 +104,13 @@ def test_every_metric_of_the_catalogue_is_a_gauge(scraped: Scraped) -> None:
 
 def test_ratio_and_verdict_against_the_baseline(scraped: Scraped) -> None:
     result = run_result()
-    comparison = result.comparison("startup_seconds", "aot")
+    comparison = result.comparison(metrics.STARTUP.name, "aot")
     assert comparison is not None
     assert comparison.interval is not None
 
     scraped.update([result])
 
-    labels = {"metric": "startup_seconds", "variant": "aot"}
+    labels = {"metric": metrics.STARTUP.name, "variant": "aot"}
     assert scraped.value("headstart_ratio", stat="center", **labels) == comparison.ratio
     assert scraped.value("headstart_ratio", stat="ci_high", **labels) == comparison.interval.high
     verdicts = [s.labels["verdict"] for s in scraped.samples("headstart_verdict", **labels)]
@@ -122,8 +123,8 @@ def test_a_verdict_from_disturbed_trials_says_so(scraped: Scraped) -> None:
     def basis(metric: str) -> list[str]:
         return [s.labels["basis"] for s in scraped.samples("headstart_verdict", metric=metric)]
 
-    assert basis("latency_p99_seconds") == ["flagged"]
-    assert basis("startup_seconds") == ["valid"]
+    assert basis(metrics.LATENCY_P99.name) == ["flagged"]
+    assert basis(metrics.STARTUP.name) == ["valid"]
 
 
 def test_the_shape_of_a_variants_warm_up(scraped: Scraped) -> None:
@@ -320,7 +321,7 @@ def test_long_names_are_cut_and_stay_apart(scraped: Scraped) -> None:
 def test_a_value_that_is_no_number_is_left_out_and_counted(scraped: Scraped, value: float) -> None:
     result = run_result()
     figures = tuple(
-        replace(f, center=value) if f.metric == "startup_seconds" else f for f in result.figures
+        replace(f, center=value) if f.metric == metrics.STARTUP.name else f for f in result.figures
     )
 
     scraped.update([replace(result, figures=figures)])

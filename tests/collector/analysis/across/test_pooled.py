@@ -6,10 +6,11 @@ import pytest
 
 from headstart.collector.analysis.across.pooled import PooledMetric, pooled_metric, standard_error
 from headstart.collector.findings import Basis, Comparison, Interval, RunResult, Verdict
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 from support.metrics_results import run_result
 
-STARTUP = METRICS["startup_seconds"]
+STARTUP = METRICS[metrics.STARTUP.name]
 
 
 def host(
@@ -148,7 +149,7 @@ def test_what_no_host_has_is_unavailable_with_the_reasons() -> None:
 
 
 def test_bytes_of_an_image_are_equal_everywhere_or_that_is_said() -> None:
-    size = METRICS["image_unpacked_bytes"]
+    size = METRICS[metrics.IMAGE_UNPACKED.name]
     same = [host(name, 0.1, metric=size.name) for name in ("alpha", "beta")]
     other = host("gamma", 0.2, metric=size.name)
 

@@ -8,6 +8,7 @@ from headstart.collector.analysis.across.several_hosts import across_hosts
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
 from headstart.collector.findings import Decision, Fact, HostCheck, RunResult, Verdict
 from headstart.collector.findings.comparability import Incomparable
+from headstart.words import metrics
 from support.metrics_results import does_not_start, run_result
 
 ALPHA = run_result(host="alpha")
@@ -16,7 +17,7 @@ BETA = run_result(host="beta", fingerprint="beefcafe")
 
 def passing(result: RunResult) -> RunResult:
     """Held against the one gate that everything here passes."""
-    limits = tuple(limit for limit in result.gates if limit.metric == "startup_seconds")
+    limits = tuple(limit for limit in result.gates if limit.metric == metrics.STARTUP.name)
     return with_recommendations(result, "startup alone", limits)
 
 
@@ -57,7 +58,7 @@ def test_one_host_that_rejects_is_enough_and_is_named_with_its_reason() -> None:
     assert advice.decision is Decision.REJECT
     assert advice.summary.startswith("aot is rejected on beta (1 of 2 hosts): aot does not start")
     assert advice.rationale[0].startswith("beta: reject")
-    startup = next(m for m in found.metrics if m.metric == "startup_seconds")
+    startup = next(m for m in found.metrics if m.metric == metrics.STARTUP.name)
     assert startup.hosts[1].ratio is None
     assert "beta is left out" in startup.reason
 
@@ -93,10 +94,10 @@ def test_other_loads_and_limits_are_not_pooled_and_keep_from_proceeding() -> Non
     found = across_hosts([loaded, other])
     verdicts = {m.metric: m for m in found.metrics}
 
-    throughput = verdicts["throughput_steady_per_second"]
+    throughput = verdicts[metrics.THROUGHPUT_STEADY.name]
     assert throughput.verdict is Verdict.UNAVAILABLE
     assert "alpha and beta: measured under another load (16 connections; 64" in throughput.reason
-    assert verdicts["startup_seconds"].ratio is not None
+    assert verdicts[metrics.STARTUP.name].ratio is not None
     assert found.recommendations[0].decision is Decision.DEFER
 
 

@@ -11,6 +11,7 @@ from headstart.collector.analysis.across.two_runs import AcrossRuns, Change, com
 from headstart.collector.findings import RunResult, Verdict
 from headstart.collector.findings.comparability import Incomparable
 from headstart.collector.report.formats.two_runs import across_json, print_across
+from headstart.words import metrics
 from support.fake_runs import AOT, JIT, Fake, small
 from support.odd_results import ODD
 
@@ -29,20 +30,20 @@ def elsewhere(result: RunResult) -> RunResult:
 def test_a_slower_revision_is_worse_and_the_other_variant_is_not() -> None:
     after = small(kinds=(JIT, SLOWER), blocks=12, seed=8).result()
     found = compare_runs(BEFORE, after)
-    startup = change(found, "startup_seconds")
+    startup = change(found, metrics.STARTUP.name)
 
     assert startup.verdict is Verdict.WORSE
     assert startup.interval is not None
     assert startup.interval.low < 1.3 < startup.interval.high
-    assert change(found, "startup_seconds", "jit").verdict is not Verdict.WORSE
-    assert change(found, "image_unpacked_bytes").verdict is Verdict.EQUIVALENT
+    assert change(found, metrics.STARTUP.name, "jit").verdict is not Verdict.WORSE
+    assert change(found, metrics.IMAGE_UNPACKED.name).verdict is Verdict.EQUIVALENT
 
 
 def test_across_hosts_only_ratios_to_the_baseline_are_compared() -> None:
     slow = [replace(kind, startup_ms=kind.startup_ms * 2) for kind in (JIT, AOT)]
     after = elsewhere(small(kinds=tuple(slow), blocks=12, seed=8).result())
     found = compare_runs(BEFORE, after)
-    startup = change(found, "startup_seconds")
+    startup = change(found, metrics.STARTUP.name)
 
     assert not found.same_host
     assert startup.of == "ratio to jit"
@@ -67,13 +68,13 @@ def test_figures_under_another_load_or_limit_are_refused_with_both() -> None:
     other = replace(loaded, load_description="GET /players, 64 connections, by wrk")
     found = compare_runs(loaded, other)
 
-    assert "64 connections" in change(found, "throughput_first_seconds_per_second").reason
-    assert change(found, "startup_seconds").ratio is not None
+    assert "64 connections" in change(found, metrics.THROUGHPUT_FIRST.name).reason
+    assert change(found, metrics.STARTUP.name).ratio is not None
 
     limits = tuple(f.replace("512", "256") for f in loaded.plan_description)
     tight = compare_runs(loaded, replace(loaded, plan_description=limits))
-    assert "256 MiB" in change(tight, "startup_seconds").reason
-    assert change(tight, "image_unpacked_bytes").verdict is Verdict.EQUIVALENT
+    assert "256 MiB" in change(tight, metrics.STARTUP.name).reason
+    assert change(tight, metrics.IMAGE_UNPACKED.name).verdict is Verdict.EQUIVALENT
 
 
 def test_another_garbage_collector_is_flagged() -> None:
@@ -87,8 +88,8 @@ def test_another_garbage_collector_is_flagged() -> None:
 def test_two_blocks_decide_nothing() -> None:
     found = compare_runs(BEFORE, small(blocks=2).result())
 
-    assert change(found, "startup_seconds").verdict is Verdict.INCONCLUSIVE
-    assert "3 are needed" in change(found, "startup_seconds").reason
+    assert change(found, metrics.STARTUP.name).verdict is Verdict.INCONCLUSIVE
+    assert "3 are needed" in change(found, metrics.STARTUP.name).reason
 
 
 def compared_in_words(one: RunResult, other: RunResult) -> None:

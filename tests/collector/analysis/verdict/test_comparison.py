@@ -6,6 +6,7 @@ from headstart.collector.analysis.trials.figures import Reading
 from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.analysis.verdict.comparison import compare, verdict_of
 from headstart.collector.findings import Basis, Comparison, Interval, Verdict
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 
 VALID, FLAGGED, WRONG = Validity.VALID, Validity.FLAGGED, Validity.WRONG
@@ -17,7 +18,7 @@ def readings(values: list[float], standing: Validity = VALID, first: int = 1) ->
 
 
 def compared(
-    variant: list[Reading], baseline: list[Reading], metric: str = "startup_seconds"
+    variant: list[Reading], baseline: list[Reading], metric: str = metrics.STARTUP.name
 ) -> Comparison:
     return compare(
         METRICS[metric],
@@ -146,7 +147,7 @@ def test_zeros_of_a_time_have_no_ratio(variant: list[float], baseline: list[floa
 
 def test_a_throughput_of_zero_is_inconclusive_and_no_crash() -> None:
     found = compared(
-        readings([0.0, 10.0, 10.0, 10.0]), readings([10.0] * 4), "throughput_steady_per_second"
+        readings([0.0, 10.0, 10.0, 10.0]), readings([10.0] * 4), metrics.THROUGHPUT_STEADY.name
     )
 
     assert found.verdict is Verdict.INCONCLUSIVE
@@ -155,7 +156,7 @@ def test_a_throughput_of_zero_is_inconclusive_and_no_crash() -> None:
 
 def test_what_never_varies_is_compared_exactly() -> None:
     found = compare(
-        METRICS["image_unpacked_bytes"],
+        METRICS[metrics.IMAGE_UNPACKED.name],
         "aot",
         "jit",
         [Reading(0, 13.7e6, VALID)],

@@ -25,6 +25,7 @@ from headstart.v1.experiment_pb2 import (
     Variant,
 )
 from headstart.v1.records_pb2 import TrialOutcome
+from headstart.words import metrics
 from headstart.words.metrics import METRICS
 from support.fake_runs import AOT, JIT, SECOND, Fake
 
@@ -92,29 +93,29 @@ PLANS = [
 
 # Far from what is measured, so that only too few values leave it open.
 LIMITS = [
-    Gate(metric="startup_seconds", maximum=10),
-    Gate(metric="startup_seconds", margin=0.05),
-    Gate(metric="startup_data_seconds", maximum=10),
-    Gate(metric="startup_cpu_seconds", margin=0.05),
-    Gate(metric="rss_idle_bytes", margin=0.05),
-    Gate(metric="rss_idle_bytes", maximum=1e9),
-    Gate(metric="rss_load_bytes", margin=0.05),
-    Gate(metric="rss_settled_bytes", maximum=1e9),
-    Gate(metric="memory_high_water_bytes", margin=0.05),
-    Gate(metric="throughput_first_seconds_per_second", margin=0.05),
-    Gate(metric="throughput_steady_per_second", minimum=1),
-    Gate(metric="throughput_steady_per_second", margin=0.05),
-    Gate(metric="throughput_load_per_second", margin=0.05),
-    Gate(metric="latency_p99_seconds", maximum=10),
-    Gate(metric="latency_p99_seconds", margin=9.0),
-    Gate(metric="load_cpu_seconds_per_request", maximum=10),
-    Gate(metric="image_unpacked_bytes", margin=0.01),
-    Gate(metric="image_own_bytes", maximum=1e9),
-    Gate(metric="image_own_bytes", margin=0.01),
-    Gate(metric="memory_floor_bytes", maximum=1e9),
-    Gate(metric="build_seconds", margin=0.1),
-    Gate(metric="rate_held_per_second", minimum=1),
-    Gate(metric="job_seconds", margin=0.05),
+    Gate(metric=metrics.STARTUP.name, maximum=10),
+    Gate(metric=metrics.STARTUP.name, margin=0.05),
+    Gate(metric=metrics.STARTUP_DATA.name, maximum=10),
+    Gate(metric=metrics.STARTUP_CPU.name, margin=0.05),
+    Gate(metric=metrics.RSS_IDLE.name, margin=0.05),
+    Gate(metric=metrics.RSS_IDLE.name, maximum=1e9),
+    Gate(metric=metrics.RSS_LOAD.name, margin=0.05),
+    Gate(metric=metrics.RSS_SETTLED.name, maximum=1e9),
+    Gate(metric=metrics.MEMORY_HIGH_WATER.name, margin=0.05),
+    Gate(metric=metrics.THROUGHPUT_FIRST.name, margin=0.05),
+    Gate(metric=metrics.THROUGHPUT_STEADY.name, minimum=1),
+    Gate(metric=metrics.THROUGHPUT_STEADY.name, margin=0.05),
+    Gate(metric=metrics.THROUGHPUT_LOAD.name, margin=0.05),
+    Gate(metric=metrics.LATENCY_P99.name, maximum=10),
+    Gate(metric=metrics.LATENCY_P99.name, margin=9.0),
+    Gate(metric=metrics.LOAD_CPU.name, maximum=10),
+    Gate(metric=metrics.IMAGE_UNPACKED.name, margin=0.01),
+    Gate(metric=metrics.IMAGE_OWN.name, maximum=1e9),
+    Gate(metric=metrics.IMAGE_OWN.name, margin=0.01),
+    Gate(metric=metrics.MEMORY_FLOOR.name, maximum=1e9),
+    Gate(metric=metrics.BUILD.name, margin=0.1),
+    Gate(metric=metrics.RATE_HELD.name, minimum=1),
+    Gate(metric=metrics.JOB.name, margin=0.05),
 ]
 
 
@@ -150,7 +151,7 @@ def test_so_do_the_verdicts_that_every_report_tells(planned: Planned) -> None:
         if METRICS[c.metric].headline and c.verdict in (Verdict.INCONCLUSIVE, Verdict.UNAVAILABLE)
     }
     # The default gates ask for throughput even where there is no load.
-    unasked = set() if planned.load_every else {"throughput_steady_per_second"}
+    unasked = set() if planned.load_every else {metrics.THROUGHPUT_STEADY.name}
     assert open_verdicts == said - unasked
 
 
@@ -159,7 +160,7 @@ def said_of(experiment: Experiment) -> list[str]:
 
 
 def test_it_says_what_is_lacking_and_what_to_change() -> None:
-    gates = Gates(gates=[Gate(metric="rss_load_bytes", margin=0.05)])
+    gates = Gates(gates=[Gate(metric=metrics.RSS_LOAD.name, margin=0.05)])
     (found,) = [e for e in undecidable(Planned(load_every=3).experiment(gates)) if e.limit]
 
     assert found.text == (
@@ -167,14 +168,14 @@ def test_it_says_what_is_lacking_and_what_to_change() -> None:
         "`load_every: 3` give 2 trials under load, and an interval takes 3; `plan.blocks: 7` or "
         "`plan.load_every: 2`"
     )
-    assert found.path == ("gates", "rss_load_bytes", "margin")
+    assert found.path == ("gates", metrics.RSS_LOAD.name, "margin")
     assert found.stated
 
 
 def test_a_gate_that_nobody_stated_points_at_what_would_have_to_change() -> None:
     found = [e for e in undecidable(Planned(load_every=3).experiment()) if e.limit]
 
-    assert {e.metric for e in found} == {"rss_load_bytes", "throughput_steady_per_second"}
+    assert {e.metric for e in found} == {metrics.RSS_LOAD.name, metrics.THROUGHPUT_STEADY.name}
     assert not any(e.stated for e in found)
     assert {e.path for e in found} == {("plan", "load_every")}
 
@@ -186,7 +187,7 @@ def test_the_change_that_it_names_is_enough(blocks: int, load_every: int) -> Non
     gates = Gates(
         gates=[
             Gate(metric=metric, maximum=1e9)
-            for metric in ("rss_load_bytes", "rss_idle_bytes", "startup_seconds")
+            for metric in (metrics.RSS_LOAD.name, metrics.RSS_IDLE.name, metrics.STARTUP.name)
         ]
     )
     experiment = Planned(blocks=blocks, load_every=load_every).experiment(gates)
@@ -201,7 +202,7 @@ def test_the_change_that_it_names_is_enough(blocks: int, load_every: int) -> Non
 
 
 def test_a_run_that_stops_when_decided_is_taken_at_its_cap() -> None:
-    gates = Gates(gates=[Gate(metric="rss_load_bytes", maximum=1e9)])
+    gates = Gates(gates=[Gate(metric=metrics.RSS_LOAD.name, maximum=1e9)])
     experiment = Planned(blocks=0, load_every=4).experiment(gates)
 
     assert said_of(experiment) == []
@@ -212,7 +213,7 @@ def test_a_run_that_stops_when_decided_is_taken_at_its_cap() -> None:
 
 def test_a_run_whose_time_is_over_has_no_more_blocks() -> None:
     experiment = Planned(blocks=9, load_every=1, load_seconds=600).experiment(
-        Gates(gates=[Gate(metric="startup_seconds", margin=0.05)])
+        Gates(gates=[Gate(metric=metrics.STARTUP.name, margin=0.05)])
     )
     experiment.plan.maximum_seconds = 1300
 
@@ -239,23 +240,23 @@ def batch(**changes: object) -> Experiment:
 def test_a_batch_program_is_asked_for_its_jobs() -> None:
     gates = Gates(
         gates=[
-            Gate(metric="job_seconds", margin=0.05),
-            Gate(metric="long_job_seconds", margin=0.05),
-            Gate(metric="rss_idle_bytes", margin=0.05),
-            Gate(metric="image_unpacked_bytes", margin=0.05),
+            Gate(metric=metrics.JOB.name, margin=0.05),
+            Gate(metric=metrics.LONG_JOB.name, margin=0.05),
+            Gate(metric=metrics.RSS_IDLE.name, margin=0.05),
+            Gate(metric=metrics.IMAGE_UNPACKED.name, margin=0.05),
         ]
     )
 
     assert [(e.metric, e.variants) for e in undecidable(batch(gates=gates)) if e.limit] == [
-        ("long_job_seconds", ("native",)),
-        ("rss_idle_bytes", ("native",)),
-        ("image_unpacked_bytes", ("native",)),
+        (metrics.LONG_JOB.name, ("native",)),
+        (metrics.RSS_IDLE.name, ("native",)),
+        (metrics.IMAGE_UNPACKED.name, ("native",)),
     ]
 
 
 @pytest.mark.parametrize(("timed", "decided"), [(1, False), (2, False), (3, True)])
 def test_a_gate_on_builds_takes_builds(timed: int, decided: bool) -> None:
-    experiment = batch(gates=Gates(gates=[Gate(metric="build_seconds", margin=0.1)]))
+    experiment = batch(gates=Gates(gates=[Gate(metric=metrics.BUILD.name, margin=0.1)]))
     for variant in experiment.variants:
         variant.build.CopyFrom(Build(context="/src", clean_repetitions=timed))
 
@@ -265,17 +266,17 @@ def test_a_gate_on_builds_takes_builds(timed: int, decided: bool) -> None:
 @pytest.mark.parametrize(
     ("load", "metric", "words"),
     [
-        (Load(driver="wrk", duration_seconds=60), "latency_p99_seconds", "wrk gives no series"),
+        (Load(driver="wrk", duration_seconds=60), metrics.LATENCY_P99.name, "wrk gives no series"),
         (
             Load(rate_per_second=10, rate_to_per_second=100, duration_seconds=60),
-            "throughput_steady_per_second",
+            metrics.THROUGHPUT_STEADY.name,
             "the rate of the load rises",
         ),
-        (Load(duration_seconds=60), "rate_held_per_second", "does not rise"),
-        (Load(duration_seconds=60, window_seconds=20), "latency_p50_seconds", "too few windows"),
+        (Load(duration_seconds=60), metrics.RATE_HELD.name, "does not rise"),
+        (Load(duration_seconds=60, window_seconds=20), metrics.LATENCY_P50.name, "too few windows"),
         (
             Load(duration_seconds=60, first_window_seconds=3, window_seconds=3),
-            "throughput_first_seconds_per_second",
+            metrics.THROUGHPUT_FIRST.name,
             "cover its first 5 s",
         ),
     ],

@@ -9,6 +9,7 @@ from headstart.collector.analysis.verdict.remarks import plan_description
 from headstart.collector.findings.comparability import setup_of, unlike_metrics
 from headstart.v1.experiment_pb2 import Command, Experiment, Network, Plan, Service, Variant
 from headstart.v1.records_pb2 import Startup, TrialOutcome
+from headstart.words import metrics
 from support.fake_runs import small
 
 UNSAID, HOST, BRIDGE, OWN = (
@@ -71,7 +72,7 @@ def test_figures_of_different_networks_are_not_set_against_each_other() -> None:
         for fact in ("", "network of the host", "network of its own")
     )
 
-    assert "startup_seconds" in unlike_metrics(host, own)
+    assert metrics.STARTUP.name in unlike_metrics(host, own)
     assert setup_of(host, under_load=False) != setup_of(own, under_load=False)
     # What ran before there was a choice ran in the host's, and its history goes on.
     assert setup_of(before, under_load=False) == setup_of(host, under_load=False)

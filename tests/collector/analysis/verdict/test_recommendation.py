@@ -21,6 +21,7 @@ from headstart.collector.findings import (
 from headstart.collector.findings.json import from_json, to_json
 from headstart.v1.experiment_pb2 import Experiment, Gate, Gates
 from headstart.v1.records_pb2 import Failure, FailureCode, TrialOutcome
+from headstart.words import metrics
 from headstart.words.gate_profiles import GateProfile
 from headstart.words.metrics import METRICS
 from support.fake_runs import AOT, JIT, Fake, Kind, small
@@ -59,23 +60,23 @@ def test_all_gates_passed_by_the_whole_interval_is_proceed() -> None:
 
 
 def test_a_stated_gate_missed_by_the_whole_interval_is_reject() -> None:
-    result = judged(small(blocks=8), limit("startup_seconds", maximum=0.020))
+    result = judged(small(blocks=8), limit(metrics.STARTUP.name, maximum=0.020))
 
-    assert outcome(result, "startup_seconds").status is GateStatus.FAILED
+    assert outcome(result, metrics.STARTUP.name).status is GateStatus.FAILED
     assert advised(result).decision is Decision.REJECT
     assert "Startup at most 20.0 ms" in advised(result).summary
 
 
 def test_an_interval_across_the_limit_is_deferred_with_how_much_would_settle_it() -> None:
-    found = judged(small(blocks=8)).figure("startup_seconds", "aot")
+    found = judged(small(blocks=8)).figure(metrics.STARTUP.name, "aot")
     assert found is not None
     assert found.center is not None
     assert found.interval is not None
     near = (found.center + 2 * found.interval.high) / 3
-    result = judged(small(blocks=8), limit("startup_seconds", maximum=near))
-    more = outcome(result, "startup_seconds").more_blocks
+    result = judged(small(blocks=8), limit(metrics.STARTUP.name, maximum=near))
+    more = outcome(result, metrics.STARTUP.name).more_blocks
 
-    assert outcome(result, "startup_seconds").status is GateStatus.UNDECIDED
+    assert outcome(result, metrics.STARTUP.name).status is GateStatus.UNDECIDED
     assert advised(result).decision is Decision.DEFER
     # Two thirds of the way to the limit: (3/2)^2 of the blocks.
     assert more is not None
@@ -84,28 +85,28 @@ def test_an_interval_across_the_limit_is_deferred_with_how_much_would_settle_it(
 
 
 def test_a_figure_on_its_limit_is_not_promised_to_be_settled() -> None:
-    center = judged(small(blocks=8)).figure("startup_seconds", "aot").center  # type: ignore[union-attr]  # it was measured
-    result = judged(small(blocks=8), limit("startup_seconds", maximum=center * 1.0001))
+    center = judged(small(blocks=8)).figure(metrics.STARTUP.name, "aot").center  # type: ignore[union-attr]  # it was measured
+    result = judged(small(blocks=8), limit(metrics.STARTUP.name, maximum=center * 1.0001))
 
-    assert outcome(result, "startup_seconds").more_blocks is None
+    assert outcome(result, metrics.STARTUP.name).more_blocks is None
     assert "too near its limit" in advised(result).missing[0]
 
 
 def test_too_few_trials_say_how_many_are_needed() -> None:
-    result = judged(small(blocks=2), limit("startup_seconds", maximum=0.05))
+    result = judged(small(blocks=2), limit(metrics.STARTUP.name, maximum=0.05))
 
-    assert outcome(result, "startup_seconds").more_blocks == 3
+    assert outcome(result, metrics.STARTUP.name).more_blocks == 3
     assert "about 3 more blocks" in advised(result).missing[0]
 
 
 @pytest.mark.parametrize(
     ("metric", "kind", "bound", "status"),
     [
-        ("image_unpacked_bytes", "maximum", 10e6, GateStatus.FAILED),
-        ("image_unpacked_bytes", "maximum", 20e6, GateStatus.PASSED),
-        ("throughput_steady_per_second", "minimum", 1e6, GateStatus.UNDECIDED),
-        ("throughput_steady_per_second", "margin", 0.05, GateStatus.PASSED),
-        ("rss_idle_bytes", "margin", 0.0, GateStatus.PASSED),
+        (metrics.IMAGE_UNPACKED.name, "maximum", 10e6, GateStatus.FAILED),
+        (metrics.IMAGE_UNPACKED.name, "maximum", 20e6, GateStatus.PASSED),
+        (metrics.THROUGHPUT_STEADY.name, "minimum", 1e6, GateStatus.UNDECIDED),
+        (metrics.THROUGHPUT_STEADY.name, "margin", 0.05, GateStatus.PASSED),
+        (metrics.RSS_IDLE.name, "margin", 0.0, GateStatus.PASSED),
     ],
 )
 def test_every_format_of_a_limit_is_held_against_the_figures(
@@ -121,7 +122,7 @@ def test_a_gate_that_nobody_stated_rejects_nothing() -> None:
     larger = replace(AOT, image_mb=140)
     result = judged(replace(STEADY, kinds=(LEVEL_JIT, larger)))
 
-    assert outcome(result, "image_unpacked_bytes").status is GateStatus.FAILED
+    assert outcome(result, metrics.IMAGE_UNPACKED.name).status is GateStatus.FAILED
     assert advised(result).decision is Decision.DEFER
     assert any("trade-off" in point for point in advised(result).missing)
     stated = judged(replace(STEADY, kinds=(LEVEL_JIT, larger)), Gates(profile="ci-default"))
@@ -172,24 +173,24 @@ def test_an_app_that_dies_under_load_again_and_again_is_rejected() -> None:
 def test_a_profile_is_replaced_metric_by_metric_by_the_file() -> None:
     gates = Gates(
         profile="native-aot-api",
-        gates=[Gate(metric="startup_seconds", maximum=0.2, margin=0.1)],
+        gates=[Gate(metric=metrics.STARTUP.name, maximum=0.2, margin=0.1)],
     )
     source, limits = limits_of(Experiment(gates=gates))
 
     assert source == "native-aot-api, with limits of the file"
-    own = [(g.kind, g.bound) for g in limits if g.metric == "startup_seconds"]
+    own = [(g.kind, g.bound) for g in limits if g.metric == metrics.STARTUP.name]
     assert own == [("max", 0.2), ("margin", 0.1)]
-    assert sum(g.metric == "image_own_bytes" for g in limits) == 1
+    assert sum(g.metric == metrics.IMAGE_OWN.name for g in limits) == 1
 
 
 def test_the_margins_of_the_file_are_those_of_the_default_profile() -> None:
     experiment = STEADY.experiment()
-    experiment.margins["startup_seconds"] = 0.0
+    experiment.margins[metrics.STARTUP.name] = 0.0
     _, limits = limits_of(experiment)
     bounds = {g.metric: g.bound for g in limits}
 
-    assert bounds["startup_seconds"] == 0.0
-    assert bounds["image_unpacked_bytes"] == METRICS["image_unpacked_bytes"].margin
+    assert bounds[metrics.STARTUP.name] == 0.0
+    assert bounds[metrics.IMAGE_UNPACKED.name] == METRICS[metrics.IMAGE_UNPACKED.name].margin
     assert not any(g.hard for g in limits)
 
 
@@ -197,8 +198,8 @@ def test_microsofts_targets_pass_for_the_made_up_api_but_for_its_disk() -> None:
     result = judged(STEADY, Gates(profile="native-aot-api"))
     failed = [g.limit.metric for g in result.gate_outcomes if g.status is GateStatus.FAILED]
 
-    assert failed == ["image_own_bytes"]
-    assert "50.0 ms" in outcome(result, "startup_seconds").text
+    assert failed == [metrics.IMAGE_OWN.name]
+    assert "50.0 ms" in outcome(result, metrics.STARTUP.name).text
 
 
 @pytest.mark.parametrize("name", sorted(ODD.keys() - {"incomplete"}))

@@ -12,6 +12,7 @@ from headstart.collector.report.formats.gate import failed, gate_markdown, junit
 from headstart.collector.report.formats.markdown import render_markdown
 from headstart.collector.report.views.decision import advice
 from headstart.v1.experiment_pb2 import Gate, Gates
+from headstart.words import metrics
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.odd_results import ODD
 
@@ -70,13 +71,13 @@ def test_gates_on_metrics_that_did_not_differ_are_in_doubt_too_and_counted_bytes
         gate.limit.metric: gate.status for gate in with_host_check(steady, unfit).gate_outcomes
     }
 
-    assert statuses.pop("image_unpacked_bytes") is GateStatus.PASSED
-    assert "throughput_steady_per_second" in statuses
+    assert statuses.pop(metrics.IMAGE_UNPACKED.name) is GateStatus.PASSED
+    assert metrics.THROUGHPUT_STEADY.name in statuses
     assert set(statuses.values()) == {GateStatus.UNDECIDED}
 
 
 def test_a_missed_gate_rejects_nothing_on_such_a_host(unfit: RunResult) -> None:
-    rejected = judged(small(blocks=8), Gate(metric="startup_seconds", maximum=0.020))
+    rejected = judged(small(blocks=8), Gate(metric=metrics.STARTUP.name, maximum=0.020))
     found = with_host_check(rejected, unfit)
 
     assert advised(rejected).decision is Decision.REJECT
@@ -88,8 +89,8 @@ def test_a_missed_gate_rejects_nothing_on_such_a_host(unfit: RunResult) -> None:
 def test_an_image_that_is_too_large_is_rejected_all_the_same(unfit: RunResult) -> None:
     result = judged(
         small(blocks=8),
-        Gate(metric="image_unpacked_bytes", maximum=1e6),
-        Gate(metric="startup_seconds", maximum=0.020),
+        Gate(metric=metrics.IMAGE_UNPACKED.name, maximum=1e6),
+        Gate(metric=metrics.STARTUP.name, maximum=0.020),
     )
     found = with_host_check(result, unfit)
 
@@ -98,7 +99,7 @@ def test_an_image_that_is_too_large_is_rejected_all_the_same(unfit: RunResult) -
 
 
 def test_what_rests_on_counted_bytes_alone_proceeds(unfit: RunResult) -> None:
-    result = judged(small(blocks=8), Gate(metric="image_unpacked_bytes", maximum=1e9))
+    result = judged(small(blocks=8), Gate(metric=metrics.IMAGE_UNPACKED.name, maximum=1e9))
 
     assert advised(with_host_check(result, unfit)).decision is Decision.PROCEED
 
@@ -115,7 +116,7 @@ def test_facts_that_no_host_makes_reject_all_the_same(
 
 
 def test_what_was_not_measured_stays_so(unfit: RunResult) -> None:
-    result = judged(small(blocks=8), Gate(metric="throughput_steady_per_second", margin=0.05))
+    result = judged(small(blocks=8), Gate(metric=metrics.THROUGHPUT_STEADY.name, margin=0.05))
     found = with_host_check(result, unfit)
 
     assert found.gate_outcomes == result.gate_outcomes

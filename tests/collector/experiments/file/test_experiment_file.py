@@ -10,6 +10,7 @@ from headstart.collector.experiments.file import (
     load_experiment,
 )
 from headstart.v1 import experiment_pb2 as pb
+from headstart.words import metrics
 
 FILES = Path(__file__).parents[1] / "experiment_files"
 
@@ -216,7 +217,7 @@ def test_quantities_are_converted_to_the_unit_of_their_field() -> None:
     assert experiment.load.duration_seconds == 90
     assert experiment.load.rate_per_second == 100
     assert experiment.load.rate_to_per_second == 2000
-    assert dict(experiment.margins) == {"startup_seconds": 0.025}
+    assert dict(experiment.margins) == {metrics.STARTUP.name: 0.025}
 
 
 def test_gates_are_in_the_unit_of_their_metric() -> None:
@@ -224,9 +225,9 @@ def test_gates_are_in_the_unit_of_their_metric() -> None:
 
     assert gates.profile == "ci-default"
     assert list(gates.gates) == [
-        pb.Gate(metric="startup_seconds", maximum=0.05, margin=0.1),
-        pb.Gate(metric="rss_idle_bytes", maximum=50_000_000),
-        pb.Gate(metric="throughput_steady_per_second", minimum=1000),
+        pb.Gate(metric=metrics.STARTUP.name, maximum=0.05, margin=0.1),
+        pb.Gate(metric=metrics.RSS_IDLE.name, maximum=50_000_000),
+        pb.Gate(metric=metrics.THROUGHPUT_STEADY.name, minimum=1000),
     ]
     assert not gates.gates[1].HasField("minimum")
 

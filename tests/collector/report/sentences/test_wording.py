@@ -7,6 +7,7 @@ from headstart.collector.findings import Interval, RunResult, Verdict
 from headstart.collector.report.render import render
 from headstart.collector.report.sentences.wording import courses, headlines, interval_note
 from headstart.v1.experiments_pb2 import ReportFormat
+from headstart.words import metrics
 from support.fake_runs import Fake, small
 from support.odd_results import ODD, still_rising
 
@@ -23,7 +24,7 @@ def texts(result: RunResult, variant: str = "aot") -> list[str]:
 
 
 def with_ratio(
-    ratio: float, low: float, high: float, verdict: Verdict, metric: str = "startup_seconds"
+    ratio: float, low: float, high: float, verdict: Verdict, metric: str = metrics.STARTUP.name
 ) -> RunResult:
     result = small(blocks=5).result()
     changed = tuple(
@@ -69,8 +70,8 @@ def test_interval_ends_come_in_ascending_order() -> None:
 
 
 def test_memory_that_grew_is_a_factor_and_memory_that_shrank_a_share() -> None:
-    grew = with_ratio(2.5, 2.4, 2.6, Verdict.WORSE, "rss_idle_bytes")
-    shrank = with_ratio(0.3, 0.29, 0.31, Verdict.BETTER, "rss_idle_bytes")
+    grew = with_ratio(2.5, 2.4, 2.6, Verdict.WORSE, metrics.RSS_IDLE.name)
+    shrank = with_ratio(0.3, 0.29, 0.31, Verdict.BETTER, metrics.RSS_IDLE.name)
 
     assert "aot needs 2.50× the memory idle of jit" in texts(grew)[1]
     assert "aot needs 70 % less memory idle than jit" in texts(shrank)[1]
