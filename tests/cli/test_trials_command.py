@@ -35,6 +35,7 @@ def disturb(outcome: TrialOutcome) -> None:
         startup.first_byte_monotonic_ns = exec_ns + 6 * MS
         startup.connect_attempts, startup.incorrect_responses = 7, 1
         startup.idle_share = 0.97
+        startup.disturbance.probe_error_seconds = 0.0001
         outcome.flags.append(
             Flag(
                 code="server-run-delay",
@@ -115,6 +116,13 @@ def test_json_holds_all_of_one_variant(run: tuple[Path, str]) -> None:
         == second["start"]["seconds_since_exec"]["first_correct_response"]
     )
     assert second["flags"][0]["limit"] == 0.001
+    assert second["start"]["disturbance"] == {
+        "waited_seconds": None,
+        "probe_error_seconds": 0.0001,
+        "unanswered_seconds": 0.0,
+        "cpus": None,
+        "cpu_seconds": None,
+    }
     assert second["jobs"][0]["output_bytes"] == 12
 
 

@@ -16,7 +16,7 @@ from headstart.collector.analysis.trials.trial_records import outcome_word
 from headstart.collector.findings.quantities import quantity
 from headstart.collector.findings.starts import FIRST_RESPONSE, STAMPS, Start, title_of
 from headstart.v1.experiments_pb2 import GetRequest
-from headstart.v1.records_pb2 import FlagEffect, Job, TrialOutcome
+from headstart.v1.records_pb2 import FlagEffect, Job, Startup, TrialOutcome
 from headstart.words import metrics
 from headstart.words.enums import word
 
@@ -102,8 +102,23 @@ def _as_json(outcome: TrialOutcome) -> dict[str, Any]:
             "prober_run_delay_seconds": start.prober_run_delay_seconds,
             "cpu_seconds": start.cpu_seconds,
             "cpu_resolution_seconds": start.cpu_resolution_seconds,
+            "disturbance": _disturbance(outcome.startup),
         }
     return told
+
+
+def _disturbance(startup: Startup) -> dict[str, Any] | None:
+    """How far the startup time may be from the app's own; None: the agent does not tell."""
+    if not startup.HasField("disturbance"):
+        return None
+    found = startup.disturbance
+    return {
+        "waited_seconds": found.waited_seconds if found.HasField("waited_seconds") else None,
+        "probe_error_seconds": found.probe_error_seconds,
+        "unanswered_seconds": found.unanswered_seconds,
+        "cpus": found.cpus or None,
+        "cpu_seconds": found.cpu_seconds or None,
+    }
 
 
 def _job(job: Job) -> dict[str, Any]:

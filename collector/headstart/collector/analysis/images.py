@@ -139,6 +139,7 @@ def _image(variant: str, facts: ImageFacts) -> Image:
         symbol_bytes=facts.symbol_bytes if own_known else None,
         binary_kind=word(BinaryKind, facts.binary_kind),
         binary_path=facts.binary_path,
+        binary_detail=facts.binary_detail,
         layers=tuple(
             ImageLayer(
                 layer.bytes, layer.pull_bytes or None, layer.created_by, index < facts.base_layers

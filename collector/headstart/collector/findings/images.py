@@ -50,3 +50,5 @@ class Image:
     binary_path: str
     layers: tuple[ImageLayer, ...] = ()
     notes: tuple[str, ...] = ()
+    # What else was seen of the program, such as a script's interpreter.
+    binary_detail: str = ""

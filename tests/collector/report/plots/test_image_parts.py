@@ -48,6 +48,12 @@ def test_a_program_that_is_not_as_claimed_is_marked_in_every_format() -> None:
         assert "⚑ not as claimed" in text
 
 
+def test_what_else_was_seen_of_a_program_stands_beside_its_path() -> None:
+    (row,) = image_rows(replace(result(), images=(replace(COMMAND, binary_detail="by python3"),)))
+
+    assert row.path == "/srv/<b>server.py, by python3"
+
+
 def test_an_unknown_part_is_called_unknown_and_one_that_does_not_exist_is_blank() -> None:
     found = result()
     unknown = replace(found.images[1], pull_bytes=None, base="", above_base_bytes=None)

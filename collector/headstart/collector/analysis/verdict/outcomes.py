@@ -144,7 +144,9 @@ def _tail_of(failed: Sequence[Trial]) -> str:
 
 
 def _check_sentence(check: CheckOutcome) -> str:
-    return f"{check.check}: expected {check.expected}, got {check.actual}"
+    others = len(check.differences) - 1
+    more = f", and {others} more difference{'s' if others > 1 else ''}" if others > 0 else ""
+    return f"{check.check}: expected {check.expected}, got {check.actual}{more}"
 
 
 def _source(variant: Variant) -> str:

@@ -147,7 +147,7 @@ def _row(image: Image, wrong: bool) -> ImageRow:
         symbols=_size(image.symbol_bytes, True),
         layers=str(len(image.layers)) if image.layers else (UNKNOWN if whole else ""),
         kind=_KINDS.get(image.binary_kind, line(image.binary_kind)) or UNKNOWN,
-        path=line(image.binary_path),
+        path=line(", ".join(filter(None, (image.binary_path, image.binary_detail)))),
         wrong=wrong,
         steps=tuple(_step(layer) for layer in image.layers),
     )
