@@ -67,7 +67,8 @@ schema: $(VENV)/.dev ## generate the JSON Schemas in docs
 	$(BIN)/headstart schema > docs/experiment.schema.json
 	$(BIN)/headstart schema report > docs/report.schema.json
 
-reference: $(VENV)/.dev ## generate the tables in docs/OBSERVABILITY.md and docs/EXPORT.md
+reference: $(VENV)/.dev ## generate the tables in docs/{EXPERIMENT,OBSERVABILITY,EXPORT}.md
+	$(BIN)/python -m headstart.collector.experiments.reference docs/EXPERIMENT.md
 	$(BIN)/python -m headstart.collector.metrics.reference docs/OBSERVABILITY.md
 	$(BIN)/python -m headstart.collector.export.reference docs/EXPORT.md
 

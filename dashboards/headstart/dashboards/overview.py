@@ -23,7 +23,7 @@ from headstart.dashboards.sdk import (
 )
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
-from headstart.words.verdicts import Decision
+from headstart.words.verdicts import Decision, Verdict
 
 UID = "headstart-overview"
 
@@ -86,7 +86,7 @@ def overview() -> builder.Builder[models.Dashboard]:
         _number(
             "Open regressions",
             "Figures that got worse over revisions and stayed so; Variants compared lists them.",
-            'count(headstart_shift_ratio{direction="worse"}) or vector(0)',
+            f'count(headstart_shift_ratio{{direction="{Verdict.WORSE}"}}) or vector(0)',
             bad_from=1,
         ),
         _number(

@@ -10,7 +10,7 @@ from typing import Any
 
 from headstart.words.outcomes import OWN_FAULTS, RAN
 from headstart.words.states import RECORDS_GONE, RunWord
-from headstart.words.verdicts import GateStatus
+from headstart.words.verdicts import GateStatus, Verdict
 
 # Where the runbooks lie in this repository; a fleet gives the URL under which it has them.
 RUNBOOKS = "docs/runbooks"
@@ -130,7 +130,7 @@ SHIFTS = (
     Alert(
         "HeadstartRegression",
         "warning",
-        'headstart_shift_ratio{direction="worse",confirmation!="rerun"}',
+        f'headstart_shift_ratio{{direction="{Verdict.WORSE}",confirmation!="rerun"}}',
         _TWO_SCRAPES,
         _SHIFT,
         f"{_SHIFTED}No rerun of the old image against the new one has confirmed it (yet).",
@@ -138,7 +138,7 @@ SHIFTS = (
     Alert(
         "HeadstartRegressionConfirmed",
         "critical",
-        'headstart_shift_ratio{direction="worse",confirmation="rerun"}',
+        f'headstart_shift_ratio{{direction="{Verdict.WORSE}",confirmation="rerun"}}',
         _TWO_SCRAPES,
         _SHIFT,
         f"{_SHIFTED}The old image and the new one, run again in turns, differ too.",

@@ -8,7 +8,8 @@ import pytest
 
 from headstart.collector.experiments.file import load_experiment
 from headstart.collector.experiments.json_schema import schema
-from headstart.words.metrics import METRICS
+from headstart.collector.experiments.reference import BEGIN, END, reference
+from headstart.collector.generated import with_part
 
 TEXT = (Path(__file__).parents[3] / "docs" / "EXPERIMENT.md").read_text()
 
@@ -77,22 +78,10 @@ def test_every_form_has_a_section() -> None:
     assert forms <= set(FORM_OF_SECTION.values())
 
 
-def test_every_metric_is_listed_under_its_unit() -> None:
-    listed = {
-        title: re.findall(r"`(\w+)`", names)
-        for title, names in re.findall(r"^- (\w+): (.*)$", section("Metrics"), re.MULTILINE)
-    }
-    units = {
-        "seconds": "Durations",
-        "bytes": "Sizes",
-        "per_second": "Rates",
-        "jobs_per_second": "Rates",
-    }
-    expected: dict[str, list[str]] = {title: [] for title in units.values()}
-    for metric in METRICS.values():
-        expected[units[metric.unit]].append(metric.name)
-
-    assert listed == expected, "docs/EXPERIMENT.md lists the metrics of words/metrics.py"
+def test_the_document_has_the_metrics() -> None:
+    assert with_part(TEXT, BEGIN, END, reference()) == TEXT, (
+        "run `python -m headstart.collector.experiments.reference docs/EXPERIMENT.md`"
+    )
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL))

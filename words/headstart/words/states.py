@@ -1,4 +1,4 @@
-"""The states of a run and of a shift, as `RunState` and `ShiftState` of the wire read in words."""
+"""The states of a run, as `RunState` of the wire reads in words."""
 
 from enum import StrEnum
 
@@ -21,12 +21,3 @@ class RunWord(StrEnum):
 CUT_SHORT = (RunWord.FAILED, RunWord.CANCELLED)
 # Its records, or its agent, are gone.
 RECORDS_GONE = (RunWord.INCOMPLETE, RunWord.LOST)
-
-
-class ShiftWord(StrEnum):
-    """Where a shift of a figure's level stands."""
-
-    OPEN = "open"
-    ACCEPTED = "accepted"
-    RECOVERED = "recovered"
-    REFUTED = "refuted"

@@ -13,8 +13,10 @@ from headstart.collector.metrics.warmup_curve import warmup_curve
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
 from headstart.v1.host_pb2 import AdviceLevel
 from headstart.words.clean import label
+from headstart.words.enums import word
 from headstart.words.metric import series_of
 from headstart.words.metrics import METRICS
+from headstart.words.verdicts import Verdict
 
 # On every gauge of a run, so that a dashboard can filter by hardware without a join.
 RUN_LABELS = ("experiment", "host", "fingerprint", "cpu_model")
@@ -185,12 +187,6 @@ SHIFT_FAMILIES = (
     ),
 )
 
-_CONFIRMATIONS = {
-    Confirmation.CONFIRMATION_NONE: "none",
-    Confirmation.CONFIRMATION_RERUN: "rerun",
-    Confirmation.CONFIRMATION_EXACT: "exact",
-}
-
 
 def run_samples(result: RunResult) -> Iterator[Sample]:
     """Everything that one run says, without its warm-up curves; values are finite or NaN."""
@@ -289,8 +285,8 @@ def shift_samples(shift: Shift) -> Iterator[Sample]:
     texts = (shift.experiment, shift.fingerprint, shift.cpu_model, shift.variant, shift.metric)
     labels = (
         *(label(text) or "unknown" for text in texts),
-        "worse" if shift.worse else "better",
-        _CONFIRMATIONS.get(shift.confirmation, "none"),
+        Verdict.WORSE if shift.worse else Verdict.BETTER,
+        word(Confirmation, shift.confirmation) or "none",
         label(shift.since_revision) or "unknown",
     )
     yield Sample("headstart_shift_ratio", labels, shift.ratio)
@@ -308,12 +304,9 @@ def host_samples(state: HostState) -> Iterator[Sample]:
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
     yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
     yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)
-    for level, word in (
-        (AdviceLevel.ADVICE_LEVEL_WARNING, "warning"),
-        (AdviceLevel.ADVICE_LEVEL_BAD, "bad"),
-    ):
+    for level in (AdviceLevel.ADVICE_LEVEL_WARNING, AdviceLevel.ADVICE_LEVEL_BAD):
         found = sum(advice.level == level for advice in facts.advice)
-        yield Sample("headstart_host_advice", (*host, word), found)
+        yield Sample("headstart_host_advice", (*host, word(AdviceLevel, level)), found)
     engine = f"{facts.engine.name} {facts.engine.version}".strip()
     info = (
         facts.fingerprint,
