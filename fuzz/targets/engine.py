@@ -14,7 +14,7 @@ from headstart.agent.uplink.collector_bounds import (
     words_of,
 )
 from headstart.v1.fleet_pb2 import AttendResponse
-from headstart.words.image_reference import MalformedReference, parse_image
+from headstart.words.foreign.image_reference import MalformedReference, parse_image
 
 TABLE = Table()
 

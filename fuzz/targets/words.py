@@ -5,7 +5,7 @@ import unicodedata
 
 from fuzz.target import Table, require
 from headstart.collector.report.sentences.text import fenced, markdown
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 TABLE = Table()
 

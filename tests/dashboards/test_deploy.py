@@ -16,7 +16,7 @@ from headstart.cli import agent as agent_command, collector as collector_command
 from headstart.collector.metrics.page import MAXIMUM_SERIES
 from headstart.dashboards import write
 from headstart.dashboards.generate import RULES_FILE
-from headstart.words.clean import LABEL_CHARACTERS
+from headstart.words.foreign.clean import LABEL_CHARACTERS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))

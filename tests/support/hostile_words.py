@@ -22,7 +22,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def is_hostile(character: str) -> bool:
-    """By the categories of Unicode; the ranges in `headstart.words.clean` are a copy of them."""
+    """By the categories of Unicode; the ranges in `words.foreign.clean` are a copy of them."""
     code = ord(character)
     nothing = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
     category = unicodedata.category(character)

@@ -36,7 +36,7 @@ from headstart.v1.records_pb2 import (
     RunStarted,
     RunStatus,
 )
-from headstart.words.secrets import masks_of, named_values
+from headstart.words.foreign.secrets import masks_of, named_values
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from headstart.cli.connection import home_state
 from headstart.cli.errors import InputError
-from headstart.words.host_names import EXPECTED, is_host_name
+from headstart.words.foreign.host_names import EXPECTED, is_host_name
 
 
 def host_name(given: str | None) -> str:

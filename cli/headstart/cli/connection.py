@@ -14,13 +14,13 @@ from headstart.agent.uplink.collector_tls import ClientTls, channel_to
 from headstart.cli.errors import InputError
 from headstart.cli.given import Name
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
-from headstart.words.addresses import (
+from headstart.words.foreign.addresses import (
     PROXY_VARIABLE,
     is_proxy,
     socket_path,
     unix_address,
 )
-from headstart.words.certificates import CertificateProblem
+from headstart.words.foreign.certificates import CertificateProblem
 
 SOCKET_NAME = "collector.sock"
 

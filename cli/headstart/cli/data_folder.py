@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.cli.connection import SOCKET_NAME, Connection
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.faults import collector_faults
-from headstart.words.addresses import fits, unix_address
+from headstart.words.foreign.addresses import fits, unix_address
 
 if TYPE_CHECKING:
     from headstart.collector.server import Collector

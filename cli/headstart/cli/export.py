@@ -12,7 +12,7 @@ from headstart.cli.given import Name, OutputFolder
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import ExportRequest, ExportTable
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 TABLES = {
     "trials": ExportTable.EXPORT_TABLE_TRIALS,

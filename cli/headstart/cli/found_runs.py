@@ -15,7 +15,7 @@ from headstart.cli.data_folder import DEFAULT, listens, opened, store_folder
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.given import Folder
 from headstart.cli.terminal import say
-from headstart.words.addresses import socket_path
+from headstart.words.foreign.addresses import socket_path
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 from headstart.words.log_fields import RESERVED, Field, fields_of
 
 _KEY = "headstart.logs"

@@ -12,7 +12,7 @@ from headstart.cli.errors import InputError
 from headstart.cli.plan_options import plan_options, with_options
 from headstart.cli.terminal import say, say_json
 from headstart.v1.experiments_pb2 import SubmitRequest
-from headstart.words.text_files import NotUtf8, read_text
+from headstart.words.foreign.text_files import NotUtf8, read_text
 
 
 @click.command("submit")

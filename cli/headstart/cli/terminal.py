@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 
 def say(*lines: str, err: bool = False) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from headstart.agent.engine.engine import Engine
 from headstart.agent.instances import RuntimeFault
 from headstart.cli.errors import InputError
-from headstart.words.image_reference import MalformedReference, parse_image
-from headstart.words.secrets import shown_words
+from headstart.words.foreign.image_reference import MalformedReference, parse_image
+from headstart.words.foreign.secrets import shown_words
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 # What a shell would make something of; without one it would be an argument.

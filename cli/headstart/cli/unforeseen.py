@@ -7,7 +7,7 @@ import threading
 import traceback
 
 from headstart.cli.terminal import say
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 
 def catch_all() -> None:

@@ -37,7 +37,7 @@ from headstart.collector.transport.callers import Callers
 from headstart.collector.transport.listening import check_exposure, listen, server_options
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
-from headstart.words.addresses import socket_path
+from headstart.words.foreign.addresses import socket_path
 
 __all__ = ["Collector", "FolderInUse", "StartFault"]
 

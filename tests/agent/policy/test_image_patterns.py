@@ -3,7 +3,7 @@
 import pytest
 
 from headstart.agent.policy.image_patterns import read_pattern
-from headstart.words.image_reference import MalformedReference, parse_image
+from headstart.words.foreign.image_reference import MalformedReference, parse_image
 
 SHA = "9f" * 32
 OTHER = "ab" * 32

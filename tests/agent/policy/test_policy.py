@@ -19,7 +19,7 @@ from headstart.v1.experiment_pb2 import (
     Variant,
 )
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.image_reference import parse_image
+from headstart.words.foreign.image_reference import parse_image
 from support.policies import everything_allowed
 
 FILE = Path("policy.toml")

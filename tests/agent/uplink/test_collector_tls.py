@@ -13,7 +13,7 @@ from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
 from headstart.collector.config import TlsFiles
 from headstart.v1.host_pb2 import HostFacts, Policy
-from headstart.words.certificates import CertificateProblem
+from headstart.words.foreign.certificates import CertificateProblem
 from support.attending import collecting, in_loop
 from support.certificates import Authority, Certificate
 from support.waiting import until

@@ -15,8 +15,8 @@ from headstart.v1.records_pb2 import (
     RunStarted,
     TrialOutcome,
 )
+from headstart.words.foreign.secrets import Masks, masks_of
 from headstart.words.log_fields import fields_of, with_fields
-from headstart.words.secrets import Masks, masks_of
 
 SECRET = "hunter2-s3cr3t"
 MASKS = masks_of([("DB_PASSWORD", SECRET)])

@@ -17,7 +17,7 @@ from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.words import metrics
-from headstart.words.clean import LABEL_CHARACTERS
+from headstart.words.foreign.clean import LABEL_CHARACTERS
 from headstart.words.metrics import METRICS
 from support.metrics_results import (
     NOW,

@@ -13,7 +13,7 @@ from headstart.collector.config import CollectorConfig, TlsFiles
 from headstart.collector.server import Collector, StartFault
 from headstart.v1.experiments_pb2 import ListHostsRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
-from headstart.words.addresses import channel_options
+from headstart.words.foreign.addresses import channel_options
 from support.attending import OPEN_PORT, collecting, in_loop
 from support.certificates import Authority
 from support.collector_process import collector_process

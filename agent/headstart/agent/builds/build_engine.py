@@ -23,7 +23,7 @@ from headstart.agent.engine.docker_client import DockerClient
 from headstart.agent.instances import RuntimeFault, was_cancelled
 from headstart.v1.experiment_pb2 import BUILDER_BUILDKIT, BUILDER_CLASSIC, Builder
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.image_reference import MalformedReference, parse_image
+from headstart.words.foreign.image_reference import MalformedReference, parse_image
 
 # For those about a build that runs.
 _QUESTION_SECONDS = 2

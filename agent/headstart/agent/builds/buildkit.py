@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headstart.agent.builds.recorder import Recorder, part
-from headstart.words.clean import uncoloured
+from headstart.words.foreign.clean import uncoloured
 
 _TRACE, _IMAGE = "moby.buildkit.trace", "moby.image.id"
 # Field numbers.

@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 from headstart.agent.builds.recorder import Recorder, part
-from headstart.words.clean import uncoloured
+from headstart.words.foreign.clean import uncoloured
 
 _STEP = re.compile(r"Step (\d{1,6})/(\d{1,6}) : (.*)")
 _CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12,64})")

@@ -19,7 +19,7 @@ from headstart.v1.experiment_pb2 import (
     DiagnosticRule,
 )
 from headstart.v1.records_pb2 import Diagnostic
-from headstart.words.clean import uncoloured
+from headstart.words.foreign.clean import uncoloured
 
 _LONGEST_TEXT = 600
 _NATIVE_IMAGE_BEGINS = re.compile(r"GraalVM Native Image: Generating|\[1/\d\] Initializing")

@@ -17,7 +17,7 @@ from docker.utils.fnmatch import translate
 
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.untrusted import open_file
-from headstart.words.patterns import MalformedPattern, compile_pattern
+from headstart.words.foreign.patterns import MalformedPattern, compile_pattern
 
 _IGNORE_FILE = ".dockerignore"
 _LARGEST_BYTES = 256 << 10

@@ -22,7 +22,7 @@ from headstart.agent.engine.docker_client import TIMEOUT_SECONDS, DockerClient
 from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.image_reference import MalformedReference, parse_image
+from headstart.words.foreign.image_reference import MalformedReference, parse_image
 
 log = logging.getLogger(__name__)
 

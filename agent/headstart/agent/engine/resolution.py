@@ -10,7 +10,7 @@ from headstart.agent.engine.engine import Engine
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
-from headstart.words.image_reference import (
+from headstart.words.foreign.image_reference import (
     OFFICIAL,
     ImageReference,
     MalformedReference,

@@ -18,7 +18,7 @@ from headstart.agent.http.serialise import authority
 from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
-from headstart.words.patterns import compile_pattern
+from headstart.words.foreign.patterns import compile_pattern
 
 EXCERPT_BYTES = 4096
 _TIMEOUT_SECONDS = 10.0

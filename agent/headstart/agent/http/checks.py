@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from headstart.words.patterns import LIMIT_BYTES, Pattern, compile_pattern
+from headstart.words.foreign.patterns import LIMIT_BYTES, Pattern, compile_pattern
 
 if TYPE_CHECKING:
     from headstart.v1.experiment_pb2 import HttpCheck

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import Experiment, SecretReference
-from headstart.words.secrets import SHORTEST_SECRET, Masks, http_checks, references_in
+from headstart.words.foreign.secrets import SHORTEST_SECRET, Masks, http_checks, references_in
 
 # As much as a variable of an experiment file may have.
 _LARGEST_BYTES = 32768

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
 
-from headstart.words.image_reference import (
+from headstart.words.foreign.image_reference import (
     DEFAULT_DOMAIN,
     DEFAULT_TAG,
     DIGESTS,

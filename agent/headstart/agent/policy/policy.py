@@ -24,10 +24,10 @@ from headstart.agent.policy.image_patterns import read_pattern
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Variant
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.image_reference import ImageReference, MalformedReference
+from headstart.words.foreign.image_reference import ImageReference, MalformedReference
+from headstart.words.foreign.secrets import fits_pattern, referred_to
+from headstart.words.foreign.text_files import NotUtf8, read_text
 from headstart.words.networks import NETWORKS
-from headstart.words.secrets import fits_pattern, referred_to
-from headstart.words.text_files import NotUtf8, read_text
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")

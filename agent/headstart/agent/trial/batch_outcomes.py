@@ -8,7 +8,7 @@ from headstart.agent.trial.execution import Execution
 from headstart.agent.trial.startup_failures import status_words
 from headstart.v1.experiment_pb2 import CommandCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage, Failure, FailureCode
-from headstart.words.patterns import compile_pattern
+from headstart.words.foreign.patterns import compile_pattern
 
 
 def wrong(execution: Execution, expected: CommandCheck) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from headstart.agent.runtimes.obstacles import FilePath, Obstacle
 from headstart.v1.experiment_pb2 import Check, Experiment, Network
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.patterns import MalformedPattern, compile_pattern
+from headstart.words.foreign.patterns import MalformedPattern, compile_pattern
 
 
 def refusals(

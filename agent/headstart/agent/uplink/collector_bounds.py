@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from headstart.v1.experiment_pb2 import Experiment, Load
 from headstart.v1.fleet_pb2 import Attempt, Welcome
-from headstart.words import clean
+from headstart.words.foreign import clean
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
 _HEARTBEAT_SECONDS = 5.0

@@ -11,8 +11,8 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from headstart.words.addresses import PROXY_VARIABLE, channel_options
-from headstart.words.certificates import CertificateProblem, collector_problem, own_problem
+from headstart.words.foreign.addresses import PROXY_VARIABLE, channel_options
+from headstart.words.foreign.certificates import CertificateProblem, collector_problem, own_problem
 from headstart.words.private_files import KeyExposed, read_private_key
 
 Options = Sequence[tuple[str, int | str]]

@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 
 from headstart.agent.uplink.wire import AnyRecord
 from headstart.v1.records_pb2 import Difference, LoadWindows, ResolvedVariant, SampleBatch
+from headstart.words.foreign.secrets import Masks, masked_mapping
 from headstart.words.log_fields import fields_of, with_fields
-from headstart.words.secrets import Masks, masked_mapping
 
 R = TypeVar("R", bound=AnyRecord)
 

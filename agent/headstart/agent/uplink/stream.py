@@ -42,7 +42,7 @@ from headstart.v1.fleet_pb2 import (
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
-from headstart.words.certificates import CertificateProblem
+from headstart.words.foreign.certificates import CertificateProblem
 from headstart.words.protocol import PROTOCOL_VERSION
 
 log = logging.getLogger(__name__)

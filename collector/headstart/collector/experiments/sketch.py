@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headstart.collector.experiments.file.overrides import Value, scalar_text
-from headstart.words.secrets import is_secret_name, shown_words, without_values
+from headstart.words.foreign.secrets import is_secret_name, shown_words, without_values
 
 _LONGEST_NAME = 63
 # Of a name that is put together: it heads columns.

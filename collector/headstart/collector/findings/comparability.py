@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from headstart.collector.findings.model import RunResult
+from headstart.words.foreign.secrets import is_secret_name, shown_words, without_values
 from headstart.words.metrics import LOAD_METRICS, METRICS
-from headstart.words.secrets import is_secret_name, shown_words, without_values
 
 # What belongs to a revision rather than to how it is measured.
 _OF_A_REVISION = ("image", "build", "description", "base", "compilation")

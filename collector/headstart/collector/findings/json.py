@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from headstart.collector.findings import schema_1
 from headstart.collector.findings.model import RunResult
-from headstart.words import clean
+from headstart.words.foreign import clean
 from headstart.words.metrics import METRICS
 
 SCHEMA = 2

@@ -17,8 +17,8 @@ from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
+from headstart.words.foreign.secrets import referred_to
 from headstart.words.log_fields import with_fields
-from headstart.words.secrets import referred_to
 
 log = logging.getLogger(__name__)
 

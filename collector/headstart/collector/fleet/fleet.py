@@ -31,7 +31,7 @@ from headstart.v1.fleet_pb2 import (
     RecordBatch,
     Welcome,
 )
-from headstart.words.host_names import EXPECTED, is_host_name
+from headstart.words.foreign.host_names import EXPECTED, is_host_name
 from headstart.words.protocol import PROTOCOL_VERSION
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ import zstandard
 
 from headstart.v1.experiment_pb2 import Builder
 from headstart.v1.records_pb2 import BuildOutcome
-from headstart.words import clean
 from headstart.words.enums import word
+from headstart.words.foreign import clean
 
 # An agent keeps 8 MiB of a log; what claims to be longer is cut.
 _MAXIMUM_BYTES = 9 << 20

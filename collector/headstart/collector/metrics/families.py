@@ -12,8 +12,8 @@ from headstart.collector.findings import Comparison, Figure, RunResult, VariantO
 from headstart.collector.metrics.warmup_curve import warmup_curve
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
 from headstart.v1.host_pb2 import AdviceLevel
-from headstart.words.clean import label
 from headstart.words.enums import word
+from headstart.words.foreign.clean import label
 from headstart.words.metric import series_of
 from headstart.words.metrics import METRICS
 from headstart.words.verdicts import Verdict

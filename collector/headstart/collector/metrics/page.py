@@ -32,7 +32,7 @@ from headstart.collector.metrics.families import (
 )
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, Shift
-from headstart.words.clean import label
+from headstart.words.foreign.clean import label
 from headstart.words.states import RunWord
 
 # A Prometheus of a gigabyte or two holds a million series; one collector may be one of many.

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from headstart.collector.store.tables import experiments
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.words.secrets import Masks, commands_of, http_checks, named_values
+from headstart.words.foreign.secrets import Masks, commands_of, http_checks, named_values
 
 # Of a connection's `info`: the write-ahead log still has what was masked.
 FORGOTTEN = "headstart-values-forgotten"

@@ -18,7 +18,7 @@ from headstart.collector.config import CollectorConfig, TlsFiles
 from headstart.collector.faults import StartFault
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.transport.tls import ConfigurationError, server_credentials
-from headstart.words.addresses import is_loopback, socket_path, unix_address
+from headstart.words.foreign.addresses import is_loopback, socket_path, unix_address
 from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0

@@ -11,7 +11,7 @@ import grpc
 from headstart.collector.config import TlsFiles
 from headstart.collector.faults import StartFault
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.words.certificates import CertificateProblem, own_problem, validity
+from headstart.words.foreign.certificates import CertificateProblem, own_problem, validity
 from headstart.words.private_files import KeyExposed, read_private_key
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import ExecStamp, ResolvedVariant
 from headstart.words.enums import word
-from headstart.words.secrets import without_values
+from headstart.words.foreign.secrets import without_values
 
 # Environment variables that change speed or memory by themselves, and what they set.
 # .NET: learn.microsoft.com/dotnet/core/runtime-config; COMPlus_ is its older prefix.

@@ -18,8 +18,8 @@ from headstart.v1.records_pb2 import (
     ResolvedVariant,
 )
 from headstart.words.enums import word
+from headstart.words.foreign.secrets import shown_words
 from headstart.words.outcomes import Outcome
-from headstart.words.secrets import shown_words
 
 _OUTCOMES = {
     FailureCode.FAILURE_CODE_IMAGE_MISSING: Outcome.IMAGE_MISSING,

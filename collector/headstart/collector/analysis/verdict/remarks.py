@@ -13,8 +13,8 @@ from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import ExecStamp, LatencyBasis
 from headstart.words import metrics
 from headstart.words.enums import word
+from headstart.words.foreign.secrets import without_values
 from headstart.words.metrics import METRICS
-from headstart.words.secrets import without_values
 
 # Of a median beyond which the steps of a clock colour a comparison.
 _COARSE = 0.05

@@ -20,8 +20,8 @@ from headstart.collector.experiments.file.models import (
 from headstart.collector.experiments.file.requests import Request
 from headstart.collector.experiments.file.value_forms import put_environment, sent_headers
 from headstart.v1 import experiment_pb2 as pb
+from headstart.words.foreign.secrets import shown_words, without_values
 from headstart.words.networks import NETWORKS
-from headstart.words.secrets import shown_words, without_values
 
 _COMPILATIONS = {
     "jit": pb.COMPILATION_JIT,

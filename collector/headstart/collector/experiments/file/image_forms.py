@@ -4,7 +4,7 @@ from typing import Any
 
 from headstart.collector.experiments.file.phrases import found, quoted
 from headstart.collector.experiments.file.units import Scalar
-from headstart.words.image_reference import (
+from headstart.words.foreign.image_reference import (
     REFERENCE_PATTERN,
     MalformedReference,
     parse_image,

@@ -21,7 +21,7 @@ from headstart.collector.experiments.file.read import (
     load_experiment,
 )
 from headstart.v1.experiments_pb2 import Problem
-from headstart.words.secrets import is_secret_name, without_values
+from headstart.words.foreign.secrets import is_secret_name, without_values
 
 Scalar = str | int | float | bool
 Value = Scalar | dict[str, Scalar]

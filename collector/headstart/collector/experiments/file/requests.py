@@ -6,7 +6,7 @@ from typing import Any
 
 from headstart.collector.experiments.file.phrases import found, listed, quoted
 from headstart.collector.experiments.file.units import Scalar
-from headstart.words.patterns import MAXIMUM_PATTERN, MalformedPattern, compile_pattern
+from headstart.words.foreign.patterns import MAXIMUM_PATTERN, MalformedPattern, compile_pattern
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAXIMUM_TARGET = 2048

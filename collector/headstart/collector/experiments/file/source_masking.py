@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.nodes import compose
-from headstart.words.secrets import Masks, argument_values, holds_mask, masks_of
+from headstart.words.foreign.secrets import Masks, argument_values, holds_mask, masks_of
 
 # Below these the keys are names of the author's; elsewhere they are the file's own.
 _NAMED_BY_THEIR_KEYS = frozenset({"env", "arguments", "headers", "json"})

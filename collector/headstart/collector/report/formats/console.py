@@ -7,7 +7,7 @@ from rich.measure import Measurement
 from rich.segment import Segment
 from rich.text import Text
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 
 class _Cleaned:

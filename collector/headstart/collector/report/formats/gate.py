@@ -14,7 +14,7 @@ from headstart.collector.findings import (
 from headstart.collector.findings.usable import cut_short, why_unmeasured, without_usable_trial
 from headstart.collector.report.sentences.text import fenced, line, markdown as md, tail
 from headstart.collector.report.views.decision import DECISION_SIGNS
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 GATE_SIGNS = {
     GateStatus.PASSED: "✅",

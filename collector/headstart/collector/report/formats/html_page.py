@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -26,7 +26,7 @@ from headstart.collector.report.views.hosts_view import (
     title,
 )
 from headstart.collector.report.views.view import NOTHING, moment
-from headstart.words import clean
+from headstart.words.foreign import clean
 from headstart.words.metrics import METRICS
 
 # A column for each of more hosts than this is more than a terminal holds.

@@ -16,7 +16,7 @@ from headstart.collector.report.formats.terminal_report import VERDICT_STYLES
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.sentences.wording import ratio_cell
 from headstart.collector.report.views.view import NOTHING, moment
-from headstart.words import clean
+from headstart.words.foreign import clean
 from headstart.words.metrics import METRICS
 
 _PLAIN_WIDTH = 120

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any, cast
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 INK, MUTED, GRID, PAPER = "#101112", "#202122", "#303132", "#404142"
 # Marker colours of the variants, in order; the page has as many of its own.

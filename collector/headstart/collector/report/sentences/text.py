@@ -6,7 +6,7 @@ Each format cleans what it writes, in one place: HTML in `page`, Markdown in `ma
 
 import re
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 # What would begin a list, a heading's underline or a rule where it stands first.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.words.secrets import (
+from headstart.words.foreign.secrets import (
     HARMLESS_NAMES,
     HARMLESS_WORDS,
     SECRET_NAMES,
@@ -51,7 +51,7 @@ HARMLESS = [
 
 
 def test_the_list_is_documented() -> None:
-    docs = Path(__file__).parents[2] / "docs" / "EXPERIMENT.md"
+    docs = Path(__file__).parents[3] / "docs" / "EXPERIMENT.md"
 
     for names in (SECRET_NAMES, HARMLESS_NAMES, HARMLESS_WORDS):
         assert ", ".join(f"`{pattern}`" for pattern in names) in docs.read_text()

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from headstart.words.addresses import channel_options, fits, is_loopback, socket_path, unix_address
+from headstart.words.foreign.addresses import (
+    channel_options,
+    fits,
+    is_loopback,
+    socket_path,
+    unix_address,
+)
 
 
 @pytest.mark.parametrize("address", ["unix:/run/x.sock", "unix:///run/x.sock"])

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from headstart.words import clean
+from headstart.words.foreign import clean
 from support.hostile_words import JOINERS, is_hostile
 
 LEGIT = (

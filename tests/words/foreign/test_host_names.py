@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.words.host_names import is_host_name
+from headstart.words.foreign.host_names import is_host_name
 
 
 @pytest.mark.parametrize("name", ["h", "bench-1", "Build_07.example.com", "10.0.0.7", "a" * 253])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headstart.collector.config import TlsFiles
-from headstart.words.certificates import (
+from headstart.words.foreign.certificates import (
     CertificateProblem,
     collector_problem,
     own_problem,

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from headstart.words.patterns import (
+from headstart.words.foreign.patterns import (
     LIMIT_BYTES,
     MalformedPattern,
     compile_pattern,
@@ -125,7 +125,7 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
 def test_re2_is_loaded_with_the_first_pattern() -> None:
     """An agent at rest has none."""
     program = (
-        "import sys; from headstart.words.patterns import compile_pattern;"
+        "import sys; from headstart.words.foreign.patterns import compile_pattern;"
         " before = 're2' in sys.modules; compile_pattern('a');"
         " print(before, 're2' in sys.modules)"
     )

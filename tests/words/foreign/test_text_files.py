@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.words.text_files import NotUtf8, decoded
+from headstart.words.foreign.text_files import NotUtf8, decoded
 
 
 def test_a_mark_of_utf_8_is_no_part_of_the_text() -> None:

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from headstart.words.image_reference import (
+from headstart.words.foreign.image_reference import (
     REFERENCE_PATTERN,
     ImageReference,
     MalformedReference,

@@ -1,0 +1,1 @@
+"""What others say, read by a grammar and cleaned: addresses, patterns, secrets, texts."""
