@@ -30,13 +30,13 @@ from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.runtime import Instance
 from headstart.agent.trial.startup import measure_startup
-from headstart.collector.analysis.statistics.bootstrap import generator, ratio_interval
 from headstart.collector.analysis.statistics.histogram import (
     Counts,
     counts_of,
     merged,
     quantiles_seconds,
 )
+from headstart.collector.analysis.statistics.intervals import ratio_interval
 from headstart.v1.experiment_pb2 import (
     Check,
     HttpCheck,
@@ -124,9 +124,8 @@ def row(what: str, unit: str, pairs: Sequence[tuple[float, float]]) -> BenchRow:
     if len(pairs) < FEWEST_PAIRS:
         return BenchRow(name, f"{len(pairs)} valid pairs", budget, "", ok=None)
     host, own = np.array(pairs, dtype=np.float64).T
-    centre = "mean" if unit == "/s" else "median"
-    ratio, interval = ratio_interval(host, own, centre, _CONFIDENCE, generator("networks", what))
-    middle = float(np.mean(host) if centre == "mean" else np.median(host))
+    ratio, interval = ratio_interval(own, host, _CONFIDENCE)
+    middle = float(np.median(host))
     assert interval is not None  # there are enough pairs
     allowed = max(MARGIN, MARGIN_MS / middle) if unit == "ms" else MARGIN
     low, high = interval.low - 1, interval.high - 1

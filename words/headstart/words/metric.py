@@ -13,14 +13,6 @@ class Unit(StrEnum):
     JOBS_PER_SECOND = "jobs_per_second"
 
 
-class Center(StrEnum):
-    """The middle that a figure states, and that a ratio is one of."""
-
-    MEDIAN = "median"
-    # Of throughput: what was served in all is the mean times its length.
-    MEAN = "mean"
-
-
 class Stage(StrEnum):
     """The part of a run that a value comes from. Flags spoil parts of a trial."""
 
@@ -79,7 +71,6 @@ class Metric:
     lower_is_better: bool = True
     # Default margin of equivalence, as a ratio: 0.05 = 5 %.
     margin: float = MARGIN
-    center: Center = Center.MEDIAN
     # The same in every trial by nature (bytes of an image): compared without statistics.
     exact: bool = False
     # False: shown as it is; a ratio of it means nothing (it may rightly be zero).

@@ -8,7 +8,6 @@ docs/METHODOLOGY.md.
 from headstart.words.metric import (
     MARGIN_IMAGE,
     MARGIN_TAIL,
-    Center,
     Metric,
     Rank,
     Stage,
@@ -105,7 +104,6 @@ THROUGHPUT_FIRST = Metric(
     stage=Stage.LOAD,
     rank=Rank.MAIN,
     lower_is_better=False,
-    center=Center.MEAN,
 )
 THROUGHPUT_STEADY = Metric(
     name="throughput_steady_per_second",
@@ -116,7 +114,6 @@ THROUGHPUT_STEADY = Metric(
     stage=Stage.LOAD,
     rank=Rank.HEADLINE,
     lower_is_better=False,
-    center=Center.MEAN,
     steady=True,
 )
 THROUGHPUT_LOAD = Metric(
@@ -127,7 +124,6 @@ THROUGHPUT_LOAD = Metric(
     "is of a load by a driver that gives no series (wrk).",
     stage=Stage.LOAD,
     lower_is_better=False,
-    center=Center.MEAN,
 )
 RATE_HELD = Metric(
     name="rate_held_per_second",
@@ -201,7 +197,6 @@ JOBS_RATE = Metric(
     "container engine's time left out.",
     stage=Stage.JOBS,
     lower_is_better=False,
-    center=Center.MEAN,
     job="short",
 )
 JOB_CPU = Metric(

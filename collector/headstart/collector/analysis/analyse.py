@@ -227,7 +227,7 @@ def _variant_warmups(
 def _figures(info: RunInfo, found: _ByMetric) -> tuple[Figure, ...]:
     confidence = confidence_of(info.experiment.plan)
     return tuple(
-        figure_of(metric, variant.name, found[metric.name, variant.name], confidence, info.run_id)
+        figure_of(metric, variant.name, found[metric.name, variant.name], confidence)
         for metric in METRICS.values()
         for variant in info.experiment.variants
         if (metric.name, variant.name) in found
@@ -276,7 +276,6 @@ class _Compared:
             self.found[metric_name, baseline],
             margin=margin,
             confidence=confidence_of(experiment.plan),
-            run_id=self.info.run_id,
         )
 
     def _missing(self, metric: str, variant: str) -> str:

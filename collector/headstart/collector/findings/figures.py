@@ -32,6 +32,8 @@ class Figure:
     # The values that were left out, for plots that show them as such.
     excluded_values: tuple[float, ...] = ()
     basis: Basis = Basis.VALID
+    # How often such an interval holds the median; where there is none, what was asked for.
+    confidence: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,5 @@ class Comparison:
     # times and takes each interval wider, so that all of them hold together with 95 %.
     confidence: float = 0.95
     basis: Basis = Basis.VALID
+    # Blocks in which only one side had a valid value: no part of the ratio.
+    lone_blocks: int = 0

@@ -52,7 +52,7 @@ RESULT_FAMILIES = (
     *(
         Family(
             metric.series,
-            f"{metric.title}. {metric.description} The center is the {metric.center}.",
+            f"{metric.title}. {metric.description} The center is the median.",
             (*_VARIANT_LABELS, "stat"),
         )
         for metric in METRICS.values()

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from headstart.collector.analysis.statistics.bootstrap import student_quantile
 from headstart.collector.analysis.statistics.meta import SMALLEST_ERROR, between_variance, pool
+from headstart.collector.analysis.statistics.student import student_quantile
 
 # Tuberculosis and not, vaccinated and not: 13 trials of BCG (Colditz et al. 1994).
 BCG = (

@@ -35,7 +35,7 @@ def work(
 
 
 def race(early: list[Work], late: list[Work]) -> BreakEven:
-    found = break_even(("aot", early), ("jit", late), margin=0.05, run_id="run")
+    found = break_even(("aot", early), ("jit", late), margin=0.05)
     assert found is not None
     return found
 
@@ -135,7 +135,7 @@ def test_who_starts_first_by_chance_has_no_lead() -> None:
 
 
 def test_no_common_block_is_no_race() -> None:
-    assert break_even(("a", [work(1, 1, 9)]), ("b", [work(2, 1, 9)]), margin=0, run_id="") is None
+    assert break_even(("a", [work(1, 1, 9)]), ("b", [work(2, 1, 9)]), margin=0) is None
 
 
 def test_the_same_records_give_the_same_answer() -> None:

@@ -208,7 +208,7 @@ def test_a_run_that_stops_when_decided_is_taken_at_its_cap() -> None:
     assert said_of(experiment) == []
     experiment.plan.maximum_blocks = 8
     assert "at most 8 blocks" in said_of(experiment)[0]
-    assert "`plan.maximum.blocks: 17`" in said_of(experiment)[0]
+    assert "`plan.maximum.blocks: 25`" in said_of(experiment)[0]
 
 
 def test_a_run_whose_time_is_over_has_no_more_blocks() -> None:

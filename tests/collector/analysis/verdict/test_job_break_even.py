@@ -49,7 +49,7 @@ def race(
         JobTimes(name, seconds(level(work)), seconds(late(work)))
         for name, work in zip(("short", "long"), works, strict=False)
     ]
-    found = job_break_even("aot", "jit", True, jobs, "run")
+    found = job_break_even("aot", "jit", True, jobs)
     assert found is not None
     return found
 
@@ -58,7 +58,7 @@ def at_ten_seconds(*late: float) -> JobBreakEven:
     """jit five times slower at 1 s of aot, and with these seconds, a block each, at 10 s."""
     short = JobTimes("short", np.full(len(late), 1.0), np.full(len(late), 5.0))
     long = JobTimes("long", np.full(len(late), 10.0), np.array(late))
-    found = job_break_even("aot", "jit", True, [short, long], "run")
+    found = job_break_even("aot", "jit", True, [short, long])
     assert found is not None
     return found
 
@@ -184,7 +184,7 @@ def test_a_baseline_that_starts_later_is_the_one_that_has_to_catch_up() -> None:
         JobTimes(name, np.full(4, warming(work)), np.full(4, level(work)))
         for name, work in (("short", 0.5), ("long", truth() * 2))
     ]
-    found = job_break_even("jit", "aot", False, jobs, "run")
+    found = job_break_even("jit", "aot", False, jobs)
 
     assert found is not None
     assert (found.early, found.late) == ("aot", "jit")
@@ -201,7 +201,7 @@ def test_lengths_are_taken_in_their_order_whatever_the_jobs_are_called() -> None
 
 def test_without_a_lead_there_is_nothing_to_catch_up_with() -> None:
     jobs = [JobTimes("short", np.ones(4), np.ones(4))]
-    found = job_break_even("aot", "jit", None, jobs, "run")
+    found = job_break_even("aot", "jit", None, jobs)
 
     assert found is not None
     assert found.outcome is JobOvertaking.UNDETERMINED
@@ -210,8 +210,8 @@ def test_without_a_lead_there_is_nothing_to_catch_up_with() -> None:
 def test_no_job_and_no_block_have_no_break_even() -> None:
     empty = np.array([])
 
-    assert job_break_even("aot", "jit", True, [], "run") is None
-    assert job_break_even("aot", "jit", True, [JobTimes("long", empty, empty)], "run") is None
+    assert job_break_even("aot", "jit", True, []) is None
+    assert job_break_even("aot", "jit", True, [JobTimes("long", empty, empty)]) is None
 
 
 def test_a_run_has_one_for_each_variant_from_its_trials() -> None:

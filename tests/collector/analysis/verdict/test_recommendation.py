@@ -78,9 +78,9 @@ def test_an_interval_across_the_limit_is_deferred_with_how_much_would_settle_it(
 
     assert outcome(result, metrics.STARTUP.name).status is GateStatus.UNDECIDED
     assert advised(result).decision is Decision.DEFER
-    # Two thirds of the way to the limit: (3/2)^2 of the blocks.
+    # Two thirds of the way to the limit: (3/2)^2 of the blocks, and Student's t falls meanwhile.
     assert more is not None
-    assert 8 <= more <= 12
+    assert 6 <= more <= 11
     assert f"`plan.blocks: {8 + more}`" in advised(result).missing[0]
 
 

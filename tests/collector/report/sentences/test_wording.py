@@ -5,7 +5,8 @@ import pytest
 
 from headstart.collector.findings import Interval, RunResult, Verdict
 from headstart.collector.report.render import render
-from headstart.collector.report.sentences.wording import courses, headlines, interval_note
+from headstart.collector.report.sentences.interval_words import interval_note
+from headstart.collector.report.sentences.wording import courses, headlines
 from headstart.v1.experiments_pb2 import ReportFormat
 from headstart.words import metrics
 from support.fake_runs import Fake, small

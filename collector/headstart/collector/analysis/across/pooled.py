@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from headstart.collector.analysis.statistics.bootstrap import student_quantile
 from headstart.collector.analysis.statistics.meta import pool
+from headstart.collector.analysis.statistics.student import student_quantile
 from headstart.collector.analysis.verdict.comparison import verdict_of
 from headstart.collector.findings import Basis, Comparison, Interval, RunResult, Verdict
 from headstart.collector.findings.quantities import ratio as ratio_text

@@ -4,20 +4,15 @@ Their trials were not interleaved, so nothing is paired and drift between the ru
 not cancel: an interval holds for these two runs, and a cause is not proved by it.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from headstart.collector.analysis.statistics.bootstrap import (
-    BOOTSTRAP_BLOCKS,
+from headstart.collector.analysis.statistics.intervals import (
     MINIMUM_BLOCKS,
-    RESAMPLES,
     Floats,
-    generator,
-    middle,
-    student_quantile,
+    change_interval,
 )
 from headstart.collector.analysis.verdict.comparison import verdict_of
 from headstart.collector.findings import Basis, Figure, Interval, RunResult, Verdict
@@ -155,24 +150,25 @@ def _change(
     for run, side in zip((before, after), sides, strict=True):
         if side.reason:
             return _because(empty, f"run {run.run_id}: {side.reason}")
-    first, second = (side.center(metric.center) for side in sides)
-    ratio = second / first
+    first, second = (float(np.median(side.values)) for side in sides)
     found = Change(
-        variant, metric.name, of, first, second, ratio, None, margin, Verdict.INCONCLUSIVE, counts
+        variant,
+        metric.name,
+        of,
+        first,
+        second,
+        second / first,
+        None,
+        margin,
+        Verdict.INCONCLUSIVE,
+        counts,
     )
     if metric.exact:
-        exactly = Interval(ratio, ratio)
-        return _judged(found, exactly, metric)
-    if min(counts) < MINIMUM_BLOCKS:
+        return _judged(found, Interval(second / first, second / first), metric)
+    ratio, interval = change_interval(sides[0].values, sides[1].values, _CONFIDENCE)
+    found = replace(found, ratio=ratio)
+    if interval is None:
         return _because(found, f"{min(counts)} valid trials, at least {MINIMUM_BLOCKS} are needed")
-    rng = generator(before.run_id, after.run_id, metric.name, variant)
-    if min(counts) >= BOOTSTRAP_BLOCKS:
-        resampled = sides[1].resampled(metric.center, rng) / sides[0].resampled(metric.center, rng)
-        tail = (1 - _CONFIDENCE) / 2
-        low, high = np.quantile(resampled, (tail, 1 - tail))
-        interval = Interval(float(low), float(high))
-    else:
-        interval = _welch(sides[0].logs, sides[1].logs)
     judged = _judged(found, interval, metric)
     disturbed = [s for s in sides if s.flagged]
     return _because(judged, "rests on disturbed trials") if disturbed else judged
@@ -180,11 +176,9 @@ def _change(
 
 @dataclass(frozen=True)
 class _Side:
-    """One run's values: the variant's, over the baseline's where hosts differ."""
+    """One run's values: the variant's, or where hosts differ its blocks' ratios."""
 
     values: Floats
-    # Of the same blocks; None: figures are compared as they are.
-    baseline: Floats | None
     flagged: bool
     reason: str = ""
 
@@ -192,63 +186,35 @@ class _Side:
     def count(self) -> int:
         return len(self.values)
 
-    @property
-    def logs(self) -> Floats:
-        own = np.log(self.values)
-        return own if self.baseline is None else own - np.log(self.baseline)
-
-    def center(self, center: str) -> float:
-        own = middle(self.values, center)
-        return own if self.baseline is None else own / middle(self.baseline, center)
-
-    def resampled(self, center: str, rng: np.random.Generator) -> Floats:
-        """Middles of resampled blocks; a block's pair stays together."""
-        picks = rng.integers(0, self.count, (RESAMPLES, self.count))
-        function = np.mean if center == "mean" else np.median
-        own = function(self.values[picks], axis=1)
-        if self.baseline is None:
-            return np.asarray(own)
-        return np.asarray(own / function(self.baseline[picks], axis=1))
-
 
 def _side(run: RunResult, metric: Metric, variant: str, same_host: bool) -> _Side:
     none = np.array([])
     own = run.figure(metric.name, variant)
     if own is None or not own.values:
-        return _Side(none, None, False, "not measured")
+        return _Side(none, False, "not measured")
     if same_host:
-        values, base, flagged = np.array(own.values), None, own.basis is Basis.FLAGGED
+        values, flagged = np.array(own.values), own.basis is Basis.FLAGGED
     else:
         other = run.figure(metric.name, run.baseline)
         if other is None or not other.values:
-            return _Side(none, None, False, f"{run.baseline} was not measured")
+            return _Side(none, False, f"{run.baseline} was not measured")
         pairs = _paired(own, other)
         if not pairs:
-            return _Side(none, None, False, f"no block is valid for {run.baseline} too")
+            return _Side(none, False, f"no block is valid for {run.baseline} too")
         values, base = np.array(pairs).T
+        if base.min() <= 0:
+            return _Side(none, False, "values of zero have no ratio")
+        values = values / base
         flagged = Basis.FLAGGED in (own.basis, other.basis)
-    if values.min() <= 0 or (base is not None and base.min() <= 0):
-        return _Side(none, None, False, "values of zero have no ratio")
-    return _Side(values, base, flagged)
+    if values.min() <= 0:
+        return _Side(none, False, "values of zero have no ratio")
+    return _Side(values, flagged)
 
 
 def _paired(own: Figure, other: Figure) -> list[tuple[float, float]]:
     base = dict(zip(other.blocks, other.values, strict=True))
     blocks = zip(own.blocks, own.values, strict=True)
     return [(value, base[block]) for block, value in blocks if block in base]
-
-
-def _welch(before: Floats, after: Floats) -> Interval:
-    """Of a ratio, from logarithms of few values with variances of their own (Welch 1947)."""
-    parts = [float(side.var(ddof=1)) / len(side) for side in (before, after)]
-    difference = float(after.mean() - before.mean())
-    error = math.sqrt(sum(parts))
-    freedom = 2
-    if error > 0:
-        weights = (p**2 / (len(s) - 1) for p, s in zip(parts, (before, after), strict=True))
-        freedom = max(2, int(sum(parts) ** 2 / sum(weights)))
-    half = student_quantile((1 + _CONFIDENCE) / 2, freedom) * error
-    return Interval(math.exp(difference - half), math.exp(difference + half))
 
 
 def _judged(change: Change, interval: Interval, metric: Metric) -> Change:

@@ -1,7 +1,6 @@
 """Statistics over plain arrays: they know nothing of trials or metrics."""
 
 __all__ = [
-    "bootstrap",
     "change_points",
     "histogram",
     "intervals",

@@ -3,21 +3,20 @@
 Pure functions of the values and the confidence: the same values give the same interval,
 digit by digit. docs/METHODOLOGY.md derives each, with its coverage.
 
-All are monotone in every value, except Student's t of few blocks, whose width is not: the
-more values that are too high agree, the narrower it gets. `ratio_bounds` carries values that
+Order statistics and signed ranks are monotone in every value. Student's t of few blocks is
+not: as one value grows its interval may grow on both sides. `ratio_bounds` carries values that
 are only known between two bounds through both, exactly.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
 from headstart.collector.analysis.statistics.ranks import (
-    differences,
-    rank_sum_ends,
     sign_ends,
     signed_rank_ends,
     walsh_averages,
@@ -31,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 MINIMUM_BLOCKS = 3
 # How far below the asked one a figure's level may lie: five values, 93.75 of 95 %.
 _SHORTFALL = 0.0125
+# Of two runs, the share of values at either end that is left out.
+_TRIMMED = 0.1
 
 
 def least_values(confidence: float) -> int:
@@ -106,22 +107,42 @@ def change_interval(
 ) -> tuple[float, Interval | None]:
     """after / before of positive values that nothing pairs: two runs.
 
-    The rank-sum interval of the differences of logarithms, around the Hodges-Lehmann shift;
-    of few values Welch's t (1947). Both sides need three values for an interval.
+    Trimmed means of the logarithms, each side with a variance of its own (Yuen 1974; with
+    fewer than ten values, where nothing is trimmed, Welch 1947). Both need three values.
     """
-    first, second = np.log(np.asarray(before, dtype=float)), np.log(np.asarray(after, dtype=float))
-    ends = rank_sum_ends(first, second, confidence)
-    if ends is not None and min(len(first), len(second)) >= _LEAST_RANK_SUM:
-        return math.exp(float(np.median(differences(first, second)))), _exponential(ends)
-    estimate = float(second.mean() - first.mean())
-    if min(len(first), len(second)) < MINIMUM_BLOCKS:
+    sides = [np.log(np.asarray(values, dtype=float)) for values in (before, after)]
+    first, second = (_trimmed(side) for side in sides)
+    estimate = second.mean - first.mean
+    if min(len(side) for side in sides) < MINIMUM_BLOCKS:
         return math.exp(estimate), None
-    half = _welch_half(first, second, confidence)
+    variance = first.variance + second.variance
+    half = 0.0
+    if variance > 0:
+        weights = first.variance**2 / first.freedom + second.variance**2 / second.freedom
+        quantile = student_quantile((1 + confidence) / 2, variance**2 / weights)
+        half = quantile * math.sqrt(variance)
     return math.exp(estimate), _exponential((estimate - half, estimate + half))
 
 
-# Fewer values a side: see docs/METHODOLOGY.md.
-_LEAST_RANK_SUM = 6
+@dataclass(frozen=True)
+class _Trimmed:
+    """A trimmed mean, the variance of it, and its degrees of freedom."""
+
+    mean: float
+    variance: float
+    freedom: int
+
+
+def _trimmed(values: Floats) -> _Trimmed:
+    ordered, count = np.sort(values), len(values)
+    cut = int(_TRIMMED * count)
+    kept = count - 2 * cut
+    mean = float(ordered[cut : count - cut].mean())
+    if kept < 2:  # a variance takes two values
+        return _Trimmed(mean, 0.0, 1)
+    winsorised = np.clip(ordered, ordered[cut], ordered[count - cut - 1])
+    squares = float(winsorised.var(ddof=1)) * (count - 1)
+    return _Trimmed(mean, squares / (kept * (kept - 1)), kept - 1)
 
 
 def _has_ranks(count: int, confidence: float) -> bool:
@@ -138,15 +159,6 @@ def _centre(logs: Floats, confidence: float) -> tuple[float, tuple[float, float]
     error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
     half = student_quantile((1 + confidence) / 2, len(logs) - 1) * error
     return estimate, (estimate - half, estimate + half)
-
-
-def _welch_half(first: Floats, second: Floats, confidence: float) -> float:
-    parts = [float(side.var(ddof=1)) / len(side) for side in (first, second)]
-    total = sum(parts)
-    if total == 0:
-        return 0.0
-    weights = (p**2 / (len(s) - 1) for p, s in zip(parts, (first, second), strict=True))
-    return student_quantile((1 + confidence) / 2, total**2 / sum(weights)) * math.sqrt(total)
 
 
 def _exponential(ends: tuple[float, float] | None) -> Interval | None:

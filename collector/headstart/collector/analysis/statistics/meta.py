@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from headstart.collector.analysis.statistics.bootstrap import student_quantile
+from headstart.collector.analysis.statistics.student import student_quantile
 
 # With two hosts, Student's t has one degree of freedom and a prediction none that is of use.
 PREDICTED_HOSTS = 3

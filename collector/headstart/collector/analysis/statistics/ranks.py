@@ -8,16 +8,14 @@ that they move with every value, never against it.
 
 import math
 from functools import lru_cache
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# Distributions are counted up to these sizes; beyond, the normal one is as good (1e-4).
+# The distribution is counted up to this size; beyond, the normal one is as good (1e-4).
 _EXACT_SIGNED = 60
-_EXACT_SUM = 40
 
 
 def sign_ends(values: Floats, confidence: float) -> tuple[float, float] | None:
@@ -44,34 +42,26 @@ def signed_rank_ends(values: Floats, confidence: float) -> tuple[float, float] |
     return None if found is None else _ends(np.sort(walsh_averages(values)), *found)
 
 
-def rank_sum_ends(first: Floats, second: Floats, confidence: float) -> tuple[float, float] | None:
-    """Around the shift from `first` to `second`: ordered differences (Hodges & Lehmann 1963).
-
-    Their ranks are those of the statistic of Mann & Whitney. None as above.
-    """
-    found = _rank(_sum_tails(*sorted((len(first), len(second)))), confidence)
-    return None if found is None else _ends(np.sort(differences(first, second)), *found)
-
-
 def walsh_averages(values: Floats) -> Floats:
     """The means of all pairs, each value with itself too."""
     rows, columns = np.triu_indices(len(values))
     return np.asarray((values[rows] + values[columns]) / 2)
 
 
-def differences(first: Floats, second: Floats) -> Floats:
-    """Of every value of the second and every one of the first."""
-    return np.asarray((second[:, None] - first[None, :]).ravel())
-
-
 def _ends(ordered: Floats, rank: int, inner: float) -> tuple[float, float]:
     """From the value of this rank to the one as far from the other end, each moved inward."""
-    outer_low, inner_low = ordered[rank - 1], ordered[min(rank, len(ordered) - 1)]
-    outer_high, inner_high = ordered[-rank], ordered[max(-rank - 1, -len(ordered))]
+    last = len(ordered) - 1
     return (
-        float((1 - inner) * outer_low + inner * inner_low),
-        float((1 - inner) * outer_high + inner * inner_high),
+        _between(ordered[rank - 1], ordered[min(rank, last)], inner),
+        _between(ordered[-rank], ordered[max(last - rank, 0)], inner),
     )
+
+
+def _between(outer: float, inner: float, share: float) -> float:
+    """Also of infinite values: an end that leans on one is infinite."""
+    if share in (0.0, 1.0):
+        return float(inner if share else outer)
+    return float((1 - share) * outer + share * inner)
 
 
 def _rank(tails: Floats, confidence: float) -> tuple[int, float] | None:
@@ -113,25 +103,6 @@ def _signed_tails(count: int) -> Floats:
         ways[rank:] = (ways[rank:] + ways[:-rank]) / 2
         ways[:rank] /= 2
     return np.asarray(ways.cumsum()[: (size + 1) // 2])
-
-
-@lru_cache(maxsize=256)
-def _sum_tails(fewer: int, more: int) -> Floats:
-    """P(U <= k) of the statistic of Mann & Whitney, k from 0 up to below one half."""
-    size = fewer * more
-    if more > _EXACT_SUM:
-        return _normal_tails(size, math.sqrt(size * (fewer + more + 1) / 12))
-    # Gauss's binomial coefficient: the product of (1 - q^(more + i)) / (1 - q^i). In whole
-    # numbers, since small counts are differences of large ones.
-    ways = [1] + [0] * size
-    for rank in range(1, fewer + 1):
-        for at in range(size, more + rank - 1, -1):
-            ways[at] -= ways[at - more - rank]
-        for at in range(rank, size + 1):
-            ways[at] += ways[at - rank]
-    total = math.comb(fewer + more, fewer)
-    tails = [found / total for found in accumulate(ways)]
-    return np.array(tails[: (size + 1) // 2])
 
 
 def _normal_tails(size: int, deviation: float) -> Floats:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.collector.analysis.statistics.bootstrap import (
+from headstart.collector.analysis.statistics.intervals import (
     MINIMUM_BLOCKS,
-    center_interval,
-    generator,
-    middle,
+    figure_interval,
+    figure_level,
 )
 from headstart.collector.analysis.trials.load import TrialLoad
 from headstart.collector.analysis.trials.takes import EXTRACTORS, TrialData
@@ -80,26 +79,24 @@ def usable(readings: Iterable[Reading]) -> tuple[list[Reading], Basis]:
     return right, Basis.FLAGGED
 
 
-def figure_of(
-    metric: Metric, variant: str, readings: list[Reading], confidence: float, run_id: str
-) -> Figure:
+def figure_of(metric: Metric, variant: str, readings: list[Reading], confidence: float) -> Figure:
     """The figure of one variant; its center is None when no value is usable."""
     used, basis = usable(readings)
     left_out = [reading.value for reading in readings if reading not in used]
     values = np.array([reading.value for reading in used])
     interval = None
     if not metric.exact and not any(reading.is_shared for reading in used):
-        rng = generator(run_id, metric.name, variant)
-        interval = center_interval(values, metric.center, confidence, rng)
+        interval = figure_interval(values, confidence)
     return Figure(
         metric=metric.name,
         variant=variant,
         values=tuple(reading.value for reading in used),
         blocks=tuple(reading.block for reading in used),
         excluded=len(left_out),
-        center=middle(values, metric.center) if used else None,
+        center=float(np.median(values)) if used else None,
         interval=interval,
         p95=float(np.quantile(values, 0.95)) if len(used) >= _P95_TRIALS else None,
         excluded_values=tuple(left_out),
         basis=basis,
+        confidence=figure_level(len(used), confidence) or confidence,
     )

@@ -13,24 +13,21 @@ nothing about what comes.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 
-from headstart.collector.analysis.statistics.bootstrap import (
-    BOOTSTRAP_BLOCKS,
+from headstart.collector.analysis.statistics.intervals import (
     MINIMUM_BLOCKS,
     Floats,
-    generator,
+    figure_interval,
     ratio_interval,
-    student_quantile,
 )
+from headstart.collector.analysis.statistics.student import student_quantile
 from headstart.collector.findings import BreakEven, Overtaking, WindowSeries
 
 # Curves are compared in steps of the narrowest windows.
 _STEP_SECONDS = 0.1
-# Two thousand resamples place the ends of an interval to a few per cent of its width.
-_RESAMPLES = 2_000
+_CONFIDENCE = 0.95
 # Throughput is level where its means over this long are: a second alone is mostly noise.
 _LEVEL_SECONDS = 3.0
 
@@ -69,7 +66,6 @@ def break_even(
     variant: tuple[str, Sequence[Work]],
     *,
     margin: float,
-    run_id: str,
 ) -> BreakEven | None:
     """None when no block has work of both.
 
@@ -79,7 +75,6 @@ def break_even(
     pairs = _paired(baseline[1], variant[1])
     if not pairs:
         return None
-    rng = generator(run_id, "break-even", baseline[0], variant[0])
     starts = np.array([(one.startup_seconds, other.startup_seconds) for one, other in pairs])
     baseline_leads = bool(np.median(starts[:, 0]) < np.median(starts[:, 1]))
     names = (baseline[0], variant[0]) if baseline_leads else (variant[0], baseline[0])
@@ -94,16 +89,16 @@ def break_even(
         outcome=Overtaking.UNDETERMINED,
         behind_requests=float(-race.lead.mean(axis=0)[-1]),
     )
-    if not starts_differ(starts, rng):
+    if not starts_differ(starts):
         return found
-    return _answered(found, race, margin, rng)
+    return _answered(found, race, margin)
 
 
-def starts_differ(starts: Floats, rng: np.random.Generator) -> bool:
+def starts_differ(starts: Floats) -> bool:
     """Whether one of the two answers first for sure: blocks x the two variants' seconds."""
     if not (starts > 0).all():
         return False
-    ratio, interval = ratio_interval(starts[:, 0], starts[:, 1], "median", 0.95, rng)
+    ratio, interval = ratio_interval(starts[:, 1], starts[:, 0], _CONFIDENCE)
     if interval is None:
         return bool(len({*(starts[:, 0] < starts[:, 1])}) == 1 and ratio != 1)
     return not interval.low <= 1 <= interval.high
@@ -138,12 +133,11 @@ class _Race:
         self.known_rates, self.rates = known, rates
 
 
-def _answered(found: BreakEven, race: _Race, margin: float, rng: np.random.Generator) -> BreakEven:
-    outlook = _outlook(race, rng)
+def _answered(found: BreakEven, race: _Race, margin: float) -> BreakEven:
+    outlook = _outlook(race)
     gain = race.rates[:, 1] - race.rates[:, 0] if outlook is Overtaking.EXTRAPOLATED else None
-    weights = _weights(found.blocks, rng)
-    at = _Estimate.of(race, weights, lambda w: _overtaken(race, w, gain))
-    level = _Estimate.of(race, weights, lambda w: _level(race, w, margin))
+    at = _Estimate.of(race, lambda w: _overtaken(race, w, gain))
+    level = _Estimate.of(race, lambda w: _level(race, w, margin))
     point = at.point if math.isfinite(at.point) else None
     if point is None:
         outcome = outlook
@@ -162,21 +156,15 @@ def _answered(found: BreakEven, race: _Race, margin: float, rng: np.random.Gener
     )
 
 
-def _outlook(race: _Race, rng: np.random.Generator) -> Overtaking:
+def _outlook(race: _Race) -> Overtaking:
     """What steady rates say of the time that was not observed."""
     if race.settled < MINIMUM_BLOCKS:
         return Overtaking.NOT_OBSERVED
     early, late = race.known_rates.T
-    _, interval = ratio_interval(early, late, "mean", 0.95, rng)
+    _, interval = ratio_interval(late, early, _CONFIDENCE)
     if interval is None or interval.low <= 1 <= interval.high:
         return Overtaking.OPEN
     return Overtaking.EXTRAPOLATED if interval.low > 1 else Overtaking.NEVER
-
-
-def _weights(blocks: int, rng: np.random.Generator) -> Floats:
-    """A row for each resample: how much each block counts."""
-    picks = rng.integers(0, blocks, (_RESAMPLES, blocks))
-    return np.array([np.bincount(row, minlength=blocks) for row in picks]) / blocks
 
 
 @dataclass(frozen=True)
@@ -188,27 +176,22 @@ class _Estimate:
     high: float | None
 
     @classmethod
-    def of(cls, race: _Race, weights: Floats, times: "Callable[[Floats], Floats]") -> "_Estimate":
+    def of(cls, race: _Race, times: Callable[[Floats], Floats]) -> "_Estimate":
         blocks = len(race.lead)
         point = float(times(np.full((1, blocks), 1 / blocks))[0])
         if blocks < MINIMUM_BLOCKS or not math.isfinite(point):
             return cls(point, None, None)
         alone = times(np.eye(blocks))
         if np.isfinite(alone).all() and alone.min() > 0 and point > 0:
-            # As for ratios of few blocks: Student's t on logarithms. Percentiles of
-            # resamples held 85 % of five blocks, this 93 %.
+            # As for ratios of few blocks: Student's t on logarithms.
             error = float(np.log(alone).std(ddof=1)) / math.sqrt(blocks)
-            factor = math.exp(student_quantile(0.975, blocks - 1) * error)
+            factor = math.exp(student_quantile((1 + _CONFIDENCE) / 2, blocks - 1) * error)
             return cls(point, point / factor, point * factor)
-        if blocks < BOOTSTRAP_BLOCKS:
+        # Some blocks have no such time at all, and no logarithm: but they have an order.
+        interval = figure_interval(alone, _CONFIDENCE)
+        if interval is None:
             return cls(point, None, None)
-        # Some blocks have no such time at all, and no logarithm: resample, with tails
-        # expanded for few blocks (Hesterberg 2015, section 5.3).
-        expanded = math.sqrt(blocks / (blocks - 1)) * student_quantile(0.025, blocks - 1)
-        tail = NormalDist().cdf(expanded)
-        ordered = np.sort(times(weights))
-        low, high = (float(ordered[round(q * (len(ordered) - 1))]) for q in (tail, 1 - tail))
-        return cls(point, _finite(low), _finite(high))
+        return cls(point, min(interval.low, point), _finite(max(interval.high, point)))
 
 
 def _finite(value: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from headstart.collector.analysis.statistics.bootstrap import MINIMUM_BLOCKS
+from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.load import TrialLoad
 from headstart.collector.analysis.verdict.break_even import Work, break_even, work_of
 from headstart.collector.analysis.warmup.courses import is_steady
@@ -47,7 +47,6 @@ def break_evens(
             (experiment.baseline, baseline),
             (variant.name, works(variant.name)),
             margin=margin,
-            run_id=info.run_id,
         )
         for variant in experiment.variants
         if variant.name != experiment.baseline

@@ -6,11 +6,9 @@ from statistics import fmean
 
 import numpy as np
 
-from headstart.collector.analysis.statistics.bootstrap import (
+from headstart.collector.analysis.statistics.intervals import (
     MINIMUM_BLOCKS,
     Floats,
-    generator,
-    middle,
     ratio_interval,
 )
 from headstart.collector.analysis.trials.figures import Reading
@@ -39,7 +37,6 @@ def compare(
     *,
     margin: float,
     confidence: float,
-    run_id: str,
 ) -> Comparison:
     """Never raises for what was measured: what cannot be compared is unavailable, with why."""
     pairs, basis = _paired(baseline_readings, variant_readings)
@@ -54,6 +51,7 @@ def compare(
         blocks=len(pairs),
         confidence=confidence,
         basis=basis,
+        lone_blocks=len(_lone(baseline_readings, variant_readings)),
     )
     if not pairs:
         return replace(result, reason=_no_pairs(variant, baseline, variant_readings))
@@ -62,18 +60,15 @@ def compare(
     if reason := _zeros(metric, base, other, baseline, variant):
         return replace(result, reason=reason)
     if metric.exact:
-        return _exactly(result, metric, middle(base, "median"), middle(other, "median"))
-    if len(pairs) < MINIMUM_BLOCKS or not other.all():
-        ratio = middle(other, metric.center) / middle(base, metric.center)
-        reason = (
-            f"{_blocks(len(pairs), metric)} measured, at least {MINIMUM_BLOCKS} are needed"
-            if len(pairs) < MINIMUM_BLOCKS
-            else f"{variant} has values of zero"
-        )
+        return _exactly(result, metric, float(np.median(base)), float(np.median(other)))
+    if not other.all():
+        ratio = float(np.median(other) / np.median(base))
+        reason = f"{variant} has values of zero"
         return replace(result, verdict=Verdict.INCONCLUSIVE, ratio=ratio, reason=reason)
-    rng = generator(run_id, metric.name, variant, baseline)
-    ratio, interval = ratio_interval(base, other, metric.center, confidence, rng)
-    assert interval is not None  # noqa: S101  # there are enough blocks
+    ratio, interval = ratio_interval(other, base, confidence)
+    if interval is None:
+        reason = f"{_blocks(len(pairs), metric)} measured, at least {MINIMUM_BLOCKS} are needed"
+        return replace(result, verdict=Verdict.INCONCLUSIVE, ratio=ratio, reason=reason)
     verdict = verdict_of(interval, margin, metric.lower_is_better)
     return replace(
         result,
@@ -126,6 +121,14 @@ def _paired(
 def _pair(baseline: Iterable[Reading], variant: Iterable[Reading]) -> list[tuple[float, float]]:
     base, other = _by_block(baseline), _by_block(variant)
     return [(base[block], other[block]) for block in sorted(base.keys() & other.keys())]
+
+
+def _lone(baseline: list[Reading], variant: list[Reading]) -> set[int]:
+    """Blocks in which one side alone has a valid value."""
+    base, other = (
+        {r.block for r in side if r.validity is Validity.VALID} for side in (baseline, variant)
+    )
+    return base ^ other
 
 
 def _by_block(readings: Iterable[Reading]) -> dict[int, float]:

@@ -7,7 +7,8 @@ or missed, whatever is measured.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headstart.collector.analysis.statistics.bootstrap import BOOTSTRAP_BLOCKS, MINIMUM_BLOCKS
+from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS, least_values
+from headstart.collector.analysis.verdict.decide import confidence_of
 from headstart.collector.analysis.verdict.gates import asked, limits_of
 from headstart.collector.analysis.verdict.plan_yield import Lack, lack_of
 from headstart.collector.findings import GateLimit
@@ -62,8 +63,9 @@ def asks_for_steady(experiment: Experiment) -> bool:
 def _gates(experiment: Experiment) -> Iterator[Undecidable]:
     _, limits = limits_of(experiment)
     own = {gate.metric for gate in experiment.gates.gates}
+    of_figure = least_values(confidence_of(experiment.plan))
     for limit in limits:
-        needed = MINIMUM_BLOCKS if limit.kind == LimitKind.MARGIN else BOOTSTRAP_BLOCKS
+        needed = MINIMUM_BLOCKS if limit.kind == LimitKind.MARGIN else of_figure
         for lack, variants in _lacks(
             experiment, limit.metric, needed, limit.kind == LimitKind.MARGIN
         ):

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headstart.collector.analysis.statistics.bootstrap import BOOTSTRAP_BLOCKS, MINIMUM_BLOCKS
+from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS, least_values
+from headstart.collector.analysis.statistics.student import student_quantile
 from headstart.collector.findings import (
     Basis,
     Comparison,
@@ -149,6 +150,8 @@ class _Found:
     count: int
     exact: bool = False
     basis: Basis = Basis.VALID
+    # Of the interval; where there is none, what was asked for.
+    confidence: float = 0.95
     # The value in words, the interval in words, and what `count` counts.
     said: str = ""
     span: str = ""
@@ -156,8 +159,13 @@ class _Found:
     # Why there is no value.
     reason: str = ""
 
+    @property
+    def least(self) -> int:
+        """How many of what is counted an interval takes."""
+        return MINIMUM_BLOCKS if self.counted == "block" else least_values(self.confidence)
+
     def evidence(self, run: str) -> str:
-        parts = [f"95 % interval {self.span}"] if self.span else []
+        parts = [f"{self.confidence * 100:g} % interval {self.span}"] if self.span else []
         if not self.exact:
             parts.append(f"{self.count} {self.counted}{'' if self.count == 1 else 's'}")
         if self.basis is Basis.FLAGGED:
@@ -181,13 +189,14 @@ def _value(result: RunResult, variant: str, limit: GateLimit) -> _Found:
         count=len(figure.values),
         exact=metric.exact or _constant(figure),
         basis=figure.basis,
+        confidence=figure.confidence,
         said=quantity(figure.center, metric.unit),
         span=_span(interval, metric.unit),
     )
 
 
 def _constant(figure: Figure) -> bool:
-    return len(figure.values) >= BOOTSTRAP_BLOCKS and len(set(figure.values)) == 1
+    return len(figure.values) >= least_values(figure.confidence) and len(set(figure.values)) == 1
 
 
 def _span(interval: Interval | None, unit: str) -> str:
@@ -214,6 +223,7 @@ def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
         count=comparison.blocks,
         exact=metric.exact,
         basis=comparison.basis,
+        confidence=comparison.confidence,
         said=_sides(result, comparison),
         span=_ratio_span(comparison.interval),
         counted="block",
@@ -266,8 +276,7 @@ def _why(found: _Found) -> str:
     if found.basis is Basis.FLAGGED:
         return DISTURBED
     if found.interval is None:
-        least = MINIMUM_BLOCKS if found.counted == "block" else BOOTSTRAP_BLOCKS
-        return f"an interval takes {least} {found.counted}s"
+        return f"an interval takes {found.least} {found.counted}s"
     return "the interval reaches across the limit"
 
 
@@ -282,8 +291,7 @@ def _more_blocks(found: _Found, result: RunResult) -> int | None:
     # A metric of load has a value in some of the blocks only, and invalid trials none.
     blocks_each = max(result.blocks_completed, found.count) / found.count
     if found.interval is None:
-        least = MINIMUM_BLOCKS if found.counted == "block" else BOOTSTRAP_BLOCKS
-        return math.ceil(max(1, least - found.count) * blocks_each)
+        return math.ceil(max(1, found.least - found.count) * blocks_each)
     value, bound = found.value, found.bound
     ends = (found.interval.low, found.interval.high)
     if value is None or min(value, bound, *ends) <= 0:
@@ -293,6 +301,21 @@ def _more_blocks(found: _Found, result: RunResult) -> int | None:
     reach = abs(math.log(end / value))
     if distance <= 0:
         return None
-    needed = max(found.count * (reach / distance) ** 2, found.count + 1)
-    more = (needed - found.count) * blocks_each
-    return math.ceil(more) if more <= _MOST_BLOCKS else None
+    needed = _count_for(found.count, distance / reach, found.confidence)
+    return None if needed is None else math.ceil((needed - found.count) * blocks_each)
+
+
+def _count_for(count: int, share: float, confidence: float) -> int | None:
+    """How many it takes until an interval of `count` has shrunk to this share of its reach.
+
+    The reach of an interval is Student's quantile over the root of their number.
+    """
+
+    def reach(of: int) -> float:
+        return student_quantile((1 + confidence) / 2, of - 1) / math.sqrt(of)
+
+    wanted = share * reach(max(count, 2))
+    for needed in range(count + 1, count + _MOST_BLOCKS + 1):
+        if reach(needed) <= wanted:
+            return needed
+    return None

@@ -19,24 +19,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from headstart.collector.analysis.statistics.bootstrap import (
-    BOOTSTRAP_BLOCKS,
+from headstart.collector.analysis.statistics.intervals import (
     MINIMUM_BLOCKS,
     Floats,
-    generator,
-    median_tail,
+    figure_interval,
     ratio_interval,
-    student_quantile,
 )
+from headstart.collector.analysis.statistics.student import student_quantile
 from headstart.collector.findings import Interval, JobBreakEven, JobOvertaking
 
 _CONFIDENCE = 0.95
-# As for the break-even of services.
-_RESAMPLES = 2_000
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,6 @@ def job_break_even(
     variant: str,
     baseline_leads: bool | None,
     jobs: Sequence[JobTimes],
-    run_id: str,
 ) -> JobBreakEven | None:
     """None without a job or a block that both have.
 
@@ -63,7 +55,7 @@ def job_break_even(
     if not jobs or not jobs[0].baseline.size:
         return None
     leads = baseline_leads is not False
-    sides = [_Sides.of(times, leads, (run_id, variant, baseline)) for times in jobs]
+    sides = [_Sides.of(times, leads) for times in jobs]
     sides.sort(key=lambda each: each.early_seconds)
     short, long = sides[0], sides[-1]
     found = JobBreakEven(
@@ -86,30 +78,29 @@ def job_break_even(
         return replace(found, outcome=JobOvertaking.NEVER if surely else JobOvertaking.OPEN)
     if short.ratio <= 1:
         return replace(found, outcome=JobOvertaking.ALREADY, **_ratio_of(short))
-    return _between(found, short, long, generator(run_id, "job break-even", baseline, variant))
+    return _between(found, short, long)
 
 
 @dataclass(frozen=True)
 class _Sides:
-    """One job: the two variants' times by block, and their middles as reports show them."""
+    """One job: the two variants' times by block, and what they are together."""
 
     job: str
     early: Floats
     late: Floats
+    # The median, as reports show it.
     early_seconds: float
     # late / early.
     ratio: float
     interval: Interval | None
 
     @classmethod
-    def of(cls, times: JobTimes, baseline_leads: bool, names: tuple[str, ...]) -> "_Sides":
-        rng = generator(*names, times.job)
-        ratio, interval = ratio_interval(times.baseline, times.variant, "median", _CONFIDENCE, rng)
+    def of(cls, times: JobTimes, baseline_leads: bool) -> "_Sides":
         early, late = times.baseline, times.variant
         if not baseline_leads:
-            early, late, ratio = late, early, 1 / ratio
-            interval = interval and Interval(1 / interval.high, 1 / interval.low)
-        return cls(times.job, early, late, float(_middle(early[None])[0]), ratio, interval)
+            early, late = late, early
+        ratio, interval = ratio_interval(late, early, _CONFIDENCE)
+        return cls(times.job, early, late, float(np.median(early)), ratio, interval)
 
 
 def _ratio_of(side: _Sides) -> dict[str, Any]:
@@ -117,37 +108,31 @@ def _ratio_of(side: _Sides) -> dict[str, Any]:
     return {"ratio": side.ratio, "ratio_low": ends[0], "ratio_high": ends[1]}
 
 
-def _middle(values: Floats) -> Floats:
-    """Of each row the median or, of few blocks, the geometric mean: as ratios are taken."""
-    if values.shape[1] >= BOOTSTRAP_BLOCKS:
-        return np.asarray(np.median(values, axis=1))
-    return np.asarray(np.exp(np.log(values).mean(axis=1)))
-
-
-def _between(
-    found: JobBreakEven, short: _Sides, long: _Sides, rng: np.random.Generator
-) -> JobBreakEven:
+def _between(found: JobBreakEven, short: _Sides, long: _Sides) -> JobBreakEven:
     blocks = found.blocks
-    everything = np.arange(blocks)[None]
-    points = [float(curve(short, long, everything)[0]) for curve in (_straight, _power_law)]
+    jobs = (short, long)
+    early = tuple(np.array([job.early_seconds]) for job in jobs)
+    late = tuple(np.array([job.early_seconds * job.ratio]) for job in jobs)
+    points = [float(curve(early, late)[0]) for curve in (_straight, _power_law)]
     found = replace(found, outcome=JobOvertaking.BETWEEN, seconds=math.sqrt(math.prod(points)))
     if blocks < MINIMUM_BLOCKS:
         return found
-    alone = [curve(short, long, everything.T) for curve in (_straight, _power_law)]
+    alone = [
+        curve((short.early, long.early), (short.late, long.late))
+        for curve in (_straight, _power_law)
+    ]
     if all(np.isfinite(times).all() and times.min() > 0 for times in alone):
         # As for services: Student's t on the logarithms of the blocks' own values.
         low, high = (
             point * math.exp(sign * _half_width(times))
             for sign, point, times in zip((-1, 1), points, alone, strict=True)
         )
-    elif blocks >= BOOTSTRAP_BLOCKS:
-        # Some blocks do not cross: medians of resampled blocks, percentiles as for any.
-        picks = rng.integers(0, blocks, (_RESAMPLES, blocks))
-        tail = round(median_tail(blocks, _CONFIDENCE) * (_RESAMPLES - 1))
-        low = float(np.sort(_straight(short, long, picks))[tail])
-        high = float(np.sort(_power_law(short, long, picks))[-1 - tail])
     else:
-        return found
+        # Some blocks do not cross: but they have an order.
+        spans = [figure_interval(times, _CONFIDENCE) for times in alone]
+        if spans[0] is None or spans[1] is None:
+            return found
+        low, high = min(spans[0].low, points[0]), max(spans[1].high, points[1])
     # Outside of what was measured nothing is known.
     return replace(
         found,
@@ -161,25 +146,19 @@ def _half_width(times: Floats) -> float:
     return student_quantile((1 + _CONFIDENCE) / 2, len(times) - 1) * error
 
 
-def _straight(short: _Sides, long: _Sides, picks: Ints) -> Floats:
-    """Where the difference is zero, for each row of picked blocks; 0: before, inf: beyond."""
-    early, late = _ends(short, long, picks)
+# Seconds of the short and of the long job, the same blocks in the same order.
+_Ends = tuple[Floats, ...]
+
+
+def _straight(early: _Ends, late: _Ends) -> Floats:
+    """Where the difference is zero, for each block; 0: before, inf: beyond."""
     return np.maximum(_crossing(early, (late[0] - early[0], late[1] - early[1])), 0.0)
 
 
-def _power_law(short: _Sides, long: _Sides, picks: Ints) -> Floats:
-    """Where the ratio is one, for each row of picked blocks; 0: before, inf: beyond."""
-    early, late = _ends(short, long, picks)
+def _power_law(early: _Ends, late: _Ends) -> Floats:
+    """Where the ratio is one, for each block; 0: before, inf: beyond."""
     logs = (np.log(early[0]), np.log(early[1]))
     return np.exp(_crossing(logs, (np.log(late[0]) - logs[0], np.log(late[1]) - logs[1])))
-
-
-_Ends = tuple[Floats, Floats]
-
-
-def _ends(short: _Sides, long: _Sides, picks: Ints) -> tuple[_Ends, _Ends]:
-    early = (_middle(short.early[picks]), _middle(long.early[picks]))
-    return early, (_middle(short.late[picks]), _middle(long.late[picks]))
 
 
 def _crossing(lengths: _Ends, behind: _Ends) -> Floats:

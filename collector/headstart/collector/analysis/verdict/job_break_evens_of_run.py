@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from headstart.collector.analysis.statistics.bootstrap import MINIMUM_BLOCKS, generator
+from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.figures import Reading, Readings
 from headstart.collector.analysis.trials.validity import Validity
 from headstart.collector.analysis.verdict.break_even import starts_differ
@@ -25,16 +25,14 @@ def job_break_evens(info: RunInfo, readings: Readings) -> tuple[JobBreakEven, ..
     """
     baseline = info.experiment.baseline
     found = (
-        _of_variant(info.run_id, baseline, variant.name, readings)
+        _of_variant(baseline, variant.name, readings)
         for variant in info.experiment.variants
         if variant.name != baseline
     )
     return tuple(one for one in found if one is not None)
 
 
-def _of_variant(
-    run_id: str, baseline: str, variant: str, readings: Readings
-) -> JobBreakEven | None:
+def _of_variant(baseline: str, variant: str, readings: Readings) -> JobBreakEven | None:
     starts = _paired(readings, [_STARTUP], baseline, variant)
     present = [
         job for job, metric in _JOBS.items() if _paired(readings, [metric], baseline, variant)
@@ -44,7 +42,7 @@ def _of_variant(
         return None
     seconds = np.array([pair for (pair,) in starts])
     leads: bool | None = bool(np.median(seconds[:, 0]) < np.median(seconds[:, 1]))
-    if not starts_differ(seconds, generator(run_id, "job starts", baseline, variant)):
+    if not starts_differ(seconds):
         leads = None
     # Blocks x jobs x the two variants.
     times = np.array(jobs)
@@ -55,7 +53,6 @@ def _of_variant(
         [JobTimes(job, times[:, i, 0], times[:, i, 1]) for i, job in enumerate(present)]
         if jobs
         else [],
-        run_id,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from headstart.collector.analysis.images import denied_remarks, image_remarks
-from headstart.collector.analysis.statistics.bootstrap import MINIMUM_BLOCKS
+from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.findings import Basis, Comparison, Fact, Figure
 from headstart.collector.findings.comparability import NETWORK_OF_THE_HOST

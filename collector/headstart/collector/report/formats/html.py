@@ -12,6 +12,7 @@ from headstart.collector.report.plots import curves, image_parts, ramp, verdict_
 from headstart.collector.report.plots.build_plot import build_plot
 from headstart.collector.report.plots.svg import VARIANTS
 from headstart.collector.report.sentences import wording
+from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import build_view, decision, memory_view, view
@@ -119,7 +120,7 @@ def render_html(result: RunResult) -> str:
         job_sentences=job_sentences(result),
         troubles=view.troubles(result),
         rows=view.rows(result),
-        interval_note=wording.interval_note(result),
+        interval_note=interval_note(result),
         ratios=next((plot for plot in plots if plot.name == _RATIOS), None),
         plots=[plot for plot in plots if plot.name != _RATIOS],
         **build_parts(result),

@@ -9,6 +9,7 @@ from headstart.collector.findings import RunResult
 from headstart.collector.report.formats.build_markdown import build_sections
 from headstart.collector.report.plots import image_parts
 from headstart.collector.report.sentences import wording
+from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import fenced, markdown as md
 from headstart.collector.report.views import decision, memory_view, view
@@ -43,7 +44,7 @@ def _lines(result: RunResult) -> Iterator[str]:
         yield ""
         yield md(
             f"Medians of the trials, means for requests per second; ratio: variant / "
-            f"{result.baseline}. {wording.interval_note(result)}"
+            f"{result.baseline}. {interval_note(result)}"
         )
     yield from _start(result)
     yield from _memory(result)

@@ -10,6 +10,7 @@ from headstart.collector.report.formats.build_terminal import build_tables
 from headstart.collector.report.formats.console import report_console
 from headstart.collector.report.plots import image_parts
 from headstart.collector.report.sentences import wording
+from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import decision, view
@@ -69,7 +70,7 @@ def print_result(result: RunResult, console: Console) -> None:
     )
     printer.listed("Host", [f"{level}: {text}" for level, text in view.advice(result)])
     if result.comparisons:
-        printer.say(Text(f"\n{wording.interval_note(result)} Seed {result.seed}.", style="dim"))
+        printer.say(Text(f"\n{interval_note(result)} Seed {result.seed}.", style="dim"))
 
 
 class _Printer:

@@ -1,3 +1,10 @@
 """The sentences that all formats share."""
 
-__all__ = ["history_words", "job_catching_up", "ramp_words", "text", "wording"]
+__all__ = [
+    "history_words",
+    "interval_words",
+    "job_catching_up",
+    "ramp_words",
+    "text",
+    "wording",
+]

@@ -218,7 +218,7 @@ def _evidence(comparison: Comparison, first: str, end: Callable[[float], str], u
         if end in (_inverse, _change) and (comparison.ratio or 1) < 1:
             ends.reverse()
         span = "–".join(dict.fromkeys(ends))
-        parts.append(f"95 % interval {span}{unit}")
+        parts.append(f"{comparison.confidence * 100:g} % interval {span}{unit}")
     parts.append("1 block" if comparison.blocks == 1 else f"{comparison.blocks} blocks")
     if comparison.basis is Basis.FLAGGED:
         parts.append("from flagged trials")
@@ -235,16 +235,6 @@ def ratio_cell(value: float | None, interval: Interval | None, nothing: str = ""
     if value is None:
         return nothing
     return f"{ratio(value)} ({between(interval)})" if interval is not None else ratio(value)
-
-
-def interval_note(result: RunResult) -> str:
-    """What the intervals are, once for the whole report."""
-    if any(c.confidence > 0.95 for c in result.comparisons):
-        return (
-            "Intervals hold at 95 % over all looks together: the run was to stop when decided, so "
-            "each of its four looks takes them at 98.75 %."
-        )
-    return "Intervals are at 95 %; what is counted, or resampled, is the whole block."
 
 
 def courses(result: RunResult) -> Iterator[str]:

@@ -1,0 +1,79 @@
+"""What the intervals of a report are, how many there are, and what no ratio rests on."""
+
+from collections.abc import Iterator, Sequence
+
+from headstart.collector.findings import Comparison, RunResult
+from headstart.collector.report.sentences.text import line
+from headstart.words.metrics import METRICS
+
+_USUAL = 0.95
+# A ratio that is further than this from that of the figures beside it is explained.
+_APART = 0.01
+# More names than these are counted, not listed.
+_NAMED = 3
+
+
+def interval_note(result: RunResult) -> str:
+    """Once for the whole report."""
+    return " ".join(_sentences(result))
+
+
+def _sentences(result: RunResult) -> Iterator[str]:
+    told = [c for c in result.comparisons if c.interval is not None]
+    if any(c.confidence > _USUAL for c in result.comparisons):
+        yield (
+            "Intervals hold at 95 % over all looks together: the run was to stop when decided, so "
+            "each of its four looks takes them at 98.75 %."
+        )
+    else:
+        yield "Intervals are at 95 %, and what is counted is the trial."
+    lower = sorted({f.confidence for f in result.figures if f.interval and f.confidence < _USUAL})
+    for level in lower:
+        yield (
+            f"Of five trials a figure's interval is their whole range, which holds the median in "
+            f"{level * 100:g} %."
+        )
+    if len(told) > 1:
+        yield (
+            f"{len(told)} comparisons were made, each with an interval of its own: by chance about "
+            f"{_by_chance(told)} of them misses the true ratio."
+        )
+    if apart := [c for c in told if _apart(result, c)]:
+        yield (
+            "A ratio is the middle of the ratios within each block, from which what slows a whole "
+            "block cancels; the figures beside it are medians of all valid trials. They differ "
+            f"for {_listed(apart)}, and the ratio is what is judged."
+        )
+    if lone := [c for c in told if c.lone_blocks]:
+        most = max(c.lone_blocks for c in lone)
+        blocks = "1 block" if most == 1 else f"up to {most} blocks"
+        yield (f"In {blocks} only one side was valid: they are in no ratio ({_listed(lone)}).")
+
+
+def _by_chance(told: Sequence[Comparison]) -> str:
+    expected = sum(1 - c.confidence for c in told)
+    return "one" if expected < 1.5 else f"{expected:.0f}"  # rounds to one
+
+
+def _apart(result: RunResult, comparison: Comparison) -> bool:
+    sides = [
+        result.figure(comparison.metric, name) for name in (comparison.variant, comparison.baseline)
+    ]
+    centers = [side.center for side in sides if side is not None and side.center]
+    if len(centers) < len(sides) or comparison.ratio is None:
+        return False
+    shown = centers[0] / centers[1]
+    return abs(comparison.ratio / shown - 1) > _APART
+
+
+def _listed(comparisons: Sequence[Comparison]) -> str:
+    named = [
+        f"{_within(METRICS[c.metric].title)} of {line(c.variant)}" for c in comparisons[:_NAMED]
+    ]
+    rest = len(comparisons) - len(named)
+    return ", ".join(named) + (f" and {rest} more" if rest else "")
+
+
+def _within(title: str) -> str:
+    """As within a sentence: "startup", but "CPU time of startup"."""
+    return title if title[1:2].isupper() else title[0].lower() + title[1:]

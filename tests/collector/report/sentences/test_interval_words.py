@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.collector.findings import Comparison, RunResult
+from headstart.collector.report.sentences.interval_words import interval_note
+from support.fake_runs import small
+
+
+@pytest.fixture(scope="module")
+def eight() -> RunResult:
+    return small(blocks=8).result()
+
+
+def with_startup(result: RunResult, **changed: object) -> RunResult:
+    def one(found: Comparison) -> Comparison:
+        startup = found.metric == "startup_seconds"
+        return replace(found, **changed) if startup else found  # type: ignore[arg-type]  # theirs
+
+    return replace(result, comparisons=tuple(map(one, result.comparisons)))
+
+
+def test_a_report_says_how_many_comparisons_it_made_and_what_that_means(eight: RunResult) -> None:
+    told = sum(c.interval is not None for c in eight.comparisons)
+
+    assert f"{told} comparisons were made" in interval_note(eight)
+    assert "by chance about one of them misses" in interval_note(eight)
+
+
+def test_the_level_of_five_trials_is_said() -> None:
+    assert "93.75 %" in interval_note(small(blocks=5).result())
+    assert "93.75 %" not in interval_note(small(blocks=8).result())
+
+
+def test_a_ratio_that_the_figures_beside_it_do_not_make_is_explained(eight: RunResult) -> None:
+    figures = [eight.figure("startup_seconds", name) for name in ("aot", "jit")]
+    shown = np.divide(*(figure.center for figure in figures if figure is not None))
+
+    for ratio, explained in ((shown * 1.002, False), (shown * 1.05, True)):
+        note = interval_note(with_startup(eight, ratio=float(ratio)))
+        assert ("They differ for startup of aot" in note) is explained
+
+
+def test_blocks_in_which_one_side_alone_was_valid_are_said(eight: RunResult) -> None:
+    assert "only one side" not in interval_note(eight)
+    note = interval_note(with_startup(eight, lone_blocks=2))
+
+    assert "In up to 2 blocks only one side was valid" in note
+    assert "startup of aot" in note
