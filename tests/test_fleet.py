@@ -144,7 +144,7 @@ def test_an_experiment_by_label_runs_on_both_hosts_and_every_panel_has_data(
     assert hosts == {"alpha", "beta"}
     # An experiment that ran once has no history; two agents on one machine may disturb each
     # other so that no load is valid, and a curve is of valid loads.
-    loads = [load for ran in results for load in ran.report()["load_series"]]
+    loads = [load for ran in results for load in ran.report()["load"]["series"]]
     warm_up = set() if any(load["valid"] for load in loads) else {WARM_UP_TITLE}
     assert loads
     assert panels - with_data == {SHIFTS_TITLE} | warm_up

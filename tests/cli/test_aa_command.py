@@ -34,7 +34,7 @@ def test_a_variant_is_measured_against_itself_and_the_status_says_what_came_of_i
         ("fast", "measured"),
         ("fast-again", "measured"),
     ]
-    assert found["host_check"]["passed"] is (tried.status == 0)
+    assert found["host"]["check"]["passed"] is (tried.status == 0)
     assert left_behind(tmp_path) == []
 
 

@@ -182,7 +182,7 @@ def test_markdown_has_no_markup_of_others(reports: dict[str, bytes]) -> None:
 
 
 def test_json_and_xml_are_whole(reports: dict[str, bytes]) -> None:
-    assert json.loads(reports["json"])["host_facts"]
+    assert json.loads(reports["json"])["host"]["facts"]
     assert json.loads(reports["report json"]) == json.loads(reports["json"])
     assert ElementTree.fromstring(reports["gate.xml"]).tag == "testsuites"  # noqa: S314  # ours
     assert reports["scrape"].decode().count("headstart_host_up") == 3

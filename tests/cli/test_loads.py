@@ -32,9 +32,9 @@ def test_an_app_behind_tls_is_found_checked_and_put_under_load(tmp_path: Path) -
 
     report = ran.report()
     assert [v["outcome"] for v in report["variants"]] == ["measured", "measured"], ran.errors
-    assert "HTTP/1.1 over TLS 1.3" in report["load_description"]
+    assert "HTTP/1.1 over TLS 1.3" in report["load"]["description"]
     assert "TLS, any certificate accepted" in report["plan_description"]
-    assert report["load_series"][0]["throughput_per_second"][0] > 0
+    assert report["load"]["series"][0]["throughput_per_second"][0] > 0
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_a_rate_that_rises_is_reported_by_rate(tmp_path: Path) -> None:
     ran = run(tmp_path, experiment(port, variants, load=load, plan={"load_every": 1}))
 
     report = ran.report()
-    assert len(report["ramps"]) == 4, ran.errors
-    offered = report["ramps"][0]["offered_per_second"]
+    assert len(report["load"]["ramps"]) == 4, ran.errors
+    offered = report["load"]["ramps"][0]["offered_per_second"]
     assert offered == pytest.approx([20, 46.7, 73.3, 100], rel=0.15)
-    assert "20 to 100 requests/s in 4 steps" in report["load_description"]
-    assert {w["shape"] for w in report["warmups"]} == {"rising rate"}
+    assert "20 to 100 requests/s in 4 steps" in report["load"]["description"]
+    assert {w["shape"] for w in report["load"]["warmups"]} == {"rising rate"}
 
 
 @pytest.mark.wrk
@@ -74,8 +74,8 @@ def test_wrk_has_totals_and_says_that_it_has_no_series(tmp_path: Path) -> None:
     ran = run(tmp_path, experiment(port, variants, load=load, plan={"load_every": 1}))
 
     report = ran.report()
-    assert {w["shape"] for w in report["warmups"]} == {"no series"}, ran.errors
+    assert {w["shape"] for w in report["load"]["warmups"]} == {"no series"}, ran.errors
     steady = next(c for c in report["comparisons"] if c["metric"] == metrics.THROUGHPUT_STEADY.name)
     assert steady["verdict"] == "unavailable"
     assert "wrk, which gives no series" in steady["reason"]
-    assert all(series["start_seconds"] == [] for series in report["load_series"])
+    assert all(series["start_seconds"] == [] for series in report["load"]["series"])

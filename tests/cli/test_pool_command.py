@@ -19,7 +19,9 @@ LEVEL_JIT = replace(JIT, first_per_second=14_600, climb_seconds=0)
 
 def written(folder: Path, host: str, result: RunResult) -> Path:
     path = folder / f"{host}.json"
-    path.write_text(to_json(replace(result, host=host, fingerprint=host)))
+    path.write_text(
+        to_json(replace(result, host=replace(result.host, name=host, fingerprint=host)))
+    )
     return path
 
 

@@ -118,7 +118,9 @@ def test_an_aa_run_is_about_the_host(
 ) -> None:
     check = None if passed is None else HostCheck("x", "x", passed, 0.0, 5)
 
-    assert verdict_code(replace(good, aa=True, host_check=check), strict) == code
+    assert (
+        verdict_code(replace(good, aa=True, host=replace(good.host, check=check)), strict) == code
+    )
 
 
 def test_gate_and_pool_exit_with_4_and_say_which_variant(tmp_path: Path, good: RunResult) -> None:

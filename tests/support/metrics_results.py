@@ -17,6 +17,8 @@ from headstart.collector.findings import (
     Figure,
     Interval,
     InvalidTrial,
+    RunHost,
+    RunLoad,
     RunResult,
     VariantOutcome,
     VariantWarmup,
@@ -27,6 +29,7 @@ from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftSt
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 from headstart.words import metrics
 from headstart.words.metrics import METRICS
+from headstart.words.states import RunWord
 
 XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
 EPYC = "AMD EPYC 7B13"
@@ -88,11 +91,9 @@ def run_result(
         attempt=1,
         experiment=experiment,
         baseline=variants[0],
-        host=host,
-        fingerprint=fingerprint,
-        cpu_model=cpu_model,
+        host=RunHost(host, fingerprint, cpu_model, (Fact("kernel", "6.18.0"),), ()),
         revision="3f2c1ab",
-        state="done",
+        state=RunWord.DONE,
         reason="",
         started_unix_seconds=ended - 1_200,
         ended_unix_seconds=ended,
@@ -107,28 +108,27 @@ def run_result(
             for variant in variants[1:]
         ),
         invalid_trials=(InvalidTrial(3, 2, variants[0], "startup", "run_delay", "run delay 3 ms"),),
-        rss_series=(),
-        load_series=tuple(
-            _load(variant, trial, warming=index == 0)
-            for index, variant in enumerate(variants)
-            for trial in range(1, 4)
-        ),
-        variant_warmups=tuple(
-            VariantWarmup(
-                variant=variant,
-                shape="warmup" if index == 0 else "flat",
-                trials=3,
-                settled=3,
-                steady_from_seconds=29.0 if index == 0 else 0.0,
-                observed_seconds=60.0,
-            )
-            for index, variant in enumerate(variants)
-        ),
-        host_facts=(Fact("kernel", "6.18.0"),),
-        advice=(),
         confounders=(),
         remarks=(),
         source_text="experiment: players-api\n",
+        load=RunLoad(
+            series=tuple(
+                _load(variant, trial, warming=index == 0)
+                for index, variant in enumerate(variants)
+                for trial in range(1, 4)
+            ),
+            variant_warmups=tuple(
+                VariantWarmup(
+                    variant=variant,
+                    shape="warmup" if index == 0 else "flat",
+                    trials=3,
+                    settled=3,
+                    steady_from_seconds=29.0 if index == 0 else 0.0,
+                    observed_seconds=60.0,
+                )
+                for index, variant in enumerate(variants)
+            ),
+        ),
     )
     limits = profile_limits("ci-default", ("service", "idle", "load", "image"), {})
     return with_recommendations(result, "ci-default", limits)
@@ -160,13 +160,17 @@ def does_not_start(result: RunResult, variant: str) -> RunResult:
         failure_message="exited with status 134 after 0.4 s",
         checks_passed=0,
     )
+    load = replace(
+        result.load,
+        series=tuple(s for s in result.load.series if s.variant != variant),
+        variant_warmups=tuple(w for w in result.load.variant_warmups if w.variant != variant),
+    )
     return replace(
         result,
         variants=tuple(dead if v.variant == variant else v for v in result.variants),
         figures=tuple(f for f in result.figures if f.variant != variant),
         comparisons=tuple(c for c in result.comparisons if c.variant != variant),
-        load_series=tuple(s for s in result.load_series if s.variant != variant),
-        variant_warmups=tuple(w for w in result.variant_warmups if w.variant != variant),
+        load=load,
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def say_aa_status(result: RunResult) -> None:
     """On standard error; `verdict_code` has the exit code."""
-    check = result.host_check
+    check = result.host.check
     if check is None:
         text = "nothing could be told; the report says why"
     elif check.passed:

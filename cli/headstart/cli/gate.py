@@ -51,7 +51,7 @@ def command(
     results = [judged(result, profile) for result in found]
     for result in results:
         for each in result.recommendations:
-            say(f"{result.experiment} on {result.host}: {each.decision.value}: {each.summary}")
+            say(f"{result.experiment} on {result.host.name}: {each.decision.value}: {each.summary}")
             for sentence in (*each.rationale, *each.missing):
                 say(f"  - {line(sentence)}")
     if junit is not None:

@@ -32,7 +32,7 @@ def verdict_code(result: RunResult, strict: bool = False) -> ExitCode:
     if cut_short(result) or without_usable_trial(result):
         return ExitCode.NOT_MEASURED
     if result.aa:
-        check = result.host_check
+        check = result.host.check
         decided, fine = check is not None, check is None or check.passed
     else:
         decisions = {each.decision for each in result.recommendations}
@@ -56,7 +56,7 @@ def say_unmeasured(results: Iterable[RunResult]) -> None:
     from headstart.collector.findings.usable import cut_short, why_unmeasured, without_usable_trial
 
     for result in results:
-        where = f"{result.experiment} on {result.host}"
+        where = f"{result.experiment} on {result.host.name}"
         if cut_short(result):
             say(f"headstart: {where}: the run {_ended(result)}", err=True)
         for variant in without_usable_trial(result):

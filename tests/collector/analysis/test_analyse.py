@@ -49,7 +49,7 @@ def test_aot_starts_faster_and_uses_less_memory(players: RunResult) -> None:
 def test_a_warming_jit_is_slower_at_first_and_level_when_steady(players: RunResult) -> None:
     assert verdict(players, metrics.THROUGHPUT_FIRST.name) is Verdict.BETTER
     assert verdict(players, metrics.THROUGHPUT_STEADY.name) is Verdict.EQUIVALENT
-    shapes = {warmup.variant: warmup.shape for warmup in players.variant_warmups}
+    shapes = {warmup.variant: warmup.shape for warmup in players.load.variant_warmups}
     assert shapes == {"jit": "warmup", "r2r": "warmup", "aot": "flat"}
 
 
@@ -275,8 +275,8 @@ def test_broken_columns_and_lost_batches_cost_curves_and_nothing_else() -> None:
 
     result = analyse_run(fake.info(), records)
 
-    assert 1 not in {series.trial for series in result.rss_series}
-    assert 2 in {series.trial for series in result.rss_series}
+    assert 1 not in {series.trial for series in result.memory.rss_series}
+    assert 2 in {series.trial for series in result.memory.rss_series}
     assert any(remark.startswith("4 batches of samples") for remark in result.remarks)
     assert verdict(result, metrics.STARTUP.name) is Verdict.BETTER
 
@@ -365,7 +365,7 @@ def test_a_time_to_steady_that_all_trials_told_together_has_no_interval() -> Non
     shared = restless.figure(metrics.TIME_TO_STEADY.name, "aot")
     steady = restless.figure(metrics.THROUGHPUT_STEADY.name, "aot")
 
-    assert any(warmup.decided_jointly for warmup in restless.warmups)
+    assert any(warmup.decided_jointly for warmup in restless.load.warmups)
     assert alone is not None
     assert alone.interval is not None
     assert shared is not None

@@ -142,9 +142,10 @@ def test_every_report_says_what_is_known_of_the_host() -> None:
 
 
 def test_other_hardware_under_the_same_name_was_not_tried() -> None:
-    result = replace(small(blocks=5).result(), fingerprint="another")
+    plain = small(blocks=5).result()
+    result = replace(plain, host=replace(plain.host, fingerprint="another"))
 
-    assert with_host_check(result, aa_result()).host_check is None
+    assert with_host_check(result, aa_result()).host.check is None
 
 
 @pytest.mark.parametrize(("factor", "value"), [(1.0, 1.0), (1.3, 0.0)])
@@ -192,10 +193,10 @@ async def test_reports_from_a_host_carry_its_latest_aa_run(tmp_path: Path) -> No
         own = await report(stub, submitted.run_id)
         after = await report(stub, ordinary)
 
-    assert before["host_check"] is None
+    assert before["host"]["check"] is None
     assert submitted.experiment.endswith(".aa")
-    assert own["host_check"]["passed"] is True
-    assert after["host_check"]["run_id"] == submitted.run_id
+    assert own["host"]["check"]["passed"] is True
+    assert after["host"]["check"]["run_id"] == submitted.run_id
 
 
 # What the made-up aot passes tenfold.

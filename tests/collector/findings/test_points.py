@@ -46,7 +46,7 @@ def test_disturbed_points_say_so() -> None:
 def test_another_limit_or_load_makes_another_series() -> None:
     result = small(blocks=5).result()
     other = replace(result, plan_description=(*result.plan_description, "memory limit 64 MiB"))
-    loaded = replace(result, load_description="64 connections")
+    loaded = replace(result, load=replace(result.load, description="64 connections"))
 
     assert setup_of(result, under_load=False) != setup_of(other, under_load=False)
     assert setup_of(result, under_load=False) == setup_of(loaded, under_load=False)

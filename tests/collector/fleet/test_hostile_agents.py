@@ -116,7 +116,10 @@ async def test_figures_of_another_fingerprint_stand_under_the_own_and_outside_of
         await collector._analyst.idle()
         result = json.loads(await report(collector, run_id))
 
-        assert (result["host"], result["fingerprint"]) == ("h1", "fingerprint of h1")
+        assert (result["host"]["name"], result["host"]["fingerprint"]) == (
+            "h1",
+            "fingerprint of h1",
+        )
         assert "another machine" in result["remarks"][0]
         with collector._store.readers.begin() as connection:
             flagged = connection.exec_driver_sql("SELECT DISTINCT flagged FROM points").all()

@@ -110,7 +110,7 @@ async def test_every_trial_has_a_row_with_the_figures_of_the_report(tmp_path: Pa
 @in_loop
 async def test_trials_decided_jointly_have_their_steady_figures(tmp_path: Path) -> None:
     restless = Fake(kinds=(JIT, AOT), blocks=6, load_every=1, load_seconds=30, noise=0.12)
-    told = {w.trial: w for w in restless.result().warmups if w.decided_jointly}
+    told = {w.trial: w for w in restless.result().load.warmups if w.decided_jointly}
     async with Store(tmp_path) as store:
         run_id = await record(store, restless.experiment(), restless.records())
     async with exporting(tmp_path) as stub:

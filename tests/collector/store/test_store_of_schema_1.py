@@ -74,14 +74,14 @@ def _said(result: RunResult) -> dict[str, Any]:
         "figures": {f"{f.metric} {f.variant}": f.center for f in result.figures},
         "verdicts": {f"{c.metric} {c.variant}": [c.verdict, c.ratio] for c in result.comparisons},
         "decisions": {each.variant: each.decision for each in result.recommendations},
-        "shapes": {each.variant: each.shape for each in result.variant_warmups},
+        "shapes": {each.variant: each.shape for each in result.load.variant_warmups},
         "job_break_evens": [words.get(e.outcome, e.outcome) for e in result.job_break_evens],
-        "break_evens": [words.get(e.outcome, e.outcome) for e in result.break_evens],
+        "break_evens": [words.get(e.outcome, e.outcome) for e in result.load.break_evens],
         "host": {
-            f.name: f.value for f in result.host_facts if f.name in ("CPU", "kernel", "engine")
+            f.name: f.value for f in result.host.facts if f.name in ("CPU", "kernel", "engine")
         },
-        "advice": [each.code for each in result.advice],
-        "checked_by": result.host_check.run_id if result.host_check else None,
+        "advice": [each.code for each in result.host.advice],
+        "checked_by": result.host.check.run_id if result.host.check else None,
     }
 
 

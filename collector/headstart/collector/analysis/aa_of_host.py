@@ -44,7 +44,7 @@ def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
     recommendations are judged anew. Every report and the exposition join the two here.
     """
     source = result if result.aa else latest
-    if source is None or source.fingerprint != result.fingerprint:
+    if source is None or source.host.fingerprint != result.host.fingerprint:
         return result
     check = host_check_of(source)
     if check is not None and _failed(check):
@@ -53,8 +53,8 @@ def with_host_check(result: RunResult, latest: RunResult | None) -> RunResult:
             "with itself: verdicts from here are doubtful."
         )
         result = replace(result, remarks=(doubt, *result.remarks))
-    joined = replace(result, host_check=check)
-    if not joined.recommendations or not (_failed(check) or _failed(result.host_check)):
+    joined = replace(result, host=replace(result.host, check=check))
+    if not joined.recommendations or not (_failed(check) or _failed(result.host.check)):
         return joined
     # numpy comes with it, which a collector without an unfit host need not load.
     from headstart.collector.analysis.verdict.recommendation import with_recommendations

@@ -44,6 +44,9 @@ from headstart.collector.findings import (
     Fact,
     Figure,
     HostAdvice,
+    RunHost,
+    RunLoad,
+    RunMemory,
     RunResult,
     Series,
     VariantOutcome,
@@ -107,9 +110,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         attempt=info.attempt,
         experiment=experiment.name,
         baseline=experiment.baseline,
-        host=info.host.host,
-        fingerprint=host.fingerprint,
-        cpu_model=host.cpu.model,
+        host=_run_host(info.host.host, host, host_changed),
         revision=experiment.revision,
         state=RunWord(word(RunState, info.state)),
         reason=info.reason or (run.outcome.reason if run.outcome else ""),
@@ -122,13 +123,6 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         figures=figures,
         comparisons=comparisons,
         invalid_trials=invalid_trials(run.trials),
-        rss_series=tuple(filter(None, map(_rss_series, run.trials))),
-        load_series=tuple(load.series for load in loads.values()),
-        host_facts=_host_facts(host),
-        advice=tuple(
-            HostAdvice(_grade(a.level), a.code, f"{a.finding} {a.remedy}".strip())
-            for a in host.advice
-        ),
         confounders=tuple(confounders(experiment, run)),
         remarks=(
             *([_HOST_CHANGED] if host_changed else ()),
@@ -142,9 +136,6 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
             ),
         ),
         source_text=experiment.source_text,
-        warmups=tuple(load.warmup for load in loads.values()),
-        variant_warmups=tuple(warmups.values()),
-        load_description=load_description(experiment, run.trials),
         plan_description=tuple(plan_description(experiment, run.trials)),
         method=tuple(method(run)),
         images=image_results(experiment, run.images),
@@ -152,19 +143,27 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
         diagnostics=variant_diagnostics(experiment, run),
         package_checks=package_checks(experiment, run),
         subjects=subjects_of(experiment),
-        ramps=ramps,
-        memory_floors=tuple(floors.values()),
         runtime_counters=tuple(
             runtime_counters([v.name for v in experiment.variants], run.counters)
         ),
-        memory_phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
-        break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
+        load=RunLoad(
+            description=load_description(experiment, run.trials),
+            series=tuple(load.series for load in loads.values()),
+            warmups=tuple(load.warmup for load in loads.values()),
+            variant_warmups=tuple(warmups.values()),
+            ramps=ramps,
+            break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
+        ),
+        memory=RunMemory(
+            rss_series=tuple(filter(None, map(_rss_series, run.trials))),
+            floors=tuple(floors.values()),
+            phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
+        ),
         job_break_evens=job_break_evens(info, found),
         starts=median_starts(
             [v.name for v in experiment.variants], [trial.outcome for trial in run.trials]
         ),
         aa=experiment.aa,
-        host_changed=host_changed,
     )
     if result.state == RunWord.INCOMPLETE:
         result = _unjudged(result)
@@ -189,6 +188,20 @@ def _host(info: RunInfo, run: RunRecords) -> tuple[HostFacts, bool]:
     return info.host, True
 
 
+def _run_host(name: str, facts: HostFacts, changed: bool) -> RunHost:
+    return RunHost(
+        name=name,
+        fingerprint=facts.fingerprint,
+        cpu_model=facts.cpu.model,
+        facts=_host_facts(facts),
+        advice=tuple(
+            HostAdvice(_grade(a.level), a.code, f"{a.finding} {a.remedy}".strip())
+            for a in facts.advice
+        ),
+        changed=changed,
+    )
+
+
 def _unjudged(result: RunResult) -> RunResult:
     """The result without any verdict: what is missing may be what would change it."""
     why = "the run is incomplete"
@@ -198,8 +211,8 @@ def _unjudged(result: RunResult) -> RunResult:
             unavailable(METRICS[c.metric], c.variant, c.baseline, c.margin, why)
             for c in result.comparisons
         ),
-        break_evens=(),
         job_break_evens=(),
+        load=replace(result.load, break_evens=()),
     )
 
 

@@ -17,20 +17,33 @@ from headstart.collector.findings.builds import (
 from headstart.collector.findings.counters import CounterReading, RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure, Interval
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
-from headstart.collector.findings.host_found import AdviceGrade, Fact, HostAdvice, HostCheck
+from headstart.collector.findings.host_found import (
+    AdviceGrade,
+    Fact,
+    HostAdvice,
+    HostCheck,
+    RunHost,
+)
 from headstart.collector.findings.images import BaseKnown, Image, ImageLayer
 from headstart.collector.findings.jobs import JobBreakEven, JobOvertaking
 from headstart.collector.findings.load import (
     BreakEven,
     Overtaking,
     Ramp,
+    RunLoad,
     Series,
     Shape,
     VariantWarmup,
     Warmup,
     WindowSeries,
 )
-from headstart.collector.findings.memory import FloorStep, MemoryFloor, PhaseSplit, PhaseWord
+from headstart.collector.findings.memory import (
+    FloorStep,
+    MemoryFloor,
+    PhaseSplit,
+    PhaseWord,
+    RunMemory,
+)
 from headstart.collector.findings.model import (
     Effect,
     InvalidTrial,
@@ -47,8 +60,9 @@ __all__ = [
     "Effect", "Fact", "Figure", "FloorStep", "GateLimit", "GateOutcome", "GateStatus",
     "HostAdvice", "HostCheck", "Image", "ImageLayer", "Interval", "InvalidTrial",
     "JobBreakEven", "JobOvertaking", "MemoryFloor", "Overtaking", "PackageCheck", "PhaseSplit",
-    "PhaseWord", "Ramp", "Recommendation", "RunResult", "RuntimeCounters", "Series", "Shape",
-    "Start", "VariantBuild", "VariantDiagnostics", "VariantOutcome", "VariantWarmup", "Verdict",
-    "Warmup", "WindowSeries", "Working", "comparability", "json", "points", "quantities",
-    "report_schema", "run_info", "starts", "usable",
+    "PhaseWord", "Ramp", "Recommendation", "RunHost", "RunLoad", "RunMemory", "RunResult",
+    "RuntimeCounters", "Series", "Shape", "Start", "VariantBuild", "VariantDiagnostics",
+    "VariantOutcome", "VariantWarmup", "Verdict", "Warmup", "WindowSeries", "Working",
+    "comparability", "json", "points", "quantities", "report_schema", "run_info", "starts",
+    "usable",
 ]

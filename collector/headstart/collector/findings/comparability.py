@@ -30,10 +30,10 @@ def unlike_metrics(before: RunResult, after: RunResult) -> dict[str, str]:
     if plans[0] != plans[1]:
         reason = f"measured under other limits ({_or_none(plans[0])}; {_or_none(plans[1])})"
         reasons = {name: reason for name, metric in METRICS.items() if not metric.exact}
-    if before.load_description != after.load_description:
+    if before.load.description != after.load.description:
         reason = (
-            f"measured under another load ({_or_none([before.load_description])}; "
-            f"{_or_none([after.load_description])})"
+            f"measured under another load ({_or_none([before.load.description])}; "
+            f"{_or_none([after.load.description])})"
         )
         reasons |= dict.fromkeys(LOAD_METRICS, reason)
     return reasons
@@ -97,5 +97,5 @@ def said(settings: dict[str, Any]) -> str:
 
 def setup_of(run: RunResult, under_load: bool) -> str:
     """A short digest over limits and, for figures taken under it, load and its generator."""
-    facts = [*limits_of(run), run.load_description if under_load else ""]
+    facts = [*limits_of(run), run.load.description if under_load else ""]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]

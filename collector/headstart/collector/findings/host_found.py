@@ -44,3 +44,19 @@ class HostCheck:
     # Metrics that had a verdict, and the titles of those that differed.
     verdicts: int
     differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunHost:
+    """The host of a run."""
+
+    name: str
+    # Alike for hosts of the same hardware and settings: only their figures are comparable.
+    fingerprint: str
+    cpu_model: str
+    facts: tuple[Fact, ...]
+    advice: tuple[HostAdvice, ...]
+    # Whether the run's start described another machine than the agent's hello did.
+    changed: bool = False
+    # The host's latest A/A run, as of the report; None: there was none.
+    check: HostCheck | None = None

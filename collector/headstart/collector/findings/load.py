@@ -152,3 +152,17 @@ class BreakEven:
     level_seconds: float | None = None
     level_low: float | None = None
     level_high: float | None = None
+
+
+@dataclass(frozen=True)
+class RunLoad:
+    """The load of a run, and what went on under it."""
+
+    # As it was asked for, such as "16 connections, closed loop, 60 s, h2load 1.52".
+    description: str = ""
+    series: tuple[WindowSeries, ...] = ()
+    warmups: tuple[Warmup, ...] = ()
+    variant_warmups: tuple[VariantWarmup, ...] = ()
+    # Of loads whose rate rises.
+    ramps: tuple[Ramp, ...] = ()
+    break_evens: tuple[BreakEven, ...] = ()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from headstart.collector.findings.load import Series
+
 
 class PhaseWord(StrEnum):
     """A phase of a trial, as `Phase` of the wire reads in words."""
@@ -71,3 +73,13 @@ class PhaseSplit:
     group_peak_bytes: float | None
     processes: float | None
     threads: float | None
+
+
+@dataclass(frozen=True)
+class RunMemory:
+    """The memory of a run's variants, beside the figures."""
+
+    # Resident set over time.
+    rss_series: tuple[Series, ...] = ()
+    floors: tuple[MemoryFloor, ...] = ()
+    phases: tuple[PhaseSplit, ...] = ()

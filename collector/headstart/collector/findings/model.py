@@ -10,18 +10,11 @@ from headstart.collector.findings.builds import PackageCheck, VariantBuild, Vari
 from headstart.collector.findings.counters import RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
-from headstart.collector.findings.host_found import Fact, HostAdvice, HostCheck
+from headstart.collector.findings.host_found import Fact, RunHost
 from headstart.collector.findings.images import Image
 from headstart.collector.findings.jobs import JobBreakEven
-from headstart.collector.findings.load import (
-    BreakEven,
-    Ramp,
-    Series,
-    VariantWarmup,
-    Warmup,
-    WindowSeries,
-)
-from headstart.collector.findings.memory import MemoryFloor, PhaseSplit
+from headstart.collector.findings.load import RunLoad
+from headstart.collector.findings.memory import RunMemory
 from headstart.collector.findings.starts import Start
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
@@ -93,9 +86,7 @@ class RunResult:
     attempt: int
     experiment: str
     baseline: str
-    host: str
-    fingerprint: str
-    cpu_model: str
+    host: RunHost
     revision: str
     state: RunWord
     reason: str
@@ -107,42 +98,27 @@ class RunResult:
     figures: tuple[Figure, ...]
     comparisons: tuple[Comparison, ...]
     invalid_trials: tuple[InvalidTrial, ...]
-    rss_series: tuple[Series, ...]
-    load_series: tuple[WindowSeries, ...]
-    host_facts: tuple[Fact, ...]
-    advice: tuple[HostAdvice, ...]
     # Differences between variants that may explain a result by themselves.
     confounders: tuple[str, ...]
     # Sentences about what is missing or limited in this run.
     remarks: tuple[str, ...]
     source_text: str
-    warmups: tuple[Warmup, ...] = ()
-    variant_warmups: tuple[VariantWarmup, ...] = ()
-    # The load as asked for, such as "16 connections, closed loop, 60 s, h2load 1.52".
-    load_description: str = ""
     # What a reader needs to run the same again, such as "server on CPU 0".
     plan_description: tuple[str, ...] = ()
     # Whether memory was read by cgroup and process, what stamped exec, ...
     method: tuple[Fact, ...] = ()
-    break_evens: tuple[BreakEven, ...] = ()
+    load: RunLoad = field(default_factory=RunLoad)
+    memory: RunMemory = field(default_factory=RunMemory)
     # Of batch programs.
     job_break_evens: tuple[JobBreakEven, ...] = ()
     # Whether this is an A/A run: its verdicts are about the host.
     aa: bool = False
-    # Whether the run's start described another machine than the agent's hello did.
-    host_changed: bool = False
-    # The host's latest A/A run, as of the report; None: there was none.
-    host_check: HostCheck | None = None
     # In the order of the experiment file.
     images: tuple[Image, ...] = ()
     # Clean and cached, in the order of the file; diagnostics are those of one clean build.
     builds: tuple[VariantBuild, ...] = ()
     diagnostics: tuple[VariantDiagnostics, ...] = ()
     package_checks: tuple[PackageCheck, ...] = ()
-    # Of loads whose rate rises.
-    ramps: tuple[Ramp, ...] = ()
-    memory_floors: tuple[MemoryFloor, ...] = ()
-    memory_phases: tuple[PhaseSplit, ...] = ()
     runtime_counters: tuple[RuntimeCounters, ...] = ()
     # What can be measured of this experiment: "service" or "batch", "load", "image".
     subjects: tuple[str, ...] = ()

@@ -45,16 +45,16 @@ def points_of(result: RunResult) -> list[Point]:
             variant=figure.variant,
             metric=figure.metric,
             experiment=result.experiment,
-            fingerprint=result.fingerprint,
+            fingerprint=result.host.fingerprint,
             setup=setup_of(result, figure.metric in LOAD_METRICS),
-            host=result.host,
-            cpu_model=result.cpu_model,
+            host=result.host.name,
+            cpu_model=result.host.cpu_model,
             revision=result.revision,
             digest=digests[figure.variant],
             ended_seconds=result.ended_unix_seconds,
             value=figure.center,
             trials=len(figure.values),
-            flagged=figure.basis is Basis.FLAGGED or result.host_changed,
+            flagged=figure.basis is Basis.FLAGGED or result.host.changed,
         )
         for figure in result.figures
         if figure.variant in digests

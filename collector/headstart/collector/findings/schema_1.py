@@ -9,15 +9,40 @@ from typing import Any
 
 _FACT = ("name", "value")
 _ADVICE = ("level", "code", "text")
+# Where the fields of a run are that stood beside all others.
+_PLACES = {
+    "host": ("host", "name"),
+    "fingerprint": ("host", "fingerprint"),
+    "cpu_model": ("host", "cpu_model"),
+    "host_facts": ("host", "facts"),
+    "advice": ("host", "advice"),
+    "host_changed": ("host", "changed"),
+    "host_check": ("host", "check"),
+    "load_description": ("load", "description"),
+    "load_series": ("load", "series"),
+    "warmups": ("load", "warmups"),
+    "variant_warmups": ("load", "variant_warmups"),
+    "ramps": ("load", "ramps"),
+    "break_evens": ("load", "break_evens"),
+    "rss_series": ("memory", "rss_series"),
+    "memory_floors": ("memory", "floors"),
+    "memory_phases": ("memory", "phases"),
+}
 _JOINTLY = {"in_company": "decided_jointly"}
 
 
 def upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
     """The same result as schema 2 says it; the document itself stays as it is."""
-    return {
-        name: _EACH_OF[name](value) if name in _EACH_OF else value
-        for name, value in document.items()
-    }
+    beside: dict[str, Any] = {}
+    within: dict[str, Any] = {}
+    for name, value in document.items():
+        changed = _EACH_OF[name](value) if name in _EACH_OF else value
+        if name in _PLACES:
+            group, inner = _PLACES[name]
+            within.setdefault(group, {})[inner] = changed
+        else:
+            beside[name] = changed
+    return within | beside
 
 
 def _each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:

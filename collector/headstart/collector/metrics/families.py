@@ -207,7 +207,7 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
         yield Sample("headstart_host_fit", run, float(check.passed))
     for variant in result.variants:
         yield from _variant_samples(variant, (*run, label(variant.variant)))
-    for warmup in result.variant_warmups:
+    for warmup in result.load.variant_warmups:
         labels = (*run, label(warmup.variant), label(warmup.shape))
         yield Sample("headstart_variant_warmup", labels, 1.0)
     for figure in result.figures:
@@ -228,8 +228,8 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
 def curve_samples(result: RunResult) -> Iterator[Sample]:
     """The warm-up curve of each variant: most of a run's series, so the first to go."""
     run = _run_labels(result)
-    for variant in dict.fromkeys(series.variant for series in result.load_series):
-        trials = [series for series in result.load_series if series.variant == variant]
+    for variant in dict.fromkeys(series.variant for series in result.load.series):
+        trials = [series for series in result.load.series if series.variant == variant]
         for elapsed, throughput in warmup_curve(trials).items():
             labels = (*run, label(variant), f"{elapsed:g}")
             yield Sample(CURVE.name, labels, throughput)
@@ -237,7 +237,7 @@ def curve_samples(result: RunResult) -> Iterator[Sample]:
 
 def _run_labels(result: RunResult) -> tuple[str, ...]:
     # To Prometheus an empty label is no label, and a filter such as =~".+" would miss the run.
-    texts = (result.experiment, result.host, result.fingerprint, result.cpu_model)
+    texts = (result.experiment, result.host.name, result.host.fingerprint, result.host.cpu_model)
     return tuple(label(text) or "unknown" for text in texts)
 
 

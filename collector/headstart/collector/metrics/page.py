@@ -139,7 +139,7 @@ class Exposition:
         self._gauges.show(self._pages(), seconds)
 
     def _add(self, result: RunResult) -> bool:
-        key = (label(result.experiment), label(result.host))
+        key = (label(result.experiment), label(result.host.name))
         shown = self._runs.get(key)
         says_something = any(v.trials or v.failure_message for v in result.variants)
         outdated = shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds

@@ -40,7 +40,7 @@ class Publisher:
             shown = await self._show(result_json)
             if shown is None or not shown.aa:
                 return
-            for run_id in self._exposition.runs_on(shown.host):
+            for run_id in self._exposition.runs_on(shown.host.name):
                 if run_id != shown.run_id:
                     await self._show_again(run_id)
 

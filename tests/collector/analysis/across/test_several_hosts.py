@@ -36,7 +36,7 @@ def test_unlike_things_are_refused_by_name(other: RunResult, words: str) -> None
 
 
 def test_two_machines_of_one_name_are_told_apart() -> None:
-    found = across_hosts([ALPHA, replace(BETA, host="alpha")])
+    found = across_hosts([ALPHA, replace(BETA, host=replace(BETA.host, name="alpha"))])
 
     assert [name for name, _ in found.runs] == ["alpha (c0ffee12)", "alpha (beefcafe)"]
 
@@ -89,8 +89,8 @@ def test_a_variant_that_one_run_lacks_is_open_there() -> None:
 
 
 def test_other_loads_and_limits_are_not_pooled_and_keep_from_proceeding() -> None:
-    loaded = passing(replace(ALPHA, load_description="16 connections"))
-    other = passing(replace(BETA, load_description="64 connections"))
+    loaded = passing(replace(ALPHA, load=replace(ALPHA.load, description="16 connections")))
+    other = passing(replace(BETA, load=replace(BETA.load, description="64 connections")))
     found = across_hosts([loaded, other])
     verdicts = {m.metric: m for m in found.metrics}
 
@@ -110,16 +110,17 @@ def test_other_gates_keep_from_proceeding() -> None:
 def test_what_differs_between_the_hosts_is_flagged() -> None:
     failed = HostCheck("run-aa", "players-api.aa", False, 1.0, 8, ("Startup",))
     text = "variants: {aot: {image: a, env: {DOTNET_gcServer: '%d'}}}"
-    one = replace(ALPHA, source_text=text % 0, host_check=failed)
+    one = replace(ALPHA, source_text=text % 0, host=replace(ALPHA.host, check=failed))
     image = replace(BETA.variants[1], digest="sha256:other")
     other = replace(
         BETA,
         source_text=text % 1,
         variants=(BETA.variants[0], image),
-        host_facts=(Fact("kernel", "6.1.0"),),
-        fingerprint=ALPHA.fingerprint,
+        host=replace(
+            BETA.host, facts=(Fact("kernel", "6.1.0"),), fingerprint=ALPHA.host.fingerprint
+        ),
     )
-    third = replace(BETA, host="gamma", revision="", state="lost")
+    third = replace(BETA, revision="", state="lost", host=replace(BETA.host, name="gamma"))
     flags = "\n".join(across_hosts([one, other, third]).flags)
 
     assert "A/A run of alpha found differences where there are none (Startup)" in flags

@@ -24,7 +24,7 @@ def change(found: AcrossRuns, metric: str, variant: str = "aot") -> Change:
 
 
 def elsewhere(result: RunResult) -> RunResult:
-    return replace(result, host="other", fingerprint="0000")
+    return replace(result, host=replace(result.host, name="other", fingerprint="0000"))
 
 
 def test_a_slower_revision_is_worse_and_the_other_variant_is_not() -> None:
@@ -65,7 +65,8 @@ def test_across_hosts_with_different_baselines_nothing_can_be_compared() -> None
 
 def test_figures_under_another_load_or_limit_are_refused_with_both() -> None:
     loaded = Fake(kinds=(JIT, AOT), blocks=4, load_every=2, load_seconds=15).result()
-    other = replace(loaded, load_description="GET /players, 64 connections, by wrk")
+    load = replace(loaded.load, description="GET /players, 64 connections, by wrk")
+    other = replace(loaded, load=load)
     found = compare_runs(loaded, other)
 
     assert "64 connections" in change(found, metrics.THROUGHPUT_FIRST.name).reason

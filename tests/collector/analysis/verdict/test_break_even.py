@@ -143,8 +143,8 @@ def test_the_same_records_give_the_same_answer() -> None:
 
 
 def test_a_run_has_its_break_even_whichever_side_is_the_baseline() -> None:
-    one = Fake(kinds=(QUICK_JIT, AOT), blocks=10, load_every=2).result().break_evens[0]
-    other = Fake(kinds=(AOT, QUICK_JIT), blocks=10, load_every=2).result().break_evens[0]
+    one = Fake(kinds=(QUICK_JIT, AOT), blocks=10, load_every=2).result().load.break_evens[0]
+    other = Fake(kinds=(AOT, QUICK_JIT), blocks=10, load_every=2).result().load.break_evens[0]
 
     assert one.outcome is other.outcome is Overtaking.OBSERVED
     assert one.late == other.late == "jit"
@@ -152,7 +152,7 @@ def test_a_run_has_its_break_even_whichever_side_is_the_baseline() -> None:
 
 
 def test_a_jit_that_ends_level_never_catches_up_within_the_observed_time() -> None:
-    found = Fake(kinds=(JIT, AOT), blocks=6, load_every=2).result().break_evens[0]
+    found = Fake(kinds=(JIT, AOT), blocks=6, load_every=2).result().load.break_evens[0]
 
     assert found.seconds is None
     assert found.level_seconds is not None
@@ -162,16 +162,16 @@ def test_a_jit_that_ends_level_never_catches_up_within_the_observed_time() -> No
 def test_a_short_load_of_a_jit_is_not_extrapolated() -> None:
     fake = Fake(kinds=(QUICK_JIT, AOT), blocks=4, load_every=1, load_seconds=12)
 
-    assert fake.result().break_evens[0].outcome is Overtaking.NOT_OBSERVED
+    assert fake.result().load.break_evens[0].outcome is Overtaking.NOT_OBSERVED
 
 
 def test_a_result_with_break_evens_survives_json() -> None:
     result = Fake(kinds=(JIT, AOT), blocks=3, load_every=1).result()
 
-    assert from_json(to_json(result)).break_evens == result.break_evens
+    assert from_json(to_json(result)).load.break_evens == result.load.break_evens
 
 
 def test_a_trial_without_exec_has_no_work() -> None:
-    series = Fake(kinds=(JIT, AOT), blocks=1, load_every=1).result().load_series[0]
+    series = Fake(kinds=(JIT, AOT), blocks=1, load_every=1).result().load.series[0]
 
     assert work_of(replace(series, startup_seconds=None), None) is None

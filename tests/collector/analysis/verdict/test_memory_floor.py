@@ -84,7 +84,7 @@ def test_a_floor_that_is_less_exact_than_asked_for_is_remarked_on() -> None:
 def test_without_a_search_there_is_neither_figure_nor_comparison() -> None:
     result = result_with()
 
-    assert result.memory_floors == ()
+    assert result.memory.floors == ()
     assert result.figure(FLOOR, "jit") is None
     assert result.comparison(FLOOR, "aot") is None
 
@@ -93,7 +93,7 @@ def test_steps_are_kept_in_their_order() -> None:
     searched = floor("jit", 40, 41)
     searched.steps.add(limit_bytes=40 * MIB, serves=False, reason="killed")
 
-    (found,) = result_with(searched).memory_floors
+    (found,) = result_with(searched).memory.floors
 
     assert [step.limit_bytes for step in found.steps] == [0, 40 * MIB]
     assert [step.startup_seconds for step in found.steps] == [pytest.approx(0.1), None]

@@ -128,7 +128,8 @@ def test_every_run_that_went_wrong_can_be_judged_on_such_a_host(
     name: str, unfit: RunResult
 ) -> None:
     result = ODD[name]()
-    found = with_host_check(replace(result, fingerprint=unfit.fingerprint), unfit)
+    same_host = replace(result.host, fingerprint=unfit.host.fingerprint)
+    found = with_host_check(replace(result, host=same_host), unfit)
 
     for before, after in zip(result.recommendations, found.recommendations, strict=True):
         assert after.summary.endswith(".")
@@ -149,7 +150,7 @@ def test_a_later_aa_run_that_passes_gives_the_recommendation_back(
 def test_a_host_that_passed_or_has_other_hardware_changes_nothing(
     steady: RunResult, unfit: RunResult
 ) -> None:
-    other = replace(steady, fingerprint="another")
+    other = replace(steady, host=replace(steady.host, fingerprint="another"))
 
     assert with_host_check(steady, aa_run(1.0)).gate_outcomes == steady.gate_outcomes
     assert with_host_check(other, unfit) == other
@@ -162,7 +163,7 @@ def test_a_result_from_before_recommendations_gets_none(
     found = with_host_check(old, unfit)
 
     assert found.recommendations == ()
-    assert found.host_check == host_check_of(unfit)
+    assert found.host.check == host_check_of(unfit)
 
 
 def test_reports_and_ci_show_the_reason(steady: RunResult, unfit: RunResult) -> None:

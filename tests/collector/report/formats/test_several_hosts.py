@@ -21,16 +21,18 @@ EVIL = "<script>alert(1)</script>\x1b[31m|"
 
 
 def fleet(count: int) -> AcrossHosts:
-    kinds = (JIT, replace(AOT, startup_ms=AOT.startup_ms * 1.3))
+    slow = (JIT, replace(AOT, startup_ms=AOT.startup_ms * 1.3))
     results = [
-        replace(
-            small(kinds=(JIT, AOT) if seed else kinds, blocks=6, seed=seed).result(),
-            host=f"h{seed}",
-            fingerprint=f"f{seed // 2}",
-        )
+        small(kinds=(JIT, AOT) if seed else slow, blocks=6, seed=seed).result()
         for seed in range(count)
     ]
-    return across_hosts(results)
+    hosts = [
+        replace(each.host, name=f"h{seed}", fingerprint=f"f{seed // 2}")
+        for seed, each in enumerate(results)
+    ]
+    return across_hosts(
+        [replace(each, host=host) for each, host in zip(results, hosts, strict=True)]
+    )
 
 
 def shown(found: AcrossHosts) -> str:
@@ -53,7 +55,7 @@ def test_ids_are_unique_and_every_metric_that_varies_has_its_forest() -> None:
 
 def test_text_of_a_run_is_escaped_everywhere() -> None:
     results = [
-        replace(run, host=f"{name}{EVIL}", cpu_model=EVIL, revision=EVIL)
+        replace(run, revision=EVIL, host=replace(run.host, name=f"{name}{EVIL}", cpu_model=EVIL))
         for name, run in fleet(2).runs
     ]
     found = across_hosts(results)
@@ -79,7 +81,7 @@ def test_two_hosts_are_told_how_little_their_mean_says() -> None:
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_run_that_went_wrong_beside_a_good_one_is_told_in_every_format(name: str) -> None:
-    odd = replace(ODD[name](), host="odd", fingerprint="odd")
+    odd = replace(ODD[name](), host=replace(ODD[name]().host, name="odd", fingerprint="odd"))
     good = small(blocks=5).result()
 
     found = across_hosts([replace(good, baseline=odd.baseline), odd])

@@ -35,7 +35,8 @@ def test_a_load_of_a_constant_rate_has_neither_plot_nor_sentence(plain: RunResul
 
 
 def test_latency_is_drawn_against_the_rate(plain: RunResult) -> None:
-    drawn = ramp_plot(replace(plain, ramps=(ramp("jit", 200.0, True), ramp("aot", 300.0, False))))
+    ramps = (ramp("jit", 200.0, True), ramp("aot", 300.0, False))
+    drawn = ramp_plot(replace(plain, load=replace(plain.load, ramps=ramps)))
 
     assert drawn is not None
     assert "requests per second that were due" in drawn
@@ -54,7 +55,7 @@ def test_latency_is_drawn_against_the_rate(plain: RunResult) -> None:
     ids=["saturated", "not-saturated", "never", "valid-ones-count"],
 )
 def test_each_variant_has_its_sentence(plain: RunResult, ramps: list[Ramp], words: str) -> None:
-    (sentence,) = ramp_sentences(replace(plain, ramps=tuple(ramps)))
+    (sentence,) = ramp_sentences(replace(plain, load=replace(plain.load, ramps=tuple(ramps))))
 
     assert sentence.startswith("jit ")
     assert words in sentence

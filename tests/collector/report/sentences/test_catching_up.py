@@ -18,14 +18,14 @@ def overtaken() -> RunResult:
 
 
 def said(result: RunResult, **changes: object) -> str:
-    found = replace(result.break_evens[0], **changes)  # type: ignore[arg-type]  # names are checked by replace
+    found = replace(result.load.break_evens[0], **changes)  # type: ignore[arg-type]  # names are checked by replace
     return catching_up(result, found)
 
 
 def test_one_line_tells_the_first_seconds_the_level_and_the_catching_up(
     overtaken: RunResult,
 ) -> None:
-    line = catching_up(overtaken, overtaken.break_evens[0])
+    line = catching_up(overtaken, overtaken.load.break_evens[0])
 
     assert line.startswith("aot answers 255 ms before jit; in the first 5 s of load they serve 14,")
     assert "jit is level with aot from " in line
@@ -85,12 +85,14 @@ def test_documents_have_the_line_and_the_page_marks_it_in_two_plots(overtaken: R
 def test_without_load_there_is_no_race() -> None:
     result = small(blocks=3).result()
 
-    assert result.break_evens == ()
+    assert result.load.break_evens == ()
     assert lead_plot(result) is None
 
 
 def test_a_result_of_an_older_release_has_no_lead_plot(overtaken: RunResult) -> None:
-    older = tuple(replace(s, startup_seconds=None, block=0) for s in overtaken.load_series)
-    found: tuple[BreakEven, ...] = overtaken.break_evens
+    older = tuple(replace(s, startup_seconds=None, block=0) for s in overtaken.load.series)
+    found: tuple[BreakEven, ...] = overtaken.load.break_evens
 
-    assert lead_plot(replace(overtaken, load_series=older, break_evens=found)) is None
+    load = replace(overtaken.load, series=older, break_evens=found)
+
+    assert lead_plot(replace(overtaken, load=load)) is None

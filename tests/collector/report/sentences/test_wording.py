@@ -102,12 +102,15 @@ def test_courses_tell_warm_up_from_level(players: RunResult) -> None:
 
 
 def test_trials_that_were_decided_jointly_are_counted(players: RunResult) -> None:
-    jit, _, aot, *_ = players.variant_warmups
+    jit, _, aot, *_ = players.load.variant_warmups
     changed = replace(
         players,
-        variant_warmups=(
-            replace(jit, decided_jointly=2),
-            replace(aot, settled=3, decided_jointly=1),
+        load=replace(
+            players.load,
+            variant_warmups=(
+                replace(jit, decided_jointly=2),
+                replace(aot, settled=3, decided_jointly=1),
+            ),
         ),
     )
 

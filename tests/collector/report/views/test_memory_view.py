@@ -37,10 +37,11 @@ def test_a_floor_says_what_serves_and_what_does_not() -> None:
 
 
 def test_a_floor_at_the_smallest_limit_and_none_at_all_are_said() -> None:
-    lowest = replace(RESULT.memory_floors[0], fails_bytes=None)
-    none = replace(RESULT.memory_floors[1], serves_bytes=None, reason="limits do not hold")
+    lowest = replace(RESULT.memory.floors[0], fails_bytes=None)
+    none = replace(RESULT.memory.floors[1], serves_bytes=None, reason="limits do not hold")
 
-    texts = [view.text for view in floors(replace(RESULT, memory_floors=(lowest, none)))]
+    memory = replace(RESULT.memory, floors=(lowest, none))
+    texts = [view.text for view in floors(replace(RESULT, memory=memory))]
 
     assert "the smallest limit that was tried" in texts[0]
     assert texts[1] == "aot has no memory floor: limits do not hold."
@@ -53,8 +54,8 @@ def test_several_processes_are_pointed_out_with_their_pss() -> None:
         idle = split.phase == "idle"
         return replace(split, processes=4.0, rss_bytes=112e6, pss_bytes=64e6 if idle else None)
 
-    aot = [forked(s) if s.variant == "aot" else s for s in RESULT.memory_phases]
-    (sentence,) = sharing(replace(RESULT, memory_phases=tuple(aot)))
+    aot = [forked(s) if s.variant == "aot" else s for s in RESULT.memory.phases]
+    (sentence,) = sharing(replace(RESULT, memory=replace(RESULT.memory, phases=tuple(aot))))
 
     assert sentence.startswith("aot is 4 processes")
     assert "64.0 MB of 112 MB (idle)" in sentence
@@ -78,7 +79,7 @@ def test_markdown_has_both_too() -> None:
 
 
 def test_a_run_without_either_shows_neither() -> None:
-    bare: RunResult = replace(RESULT, memory_phases=(), memory_floors=())
+    bare: RunResult = replace(RESULT, memory=replace(RESULT.memory, phases=(), floors=()))
 
     assert "Memory by phase" not in render_html(bare)
     assert "Memory floor</h2>" not in render_html(bare)

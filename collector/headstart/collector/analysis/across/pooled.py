@@ -144,12 +144,20 @@ def _host_ratio(
     if comparison is None:
         reason = "not measured there"
         return HostRatio(
-            name, run.run_id, run.fingerprint, None, None, Verdict.UNAVAILABLE, 0, 0, reason=reason
+            name,
+            run.run_id,
+            run.host.fingerprint,
+            None,
+            None,
+            Verdict.UNAVAILABLE,
+            0,
+            0,
+            reason=reason,
         )
     return HostRatio(
         name,
         run.run_id,
-        run.fingerprint,
+        run.host.fingerprint,
         comparison.ratio,
         comparison.interval,
         comparison.verdict,

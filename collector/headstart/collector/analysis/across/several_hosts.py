@@ -96,16 +96,17 @@ def _one(results: Sequence[RunResult], what: str, key: Callable[[RunResult], str
 def _names(results: Sequence[RunResult]) -> list[str]:
     seen: dict[tuple[str, str], str] = {}
     for run in results:
-        if other := seen.get((run.host, run.fingerprint)):
+        if other := seen.get((run.host.name, run.host.fingerprint)):
             raise Incomparable(
-                f"runs {other} and {run.run_id} are both of the host {run.host}: name one of each "
-                "host, or what is one host counts twice"
+                f"runs {other} and {run.run_id} are both of the host {run.host.name}: name one of "
+                "each host, or what is one host counts twice"
             )
-        seen[run.host, run.fingerprint] = run.run_id
+        seen[run.host.name, run.host.fingerprint] = run.run_id
     hosts = [run.host for run in results]
+    names = [host.name for host in hosts]
     return [
-        run.host if hosts.count(run.host) == 1 else f"{run.host} ({run.fingerprint})"
-        for run in results
+        host.name if names.count(host.name) == 1 else f"{host.name} ({host.fingerprint})"
+        for host in hosts
     ]
 
 
@@ -130,18 +131,20 @@ def _flags(
     for name, run in runs:
         if run.state != RunWord.DONE:
             yield f"Run {run.run_id} on {name} is {run.state}: its figures are those so far."
-        if run.host_check is not None and not run.host_check.passed:
+        if run.host.check is not None and not run.host.check.passed:
             yield (
                 f"The A/A run of {name} found differences where there are none "
-                f"({', '.join(run.host_check.differing)}): what it says is doubtful."
+                f"({', '.join(run.host.check.differing)}): what it says is doubtful."
             )
     if any(run.revision for _, run in runs) and not all(run.revision for _, run in runs):
         silent = [name for name, run in runs if not run.revision]
         yield f"No revision is stated by the run on {enumerated(silent)}."
     for doubt in doubts:
         yield f"Not measured alike: {doubt}."
-    for fingerprint in dict.fromkeys(run.fingerprint for _, run in runs if run.fingerprint):
-        twins = [name for name, run in runs if run.fingerprint == fingerprint]
+    for fingerprint in dict.fromkeys(
+        run.host.fingerprint for _, run in runs if run.host.fingerprint
+    ):
+        twins = [name for name, run in runs if run.host.fingerprint == fingerprint]
         if 1 < len(twins) < len(runs):
             yield (
                 f"{enumerated(twins)} are the same hardware: every mean counts it "
@@ -188,7 +191,7 @@ def _environment(runs: Sequence[tuple[str, RunResult]]) -> Iterator[str]:
         values = [
             (name, stated.value)
             for name, run in runs
-            for stated in run.host_facts
+            for stated in run.host.facts
             if stated.name == fact
         ]
         if len(groups := _grouped(values)) > 1:

@@ -74,7 +74,7 @@ def compare_runs(before: RunResult, after: RunResult) -> AcrossRuns:
     common = [v.variant for v in after.variants if v.variant in names]
     if not common:
         raise Incomparable(f"runs {before.run_id} and {after.run_id} have no variant in common")
-    same_host = bool(before.fingerprint) and before.fingerprint == after.fingerprint
+    same_host = bool(before.host.fingerprint) and before.host.fingerprint == after.host.fingerprint
     if not same_host:
         if before.baseline != after.baseline:
             raise Incomparable(
@@ -99,7 +99,7 @@ def _measured(before: RunResult, after: RunResult, metric: str, variant: str) ->
 def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str]:
     if not same_host:
         yield (
-            f"The hosts differ ({before.host}, {after.host}): only ratios to "
+            f"The hosts differ ({before.host.name}, {after.host.name}): only ratios to "
             f"{before.baseline} are compared."
         )
     for run in (before, after):
@@ -122,8 +122,8 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
     same = [v.variant for v in after.variants if v.digest and images.get(v.variant) == v.digest]
     if same and same_host:
         yield f"{', '.join(same)}: the same image in both runs; what differs is the host's doing."
-    facts = {fact.name: fact.value for fact in before.host_facts}
-    for fact in after.host_facts if same_host else ():
+    facts = {fact.name: fact.value for fact in before.host.facts}
+    for fact in after.host.facts if same_host else ():
         known = facts.get(fact.name, fact.value)
         if fact.name in _CHANGING_FACTS and known != fact.value:
             yield f"The host's {fact.name} changed: {known}, now {fact.value}."

@@ -41,7 +41,7 @@ def with_recommendations(
     others = [v for v in result.variants if v.variant != result.baseline]
     outcomes = {
         v.variant: tuple(
-            doubted(gate_outcome(result, v.variant, limit), result.host_check) for limit in limits
+            doubted(gate_outcome(result, v.variant, limit), result.host.check) for limit in limits
         )
         for v in others
     }
@@ -128,7 +128,7 @@ def _proceed_or_defer(
 ) -> Recommendation:
     missing = _unfinished(result, variant)
     if variant.outcome == Outcome.MEASURED:
-        check = result.host_check
+        check = result.host.check
         if check is not None and any(in_doubt(gate, check) for gate in gates):
             missing.append(way_out(check))
         missing += [text for gate in gates if (text := _open(result, gate))]
@@ -163,7 +163,7 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
         titles = dict.fromkeys(METRICS[g.limit.metric].title for g in gates if g.status is status)
         if titles:
             parts.append(f"{words}: {', '.join(titles)}")
-    if any(in_doubt(gate, result.host_check) for gate in gates):
+    if any(in_doubt(gate, result.host.check) for gate in gates):
         parts.append("the host makes differences of its own")
     if any(_blocking(result, variant.variant)):
         parts.append("blocking build warnings remain")
@@ -211,7 +211,7 @@ def _blocking(result: RunResult, variant: str) -> Iterator[str]:
 def _open(result: RunResult, gate: GateOutcome) -> str:
     """What a gate leaves open, and what would settle it; empty: it passed, or its host failed."""
     title = METRICS[gate.limit.metric].title
-    if gate.status is GateStatus.PASSED or in_doubt(gate, result.host_check):
+    if gate.status is GateStatus.PASSED or in_doubt(gate, result.host.check):
         return ""
     if gate.status is GateStatus.FAILED:
         return (
@@ -240,7 +240,7 @@ def _open(result: RunResult, gate: GateOutcome) -> str:
 
 def _unsettled(result: RunResult, variant: str) -> bool:
     pair = (variant, result.baseline)
-    return any(w.variant in pair and not w.settled for w in result.variant_warmups)
+    return any(w.variant in pair and not w.settled for w in result.load.variant_warmups)
 
 
 _ORDER = ("fail", "undecided", "not measured", "pass")

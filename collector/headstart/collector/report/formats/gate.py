@@ -44,7 +44,7 @@ def gate_markdown(results: Sequence[RunResult]) -> str:
 
 def _summary(result: RunResult) -> Iterator[str]:
     revision = f", revision {md(result.revision)}" if result.revision else ""
-    yield f"## Headstart: {md(result.experiment)} on {md(result.host)}{revision}"
+    yield f"## Headstart: {md(result.experiment)} on {md(result.host.name)}{revision}"
     yield ""
     yield f"Run {md(result.run_id)}. Gates: {md(result.gates_from) or 'none'}."
     if not result.recommendations:
@@ -113,7 +113,7 @@ def junit_xml(results: Sequence[RunResult]) -> str:
 
 def _error_suite(root: ElementTree.Element, result: RunResult, name: str, why: str) -> None:
     """Of what nobody judges: the baseline, or the run as a whole."""
-    full = line(f"{result.experiment}.{result.host}.{name}")
+    full = line(f"{result.experiment}.{result.host.name}.{name}")
     suite = ElementTree.SubElement(root, "testsuite", name=full)
     title = "the run is done" if name == "run" else f"{name} is measured"
     case = ElementTree.SubElement(suite, "testcase", classname=full, name=line(title))
@@ -126,7 +126,7 @@ def _suite(
     root: ElementTree.Element, result: RunResult, each: Recommendation, unmeasured: str
 ) -> None:
     gates = _gates(result, each)
-    name = line(f"{result.experiment}.{result.host}.{each.variant}")
+    name = line(f"{result.experiment}.{result.host.name}.{each.variant}")
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     missed = [gate for gate in gates if gate.status is GateStatus.FAILED and gate.limit.hard]
     works = ElementTree.SubElement(

@@ -138,7 +138,7 @@ def render_html(result: RunResult) -> str:
         confounders=[line(sentence) for sentence in result.confounders],
         invalid=view.invalid(result),
         advice=view.advice(result),
-        host_facts=[(line(fact.name), line(fact.value)) for fact in result.host_facts],
+        host_facts=[(line(fact.name), line(fact.value)) for fact in result.host.facts],
         reproduction=view.reproduction(result),
         source_text=result.source_text,
     )

@@ -243,7 +243,7 @@ def _host(result: RunResult) -> Iterator[str]:
     yield ""
     for level, text in view.advice(result):
         yield f"- **{md(level)}:** {md(text)}"
-    for fact in result.host_facts:
+    for fact in result.host.facts:
         yield f"- {md(fact.name)}: {md(fact.value)}"
 
 

@@ -48,8 +48,8 @@ def hosts_json(found: AcrossHosts) -> str:
             {
                 "host": name,
                 "run_id": run.run_id,
-                "fingerprint": run.fingerprint,
-                "cpu_model": run.cpu_model,
+                "fingerprint": run.host.fingerprint,
+                "cpu_model": run.host.cpu_model,
                 "state": run.state,
                 "blocks_completed": run.blocks_completed,
             }
@@ -96,8 +96,8 @@ def print_hosts(found: AcrossHosts, console: Console) -> None:
 def host_line(name: str, run: RunResult) -> str:
     """Which run of which machine."""
     parts = [
-        line(run.cpu_model),
-        run.fingerprint,
+        line(run.host.cpu_model),
+        run.host.fingerprint,
         f"run {run.run_id}",
         f"{run.blocks_completed} blocks",
         moment(run.ended_unix_seconds),

@@ -42,8 +42,8 @@ def _identity(run: RunResult) -> dict[str, str]:
     return {
         "run_id": run.run_id,
         "revision": run.revision,
-        "host": run.host,
-        "fingerprint": run.fingerprint,
+        "host": run.host.name,
+        "fingerprint": run.host.fingerprint,
     }
 
 
@@ -68,7 +68,7 @@ def print_across(found: AcrossRuns, console: Console) -> None:
 
 def run_line(run: RunResult) -> str:
     """Which run it is."""
-    parts = [run.run_id, line(run.revision), line(run.host), moment(run.ended_unix_seconds)]
+    parts = [run.run_id, line(run.revision), line(run.host.name), moment(run.ended_unix_seconds)]
     return ", ".join(filter(None, parts))
 
 

@@ -23,8 +23,8 @@ def memory_plot(result: RunResult) -> str | None:
 
     Where there were trials with load, only these: the others end before.
     """
-    loaded = {series.trial for series in result.load_series}
-    shown = [s for s in result.rss_series if not loaded or s.trial in loaded]
+    loaded = {series.trial for series in result.load.series}
+    shown = [s for s in result.memory.rss_series if not loaded or s.trial in loaded]
     shown = [s for s in shown if len(s.seconds) > 1]
     if not shown:
         return None
@@ -44,7 +44,7 @@ def memory_plot(result: RunResult) -> str | None:
 
 def requests_plot(result: RunResult) -> str | None:
     """Correct responses per second over the load, window by window."""
-    shown = [s for s in result.load_series if len(s.start_seconds) > 1]
+    shown = [s for s in result.load.series if len(s.start_seconds) > 1]
     if not shown:
         return None
     with drawing():
@@ -69,7 +69,7 @@ def latency_plot(result: RunResult) -> str | None:
     """Median and 99th percentile of each window, each the median over the trials."""
     shown = [
         s
-        for s in result.load_series
+        for s in result.load.series
         if sum(value is not None for value in s.latency_p99_seconds) > 1
     ]
     if not shown:
@@ -132,7 +132,7 @@ def _curves(
 
 def _mark_steady(axes: Any, result: RunResult) -> None:
     """A bar at the bottom for each variant, over the seconds that its steady figures are of."""
-    steady = [w for w in result.variant_warmups if w.steady_from_seconds is not None]
+    steady = [w for w in result.load.variant_warmups if w.steady_from_seconds is not None]
     for row, warmup in enumerate(steady):
         axes.plot(
             [warmup.steady_from_seconds, warmup.observed_seconds],
@@ -146,7 +146,7 @@ def _mark_steady(axes: Any, result: RunResult) -> None:
 
 def _mark_break_evens(axes: Any, result: RunResult) -> None:
     """This axis begins with the first response; break-evens are counted from exec."""
-    for row, found in enumerate(result.break_evens):
+    for row, found in enumerate(result.load.break_evens):
         if found.seconds is None or found.outcome is not Overtaking.OBSERVED:
             continue
         startup = result.figure(metrics.STARTUP.name, found.late)

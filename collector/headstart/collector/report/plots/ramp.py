@@ -13,7 +13,7 @@ from headstart.collector.report.views.view import variant_names
 
 def ramp_plot(result: RunResult) -> str | None:
     """Median and 99th percentile of the latency against the rate, each the median over trials."""
-    known = [v for ramp in result.ramps for v in ramp.latency_p99_seconds if v]
+    known = [v for ramp in result.load.ramps for v in ramp.latency_p99_seconds if v]
     if not known:
         return None
     divisor, unit = scale(max(known), "seconds")

@@ -17,7 +17,7 @@ def lead_plot(result: RunResult) -> str | None:
     Two cumulative curves run so close together that nobody sees them cross; their
     difference crosses zero.
     """
-    shown = [found for found in result.break_evens if _leads(result, found)]
+    shown = [found for found in result.load.break_evens if _leads(result, found)]
     if not shown:
         return None
     with drawing():
@@ -66,7 +66,7 @@ def _leads(result: RunResult, found: BreakEven) -> Any:
     """A common grid, and the lead in each block; empty when a side lacks its startup."""
     import numpy as np
 
-    series = [s for s in result.load_series if s.startup_seconds is not None and s.start_seconds]
+    series = [s for s in result.load.series if s.startup_seconds is not None and s.start_seconds]
     if any(s.valid for s in series):
         series = [s for s in series if s.valid]
     sides = [

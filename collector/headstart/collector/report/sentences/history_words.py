@@ -27,7 +27,7 @@ def shift_sentence(shift: Shift) -> str:
 
 def host_check(result: RunResult, date: str) -> str:
     """A sentence's end after "A/A on this host"; `date` is when the A/A run ended."""
-    check = result.host_check
+    check = result.host.check
     if check is None:
         if result.aa:
             return "told nothing: no metric has a verdict"

@@ -9,7 +9,7 @@ from headstart.collector.findings.quantities import quantity
 
 def ramp_sentences(result: RunResult) -> Iterator[str]:
     """What each variant held, a sentence each."""
-    for name in dict.fromkeys(ramp.variant for ramp in result.ramps):
+    for name in dict.fromkeys(ramp.variant for ramp in result.load.ramps):
         own = ramps_used(result, name)
         lowest, highest = own[0].offered_per_second[0], own[0].offered_per_second[-1]
         held = [ramp.held_per_second for ramp in own if ramp.held_per_second is not None]
@@ -29,5 +29,5 @@ def ramp_sentences(result: RunResult) -> Iterator[str]:
 
 def ramps_used(result: RunResult, name: str) -> list[Ramp]:
     """The valid ones; where there is none, all."""
-    own = [ramp for ramp in result.ramps if ramp.variant == name]
+    own = [ramp for ramp in result.load.ramps if ramp.variant == name]
     return [ramp for ramp in own if ramp.valid] or own

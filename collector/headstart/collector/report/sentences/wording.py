@@ -239,9 +239,9 @@ def ratio_cell(value: float | None, interval: Interval | None, nothing: str = ""
 
 def courses(result: RunResult) -> Iterator[str]:
     """What each variant's load looked like over time, a sentence each."""
-    for warmup in result.variant_warmups:
+    for warmup in result.load.variant_warmups:
         yield _course(result, warmup)
-    for found in result.break_evens:
+    for found in result.load.break_evens:
         yield catching_up(result, found)
     yield from ramp_sentences(result)
 
@@ -292,7 +292,7 @@ def center(result: RunResult, metric: str, variant: str) -> str:
 def _last_second(result: RunResult, variant: str) -> str:
     last = sorted(
         w.last_second_per_second
-        for w in result.warmups
+        for w in result.load.warmups
         if w.variant == variant and w.last_second_per_second is not None
     )
     return quantity(last[len(last) // 2], "per_second") if last else ""

@@ -65,14 +65,14 @@ def split_rows(result: RunResult) -> list[SplitRow]:
                 )
             ),
         )
-        for split in result.memory_phases
+        for split in result.memory.phases
     ]
 
 
 def sharing(result: RunResult) -> list[str]:
     """Which variants are several processes, and what that does to their figures."""
     last: dict[str, PhaseSplit] = {}
-    for split in result.memory_phases:
+    for split in result.memory.phases:
         if split.processes is not None and split.processes > 1:
             shown = last.get(split.variant)
             if shown is None or (split.pss_bytes and not shown.pss_bytes):
@@ -84,7 +84,7 @@ def floors(result: RunResult) -> list[FloorView]:
     """Every search of the run, also those that found none."""
     return [
         FloorView(floor.variant, _floor(floor), tuple(map(_step, floor.steps)))
-        for floor in result.memory_floors
+        for floor in result.memory.floors
     ]
 
 

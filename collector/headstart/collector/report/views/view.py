@@ -99,21 +99,22 @@ def title(result: RunResult) -> str:
 
 def facts(result: RunResult) -> list[tuple[str, str]]:
     """What a reader wants to know of the run before anything else."""
+    host = result.host
     found = [
-        ("Host", f"{result.host} ({line(result.cpu_model)})" if result.cpu_model else result.host),
+        ("Host", f"{host.name} ({line(host.cpu_model)})" if host.cpu_model else host.name),
         ("Run", f"{result.run_id}, attempt {result.attempt}"),
         ("State", f"{result.state}: {line(result.reason)}" if result.reason else result.state),
         ("Ended", moment(result.ended_unix_seconds)),
         ("A/A on this host", line(host_check(result, _ended_of_check(result)))),
         ("Revision", line(result.revision)),
         ("Blocks", str(result.blocks_completed)),
-        ("Load", line(result.load_description)),
+        ("Load", line(result.load.description)),
     ]
     return [(name, value) for name, value in found if value]
 
 
 def _ended_of_check(result: RunResult) -> str:
-    return moment(result.host_check.ended_unix_seconds) if result.host_check else ""
+    return moment(result.host.check.ended_unix_seconds) if result.host.check else ""
 
 
 def reproduction(result: RunResult) -> list[tuple[str, str]]:
@@ -122,7 +123,7 @@ def reproduction(result: RunResult) -> list[tuple[str, str]]:
         ("Seed of the order of trials", str(result.seed)),
         ("Plan", "; ".join(result.plan_description)),
         *((fact.name[:1].upper() + fact.name[1:], fact.value) for fact in result.method),
-        ("Fingerprint of the host", result.fingerprint),
+        ("Fingerprint of the host", result.host.fingerprint),
     ]
     for variant in result.variants:
         parts = [line(variant.source), variant.digest]
@@ -145,7 +146,7 @@ def invalid(result: RunResult) -> list[tuple[str, str, int, str]]:
 
 def advice(result: RunResult) -> list[tuple[str, str]]:
     """Level and text of what may spoil measurements on the host."""
-    return [(a.level, line(a.text)) for a in result.advice if a.level is not AdviceGrade.GOOD]
+    return [(a.level, line(a.text)) for a in result.host.advice if a.level is not AdviceGrade.GOOD]
 
 
 def moment(unix_seconds: float) -> str:
