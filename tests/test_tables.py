@@ -3,10 +3,13 @@
 import os
 import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
+
+from google.protobuf import descriptor_pb2, descriptor_pool
 
 from headstart.words import counters, drivers, runtimes
 from support.fresh import in_a_fresh_process
@@ -22,6 +25,7 @@ FILE: dict[str, Any] = {
 def module(name: str, **names: object) -> None:
     """A file of that name, with these names in it."""
     made = ModuleType(name)
+    made.__spec__ = ModuleSpec(name, None)
     vars(made).update(names)
     sys.modules[name] = made
 
@@ -147,3 +151,105 @@ def a_made_up_runtime() -> None:
 
 def test_a_runtime_is_its_files_and_a_line() -> None:
     in_a_fresh_process(a_made_up_runtime)
+
+
+def with_value(enum: str, name: str, suffix: str) -> None:
+    """The protocol as it is with a value more in one of its enums."""
+    pool = descriptor_pool.Default()
+
+    class Pool:
+        """Takes the generated files as they come; that one with a line more."""
+
+        def AddSerializedFile(self, serialized: bytes) -> object:
+            file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
+            for each in file.enum_type:
+                if each.name == enum:
+                    added = each.value.add(name=name, number=99)
+                    # The extension is not known before this file is.
+                    added.options.MergeFromString(option(suffix))
+            return pool.AddSerializedFile(file.SerializeToString())
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pool, name)
+
+    descriptor_pool.Default = Pool
+
+
+def option(suffix: str) -> bytes:
+    """`file_suffix`, field 50001, as it is on the wire."""
+    options = descriptor_pb2.EnumValueOptions()
+    options.MergeFromString(b"\x8a\xb5\x18" + bytes([len(suffix)]) + suffix.encode())
+    return options.SerializeToString()
+
+
+def help_of(command: str) -> str:
+    from click.testing import CliRunner
+
+    from headstart.cli.main import cli
+
+    return CliRunner().invoke(cli, [command, "--help"]).output
+
+
+def a_made_up_report_format() -> None:
+    with_value("ReportFormat", "REPORT_FORMAT_PLAIN_TEXT", ".txt")
+    module(
+        "headstart.collector.report.formats.plain_text",
+        RENDER=lambda result: f"this was {result.experiment}",
+    )
+
+    from headstart.collector.report.render import render
+    from support.fake_runs import small
+
+    assert render(small(blocks=2).result(), 99) == b"this was players-api"
+    assert "plain-text" in help_of("report")
+    assert ".txt" in help_of("report")
+
+
+def test_a_report_format_is_a_file_and_a_line() -> None:
+    in_a_fresh_process(a_made_up_report_format)
+
+
+def a_made_up_export_format() -> None:
+    with_value("ExportFormat", "EXPORT_FORMAT_LINES", ".txt")
+
+    class Lines:
+        """Writes how many rows there were, a number a line."""
+
+        def __init__(self, file: BinaryIO, _table: object) -> None:
+            self.file, self.rows = file, 0
+
+        def add(self, rows: Any) -> None:
+            self.rows += rows.count
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            self.file.write(b"%d rows\n" % self.rows)
+
+    module("headstart.collector.export.formats.lines", WRITER=Lines)
+
+    from headstart.cli.formats import suffix
+    from headstart.collector.export.write import write
+    from headstart.collector.store import sqlite
+    from headstart.v1.experiments_pb2 import ExportFormat, ExportTable
+    from support.fake_runs import small
+    from support.recorded import recorded
+
+    fake = small(blocks=2)
+    ended = sum(record.HasField("trial_outcome") for record in fake.records())
+    with TemporaryDirectory() as folder:
+        (run_id,) = recorded(Path(folder), fake.experiment(), fake.records())
+        (path,) = Path(folder).rglob("headstart.sqlite")
+        file = Path(folder, "out")
+        with file.open("w+b") as opened:
+            trials = ExportTable.EXPORT_TABLE_TRIALS
+            write(sqlite.reader_engine(path), run_id, trials, opened, 99)
+
+        assert file.read_text() == f"{ended} rows\n"
+    assert "parquet|lines" in help_of("export")
+    assert suffix(ExportFormat, 99) == ".txt"
+
+
+def test_an_export_format_is_a_file_and_a_line() -> None:
+    in_a_fresh_process(a_made_up_export_format)

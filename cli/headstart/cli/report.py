@@ -6,19 +6,13 @@ import click
 
 from headstart.cli.client import experiments, fetch_report, latest_ended
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.formats import REPORTS, listed, suffix
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile, write_output
 from headstart.cli.terminal import say, say_lines
 from headstart.v1.experiments_pb2 import ReportFormat
 
-FORMATS = {
-    "json": ReportFormat.REPORT_FORMAT_JSON,
-    "markdown": ReportFormat.REPORT_FORMAT_MARKDOWN,
-    "html": ReportFormat.REPORT_FORMAT_HTML,
-}
-BUILD_LOGS = "build-logs"
-_SUFFIXES = {".json": "json", ".md": "markdown", ".html": "html", ".log": BUILD_LOGS}
-_ALL_FORMATS = FORMATS | {BUILD_LOGS: ReportFormat.REPORT_FORMAT_BUILD_LOGS}
+_SUFFIXES = {suffix(ReportFormat, number): name for name, number in REPORTS.items()}
 
 
 @click.command("report")
@@ -26,10 +20,12 @@ _ALL_FORMATS = FORMATS | {BUILD_LOGS: ReportFormat.REPORT_FORMAT_BUILD_LOGS}
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["terminal", *_ALL_FORMATS]),
+    type=click.Choice(["terminal", *REPORTS]),
     help="Default: by the suffix of --output, else terminal.",
 )
-@click.option("-o", "--output", type=OutputFile(), help="File to write.")
+@click.option(
+    "-o", "--output", type=OutputFile(), help=f"File to write, named *{listed(_SUFFIXES)}."
+)
 @runs_options
 def command(
     run_id: str | None,
@@ -37,7 +33,7 @@ def command(
     output: Path | None,
     collector: Runs,
 ) -> None:
-    """Print the report of RUN_ID, or write it to a file (.html, .md, .json).
+    """Print the report of RUN_ID, or write it to a file.
 
     Without RUN_ID it is that of the latest run that has ended.
 
@@ -46,16 +42,14 @@ def command(
     if name is None:
         name = _SUFFIXES.get(output.suffix, "") if output else "terminal"
         if not name:
-            raise InputError(
-                f"{output}: say --format, or end the name in .html, .md, .json or .log"
-            )
+            raise InputError(f"{output}: say --format, or end the name in {listed(_SUFFIXES)}")
     with experiments(collector) as stub:
         if run_id is None:
             run_id = latest_ended(stub).run_id
         if name == "terminal":
             print_terminal(fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON))
             return
-        content = fetch_report(stub, run_id, _ALL_FORMATS[name])
+        content = fetch_report(stub, run_id, REPORTS[name])
     if output is None:
         say_lines(content.decode("utf-8", "replace"))
     else:

@@ -20,12 +20,13 @@ from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.faults import agent_faults
+from headstart.cli.formats import BUILD_LOGS, REPORTS, suffix
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.if_busy import if_busy_option, machine_held
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
-from headstart.cli.report import FORMATS, print_terminal
+from headstart.cli.report import print_terminal
 from headstart.cli.results import read_report
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say, say_json
@@ -42,7 +43,6 @@ from headstart.v1.experiments_pb2 import (
 from headstart.words.enums import word
 from headstart.words.private_files import private_file, private_folder, write_private
 
-_SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 _INTERRUPTED = 130
 # By what ended the command; without a signal it was cancelled from elsewhere.
 _REASONS = {
@@ -350,16 +350,17 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Sig
             lines.close()
         reports = {
             name: fetch_report(stub, run_id, report_format)
-            for name, report_format in FORMATS.items()
+            for name, report_format in REPORTS.items()
+            if report_format != BUILD_LOGS
         }
         logs = b""
         if asked.policy.builds:
-            logs = fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_BUILD_LOGS)
+            logs = fetch_report(stub, run_id, BUILD_LOGS)
     folder = asked.data / "reports" / run_id
     private_folder(folder.parent)
     private_folder(folder)
     for name, content in reports.items():
-        write_private(folder / f"report.{_SUFFIXES[name]}", content)
+        write_private(folder / f"report{suffix(ReportFormat, REPORTS[name])}", content)
     if logs:
         write_private(folder / "build.log", logs)
     if asked.as_json:

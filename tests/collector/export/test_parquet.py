@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from headstart.collector.export.formats.parquet import ParquetFile
 from headstart.collector.export.layout import TABLES, Column, Kind, Table
-from headstart.collector.export.parquet import ParquetFile
 from headstart.collector.export.reference import BEGIN, END, reference
 from headstart.collector.export.rows import Masked, Rows
 from headstart.collector.generated import with_part

@@ -24,7 +24,7 @@ def word(enum: Enum[_Number], value: _Number) -> str:
     return _without_prefix(enum, known.name) if known else str(value)
 
 
-def words(enum: Enum[_Number]) -> dict[int, str]:
+def words(enum: Enum[_Number]) -> dict[_Number, str]:
     """The word for each value that this version knows, but UNSPECIFIED."""
     return {
         each.number: _without_prefix(enum, each.name)

@@ -35,6 +35,7 @@ from headstart.v1.experiments_pb2 import (
     AcceptShiftResponse,
     CancelRequest,
     CancelResponse,
+    ExportFormat,
     ExportRequest,
     ExportResponse,
     ExportTable,
@@ -178,14 +179,19 @@ class ExperimentsServer(ExperimentsServiceServicer):
             await abort(context, error)
 
     async def Export(self, request: ExportRequest, context: Any) -> AsyncIterator[ExportResponse]:
-        """A table of the run's records as a Parquet file, in pieces."""
+        """A table of the run's records as a file, in pieces; Parquet when no format is named."""
         try:
             if not request.table or request.table not in ExportTable.values():
                 raise Status(
                     grpc.StatusCode.INVALID_ARGUMENT, f"export table {request.table} is not known"
                 )
+            if request.format not in ExportFormat.values():
+                raise Status(
+                    grpc.StatusCode.INVALID_ARGUMENT, f"export format {request.format} is not known"
+                )
+            export_format = request.format or ExportFormat.EXPORT_FORMAT_PARQUET
             run_id = await self._resolve(request.run_id)
-            pieces = self._exporter.export(run_id, request.table, _CHUNK_BYTES)
+            pieces = self._exporter.export(run_id, request.table, _CHUNK_BYTES, export_format)
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield ExportResponse(chunk=piece)

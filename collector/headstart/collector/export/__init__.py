@@ -1,3 +1,3 @@
-"""Trials, windows of load and samples as Parquet files."""
+"""Trials, windows of load and samples as files, one a table."""
 
-__all__ = ["write"]
+__all__ = ["formats", "write"]

@@ -1,7 +1,8 @@
-"""From the store to a Parquet file, a trial at a time; runs in the analysis process."""
+"""From the store to a file, a trial at a time; runs in the analysis process."""
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from itertools import groupby
 from typing import BinaryIO
 
@@ -12,15 +13,15 @@ from headstart.collector.analysis.trials.loads import by_variant, decided_jointl
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial, gather
 from headstart.collector.analysis.warmup.detection import Course
 from headstart.collector.export.layout import TABLES
-from headstart.collector.export.parquet import ParquetFile
-from headstart.collector.export.rows import Rows, Value
+from headstart.collector.export.rows import Rows, Value, Writer
 from headstart.collector.export.sample_rows import sample_rows
 from headstart.collector.export.trial_rows import Origin, trial_row
 from headstart.collector.export.window_rows import window_rows
 from headstart.collector.store import queries, records as store_records
 from headstart.collector.store.decode import decode
-from headstart.v1.experiments_pb2 import ExportTable
+from headstart.v1.experiments_pb2 import ExportFormat, ExportTable
 from headstart.v1.records_pb2 import Record, RecordKind
+from headstart.words.enums import word
 
 # What is known of trials without their samples and windows: little, so all of it is held.
 _OUTLINE = (
@@ -53,7 +54,13 @@ class OutOfOrder(Exception):
     """Records of two trials lie among each other, which no agent writes."""
 
 
-def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: BinaryIO) -> None:
+def write(
+    engine: Engine,
+    run_id: str,
+    wanted: ExportTable.ValueType,
+    file: BinaryIO,
+    export_format: ExportFormat.ValueType = ExportFormat.EXPORT_FORMAT_PARQUET,
+) -> None:
     """Write what is stored of a run now. Raises RecordsGone and Abandoned."""
     with engine.begin() as connection:
         info = queries.info(connection, run_id)
@@ -67,10 +74,12 @@ def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: Bina
         ExportTable.EXPORT_TABLE_WINDOWS: export.windows,
         ExportTable.EXPORT_TABLE_SAMPLES: export.samples,
     }
-    with ParquetFile(file, TABLES[wanted]) as parquet:
+    form = f"headstart.collector.export.formats.{word(ExportFormat, export_format)}"
+    writer: Writer = import_module(form).WRITER
+    with writer(file, TABLES[wanted]) as written:
         try:
             for rows in makers[wanted]():
-                parquet.add(rows)
+                written.add(rows)
                 if os.fstat(file.fileno()).st_nlink == 0:
                     raise Abandoned
         except OutOfOrder:
@@ -78,7 +87,7 @@ def write(engine: Engine, run_id: str, wanted: ExportTable.ValueType, file: Bina
                 raise RecordsGone from None
             raise
     # Asked at the end: what is whole now was whole all the time.
-    measured = parquet.rows or (run.outcome and run.outcome.trials) or stored.any_of(*_OF_TRIALS)
+    measured = written.rows or (run.outcome and run.outcome.trials) or stored.any_of(*_OF_TRIALS)
     if measured and not stored.is_whole():
         raise RecordsGone
 

@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from headstart.collector.export.formats import NEEDED
 from headstart.collector.judge import worker
 from headstart.collector.judge.analyst import NoRecords
 from headstart.collector.judge.job_limits import JobFault
 from headstart.collector.judge.process_pool import AnalysisPool
 from headstart.collector.store import queries, records as store_records
 from headstart.collector.store.store import Store
-from headstart.v1.experiments_pb2 import ExportTable
+from headstart.v1.experiments_pb2 import ExportFormat, ExportTable
+from headstart.words.enums import word
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +65,18 @@ class Exporter:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def export(
-        self, run_id: str, table: ExportTable.ValueType, chunk_bytes: int
+        self,
+        run_id: str,
+        table: ExportTable.ValueType,
+        chunk_bytes: int,
+        export_format: ExportFormat.ValueType = ExportFormat.EXPORT_FORMAT_PARQUET,
     ) -> AsyncGenerator[bytes, None]:
-        """A Parquet file in pieces, of what is stored now.
+        """A file in pieces, of what is stored now.
 
         Raises NoParquet, RecordsPruned, NoRecords and ExportFault, all before the first piece.
         """
-        if find_spec("pyarrow") is None:
+        needed = NEEDED.get(word(ExportFormat, export_format))
+        if needed and find_spec(needed) is None:
             raise NoParquet
         if pruned := await self._store.read(lambda c: queries.pruned_seconds(c, run_id)):
             raise RecordsPruned(run_id, pruned)
@@ -78,7 +85,7 @@ class Exporter:
         if not await self._store.read(lambda c: store_records.any_of(c, run_id, attempt)):
             raise NoRecords(run_id, "there is nothing to export")
         with self._scratch() as path:
-            await self._write(run_id, table, path)
+            await self._write(run_id, table, path, export_format)
             file = await asyncio.to_thread(path.open, "rb")
         with file:
             while chunk := await asyncio.to_thread(file.read, chunk_bytes):
@@ -88,7 +95,7 @@ class Exporter:
     def _scratch(self) -> Iterator[Path]:
         """A new, empty file. Its name is gone afterwards; who opened it can read on."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(suffix=".parquet", dir=self._folder)
+        descriptor, name = tempfile.mkstemp(dir=self._folder)
         os.close(descriptor)
         path = Path(name)
         try:
@@ -96,10 +103,16 @@ class Exporter:
         finally:
             path.unlink()
 
-    async def _write(self, run_id: str, table: ExportTable.ValueType, path: Path) -> None:
+    async def _write(
+        self,
+        run_id: str,
+        table: ExportTable.ValueType,
+        path: Path,
+        export_format: ExportFormat.ValueType,
+    ) -> None:
         try:
             whole = await self._pool.run(
-                worker.export, str(self._store.path), run_id, table, str(path)
+                worker.export, str(self._store.path), run_id, table, str(path), export_format
             )
         except JobFault as fault:
             log.error("run %s: export failed: %s", run_id, fault)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.collector.config import MEBIBYTE, JobLimits
 from headstart.collector.findings import Comparison
 from headstart.collector.judge.job_limits import job, limit_process
-from headstart.v1.experiments_pb2 import ExportTable, ReportFormat
+from headstart.v1.experiments_pb2 import ExportFormat, ExportTable, ReportFormat
 from headstart.v1.records_pb2 import RecordKind
 
 if TYPE_CHECKING:
@@ -192,7 +192,13 @@ def build_logs(path: str, run_id: str) -> bytes:
 
 
 @job
-def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) -> bool:
+def export(
+    path: str,
+    run_id: str,
+    table: ExportTable.ValueType,
+    target: str,
+    export_format: ExportFormat.ValueType = ExportFormat.EXPORT_FORMAT_PARQUET,
+) -> bool:
     """Write what is stored of a run now into a file that is there.
 
     False: the file is not whole, and cannot be: retention is faster. Not made here: a job may
@@ -204,7 +210,7 @@ def export(path: str, run_id: str, table: ExportTable.ValueType, target: str) ->
     engine = sqlite.reader_engine(Path(path))
     try:
         with open(target, "r+b") as file:
-            write(engine, run_id, table, file)
+            write(engine, run_id, table, file, export_format)
         return True
     except RecordsGone:
         return False

@@ -22,82 +22,95 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 from headstart.v1 import fleet_pb2 as headstart_dot_v1_dot_fleet__pb2
 from headstart.v1 import host_pb2 as headstart_dot_v1_dot_host__pb2
 from headstart.v1 import records_pb2 as headstart_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eheadstart/v1/experiments.proto\x12\x0cheadstart.v1\x1a\x18headstart/v1/fleet.proto\x1a\x17headstart/v1/host.proto\x1a\x1aheadstart/v1/records.proto\"\xb1\x02\n\nRunSummary\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nexperiment\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\x12%\n\x05state\x18\x06 \x01(\x0e\x32\x16.headstart.v1.RunState\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12\x1e\n\x16submitted_time_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14started_time_seconds\x18\t \x01(\x01\x12\x1a\n\x12\x65nded_time_seconds\x18\n \x01(\x01\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12(\n\x08progress\x18\x0c \x01(\x0b\x32\x16.headstart.v1.Progress\"\x95\x01\n\rSubmitRequest\x12\x13\n\x0bsource_text\x18\x01 \x01(\t\x12\x16\n\x0e\x62\x61se_directory\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\x12\n\n\x02\x61\x61\x18\n \x01(\x08\x12\x12\n\naa_variant\x18\x0b \x01(\t\x12\x12\n\nkeep_going\x18\x0c \x01(\x08\"8\n\x0eSubmitResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"9\n\x0eSubmitProblems\x12\'\n\x08problems\x18\x01 \x03(\x0b\x32\x15.headstart.v1.Problem\"F\n\x07Problem\x12\x0c\n\x04line\x18\x01 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\r\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"f\n\x0bListRequest\x12\x12\n\nexperiment\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12&\n\x06states\x18\x03 \x03(\x0e\x32\x16.headstart.v1.RunState\x12\r\n\x05limit\x18\x04 \x01(\r\"6\n\x0cListResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"\x1c\n\nGetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x87\x01\n\x0bGetResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\x12%\n\x04host\x18\x02 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12*\n\x06trials\x18\x03 \x03(\x0b\x32\x1a.headstart.v1.TrialOutcome\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"6\n\rWatchResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"/\n\rCancelRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"7\n\x0e\x43\x61ncelResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"K\n\rReportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.headstart.v1.ReportFormat\"\x1f\n\x0eReportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"I\n\rExportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12(\n\x05table\x18\x02 \x01(\x0e\x32\x19.headstart.v1.ExportTable\"\x1f\n\x0e\x45xportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\x12\n\x10ListHostsRequest\";\n\x11ListHostsResponse\x12&\n\x05hosts\x18\x01 \x03(\x0b\x32\x17.headstart.v1.HostState\"\xa5\x01\n\tHostState\x12%\n\x04host\x18\x01 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x1e\n\x16last_seen_time_seconds\x18\x03 \x01(\x01\x12\x13\n\x0bspool_bytes\x18\x04 \x01(\x04\x12\x16\n\x0erunning_run_id\x18\x05 \x01(\t\x12\x11\n\tnot_ready\x18\x46 \x01(\t\"i\n\x0eHistoryRequest\x12\x12\n\nexperiment\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06metric\x18\x03 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\r\"b\n\x0fHistoryResponse\x12*\n\x06series\x18\x01 \x03(\x0b\x32\x1a.headstart.v1.FigureSeries\x12#\n\x06shifts\x18\x02 \x03(\x0b\x32\x13.headstart.v1.Shift\"\x91\x01\n\x0c\x46igureSeries\x12\x0f\n\x07variant\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x11\n\tcpu_model\x18\x04 \x01(\t\x12\r\n\x05setup\x18\x05 \x01(\t\x12)\n\x06points\x18\x06 \x03(\x0b\x32\x19.headstart.v1.SeriesPoint\"\x89\x01\n\x0bSeriesPoint\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x1a\n\x12\x65nded_time_seconds\x18\x04 \x01(\x01\x12\r\n\x05value\x18\x05 \x01(\x01\x12\x0e\n\x06trials\x18\x06 \x01(\r\x12\x0f\n\x07\x66lagged\x18\x07 \x01(\x08\"\xb6\x03\n\x05Shift\x12\x10\n\x08shift_id\x18\x01 \x01(\x04\x12\x12\n\nexperiment\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x0e\n\x06metric\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x11\n\tcpu_model\x18\x06 \x01(\t\x12\x14\n\x0csince_run_id\x18\x07 \x01(\t\x12\x16\n\x0esince_revision\x18\x08 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\t \x01(\x01\x12\r\n\x05\x61\x66ter\x18\n \x01(\x01\x12\r\n\x05ratio\x18\x0b \x01(\x01\x12\r\n\x05worse\x18\x0c \x01(\x08\x12\'\n\x05state\x18\r \x01(\x0e\x32\x18.headstart.v1.ShiftState\x12\x30\n\x0c\x63onfirmation\x18\x0e \x01(\x0e\x32\x1a.headstart.v1.Confirmation\x12\x1f\n\x17\x66irst_seen_time_seconds\x18\x0f \x01(\x01\x12\x17\n\x0f\x66ound_by_run_id\x18\x10 \x01(\t\x12\x14\n\x0crerun_run_id\x18\x11 \x01(\t\x12\x0c\n\x04note\x18\x12 \x01(\t\x12\x1a\n\x12\x65nded_time_seconds\x18\x13 \x01(\x01\"6\n\x12\x41\x63\x63\x65ptShiftRequest\x12\x10\n\x08shift_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x13\x41\x63\x63\x65ptShiftResponse\x12\"\n\x05shift\x18\x01 \x01(\x0b\x32\x13.headstart.v1.Shift*\xc2\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x14\n\x10RUN_STATE_LEASED\x10\x02\x12\x12\n\x0eRUN_STATE_DONE\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x05\x12\x12\n\x0eRUN_STATE_LOST\x10\x06\x12\x18\n\x14RUN_STATE_INCOMPLETE\x10\x07*\x97\x01\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x1a\n\x16REPORT_FORMAT_MARKDOWN\x10\x02\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x03\x12\x1c\n\x18REPORT_FORMAT_BUILD_LOGS\x10\x04*x\n\x0b\x45xportTable\x12\x1c\n\x18\x45XPORT_TABLE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_TABLE_TRIALS\x10\x01\x12\x18\n\x14\x45XPORT_TABLE_WINDOWS\x10\x02\x12\x18\n\x14\x45XPORT_TABLE_SAMPLES\x10\x03*\x8d\x01\n\nShiftState\x12\x1b\n\x17SHIFT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10SHIFT_STATE_OPEN\x10\x01\x12\x18\n\x14SHIFT_STATE_ACCEPTED\x10\x02\x12\x19\n\x15SHIFT_STATE_RECOVERED\x10\x03\x12\x17\n\x13SHIFT_STATE_REFUTED\x10\x04*s\n\x0c\x43onfirmation\x12\x1c\n\x18\x43ONFIRMATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43ONFIRMATION_NONE\x10\x01\x12\x16\n\x12\x43ONFIRMATION_RERUN\x10\x02\x12\x16\n\x12\x43ONFIRMATION_EXACT\x10\x03\x32\xd5\x05\n\x12\x45xperimentsService\x12\x43\n\x06Submit\x12\x1b.headstart.v1.SubmitRequest\x1a\x1c.headstart.v1.SubmitResponse\x12=\n\x04List\x12\x19.headstart.v1.ListRequest\x1a\x1a.headstart.v1.ListResponse\x12:\n\x03Get\x12\x18.headstart.v1.GetRequest\x1a\x19.headstart.v1.GetResponse\x12\x42\n\x05Watch\x12\x1a.headstart.v1.WatchRequest\x1a\x1b.headstart.v1.WatchResponse0\x01\x12\x43\n\x06\x43\x61ncel\x12\x1b.headstart.v1.CancelRequest\x1a\x1c.headstart.v1.CancelResponse\x12\x45\n\x06Report\x12\x1b.headstart.v1.ReportRequest\x1a\x1c.headstart.v1.ReportResponse0\x01\x12L\n\tListHosts\x12\x1e.headstart.v1.ListHostsRequest\x1a\x1f.headstart.v1.ListHostsResponse\x12\x45\n\x06\x45xport\x12\x1b.headstart.v1.ExportRequest\x1a\x1c.headstart.v1.ExportResponse0\x01\x12\x46\n\x07History\x12\x1c.headstart.v1.HistoryRequest\x1a\x1d.headstart.v1.HistoryResponse\x12R\n\x0b\x41\x63\x63\x65ptShift\x12 .headstart.v1.AcceptShiftRequest\x1a!.headstart.v1.AcceptShiftResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eheadstart/v1/experiments.proto\x12\x0cheadstart.v1\x1a google/protobuf/descriptor.proto\x1a\x18headstart/v1/fleet.proto\x1a\x17headstart/v1/host.proto\x1a\x1aheadstart/v1/records.proto\"\xb1\x02\n\nRunSummary\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nexperiment\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\x12%\n\x05state\x18\x06 \x01(\x0e\x32\x16.headstart.v1.RunState\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12\x1e\n\x16submitted_time_seconds\x18\x08 \x01(\x01\x12\x1c\n\x14started_time_seconds\x18\t \x01(\x01\x12\x1a\n\x12\x65nded_time_seconds\x18\n \x01(\x01\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12(\n\x08progress\x18\x0c \x01(\x0b\x32\x16.headstart.v1.Progress\"\x95\x01\n\rSubmitRequest\x12\x13\n\x0bsource_text\x18\x01 \x01(\t\x12\x16\n\x0e\x62\x61se_directory\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x11\n\tfile_name\x18\x04 \x01(\t\x12\n\n\x02\x61\x61\x18\n \x01(\x08\x12\x12\n\naa_variant\x18\x0b \x01(\t\x12\x12\n\nkeep_going\x18\x0c \x01(\x08\"8\n\x0eSubmitResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"9\n\x0eSubmitProblems\x12\'\n\x08problems\x18\x01 \x03(\x0b\x32\x15.headstart.v1.Problem\"F\n\x07Problem\x12\x0c\n\x04line\x18\x01 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\r\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"f\n\x0bListRequest\x12\x12\n\nexperiment\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12&\n\x06states\x18\x03 \x03(\x0e\x32\x16.headstart.v1.RunState\x12\r\n\x05limit\x18\x04 \x01(\r\"6\n\x0cListResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.headstart.v1.RunSummary\"\x1c\n\nGetRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x87\x01\n\x0bGetResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\x12%\n\x04host\x18\x02 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12*\n\x06trials\x18\x03 \x03(\x0b\x32\x1a.headstart.v1.TrialOutcome\"\x1e\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"6\n\rWatchResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"/\n\rCancelRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"7\n\x0e\x43\x61ncelResponse\x12%\n\x03run\x18\x01 \x01(\x0b\x32\x18.headstart.v1.RunSummary\"K\n\rReportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.headstart.v1.ReportFormat\"\x1f\n\x0eReportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"u\n\rExportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12(\n\x05table\x18\x02 \x01(\x0e\x32\x19.headstart.v1.ExportTable\x12*\n\x06\x66ormat\x18\x17 \x01(\x0e\x32\x1a.headstart.v1.ExportFormat\"\x1f\n\x0e\x45xportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\x12\n\x10ListHostsRequest\";\n\x11ListHostsResponse\x12&\n\x05hosts\x18\x01 \x03(\x0b\x32\x17.headstart.v1.HostState\"\xa5\x01\n\tHostState\x12%\n\x04host\x18\x01 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x1e\n\x16last_seen_time_seconds\x18\x03 \x01(\x01\x12\x13\n\x0bspool_bytes\x18\x04 \x01(\x04\x12\x16\n\x0erunning_run_id\x18\x05 \x01(\t\x12\x11\n\tnot_ready\x18\x46 \x01(\t\"i\n\x0eHistoryRequest\x12\x12\n\nexperiment\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06metric\x18\x03 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\r\"b\n\x0fHistoryResponse\x12*\n\x06series\x18\x01 \x03(\x0b\x32\x1a.headstart.v1.FigureSeries\x12#\n\x06shifts\x18\x02 \x03(\x0b\x32\x13.headstart.v1.Shift\"\x91\x01\n\x0c\x46igureSeries\x12\x0f\n\x07variant\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x11\n\tcpu_model\x18\x04 \x01(\t\x12\r\n\x05setup\x18\x05 \x01(\t\x12)\n\x06points\x18\x06 \x03(\x0b\x32\x19.headstart.v1.SeriesPoint\"\x89\x01\n\x0bSeriesPoint\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x1a\n\x12\x65nded_time_seconds\x18\x04 \x01(\x01\x12\r\n\x05value\x18\x05 \x01(\x01\x12\x0e\n\x06trials\x18\x06 \x01(\r\x12\x0f\n\x07\x66lagged\x18\x07 \x01(\x08\"\xb6\x03\n\x05Shift\x12\x10\n\x08shift_id\x18\x01 \x01(\x04\x12\x12\n\nexperiment\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x0e\n\x06metric\x18\x04 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x11\n\tcpu_model\x18\x06 \x01(\t\x12\x14\n\x0csince_run_id\x18\x07 \x01(\t\x12\x16\n\x0esince_revision\x18\x08 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\t \x01(\x01\x12\r\n\x05\x61\x66ter\x18\n \x01(\x01\x12\r\n\x05ratio\x18\x0b \x01(\x01\x12\r\n\x05worse\x18\x0c \x01(\x08\x12\'\n\x05state\x18\r \x01(\x0e\x32\x18.headstart.v1.ShiftState\x12\x30\n\x0c\x63onfirmation\x18\x0e \x01(\x0e\x32\x1a.headstart.v1.Confirmation\x12\x1f\n\x17\x66irst_seen_time_seconds\x18\x0f \x01(\x01\x12\x17\n\x0f\x66ound_by_run_id\x18\x10 \x01(\t\x12\x14\n\x0crerun_run_id\x18\x11 \x01(\t\x12\x0c\n\x04note\x18\x12 \x01(\t\x12\x1a\n\x12\x65nded_time_seconds\x18\x13 \x01(\x01\"6\n\x12\x41\x63\x63\x65ptShiftRequest\x12\x10\n\x08shift_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x13\x41\x63\x63\x65ptShiftResponse\x12\"\n\x05shift\x18\x01 \x01(\x0b\x32\x13.headstart.v1.Shift*\xc2\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_QUEUED\x10\x01\x12\x14\n\x10RUN_STATE_LEASED\x10\x02\x12\x12\n\x0eRUN_STATE_DONE\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x05\x12\x12\n\x0eRUN_STATE_LOST\x10\x06\x12\x18\n\x14RUN_STATE_INCOMPLETE\x10\x07*\xc0\x01\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12!\n\x12REPORT_FORMAT_JSON\x10\x01\x1a\t\x8a\xb5\x18\x05.json\x12#\n\x16REPORT_FORMAT_MARKDOWN\x10\x02\x1a\x07\x8a\xb5\x18\x03.md\x12!\n\x12REPORT_FORMAT_HTML\x10\x03\x1a\t\x8a\xb5\x18\x05.html\x12&\n\x18REPORT_FORMAT_BUILD_LOGS\x10\x04\x1a\x08\x8a\xb5\x18\x04.log*x\n\x0b\x45xportTable\x12\x1c\n\x18\x45XPORT_TABLE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_TABLE_TRIALS\x10\x01\x12\x18\n\x14\x45XPORT_TABLE_WINDOWS\x10\x02\x12\x18\n\x14\x45XPORT_TABLE_SAMPLES\x10\x03*V\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\'\n\x15\x45XPORT_FORMAT_PARQUET\x10\x01\x1a\x0c\x8a\xb5\x18\x08.parquet*\x8d\x01\n\nShiftState\x12\x1b\n\x17SHIFT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10SHIFT_STATE_OPEN\x10\x01\x12\x18\n\x14SHIFT_STATE_ACCEPTED\x10\x02\x12\x19\n\x15SHIFT_STATE_RECOVERED\x10\x03\x12\x17\n\x13SHIFT_STATE_REFUTED\x10\x04*s\n\x0c\x43onfirmation\x12\x1c\n\x18\x43ONFIRMATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43ONFIRMATION_NONE\x10\x01\x12\x16\n\x12\x43ONFIRMATION_RERUN\x10\x02\x12\x16\n\x12\x43ONFIRMATION_EXACT\x10\x03\x32\xd5\x05\n\x12\x45xperimentsService\x12\x43\n\x06Submit\x12\x1b.headstart.v1.SubmitRequest\x1a\x1c.headstart.v1.SubmitResponse\x12=\n\x04List\x12\x19.headstart.v1.ListRequest\x1a\x1a.headstart.v1.ListResponse\x12:\n\x03Get\x12\x18.headstart.v1.GetRequest\x1a\x19.headstart.v1.GetResponse\x12\x42\n\x05Watch\x12\x1a.headstart.v1.WatchRequest\x1a\x1b.headstart.v1.WatchResponse0\x01\x12\x43\n\x06\x43\x61ncel\x12\x1b.headstart.v1.CancelRequest\x1a\x1c.headstart.v1.CancelResponse\x12\x45\n\x06Report\x12\x1b.headstart.v1.ReportRequest\x1a\x1c.headstart.v1.ReportResponse0\x01\x12L\n\tListHosts\x12\x1e.headstart.v1.ListHostsRequest\x1a\x1f.headstart.v1.ListHostsResponse\x12\x45\n\x06\x45xport\x12\x1b.headstart.v1.ExportRequest\x1a\x1c.headstart.v1.ExportResponse0\x01\x12\x46\n\x07History\x12\x1c.headstart.v1.HistoryRequest\x1a\x1d.headstart.v1.HistoryResponse\x12R\n\x0b\x41\x63\x63\x65ptShift\x12 .headstart.v1.AcceptShiftRequest\x1a!.headstart.v1.AcceptShiftResponse:;\n\x0b\x66ile_suffix\x12!.google.protobuf.EnumValueOptions\x18\xd1\x86\x03 \x01(\t\x88\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headstart.v1.experiments_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RUNSTATE']._serialized_start=2817
-  _globals['_RUNSTATE']._serialized_end=3011
-  _globals['_REPORTFORMAT']._serialized_start=3014
-  _globals['_REPORTFORMAT']._serialized_end=3165
-  _globals['_EXPORTTABLE']._serialized_start=3167
-  _globals['_EXPORTTABLE']._serialized_end=3287
-  _globals['_SHIFTSTATE']._serialized_start=3290
-  _globals['_SHIFTSTATE']._serialized_end=3431
-  _globals['_CONFIRMATION']._serialized_start=3433
-  _globals['_CONFIRMATION']._serialized_end=3548
-  _globals['_RUNSUMMARY']._serialized_start=128
-  _globals['_RUNSUMMARY']._serialized_end=433
-  _globals['_SUBMITREQUEST']._serialized_start=436
-  _globals['_SUBMITREQUEST']._serialized_end=585
-  _globals['_SUBMITRESPONSE']._serialized_start=587
-  _globals['_SUBMITRESPONSE']._serialized_end=643
-  _globals['_SUBMITPROBLEMS']._serialized_start=645
-  _globals['_SUBMITPROBLEMS']._serialized_end=702
-  _globals['_PROBLEM']._serialized_start=704
-  _globals['_PROBLEM']._serialized_end=774
-  _globals['_LISTREQUEST']._serialized_start=776
-  _globals['_LISTREQUEST']._serialized_end=878
-  _globals['_LISTRESPONSE']._serialized_start=880
-  _globals['_LISTRESPONSE']._serialized_end=934
-  _globals['_GETREQUEST']._serialized_start=936
-  _globals['_GETREQUEST']._serialized_end=964
-  _globals['_GETRESPONSE']._serialized_start=967
-  _globals['_GETRESPONSE']._serialized_end=1102
-  _globals['_WATCHREQUEST']._serialized_start=1104
-  _globals['_WATCHREQUEST']._serialized_end=1134
-  _globals['_WATCHRESPONSE']._serialized_start=1136
-  _globals['_WATCHRESPONSE']._serialized_end=1190
-  _globals['_CANCELREQUEST']._serialized_start=1192
-  _globals['_CANCELREQUEST']._serialized_end=1239
-  _globals['_CANCELRESPONSE']._serialized_start=1241
-  _globals['_CANCELRESPONSE']._serialized_end=1296
-  _globals['_REPORTREQUEST']._serialized_start=1298
-  _globals['_REPORTREQUEST']._serialized_end=1373
-  _globals['_REPORTRESPONSE']._serialized_start=1375
-  _globals['_REPORTRESPONSE']._serialized_end=1406
-  _globals['_EXPORTREQUEST']._serialized_start=1408
-  _globals['_EXPORTREQUEST']._serialized_end=1481
-  _globals['_EXPORTRESPONSE']._serialized_start=1483
-  _globals['_EXPORTRESPONSE']._serialized_end=1514
-  _globals['_LISTHOSTSREQUEST']._serialized_start=1516
-  _globals['_LISTHOSTSREQUEST']._serialized_end=1534
-  _globals['_LISTHOSTSRESPONSE']._serialized_start=1536
-  _globals['_LISTHOSTSRESPONSE']._serialized_end=1595
-  _globals['_HOSTSTATE']._serialized_start=1598
-  _globals['_HOSTSTATE']._serialized_end=1763
-  _globals['_HISTORYREQUEST']._serialized_start=1765
-  _globals['_HISTORYREQUEST']._serialized_end=1870
-  _globals['_HISTORYRESPONSE']._serialized_start=1872
-  _globals['_HISTORYRESPONSE']._serialized_end=1970
-  _globals['_FIGURESERIES']._serialized_start=1973
-  _globals['_FIGURESERIES']._serialized_end=2118
-  _globals['_SERIESPOINT']._serialized_start=2121
-  _globals['_SERIESPOINT']._serialized_end=2258
-  _globals['_SHIFT']._serialized_start=2261
-  _globals['_SHIFT']._serialized_end=2699
-  _globals['_ACCEPTSHIFTREQUEST']._serialized_start=2701
-  _globals['_ACCEPTSHIFTREQUEST']._serialized_end=2755
-  _globals['_ACCEPTSHIFTRESPONSE']._serialized_start=2757
-  _globals['_ACCEPTSHIFTRESPONSE']._serialized_end=2814
-  _globals['_EXPERIMENTSSERVICE']._serialized_start=3551
-  _globals['_EXPERIMENTSSERVICE']._serialized_end=4276
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_JSON"]._loaded_options = None
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_JSON"]._serialized_options = b'\212\265\030\005.json'
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_MARKDOWN"]._loaded_options = None
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_MARKDOWN"]._serialized_options = b'\212\265\030\003.md'
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_HTML"]._loaded_options = None
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_HTML"]._serialized_options = b'\212\265\030\005.html'
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_BUILD_LOGS"]._loaded_options = None
+  _globals['_REPORTFORMAT'].values_by_name["REPORT_FORMAT_BUILD_LOGS"]._serialized_options = b'\212\265\030\004.log'
+  _globals['_EXPORTFORMAT'].values_by_name["EXPORT_FORMAT_PARQUET"]._loaded_options = None
+  _globals['_EXPORTFORMAT'].values_by_name["EXPORT_FORMAT_PARQUET"]._serialized_options = b'\212\265\030\010.parquet'
+  _globals['_RUNSTATE']._serialized_start=2895
+  _globals['_RUNSTATE']._serialized_end=3089
+  _globals['_REPORTFORMAT']._serialized_start=3092
+  _globals['_REPORTFORMAT']._serialized_end=3284
+  _globals['_EXPORTTABLE']._serialized_start=3286
+  _globals['_EXPORTTABLE']._serialized_end=3406
+  _globals['_EXPORTFORMAT']._serialized_start=3408
+  _globals['_EXPORTFORMAT']._serialized_end=3494
+  _globals['_SHIFTSTATE']._serialized_start=3497
+  _globals['_SHIFTSTATE']._serialized_end=3638
+  _globals['_CONFIRMATION']._serialized_start=3640
+  _globals['_CONFIRMATION']._serialized_end=3755
+  _globals['_RUNSUMMARY']._serialized_start=162
+  _globals['_RUNSUMMARY']._serialized_end=467
+  _globals['_SUBMITREQUEST']._serialized_start=470
+  _globals['_SUBMITREQUEST']._serialized_end=619
+  _globals['_SUBMITRESPONSE']._serialized_start=621
+  _globals['_SUBMITRESPONSE']._serialized_end=677
+  _globals['_SUBMITPROBLEMS']._serialized_start=679
+  _globals['_SUBMITPROBLEMS']._serialized_end=736
+  _globals['_PROBLEM']._serialized_start=738
+  _globals['_PROBLEM']._serialized_end=808
+  _globals['_LISTREQUEST']._serialized_start=810
+  _globals['_LISTREQUEST']._serialized_end=912
+  _globals['_LISTRESPONSE']._serialized_start=914
+  _globals['_LISTRESPONSE']._serialized_end=968
+  _globals['_GETREQUEST']._serialized_start=970
+  _globals['_GETREQUEST']._serialized_end=998
+  _globals['_GETRESPONSE']._serialized_start=1001
+  _globals['_GETRESPONSE']._serialized_end=1136
+  _globals['_WATCHREQUEST']._serialized_start=1138
+  _globals['_WATCHREQUEST']._serialized_end=1168
+  _globals['_WATCHRESPONSE']._serialized_start=1170
+  _globals['_WATCHRESPONSE']._serialized_end=1224
+  _globals['_CANCELREQUEST']._serialized_start=1226
+  _globals['_CANCELREQUEST']._serialized_end=1273
+  _globals['_CANCELRESPONSE']._serialized_start=1275
+  _globals['_CANCELRESPONSE']._serialized_end=1330
+  _globals['_REPORTREQUEST']._serialized_start=1332
+  _globals['_REPORTREQUEST']._serialized_end=1407
+  _globals['_REPORTRESPONSE']._serialized_start=1409
+  _globals['_REPORTRESPONSE']._serialized_end=1440
+  _globals['_EXPORTREQUEST']._serialized_start=1442
+  _globals['_EXPORTREQUEST']._serialized_end=1559
+  _globals['_EXPORTRESPONSE']._serialized_start=1561
+  _globals['_EXPORTRESPONSE']._serialized_end=1592
+  _globals['_LISTHOSTSREQUEST']._serialized_start=1594
+  _globals['_LISTHOSTSREQUEST']._serialized_end=1612
+  _globals['_LISTHOSTSRESPONSE']._serialized_start=1614
+  _globals['_LISTHOSTSRESPONSE']._serialized_end=1673
+  _globals['_HOSTSTATE']._serialized_start=1676
+  _globals['_HOSTSTATE']._serialized_end=1841
+  _globals['_HISTORYREQUEST']._serialized_start=1843
+  _globals['_HISTORYREQUEST']._serialized_end=1948
+  _globals['_HISTORYRESPONSE']._serialized_start=1950
+  _globals['_HISTORYRESPONSE']._serialized_end=2048
+  _globals['_FIGURESERIES']._serialized_start=2051
+  _globals['_FIGURESERIES']._serialized_end=2196
+  _globals['_SERIESPOINT']._serialized_start=2199
+  _globals['_SERIESPOINT']._serialized_end=2336
+  _globals['_SHIFT']._serialized_start=2339
+  _globals['_SHIFT']._serialized_end=2777
+  _globals['_ACCEPTSHIFTREQUEST']._serialized_start=2779
+  _globals['_ACCEPTSHIFTREQUEST']._serialized_end=2833
+  _globals['_ACCEPTSHIFTRESPONSE']._serialized_start=2835
+  _globals['_ACCEPTSHIFTRESPONSE']._serialized_end=2892
+  _globals['_EXPERIMENTSSERVICE']._serialized_start=3758
+  _globals['_EXPERIMENTSSERVICE']._serialized_end=4483
 # @@protoc_insertion_point(module_scope)

@@ -5,9 +5,11 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf.internal import extension_dict as _extension_dict
 from headstart.v1 import fleet_pb2 as _fleet_pb2
 from headstart.v1 import host_pb2 as _host_pb2
 from headstart.v1 import records_pb2 as _records_pb2
@@ -68,16 +70,17 @@ class _ReportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReportFo
     REPORT_FORMAT_MARKDOWN: _ReportFormat.ValueType  # 2
     REPORT_FORMAT_HTML: _ReportFormat.ValueType  # 3
     REPORT_FORMAT_BUILD_LOGS: _ReportFormat.ValueType  # 4
-    """The logs of the builds, one after another, as text."""
+    """The logs of the builds, one after another, as text; made of records, not of a result."""
 
-class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper): ...
+class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper):
+    """The module of its name in the collector's report/formats makes it."""
 
 REPORT_FORMAT_UNSPECIFIED: ReportFormat.ValueType  # 0
 REPORT_FORMAT_JSON: ReportFormat.ValueType  # 1
 REPORT_FORMAT_MARKDOWN: ReportFormat.ValueType  # 2
 REPORT_FORMAT_HTML: ReportFormat.ValueType  # 3
 REPORT_FORMAT_BUILD_LOGS: ReportFormat.ValueType  # 4
-"""The logs of the builds, one after another, as text."""
+"""The logs of the builds, one after another, as text; made of records, not of a result."""
 Global___ReportFormat: _TypeAlias = ReportFormat  # noqa: Y015
 
 class _ExportTable:
@@ -115,6 +118,24 @@ EXPORT_TABLE_SAMPLES: ExportTable.ValueType  # 3
 were read.
 """
 Global___ExportTable: _TypeAlias = ExportTable  # noqa: Y015
+
+class _ExportFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXPORT_FORMAT_UNSPECIFIED: _ExportFormat.ValueType  # 0
+    """Parquet."""
+    EXPORT_FORMAT_PARQUET: _ExportFormat.ValueType  # 1
+
+class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
+    """The module of its name in the collector's export/formats writes it."""
+
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat.ValueType  # 0
+"""Parquet."""
+EXPORT_FORMAT_PARQUET: ExportFormat.ValueType  # 1
+Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 class _ShiftState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -565,18 +586,21 @@ class ExportRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     TABLE_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """A run id or an unambiguous prefix of one."""
     table: Global___ExportTable.ValueType
+    format: Global___ExportFormat.ValueType
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         table: Global___ExportTable.ValueType = ...,
+        format: Global___ExportFormat.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "run_id", b"run_id", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,7 +608,7 @@ Global___ExportRequest: _TypeAlias = ExportRequest  # noqa: Y015
 
 @_typing.final
 class ExportResponse(_message.Message):
-    """A Parquet file in pieces of at most 512 KiB; whole only when the call ends well."""
+    """A file in pieces of at most 512 KiB; whole only when the call ends well."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -940,3 +964,7 @@ class AcceptShiftResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AcceptShiftResponse: _TypeAlias = AcceptShiftResponse  # noqa: Y015
+
+FILE_SUFFIX_FIELD_NUMBER: _builtins.int
+file_suffix: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, _builtins.str]
+"""What the name of a file in this format ends in."""

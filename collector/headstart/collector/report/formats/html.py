@@ -179,3 +179,6 @@ def build_parts(result: RunResult) -> dict[str, Any]:
         "packages_note": build_view.PACKAGES_NOTE,
         "working_chips": _WORKING_CHIPS,
     }
+
+
+RENDER = render_html

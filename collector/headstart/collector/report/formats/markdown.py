@@ -267,3 +267,6 @@ def _listed(heading: str, sentences: Iterable[str]) -> Iterator[str]:
         yield ""
         for sentence in found:
             yield f"- {md(sentence)}"
+
+
+RENDER = render_markdown

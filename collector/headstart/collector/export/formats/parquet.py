@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headstart.collector.export.layout import Column, Kind, Table
-from headstart.collector.export.rows import Masked, Rows
+from headstart.collector.export.rows import Masked, Rows, Writer
 
 # A row group is written when this many rows wait: memory is bounded, and groups are large
 # enough for a reader to skip and for the file's index to stay small.
@@ -86,3 +86,6 @@ def _array(rows: Rows, column: Column) -> pa.Array:
     if shared is None:
         return pa.nulls(rows.count, kind)
     return pa.repeat(pa.scalar(shared, kind), rows.count)
+
+
+WRITER: Writer = ParquetFile
