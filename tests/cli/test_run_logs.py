@@ -90,7 +90,7 @@ def test_each_step_of_a_run_is_a_line_with_its_id(tmp_path: Path) -> None:
     assert ran.status == 0, ran.errors
     (run_id,) = (path.name for path in (tmp_path / "data" / "reports").iterdir())
     found = re.findall(rf"^headstart: ([a-z ]+): run={run_id} ", ran.errors, re.MULTILINE)
-    assert sorted(found) == sorted([*OF_COLLECTOR, *OF_AGENT])
+    assert sorted(found) == sorted([*OF_COLLECTOR, *OF_AGENT, *["variant allowed"] * 2])
     assert re.search(r"run submitted: .* experiment=sample host=\S+ who=unix", ran.errors)
     assert re.search(r"run ended: .* state=done trials=2 trials_failed=0 seconds=\d", ran.errors)
     assert re.search(r"run judged: .* recommendations=aot:\w+ seconds=\d", ran.errors)

@@ -37,6 +37,7 @@ from headstart.v1.records_pb2 import (
     RunStatus,
 )
 from headstart.words.foreign.secrets import masks_of, named_values
+from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +93,12 @@ def _log_decisions(run_id: str, variants: Sequence[ResolvedVariant]) -> None:
     """What the policy allowed and refused of a run, for whoever answers for the host."""
     for variant in variants:
         if not variant.HasField("failure"):
-            log.info("run %s may run %s: %s", run_id, variant.variant, variant.digest)
+            fields = with_fields(run=run_id, variant=variant.variant, digest=variant.digest)
+            log.info("variant allowed", extra=fields)
         elif variant.failure.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY:
-            log.warning(
-                "run %s is refused %s: %s", run_id, variant.variant, variant.failure.message
-            )
+            why = variant.failure.message
+            fields = with_fields(run=run_id, variant=variant.variant, outcome=why)
+            log.warning("variant refused", extra=fields)
 
 
 def _whole(refused: Failure) -> Obstacle:

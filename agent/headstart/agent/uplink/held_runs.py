@@ -15,6 +15,7 @@ from headstart.agent.deadline import Deadline
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt, BlockFinished, Progress
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
+from headstart.words.enums import word
 from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
@@ -234,15 +235,11 @@ def _log_end(held: HeldRun) -> None:
         extra=with_fields(
             run=held.run_id,
             attempt=held.attempt,
-            state=_status_word(ended.status),
+            # Where it did not come to an outcome there is none.
+            state=word(RunStatus, ended.status) or "broke",
             outcome=ended.reason,
             trials=ended.trials,
             trials_failed=ended.trials_failed,
             seconds=round(time.monotonic() - held.since, 3),
         ),
     )
-
-
-def _status_word(status: RunStatus.ValueType) -> str:
-    """`broke` where it did not come to an outcome."""
-    return RunStatus.Name(status).removeprefix("RUN_STATUS_").lower() if status else "broke"

@@ -17,6 +17,7 @@ from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
+from headstart.words.enums import word
 from headstart.words.foreign.secrets import referred_to
 from headstart.words.log_fields import with_fields
 
@@ -248,7 +249,7 @@ class Dispatch:
                 run=change.run_id,
                 attempt=change.attempt,
                 host=change.host,
-                state=_state_word(change.state),
+                state=word(RunState, change.state),
                 outcome=change.reason,
                 seconds=round(change.seconds, 3),
             ),
@@ -269,7 +270,7 @@ class Dispatch:
                 run=change.run_id,
                 attempt=change.attempt,
                 host=change.host,
-                state=_state_word(change.state),
+                state=word(RunState, change.state),
                 outcome=change.reason,
             ),
         )
@@ -319,10 +320,6 @@ class Dispatch:
             queued=counts.get(RunState.RUN_STATE_QUEUED, 0),
             leased=counts.get(RunState.RUN_STATE_LEASED, 0),
         )
-
-
-def _state_word(state: RunState.ValueType) -> str:
-    return RunState.Name(state).removeprefix("RUN_STATE_").lower()
 
 
 def _for_earlier_agents(experiment: Experiment) -> Experiment:

@@ -15,7 +15,7 @@ from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.collector.store.writer import StoreFault
-from headstart.collector.transport.callers import names_of
+from headstart.collector.transport.callers import names_of, who_is
 from headstart.v1.fleet_pb2 import AttendResponse, EnrollRequest, EnrollResponse, Hello
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer
 from headstart.words.log_fields import with_fields
@@ -62,7 +62,7 @@ class FleetServer(FleetServiceServicer):
         session, welcome = await self._fleet.greet(hello)
         try:
             await context.write(AttendResponse(welcome=welcome))
-            log.info("agent attends", extra=with_fields(host=session.host, peer=context.peer()))
+            log.info("agent attends", extra=with_fields(host=session.host, who=who_is(context)))
             await self._fleet.dispatch.offer(session)
             await self._converse(session, context)
         finally:
