@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from headstart.words.job_names import JobName
+
 
 class Unit(StrEnum):
     """What a metric counts in; its name ends in it."""
@@ -77,8 +79,8 @@ class Metric:
     compared: bool = True
     # Exists only for a trial that settled under load.
     steady: bool = False
-    # The job of a batch program that it is of, "short" or "long".
-    job: str = ""
+    # The job of a batch program that it is of.
+    job: JobName | None = None
 
     @property
     def series(self) -> str:

@@ -5,6 +5,7 @@ builds and memory floors in their rooms. What it means and how wrong it can be i
 docs/METHODOLOGY.md.
 """
 
+from headstart.words.job_names import JobName
 from headstart.words.metric import (
     MARGIN_IMAGE,
     MARGIN_TAIL,
@@ -187,7 +188,7 @@ JOB = Metric(
     "of its repetitions.",
     stage=Stage.JOBS,
     rank=Rank.HEADLINE,
-    job="short",
+    job=JobName.SHORT,
 )
 JOBS_RATE = Metric(
     name="jobs_per_second",
@@ -197,7 +198,7 @@ JOBS_RATE = Metric(
     "container engine's time left out.",
     stage=Stage.JOBS,
     lower_is_better=False,
-    job="short",
+    job=JobName.SHORT,
 )
 JOB_CPU = Metric(
     name="job_cpu_seconds",
@@ -206,7 +207,7 @@ JOB_CPU = Metric(
     description="CPU time of all processes of the short job; of each trial the median of its "
     "repetitions.",
     stage=Stage.ANY,
-    job="short",
+    job=JobName.SHORT,
 )
 JOB_MEMORY = Metric(
     name="job_memory_bytes",
@@ -216,7 +217,7 @@ JOB_MEMORY = Metric(
     "repetitions.",
     stage=Stage.ANY,
     rank=Rank.HEADLINE,
-    job="short",
+    job=JobName.SHORT,
 )
 LONG_JOB = Metric(
     name="long_job_seconds",
@@ -226,7 +227,7 @@ LONG_JOB = Metric(
     "its repetitions.",
     stage=Stage.JOBS,
     rank=Rank.HEADLINE,
-    job="long",
+    job=JobName.LONG,
 )
 LONG_JOB_CPU = Metric(
     name="long_job_cpu_seconds",
@@ -235,7 +236,7 @@ LONG_JOB_CPU = Metric(
     description="CPU time of all processes of the long job; of each trial the median of its "
     "repetitions.",
     stage=Stage.ANY,
-    job="long",
+    job=JobName.LONG,
 )
 LONG_JOB_MEMORY = Metric(
     name="long_job_memory_bytes",
@@ -245,7 +246,7 @@ LONG_JOB_MEMORY = Metric(
     "repetitions.",
     stage=Stage.ANY,
     rank=Rank.HEADLINE,
-    job="long",
+    job=JobName.LONG,
 )
 BUILD = Metric(
     name="build_seconds",
@@ -328,6 +329,9 @@ STEADY_METRICS = frozenset(name for name, each in METRICS.items() if each.steady
 HEADLINES = tuple(each for each in METRICS.values() if each.headline)
 # The headlines and what is shown with them.
 MAIN = tuple(each for each in METRICS.values() if each.rank <= Rank.MAIN)
+
+# What each job of a batch program takes.
+JOB_TIMES = {JobName.SHORT: JOB.name, JobName.LONG: LONG_JOB.name}
 
 # What "first seconds" means, wherever it is said.
 FIRST_SECONDS = 5.0

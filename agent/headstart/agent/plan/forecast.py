@@ -10,10 +10,11 @@ from statistics import fmean
 
 from headstart.agent.plan.order import has_load
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.job_names import JobName
 from headstart.words.looks import LOOKS
 
 _START_SECONDS = 1.0
-_JOB_SECONDS = {"short": 2.0, "long": 20.0}
+_JOB_SECONDS: dict[str, float] = {JobName.SHORT: 2.0, JobName.LONG: 20.0}
 # Creating, removing and reading what is there, of a container and of a process.
 _ENGINE_SECONDS, _PROCESS_SECONDS = 1.5, 0.3
 # The least that a wait for a quiet host takes, which a quiet one also takes at most.

@@ -37,8 +37,9 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
 )
 from headstart.words.flags import FlagCode
+from headstart.words.job_names import JobName
 
-_VARIES = {"short": FlagCode.SHORT_OUTPUT_VARIES}
+_VARIES: dict[str, FlagCode] = {JobName.SHORT: FlagCode.SHORT_OUTPUT_VARIES}
 _STARTUP_INVALID = FlagEffect.FLAG_EFFECT_STARTUP_INVALID
 _LOAD_INVALID = FlagEffect.FLAG_EFFECT_LOAD_INVALID
 _STAGE = CheckStage.CHECK_STAGE_AFTER_LOAD

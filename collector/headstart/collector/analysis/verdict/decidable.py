@@ -15,7 +15,8 @@ from headstart.collector.findings import GateLimit
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.words import metrics
 from headstart.words.gate_profiles import PROFILES
-from headstart.words.metrics import LOAD_METRICS, METRICS, STEADY_METRICS
+from headstart.words.metric import Metric
+from headstart.words.metrics import METRICS, STEADY_METRICS
 from headstart.words.verdicts import LimitKind
 
 _STEADY = metrics.THROUGHPUT_STEADY.name
@@ -84,7 +85,7 @@ def _gates(experiment: Experiment) -> Iterator[Undecidable]:
 def _headlines(experiment: Experiment) -> Iterator[Undecidable]:
     """Verdicts that every report tells, of what the experiment has."""
     for metric in METRICS.values():
-        if not metric.headline or not _is_measured(experiment, metric.name):
+        if not metric.headline or not _is_measured(experiment, metric):
             continue
         for lack, variants in _lacks(experiment, metric.name, MINIMUM_BLOCKS, compared=True):
             title = metric.title[0].lower() + metric.title[1:]
@@ -92,18 +93,16 @@ def _headlines(experiment: Experiment) -> Iterator[Undecidable]:
             yield Undecidable(metric.name, variants, text, stated=False, path=lack.path)
 
 
-def _is_measured(experiment: Experiment, metric: str) -> bool:
-    jobs = {job.name for job in experiment.jobs}
-    if metric == _STEADY:
-        return experiment.HasField("load") and asks_for_steady(experiment)
-    if metric in LOAD_METRICS:
-        return experiment.HasField("load")
-    if metric == metrics.RSS_IDLE.name:
+def _is_measured(experiment: Experiment, metric: Metric) -> bool:
+    if metric.job:
+        return metric.job in {job.name for job in experiment.jobs}
+    if metric.under_load:
+        asked = not metric.steady or asks_for_steady(experiment)
+        return experiment.HasField("load") and asked
+    if metric is metrics.RSS_IDLE:
         every_block = experiment.HasField("load") and experiment.plan.load_every == 1
         return bool(experiment.service.port) and not every_block
-    if metric.startswith("long_job_"):
-        return "long" in jobs
-    return "short" in jobs if metric.startswith("job_") else True
+    return True
 
 
 def _lacks(

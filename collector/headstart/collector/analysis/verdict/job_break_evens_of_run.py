@@ -12,9 +12,9 @@ from headstart.collector.analysis.verdict.job_break_even import JobTimes, job_br
 from headstart.collector.findings import JobBreakEven
 from headstart.collector.findings.run_info import RunInfo
 from headstart.words import metrics
+from headstart.words.metrics import JOB_TIMES
 
 _STARTUP = metrics.STARTUP.name
-_JOBS = {"short": metrics.JOB.name, "long": metrics.LONG_JOB.name}
 
 
 def job_break_evens(info: RunInfo, readings: Readings) -> tuple[JobBreakEven, ...]:
@@ -35,9 +35,9 @@ def job_break_evens(info: RunInfo, readings: Readings) -> tuple[JobBreakEven, ..
 def _of_variant(baseline: str, variant: str, readings: Readings) -> JobBreakEven | None:
     starts = _paired(readings, [_STARTUP], baseline, variant)
     present = [
-        job for job, metric in _JOBS.items() if _paired(readings, [metric], baseline, variant)
+        job for job, metric in JOB_TIMES.items() if _paired(readings, [metric], baseline, variant)
     ]
-    jobs = _paired(readings, [_JOBS[job] for job in present], baseline, variant)
+    jobs = _paired(readings, [JOB_TIMES[job] for job in present], baseline, variant)
     if not starts or not present:
         return None
     seconds = np.array([pair for (pair,) in starts])

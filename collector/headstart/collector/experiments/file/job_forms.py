@@ -10,6 +10,7 @@ from headstart.collector.experiments.file.forms import Argument, Form, written
 from headstart.collector.experiments.file.requests import Pattern
 from headstart.collector.experiments.file.units import Duration, Whole
 from headstart.v1 import experiment_pb2 as pb
+from headstart.words.job_names import JobName
 
 
 class JobForm(Form):
@@ -38,7 +39,7 @@ class JobsForm(Form):
 
 def jobs_of(form: JobsForm | None) -> Iterator[pb.BatchJob]:
     """The message of each job, the short one first."""
-    for name in ("short", "long"):
+    for name in JobName:
         job: JobForm | None = getattr(form, name, None)
         if job is not None:
             command = pb.CommandCheck(

@@ -16,7 +16,7 @@ from headstart.collector.report.plots.axes import (
 from headstart.collector.report.plots.svg import GRID, INK, MUTED, PAPER, drawing, inline
 from headstart.collector.report.views.view import variant_names
 from headstart.words import metrics
-from headstart.words.metrics import METRICS
+from headstart.words.metrics import JOB_TIMES, METRICS
 
 # Where one variant's values are this many times another's, only a logarithm shows both.
 _LOG_FROM = 5.0
@@ -35,7 +35,7 @@ def jobs_plot(result: RunResult) -> str | None:
     """The jobs of a batch program: a mark for each trial's median, by input and variant."""
     rows = [
         (f"{word}, {name}", metric, name)
-        for word, metric in (("short", metrics.JOB.name), ("long", metrics.LONG_JOB.name))
+        for word, metric in JOB_TIMES.items()
         for name in variant_names(result)
     ]
     level = [(one.seconds, one.late) for one in result.job_break_evens if one.seconds is not None]
@@ -43,7 +43,7 @@ def jobs_plot(result: RunResult) -> str | None:
 
 
 def _has_jobs(result: RunResult) -> bool:
-    return any(f.metric in (metrics.JOB.name, metrics.LONG_JOB.name) for f in result.figures)
+    return any(f.metric in JOB_TIMES.values() for f in result.figures)
 
 
 def _strip_plot(

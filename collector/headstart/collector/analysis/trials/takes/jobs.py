@@ -6,10 +6,11 @@ from statistics import median
 from headstart.collector.analysis.trials.takes.trial_data import Take, TrialData
 from headstart.v1.records_pb2 import Job
 from headstart.words import metrics
+from headstart.words.job_names import JobName
 from headstart.words.metric import Metric
 
 
-def _of(name: str, read: Callable[[Sequence[Job]], float]) -> Take:
+def _of(name: JobName | None, read: Callable[[Sequence[Job]], float]) -> Take:
     """None where the trial had no such job, or where a reading of one is missing (0)."""
 
     def take(data: TrialData) -> float | None:
