@@ -35,12 +35,12 @@ class Fleet:
         submitted = headstart("submit", file, "--collector", self.target, "--json")
         if submitted.status:
             raise SystemExit(f"bench: {submitted.errors}")
-        (run,) = json.loads(submitted.output)
-        watched = headstart("watch", run["runId"], "--collector", self.target, timeout_seconds=300)
+        (run,) = json.loads(submitted.output)["runs"]
+        watched = headstart("watch", run["run_id"], "--collector", self.target, timeout_seconds=300)
         if watched.status:
             raise SystemExit(f"bench: {watched.output}{watched.errors}")
         engine = reader_engine(self.folder / "store" / FILE_NAME)
-        return [decode(envelope) for envelope in envelopes(engine, run["runId"], 1)]
+        return [decode(envelope) for envelope in envelopes(engine, run["run_id"], 1)]
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def experiment(folder: Path) -> Path:
 
 def ended(target: str) -> bool:
     runs = json.loads(headstart("status", "--collector", target, "--json").output)["runs"]
-    return all(run["state"] not in ("RUN_STATE_QUEUED", "RUN_STATE_LEASED") for run in runs)
+    return all(run["state"] not in ("queued", "leased") for run in runs)
 
 
 @pytest.mark.timeout(300)

@@ -71,6 +71,7 @@ def test_a_program_reads_the_findings_as_json(tmp_path: Path) -> None:
     found = json.loads(ran.output)
 
     assert ran.status == ExitCode.WRONG_INPUT
+    assert next(iter(found)) == "schema"
     assert (found["file"], found["ok"]) == (str(file), False)
     (one,) = [each for each in found["findings"] if each["level"] == "error"]
     assert one.pop("message").startswith("a cannot be started: no program /none/app")

@@ -11,6 +11,7 @@ from headstart.collector.findings import RunResult
 from headstart.collector.findings.json import to_json
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.words import metrics
+from headstart.words.json_schema_number import SCHEMA
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart
 
@@ -52,6 +53,7 @@ def test_json_holds_every_host_of_every_metric(good: tuple[Path, ...]) -> None:
     found = json.loads(ran.output)
     startup = found["metrics"][0]
 
+    assert found["schema"] == SCHEMA
     assert startup["metric"] == metrics.STARTUP.name
     assert [host["host"] for host in startup["hosts"]] == ["alpha", "beta", "gamma"]
     assert sum(host["weight"] for host in startup["hosts"]) == pytest.approx(1)

@@ -50,10 +50,10 @@ def logs_of_a_run(folder: Path) -> tuple[str, str, str]:
         serving("attending", folder / "a.log", *agent, *policy, *at, *logged),
     ):
         submitted = headstart("submit", folder / "e.yaml", "--revision", "abc", "--json", *at)
-        (run,) = json.loads(submitted.output)
-        watched = headstart("watch", run["runId"], *at)
+        (run,) = json.loads(submitted.output)["runs"]
+        watched = headstart("watch", run["run_id"], *at)
         assert watched.status == 0, watched.errors
-    return run["runId"], (folder / "c.log").read_text(), (folder / "a.log").read_text()
+    return run["run_id"], (folder / "c.log").read_text(), (folder / "a.log").read_text()
 
 
 def test_each_step_of_a_run_is_an_object_with_its_id(tmp_path: Path) -> None:

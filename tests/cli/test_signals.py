@@ -292,7 +292,7 @@ def latest(address: str) -> str:
         capture_output=True,
         text=True,
     )
-    run: str = json.loads(listed.stdout)["runs"][0]["runId"]
+    run: str = json.loads(listed.stdout)["runs"][0]["run_id"]
     return run
 
 

@@ -1,6 +1,5 @@
 """`headstart check`, and what every run on this machine does first."""
 
-import json
 import os
 import tempfile
 from collections.abc import Iterable
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from google.protobuf.json_format import MessageToDict
 
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy.host_secrets import read_secrets
@@ -18,9 +16,10 @@ from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.needs import Host, obstacles
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
+from headstart.cli.json_output import in_words, say_object
 from headstart.cli.plan_words import plan_problems, time_words
 from headstart.cli.submit import submission
-from headstart.cli.terminal import say, say_json
+from headstart.cli.terminal import say
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
 from headstart.collector.experiments.file import (
     ExperimentProblems,
@@ -71,7 +70,7 @@ def command(file: Path, as_json: bool) -> int:
     except ExperimentProblems as error:
         checked = Checked(str(file), list(error.problems), [])
     if as_json:
-        say_json(json.dumps(_as_json(checked), indent=2))
+        say_object(_as_json(checked))
     else:
         _print(checked)
     return ExitCode.WRONG_INPUT if checked.problems else 0
@@ -152,7 +151,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
         "ok": not checked.problems,
         "time": checked.time,
         "findings": [
-            {"level": level, **MessageToDict(problem)}
+            {"level": level, **in_words(problem)}
             for level, problems in levels
             for problem in problems
         ],

@@ -1,11 +1,9 @@
 """`headstart doctor`."""
 
-import json
 import tempfile
 from pathlib import Path
 
 import click
-from google.protobuf.json_format import MessageToDict
 
 from headstart.agent.agent import current_host_facts
 from headstart.agent.cancellation import Cancellation
@@ -14,7 +12,8 @@ from headstart.agent.runtimes.table import open_runtimes
 from headstart.cli.agent_options import host_name
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.given import Name
-from headstart.cli.terminal import say, say_json, say_marked
+from headstart.cli.json_output import in_words, say_object
+from headstart.cli.terminal import say, say_marked
 from headstart.v1.host_pb2 import AdviceLevel, HostFacts
 
 _WORDS = {
@@ -31,7 +30,7 @@ def command(host: str | None, as_json: bool) -> int:
     """Say what about this host spoils measurements; exit code 1 when they cannot be trusted."""
     facts = _facts(host_name(host))
     if as_json:
-        say_json(json.dumps(MessageToDict(facts), indent=2))
+        say_object(in_words(facts))
     else:
         _print(facts)
     levels = [advice.level for advice in facts.advice]

@@ -1,18 +1,17 @@
 """`headstart history`."""
 
 import difflib
-import json
 import time
 from collections.abc import Iterable
 
 import click
-from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
-from headstart.cli.terminal import say, say_json
+from headstart.cli.json_output import in_words, say_object
+from headstart.cli.terminal import say
 from headstart.collector.findings.quantities import quantity
 from headstart.v1.experiments_pb2 import (
     Confirmation,
@@ -60,7 +59,7 @@ def command(
     with experiments(collector) as stub:
         found = stub.History(request)
     if as_json:
-        say_json(json.dumps(MessageToDict(found), indent=2))
+        say_object(in_words(found))
         return
     if not found.series:
         _require_metric(metric)

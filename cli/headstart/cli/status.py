@@ -1,16 +1,15 @@
 """`headstart status`."""
 
-import json
 import time
 
 import click
-from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
+from headstart.cli.json_output import in_words, say_object
 from headstart.cli.progress import describe
-from headstart.cli.terminal import say, say_json
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
 
 
@@ -33,10 +32,10 @@ def command(
         runs = stub.List(ListRequest(experiment=experiment, host=host, limit=limit)).runs
     if as_json:
         found = {
-            "hosts": [MessageToDict(state) for state in hosts],
-            "runs": [MessageToDict(run) for run in runs],
+            "hosts": [in_words(state) for state in hosts],
+            "runs": [in_words(run) for run in runs],
         }
-        say_json(json.dumps(found, indent=2))
+        say_object(found)
         return
     for state in hosts:
         say(_host_line(state))

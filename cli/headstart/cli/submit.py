@@ -1,16 +1,15 @@
 """`headstart submit`."""
 
-import json
 from pathlib import Path
 
 import click
-from google.protobuf.json_format import MessageToDict
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.json_output import in_words, say_object
 from headstart.cli.plan_options import plan_options, with_options
-from headstart.cli.terminal import say, say_json
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import SubmitRequest
 from headstart.words.foreign.text_files import NotUtf8, read_text
 
@@ -42,7 +41,7 @@ def command(
     with experiments(collector) as stub:
         runs = stub.Submit(request).runs
     if as_json:
-        say_json(json.dumps([MessageToDict(run) for run in runs], indent=2))
+        say_object({"runs": [in_words(run) for run in runs]})
         return
     for run in runs:
         say(f"{run.run_id}  {run.experiment} on {run.host}")

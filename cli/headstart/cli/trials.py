@@ -1,6 +1,5 @@
 """`headstart trials`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,8 @@ from headstart.cli.client import experiments, latest_ended
 from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
-from headstart.cli.terminal import say, say_json
+from headstart.cli.json_output import say_object
+from headstart.cli.terminal import say
 from headstart.collector.analysis.trials.start_chain import start_of
 from headstart.collector.analysis.trials.trial_records import outcome_word
 from headstart.collector.findings.quantities import quantity
@@ -56,7 +56,7 @@ def command(
             raise InputError(f"run {found.run.run_id} has no trial {number} that has ended")
     if as_json:
         whole = {"run_id": found.run.run_id, "trials": [_as_json(each) for each in trials]}
-        say_json(json.dumps(whole, indent=2))
+        say_object(whole)
     elif number is not None:
         say(*_detail(trials[0]))
     else:

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from headstart.collector.findings.json import SCHEMA, UnreadableResult, from_json, to_json
+from headstart.collector.findings.json import UnreadableResult, from_json, to_json
 from headstart.words import metrics
+from headstart.words.json_schema_number import SCHEMA
 from support.fake_runs import Fake, small
 
 RESULT = small(blocks=4).result()

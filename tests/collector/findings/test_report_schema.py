@@ -10,9 +10,10 @@ import jsonschema
 
 from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.findings import RunResult
-from headstart.collector.findings.json import SCHEMA, to_json
+from headstart.collector.findings.json import to_json
 from headstart.collector.findings.report_schema import report_schema
 from headstart.v1.records_pb2 import Phase, Record, RuntimeCounter, RuntimeCounters
+from headstart.words.json_schema_number import SCHEMA
 from support.fake_batches import batch_result
 from support.fake_builds import builds
 from support.fake_runs import Fake, small

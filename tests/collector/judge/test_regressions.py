@@ -329,5 +329,5 @@ async def test_a_person_reads_the_history_and_accepts_a_shift(tmp_path: Path) ->
     assert (accepted.status, accepted.output) == (0, "shift 1 is accepted\n")
     assert again.status == 2
     assert "it was accepted" in again.errors
-    states = {s["shiftId"]: (s["state"], s.get("note")) for s in json.loads(after.output)["shifts"]}
-    assert states["1"] == ("SHIFT_STATE_ACCEPTED", "wanted")
+    states = {s["shift_id"]: (s["state"], s["note"]) for s in json.loads(after.output)["shifts"]}
+    assert states[1] == ("accepted", "wanted")

@@ -17,7 +17,7 @@ import zstandard
 
 from headstart.collector.analysis.across.two_runs import compare_runs
 from headstart.collector.findings import RunResult
-from headstart.collector.findings.json import SCHEMA, from_json
+from headstart.collector.findings.json import from_json
 from headstart.v1.experiments_pb2 import (
     ExportRequest,
     ExportTable,
@@ -25,6 +25,7 @@ from headstart.v1.experiments_pb2 import (
     ReportFormat,
     ReportRequest,
 )
+from headstart.words.json_schema_number import SCHEMA
 from support.attending import collecting, experiments, in_loop
 
 FOLDER = Path(__file__).parents[2] / "support" / "store_of_schema_1"

@@ -16,9 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from headstart.collector.findings import schema_1
 from headstart.collector.findings.model import RunResult
 from headstart.words.foreign import clean
+from headstart.words.json_schema_number import SCHEMA
 from headstart.words.metrics import METRICS
-
-SCHEMA = 2
 
 # How `to_json` begins: what follows is read at once, without a look at the number.
 _AS_WRITTEN = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*,' % SCHEMA)

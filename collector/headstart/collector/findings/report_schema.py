@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from headstart.collector.findings.json import SCHEMA
 from headstart.collector.findings.model import RunResult
+from headstart.words.json_schema_number import SCHEMA
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # A member, below the lines that explain it: those of one block stand for all in it.

@@ -27,6 +27,7 @@ from headstart.collector.report.views.hosts_view import (
 )
 from headstart.collector.report.views.view import NOTHING, moment
 from headstart.words.foreign import clean
+from headstart.words.json_schema_number import SCHEMA
 from headstart.words.metrics import METRICS
 
 # A column for each of more hosts than this is more than a terminal holds.
@@ -38,7 +39,7 @@ _COLUMN_WIDTH = 24
 def hosts_json(found: AcrossHosts) -> str:
     """The runs by host, what to beware of, every metric and what is recommended."""
     document = {
-        "schema": 1,
+        "schema": SCHEMA,
         "experiment": found.experiment,
         "baseline": found.baseline,
         "revision": found.revision,

@@ -17,6 +17,7 @@ from headstart.collector.report.sentences.text import line
 from headstart.collector.report.sentences.wording import ratio_cell
 from headstart.collector.report.views.view import NOTHING, moment
 from headstart.words.foreign import clean
+from headstart.words.json_schema_number import SCHEMA
 from headstart.words.metrics import METRICS
 
 _PLAIN_WIDTH = 120
@@ -26,7 +27,7 @@ CAVEAT = "Intervals are at 95 %; the runs were not interleaved, so drift between
 def across_json(found: AcrossRuns) -> str:
     """The runs by id, what to beware of, and every change."""
     document = {
-        "schema": 1,
+        "schema": SCHEMA,
         "experiment": found.after.experiment,
         "before": _identity(found.before),
         "after": _identity(found.after),
