@@ -1,15 +1,25 @@
 """Reports are what the published schema says, whatever was measured."""
 
 import json
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.findings import RunResult
+from headstart.collector.findings import (
+    Effect,
+    HostCheck,
+    InvalidTrial,
+    PackageCheck,
+    Ramp,
+    RunResult,
+    Working,
+)
 from headstart.collector.findings.json import to_json
 from headstart.collector.findings.report_schema import report_schema
 from headstart.v1.records_pb2 import Phase, Record, RuntimeCounter, RuntimeCounters
@@ -57,27 +67,62 @@ def test_the_committed_schema_is_what_the_types_say() -> None:
     jsonschema.Draft202012Validator.check_schema(committed)
 
 
-def test_a_report_of_a_service_holds_to_it() -> None:
-    assert mistakes(written(service())) == []
-
-
-def test_a_report_of_batch_programs_holds_to_it() -> None:
-    assert mistakes(written(batch_result())) == []
-
-
-def test_a_report_with_builds_and_counters_holds_to_it() -> None:
+@cache
+def built_and_counted() -> RunResult:
+    """With what is known of few runs: an invalid trial, a rising rate, an A/A run of the host."""
     fake = small(blocks=3)
     counter = RuntimeCounter(name="methods_jitted", phase=Phase.PHASE_LOAD, value=1358)
-    more = [
-        *builds(),
-        Record(runtime_counters=RuntimeCounters(variant="jit", source="x", counters=[counter])),
-    ]
-    result = analyse_run(fake.info(), [*fake.records(), *more])
+    counters = RuntimeCounters(variant="jit", source="x", counters=[counter])
+    records = [*fake.records(), *builds(), Record(runtime_counters=counters)]
+    result = analyse_run(fake.info(), records)
+    check = HostCheck("r-1", "players.aa", True, 1.0, 5)
+    ramp = Ramp("jit", 1, (20.0,), (19.5,), (None,), (0.1,), None, True)
+    return replace(
+        result,
+        host=replace(result.host, check=check),
+        load=replace(result.load, ramps=(ramp,)),
+        invalid_trials=(InvalidTrial(1, 1, "jit", Effect.STARTUP, "late", "It came late."),),
+        package_checks=(PackageCheck("Mapper", "aot", Working.BROKEN, ("GET /map",), 3),),
+    )
 
-    assert result.builds
-    assert result.diagnostics
-    assert result.runtime_counters[0].readings
-    assert mistakes(written(result)) == []
+
+REPORTS: dict[str, Callable[[], RunResult]] = {
+    "a service": service,
+    "batch programs": batch_result,
+    "builds and counters": built_and_counted,
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_reports_hold_to_it(name: str) -> None:
+    assert mistakes(written(REPORTS[name]())) == []
+
+
+def test_every_object_of_it_is_in_one_of_them() -> None:
+    schema = report_schema()
+    seen: set[str] = set()
+    for made in REPORTS.values():
+        visit(schema, written(made()), schema["$defs"], seen)
+
+    assert set(schema["$defs"]) - seen == set()
+
+
+def visit(schema: Any, value: Any, kinds: dict[str, Any], seen: set[str]) -> None:
+    """Note which kinds of object are in a document."""
+    if value is None:
+        return
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        seen.add(name)
+        schema = kinds[name]
+    for choice in schema.get("anyOf", ()):
+        visit(choice, value, kinds, seen)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            visit(schema.get("properties", {}).get(key, {}), inner, kinds, seen)
+    elif isinstance(value, list):
+        for inner in value:
+            visit(schema.get("items", {}), inner, kinds, seen)
 
 
 def test_a_field_that_is_not_listed_is_found() -> None:

@@ -8,6 +8,7 @@ from headstart.collector.findings.schema_1 import upgraded
 OLD: dict[str, Any] = {
     "host": "h1",
     "memory_floors": [],
+    "memory_phases": [{"group_bytes": 1.0, "group_peak_bytes": None}],
     "host_facts": [["kernel", "6.18.0"]],
     "advice": [["warning", "governor", "It is powersave."]],
     "method": [["runtime", "docker"]],
@@ -39,7 +40,10 @@ def test_words_and_pairs_of_schema_1_become_those_of_schema_2() -> None:
         "job_break_evens": [{"outcome": "undetermined"}],
         "variants": [{"variant": "jit", "failure": None}, {"variant": "aot", "failure": "dies"}],
         "images": [{"base_source": None}, {"base_source": "named"}],
-        "memory": {"floors": []},
+        "memory": {
+            "floors": [],
+            "phases": [{"cgroup_bytes": 1.0, "cgroup_peak_bytes": None}],
+        },
         "run_id": "r-1",
     }
     assert before == OLD

@@ -66,11 +66,11 @@ class PhaseSplit:
     pss_bytes: float | None
     uss_bytes: float | None
     # Of the control group.
-    group_bytes: float | None
+    cgroup_bytes: float | None
     anonymous_bytes: float | None
     file_bytes: float | None
     kernel_bytes: float | None
-    group_peak_bytes: float | None
+    cgroup_peak_bytes: float | None
     processes: float | None
     threads: float | None
 

@@ -29,6 +29,7 @@ _PLACES = {
     "memory_phases": ("memory", "phases"),
 }
 _JOINTLY = {"in_company": "decided_jointly"}
+_OF_GROUP = {"group_bytes": "cgroup_bytes", "group_peak_bytes": "cgroup_peak_bytes"}
 
 
 def upgraded(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,6 +90,7 @@ _EACH_OF = {
     "advice": _each(_named(_ADVICE)),
     "warmups": _each(_renamed(_JOINTLY)),
     "variant_warmups": _each(_renamed(_JOINTLY)),
+    "memory_phases": _each(_renamed(_OF_GROUP)),
     "break_evens": _each(_undetermined),
     "job_break_evens": _each(_undetermined),
 }

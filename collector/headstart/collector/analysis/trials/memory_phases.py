@@ -55,11 +55,11 @@ def _split(variant: str, phase: PhaseWord, readings: list[PhaseMemory]) -> Phase
         high_water_bytes=middle(lambda m: m.high_water_bytes),
         pss_bytes=middle(lambda m: m.pss_bytes),
         uss_bytes=middle(lambda m: m.uss_bytes),
-        group_bytes=middle(lambda m: m.cgroup_bytes),
+        cgroup_bytes=middle(lambda m: m.cgroup_bytes),
         anonymous_bytes=part(lambda m: m.cgroup_anonymous_bytes),
         file_bytes=part(lambda m: m.cgroup_file_bytes),
         kernel_bytes=part(lambda m: m.cgroup_kernel_bytes),
-        group_peak_bytes=middle(lambda m: m.cgroup_peak_bytes),
+        cgroup_peak_bytes=middle(lambda m: m.cgroup_peak_bytes),
         processes=middle(lambda m: m.processes),
         threads=middle(lambda m: m.threads),
     )

@@ -57,11 +57,11 @@ def split_rows(result: RunResult) -> list[SplitRow]:
                     split.uss_bytes,
                     split.rss_peak_bytes,
                     split.high_water_bytes,
-                    split.group_bytes,
+                    split.cgroup_bytes,
                     split.anonymous_bytes,
                     split.file_bytes,
                     split.kernel_bytes,
-                    split.group_peak_bytes,
+                    split.cgroup_peak_bytes,
                 )
             ),
         )
