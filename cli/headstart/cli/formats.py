@@ -27,7 +27,7 @@ def suffix(enum: Enum[_Number], number: _Number) -> str:
     return str(options.Extensions[experiments_pb2.file_suffix])
 
 
-def listed(suffixes: Iterable[str]) -> str:
+def listed(suffixes: Iterable[str], conjunction: str = "or") -> str:
     """Such as ".json, .md or .html"."""
     *others, last = suffixes
-    return f"{', '.join(others)} or {last}" if others else last
+    return f"{', '.join(others)} {conjunction} {last}" if others else last

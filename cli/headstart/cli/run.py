@@ -20,7 +20,7 @@ from headstart.cli.data_folder import DEFAULT, own_address, start_collector
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.faults import agent_faults
-from headstart.cli.formats import BUILD_LOGS, REPORTS, suffix
+from headstart.cli.formats import BUILD_LOGS, REPORTS, listed, suffix
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.if_busy import if_busy_option, machine_held
 from headstart.cli.logs import log_options, log_to_stderr
@@ -359,15 +359,17 @@ def _watch_and_report(asked: _Asked, own: Connection, run_id: str, signals: _Sig
     folder = asked.data / "reports" / run_id
     private_folder(folder.parent)
     private_folder(folder)
+    files = {name: folder / f"report{suffix(ReportFormat, REPORTS[name])}" for name in reports}
     for name, content in reports.items():
-        write_private(folder / f"report{suffix(ReportFormat, REPORTS[name])}", content)
+        write_private(files[name], content)
     if logs:
         write_private(folder / "build.log", logs)
     if asked.as_json:
         say_json(reports["json"])
     else:
         print_terminal(reports["json"])
-    say(f"report: {folder / 'report.html'} (also .md and .json)", err=True)
+    others = listed((file.suffix for name, file in files.items() if name != "html"), "and")
+    say(f"report: {files['html']} (also {others})", err=True)
     if ended.state == RunState.RUN_STATE_CANCELLED:
         return interrupt.status() or ExitCode.NOT_MEASURED
     result = read_report(reports["json"])

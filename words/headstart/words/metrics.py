@@ -5,6 +5,7 @@ builds and memory floors in their rooms. What it means and how wrong it can be i
 docs/METHODOLOGY.md.
 """
 
+from headstart.words.drivers import without_series
 from headstart.words.job_names import JobName
 from headstart.words.metric import (
     MARGIN_IMAGE,
@@ -122,7 +123,7 @@ THROUGHPUT_LOAD = Metric(
     title="Served over the whole load",
     unit=Unit.PER_SECOND,
     description="Correct responses per second over the whole load, warm-up included: what there "
-    "is of a load by a driver that gives no series (wrk).",
+    f"is of a load by a driver that gives no series ({', '.join(without_series())}).",
     stage=Stage.LOAD,
     lower_is_better=False,
 )
@@ -168,7 +169,7 @@ LATENCY_LOAD_P99 = Metric(
     title="p99 latency of the whole load",
     unit=Unit.SECONDS,
     description="99th percentile of the latency of the whole load, warm-up included: what there "
-    "is of a load by a driver that gives no series (wrk).",
+    f"is of a load by a driver that gives no series ({', '.join(without_series())}).",
     stage=Stage.LOAD,
     margin=MARGIN_TAIL,
 )

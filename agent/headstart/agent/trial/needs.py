@@ -24,11 +24,12 @@ from headstart.agent.policy.host_secrets import HostSecrets
 from headstart.agent.runtimes.commands import find_program
 from headstart.agent.runtimes.obstacles import FilePath, Obstacle
 from headstart.agent.runtimes.ports import require_free_port
-from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
 from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.scripts import missing_script
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+from headstart.words.runtimes import RUNTIMES
 
 
 @dataclass
@@ -149,9 +150,8 @@ def _check_programs(host: Host) -> Iterator[Obstacle]:
 def _port(host: Host) -> Iterator[Obstacle]:
     """Only the host's own network has ports that others may use."""
     port = host.experiment.service.port
-    on_host = host.experiment.plan.network == Network.NETWORK_HOST
-    if not port or not any(
-        on_host or each.HasField("command") for each in host.experiment.variants
+    if not port or not (
+        host.experiment.plan.network == Network.NETWORK_HOST or _runs_unconfined(host)
     ):
         return
     try:
@@ -166,12 +166,12 @@ def _cpus(host: Host) -> Iterator[Obstacle]:
     Containers are the engine's, which may use CPUs that this agent may not.
     """
     plan = host.experiment.plan
-    has_commands = any(variant.HasField("command") for variant in host.experiment.variants)
+    unconfined = _runs_unconfined(host)
     for key, text in (("server", plan.server_cpus), ("load", plan.load_cpus)):
         path = ("plan", "cpus", key)
         try:
             cpus = parse_cpus(text)
-            usable = usable_cpus() if has_commands or key == "load" else online_cpus()
+            usable = usable_cpus() if unconfined or key == "load" else online_cpus()
         except ValueError as error:
             message = f"the plan's cpus do not suit this host: {error}"
             yield Obstacle(path, message, FailureCode.FAILURE_CODE_AGENT)
@@ -206,13 +206,23 @@ def _page_cache(host: Host) -> Iterator[Obstacle]:
 
 def _plan(host: Host) -> Iterator[Obstacle]:
     """What the runtimes of its variants cannot apply of the plan."""
+    for runtime in _used(host).values():
+        yield from runtime.obstacles(host.experiment)
+
+
+def _runs_unconfined(host: Host) -> bool:
+    """Whether a variant shares the host's ports, and this agent's CPUs."""
+    return not all(RUNTIMES[name].confined for name in _used(host))
+
+
+def _used(host: Host) -> dict[str, Runtime]:
+    """The runtimes of the variants, by name, as far as they are there."""
     used = {}
     for variant in host.experiment.variants:
         with suppress(RuntimeFault):
             runtime = host.runtimes.for_variant(variant)
             used[runtime.name] = runtime
-    for runtime in used.values():
-        yield from runtime.obstacles(host.experiment)
+    return used
 
 
 CHECKS: tuple[Callable[[Host], Iterator[Obstacle]], ...] = (

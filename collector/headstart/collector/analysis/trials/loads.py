@@ -16,7 +16,7 @@ def is_valid(trial: Trial) -> bool:
 
 
 def loads_of(trials: Iterable[Trial]) -> tuple[dict[int, TrialLoad], dict[str, Together]]:
-    """By trial, and by variant; trials that failed under load are left out: theirs is a torso."""
+    """By trial, and by variant; those that failed under load are left out, as incomplete."""
     whole = [trial for trial in trials if not trial.outcome.HasField("failure")]
     seen = [seen_of(trial, is_valid(trial)) for trial in whole]
     variants = by_variant(each for each in seen if each is not None)
