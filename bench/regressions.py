@@ -1,7 +1,8 @@
 """How often a series without a shift alarms, and how soon a real one is found.
 
 Synthetic series of revisions with a spread of 2 %: normal, heavy-tailed, correlated from
-one revision to the next, or with spikes; each new point is judged once, as a collector does.
+one revision to the next, or with spikes; each new point is a new look at the series, as in a
+collector, and a shift that was told is not told again.
 """
 
 import time
@@ -9,7 +10,12 @@ import time
 import numpy as np
 
 from bench.table import BenchRow
-from headstart.collector.analysis.history.shifts import FEWEST_POINTS, Shift, judge, same_shift
+from headstart.collector.analysis.history.shifts import (
+    FEWEST_POINTS,
+    Shift,
+    is_new,
+    lasting_shifts,
+)
 from headstart.collector.analysis.statistics.change_points import Floats
 
 KINDS = {"normal": 0.02, "t3": 0.05, "AR 0.3": 0.25, "spikes": 0.05}
@@ -20,6 +26,9 @@ STEP = 1.05
 FOUND_WITHIN = 10
 _SPREAD = 0.02
 _STEP_AT = 60
+# An outlier somewhere in the points that a step is compared with, and the looks after the step.
+OUTLIER, OUTLIER_STEP = 2.0, 1.10
+_OUTLIER_STEP_AT, _LATER = 35, 25
 
 
 def noise(kind: str, rng: np.random.Generator, points: int = POINTS) -> Floats:
@@ -43,9 +52,10 @@ def told(series: Floats, margin: float = MARGIN) -> list[tuple[int, Shift]]:
     """Distinct shifts, each with the number of the point that completed it."""
     found: list[tuple[int, Shift]] = []
     for end in range(FEWEST_POINTS, len(series) + 1):
-        shift = judge(list(series[:end]), margin)
-        if shift and not any(same_shift(shift, known) for _, known in found):
-            found.append((end - 1, shift))
+        values = list(series[:end])
+        for shift in lasting_shifts(values, margin):
+            if is_new(shift, [known for _, known in found], values):
+                found.append((end - 1, shift))
     return found
 
 
@@ -70,8 +80,23 @@ def found(kind: str, series: int, seed: int = 2) -> float:
     return hits / series
 
 
+def found_behind_an_outlier(kind: str, series: int, seed: int = 7) -> tuple[float, float]:
+    """Share of steps of 10 % that are told although one of the 20 points before them is twice
+    as high; and how many shifts each series tells in all."""
+    rng = np.random.default_rng((seed, len(kind)))
+    hits = shifts = 0
+    for _ in range(series):
+        values = noise(kind, rng, _OUTLIER_STEP_AT + _LATER)
+        values[_OUTLIER_STEP_AT:] *= OUTLIER_STEP
+        values[_OUTLIER_STEP_AT - rng.integers(1, 21)] *= OUTLIER
+        found = [shift for _, shift in told(values)]
+        hits += any(s.ratio > 1 and abs(s.begin - _OUTLIER_STEP_AT) <= 5 for s in found)
+        shifts += len(found)
+    return hits / series, shifts / series
+
+
 def run(quick: bool) -> list[BenchRow]:
-    """A row for each kind of noise, one for steps, one for the time that it takes."""
+    """A row for each kind of noise, two for steps, one for the time that it takes."""
     series = 100 if quick else 400
     rows = []
     for kind, budget in KINDS.items():
@@ -96,6 +121,19 @@ def run(quick: bool) -> list[BenchRow]:
             ok=shares["normal"] >= 0.9,
         )
     )
+    behind = {kind: found_behind_an_outlier(kind, series // 2) for kind in KINDS}
+    rows.append(
+        BenchRow(
+            what="steps of 10 % told after an outlier of twice the figure, 2 % normal noise",
+            measured=f"{behind['normal'][0]:.1%}",
+            budget=">= 95 %",
+            ratio=", ".join(
+                f"{kind} {share:.0%} ({shifts:.2f} shifts a series)"
+                for kind, (share, shifts) in behind.items()
+            ),
+            ok=behind["normal"][0] >= 0.95,
+        )
+    )
     return [*rows, _timed()]
 
 
@@ -106,7 +144,7 @@ def _timed() -> BenchRow:
         values[-8:] = [value * 1.1 for value in values[-8:]]
     began = time.perf_counter()
     for values in series:
-        judge(values, MARGIN)
+        lasting_shifts(values, MARGIN)
     seconds = time.perf_counter() - began
     return BenchRow(
         what="judging 1,000 series of 200 points, half of them with a shift",

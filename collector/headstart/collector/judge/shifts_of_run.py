@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Row
 from headstart.collector.analysis.history.shifts import (
     LOOKED_AT,
     Shift,
-    judge,
+    is_new,
     judge_exact,
-    same_shift,
+    lasting_shifts,
     taken_back,
+    takes_back,
 )
 from headstart.collector.experiments.rerun import AFTER
 from headstart.collector.findings import Comparison
@@ -43,7 +44,7 @@ class Judged:
 
 
 def judge_run(path: str, run_id: str) -> Judged:
-    """Shifts that a run completes, those known before left out, and those that it ends."""
+    """Shifts that a run shows, those told before left out, and those that it ends."""
     engine = reader_engine(Path(path))
     try:
         with engine.begin() as connection:
@@ -59,8 +60,7 @@ def judge_run(path: str, run_id: str) -> Judged:
                 known = _known(connection, key, series)
                 margin = margins.get(key.metric, metric.margin)
                 over += _over(series, known)
-                if shift := _judged(key, metric, series, known, margin):
-                    found.append(shift)
+                found += _judged(key, metric, series, known, margin)
         return Judged(tuple(found), tuple(over))
     finally:
         engine.dispose()
@@ -85,11 +85,24 @@ def _judged(
     series: list[Row[Any]],
     known: list[tuple[Row[Any], Shift]],
     margin: float,
-) -> FoundShift | None:
+) -> list[FoundShift]:
     values = [point.value for point in series]
-    shift = judge_exact(values, margin) if metric.exact else judge(values, margin)
-    if shift is None or any(same_shift(shift, earlier) for _, earlier in known):
-        return None
+    shifts = [judge_exact(values, margin)] if metric.exact else lasting_shifts(values, margin)
+    told = [shift for row, shift in known if row.since_run_id in {p.run_id for p in series}]
+    return [
+        _found(key, metric, series, known, shift)
+        for shift in shifts
+        if shift is not None and is_new(shift, told, values)
+    ]
+
+
+def _found(
+    key: SeriesKey,
+    metric: Metric,
+    series: list[Row[Any]],
+    known: list[tuple[Row[Any], Shift]],
+    shift: Shift,
+) -> FoundShift:
     first = series[shift.begin]
     return FoundShift(
         key=key,
@@ -102,6 +115,7 @@ def _judged(
         worse=(shift.ratio > 1) == metric.lower_is_better,
         exact=metric.exact,
         digests=(series[shift.begin - 1].digest, series[-1].digest),
+        takes_back=tuple(row.id for row, earlier in known if takes_back(shift, earlier)),
     )
 
 
@@ -117,10 +131,13 @@ def _over(series: list[Row[Any]], known: list[tuple[Row[Any], Shift]]) -> list[i
 def _known(
     connection: Connection, key: SeriesKey, series: list[Row[Any]]
 ) -> list[tuple[Row[Any], Shift]]:
-    """Shifts found earlier, with their place in the series as it is looked at now."""
+    """Shifts found earlier, with their place in the series as it is looked at now.
+
+    The level of one that is still open and older than all of it has its place at the begin.
+    """
     places = {point.run_id: index for index, point in enumerate(series)}
     return [
-        (row, Shift(places[row.since_run_id], row.before, row.after, row.ratio))
+        (row, Shift(places.get(row.since_run_id, 0), row.before, row.after, row.ratio))
         for row in store_shifts.shifts_in(connection, key)
-        if row.since_run_id in places
+        if row.since_run_id in places or row.state == store_shifts.OPEN
     ]

@@ -13,6 +13,7 @@ from headstart.words.enums import word
 
 OPEN = ShiftState.SHIFT_STATE_OPEN
 ACCEPTED = ShiftState.SHIFT_STATE_ACCEPTED
+RECOVERED = ShiftState.SHIFT_STATE_RECOVERED
 
 
 class NoSuchShift(Exception):
@@ -38,6 +39,8 @@ class FoundShift:
     exact: bool
     # Digests of the last run of the old level and of the newest run.
     digests: tuple[str, str] = ("", "")
+    # Ids of earlier ones that it ends, where they are open.
+    takes_back: tuple[int, ...] = ()
 
 
 def unjudged(connection: Connection) -> list[str]:
@@ -69,12 +72,7 @@ def put_shift(
     connection: Connection, found: FoundShift, found_by: str, rerun: str, note: str, now: float
 ) -> None:
     """Store a new shift, and end those that it takes back."""
-    recovered = [
-        row.id
-        for row in shifts_in(connection, found.key)
-        if row.state == OPEN and row.worse != found.worse
-    ]
-    close(connection, recovered, ShiftState.SHIFT_STATE_RECOVERED, f"by run {found_by}", now)
+    close(connection, found.takes_back, RECOVERED, f"by run {found_by}", now)
     exact = Confirmation.CONFIRMATION_EXACT
     connection.execute(
         insert(shifts).values(

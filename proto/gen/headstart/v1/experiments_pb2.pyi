@@ -883,7 +883,7 @@ class Shift(_message.Message):
     state: Global___ShiftState.ValueType
     confirmation: Global___Confirmation.ValueType
     first_seen_time_seconds: _builtins.float
-    """Unix time; when it was judged, once."""
+    """Unix time; when it was told, once."""
     found_by_run_id: _builtins.str
     """The run that completed it."""
     rerun_run_id: _builtins.str

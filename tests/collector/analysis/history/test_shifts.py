@@ -8,10 +8,13 @@ import pytest
 from headstart.collector.analysis.history.shifts import (
     FEWEST_POINTS,
     LOOKED_AT,
-    judge,
+    Shift,
+    is_new,
     judge_exact,
+    lasting_shifts,
     same_shift,
     taken_back,
+    takes_back,
 )
 from headstart.collector.analysis.statistics.change_points import change_points
 from headstart.words.metrics import METRICS, threshold_of
@@ -25,6 +28,13 @@ def steps(*levels: tuple[float, int], seed: int = 3) -> list[float]:
     return [
         level * math.exp(rng.normal(0, 0.01)) for level, points in levels for _ in range(points)
     ]
+
+
+def judge(values: list[float], margin: float) -> Shift | None:
+    """The one shift of a series that has no more than one."""
+    found = lasting_shifts(values, margin)
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def test_change_points_are_where_levels_change() -> None:
@@ -91,6 +101,54 @@ def test_a_series_that_is_too_short_or_not_of_numbers_is_not_judged() -> None:
     assert judge([*[math.nan] * 20, *values], MARGIN) is None
     assert judge([0.0, 1.0, *values], MARGIN) is None
     assert judge([], MARGIN) is None
+
+
+def test_one_outlier_before_a_step_does_not_hide_it() -> None:
+    """Of 20 places of the outlier, by each of which the step was hidden for ever."""
+    told = 0
+    for place in range(1, 21):
+        values = steps((1.0, 35), (1.1, 10), seed=place)
+        values[35 - place] *= 2
+        shift = judge(values, MARGIN)
+        told += shift is not None and abs(shift.begin - 35) <= 5 and shift.ratio > 1
+
+    assert told == 20
+
+
+def test_a_level_that_lasts_is_told_however_old_it_is() -> None:
+    shift = judge(steps((1.0, 20), (1.1, 60)), MARGIN)
+
+    assert shift is not None
+    assert shift.begin == 20
+
+
+def test_steps_one_on_the_other_are_all_told_the_oldest_first() -> None:
+    found = lasting_shifts(steps((1.0, 20), (1.2, 20), (1.5, 20)), MARGIN)
+
+    assert [shift.begin for shift in found] == [20, 40]
+
+
+def test_a_shift_whose_begin_is_seen_elsewhere_is_not_new_while_its_level_holds() -> None:
+    values = steps((1.0, 20), (1.2, 20))
+    told = [Shift(12, 1.0, 1.2, 1.2)]
+
+    assert not is_new(Shift(20, 1.0, 1.2, 1.2), told, values)
+    assert is_new(Shift(20, 1.2, 1.5, 1.25), told, values)
+    assert is_new(Shift(20, 1.2, 1.0, 1 / 1.2), told, values)
+
+
+def test_a_shift_that_comes_again_after_it_was_over_is_new() -> None:
+    values = steps((1.0, 20), (1.2, 10), (1.0, 10), (1.2, 10))
+
+    assert is_new(Shift(40, 1.1, 1.2, 1.09), [Shift(20, 1.0, 1.2, 1.2)], values)
+
+
+def test_a_shift_back_by_more_than_half_takes_the_earlier_one_back() -> None:
+    worse = Shift(20, 1.0, 1.5, 1.5)
+
+    assert takes_back(Shift(40, 1.5, 1.1, 1.1 / 1.5), worse)
+    assert not takes_back(Shift(40, 1.5, 1.4, 1.4 / 1.5), worse)
+    assert not takes_back(Shift(10, 1.5, 1.0, 1 / 1.5), worse)
 
 
 def test_only_the_newest_points_are_looked_at_and_the_begin_counts_from_the_first() -> None:

@@ -1,31 +1,31 @@
-"""Whether the newest point of a series completes a shift: a lasting change of its level.
+"""Which lasting changes of level a series has, as of its newest point.
 
-A series is one figure of one variant on one kind of host, revision by revision. Its newest
-point is judged once, with what came before it and nothing later. Two methods must agree: a
-change point that is young enough (`change_points`), and a vote of the points since then
-against those before (Mann & Whitney 1947, exact; Hodges & Lehmann 1963 for the size).
-bench/regressions.py holds how often they are wrong together.
+A series is one figure of one variant on one kind of host, revision by revision. Each new
+point is a new look at all points that are looked at, so that a level that could not be told
+when it was young is told when it is old. Two methods must agree: a change point
+(`change_points`), and a vote of the points since then against those before (Mann & Whitney
+1947, exact; Hodges & Lehmann 1963 for the size). bench/regressions.py holds how often they
+are wrong together.
 
 What does not vary (bytes of an image) has a level, and whatever leaves it shifts.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from headstart.collector.analysis.statistics.change_points import Floats, change_points
 from headstart.words.metrics import threshold_of
 
-# Points that are looked at, the newest included.
-LOOKED_AT = 50
+# Points that are looked at, the newest included. No level older than that can be told: as
+# many looks have not told it before.
+LOOKED_AT = 100
 # Of the vote: the least since the change point, the most before it.
 _AFTER = 5
 _BEFORE = 20
 _P = 0.001
-# A change point that is older was judged when it was young.
-_OLDEST = 15
 # Noise moves the begin of one and the same shift by a few points from look to look.
 _APART = 5
 # Of fewer, no split can give such a p: 2 / C(14, 5) = 0.000999.
@@ -43,29 +43,37 @@ class Shift:
     ratio: float
 
 
-def judge(values: Sequence[float], margin: float) -> Shift | None:
-    """The shift that the newest of `values` completes or belongs to, if there is one.
+def lasting_shifts(values: Sequence[float], margin: float) -> list[Shift]:
+    """Every shift that the series shows up to its newest point, the oldest first.
 
-    None also for fewer than FEWEST_POINTS. Values are positive; `begin` counts in `values`.
+    None of fewer than FEWEST_POINTS. Values are positive; `begin` counts in `values`.
     """
     skipped = max(0, len(values) - LOOKED_AT)
     series = np.array(values[skipped:], dtype=np.float64)
     if len(series) < FEWEST_POINTS or not np.all(np.isfinite(series)) or series.min() <= 0:
-        return None
+        return []
     logs = np.log(series)
-    for begin in reversed(change_points(logs)):
-        if len(logs) - begin > _OLDEST:
-            break
-        before, after = logs[max(0, begin - _BEFORE) : begin], logs[begin:]
-        vote = _vote(before, after)
-        if vote is not None and _exceeds(vote, threshold_of(margin)):
-            return Shift(
-                begin=skipped + begin,
-                before=math.exp(float(np.median(before))),
-                after=math.exp(float(np.median(after))),
-                ratio=math.exp(vote),
-            )
-    return None
+    begins = change_points(logs)
+    levels = [float(np.median(level)) for level in np.split(logs, begins)][1:]
+    found = [
+        _shift(logs, begin, levels[place:], math.log1p(threshold_of(margin)))
+        for place, begin in enumerate(begins)
+    ]
+    return [replace(each, begin=skipped + each.begin) for each in found if each is not None]
+
+
+def _shift(logs: Floats, begin: int, levels: Sequence[float], threshold: float) -> Shift | None:
+    """The shift at a change point, if it lasts; `levels` are those from there to the newest."""
+    before, after = logs[max(0, begin - _BEFORE) : begin], logs[begin:]
+    if len(after) < _AFTER:
+        return None
+    ratio = float(np.median(after[:, None] - before[None, :]))
+    old = float(np.median(before))
+    least = min(math.copysign(1, ratio) * (level - old) for level in (old + ratio, *levels))
+    if least <= threshold or not _differ(before, after):
+        return None
+    shift = Shift(begin, math.exp(old), math.exp(float(np.median(after))), math.exp(ratio))
+    return None if taken_back(np.exp(after).tolist(), shift.before, shift.after) else shift
 
 
 def judge_exact(values: Sequence[float], margin: float) -> Shift | None:
@@ -86,9 +94,47 @@ def judge_exact(values: Sequence[float], margin: float) -> Shift | None:
     return Shift(begin=begin, before=previous, after=level, ratio=level / previous)
 
 
+def is_new(shift: Shift, told: Sequence[Shift], values: Sequence[float]) -> bool:
+    """Whether a shift of a series is none of those that were told before.
+
+    Noise moves the begin of one and the same. One that begins elsewhere is not new either
+    when it leads across the same middle as an earlier one whose level still held: between
+    them nothing happened.
+    """
+    return not any(
+        same_shift(shift, earlier)
+        or (_leads_alike(shift, earlier) and not _was_over(earlier, values[: shift.begin]))
+        for earlier in told
+    )
+
+
 def same_shift(one: Shift, other: Shift) -> bool:
     """Whether two judgements of one series, some points apart, found the same shift."""
     return abs(one.begin - other.begin) <= _APART and (one.ratio > 1) == (other.ratio > 1)
+
+
+def takes_back(later: Shift, earlier: Shift) -> bool:
+    """Whether a later shift ends an earlier one: it leads back by more than half."""
+    middle = math.sqrt(earlier.before * earlier.after)
+    opposite = (later.ratio > 1) != (earlier.ratio > 1)
+    back = (later.after < middle) == (earlier.before < middle)
+    return opposite and later.begin > earlier.begin and back
+
+
+def _was_over(earlier: Shift, values: Sequence[float]) -> bool:
+    """Whether its level had held, and was left again, at the last of `values`."""
+    middle = math.sqrt(earlier.before * earlier.after)
+    since = values[earlier.begin :]
+    held = sum((value < middle) == (earlier.after < middle) for value in since)
+    return held >= _AFTER and taken_back(since, earlier.before, earlier.after)
+
+
+def _leads_alike(one: Shift, other: Shift) -> bool:
+    middle = math.sqrt(other.before * other.after)
+    return all(
+        (end < middle) == (other_end < middle)
+        for end, other_end in ((one.before, other.before), (one.after, other.after))
+    )
 
 
 def taken_back(since: Sequence[float], before: float, after: float) -> bool:
@@ -102,19 +148,8 @@ def taken_back(since: Sequence[float], before: float, after: float) -> bool:
     return len(last) == _AFTER and all((v < middle) == (before < middle) for v in last)
 
 
-def _exceeds(log_ratio: float, threshold: float) -> bool:
-    return abs(log_ratio) > math.log1p(threshold)
-
-
-def _vote(before: Floats, after: Floats) -> float | None:
-    """Log ratio of the points after a change point to those before.
-
-    None: too few of them, or they do not differ.
-    """
+def _differ(before: Floats, after: Floats) -> bool:
+    """Whether the points after a change point differ from those before."""
     from scipy.stats import mannwhitneyu
 
-    if len(after) < _AFTER:
-        return None
-    if mannwhitneyu(after, before, method="exact").pvalue >= _P:
-        return None
-    return float(np.median(after[:, None] - before[None, :]))
+    return bool(mannwhitneyu(after, before, method="exact").pvalue < _P)
