@@ -36,6 +36,8 @@ class FlagCode(StrEnum):
     EXIT_STAMPS_DISAGREE = "exit-stamps-disagree"
     SHORT_OUTPUT_VARIES = "short-output-varies"
     LONG_OUTPUT_VARIES = "long-output-varies"
+    # The agent.
+    AGENT_STOOD_STILL = "agent-stood-still"
     # The instance.
     PLAN_NOT_APPLIED = "plan-not-applied"
     PAGE_CACHE_NOT_DROPPED = "page-cache-not-dropped"

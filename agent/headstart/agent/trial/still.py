@@ -7,6 +7,7 @@ longer than planned, their memory is read later than planned, and peaks go unsee
 from collections.abc import Iterator, Mapping
 
 from headstart.v1.records_pb2 import Flag, FlagEffect, Phase
+from headstart.words.flags import FlagCode
 
 # A host with other work makes an agent late by tenths of a second.
 STILL_SECONDS = 2.0
@@ -43,7 +44,7 @@ def still_flags(
             continue
         loaded = phase == Phase.PHASE_LOAD
         yield Flag(
-            code="agent-stood-still",
+            code=FlagCode.AGENT_STOOD_STILL,
             effect=FlagEffect.FLAG_EFFECT_LOAD_INVALID
             if loaded
             else FlagEffect.FLAG_EFFECT_PHASE_INVALID,

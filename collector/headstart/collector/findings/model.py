@@ -59,6 +59,8 @@ class Effect(StrEnum):
     STARTUP = "startup"
     # What was measured under load; of a batch program, the times of its jobs.
     LOAD = "load"
+    # Memory that was read in one phase.
+    MEMORY = "memory"
     # All of it.
     TRIAL = "trial"
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from headstart.collector.analysis.statistics.intervals import (
     figure_interval,
     figure_level,
 )
+from headstart.collector.analysis.trials.bounds import Corners, corners_of
 from headstart.collector.analysis.trials.load import TrialLoad
-from headstart.collector.analysis.trials.takes import EXTRACTORS, TrialData
+from headstart.collector.analysis.trials.takes import EXTRACTORS, PHASES, Take, TrialData
 from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.analysis.trials.validity import Validity, validity_of
-from headstart.collector.findings import Basis, Figure
+from headstart.collector.findings import Basis, Figure, Interval
 from headstart.words import metrics
 from headstart.words.metric import Metric, Stage
 
@@ -32,6 +33,23 @@ class Reading:
     validity: Validity
     # It was told by all trials together, so that how alike they are says nothing.
     is_shared: bool = False
+    # Of a flagged value: between which two the undisturbed one lay; None: not known.
+    bounds: Interval | None = None
+
+    @property
+    def low(self) -> float:
+        """At least so much it would have been undisturbed."""
+        return self.bounds.low if self.bounds else self.value
+
+    @property
+    def high(self) -> float:
+        """At most so much it would have been undisturbed."""
+        return self.bounds.high if self.bounds else self.value
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can be compared: it is valid, or it is known how far it may be off."""
+        return self.validity is Validity.VALID or self.bounds is not None
 
 
 Readings = Mapping[tuple[str, str], list[Reading]]
@@ -48,6 +66,7 @@ def readings_of(
     dropped = 0
     for trial in trials:
         data = TrialData(trial, loads.get(trial.number), load_planned)
+        corners = {stage: corners_of(trial, stage) for stage in (Stage.STARTUP, Stage.JOBS)}
         for metric, take in EXTRACTORS.items():
             if metric.stage is Stage.LOAD and trial.outcome.HasField("failure"):
                 # It died, or the generator failed: what there is of the phase is incomplete.
@@ -58,16 +77,25 @@ def readings_of(
             if not math.isfinite(value) or value < 0:
                 dropped += 1
                 continue
+            validity = validity_of(trial, metric.stage, PHASES.get(metric, frozenset()))
+            ends = corners.get(metric.stage) if validity is Validity.FLAGGED else None
             reading = Reading(
                 trial.outcome.block,
                 value,
-                validity_of(trial, metric.stage),
+                validity,
                 is_shared=metric is metrics.TIME_TO_STEADY
                 and data.load is not None
                 and data.load.warmup.decided_jointly,
+                bounds=_bounds(data, take, ends) if ends else None,
             )
             found.setdefault((metric.name, trial.variant), []).append(reading)
     return found, dropped
+
+
+def _bounds(data: TrialData, take: Take, corners: Corners) -> Interval | None:
+    ends = [take(replace(data, trial=corner)) for corner in corners]
+    found = [end for end in ends if end is not None and math.isfinite(end) and end > 0]
+    return Interval(min(found), max(found)) if len(found) == len(corners) else None
 
 
 def usable(readings: Iterable[Reading]) -> tuple[list[Reading], Basis]:

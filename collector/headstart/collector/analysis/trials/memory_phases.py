@@ -26,7 +26,9 @@ def phase_splits(variants: Iterable[str], trials: list[Trial]) -> Iterator[Phase
         own = [trial for trial in trials if trial.variant == variant]
         for phase, (name, part) in _PHASES.items():
             read = [
-                (found, validity_of(trial, part)) for trial in own if (found := trial.memory(phase))
+                (found, validity_of(trial, part, {phase}))
+                for trial in own
+                if (found := trial.memory(phase))
             ]
             valid = [found for found, worth in read if worth is Validity.VALID]
             used = valid or [found for found, worth in read if worth is not Validity.WRONG]

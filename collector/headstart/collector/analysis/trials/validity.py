@@ -1,9 +1,10 @@
 """What a trial's values may be used for: flags spoil a stage of it, wrong answers all."""
 
+from collections.abc import Collection
 from enum import Enum
 
 from headstart.collector.analysis.trials.trial_records import Trial
-from headstart.v1.records_pb2 import FailureCode, FlagEffect
+from headstart.v1.records_pb2 import FailureCode, FlagEffect, Phase
 from headstart.words.metric import Stage
 
 # More wrong answers than this and the variant did other work than was asked for.
@@ -20,6 +21,7 @@ class Validity(Enum):
     WRONG = 3
 
 
+_PHASE = FlagEffect.FLAG_EFFECT_PHASE_INVALID
 _SPOILED_BY = {
     Stage.STARTUP: {FlagEffect.FLAG_EFFECT_STARTUP_INVALID, FlagEffect.FLAG_EFFECT_TRIAL_INVALID},
     Stage.LOAD: {FlagEffect.FLAG_EFFECT_LOAD_INVALID, FlagEffect.FLAG_EFFECT_TRIAL_INVALID},
@@ -28,8 +30,8 @@ _SPOILED_BY = {
 }
 
 
-def validity_of(trial: Trial, stage: Stage) -> Validity:
-    """What a value of this stage of the trial is worth."""
+def validity_of(trial: Trial, stage: Stage, phases: Collection[Phase.ValueType] = ()) -> Validity:
+    """What a value of this stage of the trial is worth, read in these of its phases."""
     if trial.failing_checks() or trial.outcome.checks_failed:
         return Validity.WRONG
     if trial.outcome.failure.code == FailureCode.FAILURE_CODE_CHECK_FAILED:
@@ -37,6 +39,8 @@ def validity_of(trial: Trial, stage: Stage) -> Validity:
     if stage is Stage.LOAD and wrong_share(trial) > WRONG_SHARE:
         return Validity.WRONG
     if any(flag.effect in _SPOILED_BY[stage] for flag in trial.outcome.flags):
+        return Validity.FLAGGED
+    if any(flag.effect == _PHASE and flag.phase in phases for flag in trial.outcome.flags):
         return Validity.FLAGGED
     if stage is Stage.LOAD and trial.outcome.load.incorrect:
         return Validity.FLAGGED

@@ -7,7 +7,10 @@ from headstart.collector.analysis.trials.takes import jobs, load, memory, startu
 from headstart.collector.analysis.trials.takes.trial_data import Take, TrialData
 from headstart.words.metric import Metric
 
-__all__ = ["EXTRACTORS", "Take", "TrialData"]
+__all__ = ["EXTRACTORS", "PHASES", "Take", "TrialData"]
+
+# The phases in which a value is read, where not all of its stage is one.
+PHASES = memory.PHASES
 
 EXTRACTORS: dict[Metric, Take] = {
     **startup.TAKES,

@@ -33,3 +33,11 @@ TAKES: dict[Metric, Take] = {
     metrics.RSS_SETTLED: _in(Phase.PHASE_SETTLED, lambda m: m.rss_bytes),
     metrics.MEMORY_HIGH_WATER: _high_water,
 }
+
+# What was read at the end of a phase, or seen within it, is read late with it.
+PHASES: dict[Metric, frozenset[Phase.ValueType]] = {
+    metrics.RSS_STARTUP: frozenset({Phase.PHASE_STARTUP}),
+    metrics.RSS_IDLE: frozenset({Phase.PHASE_IDLE}),
+    metrics.RSS_SETTLED: frozenset({Phase.PHASE_SETTLED}),
+    metrics.MEMORY_HIGH_WATER: frozenset({Phase.PHASE_IDLE, Phase.PHASE_SETTLED}),
+}
