@@ -7,6 +7,7 @@ with serving("stall") as server:
 import asyncio
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -102,8 +103,11 @@ class _Answering(asyncio.Protocol):
         match self.behaviour:
             case "error":
                 status, answer = b"500 Internal Server Error", b"broken"
-            case "wrong-body":
+            case "wrong-body" if random.random() < self.argument:
                 answer = b'{"name": "Bob"}'
+            case "no-reason":
+                # A share of them is refused, which only the status says.
+                status = b"500" if random.random() < self.argument else b"200"
             case "chunked":
                 chunks = b"".join(b"%x\r\n%b\r\n" % (1, answer[i : i + 1]) for i in range(8))
                 rest = b"%x\r\n%b\r\n0\r\n\r\n" % (len(answer) - 8, answer[8:])

@@ -87,13 +87,36 @@ def test_other_statuses_are_incorrect_though_h2load_is_content(
 
 def test_wrong_bodies_are_found_by_a_second_client(tmp_path: Path) -> None:
     load = load_of(request(json_subset='{"name": "Ada"}'), duration_seconds=1.0)
-    with serving("wrong-body") as server:
+    with serving("wrong-body", "1") as server:
         result = apply(server, tmp_path, load)
 
     summary = result.summary
     assert summary.bodies_checked >= 2
     assert 0 < summary.incorrect <= summary.completed
     assert summary.first_fault == 'status 200, $.name is "Bob", not "Ada"'
+
+
+@pytest.mark.parametrize(("refused", "share"), [("0", 0.0), ("1", 1.0)])
+def test_answers_without_a_reason_phrase_are_judged_beside_the_log(
+    refused: str, share: float, tmp_path: Path
+) -> None:
+    with serving("no-reason", refused) as server:
+        task = task_of(load_of(), server.port, tmp_path, has_reason_phrases=lambda: False)
+        result = run_load(H2load(), task)
+
+    summary = result.summary
+    assert result.failure is None
+    assert summary.statuses_untold == summary.completed > 0
+    assert summary.bodies_checked >= 5
+    assert summary.incorrect / summary.completed == pytest.approx(share, abs=0.3)
+
+
+def test_a_status_that_nobody_could_read_fails_the_load(tmp_path: Path) -> None:
+    with serving("no-reason", "0") as server:
+        result = run_load(H2load(), task_of(load_of(), server.port, tmp_path))
+
+    assert result.failure is not None
+    assert "name driver: builtin" in result.failure.message
 
 
 def test_right_bodies_are_counted(tmp_path: Path) -> None:

@@ -74,6 +74,48 @@ def test_cores_of_the_generator_are_taken_together() -> None:
     assert flags([full(0), full(1)], generator_cpu_seconds=3.5, generator_cores=2) == {}
 
 
+def test_saturation_is_judged_by_the_second_and_not_over_a_load_that_stalls() -> None:
+    stalls = flags([full(0)], generator_cpu_seconds=0.5, seconds_seen=10, saturated_seconds=5)
+    calm = flags([full(0)], generator_cpu_seconds=0.95, seconds_seen=10, saturated_seconds=1)
+
+    assert "in 5 of 10 s" in stalls["generator-saturated"].text
+    assert "generator-saturated" not in calm
+
+
+def test_a_rate_by_a_driver_that_counts_from_the_send_is_no_broken_closed_loop() -> None:
+    """One connection in four is idle: below capacity, as it should be."""
+    idle = window(0, {1000: 3000})
+
+    assert "littles-law" in flags([idle])
+    assert flags([idle], rate_per_second=3000) == {}
+
+
+@pytest.mark.parametrize(
+    ("server", "load", "told"), [("0", "0", True), ("0-1", "1", True), ("0", "1", False)]
+)
+def test_app_and_load_on_one_cpu_are_told(server: str, load: str, told: bool) -> None:
+    windows = [full(0)]
+    summary = add_up(windows, 0, CLOSED)
+    summary.connections, summary.generator_cpus = CONNECTIONS, load
+    found = load_flags(summary, in_messages(windows, 1, 0, CLOSED), server)
+
+    assert ("load-shares-cpus" in {flag.code for flag in found}) == told
+
+
+def test_pauses_of_the_generator_itself_are_told_from_5_ms_on() -> None:
+    short, long = full(0), full(1)
+    short.own_pause_us, long.own_pause_us = 4_900, 12_000
+
+    assert flags([short]) == {}
+    assert "for up to 12 ms, in 1 of 2 windows" in flags([short, long])["generator-paused"].text
+
+
+def test_a_number_of_wrong_answers_that_is_estimated_says_from_what() -> None:
+    text = flags([full(0, incorrect=400)], bodies_checked=50, bodies_wrong=5)
+
+    assert text["incorrect-responses"].text.startswith("5 of 50 judged were wrong, so that about")
+
+
 def test_a_driver_that_was_killed_could_not_state_its_sum() -> None:
     assert flags([full(0)], driver_completed=0) == {}
 

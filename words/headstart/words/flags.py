@@ -25,6 +25,8 @@ class FlagCode(StrEnum):
     GENERATOR_SATURATED = "generator-saturated"
     GENERATOR_STARVED = "generator-starved"
     GENERATOR_JITTER = "generator-jitter"
+    GENERATOR_PAUSED = "generator-paused"
+    LOAD_SHARES_CPUS = "load-shares-cpus"
     INCORRECT_RESPONSES = "incorrect-responses"
     FAILED_REQUESTS = "failed-requests"
     SUM_MISMATCH = "sum-mismatch"

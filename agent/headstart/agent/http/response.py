@@ -34,6 +34,8 @@ class Answer:
         self.headers: list[tuple[str, str]] = []
         self.body = bytearray()
         self.complete = False
+        # "HTTP/1.1 200 OK" and not "HTTP/1.1 200"; some clients read the latter wrongly.
+        self.has_reason_phrase = False
         # The connection cannot be asked again.
         self.closes = False
         self._to_head = to_head
@@ -80,6 +82,7 @@ class Answer:
         if not version.startswith("HTTP/1.") or not (len(code) == 3 and code.isdecimal()):
             raise NotHttp(f"not a status line of HTTP/1: {first[:60]!r}")
         self.status = int(code)
+        self.has_reason_phrase = bool(remainder[3:].strip())
         pairs = (line.partition(":") for line in lines)
         self.headers = [(name.strip(), value.strip()) for name, _, value in pairs]
         if 100 <= self.status <= 199:

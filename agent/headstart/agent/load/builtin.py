@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from importlib import metadata
 from typing import IO, Any
 
@@ -56,7 +57,7 @@ class PreparedBuiltin:
         self._edges = edges_us(task.load)
         self._reader = frames.FrameReader()
         self._begun_ns = 0
-        self._windows: list[LoadWindow] = []
+        self._counted: list[frames.Window] = []
         self._ending: dict[str, Any] = {}
         argv = [sys.executable, "-P", "-m", "headstart.agent.load.generator"]
         self._about = LoadSummary(
@@ -65,6 +66,7 @@ class PreparedBuiltin:
             generator_cores=1,
             generator_cpus=task.cpus,
             connections=_connections(task.load),
+            rate_per_second=task.load.rate_per_second,
             argv=argv,
             protocol="HTTP/1.1 over TLS" if task.load.tls else "",
         )
@@ -123,21 +125,23 @@ class PreparedBuiltin:
             if self._task.load.rate_per_second
             else LatencyBasis.LATENCY_BASIS_SERVICE_TIME
         )
-        summary = add_up(self._windows, self._begun_ns, basis)
+        windows = scaled(self._counted)
+        summary = add_up(windows, self._begun_ns, basis)
         summary.MergeFrom(self._about)
+        summary.bodies_checked = sum(window.judged for window in self._counted)
+        summary.bodies_wrong = sum(window.wrong for window in self._counted)
         if self._ending:
             summary.generator_cpu_seconds = self._ending["cpu_seconds"]
             summary.driver_completed = self._ending["completed"]
-            summary.bodies_checked = self._ending["bodies_checked"]
             summary.first_fault = self._ending["first_fault"]
             summary.offered = self._ending["offered"]
             summary.send_lateness_p99_us = self._ending["send_lateness_p99_us"]
         if failure is None and not summary.completed:
-            sent = any(window.sent for window in self._windows)
+            sent = any(window.sent for window in windows)
             reason = summary.first_fault or ("no answer ended" if sent else "none was sent")
             failure = failed(f"no request was answered: {reason}")
         return LoadResult(
-            summary, in_messages(self._windows, self._task.trial, self._begun_ns, basis), failure
+            summary, in_messages(windows, self._task.trial, self._begun_ns, basis), failure
         )
 
     def _receive(self, timeout_seconds: float) -> bool:
@@ -153,7 +157,7 @@ class PreparedBuiltin:
             elif kind == frames.BEGUN:
                 self._begun_ns = int(payload)
             elif kind == frames.WINDOW:
-                self._windows.append(_window(frames.Window.unpack(payload)))
+                self._counted.append(frames.Window.unpack(payload))
             elif kind == frames.ENDED:
                 self._ending = json.loads(payload)
         return bool(data)
@@ -220,17 +224,36 @@ def _connections(load: Load) -> int:
     return max(1, load.connections)
 
 
-def _window(window: frames.Window) -> LoadWindow:
+def scaled(counted: Sequence[frames.Window]) -> list[LoadWindow]:
+    """Windows in which wrong answers stand for those that nobody judged.
+
+    Each window's share is that of its own judged answers; of one that has none, the load's.
+    What rounding leaves is carried on, so that the sum is right to one.
+    """
+    judged, wrong = (sum(getattr(w, name) for w in counted) for name in ("judged", "wrong"))
+    overall = wrong / judged if judged else 0.0
+    windows, carried = [], 0.0
+    for window in counted:
+        share = window.wrong / window.judged if window.judged else overall
+        carried += share * window.checkable
+        estimate = min(window.checkable, max(window.wrong, round(carried)))
+        carried -= estimate
+        windows.append(_window(window, window.incorrect + estimate))
+    return windows
+
+
+def _window(window: frames.Window, incorrect: int) -> LoadWindow:
     tally = Tally(
         sent=window.sent,
-        incorrect=window.incorrect,
+        incorrect=incorrect,
         failed=window.failed,
         received_bytes=window.received_bytes,
         latencies=Counter(window.latencies_us),
     )
-    counted = tally.window(window.start_us, window.duration_us)
-    counted.offered = window.offered
-    return counted
+    made = tally.window(window.start_us, window.duration_us)
+    made.offered = window.offered
+    made.own_pause_us = window.pause_us
+    return made
 
 
 DRIVER: LoadDriver = Builtin()

@@ -34,6 +34,9 @@ class LoadTask:
     on_ended: Callable[[], None] = lambda: None
     # From which the server is reached; None: the agent's own.
     namespace: NetworkNamespace | None = None
+    # False: the app's answers have no reason phrase, as the prober has seen. Asked when the
+    # load begins.
+    has_reason_phrases: Callable[[], bool] = lambda: True
 
 
 @dataclass

@@ -19,7 +19,7 @@ WINDOW = b"W"
 ENDED = b"E"
 
 _FRAME = struct.Struct("<cI")
-_WINDOW = struct.Struct("<qqQQQQQ")
+_WINDOW = struct.Struct("<qqQQQQQQQQQ")
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Window:
     start_us: int
     duration_us: int
     sent: int
+    # By their status; all answers' is looked at.
     incorrect: int
     failed: int
     received_bytes: int
@@ -36,11 +37,19 @@ class Window:
     latencies_us: "array[int]"
     # Requests whose intended time lay in it; 0: closed loop.
     offered: int = 0
+    # Answers with a right status whose check asks for more, those of them that were held
+    # against it, and those that failed.
+    checkable: int = 0
+    judged: int = 0
+    wrong: int = 0
+    # The longest time in which the generator itself stood still.
+    pause_us: int = 0
 
     def pack(self) -> bytes:
         """The payload of a WINDOW frame."""
         counts = (self.sent, self.incorrect, self.failed, self.received_bytes)
-        head = _WINDOW.pack(self.start_us, self.duration_us, *counts, self.offered)
+        judged = (self.checkable, self.judged, self.wrong, self.pause_us)
+        head = _WINDOW.pack(self.start_us, self.duration_us, *counts, self.offered, *judged)
         return head + self.latencies_us.tobytes()
 
     @classmethod
@@ -48,8 +57,8 @@ class Window:
         """The inverse of `pack`, on the same machine."""
         latencies = array("I")
         latencies.frombytes(payload[_WINDOW.size :])
-        start, duration, sent, incorrect, failed, received, offered = _WINDOW.unpack_from(payload)
-        return cls(start, duration, sent, incorrect, failed, received, latencies, offered)
+        start, duration, sent, incorrect, failed, received, *others = _WINDOW.unpack_from(payload)
+        return cls(start, duration, sent, incorrect, failed, received, latencies, *others)
 
 
 def frame(kind: bytes, payload: bytes = b"") -> bytes:

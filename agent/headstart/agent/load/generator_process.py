@@ -16,6 +16,7 @@ from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.agent.linux.sysfs import parse_cpus
 from headstart.agent.load.driver import LoadTask
+from headstart.agent.load.validity import SATURATION_LIMIT
 from headstart.agent.probe.readings import run_delays_ns
 from headstart.v1.records_pb2 import Failure, FailureCode, LoadSummary
 
@@ -110,6 +111,9 @@ class Watch:
         self._readings = deque([self._first], maxlen=_LOOKS_PER_SECOND + 1)
         # Of a generator that `follow` waits for: at the last look within the load's time.
         self.cpu_seconds = 0.0
+        # CPU time at the beginning of this second of the load, and the seconds seen so far.
+        self._second_began = (self._started, process_cpu_ns(pid) or 0)
+        self._seconds: list[float] = []
         # Maxima, since a thread that ended can no longer be read.
         self._in_a_second_ns = 0
         self._in_all_ns = 0
@@ -145,6 +149,7 @@ class Watch:
         first, last = self._readings[0], self._readings[-1]
         self._in_a_second_ns = max(self._in_a_second_ns, _waited_ns(first, last))
         self._in_all_ns = max(self._in_all_ns, _waited_ns(self._first, last))
+        self._look_at_cpu()
         after = f"{time.monotonic() - self._started:.1f} s into the load"
         if self._task.cancelled():
             return Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message=f"cancelled {after}")
@@ -152,8 +157,21 @@ class Watch:
             return Failure(code=FailureCode.FAILURE_CODE_DIED, message=f"the server ended {after}")
         return None
 
+    def _look_at_cpu(self) -> None:
+        """CPU time as a share of one core, of each second of the load."""
+        now, used_ns = time.monotonic(), process_cpu_ns(self._pid)
+        began, before_ns = self._second_began
+        if now - began < 1 or used_ns is None:
+            return
+        if began < self._started + self._task.load.duration_seconds:
+            self._seconds.append((used_ns - before_ns) / 1e9 / (now - began))
+        self._second_began = now, used_ns
+
     def describe(self, summary: LoadSummary) -> None:
-        """Fill in how long the generator waited for a core."""
+        """Fill in how long the generator waited for a core, and in which seconds it was busy."""
+        busy = SATURATION_LIMIT * max(1, summary.generator_cores)
+        summary.seconds_seen = len(self._seconds)
+        summary.saturated_seconds = sum(share > busy for share in self._seconds)
         summary.generator_run_delay_max_us = self._in_a_second_ns // 1000
         summary.generator_run_delay_seconds = self._in_all_ns / 1e9
 

@@ -77,6 +77,7 @@ class PreparedH2load:
             generator_cores=min(cores, connections),
             generator_cpus=task.cpus,
             connections=connections,
+            rate_per_second=task.load.rate_per_second,
         )
         self._about.argv.extend(
             self._commands.h2load(shutil.which(H2load.name) or H2load.name, min(cores, connections))
@@ -88,7 +89,9 @@ class PreparedH2load:
         output = self._task.scratch / "h2load-output"
         clock = Clock()
         with self._commands.asking(shutil.which("nghttp") or "nghttp") as ask:
-            probe = BodyProbe(self._task.load, ask)
+            # Where its log tells no status, that of some answers is looked at beside it.
+            untold = not self._commands.is_http2 and not self._task.has_reason_phrases()
+            probe = BodyProbe(self._task.load, ask, untold, often=not self._commands.is_http2)
             with output.open("wb") as file:
                 process = start_pinned(
                     list(self._about.argv),
@@ -158,6 +161,8 @@ class PreparedH2load:
         summary.MergeFrom(self._about)
         summary.protocol = parse_protocol(output)
         summary.bodies_checked = len(samples)
+        summary.bodies_wrong = sum(not sample.evaluation.passed for sample in samples)
+        summary.statuses_untold = sum(tally.untold)
         summary.driver_completed = sums.done - sums.errored if sums else 0
         if tally.first_wrong_status:
             summary.first_fault = f"status {tally.first_wrong_status}"
@@ -185,6 +190,11 @@ class PreparedH2load:
         elif summary.protocol.startswith("TLS"):
             asked = "HTTP/2" if self._commands.is_http2 else "HTTP/1.1"
             words = f"the server did not agree to speak {asked} over {summary.protocol} (ALPN)"
+        elif summary.statuses_untold and not summary.bodies_checked:
+            words = (
+                f"h2load does not read the status of {summary.statuses_untold} answers, which have"
+                " no reason phrase, and no answer beside them was looked at: name driver: builtin"
+            )
         elif not summary.completed:
             words = "no request was answered"
         elif silent_us > max(_SILENCE_US, 2 * summary.latency.maximum_us):

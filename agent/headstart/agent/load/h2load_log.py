@@ -1,7 +1,8 @@
 """What h2load writes: the log of its requests and the sums it prints at the end. Pure.
 
 A line of the log is "start<TAB>status<TAB>duration": microseconds of Unix time,
-the HTTP status or -1 for a failed request, microseconds until the answer's end.
+the HTTP status or -1 for a failed request, microseconds until the answer's end. The
+status is 0 where the answer has no reason phrase ("HTTP/1.1 200"; 1.52): it is not told.
 Later versions may add columns. With several threads lines may be out of order.
 """
 
@@ -15,6 +16,7 @@ from operator import add
 from headstart.agent.load.windows import Tally
 
 _FAILED = b"-1"
+_UNTOLD = b"0"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class LogTally:
         self.first_start_us = 0
         self.last_end_us = 0
         self.first_wrong_status = ""
+        # Answers whose status the log does not tell, by window.
+        self.untold = [0] * windows
 
     def add(self, lines: bytes) -> None:
         """Count a piece of the log: whole lines, best of 64 KiB or so.
@@ -99,6 +103,7 @@ class LogTally:
     def _count_ended(self, window: int, statuses: list[bytes], durations: list[int]) -> None:
         by_status = Counter(statuses)
         failed = by_status.pop(_FAILED, 0)
+        self.untold[window] += by_status.pop(_UNTOLD, 0)
         wrong = sum(count for status, count in by_status.items() if not self._is_right(status))
         self._failed[window] += failed
         self._incorrect[window] += wrong
@@ -106,7 +111,7 @@ class LogTally:
             self.first_wrong_status = next(
                 status.decode()
                 for status in statuses
-                if status != _FAILED and not self._is_right(status)
+                if status not in (_FAILED, _UNTOLD) and not self._is_right(status)
             )
         if failed:
             durations = [

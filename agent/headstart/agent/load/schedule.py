@@ -6,8 +6,10 @@ The generator's process imports it, so nothing of protobuf comes with it. Times
 are microseconds from the load's begin.
 """
 
+import os
 import select
 import selectors
+import time
 from bisect import bisect_right
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -77,11 +79,62 @@ class PreciseSelector(selectors.EpollSelector):
     epoll_wait counts in milliseconds and Python rounds up, which alone would
     make an open loop send half a millisecond late on average. An epoll can itself
     be waited for, with select, whose timeout is in microseconds.
+
+    `returned_us` is when it woke last, `late_us` the longest time by which it woke late for
+    want of a CPU: after a timer's time, or by the kernel's account of the thread's waits.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._delays = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        self._delay_ns, self._read_us = self._run_delay_ns(), _now_us()
+        self.returned_us = self._read_us
+        self.late_us = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As in the base class."""
+        began_us = _now_us()
+        if began_us - self._read_us > _YOUNG_US:
+            self._read(began_us)
+        wanted = timeout
         if timeout is not None and timeout > 0:
             select.select([self.fileno()], (), (), timeout)
             timeout = 0
-        return super().select(timeout)
+        events = super().select(timeout)
+        self.returned_us = _now_us()
+        waited_us = self.returned_us - began_us
+        if waited_us >= _LONG_US:
+            self._look(waited_us, None if events or wanted is None else wanted)
+        return events
+
+    def _look(self, waited_us: int, wanted_seconds: float | None) -> None:
+        """After a wait that is long enough to hold a pause."""
+        if wanted_seconds is not None:
+            self.late_us = max(self.late_us, waited_us - round(wanted_seconds * 1e6))
+        before_ns = self._delay_ns
+        self._read(self.returned_us)
+        self.late_us = max(self.late_us, (self._delay_ns - before_ns) // 1000)
+
+    def _read(self, now_us: int) -> None:
+        self._delay_ns, self._read_us = self._run_delay_ns(), now_us
+
+    def _run_delay_ns(self) -> int:
+        """How long this thread could have run but waited for a CPU, since it began."""
+        return int(os.pread(self._delays, 128, 0).split()[1])
+
+    def close(self) -> None:
+        """Idempotent, as the base class's."""
+        if self._delays >= 0:
+            os.close(self._delays)
+            self._delays = -1
+        super().close()
+
+
+# Waits that may hold a pause worth telling, and how old the reading before one may be: of an
+# old one nobody knows whether it is one wait for a CPU or many short ones.
+_LONG_US = 4_000
+_YOUNG_US = 50_000
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1000

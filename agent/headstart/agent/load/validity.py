@@ -5,6 +5,7 @@ What makes them invalid leaves the trial's startup alone.
 
 from collections.abc import Iterator, Sequence
 
+from headstart.agent.linux.sysfs import parse_cpus
 from headstart.v1.records_pb2 import (
     Flag,
     FlagEffect,
@@ -17,6 +18,11 @@ from headstart.words.flags import FlagCode
 
 # Share of its cores above which a generator measures itself.
 SATURATION_LIMIT = 0.9
+# Share of the seconds in which a generator may be saturated: more, and the throughput of the
+# load is off by as much as a verdict's margin.
+SATURATED_LIMIT = 0.1
+# Of the generator itself. Beyond it a latency is said to be the generator's too.
+PAUSE_LIMIT_US = 5_000
 # Share of the load that the generator may wait for a core: beyond it throughput is
 # off by as much as a verdict's margin.
 STARVATION_LIMIT = 0.05
@@ -29,33 +35,44 @@ OFFERED_LIMIT = 0.99
 _RISE = 1.2
 
 
-def load_flags(summary: LoadSummary, windows: Sequence[LoadWindows]) -> list[Flag]:
-    """Every reason to doubt the phase; empty when there is none."""
+def load_flags(
+    summary: LoadSummary, windows: Sequence[LoadWindows], server_cpus: str = ""
+) -> list[Flag]:
+    """Every reason to doubt the phase; empty when there is none. `server_cpus`: the app's."""
     if not summary.duration_seconds:
         return []
     flat = [window for message in windows for window in message.windows]
     return [
         *_generator(summary),
+        *_shared_cpu(summary, server_cpus),
+        *_pauses(summary, flat),
         *_answers(summary),
         *_sums(summary, flat),
-        *(_little(summary, flat) if not _is_open(summary) else _schedule(summary, flat)),
+        *(_schedule(summary, flat) if _is_open(summary) else _little(summary, flat)),
     ]
 
 
 def _is_open(summary: LoadSummary) -> bool:
-    return summary.latency_basis == LatencyBasis.LATENCY_BASIS_INTENDED_SEND
+    """Whether a rate was stated: then connections may be idle, whatever latency counts from."""
+    return bool(summary.rate_per_second) or (
+        summary.latency_basis == LatencyBasis.LATENCY_BASIS_INTENDED_SEND
+    )
 
 
 def _generator(summary: LoadSummary) -> Iterator[Flag]:
     cores = max(1, summary.generator_cores)
     used = summary.generator_cpu_seconds / summary.duration_seconds / cores
-    if used > SATURATION_LIMIT:
+    # A server that stalls leaves its generator idle: the load as a whole says little.
+    seen = summary.seconds_seen
+    saturated = summary.saturated_seconds / seen if seen else float(used > SATURATION_LIMIT)
+    if saturated > SATURATED_LIMIT:
+        when = f"in {summary.saturated_seconds} of {seen} s" if seen else f"{used:.0%} of the time"
         yield _invalid(
             FlagCode.GENERATOR_SATURATED,
-            f"{summary.driver} used {used:.0%} of its {cores} core(s):"
+            f"{summary.driver} used more than {SATURATION_LIMIT:.0%} of its {cores} core(s) {when}:"
             " the throughput may be the generator's own",
-            used,
-            SATURATION_LIMIT,
+            saturated,
+            SATURATED_LIMIT,
         )
     waited = summary.generator_run_delay_seconds / summary.duration_seconds
     worst_us = summary.generator_run_delay_max_us
@@ -76,12 +93,40 @@ def _generator(summary: LoadSummary) -> Iterator[Flag]:
         )
 
 
+def _shared_cpu(summary: LoadSummary, server_cpus: str) -> Iterator[Flag]:
+    """App and load on one CPU: each of them takes from the other."""
+    app, load = parse_cpus(server_cpus), parse_cpus(summary.generator_cpus)
+    shared = app & load
+    if shared and shared in (app, load):
+        cpus = ", ".join(map(str, sorted(shared)))
+        yield _note(
+            FlagCode.LOAD_SHARES_CPUS,
+            f"app and load ran on the same CPU {cpus}: throughput and latency are those of both"
+            " together (plan: cpus)",
+            len(shared),
+            0,
+        )
+
+
+def _pauses(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]:
+    paused = [w.own_pause_us for w in windows if w.own_pause_us > PAUSE_LIMIT_US]
+    if paused:
+        yield _note(
+            FlagCode.GENERATOR_PAUSED,
+            f"{summary.driver} itself stood still for up to {max(paused) / 1e3:.0f} ms, in"
+            f" {len(paused)} of {len(windows)} windows: their latencies are left out",
+            max(paused),
+            PAUSE_LIMIT_US,
+        )
+
+
 def _answers(summary: LoadSummary) -> Iterator[Flag]:
     first = f", the first: {summary.first_fault}" if summary.first_fault else ""
     if summary.incorrect:
         yield _invalid(
             FlagCode.INCORRECT_RESPONSES,
-            f"{summary.incorrect} of {summary.completed} answers were not correct{first}",
+            f"{_about(summary)}{summary.incorrect} of {summary.completed} answers were not"
+            f" correct{first}",
             summary.incorrect,
             0,
         )
@@ -92,6 +137,13 @@ def _answers(summary: LoadSummary) -> Iterator[Flag]:
             summary.failed,
             0,
         )
+
+
+def _about(summary: LoadSummary) -> str:
+    """Whether the number is an estimate from those that were judged."""
+    if not summary.bodies_wrong or summary.bodies_checked >= summary.completed:
+        return ""
+    return f"{summary.bodies_wrong} of {summary.bodies_checked} judged were wrong, so that about "
 
 
 def _sums(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]:

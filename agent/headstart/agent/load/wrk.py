@@ -160,6 +160,7 @@ class PreparedWrk:
         summary = add_up([window], origin_ns, _BASIS)
         summary.MergeFrom(self._about)
         summary.bodies_checked = len(samples)
+        summary.bodies_wrong = sum(not sample.evaluation.passed for sample in samples)
         summary.driver_completed = totals.completed
         if totals.refused:
             summary.first_fault = wrong or "a status from 400 on"

@@ -313,6 +313,7 @@ class Probe:
         evaluation = evaluate(check, answer.status, answer.headers, bytes(answer.body))
         if not evaluation.passed:
             self._wrong_answer(evaluation.actual)
+        self.result.has_reason_phrase = answer.has_reason_phrase
         return evaluation.passed
 
     def _take_stock(self, asked: "_Asked") -> None:

@@ -60,6 +60,8 @@ class ProbeResult:
     # waits to this moment; or the other way round: another was sent while it was answered.
     unanswered_ns: int = 0
     asked_meanwhile: bool = False
+    # Of the first correct response.
+    has_reason_phrase: bool = True
     # From `begin` to the first correct response; the probe's own run delay too.
     spent: Spent | None = None
     prober_run_delay_ns: int = 0

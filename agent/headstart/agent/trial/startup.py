@@ -36,6 +36,8 @@ class StartupOutcome:
     startup: Startup
     flags: list[Flag] = field(default_factory=list)
     failure: Failure | None = None
+    # Of the app's first correct response.
+    has_reason_phrases: bool = True
 
 
 def measure_startup(
@@ -189,6 +191,7 @@ class _Start:
     ) -> StartupOutcome:
         outcome = StartupOutcome(self.startup)
         if result is not None and result.outcome == "ok":
+            outcome.has_reason_phrases = result.has_reason_phrase
             outcome.flags = startup_validity.flags(
                 self.startup, result, quiet, self.service, self.plan
             )

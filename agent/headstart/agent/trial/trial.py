@@ -184,6 +184,8 @@ class _Trial:
         self.outcome = outcome
         self.checks: list[CheckRun] = []
         self.late = Lateness()
+        # Of the app's answers, as far as the prober has seen.
+        self.has_reason_phrases = True
         self.stage = (
             CheckStage.CHECK_STAGE_AFTER_LOAD if slot.load else CheckStage.CHECK_STAGE_BEFORE_LOAD
         )
@@ -275,6 +277,7 @@ class _Trial:
             on_started=sampler.watch_generator,
             on_ended=lambda: self._phase_memory(Phase.PHASE_LOAD, instance, sampler),
             namespace=instance.namespace,
+            has_reason_phrases=lambda: self.has_reason_phrases,
         )
         return ending.enter_context(closing(driver.prepare(task)))
 
@@ -294,6 +297,7 @@ class _Trial:
             self.context.cancelled.is_set,
             on_gate_opened=gate_opened,
         )
+        self.has_reason_phrases = started.has_reason_phrases
         self.outcome.startup.CopyFrom(started.startup)
         self.outcome.flags.extend(started.flags)
         if started.failure is not None:
@@ -312,7 +316,8 @@ class _Trial:
             self.context.emit(windows)
         self.outcome.load.CopyFrom(result.summary)
         self._note_late_load(result.summary)
-        self.outcome.flags.extend(load_flags(result.summary, result.windows))
+        server_cpus = self.context.experiment.plan.server_cpus
+        self.outcome.flags.extend(load_flags(result.summary, result.windows, server_cpus))
         self._raise_if_ended(instance, "under load")
         if result.failure is not None:
             self._fail_on(result.failure)

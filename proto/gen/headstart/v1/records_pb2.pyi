@@ -870,6 +870,7 @@ class LoadWindow(_message.Message):
     RECEIVED_BYTES_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     OFFERED_FIELD_NUMBER: _builtins.int
+    OWN_PAUSE_US_FIELD_NUMBER: _builtins.int
     start_us: _builtins.int
     """From LoadWindows.origin_monotonic_ns."""
     duration_us: _builtins.int
@@ -883,6 +884,10 @@ class LoadWindow(_message.Message):
     received_bytes: _builtins.int
     offered: _builtins.int
     """Requests whose intended time lay in the window; 0: closed loop."""
+    own_pause_us: _builtins.int
+    """The longest time in which the generator did nothing by its own fault or for want of a
+    CPU, so that its latencies are not the app's alone; known of builtin.
+    """
     @_builtins.property
     def latency(self) -> Global___Histogram: ...
     def __init__(
@@ -897,10 +902,11 @@ class LoadWindow(_message.Message):
         received_bytes: _builtins.int = ...,
         latency: Global___Histogram | None = ...,
         offered: _builtins.int = ...,
+        own_pause_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "duration_us", b"duration_us", "failed", b"failed", "incorrect", b"incorrect", "latency", b"latency", "offered", b"offered", "received_bytes", b"received_bytes", "sent", b"sent", "start_us", b"start_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "duration_us", b"duration_us", "failed", b"failed", "incorrect", b"incorrect", "latency", b"latency", "offered", b"offered", "own_pause_us", b"own_pause_us", "received_bytes", b"received_bytes", "sent", b"sent", "start_us", b"start_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -957,6 +963,7 @@ class LoadSummary(_message.Message):
     GENERATOR_CPUS_FIELD_NUMBER: _builtins.int
     SEND_LATENESS_P99_US_FIELD_NUMBER: _builtins.int
     BODIES_CHECKED_FIELD_NUMBER: _builtins.int
+    BODIES_WRONG_FIELD_NUMBER: _builtins.int
     CONNECTIONS_FIELD_NUMBER: _builtins.int
     ARGV_FIELD_NUMBER: _builtins.int
     DRIVER_COMPLETED_FIELD_NUMBER: _builtins.int
@@ -966,6 +973,10 @@ class LoadSummary(_message.Message):
     GENERATOR_RUN_DELAY_SECONDS_FIELD_NUMBER: _builtins.int
     WITHOUT_SERIES_FIELD_NUMBER: _builtins.int
     PROTOCOL_FIELD_NUMBER: _builtins.int
+    RATE_PER_SECOND_FIELD_NUMBER: _builtins.int
+    STATUSES_UNTOLD_FIELD_NUMBER: _builtins.int
+    SATURATED_SECONDS_FIELD_NUMBER: _builtins.int
+    SECONDS_SEEN_FIELD_NUMBER: _builtins.int
     driver: _builtins.str
     driver_version: _builtins.str
     origin_monotonic_ns: _builtins.int
@@ -981,7 +992,10 @@ class LoadSummary(_message.Message):
     send_lateness_p99_us: _builtins.int
     """Latest that a request left after its intended time, open loop: p99, in us."""
     bodies_checked: _builtins.int
-    """Replies whose body was compared with the check."""
+    """Replies that were held against all of their check, body and fields too, and those that
+    failed it: `incorrect` is scaled from them.
+    """
+    bodies_wrong: _builtins.int
     connections: _builtins.int
     driver_completed: _builtins.int
     """What the driver counted itself, to be held against the windows' sum; 0: it was
@@ -1002,6 +1016,13 @@ class LoadSummary(_message.Message):
     """The driver counts the load as a whole: its one window is no series."""
     protocol: _builtins.str
     """What was spoken, such as "HTTP/2 over TLS 1.3"; empty: HTTP/1.1 in the clear."""
+    rate_per_second: _builtins.float
+    """As stated; 0: a closed loop, or an agent that did not say."""
+    statuses_untold: _builtins.int
+    """Answers whose status the driver cannot read: judged by `bodies_checked`."""
+    saturated_seconds: _builtins.int
+    """Seconds in which the generator used more than 90 % of its cores, and all that were seen."""
+    seconds_seen: _builtins.int
     @_builtins.property
     def latency(self) -> Global___Histogram: ...
     @_builtins.property
@@ -1023,6 +1044,7 @@ class LoadSummary(_message.Message):
         generator_cpus: _builtins.str = ...,
         send_lateness_p99_us: _builtins.int = ...,
         bodies_checked: _builtins.int = ...,
+        bodies_wrong: _builtins.int = ...,
         connections: _builtins.int = ...,
         argv: _abc.Iterable[_builtins.str] | None = ...,
         driver_completed: _builtins.int = ...,
@@ -1032,10 +1054,14 @@ class LoadSummary(_message.Message):
         generator_run_delay_seconds: _builtins.float = ...,
         without_series: _builtins.bool = ...,
         protocol: _builtins.str = ...,
+        rate_per_second: _builtins.float = ...,
+        statuses_untold: _builtins.int = ...,
+        saturated_seconds: _builtins.int = ...,
+        seconds_seen: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "bodies_checked", b"bodies_checked", "completed", b"completed", "connections", b"connections", "driver", b"driver", "driver_completed", b"driver_completed", "driver_version", b"driver_version", "duration_seconds", b"duration_seconds", "failed", b"failed", "first_fault", b"first_fault", "generator_cores", b"generator_cores", "generator_cpu_seconds", b"generator_cpu_seconds", "generator_cpus", b"generator_cpus", "generator_run_delay_max_us", b"generator_run_delay_max_us", "generator_run_delay_seconds", b"generator_run_delay_seconds", "incorrect", b"incorrect", "latency", b"latency", "latency_basis", b"latency_basis", "offered", b"offered", "origin_monotonic_ns", b"origin_monotonic_ns", "protocol", b"protocol", "send_lateness_p99_us", b"send_lateness_p99_us", "without_series", b"without_series"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "bodies_checked", b"bodies_checked", "bodies_wrong", b"bodies_wrong", "completed", b"completed", "connections", b"connections", "driver", b"driver", "driver_completed", b"driver_completed", "driver_version", b"driver_version", "duration_seconds", b"duration_seconds", "failed", b"failed", "first_fault", b"first_fault", "generator_cores", b"generator_cores", "generator_cpu_seconds", b"generator_cpu_seconds", "generator_cpus", b"generator_cpus", "generator_run_delay_max_us", b"generator_run_delay_max_us", "generator_run_delay_seconds", b"generator_run_delay_seconds", "incorrect", b"incorrect", "latency", b"latency", "latency_basis", b"latency_basis", "offered", b"offered", "origin_monotonic_ns", b"origin_monotonic_ns", "protocol", b"protocol", "rate_per_second", b"rate_per_second", "saturated_seconds", b"saturated_seconds", "seconds_seen", b"seconds_seen", "send_lateness_p99_us", b"send_lateness_p99_us", "statuses_untold", b"statuses_untold", "without_series", b"without_series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
