@@ -166,10 +166,11 @@ LATENCY_P99 = Metric(
 )
 LATENCY_LOAD_P99 = Metric(
     name="latency_load_p99_seconds",
-    title="p99 latency of the whole load",
+    title="p99 of the whole load, uncorrected",
     unit=Unit.SECONDS,
     description="99th percentile of the latency of the whole load, warm-up included: what there "
-    f"is of a load by a driver that gives no series ({', '.join(without_series())}).",
+    f"is of a load by a driver that gives no series ({', '.join(without_series())}). It counts "
+    "from the actual send: what a stall of the app held back is not in it.",
     stage=Stage.LOAD,
     margin=MARGIN_TAIL,
 )

@@ -3,6 +3,9 @@
 MOST_WINDOWS = 100_000
 # Until then windows have a width of their own.
 FINE_SECONDS = 5.0
+# Of the generator itself, in microseconds: beyond it the latencies of a window are not the app's
+# alone.
+OWN_PAUSE_LIMIT_US = 5_000
 
 
 def windows_of(duration: float, width: float, first_width: float) -> float:

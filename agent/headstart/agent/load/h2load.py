@@ -201,11 +201,14 @@ class PreparedH2load:
             words = (
                 f"no answer in the last {silent_us / 1e6:.1f} s, though the server lives:"
                 " it closed its connections, which h2load does not open again"
-                " (load driver builtin does), or it hangs"
+                f"{self._who_does()}, or it hangs"
             )
         else:
             return None
         return failed(words, output)
+
+    def _who_does(self) -> str:
+        return "" if self._commands.is_http2 else " (driver: builtin does)"
 
     @property
     def _expected_status(self) -> int:

@@ -58,14 +58,24 @@ def _named(load: Load) -> LoadDriver | Failure:
         return Failure(
             code=FailureCode.FAILURE_CODE_LOAD_DRIVER_MISSING,
             message=f"the load driver {driver.name} is not installed on this host:"
-            f" {drivers.DRIVERS[driver.name].install()}, or use driver: builtin",
+            f" {drivers.DRIVERS[driver.name].install()}{_instead(load)}",
         )
     if (reason := refusal(driver, load)) is not None:
         return Failure(
             code=FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED,
-            message=f"{driver.name} cannot apply this load: {reason}",
+            message=f"{driver.name} cannot apply this load: {reason}{_instead(load)}",
         )
     return driver
+
+
+def _instead(load: Load) -> str:
+    """Which installed drivers do apply the load, as the end of a sentence; may be empty."""
+    able = [
+        driver.name
+        for driver in DRIVERS
+        if driver.name != load.driver and refusal(driver, load) is None and driver.version()
+    ]
+    return f", or use driver: {' or '.join(able)}" if able else ""
 
 
 def _asked(load: Load) -> Asked:

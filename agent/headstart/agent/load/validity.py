@@ -15,14 +15,13 @@ from headstart.v1.records_pb2 import (
     LoadWindows,
 )
 from headstart.words.flags import FlagCode
+from headstart.words.windows import OWN_PAUSE_LIMIT_US
 
 # Share of its cores above which a generator measures itself.
 SATURATION_LIMIT = 0.9
 # Share of the seconds in which a generator may be saturated: more, and the throughput of the
 # load is off by as much as a verdict's margin.
 SATURATED_LIMIT = 0.1
-# Of the generator itself. Beyond it a latency is said to be the generator's too.
-PAUSE_LIMIT_US = 5_000
 # Share of the load that the generator may wait for a core: beyond it throughput is
 # off by as much as a verdict's margin.
 STARVATION_LIMIT = 0.05
@@ -109,14 +108,14 @@ def _shared_cpu(summary: LoadSummary, server_cpus: str) -> Iterator[Flag]:
 
 
 def _pauses(summary: LoadSummary, windows: Sequence[LoadWindow]) -> Iterator[Flag]:
-    paused = [w.own_pause_us for w in windows if w.own_pause_us > PAUSE_LIMIT_US]
+    paused = [w.own_pause_us for w in windows if w.own_pause_us > OWN_PAUSE_LIMIT_US]
     if paused:
         yield _note(
             FlagCode.GENERATOR_PAUSED,
             f"{summary.driver} itself stood still for up to {max(paused) / 1e3:.0f} ms, in"
             f" {len(paused)} of {len(windows)} windows: their latencies are left out",
             max(paused),
-            PAUSE_LIMIT_US,
+            OWN_PAUSE_LIMIT_US,
         )
 
 

@@ -64,6 +64,7 @@ def _counted(window: LoadWindow, silent: _Silent) -> dict[str, Value]:
         "completed": window.completed,
         "incorrect": window.incorrect,
         "failed": window.failed,
+        "own_pause_seconds": window.own_pause_us / 1e6,
         "sent": None if silent.sent else window.sent,
         "offered": None if silent.offered else window.offered,
         "received_bytes": None if silent.received_bytes else window.received_bytes,

@@ -50,6 +50,12 @@ class VariantOutcome:
     failure: Outcome | None = None
     # Trials in which more than 1 % of the responses under load were wrong.
     trials_wrong_under_load: int = 0
+    # Answers of all loads; those that were held against all of their check, body and fields too;
+    # those of them that failed it; those whose status the load driver could not read.
+    load_answers: int = 0
+    bodies_checked: int = 0
+    bodies_wrong: int = 0
+    statuses_unread: int = 0
 
 
 class Effect(StrEnum):

@@ -190,3 +190,26 @@ def test_a_load_with_a_series_is_not_summed_up() -> None:
     """How much of its sum is warm-up would depend on its length."""
     assert loaded(LEVEL).throughput_per_second is None
     assert loaded(LEVEL).latency_whole_p99_seconds is None
+
+
+def test_latencies_of_windows_in_which_the_generator_paused_are_left_out() -> None:
+    """Half of the windows are slow, and the generator's own fault."""
+    paused = trial(LEVEL)
+    for window in paused.loads[0].windows[::2]:
+        window.own_pause_us = 12_000
+        window.latency.CopyFrom(latencies(window.completed, 0.012))
+    found = load_of(paused, valid=True)
+
+    assert found is not None
+    assert found.latency_p99_seconds == pytest.approx(loaded(LEVEL).latency_p99_seconds)
+    assert found.warmup.steady_per_second == pytest.approx(1000)
+
+
+def test_a_load_in_which_the_generator_paused_throughout_has_no_latency() -> None:
+    paused = trial(LEVEL)
+    for window in paused.loads[0].windows:
+        window.own_pause_us = 12_000
+    found = load_of(paused, valid=True)
+
+    assert found is not None
+    assert found.latency_p99_seconds is None

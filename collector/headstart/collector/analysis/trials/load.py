@@ -19,6 +19,7 @@ from headstart.collector.analysis.warmup.detection import Course, course_of, ris
 from headstart.collector.findings import Shape, Warmup, WindowSeries
 from headstart.v1.records_pb2 import Quantity
 from headstart.words.metrics import FIRST_SECONDS
+from headstart.words.windows import OWN_PAUSE_LIMIT_US
 
 # The course is judged on cells of a second: narrower ones are mostly noise. A short load
 # is cut finer, into this many cells.
@@ -68,9 +69,10 @@ def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) ->
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
-    p50, p99 = _quantiles([latencies[id(window)] for window in steady])
+    p50, p99 = _quantiles([latencies[id(window)] for window in steady if not _paused(window)])
     rising, hidden = course.shape is Shape.RISING_RATE, course.shape is Shape.NO_SERIES
-    _, whole_p99 = _quantiles(list(latencies.values()))
+    calm = [latencies[id(window)] for window in windows if not _paused(window)]
+    _, whole_p99 = _quantiles(calm)
     warmup = Warmup(
         variant=trial.variant,
         trial=trial.number,
@@ -94,6 +96,11 @@ def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) ->
         throughput_per_second=_rate(windows) if hidden else None,
         latency_whole_p99_seconds=whole_p99 if hidden else None,
     )
+
+
+def _paused(window: Window) -> bool:
+    """Whether its latencies are the generator's too."""
+    return window.window.own_pause_us > OWN_PAUSE_LIMIT_US
 
 
 def _course(trial: Trial, windows: list[Window], cells: Floats) -> Course:

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection
 from enum import Enum
+from math import sqrt
 
 from headstart.collector.analysis.trials.trial_records import Trial
-from headstart.v1.records_pb2 import FailureCode, FlagEffect, Phase
+from headstart.v1.records_pb2 import FailureCode, FlagEffect, LoadSummary, Phase
 from headstart.words.metric import Stage
 
 # More wrong answers than this and the variant did other work than was asked for.
 WRONG_SHARE = 0.01
+_Z = 1.96
 
 
 class Validity(Enum):
@@ -36,7 +38,7 @@ def validity_of(trial: Trial, stage: Stage, phases: Collection[Phase.ValueType] 
         return Validity.WRONG
     if trial.outcome.failure.code == FailureCode.FAILURE_CODE_CHECK_FAILED:
         return Validity.WRONG
-    if stage is Stage.LOAD and wrong_share(trial) > WRONG_SHARE:
+    if stage is Stage.LOAD and answers_wrongly(trial):
         return Validity.WRONG
     if any(flag.effect in _SPOILED_BY[stage] for flag in trial.outcome.flags):
         return Validity.FLAGGED
@@ -47,7 +49,37 @@ def validity_of(trial: Trial, stage: Stage, phases: Collection[Phase.ValueType] 
     return Validity.VALID
 
 
+def answers_wrongly(trial: Trial) -> bool:
+    """Whether surely more than 1 % of the responses under load were not correct."""
+    return wrong_share_interval(trial.outcome.load)[0] > WRONG_SHARE
+
+
 def wrong_share(trial: Trial) -> float:
-    """Share of the completed responses of the load that were not correct."""
+    """Share of the completed responses of the load that were not correct; an estimate where only
+    some were judged."""
     load = trial.outcome.load
     return load.incorrect / load.completed if load.completed else 0.0
+
+
+def wrong_share_interval(load: LoadSummary) -> tuple[float, float]:
+    """Between which shares of the responses were not correct, with 95 %.
+
+    What follows from the status of every response is exact. Of those of which only some were
+    judged by their body, the interval is Wilson's (1927) around the share found, which is
+    within a window's the same for all: the responses are judged evenly over time.
+    """
+    if not load.completed:
+        return 0.0, 0.0
+    share = load.incorrect / load.completed
+    if not load.bodies_wrong:
+        return share, share
+    low, high = _wilson(load.bodies_wrong, load.bodies_checked)
+    by_status = max(0.0, share - load.bodies_wrong / load.bodies_checked)
+    return min(share, by_status + low), min(1.0, by_status + high)
+
+
+def _wilson(found: int, of: int) -> tuple[float, float]:
+    share, z2 = found / of, _Z * _Z
+    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
+    reach = _Z / (1 + z2 / of) * sqrt(share * (1 - share) / of + z2 / (4 * of * of))
+    return max(0.0, middle - reach), min(1.0, middle + reach)

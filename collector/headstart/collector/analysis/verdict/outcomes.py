@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from headstart.collector.analysis.images import mislabelled
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
-from headstart.collector.analysis.trials.validity import WRONG_SHARE, wrong_share
+from headstart.collector.analysis.trials.validity import answers_wrongly, wrong_share
 from headstart.collector.findings import Effect, InvalidTrial, VariantOutcome
 from headstart.v1.experiment_pb2 import Compilation, Experiment, Variant
 from headstart.v1.records_pb2 import (
@@ -114,7 +114,11 @@ def _outcome(
         binary_kind=word(BinaryKind, facts.binary_kind),
         mislabelled=mislabelled(variant, facts),
         failure=_OUTCOMES.get(failure.code) if failed else None,
-        trials_wrong_under_load=sum(wrong_share(trial) > WRONG_SHARE for trial in trials),
+        load_answers=sum(trial.outcome.load.completed for trial in trials),
+        bodies_checked=sum(trial.outcome.load.bodies_checked for trial in trials),
+        bodies_wrong=sum(trial.outcome.load.bodies_wrong for trial in trials),
+        statuses_unread=sum(trial.outcome.load.statuses_untold for trial in trials),
+        trials_wrong_under_load=sum(map(answers_wrongly, trials)),
     )
 
 

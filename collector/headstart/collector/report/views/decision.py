@@ -149,6 +149,17 @@ def _compatibility(variant: VariantOutcome) -> str:
     if variant.checks_failed:
         total = variant.checks_passed + variant.checks_failed
         return f"{variant.checks_failed} of {total} answers wrong"
+    parts = []
     if variant.checks_passed:
-        return f"all {variant.checks_passed} answers right"
-    return f"no checks: {NOT_MEASURED}"
+        parts.append(f"all {variant.checks_passed} answers right")
+    if variant.bodies_checked:
+        parts.append(_bodies(variant))
+    return "; ".join(parts) or f"no checks: {NOT_MEASURED}"
+
+
+def _bodies(variant: VariantOutcome) -> str:
+    """Of the answers under load, how many were judged by more than their status."""
+    of = f"{variant.bodies_checked:,} of {variant.load_answers:,} under load checked whole"
+    if variant.bodies_wrong:
+        return f"{of}, {variant.bodies_wrong:,} wrong"
+    return f"{of}, none wrong"
