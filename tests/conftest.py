@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def _package_missing(*names: str) -> str | None:
     return f"pip packages not installed: {', '.join(missing)}" if missing else None
 
 
-NEEDS = {
+NEEDS: dict[str, Callable[[], str | None]] = {
     "docker": _docker_missing,
     "dotnet": _dotnet_missing,
     "prometheus": lambda: _program_missing("prometheus", "promtool"),
@@ -82,11 +82,12 @@ NEEDS = {
 }
 
 
-class ByFile(LoadGroupScheduling):
+class ByFile(LoadGroupScheduling):  # type: ignore[misc]  # has no types
     """A file's tests go to one worker, and those of the engine's group to one as well."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return super()._split_scope(nodeid).split("::")[0]
+        scope: str = super()._split_scope(nodeid)
+        return scope.split("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:

@@ -18,7 +18,7 @@ NOT_IN_AGENT = {"numpy", "scipy", "pandas", "matplotlib", "rich", "yaml", "pydan
 
 def imports(file: Path, each_name: bool = False) -> set[str]:
     """Every module that a file imports, absolute names; or each name that it takes of one."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -34,7 +34,7 @@ def test_the_namespace_belongs_to_nobody() -> None:
 
 
 def test_no_import_runs_back_up() -> None:
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
 
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -7,10 +7,11 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool
 
+from headstart.collector.findings import PhaseWord
 from headstart.words import counters, drivers, runtimes
 from support.fresh import in_a_fresh_process
 
@@ -94,7 +95,7 @@ def a_made_up_counter() -> None:
     from headstart.collector.report.views.counters_view import counter_table
     from support.fake_runs import small
 
-    reading = CounterReading("startup", {"lock_contentions": 7.0})
+    reading = CounterReading(PhaseWord.STARTUP, {"lock_contentions": 7.0})
     result = replace(
         small(blocks=2).result(), runtime_counters=(RuntimeCounters("jit", ".NET", (reading,)),)
     )
@@ -172,7 +173,7 @@ def with_value(enum: str, name: str, suffix: str) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(pool, name)
 
-    descriptor_pool.Default = Pool
+    descriptor_pool.Default = Pool  # type: ignore[assignment]  # as far as it is asked
 
 
 def option(suffix: str) -> bytes:
@@ -198,9 +199,11 @@ def a_made_up_report_format() -> None:
     )
 
     from headstart.collector.report.render import render
+    from headstart.v1.experiments_pb2 import ReportFormat
     from support.fake_runs import small
 
-    assert render(small(blocks=2).result(), 99) == b"this was players-api"
+    plain_text = cast(ReportFormat.ValueType, 99)
+    assert render(small(blocks=2).result(), plain_text) == b"this was players-api"
     assert "plain-text" in help_of("report")
     assert ".txt" in help_of("report")
 
@@ -244,11 +247,12 @@ def a_made_up_export_format() -> None:
         file = Path(folder, "out")
         with file.open("w+b") as opened:
             trials = ExportTable.EXPORT_TABLE_TRIALS
-            write(sqlite.reader_engine(path), run_id, trials, opened, 99)
+            lines = cast(ExportFormat.ValueType, 99)
+            write(sqlite.reader_engine(path), run_id, trials, opened, lines)
 
         assert file.read_text() == f"{ended} rows\n"
     assert "parquet|lines" in help_of("export")
-    assert suffix(ExportFormat, 99) == ".txt"
+    assert suffix(ExportFormat, lines) == ".txt"
 
 
 def test_an_export_format_is_a_file_and_a_line() -> None:

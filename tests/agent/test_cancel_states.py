@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +41,23 @@ ENDED = RecordKind.RECORD_KIND_RUN_OUTCOME
 LOAD = {"request": "GET /", "connections": 2, "duration": "500s", "driver": "builtin"}
 
 
-@pytest.fixture
-def blocked() -> Iterator[Callable[..., Any]]:
+class Blocked:
     """Blocks whoever calls it, like a disk that hangs, until the test is over."""
-    let_go = threading.Event()
 
-    def block(*_arguments: object, **_named: object) -> None:
-        block.reached.set()
-        let_go.wait(60)
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
 
-    block.reached = threading.Event()
+    def __call__(self, *_arguments: object, **_named: object) -> None:
+        self.reached.set()
+        self.let_go.wait(60)
+
+
+@pytest.fixture
+def blocked() -> Iterator[Blocked]:
+    block = Blocked()
     yield block
-    let_go.set()
+    block.let_go.set()
 
 
 @pytest.mark.parametrize(

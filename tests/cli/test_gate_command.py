@@ -9,6 +9,7 @@ import pytest
 from headstart.collector.findings import HostCheck, RunResult
 from headstart.collector.findings.json import to_json
 from headstart.words import metrics
+from headstart.words.states import RunWord
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart
 
@@ -58,7 +59,7 @@ def test_one_rejected_run_of_several_fails_all(tmp_path: Path, good: RunResult) 
 
 @pytest.mark.parametrize("command", ["gate", "pool", "compare"])
 def test_an_incomplete_run_is_not_judged(tmp_path: Path, good: RunResult, command: str) -> None:
-    incomplete = replace(good, state="incomplete", reason="the outcomes of 3 are stored")
+    incomplete = replace(good, state=RunWord.INCOMPLETE, reason="the outcomes of 3 are stored")
     others = [written(tmp_path, "good", good)] if command == "compare" else []
     ran = headstart(command, written(tmp_path, "incomplete", incomplete), *others)
 

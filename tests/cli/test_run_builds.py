@@ -105,7 +105,7 @@ def test_ctrl_c_amid_a_build_leaves_nothing_running(base: str, tmp_path: Path) -
                 found.append(str(entry))
         return found
 
-    arguments = [HEADSTART, "run", file, "--data", tmp_path / "data"]
+    arguments: list[str | Path] = [HEADSTART, "run", file, "--data", tmp_path / "data"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             wait_until(lambda: bool(steps()), 60)

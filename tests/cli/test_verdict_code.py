@@ -15,6 +15,8 @@ from headstart.collector.findings.json import to_json
 from headstart.collector.report.formats.gate import junit_xml
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
+from headstart.words.outcomes import Outcome
+from headstart.words.states import RunWord
 from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.running import headstart
 
@@ -26,7 +28,7 @@ def good() -> RunResult:
     return Fake(kinds=(LEVEL_JIT, AOT), blocks=6, load_every=2, load_seconds=60).result()
 
 
-def without(result: RunResult, variant: str, outcome: str) -> RunResult:
+def without(result: RunResult, variant: str, outcome: Outcome) -> RunResult:
     """The result of a run in which a variant was not measured, and not by its own fault."""
     variants = tuple(
         replace(v, outcome=outcome, trials=0, failure_message="there is none")
@@ -54,12 +56,10 @@ def test_a_variant_that_does_not_work_is_1() -> None:
     assert verdict_code(small(kinds=(JIT, BROKEN), blocks=3).result()) is ExitCode.REJECTED
 
 
-@pytest.mark.parametrize(
-    "outcome", ["image missing", "port in use", "refused by the host's policy"]
-)
+@pytest.mark.parametrize("outcome", [Outcome.IMAGE_MISSING, Outcome.PORT_IN_USE, Outcome.REFUSED])
 @pytest.mark.parametrize("variant", ["jit", "aot"])
 def test_a_variant_without_a_trial_for_which_it_cannot_be_blamed_is_4(
-    good: RunResult, variant: str, outcome: str
+    good: RunResult, variant: str, outcome: Outcome
 ) -> None:
     assert verdict_code(without(good, variant, outcome)) is ExitCode.NOT_MEASURED
 
@@ -75,14 +75,15 @@ def test_variants_that_all_fail_alike_are_4() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [("failed", 4), ("cancelled", 4), ("lost", 3), ("incomplete", 3)]
+    ("state", "code"),
+    [(RunWord.FAILED, 4), (RunWord.CANCELLED, 4), (RunWord.LOST, 3), (RunWord.INCOMPLETE, 3)],
 )
-def test_a_run_that_did_not_end_well(good: RunResult, state: str, code: int) -> None:
+def test_a_run_that_did_not_end_well(good: RunResult, state: RunWord, code: int) -> None:
     assert verdict_code(replace(good, state=state)) == code
 
 
 def test_what_our_own_agent_broke_is_3(good: RunResult) -> None:
-    assert verdict_code(without(good, "aot", "agent failed")) is ExitCode.SYSTEM_FAILED
+    assert verdict_code(without(good, "aot", Outcome.AGENT_FAILED)) is ExitCode.SYSTEM_FAILED
 
 
 def test_a_run_that_our_own_agent_or_collector_broke_is_3() -> None:
@@ -125,7 +126,7 @@ def test_an_aa_run_is_about_the_host(
 
 def test_gate_and_pool_exit_with_4_and_say_which_variant(tmp_path: Path, good: RunResult) -> None:
     report = tmp_path / "r.json"
-    report.write_text(to_json(without(good, "aot", "image missing")))
+    report.write_text(to_json(without(good, "aot", Outcome.IMAGE_MISSING)))
 
     for command in ("gate", "pool"):
         ran = headstart(command, report)
@@ -140,7 +141,7 @@ def counts(suite: ElementTree.Element) -> list[str | None]:
 
 @pytest.mark.parametrize("variant", ["jit", "aot"])
 def test_junit_has_an_error_where_nothing_was_measured(good: RunResult, variant: str) -> None:
-    root = ElementTree.fromstring(junit_xml([without(good, variant, "image missing")]))  # noqa: S314
+    root = ElementTree.fromstring(junit_xml([without(good, variant, Outcome.IMAGE_MISSING)]))  # noqa: S314
     errors = root.findall("testsuite/testcase/error")
 
     assert [error.get("message") for error in errors] == [
@@ -152,7 +153,8 @@ def test_junit_has_an_error_where_nothing_was_measured(good: RunResult, variant:
 
 
 def test_junit_has_an_error_where_the_run_failed(good: RunResult) -> None:
-    root = ElementTree.fromstring(junit_xml([replace(good, state="failed", reason="no port")]))  # noqa: S314
+    failed = replace(good, state=RunWord.FAILED, reason="no port")
+    root = ElementTree.fromstring(junit_xml([failed]))  # noqa: S314
     suite = root.find("testsuite")
 
     assert suite is not None

@@ -61,7 +61,9 @@ async def test_it_says_that_it_serves(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector, channel_to(collector.port) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         for service in ("", "headstart.v1.FleetService", "headstart.v1.ExperimentsService"):
-            answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
+            answer = await stub.Check(  # type: ignore[attr-defined]  # its stubs
+                health_pb2.HealthCheckRequest(service=service)
+            )
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 

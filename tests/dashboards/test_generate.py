@@ -23,7 +23,7 @@ KNOWN_TRANSFORMATIONS = {"merge", "organize", "sortBy", "groupingToMatrix", "con
 BOARDS = {board["uid"]: board for board in dashboards()}
 
 
-@pytest.fixture(params=BOARDS.values(), ids=BOARDS.keys())
+@pytest.fixture(params=list(BOARDS.values()), ids=list(BOARDS))
 def board(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = request.param
     return found

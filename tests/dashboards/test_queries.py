@@ -41,7 +41,7 @@ RATE_INTERVAL = "5s"
 ANALYSED = "analysed"
 
 
-@pytest.fixture(params=BOARDS.values(), ids=BOARDS.keys())
+@pytest.fixture(params=list(BOARDS.values()), ids=list(BOARDS))
 def board(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = request.param
     return found

@@ -36,12 +36,12 @@ def elf(
         add(".strtab", _STRTAB, symbols, flags=0)
         add(".symtab", _SYMTAB, symbols, flags=0, link=len(table) - 1)
     add(".shstrtab", _STRTAB, b"", flags=0)
-    name, kind, flags, _, _, link = table[-1]
-    table[-1] = (name, kind, flags, len(content), len(names), link)
+    at_name, kind, flags, _, _, link = table[-1]
+    table[-1] = (at_name, kind, flags, len(content), len(names), link)
     content.extend(names)
     offset = len(content)
-    for name, kind, flags, at, size, link in table:
-        content.extend(struct.pack("<IIQQQQIIQQ", name, kind, flags, 0, at, size, link, 0, 1, 0))
+    for at_name, kind, flags, at, size, link in table:
+        content.extend(struct.pack("<IIQQQQIIQQ", at_name, kind, flags, 0, at, size, link, 0, 1, 0))
     content[:64] = (
         b"\x7fELF\x02\x01\x01"
         + bytes(9)

@@ -328,8 +328,8 @@ class _Trial:
         risen = 1 - np.exp(-3 * seconds / startup)
         peak = kind.load_rss_mb if loaded else kind.idle_rss_mb
         grown = np.clip((seconds - startup) / 10, 0, 1)
-        rss = (kind.startup_rss_mb * risen + (peak - kind.startup_rss_mb) * grown) * MB
-        rss = (rss * np.exp(self.rng.normal(0, 0.004, len(seconds)))).astype(np.int64) + 4096
+        level = (kind.startup_rss_mb * risen + (peak - kind.startup_rss_mb) * grown) * MB
+        rss = (level * np.exp(self.rng.normal(0, 0.004, len(seconds)))).astype(np.int64) + 4096
         cpu = np.minimum(seconds, startup + busy) * 0.9e6
         per_batch = 50
         for begin in range(0, len(seconds), per_batch):

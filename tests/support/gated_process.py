@@ -3,12 +3,15 @@
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.agent.instances import ExitFacts
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.runtimes.launch_gate import GateFolder
+from headstart.agent.runtimes.output import Digest
+from headstart.agent.runtimes.runtime import Written
 from headstart.v1.experiment_pb2 import Network
 
 
@@ -19,7 +22,7 @@ class GatedProcess:
     network: Network.ValueType = Network.NETWORK_HOST
     namespace: NetworkNamespace | None = None
     cgroup: Cgroup | None = None
-    notes = ()
+    notes: Sequence[str] = ()
     # What a test wants an exit to look like.
     oom_killed = False
 
@@ -56,6 +59,12 @@ class GatedProcess:
     def output_tail(self, limit_bytes: int = 16384) -> str:
         self._output.seek(0)
         return self._output.read()[-limit_bytes:].decode()
+
+    def written(self) -> Written:
+        digest = Digest()
+        self._output.seek(0)
+        digest.take(self._output.read())
+        return digest.written()
 
     def kill(self) -> None:
         self.process.kill()

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from headstart.v1 import experiments_pb2, fleet_pb2
 from support.hostile_words import HOSTILE
@@ -39,8 +40,8 @@ def full(kind: type[Message], depth: int = 6) -> Message:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             getattr(message, field.name)[HOSTILE] = HOSTILE
         elif field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
-            if depth:
-                within = full(field.message_type._concrete_class, depth - 1)
+            if depth and field.message_type is not None:
+                within = full(GetMessageClass(field.message_type), depth - 1)  # type: ignore[arg-type]  # one of two kinds
                 target = getattr(message, field.name)
                 (target.add() if field.is_repeated else target).CopyFrom(within)
         elif field.type == FieldDescriptor.TYPE_STRING:
@@ -59,16 +60,18 @@ class _Calls(grpc.GenericRpcHandler):
     def __init__(self, answer: Callable[[type[Message], Any], Iterator[Message]]) -> None:
         self._answer = answer
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         name = details.method.rpartition("/")[2]
         for service in _SERVICES:
             if name in service.methods_by_name:
                 method = service.methods_by_name[name]
-                kind = method.output_type._concrete_class
+                kind = GetMessageClass(method.output_type)
                 return self._handler(kind, method.server_streaming, method.client_streaming)
         return None
 
-    def _handler(self, kind: type[Message], stream: bool, incoming: bool) -> grpc.RpcMethodHandler:
+    def _handler(
+        self, kind: type[Message], stream: bool, incoming: bool
+    ) -> grpc.RpcMethodHandler[Any, Any]:
         def streamed(request: Any, context: Any) -> Iterator[bytes]:
             if incoming:
                 next(request)

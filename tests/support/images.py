@@ -34,8 +34,9 @@ def image_of(
             tar.add(data, "data")
     client = docker.APIClient()
     try:
+        repository, tag = name.split(":")
         client.import_image_from_data(
-            layer.getvalue(), *name.split(":"), changes=["ENV PATH=/bin", *changes]
+            layer.getvalue(), repository, tag, changes=["ENV PATH=/bin", *changes]
         )
         try:
             yield name

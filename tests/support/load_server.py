@@ -144,7 +144,7 @@ async def _main(behaviour: str, argument: float) -> None:
     server = await loop.create_server(_Answering, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = loop.create_future()
-    loop.add_reader(0, lambda: ended.done() or ended.set_result(None))
+    loop.add_reader(0, lambda: None if ended.done() else ended.set_result(None))
 
     def stall() -> None:
         # Blocks the whole server, as a collection of a runtime does.

@@ -36,7 +36,7 @@ def task_of(
     **fields: Any,
 ) -> LoadTask:
     """A task on a server of 127.0.0.1."""
-    fields = {"cancelled": lambda: False, "cpus": ""} | fields
+    given: dict[str, Any] = {"cancelled": lambda: False, "cpus": ""} | fields
     return LoadTask(
         load=load,
         trial=7,
@@ -44,7 +44,7 @@ def task_of(
         port=port,
         scratch=scratch,
         server_alive=alive,
-        **fields,
+        **given,
     )
 
 

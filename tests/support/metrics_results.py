@@ -7,12 +7,14 @@ half a minute, an ahead-of-time build that does neither), with a host's own fact
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from headstart.collector.analysis.verdict.gates import profile_limits
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
 from headstart.collector.findings import (
     Basis,
     Comparison,
+    Effect,
     Fact,
     Figure,
     Interval,
@@ -20,6 +22,7 @@ from headstart.collector.findings import (
     RunHost,
     RunLoad,
     RunResult,
+    Shape,
     VariantOutcome,
     VariantWarmup,
     Verdict,
@@ -29,6 +32,7 @@ from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftSt
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 from headstart.words import metrics
 from headstart.words.metrics import METRICS
+from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
 
 XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
@@ -107,7 +111,9 @@ def run_result(
             if metric.compared
             for variant in variants[1:]
         ),
-        invalid_trials=(InvalidTrial(3, 2, variants[0], "startup", "run_delay", "run delay 3 ms"),),
+        invalid_trials=(
+            InvalidTrial(3, 2, variants[0], Effect.STARTUP, "run_delay", "run delay 3 ms"),
+        ),
         confounders=(),
         remarks=(),
         source_text="experiment: players-api\n",
@@ -120,7 +126,7 @@ def run_result(
             variant_warmups=tuple(
                 VariantWarmup(
                     variant=variant,
-                    shape="warmup" if index == 0 else "flat",
+                    shape=Shape.WARMUP if index == 0 else Shape.FLAT,
                     trials=3,
                     settled=3,
                     steady_from_seconds=29.0 if index == 0 else 0.0,
@@ -144,7 +150,7 @@ def outcome(variant: str) -> VariantOutcome:
         trials=TRIALS,
         trials_failed=0,
         trials_invalid=1,
-        outcome="measured",
+        outcome=Outcome.MEASURED,
         checks_passed=4 * TRIALS,
         checks_failed=0,
     )
@@ -156,7 +162,7 @@ def does_not_start(result: RunResult, variant: str) -> RunResult:
         outcome(variant),
         trials_failed=TRIALS,
         trials_invalid=0,
-        outcome="does not start",
+        outcome=Outcome.DOES_NOT_START,
         failure_message="exited with status 134 after 0.4 s",
         checks_passed=0,
     )
@@ -302,7 +308,7 @@ def _load(variant: str, trial: int, *, warming: bool) -> WindowSeries:
 
 def shifts(now: float = NOW, experiment: str = "players-api") -> list[Shift]:
     """A regression that a rerun confirmed, and an improvement."""
-    common = {
+    common: dict[str, Any] = {
         "experiment": experiment,
         "variant": "aot",
         "fingerprint": "c0ffee12",

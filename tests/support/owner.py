@@ -24,7 +24,7 @@ def main(kind: str, state: str, *commands: str) -> None:
         runtime = DockerRuntime.connect(Path(state), everything_allowed())
     else:
         if kind == "process without groups":
-            CgroupParent.open = lambda _name: None  # type: ignore[method-assign, assignment]  # as if not root
+            CgroupParent.open = lambda _name: None  # type: ignore[method-assign, assignment, misc]  # as if not root
         runtime = ProcessRuntime(Path(state), everything_allowed())
     run = state_id(Path(state))
     instances = []

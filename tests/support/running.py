@@ -55,8 +55,9 @@ class Ran:
 
     def report(self) -> dict[str, Any]:
         """The report that was printed as JSON."""
-        found: dict[str, Any] = json.loads(self.output)
-        return found.get("result", found)
+        found = json.loads(self.output)
+        result: dict[str, Any] = found.get("result", found)
+        return result
 
     def variant(self, name: str) -> dict[str, Any]:
         """What became of a variant."""
@@ -92,7 +93,7 @@ def run(
     """`headstart run --json` on an experiment, with its data in `folder`."""
     file = folder / "experiment.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
-    arguments = ("run", file, "--data", folder / "data", "--json", *options)
+    arguments: list[str | Path] = ["run", file, "--data", folder / "data", "--json", *options]
     return headstart(*arguments, env=env, timeout_seconds=timeout_seconds)
 
 

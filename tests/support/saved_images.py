@@ -5,11 +5,14 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import zstandard
 
-_PACKED = {"gzip": gzip.compress, "zstd": zstandard.compress}
+_PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": zstandard.compress,
+}
 
 
 def tar(files: Mapping[str, bytes | str | None], form: int = tarfile.PAX_FORMAT) -> bytes:

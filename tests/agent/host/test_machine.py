@@ -77,7 +77,7 @@ def test_a_run_waits_for_another_until_that_is_killed_and_says_for_whom(
 ) -> None:
     said = threading.Event()
     handler = logging.Handler()
-    handler.emit = lambda _record: said.set()  # type: ignore[method-assign]
+    handler.emit = lambda record: said.set()  # type: ignore[method-assign]  # noqa: ARG005
     machine.log.addHandler(handler)
     try:
         waiting = Waiting(name)

@@ -110,7 +110,7 @@ def test_an_odd_answer_is_an_answer(answer: bytes) -> None:
 
 def test_a_session_keeps_its_connection_and_opens_it_anew_when_it_was_closed() -> None:
     with serving("close", "3") as server, Session("127.0.0.1", server.port, 5.0) as session:
-        statuses = []
+        statuses: list[int] = []
         while len(statuses) < 6:
             try:
                 statuses.append(session.fetch(GET).status)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,12 @@ from support.waiting import wait_until
 STAGE = CheckStage.CHECK_STAGE_AFTER_LOAD
 
 
-def http(target: str, **expected: object) -> Check:
+def http(target: str, **expected: Any) -> Check:
     request = HttpRequest(method="GET", target=target)
     return Check(name=f"GET {target}", http=HttpCheck(request=request, **expected))
 
 
-def command(*argv: str, **expected: object) -> Check:
+def command(*argv: str, **expected: Any) -> Check:
     return Check(name="own", command=CommandCheck(argv=argv, **expected))
 
 

@@ -52,7 +52,7 @@ def build(folder: Path, name: str, dockerfile: str) -> str:
     """An image of the folder, by the classic builder."""
     (folder / "Dockerfile").write_text(dockerfile)
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}
-    command = ["docker", "build", "--quiet", "--network", "none", "-t", name, folder]
+    command = ["docker", "build", "--quiet", "--network", "none", "-t", name, str(folder)]
     subprocess.run(command, check=True, capture_output=True, env=environment)
     return name
 

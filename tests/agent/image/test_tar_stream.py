@@ -128,7 +128,7 @@ def test_compressed_pieces_unfold_whole() -> None:
 def test_a_bomb_is_stopped_at_the_budget(packing: str) -> None:
     """64 MiB of zeros are 64 kB of gzip and 6 kB of zstd."""
     budget = Budget(maximum_bytes=4 << 20)
-    sizes = []
+    sizes: list[int] = []
     if packing == "gzip":
         pieces = unfolded(ByteStream([gzip.compress(bytes(64 << 20))]), budget)
     else:

@@ -46,7 +46,7 @@ def test_the_windows_add_up_to_what_h2load_counted(tmp_path: Path) -> None:
 
 
 def test_the_summary_says_what_applied_the_load(tmp_path: Path) -> None:
-    pids = []
+    pids: list[int] = []
     with serving() as server:
         task = task_of(
             load_of(), server.port, tmp_path, server.alive, cpus="0", on_started=pids.append

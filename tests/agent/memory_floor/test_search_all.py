@@ -306,6 +306,10 @@ class Faulty:
         self.resolve = runtime.resolve
         self.image_facts = runtime.image_facts
         self.remove_orphans = runtime.remove_orphans
+        self.left_behind = runtime.left_behind
+        self.obstacles = runtime.obstacles
+        self.builder = runtime.builder
+        self.engine = runtime.engine
         self.close = runtime.close
 
     def create(self, spec: InstanceSpec) -> Instance:

@@ -182,18 +182,19 @@ def run_of(spool: Kept, image: str, port: int, state: Path) -> list[TrialOutcome
 
 def id_of(image: str) -> str:
     with closing(docker.APIClient()) as client:
-        return str(client.inspect_image(image)["Id"])
+        return str(client.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]  # its stubs
 
 
 def test_a_tag_that_moves_during_the_run_moves_no_trial(program: Path, tmp_path: Path) -> None:
     image, other = (f"headstart-test:{name}-{os.getpid()}" for name in ("moves", "other"))
     port = free_port()
-    moved = []
+    moved: list[bool] = []
 
     def move(envelope: Envelope) -> None:
         if envelope.kind == RecordKind.RECORD_KIND_TRIAL_OUTCOME and not moved:
             with closing(docker.APIClient()) as client:
-                moved.append(client.tag(other, *image.split(":"), force=True))
+                repository, tag = image.split(":")
+                moved.append(client.tag(other, repository, tag, force=True))
 
     with (
         image_of(program, image, [f'ENTRYPOINT ["app", "listen={port}"]']),

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,7 +148,7 @@ def test_every_trial_uses_the_image_that_was_resolved_first(
 def test_a_container_is_granted_nothing_and_limited_always(
     runtime: DockerRuntime, root_image: str
 ) -> None:
-    plan = {"server_cpus": "0", "cpu_limit": 0.5, "memory_limit_bytes": 64 << 20}
+    plan: dict[str, Any] = {"server_cpus": "0", "cpu_limit": 0.5, "memory_limit_bytes": 64 << 20}
     instructions = ["id", "write=/.headstart/gate", "write=/.headstart/stamp", "wait"]
     instance = runtime.create(spec_for(resolve(runtime, root_image, *instructions), **plan))
     instance.open_gate()

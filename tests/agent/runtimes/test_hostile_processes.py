@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,11 @@ def test_events_that_come_faster_than_they_are_read_end_nevertheless() -> None:
 def test_a_stamp_that_is_no_file_or_cut_short_is_none(tmp_path: Path) -> None:
     gate = GateFolder.make(tmp_path)
     stamp = gate.path / "stamp"
-    for spoil in (lambda: os.mkfifo(stamp), lambda: stamp.symlink_to("/dev/zero")):
+    spoils: list[Callable[[], None]] = [
+        lambda: os.mkfifo(stamp),
+        lambda: stamp.symlink_to("/dev/zero"),
+    ]
+    for spoil in spoils:
         stamp.unlink()
         spoil()
         assert gate.stamps() is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.engine.engine import Engine
 from headstart.agent.http.check_runner import run_checks
 from headstart.agent.instances import InstanceSpec, RuntimeFault
 from headstart.agent.load.builtin import Builtin
@@ -243,7 +244,7 @@ def test_the_bridge_of_a_rootless_engine_is_not_tried(
     runtime: DockerRuntime, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker_runtime, "why_not_enter", lambda: NOT_ALLOWED)
-    monkeypatch.setattr(docker_runtime.Engine, "is_rootless", lambda _engine: True)
+    monkeypatch.setattr(Engine, "is_rootless", lambda _engine: True)
     with (
         pytest.raises(RuntimeFault, match="rootless engine's network 'bridge'"),
         waiting(runtime, image, "listen=8080"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -255,7 +256,7 @@ def test_a_crash_leaves_no_core_file(runtime: ProcessRuntime, tmp_path: Path) ->
 @pytest.mark.parametrize("runtime", ["control group"], indirect=True)
 def test_its_control_group_holds_its_limits(runtime: ProcessRuntime) -> None:
     code = f"import mmap; print(bytes(mmap.mmap(-1, 256 << 20))[:0], flush=True); {WAIT}"
-    plan = {"memory_limit_bytes": 64 << 20, "cpu_limit": 0.5}
+    plan: dict[str, Any] = {"memory_limit_bytes": 64 << 20, "cpu_limit": 0.5}
     instance = runtime.create(spec_for(python(runtime, code), **plan))
     cgroup = instance.cgroup
     assert cgroup is not None

@@ -66,7 +66,7 @@ async def test_an_agent_says_why_it_is_not_let_in_and_a_renewed_certificate_lets
 
     def replace(source: Path, target: Path) -> None:
         # Renewed by a rename, as tools do it, so that nobody reads half a file.
-        shutil.copy(source, target.with_suffix(".new")).replace(target)
+        Path(shutil.copy(source, target.with_suffix(".new"))).replace(target)
 
     with caplog.at_level(logging.WARNING):
         async with collecting(

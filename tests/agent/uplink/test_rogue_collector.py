@@ -18,7 +18,7 @@ from headstart.agent.uplink.collector_bounds import experiment_fault, terms_of, 
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
-from headstart.v1.experiment_pb2 import Experiment, Load, Plan, Variant
+from headstart.v1.experiment_pb2 import Experiment, Load, Plan, Variant, WeightedRequest
 from headstart.v1.fleet_pb2 import (
     Ack,
     Attempt,
@@ -280,7 +280,10 @@ MALFORMED = {
     "a load of no length": (two(load=Load(duration_seconds=math.nan)), "load.duration_seconds"),
     "connections without number": (two(load=Load(connections=2**32 - 1)), "connections"),
     "steps without number": (two(load=Load(rate_steps=2**32 - 1)), "steps of its rate"),
-    "requests without number": (two(load=Load(requests=[{}] * 5000)), "5000 requests"),
+    "requests without number": (
+        two(load=Load(requests=[WeightedRequest()] * 5000)),
+        "5000 requests",
+    ),
     "windows without number": (two(load=Load(duration_seconds=1e12)), "windows; at most 100000"),
     "windows of no width": (
         two(load=Load(duration_seconds=0.1, window_seconds=1e-9)),

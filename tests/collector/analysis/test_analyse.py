@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from headstart.v1.records_pb2 import (
     Flag,
     FlagEffect,
     Gap,
+    Quantity,
     Record,
     SampleBatch,
     SampleColumn,
@@ -186,7 +188,11 @@ def test_wrong_answers_make_a_variant_incomparable_with_the_check_quoted() -> No
     fake = small(blocks=6)
     records = list(fake.records())
     aot = [r.trial_outcome.trial for r in records if r.trial_outcome.variant == "aot"]
-    wrong = {"check": "GET /players/7", "expected": "status 200", "actual": "status 500"}
+    wrong: dict[str, Any] = {
+        "check": "GET /players/7",
+        "expected": "status 200",
+        "actual": "status 500",
+    }
     records += [Record(check_outcome=CheckOutcome(trial=trial, **wrong)) for trial in aot]
 
     result = analyse_run(fake.info(), records)
@@ -268,7 +274,11 @@ def test_broken_columns_and_lost_batches_cost_curves_and_nothing_else() -> None:
     records = list(fake.records())
     records.append(
         Record(
-            samples=SampleBatch(trial=1, time_delta_us=[1, 2], columns=[SampleColumn(quantity=1)])
+            samples=SampleBatch(
+                trial=1,
+                time_delta_us=[1, 2],
+                columns=[SampleColumn(quantity=Quantity.QUANTITY_RSS_BYTES)],
+            )
         )
     )
     records.append(Record(gap=Gap(trial=2, batches=4, rows=200, reason="spool full")))

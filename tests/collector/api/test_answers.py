@@ -1,6 +1,7 @@
 """No agent fills the answers that are about others too."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,16 @@ async def test_runs_with_long_reasons_and_hosts_with_long_facts_are_listed(tmp_p
     async with Store(tmp_path) as store:
         for number in range(80):
             host = HostFacts(host=f"h{number}", other=[Fact(name="n", value="v" * 60 * KIB)])
-            await store.write(lambda c, host=host: store_hosts.greet(c, host, Policy(), 1.0))
+            await store.write(partial(store_hosts.greet, facts=host, policy=Policy(), now=1.0))
             name = host.host
             (run_id,) = await store.write(
-                lambda c, name=name: store_runs.submit(c, small().experiment(), [name], 2.0)
+                partial(
+                    store_runs.submit, experiment=small().experiment(), on_hosts=[name], now=2.0
+                )
             )
-            await store.write(lambda c, name=name: store_runs.lease_next(c, name, 3.0))
+            await store.write(partial(store_runs.lease_next, host=name, now=3.0))
             attempt = Attempt(run_id=run_id, attempt=1)
-            await store.write(lambda c, attempt=attempt: store_runs.finish(c, attempt, failed, 4.0))
+            await store.write(partial(store_runs.finish, attempt=attempt, outcome=failed, now=4.0))
         whole = await store.read(lambda c: queries.summary(c, run_id))
         assert whole.reason == failed.reason
 

@@ -24,6 +24,7 @@ from headstart.collector.metrics.families import run_samples
 from headstart.collector.report.formats.markdown import render_markdown
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
 from headstart.words import metrics
+from headstart.words.states import RunWord
 from support.attending import (
     LONG_EXPERIMENT,
     as_sent,
@@ -104,7 +105,7 @@ def test_a_host_that_lets_one_name_start_slower_fails() -> None:
 
 def test_an_ordinary_run_and_one_that_did_not_end_say_nothing() -> None:
     assert host_check_of(small(blocks=5).result()) is None
-    assert host_check_of(replace(aa_result(), state="cancelled")) is None
+    assert host_check_of(replace(aa_result(), state=RunWord.CANCELLED)) is None
 
 
 def test_an_aa_run_of_two_blocks_has_no_intervals_and_so_passes_nothing() -> None:

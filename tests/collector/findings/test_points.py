@@ -8,6 +8,7 @@ from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.findings.comparability import setup_of
 from headstart.collector.findings.points import points_of
 from headstart.words import metrics
+from headstart.words.states import RunWord
 from support.fake_runs import Fake, small
 from support.metrics_results import run_result
 
@@ -30,7 +31,7 @@ def test_every_figure_of_a_variant_that_worked_is_a_point() -> None:
 def test_what_says_nothing_of_a_revision_is_no_point() -> None:
     result = small(blocks=5).result()
 
-    assert points_of(replace(result, state="cancelled")) == []
+    assert points_of(replace(result, state=RunWord.CANCELLED)) == []
     assert points_of(replace(result, experiment="players-api.aa")) == []
     assert points_of(replace(result, experiment="players-api.rerun")) == []
     broken = Fake(blocks=2, load_every=0).result()

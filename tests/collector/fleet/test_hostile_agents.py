@@ -248,7 +248,7 @@ async def test_an_attempt_whose_lease_ended_is_still_taken_when_it_comes_back(
 )
 @in_loop
 async def test_a_record_that_is_not_what_its_header_says_fails_its_run(
-    tmp_path: Path, change: dict[str, int], words: str
+    tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:
         (run_id,) = await submit(collector.port)

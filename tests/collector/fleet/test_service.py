@@ -169,7 +169,7 @@ async def test_records_of_a_forgotten_run_are_acked_and_dropped_aloud(
         assert "does not know: dropped" in caplog.text
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[dict[str, Any], grpc.StatusCode, str]] = {
     "crc": ({"crc32": 1}, grpc.StatusCode.DATA_LOSS, "CRC"),
     "no attempt": ({"attempt": 0}, grpc.StatusCode.INVALID_ARGUMENT, "attempts count from 1"),
     "no run": ({"run_id": ""}, grpc.StatusCode.INVALID_ARGUMENT, "a run id of 0"),

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from headstart.collector.config import JobLimits
 from headstart.collector.judge import worker
 from headstart.collector.judge.analyst import Analyst, ReportFault
-from headstart.collector.judge.job_limits import JobExceeded, JobFault, JobLimits, job
+from headstart.collector.judge.job_limits import JobExceeded, JobFault, job
 from headstart.collector.judge.process_pool import AnalysisPool, WorkerDied
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.own_metrics import SelfMetrics

@@ -19,6 +19,8 @@ from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.words import metrics
 from headstart.words.foreign.clean import LABEL_CHARACTERS
 from headstart.words.metrics import METRICS
+from headstart.words.outcomes import Outcome
+from headstart.words.states import RunWord
 from support.metrics_results import (
     NOW,
     does_not_start,
@@ -181,7 +183,7 @@ def test_a_run_without_a_trial_keeps_the_last_figures(scraped: Scraped) -> None:
     measured = run_result(ended=1_000.0)
     nothing = replace(
         run_result(ended=2_000.0),
-        state="lost",
+        state=RunWord.LOST,
         variants=tuple(replace(v, trials=0) for v in measured.variants),
         figures=(),
         comparisons=(),
@@ -195,7 +197,7 @@ def test_a_run_without_a_trial_keeps_the_last_figures(scraped: Scraped) -> None:
 def test_a_run_of_which_no_variant_could_be_tried_is_a_result(scraped: Scraped) -> None:
     result = run_result(ended=2_000.0)
     missing = [
-        replace(v, trials=0, outcome="image missing", failure_message=f"no image {v.source}")
+        replace(v, trials=0, outcome=Outcome.IMAGE_MISSING, failure_message=f"no image {v.source}")
         for v in result.variants
     ]
     untried = replace(result, variants=tuple(missing), figures=(), comparisons=())
@@ -203,11 +205,13 @@ def test_a_run_of_which_no_variant_could_be_tried_is_a_result(scraped: Scraped) 
     scraped.update([run_result(ended=1_000.0)]).update([untried])
 
     assert scraped.value("headstart_run_end_timestamp_seconds") == 2_000.0
-    assert len(list(scraped.samples("headstart_variant_outcome", outcome="image missing"))) == 2
+    assert (
+        len(list(scraped.samples("headstart_variant_outcome", outcome=Outcome.IMAGE_MISSING))) == 2
+    )
 
 
 def test_an_incomplete_run_takes_no_place(scraped: Scraped) -> None:
-    incomplete = replace(run_result(ended=2_000.0), state="incomplete")
+    incomplete = replace(run_result(ended=2_000.0), state=RunWord.INCOMPLETE)
     scraped.update([run_result(ended=1_000.0)]).update([incomplete])
 
     assert scraped.value("headstart_run_end_timestamp_seconds") == 1_000.0

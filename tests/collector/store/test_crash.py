@@ -95,16 +95,16 @@ async def test_what_was_acked_survives_the_kill_of_the_collector(tmp_path: Path)
                 await agent.until("lease")
         killer = _kill_now_and_then(process, lambda: min(agent.acked for agent in agents))
         await asyncio.gather(killer, *(agent.run() for agent in agents))
-        for agent in agents:
-            assert (await watched(process.port, agent.run_id, RunState.RUN_STATE_DONE)).attempt == 1
-            assert agent.streams > _KILLS
+        for each in agents:
+            assert (await watched(process.port, each.run_id, RunState.RUN_STATE_DONE)).attempt == 1
+            assert each.streams > _KILLS
         assert (await run_of(process.port, runs[0])).state == RunState.RUN_STATE_DONE
 
     with sqlite3.connect(tmp_path / "headstart.sqlite") as database:
-        for agent in agents:
+        for each in agents:
             rows = database.execute(
                 "SELECT sequence, payload FROM batches WHERE stream_id = ? ORDER BY sequence",
-                (f"spool-{agent.host}",),
+                (f"spool-{each.host}",),
             ).fetchall()
             assert [row[0] for row in rows] == list(range(1, _RECORDS + 2))
             texts = [Record.FromString(row[1]).event.text for row in rows[1:_RECORDS]]

@@ -223,5 +223,7 @@ async def test_an_older_store_learns_what_its_runs_take(tmp_path: Path) -> None:
     async with Store(tmp_path) as store:
         with store.readers.begin() as connection:
             for of in ("runs", "hosts"):
-                found = connection.execute(select(column("stored_bytes")).select_from(table(of)))
-                assert found.scalar_one() == before
+                stored: int = connection.execute(
+                    select(column("stored_bytes")).select_from(table(of))
+                ).scalar_one()
+                assert stored == before

@@ -42,6 +42,7 @@ async def test_a_store_of_before_says_the_same(tmp_path: Path) -> None:
         collecting(tmp_path, metrics_listen="127.0.0.1:0") as collector,
         experiments(collector.port) as stub,
     ):
+        assert collector.metrics_port is not None
         reports = {run: await _whole(stub.Report(_as_json(run))) for run in SAID["reports"]}
         results = {run: from_json(text) for run, text in reports.items()}
         history = await stub.History(HistoryRequest(experiment="players"))

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
 from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.stored_values import masked_experiment
-from headstart.v1.experiment_pb2 import Experiment, Variant
+from headstart.v1.experiment_pb2 import Command, Experiment, Variant
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
@@ -198,7 +199,7 @@ async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
         for attempt in range(1, 4):
             await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
             key = Attempt(run_id=run, attempt=attempt)
-            await store.write(lambda c, key=key: store_runs.lose(c, key, "silence", 3.0))
+            await store.write(partial(store_runs.lose, attempt=key, reason="silence", now=3.0))
         await store.write(lambda c: store_runs.adopt(c, key, "h1"))
         change = await store.write(lambda c: store_runs.lose(c, key, "silence", 4.0))
 
@@ -208,7 +209,9 @@ async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
 
 def test_the_words_of_every_command_are_masked() -> None:
     words = ["./s", "--token", "hunter2xyz", "Host=db;Password=hunter3xyz"]
-    experiment = Experiment(variants=[Variant(entrypoint=words), Variant(command={"argv": words})])
+    experiment = Experiment(
+        variants=[Variant(entrypoint=words), Variant(command=Command(argv=words))]
+    )
     experiment.service.ready.command.argv.extend(words)
     experiment.jobs.add().command.argv.extend(words)
     found = masked_experiment(experiment)

@@ -20,7 +20,7 @@ from headstart.collector.server import Collector
 from headstart.collector.transport.listening import server_options
 from headstart.v1.experiments_pb2 import ListHostsRequest, WatchRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
-from headstart.v1.fleet_pb2 import AttendRequest
+from headstart.v1.fleet_pb2 import AttendRequest, AttendResponse
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from support.attending import attend, collecting, experiments, hello, in_loop, submit
 from support.certificates import Authority, Certificate
@@ -189,7 +189,9 @@ async def test_one_beside_the_socket_needs_no_certificate_for_its_name(tmp_path:
     ):
         stream = FleetServiceStub(channel).Attend()
         await stream.write(AttendRequest(hello=hello("h1")))
-        assert (await stream.read()).WhichOneof("message") == "welcome"
+        answer = await stream.read()
+        assert isinstance(answer, AttendResponse)
+        assert answer.WhichOneof("message") == "welcome"
         (host,) = (await ExperimentsServiceStub(channel).ListHosts(ListHostsRequest())).hosts
         assert (host.host.host, host.connected) == ("h1", True)
         stream.cancel()

@@ -9,6 +9,7 @@ from headstart.collector.analysis.verdict.recommendation import with_recommendat
 from headstart.collector.findings import Decision, Fact, HostCheck, RunResult, Verdict
 from headstart.collector.findings.comparability import Incomparable
 from headstart.words import metrics
+from headstart.words.states import RunWord
 from support.metrics_results import does_not_start, run_result
 
 ALPHA = run_result(host="alpha")
@@ -64,7 +65,7 @@ def test_one_host_that_rejects_is_enough_and_is_named_with_its_reason() -> None:
 
 
 def test_what_is_open_is_said_with_its_host() -> None:
-    stopped = passing(replace(BETA, state="cancelled"))
+    stopped = passing(replace(BETA, state=RunWord.CANCELLED))
     (advice,) = across_hosts([passing(ALPHA), stopped]).recommendations
 
     assert advice.decision is Decision.DEFER
@@ -120,7 +121,7 @@ def test_what_differs_between_the_hosts_is_flagged() -> None:
             BETA.host, facts=(Fact("kernel", "6.1.0"),), fingerprint=ALPHA.host.fingerprint
         ),
     )
-    third = replace(BETA, revision="", state="lost", host=replace(BETA.host, name="gamma"))
+    third = replace(BETA, revision="", state=RunWord.LOST, host=replace(BETA.host, name="gamma"))
     flags = "\n".join(across_hosts([one, other, third]).flags)
 
     assert "A/A run of alpha found differences where there are none (Startup)" in flags

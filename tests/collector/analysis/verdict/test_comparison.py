@@ -61,6 +61,7 @@ def test_a_variant_ten_times_faster_is_better_with_its_interval() -> None:
     assert found.verdict is Verdict.BETTER
     assert found.ratio == pytest.approx(0.1, rel=0.02)
     assert found.interval is not None
+    assert found.ratio is not None
     assert found.interval.low <= found.ratio <= found.interval.high
     assert found.blocks == 10
 

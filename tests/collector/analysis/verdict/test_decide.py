@@ -12,6 +12,7 @@ from headstart.collector.findings import (
 )
 from headstart.v1.experiment_pb2 import Plan
 from headstart.words import metrics
+from headstart.words.verdicts import LimitKind
 from support.fake_runs import small
 
 AUTO = Plan(maximum_blocks=30)
@@ -57,7 +58,7 @@ def test_the_reason_names_what_is_undecided() -> None:
 
 
 def gated(status: GateStatus, more_blocks: int | None) -> RunResult:
-    limit = GateLimit(metrics.RSS_LOAD.name, "max", 50e6)
+    limit = GateLimit(metrics.RSS_LOAD.name, LimitKind.MAX, 50e6)
     gate = GateOutcome("aot", limit, status, 49e6, None, 4, "", more_blocks=more_blocks)
     return replace(DECIDED, gate_outcomes=(gate,))
 

@@ -42,7 +42,7 @@ def race(
     """jit against aot, the baseline, at jobs of these sizes; the first is the short one."""
     rng = np.random.default_rng(seed)
 
-    def seconds(of: float) -> np.ndarray:  # type: ignore[type-arg]  # of floats
+    def seconds(of: float) -> np.ndarray:
         return of * np.exp(rng.normal(0, noise, blocks))
 
     jobs = [

@@ -52,6 +52,7 @@ def test_the_verdict_holds_wherever_in_their_brackets_the_floors_lie(
     assert comparison.verdict is verdict
     assert comparison.ratio == pytest.approx(aot[1] / jit[1])
     assert comparison.interval is not None
+    assert comparison.ratio is not None
     assert comparison.interval.low <= comparison.ratio <= comparison.interval.high
     assert bool(comparison.reason) is (verdict is Verdict.INCONCLUSIVE)
 

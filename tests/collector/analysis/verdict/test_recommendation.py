@@ -85,8 +85,10 @@ def test_an_interval_across_the_limit_is_deferred_with_how_much_would_settle_it(
 
 
 def test_a_figure_on_its_limit_is_not_promised_to_be_settled() -> None:
-    center = judged(small(blocks=8)).figure(metrics.STARTUP.name, "aot").center  # type: ignore[union-attr]  # it was measured
-    result = judged(small(blocks=8), limit(metrics.STARTUP.name, maximum=center * 1.0001))
+    found = judged(small(blocks=8)).figure(metrics.STARTUP.name, "aot")
+    assert found is not None
+    assert found.center is not None
+    result = judged(small(blocks=8), limit(metrics.STARTUP.name, maximum=found.center * 1.0001))
 
     assert outcome(result, metrics.STARTUP.name).more_blocks is None
     assert "too near its limit" in advised(result).missing[0]

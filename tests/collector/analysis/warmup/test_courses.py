@@ -14,7 +14,7 @@ from headstart.collector.findings import Shape, VariantWarmup, Warmup
 
 
 def warmup(
-    shape: str,
+    shape: Shape,
     steady: float | None,
     reason: str = "",
     valid: bool = True,
@@ -24,7 +24,7 @@ def warmup(
 
 
 def combined(warmups: list[Warmup], may_have_jit: bool = True) -> VariantWarmup:
-    return variant_warmup("jit", warmups, "warmup", may_have_jit=may_have_jit)
+    return variant_warmup("jit", warmups, Shape.WARMUP, may_have_jit=may_have_jit)
 
 
 def seen(cells: Floats, trial: int = 1, valid: bool = True) -> Seen:
@@ -49,20 +49,20 @@ def dipped(cells: Floats, *dips: tuple[int, int], depth: float = 0.15) -> Floats
     return np.asarray(taken)
 
 
-RISING = warmup("no steady state", None, "was still rising")
+RISING = warmup(Shape.NO_STEADY_STATE, None, "was still rising")
 
 
 def test_the_time_to_steady_is_the_median_of_the_trials() -> None:
-    found = combined([warmup("warmup", s) for s in (20.0, 24.0, 31.0)])
+    found = combined([warmup(Shape.WARMUP, s) for s in (20.0, 24.0, 31.0)])
 
     assert found.steady_from_seconds == 24.0
     assert is_steady(found)
 
 
 def test_a_flat_variant_is_steady_from_the_start_also_when_a_trial_shifted_a_little() -> None:
-    trials = [warmup("flat", 0.0), warmup("slowdown", 15.0)]
+    trials = [warmup(Shape.FLAT, 0.0), warmup(Shape.SLOWDOWN, 15.0)]
 
-    found = variant_warmup("aot", trials, "flat", may_have_jit=False)
+    found = variant_warmup("aot", trials, Shape.FLAT, may_have_jit=False)
 
     assert found.steady_from_seconds == 0
     assert found.settled == 2
@@ -112,7 +112,7 @@ def test_trials_that_are_too_restless_alone_are_decided_jointly() -> None:
 
     found = told(FLAT, TAKEN_FIRST, TAKEN_OFTEN, FLAT)
 
-    assert found == Together("flat", {2: Course(Shape.FLAT, 0), 3: Course(Shape.FLAT, 0)})
+    assert found == Together(Shape.FLAT, {2: Course(Shape.FLAT, 0), 3: Course(Shape.FLAT, 0)})
 
 
 def test_a_trial_decided_jointly_is_steady_no_sooner_than_it_changed_its_own_level() -> None:
@@ -129,19 +129,19 @@ def test_a_trial_that_changed_its_level_near_its_end_is_steady_in_no_company() -
     broken = dipped(level((500, 30), (1000, 30)), (45, 52), depth=0.3)
     assert not course_of(broken).is_told
 
-    assert told(WARM, WARM, broken, WARM) == Together("warmup")
+    assert told(WARM, WARM, broken, WARM) == Together(Shape.WARMUP)
 
 
 def test_of_inconsistent_trials_none_is_decided_jointly() -> None:
     found = told(WARM, FLAT, TAKEN_FIRST, WARM, FLAT)
 
-    assert found == Together("inconsistent")
+    assert found == Together(Shape.INCONSISTENT)
 
 
 def test_a_variant_of_restless_trials_alone_is_not_told() -> None:
     storm = [level((1000, 20), noise=0.3, seed=seed) for seed in range(4)]
 
-    assert told(*storm) == Together("no steady state")
+    assert told(*storm) == Together(Shape.NO_STEADY_STATE)
 
 
 @pytest.mark.parametrize("cells", [np.zeros(60), np.zeros(0)], ids=["nothing", "no series"])
@@ -153,7 +153,7 @@ def test_trials_without_a_level_are_voted_on(cells: Floats) -> None:
 
 
 def test_when_half_did_not_settle_the_others_do_not_stand_for_the_variant() -> None:
-    found = combined([warmup("warmup", 40.0), RISING])
+    found = combined([warmup(Shape.WARMUP, 40.0), RISING])
 
     assert not is_steady(found)
     assert found.reason == "was still rising after 60 s of load in 1 of 2 trials"
@@ -171,7 +171,7 @@ def test_invalid_trials_decide_only_when_there_is_no_other() -> None:
 
 
 def test_a_jit_that_was_level_for_a_short_load_is_not_believed_to_be_warm() -> None:
-    level = [warmup("flat", 0.0, observed=20.0)] * 3
+    level = [warmup(Shape.FLAT, 0.0, observed=20.0)] * 3
 
     believed, jit = combined(level, may_have_jit=False), combined(level)
 
@@ -180,10 +180,10 @@ def test_a_jit_that_was_level_for_a_short_load_is_not_believed_to_be_warm() -> N
     assert jit.reason == (
         "was under load for 20 s only, less than the 45 s after which a JIT is believed to be warm"
     )
-    assert is_steady(combined([warmup("flat", 0.0, observed=45.0)]))
+    assert is_steady(combined([warmup(Shape.FLAT, 0.0, observed=45.0)]))
 
 
 def test_a_jit_that_did_not_settle_keeps_its_own_reason() -> None:
-    rising = warmup("no steady state", None, "was still rising", observed=20.0)
+    rising = warmup(Shape.NO_STEADY_STATE, None, "was still rising", observed=20.0)
 
     assert combined([rising]).reason == "was still rising after 20 s of load"

@@ -6,11 +6,11 @@ import pytest
 from headstart.collector.analysis.statistics.trend import Floats
 from headstart.collector.analysis.warmup.detection import (
     Course,
-    Shape,
     changepoints,
     course_from,
     course_of,
 )
+from headstart.collector.findings import Shape
 
 RNG = np.random.default_rng(20)
 TIMES = 60

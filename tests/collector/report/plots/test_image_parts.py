@@ -25,7 +25,7 @@ def mislabelled() -> RunResult:
     return replace(found, variants=tuple(variants))
 
 
-COMMAND = Image("jit", None, None, False, None, "", "", 4100, 0, "script", "/srv/<b>server.py")
+COMMAND = Image("jit", None, None, False, None, "", None, 4100, 0, "script", "/srv/<b>server.py")
 
 
 def printed(found: RunResult) -> str:
