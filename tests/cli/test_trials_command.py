@@ -141,6 +141,6 @@ def test_what_is_not_there_is_said(run: tuple[Path, str]) -> None:
     unknown = headstart("trials", "zz", "--data", data)
 
     assert (variant.status, trial.status, unknown.status) == (2, 2, 2)
-    assert "no trial is of variant 'go'; there are" in variant.errors
+    assert "has no trial of variant 'go' that has ended" in variant.errors
     assert "has no trial 99 that has ended" in trial.errors
     assert "there is no run 'zz'" in unknown.errors

@@ -45,15 +45,17 @@ def command(
     """
     with experiments(collector) as stub:
         run_id = run_id or latest_ended(stub).run_id
-        found = stub.Get(GetRequest(run_id=run_id))
-    trials = [each for each in found.trials if variant in (None, each.variant)]
-    if variant is not None and not trials:
-        names = ", ".join(dict.fromkeys(each.variant for each in found.trials))
-        raise InputError(f"no trial is of variant '{variant}'; there are {names or 'none'}")
-    if number is not None:
-        trials = [each for each in trials if each.trial == number]
-        if not trials:
-            raise InputError(f"run {found.run.run_id} has no trial {number} that has ended")
+        found = stub.Get(GetRequest(run_id=run_id, variant=variant or "", trial=number or 0))
+    # An earlier collector answers with all of them.
+    trials = [
+        each
+        for each in found.trials
+        if variant in (None, each.variant) and number in (None, each.trial)
+    ]
+    if not trials and (variant or number):
+        which = f"trial {number}" if number else "trial"
+        of = f" of variant '{variant}'" if variant else ""
+        raise InputError(f"run {found.run.run_id} has no {which}{of} that has ended")
     if as_json:
         whole = {"run_id": found.run.run_id, "trials": [_as_json(each) for each in trials]}
         say_object(whole)

@@ -94,7 +94,7 @@ def test_trials_that_are_endless_are_not_gathered() -> None:
             made += 1
             yield TrialOutcome(failure=Failure(message="x" * (1 << 20)))
 
-    with pytest.raises(Status, match=r"trials have .* bytes or more, .* ask for a report"):
+    with pytest.raises(Status, match=r"trials have .* bytes or more, .* ask for one variant"):
         trials_that_fit(endless())
 
     assert made <= 4

@@ -232,8 +232,12 @@ async def test_a_run_comes_with_its_trials_so_far(tmp_path: Path) -> None:
         await agent.acked(3)
 
         answer = await stub.Get(GetRequest(run_id=run_id))
+        of_aot = await stub.Get(GetRequest(run_id=run_id, variant="aot"))
+        first = await stub.Get(GetRequest(run_id=run_id, trial=trials[0].trial))
 
         assert list(answer.trials) == trials
+        assert list(of_aot.trials) == [each for each in trials if each.variant == "aot"]
+        assert list(first.trials) == trials[:1]
         assert answer.host.host == "h1"
 
 

@@ -46,7 +46,7 @@ def hosts_that_fit(states: list[HostState]) -> list[HostState]:
 
 
 def trials_that_fit(outcomes: Iterable[TrialOutcome]) -> list[TrialOutcome]:
-    """All of them, without what applications printed where it is too much.
+    """All of them, without what applications printed and latencies where it is too much.
 
     Never holds much more than an answer. Raises Status when even that is too large.
     """
@@ -63,7 +63,7 @@ def trials_that_fit(outcomes: Iterable[TrialOutcome]) -> list[TrialOutcome]:
                 _shorten(each)
             size = sum(each.ByteSize() for each in kept)
         if size > LARGEST_BYTES:
-            raise _too_large(f"{len(kept)} trials", size, "ask for a report")
+            raise _too_large(f"{len(kept)} trials", size, "ask for one variant")
     return kept
 
 
@@ -71,6 +71,8 @@ def _shorten(outcome: TrialOutcome) -> None:
     outcome.ClearField("output_tail")
     if outcome.HasField("failure"):
         outcome.failure.ClearField("output_tail")
+    if outcome.HasField("load"):
+        outcome.load.ClearField("latency")
 
 
 def _cut(words: str) -> str:

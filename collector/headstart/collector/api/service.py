@@ -124,15 +124,20 @@ class ExperimentsServer(ExperimentsServiceServicer):
         try:
             run_id = await self._resolve(request.run_id)
             info = await self._store.read(lambda c: queries.info(c, run_id))
-            trials = await asyncio.to_thread(self._trials, run_id, info.attempt)
+            trials = await asyncio.to_thread(self._trials, run_id, info.attempt, request)
             return GetResponse(run=await self._summary(run_id), host=info.host, trials=trials)
         except EXPECTED as error:
             await abort(context, error)
 
-    def _trials(self, run_id: str, attempt: int) -> list[TrialOutcome]:
+    def _trials(self, run_id: str, attempt: int, request: GetRequest) -> list[TrialOutcome]:
         kinds = (RecordKind.RECORD_KIND_TRIAL_OUTCOME,)
         envelopes = store_records.envelopes(self._store.readers, run_id, attempt, kinds)
-        return trials_that_fit(decode(envelope).trial_outcome for envelope in envelopes)
+        outcomes = (
+            decode(envelope).trial_outcome
+            for envelope in envelopes
+            if request.trial in (0, envelope.trial)
+        )
+        return trials_that_fit(o for o in outcomes if request.variant in ("", o.variant))
 
     async def Watch(self, request: WatchRequest, context: Any) -> AsyncIterator[WatchResponse]:
         """The state at once and at every change, until the run ended."""
