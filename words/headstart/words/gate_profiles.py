@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headstart.words import metrics
+from headstart.words.job_names import JobName
 from headstart.words.metric import Metric, Stage
 from headstart.words.verdicts import LimitKind
 
@@ -16,6 +17,23 @@ class GateProfile(StrEnum):
     CI_DEFAULT = "ci-default"
 
 
+class Subject(StrEnum):
+    """What can be measured of an experiment."""
+
+    SERVICE = "service"
+    BATCH = "batch"
+    LOAD = "load"
+    # A service in trials without load.
+    IDLE = "idle"
+    # Every variant is an image.
+    IMAGE = "image"
+    SHORT_JOB = "short job"
+    LONG_JOB = "long job"
+
+
+SUBJECT_OF_JOB = {JobName.SHORT: Subject.SHORT_JOB, JobName.LONG: Subject.LONG_JOB}
+
+
 @dataclass(frozen=True)
 class ProfileLimit:
     """A limit of a profile; `bound` None: the margin of the file or of the metric."""
@@ -23,8 +41,8 @@ class ProfileLimit:
     metric: Metric
     kind: LimitKind
     bound: float | None
-    # Held only against experiments that have this; empty: against all.
-    subject: str = ""
+    # Held only against experiments that have this; None: against all.
+    subject: Subject | None = None
 
 
 def _native_aot(
@@ -40,17 +58,17 @@ def _native_aot(
     )
 
 
-def _subject(metric: Metric) -> str:
+def _subject(metric: Metric) -> Subject | None:
     """What an experiment must have, so that it is asked for this."""
     if metric.job:
-        return f"{metric.job} job"
+        return SUBJECT_OF_JOB[metric.job]
     if metric is metrics.THROUGHPUT_STEADY:
-        return "service"
+        return Subject.SERVICE
     if metric is metrics.RSS_IDLE:
-        return "idle"
+        return Subject.IDLE
     if metric.stage is Stage.IMAGE:
-        return "image"
-    return "load" if metric.under_load else ""
+        return Subject.IMAGE
+    return Subject.LOAD if metric.under_load else None
 
 
 PROFILES: dict[GateProfile, tuple[ProfileLimit, ...]] = {

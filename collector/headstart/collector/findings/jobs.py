@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from headstart.words.job_names import JobName
+
 
 class JobOvertaking(StrEnum):
     """Whether the slower starter makes up for its start as jobs grow longer."""
@@ -35,10 +37,10 @@ class JobBreakEven:
     # Blocks in which both have all jobs.
     blocks: int
     outcome: JobOvertaking
-    # Names of the jobs, "short" or "long", and what the early variant took for them.
-    shortest_job: str
+    # The jobs, and what the early variant took for them.
+    shortest_job: JobName
     shortest_seconds: float
-    longest_job: str
+    longest_job: JobName
     longest_seconds: float
     # Time of late / early at the longest job; of ALREADY at the shortest.
     ratio: float

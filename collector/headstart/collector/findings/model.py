@@ -16,6 +16,7 @@ from headstart.collector.findings.jobs import JobBreakEven
 from headstart.collector.findings.load import RunLoad
 from headstart.collector.findings.memory import RunMemory
 from headstart.collector.findings.starts import Start
+from headstart.words.gate_profiles import Subject
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
 
@@ -128,8 +129,8 @@ class RunResult:
     diagnostics: tuple[VariantDiagnostics, ...] = ()
     package_checks: tuple[PackageCheck, ...] = ()
     runtime_counters: tuple[RuntimeCounters, ...] = ()
-    # What can be measured of this experiment: "service" or "batch", "load", "image".
-    subjects: tuple[str, ...] = ()
+    # What can be measured of this experiment.
+    subjects: tuple[Subject, ...] = ()
     # Name of the profile behind the gates, with "and the file's own" or alone, for a reader.
     gates_from: str = ""
     gates: tuple[GateLimit, ...] = ()

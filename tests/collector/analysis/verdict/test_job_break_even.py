@@ -7,6 +7,7 @@ import pytest
 
 from headstart.collector.analysis.verdict.job_break_even import JobTimes, job_break_even
 from headstart.collector.findings import JobBreakEven, JobOvertaking
+from headstart.words.job_names import JobName
 from support.fake_batches import batch_result, variant_named
 
 # Of a simulated warm-up: seconds of start, then units of work per second.
@@ -47,7 +48,7 @@ def race(
 
     jobs = [
         JobTimes(name, seconds(level(work)), seconds(late(work)))
-        for name, work in zip(("short", "long"), works, strict=False)
+        for name, work in zip(JobName, works, strict=False)
     ]
     found = job_break_even("aot", "jit", True, jobs)
     assert found is not None
@@ -56,8 +57,8 @@ def race(
 
 def at_ten_seconds(*late: float) -> JobBreakEven:
     """jit five times slower at 1 s of aot, and with these seconds, a block each, at 10 s."""
-    short = JobTimes("short", np.full(len(late), 1.0), np.full(len(late), 5.0))
-    long = JobTimes("long", np.full(len(late), 10.0), np.array(late))
+    short = JobTimes(JobName.SHORT, np.full(len(late), 1.0), np.full(len(late), 5.0))
+    long = JobTimes(JobName.LONG, np.full(len(late), 10.0), np.array(late))
     found = job_break_even("aot", "jit", True, [short, long])
     assert found is not None
     return found
@@ -182,7 +183,7 @@ def test_a_baseline_that_starts_later_is_the_one_that_has_to_catch_up() -> None:
     ahead = race(0.5, truth() * 2)
     jobs = [
         JobTimes(name, np.full(4, warming(work)), np.full(4, level(work)))
-        for name, work in (("short", 0.5), ("long", truth() * 2))
+        for name, work in ((JobName.SHORT, 0.5), (JobName.LONG, truth() * 2))
     ]
     found = job_break_even("jit", "aot", False, jobs)
 
@@ -200,7 +201,7 @@ def test_lengths_are_taken_in_their_order_whatever_the_jobs_are_called() -> None
 
 
 def test_without_a_lead_there_is_nothing_to_catch_up_with() -> None:
-    jobs = [JobTimes("short", np.ones(4), np.ones(4))]
+    jobs = [JobTimes(JobName.SHORT, np.ones(4), np.ones(4))]
     found = job_break_even("aot", "jit", None, jobs)
 
     assert found is not None
@@ -211,7 +212,7 @@ def test_no_job_and_no_block_have_no_break_even() -> None:
     empty = np.array([])
 
     assert job_break_even("aot", "jit", True, []) is None
-    assert job_break_even("aot", "jit", True, [JobTimes("long", empty, empty)]) is None
+    assert job_break_even("aot", "jit", True, [JobTimes(JobName.LONG, empty, empty)]) is None
 
 
 def test_a_run_has_one_for_each_variant_from_its_trials() -> None:

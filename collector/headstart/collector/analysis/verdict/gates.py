@@ -23,7 +23,14 @@ from headstart.collector.findings import (
 )
 from headstart.collector.findings.quantities import quantity, ratio as ratio_text
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.words.gate_profiles import PROFILES, GateProfile, ProfileLimit
+from headstart.words.gate_profiles import (
+    PROFILES,
+    SUBJECT_OF_JOB,
+    GateProfile,
+    ProfileLimit,
+    Subject,
+)
+from headstart.words.job_names import JobName
 from headstart.words.metric import Unit
 from headstart.words.metrics import METRICS
 from headstart.words.verdicts import LimitKind
@@ -34,27 +41,29 @@ DISTURBED = "too few trials were undisturbed to decide by them"
 _MOST_BLOCKS = 200
 
 
-def subjects_of(experiment: Experiment) -> tuple[str, ...]:
+def subjects_of(experiment: Experiment) -> tuple[Subject, ...]:
     """What there is to measure in an experiment, so that a profile asks for nothing else."""
     loaded = experiment.HasField("load")
     found = {
-        "service": bool(experiment.service.port),
-        "batch": not experiment.service.port,
-        "load": loaded,
-        "idle": bool(experiment.service.port) and not (loaded and experiment.plan.load_every == 1),
-        "image": all(v.WhichOneof("source") != "command" for v in experiment.variants),
-        **{f"{job.name} job": True for job in experiment.jobs},
+        Subject.SERVICE: bool(experiment.service.port),
+        Subject.BATCH: not experiment.service.port,
+        Subject.LOAD: loaded,
+        Subject.IDLE: bool(experiment.service.port)
+        and not (loaded and experiment.plan.load_every == 1),
+        Subject.IMAGE: all(v.WhichOneof("source") != "command" for v in experiment.variants),
+        **{SUBJECT_OF_JOB[JobName(job.name)]: True for job in experiment.jobs},
     }
     return tuple(name for name, present in found.items() if present)
 
 
-def known_subjects(result: RunResult) -> tuple[str, ...]:
+def known_subjects(result: RunResult) -> tuple[Subject, ...]:
     """Those of a result; of one from before they were recorded, what was measured."""
     if result.subjects:
         return result.subjects
     subject_of = {entry.metric.name: entry.subject for entry in PROFILES[GateProfile.CI_DEFAULT]}
     measured = {figure.metric for figure in result.figures}
-    return tuple({"service", *(subject_of.get(metric, "") for metric in measured)} - {""})
+    known = {Subject.SERVICE, *(subject_of.get(metric) for metric in measured)}
+    return tuple(subject for subject in Subject if subject in known)
 
 
 def limits_of(experiment: Experiment) -> tuple[str, tuple[GateLimit, ...]]:
@@ -251,7 +260,10 @@ def _why_missing(result: RunResult, variant: str, metric: str) -> str:
     comparison = result.comparison(metric, variant)
     if comparison is not None and comparison.verdict is Verdict.UNAVAILABLE and comparison.reason:
         return comparison.reason
-    if "load" not in (result.subjects or ("load",)) and METRICS[metric].unit is Unit.PER_SECOND:
+    if (
+        Subject.LOAD not in (result.subjects or (Subject.LOAD,))
+        and METRICS[metric].unit is Unit.PER_SECOND
+    ):
         return "the experiment applies no load"
     return f"{variant} has no usable value of it"
 

@@ -28,6 +28,7 @@ from headstart.collector.analysis.statistics.intervals import (
 )
 from headstart.collector.analysis.statistics.student import student_quantile
 from headstart.collector.findings import Interval, JobBreakEven, JobOvertaking
+from headstart.words.job_names import JobName
 
 _CONFIDENCE = 0.95
 
@@ -36,8 +37,7 @@ _CONFIDENCE = 0.95
 class JobTimes:
     """Seconds of one job by block, positive; both sides of all jobs have the same blocks."""
 
-    # "short" or "long".
-    job: str
+    job: JobName
     baseline: Floats
     variant: Floats
 
@@ -85,7 +85,7 @@ def job_break_even(
 class _Sides:
     """One job: the two variants' times by block, and what they are together."""
 
-    job: str
+    job: JobName
     early: Floats
     late: Floats
     # The median, as reports show it.
