@@ -65,7 +65,7 @@ def verdict_series(matchers: str) -> str:
     """Verdicts, those that rest on disturbed trials with a mark behind the word."""
     flagged = f'headstart_verdict{{{matchers},basis="{Basis.FLAGGED}"}}'
     marked = f'label_replace({flagged}, "verdict", "$1{FLAGGED_MARK}", "verdict", "(.*)")'
-    return f'{marked} or headstart_verdict{{{matchers},basis="{Basis.VALID}"}}'
+    return f'{marked} or headstart_verdict{{{matchers},basis!="{Basis.FLAGGED}"}}'
 
 
 def figure_column(metric: Metric, title: str = "", stat: str = "center") -> Column:

@@ -18,6 +18,9 @@ class Basis(StrEnum):
     """What the trials behind a figure or a comparison are worth."""
 
     VALID = "valid"
+    # Disturbed ones are among them, with how far they may be off: the interval holds all that
+    # they can have been, so that what it decides is decided.
+    BOUNDED = "bounded"
     # Fewer than three were valid, so that flagged ones were taken in as well.
     FLAGGED = "flagged"
 

@@ -34,6 +34,21 @@ class Figure:
     basis: Basis = Basis.VALID
     # How often such an interval holds the median; where there is none, what was asked for.
     confidence: float = 0.95
+    # Of `bounded`: between which values each trial lay undisturbed, in the order of `values`;
+    # both are the value where nothing disturbed it. The interval is that of the worst case.
+    bounds: tuple[Interval, ...] = ()
+
+    @property
+    def disturbed(self) -> int:
+        """How many of the values were disturbed and stand between bounds."""
+        return sum(each.low < each.high for each in self.bounds)
+
+    @property
+    def undisturbed(self) -> dict[int, float]:
+        """Values by block, without those that were disturbed."""
+        ends = self.bounds or tuple(Interval(value, value) for value in self.values)
+        found = zip(self.blocks, self.values, ends, strict=True)
+        return {block: value for block, value, end in found if end.low == end.high}
 
 
 @dataclass(frozen=True)
@@ -57,3 +72,7 @@ class Comparison:
     basis: Basis = Basis.VALID
     # Blocks in which only one side had a valid value: no part of the ratio.
     lone_blocks: int = 0
+    # Blocks in which a side was disturbed. Of `bounded` the interval is that of the worst case,
+    # and this is the one that the values as measured have.
+    disturbed_blocks: int = 0
+    interval_as_measured: Interval | None = None

@@ -1,14 +1,19 @@
 """What an ended run adds to the history of its experiment: one point for each figure."""
 
 from dataclasses import dataclass
+from statistics import median
 
 from headstart.collector.findings.comparability import setup_of
+from headstart.collector.findings.figures import Figure
 from headstart.collector.findings.model import RunResult
 from headstart.collector.findings.run_info import AA_SUFFIX, RERUN_SUFFIX
 from headstart.words.metrics import LOAD_METRICS, METRICS
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
 from headstart.words.verdicts import Basis
+
+# Of so many undisturbed trials the middle is a level.
+_LEAST_UNDISTURBED = 3
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,25 @@ def points_of(result: RunResult) -> list[Point]:
             revision=result.revision,
             digest=digests[figure.variant],
             ended_seconds=result.ended_unix_seconds,
-            value=figure.center,
-            trials=len(figure.values),
-            flagged=figure.basis is Basis.FLAGGED or result.host.changed,
+            value=value,
+            trials=count,
+            flagged=flagged or result.host.changed,
         )
         for figure in result.figures
+        for value, count, flagged in [_level(figure)]
         if figure.variant in digests
         and figure.metric in METRICS
-        and figure.center is not None
-        and figure.center > 0
+        and value is not None
+        and value > 0
     ]
+
+
+def _level(figure: Figure) -> tuple[float | None, int, bool]:
+    """Its value, of how many trials, and whether these were disturbed.
+
+    Where three were not, they alone are the level: bounds have no middle.
+    """
+    if figure.basis is Basis.BOUNDED and len(figure.undisturbed) >= _LEAST_UNDISTURBED:
+        values = figure.undisturbed.values()
+        return median(values), len(values), False
+    return figure.center, len(figure.values), figure.basis is not Basis.VALID

@@ -172,6 +172,8 @@ def _unusable(comparison: Comparison, metric: Metric) -> str:
         return comparison.reason or "not measured there"
     if comparison.basis is Basis.FLAGGED:
         return "too few trials were undisturbed"
+    if comparison.basis is Basis.BOUNDED:
+        return "its interval is the worst case of disturbed trials, which has no standard error"
     interval = comparison.interval
     if not metric.exact and (interval is None or min(interval.low, comparison.ratio) <= 0):
         return comparison.reason or "it has no interval"

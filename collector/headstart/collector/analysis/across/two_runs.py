@@ -193,28 +193,31 @@ def _side(run: RunResult, metric: Metric, variant: str, same_host: bool) -> _Sid
     if own is None or not own.values:
         return _Side(none, False, "not measured")
     if same_host:
-        values, flagged = np.array(own.values), own.basis is Basis.FLAGGED
+        found, flagged = _values(own)
+        values = np.array(list(found.values()))
     else:
         other = run.figure(metric.name, run.baseline)
         if other is None or not other.values:
             return _Side(none, False, f"{run.baseline} was not measured")
-        pairs = _paired(own, other)
+        (mine, disturbed), (theirs, base_disturbed) = _values(own), _values(other)
+        pairs = [(mine[block], theirs[block]) for block in mine if block in theirs]
         if not pairs:
             return _Side(none, False, f"no block is valid for {run.baseline} too")
         values, base = np.array(pairs).T
         if base.min() <= 0:
             return _Side(none, False, "values of zero have no ratio")
         values = values / base
-        flagged = Basis.FLAGGED in (own.basis, other.basis)
+        flagged = disturbed or base_disturbed
     if values.min() <= 0:
         return _Side(none, False, "values of zero have no ratio")
     return _Side(values, flagged)
 
 
-def _paired(own: Figure, other: Figure) -> list[tuple[float, float]]:
-    base = dict(zip(other.blocks, other.values, strict=True))
-    blocks = zip(own.blocks, own.values, strict=True)
-    return [(value, base[block]) for block, value in blocks if block in base]
+def _values(figure: Figure) -> tuple[dict[int, float], bool]:
+    """By block, and whether they are disturbed: those that are not, where there are enough."""
+    if figure.basis is Basis.BOUNDED and len(figure.undisturbed) >= MINIMUM_BLOCKS:
+        return figure.undisturbed, False
+    return dict(zip(figure.blocks, figure.values, strict=True)), figure.basis is not Basis.VALID
 
 
 def _judged(change: Change, interval: Interval, metric: Metric) -> Change:

@@ -99,12 +99,17 @@ def _bounds(data: TrialData, take: Take, corners: Corners) -> Interval | None:
 
 
 def usable(readings: Iterable[Reading]) -> tuple[list[Reading], Basis]:
-    """The valid ones; where these are fewer than three, the flagged ones as well."""
+    """The valid and the bounded ones; where these are fewer than three, all flagged ones."""
     right = [r for r in readings if r.validity is not Validity.WRONG]
-    valid = [r for r in right if r.validity is Validity.VALID]
-    if len(valid) >= MINIMUM_BLOCKS or len(valid) == len(right):
-        return valid, Basis.VALID
+    counted = [r for r in right if r.counts]
+    if len(counted) >= MINIMUM_BLOCKS or len(counted) == len(right):
+        return counted, basis_of(counted)
     return right, Basis.FLAGGED
+
+
+def basis_of(counted: Iterable[Reading]) -> Basis:
+    """What readings that count are worth together."""
+    return Basis.BOUNDED if any(r.bounds is not None for r in counted) else Basis.VALID
 
 
 def figure_of(metric: Metric, variant: str, readings: list[Reading], confidence: float) -> Figure:
@@ -114,7 +119,7 @@ def figure_of(metric: Metric, variant: str, readings: list[Reading], confidence:
     values = np.array([reading.value for reading in used])
     interval = None
     if not metric.exact and not any(reading.is_shared for reading in used):
-        interval = figure_interval(values, confidence)
+        interval = _envelope(used, confidence)
     return Figure(
         metric=metric.name,
         variant=variant,
@@ -127,4 +132,12 @@ def figure_of(metric: Metric, variant: str, readings: list[Reading], confidence:
         excluded_values=tuple(left_out),
         basis=basis,
         confidence=figure_level(len(used), confidence) or confidence,
+        bounds=tuple(Interval(r.low, r.high) for r in used) if basis is Basis.BOUNDED else (),
     )
+
+
+def _envelope(used: list[Reading], confidence: float) -> Interval | None:
+    """All that the interval can be: its ends move with every value, never against it."""
+    lowest = figure_interval([reading.low for reading in used], confidence)
+    highest = figure_interval([reading.high for reading in used], confidence)
+    return Interval(lowest.low, highest.high) if lowest and highest else None

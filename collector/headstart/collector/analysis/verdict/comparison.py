@@ -1,7 +1,7 @@
 """A variant against the baseline, one metric: ratio, interval, verdict."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from headstart.collector.analysis.statistics.intervals import (
     MINIMUM_BLOCKS,
     Floats,
+    ratio_bounds,
     ratio_interval,
 )
 from headstart.collector.analysis.trials.figures import Reading
@@ -52,11 +53,12 @@ def compare(
         confidence=confidence,
         basis=basis,
         lone_blocks=len(_lone(baseline_readings, variant_readings)),
+        disturbed_blocks=sum(pair.disturbed for pair in pairs),
     )
     if not pairs:
         return replace(result, reason=_no_pairs(variant, baseline, variant_readings))
-    base = np.array([pair[0] for pair in pairs])
-    other = np.array([pair[1] for pair in pairs])
+    base = np.array([pair.baseline.value for pair in pairs])
+    other = np.array([pair.variant.value for pair in pairs])
     if reason := _zeros(metric, base, other, baseline, variant):
         return replace(result, reason=reason)
     if metric.exact:
@@ -69,13 +71,36 @@ def compare(
     if interval is None:
         reason = f"{_blocks(len(pairs), metric)} measured, at least {MINIMUM_BLOCKS} are needed"
         return replace(result, verdict=Verdict.INCONCLUSIVE, ratio=ratio, reason=reason)
+    result = replace(result, ratio=ratio)
+    if basis is Basis.BOUNDED:
+        return _bounded(result, metric, pairs, interval)
     verdict = verdict_of(interval, margin, metric.lower_is_better)
+    reason = _straddling(interval, margin) if verdict is Verdict.INCONCLUSIVE else ""
+    return replace(result, verdict=verdict, interval=interval, reason=reason)
+
+
+def _bounded(
+    result: Comparison, metric: Metric, pairs: "list[_Pair]", as_measured: Interval
+) -> Comparison:
+    """What holds wherever the disturbed trials lay between their bounds is decided."""
+    worst = ratio_bounds(
+        [pair.variant.ends for pair in pairs],
+        [pair.baseline.ends for pair in pairs],
+        result.confidence,
+    )
+    assert worst is not None  # noqa: S101  # there are enough blocks
+    verdict = verdict_of(worst, result.margin, metric.lower_is_better)
+    reason = ""
+    if verdict is Verdict.INCONCLUSIVE:
+        reason = _straddling(worst, result.margin)
+        seemed = verdict_of(as_measured, result.margin, metric.lower_is_better)
+        if seemed is not Verdict.INCONCLUSIVE:
+            reason = (
+                f"{result.disturbed_blocks} of {_blocks(result.blocks, metric)} were disturbed,"
+                " and what others may have added to them leaves it open"
+            )
     return replace(
-        result,
-        verdict=verdict,
-        ratio=ratio,
-        interval=interval,
-        reason=_straddling(interval, margin) if verdict is Verdict.INCONCLUSIVE else "",
+        result, verdict=verdict, interval=worst, interval_as_measured=as_measured, reason=reason
     )
 
 
@@ -96,46 +121,73 @@ def unavailable(
     )
 
 
-def _paired(
-    baseline: list[Reading], variant: list[Reading]
-) -> tuple[list[tuple[float, float]], Basis]:
+@dataclass(frozen=True)
+class _Value:
+    """Of one side in one block; `low` and `high` bound it where it was disturbed."""
+
+    value: float
+    low: float
+    high: float
+    disturbed: bool
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class _Pair:
+    baseline: _Value
+    variant: _Value
+
+    @property
+    def disturbed(self) -> bool:
+        return self.baseline.disturbed or self.variant.disturbed
+
+
+def _paired(baseline: list[Reading], variant: list[Reading]) -> tuple[list[_Pair], Basis]:
     """Values by block in which both sides have one.
 
-    Where fewer than three blocks are valid on both sides, flagged trials of both sides
-    are taken in: of one side only, it would be compared at its worst with the other at
-    its best.
+    A disturbed trial counts with its bounds: left out, the side that is disturbed more often
+    would be compared at its best. Where fewer than three blocks count on both sides, flagged
+    trials without bounds are taken in, of both sides.
     """
-    valid = _pair(
-        [r for r in baseline if r.validity is Validity.VALID],
-        [r for r in variant if r.validity is Validity.VALID],
-    )
-    if len(valid) >= MINIMUM_BLOCKS:
-        return valid, Basis.VALID
-    flagged = _pair(
-        [r for r in baseline if r.validity is not Validity.WRONG],
-        [r for r in variant if r.validity is not Validity.WRONG],
-    )
-    return (flagged, Basis.FLAGGED) if len(flagged) > len(valid) else (valid, Basis.VALID)
+    pairs = _pair([r for r in baseline if r.counts], [r for r in variant if r.counts])
+    if len(pairs) < MINIMUM_BLOCKS:
+        flagged = _pair(
+            [r for r in baseline if r.validity is not Validity.WRONG],
+            [r for r in variant if r.validity is not Validity.WRONG],
+        )
+        if len(flagged) > len(pairs):
+            return flagged, Basis.FLAGGED
+    disturbed = any(pair.disturbed for pair in pairs)
+    return pairs, Basis.BOUNDED if disturbed else Basis.VALID
 
 
-def _pair(baseline: Iterable[Reading], variant: Iterable[Reading]) -> list[tuple[float, float]]:
+def _pair(baseline: Iterable[Reading], variant: Iterable[Reading]) -> list[_Pair]:
     base, other = _by_block(baseline), _by_block(variant)
-    return [(base[block], other[block]) for block in sorted(base.keys() & other.keys())]
+    return [_Pair(base[block], other[block]) for block in sorted(base.keys() & other.keys())]
 
 
 def _lone(baseline: list[Reading], variant: list[Reading]) -> set[int]:
-    """Blocks in which one side alone has a valid value."""
-    base, other = (
-        {r.block for r in side if r.validity is Validity.VALID} for side in (baseline, variant)
-    )
+    """Blocks in which one side alone has a value that counts."""
+    base, other = ({r.block for r in side if r.counts} for side in (baseline, variant))
     return base ^ other
 
 
-def _by_block(readings: Iterable[Reading]) -> dict[int, float]:
-    blocks: dict[int, list[float]] = {}
+def _by_block(readings: Iterable[Reading]) -> dict[int, _Value]:
+    blocks: dict[int, list[Reading]] = {}
     for reading in readings:
-        blocks.setdefault(reading.block, []).append(reading.value)
-    return {block: fmean(values) for block, values in blocks.items()}
+        blocks.setdefault(reading.block, []).append(reading)
+    return {
+        block: _Value(
+            fmean(r.value for r in found),
+            fmean(r.low for r in found),
+            fmean(r.high for r in found),
+            any(r.validity is Validity.FLAGGED for r in found),
+        )
+        for block, found in blocks.items()
+    }
 
 
 def _no_pairs(variant: str, baseline: str, variant_readings: list[Reading]) -> str:

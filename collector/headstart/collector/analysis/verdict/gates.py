@@ -35,6 +35,7 @@ from headstart.words.metric import Unit
 from headstart.words.metrics import METRICS
 from headstart.words.verdicts import LimitKind
 
+DISTURBED_BETWEEN = "the worst case reaches across the limit"
 DISTURBED = "too few trials were undisturbed to decide by them"
 
 # More blocks than this are no advice: the figure is as good as on its limit.
@@ -133,6 +134,11 @@ def gate_outcome(result: RunResult, variant: str, limit: GateLimit) -> GateOutco
         if status is GateStatus.UNDECIDED:
             reason, more = _why(found), _more_blocks(found, result)
             text = f"{text}; {reason}"
+        elif found.disturbed:
+            text = (
+                f"{text}; decided although {found.disturbed} of {found.count} {found.counted}s were"
+                " disturbed, since it holds at both ends of what these can have been"
+            )
     return GateOutcome(
         variant, limit, status, found.value, found.interval, found.count, text, reason, more
     )
@@ -159,6 +165,8 @@ class _Found:
     count: int
     exact: bool = False
     basis: Basis = Basis.VALID
+    # How many of what is counted were disturbed and stand between bounds.
+    disturbed: int = 0
     # Of the interval; where there is none, what was asked for.
     confidence: float = 0.95
     # The value in words, the interval in words, and what `count` counts.
@@ -179,6 +187,8 @@ class _Found:
             parts.append(f"{self.count} {self.counted}{'' if self.count == 1 else 's'}")
         if self.basis is Basis.FLAGGED:
             parts.append("disturbed")
+        if self.disturbed:
+            parts.append(f"the worst case of {self.disturbed} disturbed")
         return ", ".join([*parts, run])
 
 
@@ -198,6 +208,7 @@ def _value(result: RunResult, variant: str, limit: GateLimit) -> _Found:
         count=len(figure.values),
         exact=metric.exact or _constant(figure),
         basis=figure.basis,
+        disturbed=figure.disturbed,
         confidence=figure.confidence,
         said=quantity(figure.center, metric.unit),
         span=_span(interval, metric.unit),
@@ -205,7 +216,8 @@ def _value(result: RunResult, variant: str, limit: GateLimit) -> _Found:
 
 
 def _constant(figure: Figure) -> bool:
-    return len(figure.values) >= least_values(figure.confidence) and len(set(figure.values)) == 1
+    alike = len(set(figure.values)) == 1 and not figure.disturbed
+    return alike and len(figure.values) >= least_values(figure.confidence)
 
 
 def _span(interval: Interval | None, unit: str) -> str:
@@ -232,6 +244,7 @@ def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
         count=comparison.blocks,
         exact=metric.exact,
         basis=comparison.basis,
+        disturbed=comparison.disturbed_blocks if comparison.basis is Basis.BOUNDED else 0,
         confidence=comparison.confidence,
         said=_sides(result, comparison),
         span=_ratio_span(comparison.interval),
@@ -289,6 +302,8 @@ def _why(found: _Found) -> str:
         return DISTURBED
     if found.interval is None:
         return f"an interval takes {found.least} {found.counted}s"
+    if found.disturbed:
+        return f"{DISTURBED_BETWEEN}: {found.disturbed} of {found.count} were disturbed"
     return "the interval reaches across the limit"
 
 
@@ -299,6 +314,9 @@ def _more_blocks(found: _Found, result: RunResult) -> int | None:
     None where disturbed trials are all there is, or where no sensible number would do.
     """
     if found.basis is Basis.FLAGGED or not found.count:
+        return None
+    # A worst case narrows with a quieter host, not with more blocks.
+    if found.disturbed and found.interval is not None:
         return None
     # A metric of load has a value in some of the blocks only, and invalid trials none.
     blocks_each = max(result.blocks_completed, found.count) / found.count

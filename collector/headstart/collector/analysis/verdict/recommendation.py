@@ -9,7 +9,12 @@ figures of a host that failed its latest A/A run.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from headstart.collector.analysis.verdict.gates import DISTURBED, asked, gate_outcome
+from headstart.collector.analysis.verdict.gates import (
+    DISTURBED,
+    DISTURBED_BETWEEN,
+    asked,
+    gate_outcome,
+)
 from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt, way_out
 from headstart.collector.findings import (
     Category,
@@ -223,7 +228,7 @@ def _open(result: RunResult, gate: GateOutcome) -> str:
         if gate.limit.metric in STEADY_METRICS and _unsettled(result, gate.variant):
             longer = " A longer `load.duration` settles it, or shows that nothing does."
         return f"{title} was not measured: {gate.reason}.{longer}"
-    if gate.reason == DISTURBED:
+    if gate.reason == DISTURBED or gate.reason.startswith(DISTURBED_BETWEEN):
         return f"{title}: too many trials were disturbed; measure again on a quieter host."
     if gate.more_blocks is None:
         return (

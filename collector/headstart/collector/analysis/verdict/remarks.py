@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from headstart.collector.analysis.images import denied_remarks, image_remarks
 from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
-from headstart.collector.findings import Basis, Comparison, Fact, Figure
+from headstart.collector.findings import Basis, Comparison, Fact, Figure, Verdict
 from headstart.collector.findings.comparability import NETWORK_OF_THE_HOST
 from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache
@@ -66,12 +66,36 @@ def _flagged(figures: Sequence[Figure], comparisons: Sequence[Comparison]) -> It
             "trials. The host was too restless, or the load generator too slow; measure again "
             "before deciding."
         )
+    yield from _bounded(figures, comparisons)
     unpaired = {c.metric for c in comparisons if c.basis is Basis.FLAGGED}
     unpaired -= {figure.metric for figure in flagged}
     if unpaired:
         yield (
             f"Fewer than {MINIMUM_BLOCKS} blocks were valid on both sides for "
             f"{_titles(unpaired)}: these verdicts rest on flagged trials too."
+        )
+
+
+def _bounded(figures: Sequence[Figure], comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Why it may decide although trials were disturbed, and how far off these may be."""
+    bounded = [figure for figure in figures if figure.basis is Basis.BOUNDED]
+    told = {figure.metric for figure in bounded}
+    told |= {c.metric for c in comparisons if c.basis is Basis.BOUNDED}
+    for name in [metric for metric in METRICS if metric in told]:
+        own = [figure for figure in bounded if figure.metric == name]
+        counts = ", ".join(f"{f.disturbed} of {len(f.values)} of {f.variant}" for f in own)
+        width = max((1 - e.low / e.high for f in own for e in f.bounds if e.high > 0), default=0.0)
+        decided = [
+            c
+            for c in comparisons
+            if (c.metric, c.basis) == (name, Basis.BOUNDED)
+            and c.verdict is not Verdict.INCONCLUSIVE
+        ]
+        holds = "; what is decided holds at both ends of all bounds" if decided else ""
+        yield (
+            f"{METRICS[name].title}: {counts} trials were disturbed, and are off by up to"
+            f" {width * 100:.0f} %. They count by the bounds that their records give, so that"
+            f" intervals are the worst case{holds}."
         )
 
 

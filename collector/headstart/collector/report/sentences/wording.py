@@ -222,6 +222,8 @@ def _evidence(comparison: Comparison, first: str, end: Callable[[float], str], u
     parts.append("1 block" if comparison.blocks == 1 else f"{comparison.blocks} blocks")
     if comparison.basis is Basis.FLAGGED:
         parts.append("from flagged trials")
+    if comparison.basis is Basis.BOUNDED:
+        parts.append(f"the worst case of {comparison.disturbed_blocks} disturbed")
     return f" ({', '.join(parts)})"
 
 

@@ -200,6 +200,8 @@ def _detail(figure: Figure | None, metric: Metric) -> str:
     parts = [f"1 {metric.replicate}" if count == 1 else f"{count} {metric.replicate}s"]
     if figure.excluded:
         parts.append(f"{figure.excluded} left out")
+    if figure.disturbed:
+        parts.append(f"{figure.disturbed} disturbed")
     if count > 1:
         low, high = min(figure.values), max(figure.values)
         parts.append(f"{_short(low, metric.unit)} to {_short(high, metric.unit)}")
