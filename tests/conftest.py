@@ -1,6 +1,7 @@
 """What a test may need of the machine; where it is missing the test is skipped, with the reason."""
 
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import signal
@@ -90,6 +91,7 @@ class ByFile(LoadGroupScheduling):  # type: ignore[misc]  # has no types
         return scope.split("::")[0]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
 
@@ -126,3 +128,23 @@ def short_path() -> Iterator[Path]:
     """A folder for sockets: their paths hold 107 bytes, and `tmp_path` is longer beside others."""
     with tempfile.TemporaryDirectory(prefix="hs-") as folder:
         yield Path(folder)
+
+
+_ANALYSIS = (
+    "headstart.collector.judge.worker",
+    "headstart.collector.analysis.analyse",
+    "headstart.collector.judge.shifts_of_run",
+    "headstart.collector.report.render",
+    "headstart.collector.export.write",
+    "headstart.collector.store.sqlite",
+    "scipy.special",
+    "scipy.stats",
+)
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Analysis processes begin with all imported, where their begin is not what is tested."""
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload(list(_ANALYSIS))
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _method: forking)

@@ -11,6 +11,7 @@ import pytest
 
 from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.findings.run_info import RunInfo
+from headstart.collector.fleet import fleet
 from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.experiments_pb2 import CancelRequest, ListHostsRequest, RunState, WatchRequest
@@ -196,14 +197,16 @@ async def test_an_agent_is_told_to_end_what_does_not_count(tmp_path: Path) -> No
 
 @in_loop
 async def test_an_agent_that_does_not_read_is_cut_off(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fleet, "_UNREAD_MESSAGES", 10)
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:
-        # Cancels for thousands of attempts are more than the transport holds.
+        # Cancels of attempts with long names are soon more than the transport holds.
         with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            for beat in range(1000):
-                stale = [(f"20200101-000000-{beat:05}-{n:03}{'x' * 12}", 1) for n in range(64)]
-                await agent.beat(*stale)
+            for beat in range(3000):
+                await agent.beat((f"{beat:015000}", 1))
+                if "does not read what it is told" in caplog.text:
+                    break
         await until(lambda: "does not read what it is told" in caplog.text, seconds=50)
 
 

@@ -39,6 +39,8 @@ from support.attending import (
 )
 from support.fake_runs import small
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 DONE, FAILED = RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED
 INCOMPLETE = RunState.RUN_STATE_INCOMPLETE
 
@@ -99,7 +101,7 @@ async def test_the_same_run_without_a_lie_is_done_and_analysed(tmp_path: Path) -
         await deliver(agent, sealed(map(as_sent, hostile.honest()), run_id))
         await watched(collector.port, run_id, DONE)
 
-        assert '"host": "h1"' in await report(collector, run_id)
+        assert '"name": "h1"' in await report(collector, run_id)
         assert not (await run_of(collector.port, run_id)).reason
 
 

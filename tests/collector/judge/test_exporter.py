@@ -45,6 +45,8 @@ from support.fake_runs import AOT, BROKEN, JIT, Fake, small
 from support.recorded import record
 from support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 TRIALS = ExportTable.EXPORT_TABLE_TRIALS
 WINDOWS = ExportTable.EXPORT_TABLE_WINDOWS
 SAMPLES = ExportTable.EXPORT_TABLE_SAMPLES

@@ -49,6 +49,8 @@ from support.attending import (
 from support.fake_runs import AOT, JIT, small
 from support.running import headstart
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 DONE = RunState.RUN_STATE_DONE
 PLAYERS = """
 experiment: players
