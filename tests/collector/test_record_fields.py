@@ -25,9 +25,6 @@ RESERVED = {
     "CheckOutcome.monotonic_ns": "a check's place among the samples",
     "CheckOutcome.excerpt": "the answer itself; `actual` says what is wrong with it",
     "ResolvedVariant.default_arguments": "the agent's own, to put a job's arguments in their place",
-    "BuildOutcome.log_clipped": "new; what the report makes of it follows",
-    "BuildOutcome.silenced": "new; what the report makes of it follows",
-    "Diagnostic.risk": "new; what the report makes of it follows",
     "MemoryFloor.resolution_bytes": "asked for by the plan; the limits around the floor are shown",
 }
 

@@ -12,6 +12,7 @@ from headstart.v1.records_pb2 import (
     BuildOutcome,
     BuildStep,
     Diagnostic,
+    DiagnosticRisk,
     Failure,
     FailureCode,
     Record,
@@ -31,6 +32,7 @@ def diagnostic(
     assembly: str = "",
     text: str = "Using member 'X' can break",
     ruled: bool = False,
+    risk: DiagnosticRisk.ValueType = DiagnosticRisk.DIAGNOSTIC_RISK_MAY_FAIL,
 ) -> Diagnostic:
     """One place, with the category that the catalogue gives."""
     category = DIAGNOSTIC_CATEGORY_REVIEW
@@ -42,6 +44,7 @@ def diagnostic(
         code=code,
         severity=severity,
         text=text,
+        risk=risk,
         file="/src/Model.cs" if line else "",
         line=line,
         member=member or ("" if line else f"{package}.Type.Method()"),

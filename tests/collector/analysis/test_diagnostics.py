@@ -10,9 +10,11 @@ from headstart.collector.analysis.diagnostics import (
     variant_diagnostics,
 )
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
-from headstart.collector.findings import Category, VariantDiagnostics
+from headstart.collector.findings import Category, Risk, VariantDiagnostics
 from headstart.v1.experiment_pb2 import Check, Experiment, Service, Variant
 from headstart.v1.records_pb2 import (
+    DIAGNOSTIC_RISK_FAILS_WHEN_REACHED as FAILS,
+    DIAGNOSTIC_RISK_MAY_FAIL as MAY_FAIL,
     CheckOutcome,
     Diagnostic,
     Failure,
@@ -51,8 +53,7 @@ def found_in(
     run = RunRecords(
         trials=list(trials), builds=[build("aot", diagnostics=diagnostics), build("jit")]
     )
-    (found,) = variant_diagnostics(experiment, run)
-    return found
+    return next(d for d in variant_diagnostics(experiment, run) if d.variant == "aot")
 
 
 def categories(found: VariantDiagnostics) -> dict[str, tuple[Category, str]]:
@@ -78,7 +79,7 @@ def test_checks_decide_what_the_warnings_that_they_cover_are_worth() -> None:
         "AutoMapper": (Category.BLOCKING, "the check GET /probe/automapper fails"),
         "FluentValidation": (
             Category.SUPPRESSIBLE,
-            "the check GET /probe/fluentvalidation passes",
+            "exercised by the check GET /probe/fluentvalidation, which passes",
         ),
         "": (Category.SUPPRESSIBLE, ""),
     }
@@ -164,7 +165,33 @@ def test_a_group_counts_places_and_findings_and_shows_the_most_telling() -> None
     assert found.findings == 31
 
 
-def test_a_variant_without_diagnostics_is_not_listed() -> None:
+def test_a_build_that_warned_of_nothing_has_no_warnings_and_a_failed_one_says_nothing() -> None:
     experiment = Experiment(baseline="jit", variants=[Variant(name="jit"), Variant(name="aot")])
+    made, failed = build("jit"), build("aot")
+    made.digest, failed.digest = "sha256:1", ""
 
-    assert variant_diagnostics(experiment, RunRecords(builds=[build("jit")])) == ()
+    (found,) = variant_diagnostics(experiment, RunRecords(builds=[made, failed]))
+    assert (found.variant, found.groups, found.findings) == ("jit", (), 0)
+
+
+def test_what_fails_when_it_is_reached_stands_first_among_what_is_to_be_reviewed() -> None:
+    experiment = Experiment(baseline="jit", variants=[Variant(name="jit")])
+    warned = [diagnostic("Many", code="IL2075", line=at, risk=MAY_FAIL) for at in range(5)]
+    warned += [diagnostic("Few", "IL2104", risk=MAY_FAIL), diagnostic("Few", "IL3052", risk=FAILS)]
+    made = build("jit", diagnostics=warned)
+    (found,) = variant_diagnostics(experiment, RunRecords(builds=[made]))
+
+    assert [group.package for group in found.groups] == ["Few", "Many"]
+    assert found.groups[0].risks == {Risk.FAILS: 1, Risk.MAY_FAIL: 1}
+    assert found.groups[0].aggregates == 1
+    assert found.groups[0].examples[0].code == "IL3052"
+
+
+def test_what_the_builder_kept_back_and_projects_silence_is_said() -> None:
+    experiment = Experiment(baseline="jit", variants=[Variant(name="jit")])
+    made = build("jit", diagnostics=[diagnostic("A")])
+    made.log_clipped = True
+    made.silenced.append("Web.csproj: NoWarn IL2026")
+    (found,) = variant_diagnostics(experiment, RunRecords(builds=[made]))
+
+    assert (found.at_least, found.silenced) == (True, ("Web.csproj: NoWarn IL2026",))

@@ -20,7 +20,11 @@ from headstart.collector.report.formats.html import render_html
 from headstart.collector.report.formats.markdown import render_markdown
 from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.report.views import build_view
-from headstart.v1.records_pb2 import CheckOutcome, Record
+from headstart.v1.records_pb2 import (
+    DIAGNOSTIC_RISK_FAILS_WHEN_REACHED as FAILS,
+    CheckOutcome,
+    Record,
+)
 from support.fake_builds import DIAGNOSTICS, build, builds, diagnostic, failed_build
 from support.fake_runs import small
 
@@ -100,9 +104,35 @@ def test_a_build_that_failed_is_a_failure_with_its_evidence() -> None:
     (row,) = [row for row in build_view.build_rows(result) if row.failed]
 
     assert (row.variant, row.clean) == ("aot", "failed")
-    assert build_view.diagnostic_tables(result)[0].rows[0].category is Category.BLOCKING
+    (table,) = [t for t in build_view.diagnostic_tables(result) if t.variant == "aot"]
+    assert table.rows[0].category is Category.BLOCKING
     for text in (render_html(result), render_markdown(result), printed(result)):
         assert "1 finding in 1 place: 1 blocking" in text
+
+
+def test_the_summary_says_why_there_may_be_more() -> None:
+    warned = [diagnostic("A", "IL2104"), diagnostic("A", "IL3052", risk=FAILS)]
+    outcome = build("aot", diagnostics=warned)
+    outcome.log_clipped = True
+    outcome.silenced.extend(f"web{n}.csproj: NoWarn IL2026" for n in range(7))
+    (table,) = build_view.diagnostic_tables(result_with([Record(build_outcome=outcome)]))
+
+    assert table.summary == (
+        "at least 2 findings in 2 places: 2 review; the builder kept back a part of the output;"
+        " 1 of the places each stand for an unknown number, an assembly's; silenced:"
+        + ",".join(f" web{n}.csproj: NoWarn IL2026" for n in range(5))
+        + " and 2 more"
+    )
+    assert table.rows[0].reason == "1 fail when reached"
+
+
+def test_a_build_without_warnings_says_so() -> None:
+    result = result_with([Record(build_outcome=build("jit"))])
+    (table,) = build_view.diagnostic_tables(result)
+
+    assert table.summary == "no warnings"
+    for text in (render_html(result), render_markdown(result), printed(result)):
+        assert "no warnings" in text
 
 
 def test_a_run_without_builds_says_nothing_of_them() -> None:

@@ -18,11 +18,12 @@ from headstart.collector.findings import (
     DiagnosticExample,
     DiagnosticGroup,
     PackageCheck,
+    Risk,
     VariantDiagnostics,
     Working,
 )
 from headstart.v1.experiment_pb2 import Check, DiagnosticCategory, Experiment
-from headstart.v1.records_pb2 import Diagnostic, FailureCode
+from headstart.v1.records_pb2 import Diagnostic, DiagnosticRisk, FailureCode
 
 _CATEGORIES = {
     DiagnosticCategory.DIAGNOSTIC_CATEGORY_BLOCKING: Category.BLOCKING,
@@ -32,11 +33,20 @@ _CATEGORIES = {
 _GRAVEST_FIRST = list(Category)
 _DEADLY = (FailureCode.FAILURE_CODE_DIED, FailureCode.FAILURE_CODE_OUT_OF_MEMORY)
 _EXAMPLES = 3
+_RISKS = {
+    DiagnosticRisk.DIAGNOSTIC_RISK_FAILS_WHEN_REACHED: Risk.FAILS,
+    DiagnosticRisk.DIAGNOSTIC_RISK_MAY_FAIL: Risk.MAY_FAIL,
+    DiagnosticRisk.DIAGNOSTIC_RISK_MOSTLY_HARMLESS: Risk.HARMLESS,
+}
+_WORST_FIRST = list(Risk)
+# One warning for all of an assembly: the SDK's `TrimmerSingleWarn`.
+_AGGREGATES = ("IL2104", "IL3053")
 RULE = "a rule of the experiment"
 
 
 def variant_diagnostics(experiment: Experiment, run: RunRecords) -> tuple[VariantDiagnostics, ...]:
-    """Of each variant that was built and told of something, in the order of the file."""
+    """Of each variant that was built, in the order of the file; of a build that failed, where it
+    told of something."""
     builds = decisive(run.builds)
     outcomes = {
         variant.name: check_outcomes(run.trials, variant.name) for variant in experiment.variants
@@ -44,7 +54,7 @@ def variant_diagnostics(experiment: Experiment, run: RunRecords) -> tuple[Varian
     found = []
     for variant in experiment.variants:
         build = builds.get(variant.name)
-        if build is None or not build.diagnostics:
+        if build is None or not (build.diagnostics or build.digest):
             continue
         baseline = (
             outcomes.get(experiment.baseline, {}) if variant.name != experiment.baseline else {}
@@ -54,7 +64,15 @@ def variant_diagnostics(experiment: Experiment, run: RunRecords) -> tuple[Varian
             build.diagnostics,
             evidence(experiment.service.checks, outcomes[variant.name], baseline),
         )
-        found.append(VariantDiagnostics(variant.name, groups, build.diagnostics_dropped))
+        found.append(
+            VariantDiagnostics(
+                variant=variant.name,
+                groups=groups,
+                dropped=build.diagnostics_dropped,
+                at_least=build.log_clipped,
+                silenced=tuple(build.silenced),
+            )
+        )
     return tuple(found)
 
 
@@ -115,8 +133,10 @@ def evidence(
             known = found.get(pattern)
             # One failure outweighs what passes.
             if known is None or (known[0] is Category.SUPPRESSIBLE and not passed):
-                verb = "passes" if passed else "fails"
-                found[pattern] = (category, f"the check {check.name} {verb}")
+                why = f"the check {check.name} fails"
+                if passed:
+                    why = f"exercised by the check {check.name}, which passes"
+                found[pattern] = (category, why)
     return found
 
 
@@ -153,16 +173,38 @@ def _groups(
             codes=dict(Counter(member.code for member in members).most_common()),
             examples=tuple(map(_example, _telling(members))),
             reason=reason,
+            risks=_risks(members),
+            aggregates=sum(member.code in _AGGREGATES for member in members),
         )
         for (package, category, reason), members in sorted_out.items()
     ]
-    groups.sort(key=lambda g: (_GRAVEST_FIRST.index(g.category), -g.places, g.package))
+    groups.sort(
+        key=lambda g: (
+            _GRAVEST_FIRST.index(g.category),
+            -g.risks.get(Risk.FAILS, 0),
+            -g.places,
+            g.package,
+        )
+    )
     return tuple(groups)
 
 
+def _risks(members: Iterable[Diagnostic]) -> dict[Risk, int]:
+    """Places by risk, the worst first."""
+    counts = Counter(_RISKS[member.risk] for member in members if member.risk in _RISKS)
+    return {risk: counts[risk] for risk in _WORST_FIRST if counts[risk]}
+
+
+def _risk(member: Diagnostic) -> int:
+    """Its place among the risks; of an older agent the last."""
+    risk = _RISKS.get(member.risk)
+    return len(_WORST_FIRST) if risk is None else _WORST_FIRST.index(risk)
+
+
 def _telling(members: list[Diagnostic]) -> list[Diagnostic]:
-    """A few that say most: of each code one, errors and places in the app's own files first."""
-    members = sorted(members, key=lambda m: (m.severity != "error", not m.line, -m.count))
+    """A few that say most: of each code one; errors, what fails when it is reached, and places
+    in the app's own files first."""
+    members = sorted(members, key=lambda m: (m.severity != "error", _risk(m), not m.line, -m.count))
     first = {member.code: member for member in reversed(members)}
     chosen = [member for member in members if first[member.code] is member]
     return (chosen + [member for member in members if first[member.code] is not member])[:_EXAMPLES]

@@ -57,6 +57,14 @@ class VariantBuild:
     log_cut: bool = False
 
 
+class Risk(StrEnum):
+    """What becomes of the code that a diagnostic warns of, when it is reached; the worst first."""
+
+    FAILS = "fails when reached"
+    MAY_FAIL = "may fail"
+    HARMLESS = "mostly harmless"
+
+
 @dataclass(frozen=True)
 class DiagnosticExample:
     """One place."""
@@ -86,6 +94,10 @@ class DiagnosticGroup:
     examples: tuple[DiagnosticExample, ...] = ()
     # Why it is not the catalogue's category, such as "GET /probe/automapper fails"; may be empty.
     reason: str = ""
+    # Risk by the code alone -> places; empty: an older agent did not say.
+    risks: dict[Risk, int] = field(default_factory=dict)
+    # Places that each stand for an unknown number, such as all warnings of an assembly.
+    aggregates: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,10 @@ class VariantDiagnostics:
     groups: tuple[DiagnosticGroup, ...]
     # Places that the record of the build had no room for.
     dropped: int = 0
+    # The builder kept back a part of the output: there may have been more.
+    at_least: bool = False
+    # What keeps warnings out of the log, by project file, such as "Web.csproj: NoWarn IL2026".
+    silenced: tuple[str, ...] = ()
 
     def places(self, category: Category) -> int:
         """How many places are in this category."""

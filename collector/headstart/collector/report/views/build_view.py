@@ -1,6 +1,6 @@
 """Builds and their diagnostics, ready to be set: the same rows for every format."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from headstart.collector.findings import (
@@ -8,6 +8,7 @@ from headstart.collector.findings import (
     DiagnosticExample,
     DiagnosticGroup,
     PackageCheck,
+    Risk,
     RunResult,
     VariantBuild,
     VariantDiagnostics,
@@ -25,7 +26,8 @@ BUILD_NOTE = (
 DIAGNOSTICS_NOTE = (
     "What the build warned of, once for each place; findings count how often it was said. "
     "Blocking: it does not build, or a check that runs through the package fails. Suppressible: "
-    "such a check passes, or it is not about the way of compiling. Review: nobody knows yet."
+    "such a check passes, or it is not about the way of compiling. Review: nobody knows yet; what "
+    "becomes of such code when it is reached is told by the compiler's code alone."
 )
 PACKAGES_NOTE = "By the checks that say which packages they run through."
 THE_APP = "the app itself"
@@ -33,6 +35,12 @@ OTHER_STEPS = "other steps"
 NOTHING = "–"
 # What a publish is made of, in its order; other parts follow as they come.
 _PARTS = ("context", "restore", "compile", "ILC", "ILC and link", "link", "publish")
+_RISK_WORDS = {
+    Risk.FAILS: "fail when reached",
+    Risk.MAY_FAIL: "may fail",
+    Risk.HARMLESS: "mostly harmless",
+}
+_SILENCED_SHOWN = 5
 _GROUPS_SHOWN = 20
 _TEXT_CHARACTERS = 220
 _STEP_CHARACTERS = 100
@@ -242,15 +250,31 @@ def _table(found: VariantDiagnostics) -> DiagnosticTable:
         for category in Category
         if found.places(category)
     ]
-    dropped = f"; {found.dropped} more places had no room" if found.dropped else ""
     said = "finding" if found.findings == 1 else "findings"
     where = "place" if places == 1 else "places"
+    counts = f"{found.findings:,} {said} in {places:,} {where}: {', '.join(parts)}"
+    if not found.groups:
+        counts = "no warnings"
     return DiagnosticTable(
         variant=found.variant,
-        summary=f"{found.findings:,} {said} in {places:,} {where}: {', '.join(parts)}{dropped}",
+        summary="; ".join([f"{'at least ' if found.at_least else ''}{counts}", *_limits(found)]),
         rows=tuple(map(_diagnostic_row, found.groups[:_GROUPS_SHOWN])),
         more=max(0, len(found.groups) - _GROUPS_SHOWN),
     )
+
+
+def _limits(found: VariantDiagnostics) -> Iterator[str]:
+    """Why there may be more than was counted."""
+    if found.dropped:
+        yield f"{found.dropped} more places had no room"
+    if found.at_least:
+        yield "the builder kept back a part of the output"
+    if aggregates := sum(group.aggregates for group in found.groups):
+        yield f"{aggregates} of the places each stand for an unknown number, an assembly's"
+    if found.silenced:
+        shown = ", ".join(map(line, found.silenced[:_SILENCED_SHOWN]))
+        more = len(found.silenced) - _SILENCED_SHOWN
+        yield f"silenced: {shown}" + (f" and {more} more" if more > 0 else "")
 
 
 def _diagnostic_row(group: DiagnosticGroup) -> DiagnosticRow:
@@ -262,9 +286,16 @@ def _diagnostic_row(group: DiagnosticGroup) -> DiagnosticRow:
         places=group.places,
         findings=group.findings,
         codes=", ".join(codes[:_CODES_SHOWN]) + (f" and {more} more" if more > 0 else ""),
-        reason=line(group.reason),
+        reason="; ".join(filter(None, (line(group.reason), _risk_words(group)))),
         examples=tuple(map(_example, group.examples)),
     )
+
+
+def _risk_words(group: DiagnosticGroup) -> str:
+    """By the codes: of what is blocking or suppressed nobody needs to know."""
+    if group.category is not Category.REVIEW:
+        return ""
+    return ", ".join(f"{places} {_RISK_WORDS[risk]}" for risk, places in group.risks.items())
 
 
 def _example(example: DiagnosticExample) -> tuple[str, str]:
