@@ -79,7 +79,7 @@ def _latency(histogram: Histogram) -> dict[str, Value]:
         counts = counts_of(histogram)
     except MalformedHistogram:
         return found
-    count = int(counts.sum())
+    count = counts.total
     found["latency_count"] = count
     quantiles = quantiles_seconds(counts, _QUANTILES.values())
     if quantiles is not None:

@@ -1,48 +1,67 @@
 """Latency histograms as arrays: merging and quantiles.
 
-Their buckets are those of `headstart.words.histogram`.
+Their buckets are those of `headstart.words.histogram`. A load has thousands of them, so they
+stay as sparse as they come.
 """
 
-from collections.abc import Iterable
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 
 from headstart.v1.records_pb2 import Histogram
 from headstart.words.histogram import BUCKETS, middle_us
 
-Counts = npt.NDArray[np.int64]
+_MOST_COUNTED = 1 << 48
 
 
 class MalformedHistogram(ValueError):
     """Indices and counts do not fit each other or the layout."""
 
 
-def counts_of(histogram: Histogram) -> Counts:
-    """Dense counts by bucket index, no longer than the highest index needs.
+@dataclass(frozen=True)
+class Counts:
+    """Buckets in ascending order, and how many values each has."""
 
-    Raises MalformedHistogram.
-    """
-    if len(histogram.index_delta) != len(histogram.count):
+    index: Sequence[int]
+    count: Sequence[int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.count)
+
+
+NOTHING = Counts((), ())
+
+
+def counts_of(histogram: Histogram) -> Counts:
+    """Raises MalformedHistogram."""
+    count = list(histogram.count)
+    if len(histogram.index_delta) != len(count):
         raise MalformedHistogram("as many indices as counts are needed")
-    if not histogram.count:
-        return np.zeros(0, dtype=np.int64)
-    index = np.cumsum(np.array(histogram.index_delta, dtype=np.int64))
-    count = np.array(histogram.count, dtype=np.uint64)
-    if index[-1] >= BUCKETS or int(count.max()) > 1 << 48:
+    if not count:
+        return NOTHING
+    index = list(accumulate(histogram.index_delta))
+    if index[-1] >= BUCKETS or max(count) > _MOST_COUNTED:
         raise MalformedHistogram("an index or a count is out of range")
-    counts = np.zeros(int(index[-1]) + 1, dtype=np.int64)
-    np.add.at(counts, index, count.astype(np.int64))
-    return counts
+    return Counts(index, count)
 
 
 def merged(histograms: Iterable[Counts]) -> Counts:
     """The histogram of all values together."""
-    parts = list(histograms)
-    total = np.zeros(max((len(part) for part in parts), default=0), dtype=np.int64)
-    for part in parts:
-        total[: len(part)] += part
-    return total
+    index: list[int] = []
+    count: list[int] = []
+    for part in histograms:
+        index += part.index
+        count += part.count
+    total = np.zeros(BUCKETS, dtype=np.int64)
+    # A bucket comes as often as there are parts that have it.
+    np.add.at(total, np.array(index, dtype=np.int64), np.array(count, dtype=np.int64))
+    found = np.flatnonzero(total)
+    return Counts(found.tolist(), total[found].tolist())
 
 
 def quantiles_seconds(counts: Counts, quantiles: Iterable[float]) -> list[float] | None:
@@ -50,9 +69,8 @@ def quantiles_seconds(counts: Counts, quantiles: Iterable[float]) -> list[float]
 
     The nearest rank's bucket, at its middle.
     """
-    total = int(counts.sum())
-    if total == 0:
+    cumulated = list(accumulate(counts.count))
+    if not cumulated or not cumulated[-1]:
         return None
-    ranks = [max(1.0, np.ceil(quantile * total)) for quantile in quantiles]
-    buckets = np.searchsorted(np.cumsum(counts), ranks)
-    return [middle_us(int(bucket)) / 1e6 for bucket in buckets]
+    ranks = (max(1, math.ceil(quantile * cumulated[-1])) for quantile in quantiles)
+    return [middle_us(counts.index[bisect_left(cumulated, rank)]) / 1e6 for rank in ranks]

@@ -1,12 +1,13 @@
 """Sample batches as arrays: differences to values, absent readings to NaN."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from headstart.v1.records_pb2 import Quantity, SampleBatch
+from headstart.v1.records_pb2 import Quantity, SampleBatch, SampleColumn
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -33,55 +34,91 @@ def times_seconds(batch: SampleBatch, zero_monotonic_ns: int) -> Floats:
     return np.asarray(origin + np.cumsum(steps) / 1e6)
 
 
-def column(batch: SampleBatch, quantity: Quantity.ValueType) -> Floats | None:
-    """A quantity of the instance as a whole (pid 0); None when the batch has no such column.
-
-    Raises MalformedBatch.
-    """
-    found = whole_column(batch, quantity)
-    if found is None:
-        return None
-    values, absent = found
-    return np.where(absent, np.nan, values)
-
-
 def whole_column(
     batch: SampleBatch, quantity: Quantity.ValueType
 ) -> tuple[Integers, Truths] | None:
-    """As `column`, but the integers that were read, and which of them stand for no reading."""
+    """A quantity of the instance as a whole (pid 0), and which rows stand for no reading.
+
+    None when the batch has no such column. Raises MalformedBatch.
+    """
+    found = _column(batch, quantity)
+    if found is None:
+        return None
+    absent = np.zeros(len(found.delta), dtype=np.bool_)
+    absent[np.array(found.absent_rows, dtype=np.int64)] = True
+    return np.cumsum(np.array(found.delta, dtype=np.int64)), absent
+
+
+def _column(batch: SampleBatch, quantity: Quantity.ValueType) -> SampleColumn | None:
     found = next((c for c in batch.columns if c.quantity == quantity and c.pid == 0), None)
     if found is None:
         return None
     rows = len(batch.time_delta_us)
     if len(found.delta) != rows:
         raise MalformedBatch(f"a column of {len(found.delta)} values in a batch of {rows} rows")
-    absent = np.zeros(rows, dtype=np.bool_)
-    if found.absent_rows:
-        listed = np.array(found.absent_rows, dtype=np.int64)
-        if listed.max() >= rows:
-            raise MalformedBatch(f"row {listed.max()} is absent in a batch of {rows} rows")
-        absent[listed] = True
-    return np.cumsum(np.array(found.delta, dtype=np.int64)), absent
+    if found.absent_rows and (last := max(found.absent_rows)) >= rows:
+        raise MalformedBatch(f"row {last} is absent in a batch of {rows} rows")
+    return found
+
+
+def _cumulated(deltas: list[int], rows: list[int]) -> Integers:
+    """Sums of differences that begin anew with each batch of so many rows."""
+    sums = np.concatenate(([0], np.cumsum(np.array(deltas, dtype=np.int64))))
+    begins = np.cumsum([0, *rows[:-1]])
+    return np.asarray(sums[1:] - np.repeat(sums[begins], rows))
 
 
 def readings(
     batches: Iterable[SampleBatch], quantity: Quantity.ValueType, zero_monotonic_ns: int
 ) -> Readings:
     """A quantity over all batches of a trial. Raises MalformedBatch."""
-    times: list[Floats] = []
-    values: list[Floats] = []
+    steps: list[int] = []
+    deltas: list[int] = []
+    rows: list[int] = []
+    origins: list[float] = []
+    absent: list[int] = []
     for batch in batches:
-        found = column(batch, quantity)
-        if found is not None:
-            times.append(times_seconds(batch, zero_monotonic_ns))
-            values.append(found)
-    if not times:
+        found = _column(batch, quantity)
+        if found is None:
+            continue
+        if found.absent_rows:
+            absent += [len(deltas) + row for row in found.absent_rows]
+        steps += batch.time_delta_us
+        deltas += found.delta
+        rows.append(len(found.delta))
+        # Subtracted as integers: CLOCK_MONOTONIC in seconds leaves a double few digits.
+        origins.append((batch.origin_monotonic_ns - zero_monotonic_ns) / 1e9)
+    if not deltas:
         return Readings(np.zeros(0), np.zeros(0))
-    all_times, all_values = np.concatenate(times), np.concatenate(values)
+    all_times = np.repeat(origins, rows) + _cumulated(steps, rows) / 1e6
+    all_values = _cumulated(deltas, rows).astype(np.float64)
+    all_values[absent] = np.nan
     order = np.argsort(all_times, kind="stable")
     all_times, all_values = all_times[order], all_values[order]
     present = np.isfinite(all_values)
     return Readings(all_times[present], all_values[present])
+
+
+def around(
+    batches: Iterable[SampleBatch],
+    quantity: Quantity.ValueType,
+    zero_monotonic_ns: int,
+    times: Iterable[float],
+) -> list[SampleBatch]:
+    """The batches of a quantity near these times: enough to interpolate there."""
+    having = (b for b in batches if any(c.quantity == quantity and c.pid == 0 for c in b.columns))
+    ordered = sorted(having, key=_first_ns)
+    firsts = [_first_ns(batch) for batch in ordered]
+    wanted: set[int] = set()
+    for seconds in times:
+        after = bisect_right(firsts, zero_monotonic_ns + round(seconds * 1e9))
+        wanted.update(range(max(after - 2, 0), min(after + 1, len(ordered))))
+    return [ordered[index] for index in sorted(wanted)]
+
+
+def _first_ns(batch: SampleBatch) -> int:
+    first_us = batch.time_delta_us[0] if batch.time_delta_us else 0
+    return batch.origin_monotonic_ns + first_us * 1_000
 
 
 def thinned(readings: Readings, points: int) -> Readings:

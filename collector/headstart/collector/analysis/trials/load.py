@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.collector.analysis.statistics.histogram import (
+    NOTHING,
     Counts,
     MalformedHistogram,
     counts_of,
@@ -12,7 +13,7 @@ from headstart.collector.analysis.statistics.histogram import (
     quantiles_seconds,
 )
 from headstart.collector.analysis.statistics.trend import Floats
-from headstart.collector.analysis.trials.columns import MalformedBatch, readings
+from headstart.collector.analysis.trials.columns import MalformedBatch, around, readings
 from headstart.collector.analysis.trials.trial_records import Trial, Window
 from headstart.collector.analysis.warmup.courses import Seen
 from headstart.collector.analysis.warmup.detection import Course, course_of, rises
@@ -69,10 +70,12 @@ def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) ->
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
-    p50, p99 = _quantiles([latencies[id(window)] for window in steady if not _paused(window)])
+    p50, p99 = _quantiles(
+        merged(latencies[id(window)] for window in steady if not _paused(window))
+    )
     rising, hidden = course.shape is Shape.RISING_RATE, course.shape is Shape.NO_SERIES
     calm = [latencies[id(window)] for window in windows if not _paused(window)]
-    _, whole_p99 = _quantiles(calm)
+    _, whole_p99 = _quantiles(merged(calm))
     warmup = Warmup(
         variant=trial.variant,
         trial=trial.number,
@@ -171,12 +174,12 @@ def _histograms(windows: list[Window]) -> dict[int, Counts]:
         try:
             found[id(window)] = counts_of(window.window.latency)
         except MalformedHistogram:
-            found[id(window)] = np.zeros(0, dtype=np.int64)
+            found[id(window)] = NOTHING
     return found
 
 
-def _quantiles(counts: list[Counts]) -> tuple[float | None, float | None]:
-    found = quantiles_seconds(merged(counts), (0.5, 0.99))
+def _quantiles(counts: Counts) -> tuple[float | None, float | None]:
+    found = quantiles_seconds(counts, (0.5, 0.99))
     return (None, None) if found is None else (found[0], found[1])
 
 
@@ -189,7 +192,7 @@ def _series(
     origin_ns = min(load.origin_monotonic_ns for load in trial.loads)
     first_ns = trial.first_response_ns or origin_ns
     offset = (origin_ns - first_ns) / 1e9
-    quantiles = [_quantiles([latencies[id(window)]]) for window in windows]
+    quantiles = [_quantiles(latencies[id(window)]) for window in windows]
     return WindowSeries(
         variant=trial.variant,
         trial=trial.number,
@@ -229,7 +232,8 @@ def _cpu_between(trial: Trial, zero_ns: int, begin: float, end: float) -> float 
         total: Floats | None = None
         for quantity in quantities:
             try:
-                found = readings(trial.batches, quantity, zero_ns)
+                near = around(trial.batches, quantity, zero_ns, (begin, end))
+                found = readings(near, quantity, zero_ns)
             except MalformedBatch:
                 return None
             # Sampling goes on after load; half a second is the most that may be missing.

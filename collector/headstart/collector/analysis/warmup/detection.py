@@ -10,8 +10,10 @@ ratios, because bounds in units of time give another answer in another unit.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from headstart.collector.analysis.statistics.trend import EQUIVALENCE, Floats, swell_of, trend_of
 from headstart.collector.findings import Shape
@@ -32,6 +34,10 @@ _RISE = 1.2
 # Below half a percent windows are taken to be alike: counts are whole numbers, and a
 # variance of zero would make any later change infinitely improbable.
 _VARIANCE_FLOOR = 0.005
+# Costs are taken for so many ends at a time: few calls, and few of them in memory.
+_ROWS = 64
+
+Integers = npt.NDArray[np.int64]
 
 
 _UNDETERMINED = "varied too much to tell"
@@ -104,6 +110,13 @@ def changepoints(series: Floats) -> list[int]:
     that PELT (Killick et al. 2012) finds; at the hundreds of windows of a load its
     pruning costs more than it saves.
     """
+    # A trial's series is cut for itself, and again when all trials are judged together.
+    return list(_cut(np.ascontiguousarray(series, dtype=np.float64).tobytes()))
+
+
+@lru_cache(maxsize=1024)
+def _cut(series_bytes: bytes) -> tuple[int, ...]:
+    series = np.frombuffer(series_bytes)
     count = len(series)
     scaled = series / series.mean()
     sums = np.concatenate(([0.0], np.cumsum(scaled)))
@@ -112,22 +125,43 @@ def changepoints(series: Floats) -> list[int]:
     best = np.full(count + 1, np.inf)
     best[0] = -penalty
     previous = np.zeros(count + 1, dtype=np.int64)
-    for end in range(MINIMUM_SEGMENT, count + 1):
-        begin = np.arange(0, end - MINIMUM_SEGMENT + 1)
-        length = end - begin
-        mean = (sums[end] - sums[begin]) / length
-        variance = (squares[end] - squares[begin]) / length - mean**2
-        floor = (_VARIANCE_FLOOR * np.maximum(mean, 1e-9)) ** 2
-        cost = best[begin] + length * (np.log(np.maximum(variance, floor)) + 1) + penalty
-        chosen = int(np.argmin(cost))
-        best[end] = cost[chosen]
-        previous[end] = begin[chosen]
+    for first in range(MINIMUM_SEGMENT, count + 1, _ROWS):
+        ends = np.arange(first, min(first + _ROWS, count + 1))
+        costs = _costs(sums, squares, ends) + penalty
+        for row, end in enumerate(ends):
+            begins = end - MINIMUM_SEGMENT + 1
+            cost = best[:begins] + costs[row, :begins]
+            chosen = int(cost.argmin())
+            best[end] = cost[chosen]
+            previous[end] = chosen
     starts = []
     at = count
     while at > 0:
         at = int(previous[at])
         starts.append(at)
-    return starts[::-1]
+    return tuple(starts[::-1])
+
+
+def _costs(sums: Floats, squares: Floats, ends: Integers) -> Floats:
+    """Of the segments from each window (a column) to each of these ends (a row).
+
+    Columns that are no segment of an end hold anything.
+    """
+    begins = np.arange(ends[-1] - MINIMUM_SEGMENT + 1)
+    length = np.maximum(ends[:, None] - begins, 1).astype(np.float64)
+    mean = sums[ends, None] - sums[begins]
+    mean /= length
+    variance = squares[ends, None] - squares[begins]
+    variance /= length
+    variance -= mean * mean
+    np.maximum(mean, 1e-9, out=mean)
+    mean *= _VARIANCE_FLOOR
+    mean *= mean
+    np.maximum(variance, mean, out=variance)
+    np.log(variance, out=variance)
+    variance += 1
+    variance *= length
+    return np.asarray(variance)
 
 
 def equivalent(one: Floats, other: Floats) -> bool:
