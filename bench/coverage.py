@@ -18,6 +18,7 @@ from headstart.collector.analysis.statistics.intervals import (
 )
 from headstart.collector.analysis.verdict.break_even import Work, break_even
 from headstart.collector.analysis.verdict.comparison import verdict_of
+from headstart.collector.analysis.verdict.host_fitness import Twice, differing
 from headstart.collector.findings import Interval, Verdict
 
 COVERAGE = (0.93, 0.97)
@@ -27,6 +28,8 @@ FEW_BLOCKS, FEW_HOLD = 5, 0.985
 FEW_UNEQUAL = 0.89
 TWO_RUNS_HOLD = 0.985
 FALSE_VERDICTS = 0.05
+NOISES = (0.02, 0.05, 0.1, 0.2)
+POWER = 0.9
 # One end of an interval of five trials: a half to the fifth power.
 WRONG_GATES = 0.032
 KINDS = ("normal", "skewed", "t3", "spikes")
@@ -171,6 +174,24 @@ def false_verdicts(kind: str, blocks: int, runs: int, seed: int = 2) -> float:
     return share(runs, (seed, blocks), differs)
 
 
+def unfit_hosts(difference: float, blocks: int, noise: float, runs: int, seed: int = 9) -> float:
+    """Share of the A/A runs that fail, whose second name is slower by this share in one metric.
+
+    18 metrics, a third of whose noise the metrics of a trial share.
+    """
+
+    def fails(rng: np.random.Generator) -> bool:
+        shared = rng.normal(0, noise * np.sqrt(0.3), (2, blocks))
+        metrics = {}
+        for number in range(18):
+            first, second = np.exp(shared + rng.normal(0, noise * np.sqrt(0.7), (2, blocks)))
+            slower = 1 + difference if number == 0 else 1.0
+            metrics[str(number)] = Twice(first, second * slower, MARGIN)
+        return bool(differing(metrics))
+
+    return share(runs, (seed, blocks, round(1000 * noise)), fails)
+
+
 def break_even_coverage(blocks: int, runs: int, seed: int = 3) -> float:
     """Share of the intervals of a break-even that hold the true one.
 
@@ -214,6 +235,7 @@ def run(quick: bool) -> list[BenchRow]:
         *_gates(runs),
         *_break_evens(100 if quick else 400),
         *_verdicts(200 if quick else 1_000),
+        *_hosts(100 if quick else 400),
     ]
 
 
@@ -318,4 +340,26 @@ def _verdicts(runs: int) -> Iterator[BenchRow]:
         budget=f"<= {FALSE_VERDICTS:.0%}",
         ratio=f"{kind}, {blocks} blocks; {np.mean(list(found.values())):.2%} over all",
         ok=worst <= FALSE_VERDICTS,
+    )
+
+
+def _hosts(runs: int) -> Iterator[BenchRow]:
+    chance = 2.58 * (0.05 * 0.95 / runs) ** 0.5
+    for blocks in (5, 10, 20):
+        found = {f"{noise:.0%}": unfit_hosts(0.0, blocks, noise, runs) for noise in NOISES}
+        worst = max(found.values())
+        yield BenchRow(
+            what=f"A/A runs of {blocks} blocks that fail on a fit host",
+            measured=f"{worst:.1%} at worst",
+            budget=f"<= {FALSE_VERDICTS:.0%}, chance {chance:.1%}",
+            ratio=", ".join(f"noise {noise} {wrong:.1%}" for noise, wrong in found.items()),
+            ok=worst <= FALSE_VERDICTS + chance,
+        )
+    power = {f"{noise:.0%}": unfit_hosts(0.2, 10, noise, runs) for noise in NOISES}
+    yield BenchRow(
+        what="A/A runs of 10 blocks that fail on a host with a difference of 20 % in one metric",
+        measured=f"{power['5%']:.1%} with trial noise of 5 %",
+        budget=f">= {POWER:.0%}",
+        ratio=", ".join(f"noise {noise} {share:.1%}" for noise, share in power.items()),
+        ok=power["5%"] >= POWER,
     )

@@ -43,10 +43,10 @@ DONE = RunState.RUN_STATE_DONE
 AGAIN = replace(JIT, name="jit-again")
 
 
-def aa_result(startup_factor: float = 1.0) -> RunResult:
+def aa_result(startup_factor: float = 1.0, blocks: int = 8, noise: float = 0.02) -> RunResult:
     """An A/A run on a host that lets the second name start slower by a factor."""
     again = replace(AGAIN, startup_ms=JIT.startup_ms * startup_factor)
-    fake = small(kinds=(JIT, again), blocks=8)
+    fake = small(kinds=(JIT, again), blocks=blocks, noise=noise)
     info = fake.info()
     info.experiment.aa = True
     info.experiment.name = "players-api.aa"
@@ -116,9 +116,40 @@ def test_an_aa_run_of_two_blocks_has_no_intervals_and_so_passes_nothing() -> Non
     assert host_check_of(analyse_run(info, fake.records())) is None
 
 
+def test_an_aa_run_says_what_size_of_difference_it_would_have_found() -> None:
+    result = aa_result()
+    check = host_check_of(result)
+
+    assert check is not None
+    assert check.detectable is not None
+    assert 0.05 <= check.detectable <= 0.2
+    assert "is found in 9 of 10 runs like this one" in result.remarks[0]
+    assert f"and {check.detectable:.0%} would have shown" in render_markdown(
+        with_host_check(result, None)
+    )
+
+
+def test_too_few_blocks_or_too_much_noise_tell_nothing_unless_they_differ() -> None:
+    for silent in (aa_result(blocks=3), aa_result(blocks=8, noise=0.3)):
+        assert host_check_of(silent) is None
+        assert silent.remarks[0].startswith("This A/A run tells nothing of its host")
+        assert "told nothing" in render_markdown(with_host_check(silent, None))
+    unfit = host_check_of(aa_result(3.0, blocks=5))
+    assert unfit is not None
+    assert not unfit.passed
+
+
+def test_an_aa_run_of_earlier_code_is_read_by_its_verdicts() -> None:
+    earlier = aa_result(1.3)
+    check = host_check_of(replace(earlier, host=replace(earlier.host, check=None)))
+
+    assert check is not None
+    assert (check.passed, check.detectable) == (False, None)
+
+
 def test_a_run_that_tells_nothing_does_not_take_back_what_an_earlier_one_found() -> None:
     failed = aa_result(1.3)
-    silent = replace(failed, run_id="silent", comparisons=())
+    silent = aa_result(blocks=3)
 
     assert latest_telling([to_json(silent), to_json(failed)]) == failed
     assert latest_telling([to_json(silent)]) is None

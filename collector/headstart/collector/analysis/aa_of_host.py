@@ -10,12 +10,21 @@ from headstart.words.states import RunWord
 
 
 def host_check_of(result: RunResult) -> HostCheck | None:
-    """What an A/A run says of its host; None when it is none, or nothing was decided."""
+    """What an A/A run says of its host; None when it is none, or tells nothing."""
+    if not result.aa or result.state != RunWord.DONE:
+        return None
+    own = result.host.check
+    if own is not None and own.run_id == result.run_id:
+        return own if own.tells else None
+    return _by_verdicts(result)
+
+
+def _by_verdicts(result: RunResult) -> HostCheck | None:
+    """As results were read that do not have it: analysed before they were judged together."""
     told = [c for c in result.comparisons if c.verdict is not Verdict.UNAVAILABLE]
     differing = tuple(c.metric for c in told if c.verdict in (Verdict.BETTER, Verdict.WORSE))
-    # Below three blocks no trial's metric has an interval and none could differ: that is no pass.
     could = any(c.interval is not None and not METRICS[c.metric].exact for c in told)
-    if not result.aa or not (could or differing) or result.state != RunWord.DONE:
+    if not (could or differing):
         return None
     return HostCheck(
         run_id=result.run_id,

@@ -23,6 +23,7 @@ from headstart.collector.analysis.verdict.confounders import confounders
 from headstart.collector.analysis.verdict.decidable import asks_for_steady
 from headstart.collector.analysis.verdict.decide import confidence_of
 from headstart.collector.analysis.verdict.gates import limits_of, subjects_of
+from headstart.collector.analysis.verdict.host_fitness import with_fitness
 from headstart.collector.analysis.verdict.job_break_evens_of_run import job_break_evens
 from headstart.collector.analysis.verdict.outcomes import invalid_trials, variant_outcomes
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
@@ -168,7 +169,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
     if result.state == RunWord.INCOMPLETE:
         result = _unjudged(result)
     # There is nothing to recommend of the same thing twice.
-    return result if experiment.aa else with_recommendations(result, *limits_of(experiment))
+    if experiment.aa:
+        return with_fitness(result)
+    return with_recommendations(result, *limits_of(experiment))
 
 
 def _system_broke(info: RunInfo, run: RunRecords) -> bool:

@@ -44,6 +44,11 @@ class HostCheck:
     # Metrics that had a verdict, and the titles of those that differed.
     verdicts: int
     differing: tuple[str, ...] = ()
+    # The true difference, as a share, that it would find in 9 of 10 in at least half of its
+    # headline metrics; None: not known.
+    detectable: float | None = None
+    # False: too few blocks, or too much noise, to say anything of the host.
+    tells: bool = True
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from headstart.collector.store.writer import StoreClosed, StoreFault
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
 from headstart.words.log_fields import with_fields
+from headstart.words.looks import until_look, waiting
 
 log = logging.getLogger(__name__)
 
@@ -199,6 +200,9 @@ class Analyst:
         """Whether a run does another block: as planned, or until its verdicts are decided."""
         if info.experiment.plan.blocks:
             return info.another_by_plan(blocks_done)
+        # An analysis takes seconds: only a look is worth one.
+        if look := until_look(blocks_done, info.experiment.plan.maximum_blocks):
+            return True, waiting(look)
         decided = await self._decided(info)
         for _ in range(_LATE_TRIES):
             if decided.blocks_completed >= blocks_done:

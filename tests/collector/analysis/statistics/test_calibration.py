@@ -22,6 +22,7 @@ from bench.coverage import (
     false_verdicts,
     figure_coverage,
     unequal_coverage,
+    unfit_hosts,
     wrong_gates,
 )
 from bench.regressions import false_alarms, found
@@ -90,6 +91,12 @@ def test_the_same_thing_twice_is_hardly_ever_different(kind: str) -> None:
 def test_intervals_of_a_break_even_hold_it_as_often_as_they_say(blocks: int) -> None:
     # Of 150 runs chance moves a coverage of 95 % by 4.6 points.
     assert break_even_coverage(blocks, 150) >= 0.93 - 0.046
+
+
+def test_a_host_fails_for_a_difference_and_not_for_how_many_metrics_there_are() -> None:
+    # Of 200 runs chance adds 4 points to 5 %.
+    assert unfit_hosts(0.0, 10, 0.1, 200) <= 0.09
+    assert unfit_hosts(0.2, 10, 0.05, 100) >= 0.9
 
 
 @pytest.mark.parametrize("hosts", [2, 3, 5])

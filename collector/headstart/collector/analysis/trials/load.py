@@ -70,9 +70,7 @@ def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) ->
     steady_from = None if course.steady_from is None else grid[course.steady_from].start_seconds
     steady = [] if steady_from is None else [w for w in windows if w.start_seconds >= steady_from]
     latencies = _histograms(windows)
-    p50, p99 = _quantiles(
-        merged(latencies[id(window)] for window in steady if not _paused(window))
-    )
+    p50, p99 = _quantiles(merged(latencies[id(window)] for window in steady if not _paused(window)))
     rising, hidden = course.shape is Shape.RISING_RATE, course.shape is Shape.NO_SERIES
     calm = [latencies[id(window)] for window in windows if not _paused(window)]
     _, whole_p99 = _quantiles(merged(calm))

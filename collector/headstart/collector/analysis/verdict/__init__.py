@@ -7,6 +7,7 @@ __all__ = [
     "decidable",
     "decide",
     "gates",
+    "host_fitness",
     "job_break_evens_of_run",
     "memory_floor",
     "outcomes",

@@ -2,7 +2,7 @@
 
 from headstart.collector.findings import GateStatus, RunResult, Verdict
 from headstart.v1.experiment_pb2 import Plan
-from headstart.words.looks import LOOKS, PILOT_BLOCKS
+from headstart.words.looks import LOOKS, PILOT_BLOCKS, cap_of, until_look, waiting
 from headstart.words.metrics import METRICS
 
 # Each look has a quarter of it, so that looking four times does not make four chances of a
@@ -20,15 +20,14 @@ def decide_blocks(result: RunResult, plan: Plan) -> tuple[bool, str]:
     done = result.blocks_completed
     if plan.blocks:
         return done < plan.blocks, f"the plan has {plan.blocks} blocks"
-    cap = min(plan.maximum_blocks or LOOKS[-1], LOOKS[-1])
+    cap = cap_of(plan.maximum_blocks)
     if done >= cap:
         return False, f"the cap of {cap} blocks is reached"
     headline = [c for c in result.comparisons if METRICS[c.metric].headline]
     if done >= PILOT_BLOCKS and all(c.verdict is Verdict.UNAVAILABLE for c in headline):
         return False, "there is nothing to compare"
     if done not in LOOKS:
-        upcoming = next(look for look in (*LOOKS, cap) if look > done)
-        return True, f"verdicts are next looked at after {min(upcoming, cap)} blocks"
+        return True, waiting(until_look(done, plan.maximum_blocks) or min(LOOKS[0], cap))
     undecided = [f"{c.variant} {c.metric}" for c in headline if c.verdict is Verdict.INCONCLUSIVE]
     # A limit that more blocks would decide; not one that the figure lies on.
     undecided += [

@@ -30,11 +30,15 @@ def host_check(result: RunResult, date: str) -> str:
     check = result.host.check
     if check is None:
         if result.aa:
-            return "told nothing: no metric has a verdict"
+            return "told nothing: see below"
         return "never made: `headstart aa FILE` shows whether the host can tell differences"
     told = f"on {date}" if date else "at an unknown time"
     if check.passed:
-        return f"passed {told}: the same variant twice differed in none of {check.verdicts} metrics"
+        size = f", and {check.detectable:.0%} would have shown" if check.detectable else ""
+        return (
+            f"passed {told}: the same variant twice differed in none of {check.verdicts} metrics "
+            f"beyond chance{size}"
+        )
     titles = [METRICS[m].title if m in METRICS else m for m in check.differing]
     return (
         f"failed {told}: verdicts from here are doubtful. The same variant twice differed in "
