@@ -119,6 +119,7 @@ def visit(schema: Any, value: Any, kinds: dict[str, Any], seen: set[str]) -> Non
         visit(choice, value, kinds, seen)
     if isinstance(value, dict):
         for key, inner in value.items():
+            visit(schema.get("propertyNames", {}), key, kinds, seen)
             visit(schema.get("properties", {}).get(key, {}), inner, kinds, seen)
     elif isinstance(value, list):
         for inner in value:
