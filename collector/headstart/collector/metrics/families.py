@@ -65,7 +65,8 @@ RESULT_FAMILIES = (
     Family(
         "headstart_verdict",
         "Always 1; `verdict` is the judgement that holds now against the baseline. basis: valid, "
-        "or flagged where too few trials were valid and disturbed ones were taken in.",
+        "bounded where disturbed trials count by how far they may be off, or flagged where too "
+        "few counted and disturbed ones were taken in as measured.",
         (*_VARIANT_LABELS, "metric", "verdict", "basis"),
     ),
     Family(
