@@ -1,6 +1,7 @@
 """What a measured app answers, and what the load generators write about it."""
 
 import json
+from array import array
 
 from fuzz.target import Table, require
 from headstart.agent.http.checks import evaluate
@@ -51,10 +52,13 @@ def check(data: bytes) -> None:
     evaluate(_CHECK, 200, [("content-type", "x")], data)
 
 
+_HEAD_BYTES = len(Window(0, 0, 0, 0, 0, 0, array("I")).pack())
+
+
 @TABLE.add("the builtin generator, whose process serves an app's answers", ValueError)
 def load_frames(data: bytes) -> None:
     for kind, payload in FrameReader().feed(data):
-        if kind == b"W" and len(payload) >= 56:
+        if kind == b"W" and len(payload) >= _HEAD_BYTES:
             require(len(Window.unpack(payload).pack()) == len(payload), "a window changes")
         elif kind == b"E":
             json.loads(payload)
