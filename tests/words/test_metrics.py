@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from headstart.words.metric import Rank
-from headstart.words.metrics import MAIN, METRICS
+from headstart.words.metrics import MAIN, METRICS, STARTUP
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("words", "agent", "collector", "dashboards", "cli")
@@ -28,6 +28,19 @@ def test_no_other_module_spells_a_metrics_name() -> None:
     }
 
     assert found == set()
+
+
+def test_tests_name_startup_by_its_word_too() -> None:
+    """But where an older store is held to what it said."""
+    spelled = re.compile(rf"[\"']{STARTUP.name}[\"']")
+    found = [
+        file.name
+        for part in ("tests", "bench", "fuzz")
+        for file in (ROOT / part).rglob("*.py")
+        if spelled.search(file.read_text())
+    ]
+
+    assert len(found) <= 2, found
 
 
 def test_a_metrics_name_has_its_unit() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from headstart.collector.findings import Comparison, RunResult
 from headstart.collector.report.sentences.interval_words import interval_note
+from headstart.words import metrics
 from support.fake_runs import small
 
 
@@ -14,7 +15,7 @@ def eight() -> RunResult:
 
 def with_startup(result: RunResult, **changed: object) -> RunResult:
     def one(found: Comparison) -> Comparison:
-        startup = found.metric == "startup_seconds"
+        startup = found.metric == metrics.STARTUP.name
         return replace(found, **changed) if startup else found  # type: ignore[arg-type]  # theirs
 
     return replace(result, comparisons=tuple(map(one, result.comparisons)))
@@ -33,7 +34,7 @@ def test_the_level_of_five_trials_is_said() -> None:
 
 
 def test_a_ratio_that_the_figures_beside_it_do_not_make_is_explained(eight: RunResult) -> None:
-    figures = [eight.figure("startup_seconds", name) for name in ("aot", "jit")]
+    figures = [eight.figure(metrics.STARTUP.name, name) for name in ("aot", "jit")]
     aot, jit = (figure.center for figure in figures if figure is not None)
     assert aot is not None
     assert jit is not None

@@ -12,6 +12,7 @@ from headstart.collector.report.formats.html import render_html
 from headstart.collector.report.formats.markdown import render_markdown
 from headstart.collector.report.formats.terminal_report import print_result
 from headstart.collector.report.views.start_view import start_table
+from headstart.words import metrics
 from support.fake_runs import Fake, small
 
 
@@ -32,7 +33,7 @@ def test_each_variant_has_a_column_and_each_stamp_that_was_seen_a_row() -> None:
     assert rows["quiet host waited for"] == ("200 ms, 98 % idle", "200 ms, 98 % idle")
     assert "first response with data" not in rows
     for column, start in zip(table.columns, found.starts, strict=True):
-        startup = found.figure("startup_seconds", start.variant)
+        startup = found.figure(metrics.STARTUP.name, start.variant)
         assert startup is not None
         assert startup.center == start.stamps["first_correct_response"]
         assert column.endswith(f"trial {start.trial}")
