@@ -47,7 +47,7 @@ def mistakes(**keys: object) -> str:
 def a_driver() -> None:
     from headstart.agent.load.table import available, choose
     from headstart.collector.experiments.json_schema import schema_text
-    from headstart.v1.experiment_pb2 import Load
+    from support.load_tasks import load_of
 
     assert mistakes(load={"request": "GET /", "driver": "siege"}) == ""
     assert "siege applies no rate" in mistakes(
@@ -55,7 +55,7 @@ def a_driver() -> None:
     )
     assert '"siege"' in schema_text()
     assert ("siege", "4.1") in available()
-    chosen = choose(Load(driver="siege", rate_per_second=10))
+    chosen = choose(load_of(driver="siege", rate_per_second=10))
     assert "siege cannot apply this load: it applies no rate" in str(chosen)
 
 
