@@ -331,11 +331,11 @@ def _more_blocks(found: _Found, result: RunResult) -> int | None:
     reach = abs(math.log(end / value))
     if distance <= 0:
         return None
-    needed = _count_for(found.count, distance / reach, found.confidence)
+    needed = count_for(found.count, distance / reach, found.confidence)
     return None if needed is None else math.ceil((needed - found.count) * blocks_each)
 
 
-def _count_for(count: int, share: float, confidence: float) -> int | None:
+def count_for(count: int, share: float, confidence: float) -> int | None:
     """How many it takes until an interval of `count` has shrunk to this share of its reach.
 
     The reach of an interval is Student's quantile over the root of their number.
