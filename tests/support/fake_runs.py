@@ -114,6 +114,8 @@ class Fake:
     noise: float = 0.02
     seed: int = 7
     state: RunState.ValueType = RunState.RUN_STATE_DONE
+    # That each trial passes.
+    checks: int = 1
     # Called with each trial's outcome before it is recorded.
     disturb: Callable[[TrialOutcome], None] = lambda _outcome: None
 
@@ -240,6 +242,7 @@ class _Trial:
             position=self.position,
             variant=self.kind.name,
             output_tail="Now listening on: http://[::]:9000",
+            checks_passed=self.fake.checks if self.kind.starts else 0,
         )
         if not self.kind.starts:
             outcome.failure.CopyFrom(

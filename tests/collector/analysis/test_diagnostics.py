@@ -3,14 +3,13 @@
 import pytest
 
 from headstart.collector.analysis.diagnostics import (
-    RULE,
     check_outcomes,
     evidence,
     judged,
     variant_diagnostics,
 )
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
-from headstart.collector.findings import Category, Risk, VariantDiagnostics
+from headstart.collector.findings import RULE, Category, Risk, VariantDiagnostics
 from headstart.v1.experiment_pb2 import Check, Experiment, Service, Variant
 from headstart.v1.records_pb2 import (
     DIAGNOSTIC_RISK_FAILS_WHEN_REACHED as FAILS,

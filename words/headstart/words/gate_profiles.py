@@ -62,8 +62,6 @@ def _subject(metric: Metric) -> Subject | None:
     """What an experiment must have, so that it is asked for this."""
     if metric.job:
         return SUBJECT_OF_JOB[metric.job]
-    if metric is metrics.THROUGHPUT_STEADY:
-        return Subject.SERVICE
     if metric is metrics.RSS_IDLE:
         return Subject.IDLE
     if metric.stage is Stage.IMAGE:

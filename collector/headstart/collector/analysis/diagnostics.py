@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from headstart.collector.analysis.builds import decisive
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.findings import (
+    RULE,
     Category,
     DiagnosticExample,
     DiagnosticGroup,
@@ -41,7 +42,6 @@ _RISKS = {
 _WORST_FIRST = list(Risk)
 # One warning for all of an assembly: the SDK's `TrimmerSingleWarn`.
 _AGGREGATES = ("IL2104", "IL3053")
-RULE = "a rule of the experiment"
 
 
 def variant_diagnostics(experiment: Experiment, run: RunRecords) -> tuple[VariantDiagnostics, ...]:

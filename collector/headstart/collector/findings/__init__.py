@@ -4,6 +4,7 @@ It is what all others read of a result.
 """
 
 from headstart.collector.findings.builds import (
+    RULE,
     BuildPart,
     BuildStage,
     Category,
@@ -56,6 +57,7 @@ from headstart.words.verdicts import Basis, Decision, GateStatus, Verdict
 
 # fmt: off
 __all__ = [
+    "RULE",
     "AdviceGrade", "BaseKnown", "Basis", "BreakEven", "BuildPart", "BuildStage", "Category",
     "Comparison", "CounterReading", "Decision", "DiagnosticExample", "DiagnosticGroup",
     "Effect", "Fact", "Figure", "FloorStep", "GateLimit", "GateOutcome", "GateStatus",

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# The reason of a group that the experiment file sorted out itself.
+RULE = "a rule of the experiment"
+
 
 class Category(StrEnum):
     """What is to be done about a diagnostic; the gravest first."""

@@ -57,6 +57,8 @@ class VariantOutcome:
     bodies_checked: int = 0
     bodies_wrong: int = 0
     statuses_unread: int = 0
+    # Trials in which a check failed.
+    trials_failing_checks: int = 0
 
 
 class Effect(StrEnum):

@@ -16,11 +16,14 @@ from headstart.collector.findings import (
     GateStatus,
     Recommendation,
     RunResult,
+    Shape,
     VariantDiagnostics,
+    VariantWarmup,
+    Verdict,
 )
 from headstart.collector.findings.json import from_json, to_json
 from headstart.v1.experiment_pb2 import Experiment, Gate, Gates
-from headstart.v1.records_pb2 import Failure, FailureCode, TrialOutcome
+from headstart.v1.records_pb2 import CheckOutcome, Failure, FailureCode, Record, TrialOutcome
 from headstart.words import metrics
 from headstart.words.gate_profiles import GateProfile
 from headstart.words.metrics import METRICS
@@ -97,8 +100,8 @@ def test_a_figure_on_its_limit_is_not_promised_to_be_settled() -> None:
 def test_too_few_trials_say_how_many_are_needed() -> None:
     result = judged(small(blocks=2), limit(metrics.STARTUP.name, maximum=0.05))
 
-    assert outcome(result, metrics.STARTUP.name).more_blocks == 3
-    assert "about 3 more blocks" in advised(result).missing[0]
+    assert outcome(result, metrics.STARTUP.name).more_blocks == 4
+    assert "plan 6 blocks or more (`plan.blocks: 6`)" in advised(result).missing[0]
 
 
 @pytest.mark.parametrize(
@@ -274,3 +277,118 @@ def test_a_program_that_is_not_what_it_is_called_is_not_proceeded_with() -> None
 
     assert advised(again).decision is Decision.DEFER
     assert "found to be IL" in advised(again).missing[0]
+
+
+def _again(result: RunResult) -> RunResult:
+    return with_recommendations(result, result.gates_from, result.gates)
+
+
+def test_the_same_program_twice_is_no_reason_to_proceed_and_no_error() -> None:
+    result = judged(replace(STEADY, kinds=(LEVEL_JIT, replace(LEVEL_JIT, name="aot")), noise=0.005))
+    found = advised(result)
+
+    assert {g.status for g in result.gate_outcomes} == {GateStatus.PASSED}
+    assert found.decision is Decision.DEFER
+    assert "no benefit is shown" in found.summary
+
+
+def test_a_little_worse_within_the_margins_is_no_reason_to_proceed() -> None:
+    worse = replace(
+        LEVEL_JIT, name="aot", startup_ms=294, startup_rss_mb=68, idle_rss_mb=69, load_rss_mb=91.5
+    )
+    found = advised(judged(replace(STEADY, kinds=(LEVEL_JIT, worse), noise=0.005, blocks=12)))
+
+    assert found.decision is Decision.DEFER
+
+
+def test_a_stated_limit_that_is_met_needs_no_benefit() -> None:
+    same = replace(STEADY, kinds=(LEVEL_JIT, replace(LEVEL_JIT, name="aot")), noise=0.005)
+
+    assert advised(judged(same, Gates(profile="ci-default"))).decision is Decision.PROCEED
+
+
+def test_warnings_that_no_check_ran_through_are_missing() -> None:
+    group = DiagnosticGroup(
+        variant="aot",
+        package="Newtonsoft.Json",
+        category=Category.REVIEW,
+        places=12,
+        findings=12,
+        codes={"IL2026": 12},
+    )
+    result = replace(judged(STEADY), diagnostics=(VariantDiagnostics("aot", (group,)),))
+    found = advised(_again(result))
+
+    assert found.decision is Decision.DEFER
+    (point,) = found.missing
+    assert point.startswith("No check ran through what the build warns of in Newtonsoft.Json (IL2")
+
+
+def test_without_checks_nobody_knows_whether_it_answers_rightly() -> None:
+    found = advised(judged(replace(STEADY, checks=0)))
+
+    assert found.decision is Decision.DEFER
+    assert "No check says whether aot answers rightly" in found.missing[0]
+
+
+def test_a_file_without_load_is_not_asked_for_throughput() -> None:
+    result = judged(replace(STEADY, load_every=0, blocks=10))
+
+    assert "throughput_steady_per_second" not in {g.limit.metric for g in result.gate_outcomes}
+    assert advised(result).decision is Decision.PROCEED
+
+
+def test_a_failing_check_says_in_how_many_trials() -> None:
+    fake = small(blocks=9)
+    records = list(fake.records())
+    trial = next(r.trial_outcome.trial for r in records if r.trial_outcome.variant == "aot")
+    wrong = CheckOutcome(
+        trial=trial, check="GET /players/7", expected="status 200", actual="status 500"
+    )
+    found = advised(analyse_run(fake.info(), [*records, Record(check_outcome=wrong)]))
+
+    assert found.summary.startswith("aot answers wrongly in 1 of 9 trials: GET /players/7")
+
+
+def test_a_trade_off_names_the_break_even() -> None:
+    slower = replace(AOT, steady_per_second=11_700, first_per_second=11_700)
+    fake = replace(STEADY, kinds=(LEVEL_JIT, slower), blocks=9, load_every=1)
+    found = advised(judged(fake))
+
+    assert found.decision is Decision.DEFER
+    assert any(text.startswith("The break-even is at ") for text in found.missing)
+
+
+def test_two_blocks_are_no_base_to_promise_one_more() -> None:
+    missing = " ".join(advised(judged(small(blocks=2))).missing)
+
+    assert "more block" not in missing
+    assert "`plan.blocks: 6`" in missing
+
+
+def test_a_restless_host_is_not_mended_by_a_longer_load() -> None:
+    result = judged(STEADY)
+    unsettled = VariantWarmup(
+        variant="aot",
+        shape=Shape.NO_STEADY_STATE,
+        trials=3,
+        settled=0,
+        steady_from_seconds=None,
+        observed_seconds=60,
+        reason="varied too much to tell after 60 s of load",
+    )
+    others = tuple(w for w in result.load.variant_warmups if w.variant != "aot")
+    result = replace(
+        result,
+        load=replace(result.load, variant_warmups=(*others, unsettled)),
+        comparisons=tuple(
+            replace(c, ratio=None, interval=None, verdict=Verdict.UNAVAILABLE, reason="aot varied")
+            if (c.metric, c.variant) == ("throughput_steady_per_second", "aot")
+            else c
+            for c in result.comparisons
+        ),
+    )
+    (point,) = advised(_again(result)).missing
+
+    assert "longer" not in point.replace("A longer load does not settle that", "")
+    assert "quieter host" in point

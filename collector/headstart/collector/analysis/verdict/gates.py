@@ -38,6 +38,8 @@ from headstart.words.verdicts import LimitKind
 DISTURBED_BETWEEN = "the worst case reaches across the limit"
 DISTURBED = "too few trials were undisturbed to decide by them"
 
+# The fewest values that are worth planning: an interval of fewer is several times as wide.
+_USEFUL = 6
 # More blocks than this are no advice: the figure is as good as on its limit.
 _MOST_BLOCKS = 200
 
@@ -321,7 +323,7 @@ def _more_blocks(found: _Found, result: RunResult) -> int | None:
     # A metric of load has a value in some of the blocks only, and invalid trials none.
     blocks_each = max(result.blocks_completed, found.count) / found.count
     if found.interval is None:
-        return math.ceil(max(1, found.least - found.count) * blocks_each)
+        return math.ceil((max(found.least, _USEFUL) - found.count) * blocks_each)
     value, bound = found.value, found.bound
     ends = (found.interval.low, found.interval.high)
     if value is None or min(value, bound, *ends) <= 0:

@@ -119,6 +119,7 @@ def _outcome(
         bodies_wrong=sum(trial.outcome.load.bodies_wrong for trial in trials),
         statuses_unread=sum(trial.outcome.load.statuses_untold for trial in trials),
         trials_wrong_under_load=sum(map(answers_wrongly, trials)),
+        trials_failing_checks=sum(bool(trial.failing_checks()) for trial in trials),
     )
 
 

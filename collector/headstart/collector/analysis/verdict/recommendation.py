@@ -1,23 +1,24 @@
 """Proceed, defer or reject: what an expert would say who sees these figures and no others.
 
 Reject: the variant does not build or start, dies under way, answers wrongly, or misses
-a stated gate by the whole interval. Proceed: every gate passes by the whole interval.
-Everything else is deferred, with what is open and what would settle it. So is what rests on
-figures of a host that failed its latest A/A run.
+a stated gate by the whole interval. Proceed: every gate passes by the whole interval, and that
+is worth something: a limit that somebody stated is met, or the variant is better in something.
+Everything else is deferred, with what is open and what would settle it (`open_points`). So is
+what rests on figures of a host that failed its latest A/A run.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from headstart.collector.analysis.verdict.gates import (
-    DISTURBED,
-    DISTURBED_BETWEEN,
-    asked,
-    gate_outcome,
+from headstart.collector.analysis.verdict.gates import asked, gate_outcome
+from headstart.collector.analysis.verdict.open_points import (
+    blocking_warnings,
+    is_benefit,
+    open_points,
+    review_warnings,
+    without_checks,
 )
-from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt, way_out
+from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt
 from headstart.collector.findings import (
-    Category,
     Decision,
     GateLimit,
     GateOutcome,
@@ -26,7 +27,7 @@ from headstart.collector.findings import (
     RunResult,
     VariantOutcome,
 )
-from headstart.words.metrics import METRICS, STEADY_METRICS
+from headstart.words.metrics import METRICS
 from headstart.words.outcomes import OWN_FAULTS, Outcome
 from headstart.words.states import RunWord
 
@@ -100,19 +101,21 @@ def _recommend(
 def _fault(variant: VariantOutcome) -> str:
     """What the variant itself did wrong, as a clause; empty: nothing that disqualifies it."""
     name = variant.variant
-    failed = f"{variant.trials_failed} of {variant.trials} trials"
+    failed = f"{variant.trials_failed} of {_counted(variant.trials, 'trial')}"
     if variant.outcome in OWN_FAULTS:
         message = variant.failure_message.removeprefix(f"{name} ")
         return f"{name} {variant.outcome}{f': {message}' if message else ''}"
     if variant.outcome == Outcome.CHECKS_FAIL or variant.failing_checks:
-        checks = variant.failing_checks
-        return f"{name} answers wrongly" + (f": {checks[0]}" if checks else "")
+        checks, failing = variant.failing_checks, variant.trials_failing_checks
+        often = f" in {failing} of {_counted(variant.trials, 'trial')}" if failing else ""
+        return f"{name} answers wrongly{often}" + (f": {checks[0]}" if checks else "")
     if variant.failure in OWN_FAULTS and (
         variant.trials_failed >= _UNRELIABLE or variant.trials_failed == variant.trials
     ):
         return f"{name} {variant.failure} in {failed}: {variant.failure_message}"
     if variant.trials_wrong_under_load:
-        return f"{name} answers wrongly under load in {variant.trials_wrong_under_load} trials"
+        wrong = _counted(variant.trials_wrong_under_load, "trial")
+        return f"{name} answers wrongly under load in {wrong}"
     return ""
 
 
@@ -131,17 +134,18 @@ def _proceed_or_defer(
     gates: tuple[GateOutcome, ...],
     rationale: tuple[str, ...],
 ) -> Recommendation:
-    missing = _unfinished(result, variant)
-    if variant.outcome == Outcome.MEASURED:
-        check = result.host.check
-        if check is not None and any(in_doubt(gate, check) for gate in gates):
-            missing.append(way_out(check))
-        missing += [text for gate in gates if (text := _open(result, gate))]
-    if not gates:
-        missing.append("No gate applies to this experiment: state some under `gates`.")
+    missing = open_points(result, variant, gates)
+    passed = f"{variant.variant} passes {_all(len(gates))} ({result.gates_from})"
+    if not missing and not is_benefit(result, variant.variant, gates):
+        return Recommendation(
+            variant.variant,
+            Decision.DEFER,
+            f"{passed}, but is better than {result.baseline} in nothing: no benefit is shown.",
+            rationale,
+            (_no_benefit(result),),
+        )
     if not missing:
-        summary = f"{variant.variant} passes {_all(len(gates))} ({result.gates_from})."
-        return Recommendation(variant.variant, Decision.PROCEED, summary, rationale)
+        return Recommendation(variant.variant, Decision.PROCEED, f"{passed}.", rationale)
     return Recommendation(
         variant.variant,
         Decision.DEFER,
@@ -152,6 +156,13 @@ def _proceed_or_defer(
     )
 
 
+def _no_benefit(result: RunResult) -> str:
+    return (
+        f"No reason to replace {result.baseline} was found. Where none is needed, as for a new "
+        "build against the old one, state the limits to be met under `gates`."
+    )
+
+
 def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutcome, ...]) -> str:
     if variant.outcome != Outcome.MEASURED:
         why = f": {variant.failure_message}" if variant.failure_message else ""
@@ -159,7 +170,7 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
     if not gates:
         return f"{variant.variant}: there is no gate to hold it against."
     passed = sum(g.status is GateStatus.PASSED for g in gates)
-    parts = [f"{passed} of {len(gates)} gates pass"]
+    parts = [f"{passed} of {len(gates)} gates pass" + ("es" if passed == 1 else "")]
     for status, words in (
         (GateStatus.FAILED, "worse than allowed, though nobody stated a gate"),
         (GateStatus.UNDECIDED, "undecided"),
@@ -170,82 +181,17 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
             parts.append(f"{words}: {', '.join(titles)}")
     if any(in_doubt(gate, result.host.check) for gate in gates):
         parts.append("the host makes differences of its own")
-    if any(_blocking(result, variant.variant)):
+    if any(blocking_warnings(result, variant.variant)):
         parts.append("blocking build warnings remain")
+    if any(review_warnings(result, variant.variant)):
+        parts.append("no check ran through what its build warned of")
+    if without_checks(result, variant):
+        parts.append("no check says whether it answers rightly")
     if variant.mislabelled:
         parts.append("its program is not what the experiment calls it")
     if len(parts) == 1 and result.state != RunWord.DONE:
         parts.append(f"the run is {result.state}")
     return f"{variant.variant}: {'; '.join(parts)}."
-
-
-def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
-    """What speaks against proceeding besides gates."""
-    found = []
-    if result.state != RunWord.DONE:
-        found.append(f"The run is {result.state}, not done: its figures may change.")
-    baseline = next((v for v in result.variants if v.variant == result.baseline), None)
-    if baseline is not None and baseline.outcome != Outcome.MEASURED:
-        found.append(f"Mend the baseline and run it again: {baseline.variant} {baseline.outcome}.")
-    if variant.outcome != Outcome.MEASURED:
-        found.append(f"Needed: a run in which {variant.variant} is measured.")
-    elif variant.trials_failed:
-        found.append(
-            f"{variant.trials_failed} of {variant.trials} trials failed"
-            + (f" ({variant.failure_message})" if variant.failure_message else "")
-            + ": find out why."
-        )
-    if variant.mislabelled:
-        found.append(f"{variant.mislabelled} Measure what is meant, or name it what it is.")
-    return [*found, *_blocking(result, variant.variant)]
-
-
-def _blocking(result: RunResult, variant: str) -> Iterator[str]:
-    """Diagnostics of the build that are to be resolved before it is shipped."""
-    groups = [g for d in result.diagnostics if d.variant == variant for g in d.groups]
-    for group in groups:
-        if group.category is Category.BLOCKING:
-            places = "1 place" if group.places == 1 else f"{group.places} places"
-            yield (
-                f"Blocking build warnings of {group.package or 'the app'} remain: "
-                f"{', '.join(group.codes)} in {places}"
-                f"{f' ({group.reason})' if group.reason else ''}."
-            )
-
-
-def _open(result: RunResult, gate: GateOutcome) -> str:
-    """What a gate leaves open, and what would settle it; empty: it passed, or its host failed."""
-    title = METRICS[gate.limit.metric].title
-    if gate.status is GateStatus.PASSED or in_doubt(gate, result.host.check):
-        return ""
-    if gate.status is GateStatus.FAILED:
-        return (
-            f"{title} is beyond the margin of {result.baseline}: a trade-off to be decided, by "
-            "stating a limit for it under `gates`."
-        )
-    if gate.status is GateStatus.NOT_MEASURED:
-        longer = ""
-        if gate.limit.metric in STEADY_METRICS and _unsettled(result, gate.variant):
-            longer = " A longer `load.duration` settles it, or shows that nothing does."
-        return f"{title} was not measured: {gate.reason}.{longer}"
-    if gate.reason == DISTURBED or gate.reason.startswith(DISTURBED_BETWEEN):
-        return f"{title}: too many trials were disturbed; measure again on a quieter host."
-    if gate.more_blocks is None:
-        return (
-            f"{title} is too near its limit for repetition to settle it in reason: decide "
-            "whether the limit is the right one."
-        )
-    total = result.blocks_completed + gate.more_blocks
-    blocks = "1 more block" if gate.more_blocks == 1 else f"{gate.more_blocks} more blocks"
-    return (
-        f"{title}: about {blocks} would settle it, if the figures stay as they are "
-        f"(`plan.blocks: {total}`)."
-    )
-
-
-def _unsettled(result: RunResult, variant: str) -> bool:
-    pair = (variant, result.baseline)
-    return any(w.variant in pair and not w.settled for w in result.load.variant_warmups)
 
 
 _ORDER = ("fail", "undecided", "not measured", "pass")
@@ -265,3 +211,7 @@ def _all(count: int) -> str:
 
 def _enumerated(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

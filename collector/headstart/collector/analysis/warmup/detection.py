@@ -40,7 +40,7 @@ _ROWS = 64
 Integers = npt.NDArray[np.int64]
 
 
-_UNDETERMINED = "varied too much to tell"
+UNDETERMINED = "varied too much to tell"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Course:
     @property
     def is_told(self) -> bool:
         """False where the windows vary too much for any claim, also for "no steady state"."""
-        return self.reason != _UNDETERMINED
+        return self.reason != UNDETERMINED
 
     @property
     def is_seen(self) -> bool:
@@ -77,7 +77,7 @@ def course_of(throughput: Floats) -> Course:
         if whole.is_none(_LEVEL_ERRORS):
             return Course(Shape.FLAT, 0)
         # A search for a level part would find one, and call what chance put before it a change.
-        return Course(Shape.NO_STEADY_STATE, None, _UNDETERMINED)
+        return Course(Shape.NO_STEADY_STATE, None, UNDETERMINED)
     for start in range(_last_level(throughput, starts), _latest(windows) + 1):
         if trend_of(throughput[start:], swell).is_none(_TREND_ERRORS):
             return _settled(throughput, start)
@@ -212,4 +212,4 @@ def _ending(throughput: Floats, swell: float) -> str:
     trend = trend_of(throughput[-max(MINIMUM_SEGMENT, len(throughput) // 3) :], swell)
     if trend.shows(_TREND_ERRORS):
         return "was still rising" if trend.change > 0 else "was still falling"
-    return "had not settled" if trend.is_none(_TREND_ERRORS) else _UNDETERMINED
+    return "had not settled" if trend.is_none(_TREND_ERRORS) else UNDETERMINED
