@@ -39,6 +39,10 @@ def test_a_gate_is_a_test_case_and_counts_add_up() -> None:
     assert "does not start" in (broken[0][0].get("message") or "")
 
 
+# Odd, and yet all that was asked of them was measured, and better.
+DECIDED = {"one flagged", "until decided", "ten variants"}
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_a_run_that_went_wrong_still_has_a_summary(name: str) -> None:
     result = ODD[name]()
@@ -46,4 +50,4 @@ def test_a_run_that_went_wrong_still_has_a_summary(name: str) -> None:
     ElementTree.fromstring(junit_xml([result]))  # noqa: S314  # we wrote it
     assert "Headstart: players" in gate_markdown([result])
     assert failed(result) == (name == "wrong answers")
-    assert undecided(result)
+    assert undecided(result) == (name not in DECIDED)
