@@ -13,6 +13,7 @@ from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import ExecStamp, LatencyBasis
 from headstart.words import metrics
 from headstart.words.enums import word
+from headstart.words.flags import FlagCode
 from headstart.words.foreign.secrets import without_values
 from headstart.words.metrics import METRICS
 
@@ -36,6 +37,7 @@ def remarks(
     yield from _clocks(run, figures)
     if info.experiment.HasField("load"):
         yield from _load_blocks(run.trials)
+        yield from _load_notes(run.trials)
     yield from run.notes
 
 
@@ -147,6 +149,15 @@ def _clocks(run: RunRecords, figures: Sequence[Figure]) -> Iterator[str]:
                 f"CPU time of startup of {figure.variant} was read in steps of "
                 f"{step * 1e3:g} ms, which is coarse for its {figure.center * 1e3:.3g} ms."
             )
+
+
+def _load_notes(trials: Sequence[Trial]) -> Iterator[str]:
+    """What colours the figures of a load without making it invalid: said once, with its trials."""
+    for code in (FlagCode.LOAD_SHARES_CPUS, FlagCode.GENERATOR_PAUSED):
+        said = [flag.text for t in trials for flag in t.outcome.flags if flag.code == code]
+        if said:
+            many = f" (so in {len(said)} trials)" if len(said) > 1 else ""
+            yield f"{said[0][:1].upper()}{said[0][1:]}{many}."
 
 
 def _load_blocks(trials: Iterable[Trial]) -> Iterator[str]:
