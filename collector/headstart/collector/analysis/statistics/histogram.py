@@ -16,6 +16,8 @@ from headstart.v1.records_pb2 import Histogram
 from headstart.words.histogram import BUCKETS, middle_us
 
 _MOST_COUNTED = 1 << 48
+# A lookup for each window and quantile: computed once.
+_MIDDLES_SECONDS = tuple(middle_us(index) / 1e6 for index in range(BUCKETS))
 
 
 class MalformedHistogram(ValueError):
@@ -39,12 +41,12 @@ NOTHING = Counts((), ())
 
 def counts_of(histogram: Histogram) -> Counts:
     """Raises MalformedHistogram."""
-    count = list(histogram.count)
-    if len(histogram.index_delta) != len(count):
+    count, steps = histogram.count[:], histogram.index_delta[:]
+    if len(steps) != len(count):
         raise MalformedHistogram("as many indices as counts are needed")
     if not count:
         return NOTHING
-    index = list(accumulate(histogram.index_delta))
+    index = list(accumulate(steps))
     if index[-1] >= BUCKETS or max(count) > _MOST_COUNTED:
         raise MalformedHistogram("an index or a count is out of range")
     return Counts(index, count)
@@ -59,7 +61,11 @@ def merged(histograms: Iterable[Counts]) -> Counts:
         count += part.count
     total = np.zeros(BUCKETS, dtype=np.int64)
     # A bucket comes as often as there are parts that have it.
-    np.add.at(total, np.array(index, dtype=np.int64), np.array(count, dtype=np.int64))
+    np.add.at(
+        total,
+        np.fromiter(index, dtype=np.int64, count=len(index)),
+        np.fromiter(count, dtype=np.int64, count=len(count)),
+    )
     found = np.flatnonzero(total)
     return Counts(found.tolist(), total[found].tolist())
 
@@ -72,5 +78,8 @@ def quantiles_seconds(counts: Counts, quantiles: Iterable[float]) -> list[float]
     cumulated = list(accumulate(counts.count))
     if not cumulated or not cumulated[-1]:
         return None
-    ranks = (max(1, math.ceil(quantile * cumulated[-1])) for quantile in quantiles)
-    return [middle_us(counts.index[bisect_left(cumulated, rank)]) / 1e6 for rank in ranks]
+    total = cumulated[-1]
+    return [
+        _MIDDLES_SECONDS[counts.index[bisect_left(cumulated, max(1, math.ceil(quantile * total)))]]
+        for quantile in quantiles
+    ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from headstart.v1.records_pb2 import (
     BuildOutcome,
@@ -27,18 +28,14 @@ from headstart.v1.records_pb2 import (
 from headstart.words.enums import word
 
 
-@dataclass(frozen=True)
-class Window:
-    """One window of load; seconds from the beginning of load."""
+class Window(NamedTuple):
+    """One window of load; seconds from the beginning of load. A run has very many."""
 
     start_seconds: float
     width_seconds: float
+    # Responses that were complete and right; others are no throughput.
+    correct: int
     window: LoadWindow
-
-    @property
-    def correct(self) -> int:
-        """Responses that were complete and right; others are no throughput."""
-        return max(0, self.window.completed - self.window.incorrect)
 
 
 @dataclass
@@ -86,6 +83,7 @@ class Trial:
             Window(
                 (load.origin_monotonic_ns - origin) / 1e9 + window.start_us / 1e6,
                 window.duration_us / 1e6,
+                max(0, window.completed - window.incorrect),
                 window,
             )
             for load in self.loads
@@ -138,11 +136,17 @@ def gather(records: Iterable[Record]) -> RunRecords:
     begun: set[int] = set()
 
     def trial(number: int) -> Trial:
-        return trials.setdefault(number, Trial(TrialOutcome(trial=number)))
+        if number not in trials:
+            trials[number] = Trial(TrialOutcome(trial=number))
+        return trials[number]
 
     finished: set[int] = set()
     for record in records:
         match record.WhichOneof("record"):
+            case "samples":
+                # First, since nearly all records of a long run are samples.
+                samples = record.samples
+                trial(samples.trial).batches.append(samples)
             case "run_started":
                 run.started = record.run_started
             case "run_outcome":
@@ -153,8 +157,6 @@ def gather(records: Iterable[Record]) -> RunRecords:
             case "trial_outcome":
                 trial(record.trial_outcome.trial).outcome = record.trial_outcome
                 finished.add(record.trial_outcome.trial)
-            case "samples":
-                trial(record.samples.trial).batches.append(record.samples)
             case "load_windows":
                 trial(record.load_windows.trial).loads.append(record.load_windows)
             case "check_outcome":
