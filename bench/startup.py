@@ -59,7 +59,7 @@ def run(quick: bool) -> list[BenchRow]:
     Two minutes on a quiet machine, four on a busy one.
     """
     effort = Effort(valid=5, tries=10, seconds=30) if quick else Effort(20, 60, 120)
-    server_cpus, other_cpus = _split_cpus()
+    server_cpus, other_cpus = split_cpus()
     if other_cpus:
         os.sched_setaffinity(0, other_cpus)
     load_cpus = ",".join(map(str, sorted(other_cpus)))
@@ -73,7 +73,7 @@ def run(quick: bool) -> list[BenchRow]:
                 rows += _try(
                     runtime.name,
                     effort,
-                    partial(_measure, runtime, variant, plan, prober, connector),
+                    partial(measure, runtime, variant, plan, prober, connector),
                 )
     finally:
         prober.close()
@@ -83,7 +83,7 @@ def run(quick: bool) -> list[BenchRow]:
     return [*(startup_row(row, judged_from) for row in rows), agreement_row(rows)]
 
 
-def _try(runtime: str, effort: Effort, measure: Callable[[int, int], Trial]) -> list[Row]:
+def _try(runtime: str, effort: Effort, start: Callable[[int, int], Trial]) -> list[Row]:
     """By turns, so that a busy minute does not fall on one row alone."""
     rows = [Row(runtime, work_ms, []) for work_ms in WORK_MS]
     deadline = time.monotonic() + effort.seconds
@@ -96,11 +96,11 @@ def _try(runtime: str, effort: Effort, measure: Callable[[int, int], Trial]) -> 
             break
         for row in short:
             number += 1
-            row.trials.append(measure(row.work_ms, number))
+            row.trials.append(start(row.work_ms, number))
     return rows
 
 
-def _split_cpus() -> tuple[str, set[int]]:
+def split_cpus() -> tuple[str, set[int]]:
     """A core for the server, the others for all else; nothing pinned where there is one."""
     cpus = sorted(os.sched_getaffinity(0))
     return (str(cpus[0]), set(cpus[1:])) if len(cpus) > 1 else ("", set())
@@ -124,7 +124,7 @@ def _runtimes(folder: Path) -> Iterator[tuple[Runtime, Variant]]:
         containers.close()
 
 
-def _measure(
+def measure(
     runtime: Runtime,
     template: Variant,
     plan: Plan,
@@ -133,6 +133,7 @@ def _measure(
     work_ms: int,
     number: int,
 ) -> Trial:
+    """One start of a server that works for `work_ms`, by the code of a trial."""
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]

@@ -24,8 +24,13 @@ _WORDS = {True: "yes", False: "NO", None: "not judged"}
 def print_table(rows: Iterable[BenchRow]) -> None:
     """As Markdown, aligned, for a terminal and for docs/METHODOLOGY.md alike."""
     cells = [(row.what, row.measured, row.budget, row.ratio, _WORDS[row.ok]) for row in rows]
-    widths = [max(len(line[i]) for line in [_COLUMNS, *cells]) for i in range(len(_COLUMNS))]
-    for line in [_COLUMNS, tuple("-" * width for width in widths), *cells]:
+    print_cells(_COLUMNS, cells)
+
+
+def print_cells(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """A table of other columns, in the same form."""
+    widths = [max(len(line[i]) for line in [columns, *cells]) for i in range(len(columns))]
+    for line in [columns, tuple("-" * width for width in widths), *cells]:
         padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         print("| " + " | ".join(padded) + " |", flush=True)
 

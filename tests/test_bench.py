@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import networks
 from bench.agent import cost_of
 from bench.observer import loss_of
+from bench.peers_rows import Method, trials_needed
 from bench.startup_rows import Row, Trial, agreement_row, startup_row
 from headstart.v1.records_pb2 import (
     CheckOutcome,
@@ -135,3 +136,17 @@ def test_networks_are_not_judged_by_what_the_host_did() -> None:
     assert networks.row("startup", "ms", wild).ok is None
     assert networks.row("startup", "ms", wild[:4]).ok is None
     assert networks.row("requests/s", "/s", [(1000.0, 1010.0)] * 6).ok is True
+
+
+@pytest.mark.parametrize(
+    ("spread", "needed"),
+    [(0.5, 23), (1.0, 86), (0.01, 2)],  # 23 and 86: tables of the two-sided t test, power 90 %
+)
+def test_trials_that_tell_a_difference_are_those_of_the_t_test(spread: float, needed: int) -> None:
+    assert trials_needed(spread, difference=0.5) == needed
+
+
+def test_a_method_is_judged_by_its_error_not_by_how_the_work_varies() -> None:
+    method = Method("start", "poll", "ms", [(61.0, 50.0), (72.0, 60.0), (83.0, 70.0)])
+
+    assert (method.bias, method.spread) == (12.0, 1.0)

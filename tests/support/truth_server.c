@@ -1,10 +1,11 @@
 /* A server that knows its own times, to hold the startup measurement against.
  *
- *   truth_server PORT [WORK_MS [NOT_READY_MS [REQUEST_MS]]]
+ *   truth_server PORT [WORK_MS [NOT_READY_MS [REQUEST_MS [LOGS]]]]
  *
  * It is busy for WORK_MS, then listens; for NOT_READY_MS from then on it answers
- * 503, then 200 "Hello, World!", each after REQUEST_MS of CPU time. When the first 200 has left it prints one line
- * of JSON: its times (CLOCK_MONOTONIC, ns) and its CPU time at that moment.
+ * 503, then 200 "Hello, World!", each after REQUEST_MS of CPU time. With LOGS it says "listening" when it
+ * does. When the first 200 has left it prints one line of JSON: its times (CLOCK_MONOTONIC, ns) and its CPU
+ * time at that moment.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,6 +48,10 @@ int main(int argc, char **argv) {
         return 2;
     }
     int64_t listen_ns = now(CLOCK_MONOTONIC);
+    if (argc > 5) {
+        puts("listening");
+        fflush(stdout);
+    }
 
     int poll = epoll_create1(EPOLL_CLOEXEC), told = 0;
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
