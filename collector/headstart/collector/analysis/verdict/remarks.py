@@ -95,7 +95,7 @@ def _bounded(figures: Sequence[Figure], comparisons: Sequence[Comparison]) -> It
         ]
         holds = "; what is decided holds at both ends of all bounds" if decided else ""
         yield (
-            f"{METRICS[name].title}: {counts} trials were disturbed, and are off by up to"
+            f"{METRICS[name].title}: {counts} trials were disturbed, and may be off by up to"
             f" {width * 100:.0f} %. They count by the bounds that their records give, so that"
             f" intervals are the worst case{holds}."
         )
