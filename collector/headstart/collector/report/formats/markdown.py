@@ -43,8 +43,7 @@ def _lines(result: RunResult) -> Iterator[str]:
     if result.comparisons:
         yield ""
         yield md(
-            f"Medians of the trials, means for requests per second; ratio: variant / "
-            f"{result.baseline}. {interval_note(result)}"
+            f"Medians of the trials; ratio: variant / {result.baseline}. {interval_note(result)}"
         )
     yield from _start(result)
     yield from _memory(result)
