@@ -69,8 +69,24 @@ def test_what_is_open_is_said_with_its_host() -> None:
     (advice,) = across_hosts([passing(ALPHA), stopped]).recommendations
 
     assert advice.decision is Decision.DEFER
-    assert "1 of 2 hosts; open on beta" in advice.summary
+    assert "1 of 2 hosts; deferred on beta" in advice.summary
     assert all(point.startswith("beta: ") for point in advice.missing)
+
+
+def test_where_no_benefit_is_shown_no_gate_is_said_to_be_missed() -> None:
+    advice = passing(BETA).recommendations[0]
+    shown = "aot passes its only gate, but is better than jit in nothing: no benefit is shown."
+    idle = replace(
+        passing(BETA),
+        recommendations=(
+            replace(advice, decision=Decision.DEFER, summary=shown, missing=("State limits.",)),
+        ),
+    )
+    (joint,) = across_hosts([passing(ALPHA), idle]).recommendations
+
+    assert joint.decision is Decision.DEFER
+    assert joint.summary == "aot may proceed on 1 of 2 hosts; deferred on beta."
+    assert any("no benefit is shown" in reason for reason in joint.rationale)
 
 
 def test_a_host_that_has_not_ended_keeps_all_from_proceeding() -> None:

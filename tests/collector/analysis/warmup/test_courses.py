@@ -125,6 +125,18 @@ def test_a_trial_decided_jointly_is_steady_no_sooner_than_it_changed_its_own_lev
     assert found.courses == {3: Course(Shape.WARMUP, 30)}
 
 
+def test_a_trial_whose_noise_hides_the_change_of_all_has_it_too() -> None:
+    low = [level((920, 5), (1000, 55), seed=seed) for seed in range(3)]
+    noise = np.random.default_rng(3).normal(0, 0.06, 60)
+    noise[:5] = 0
+    hidden = level((920, 5), (1000, 55)) * (1 + noise)
+    assert course_of(hidden).shape is Shape.FLAT
+
+    found = told(*low, hidden)
+
+    assert found == Together(Shape.WARMUP, {4: Course(Shape.WARMUP, 5)})
+
+
 def test_a_trial_that_changed_its_level_near_its_end_is_steady_in_no_company() -> None:
     broken = dipped(level((500, 30), (1000, 30)), (45, 52), depth=0.3)
     assert not course_of(broken).is_told

@@ -154,13 +154,37 @@ def test_a_climb_on_a_restless_host_is_no_level() -> None:
     assert Shape.FLAT not in shapes
 
 
+@pytest.mark.parametrize(
+    ("first", "shape"), [(0.92, Shape.WARMUP), (1.08, Shape.SLOWDOWN)], ids=["slower", "faster"]
+)
+def test_first_seconds_that_surely_differ_are_no_part_of_a_level(
+    first: float, shape: Shape
+) -> None:
+    series = [noisy(np.repeat([first * 14_800, 14_800.0], [5, 55])) for _ in range(TIMES)]
+
+    found = [course_of(one) for one in series]
+
+    assert sum(course.shape is shape for course in found) >= 0.95 * TIMES
+    assert all(course.steady_from in range(3, 30) for course in found if course.shape is shape)
+
+
+def test_first_seconds_that_noise_hides_leave_a_level_as_it_is() -> None:
+    found = [course_of(restless(np.full(60, 14_800.0))) for _ in range(TIMES)]
+    changed = [course for course in found if course.steady_from]
+
+    assert len(changed) <= 0.1 * TIMES
+    assert share(lambda: noisy(np.full(30, 14_800.0)), Shape.FLAT) >= 0.95
+
+
 def test_a_course_told_by_others_begins_where_the_series_allows() -> None:
     step = noisy(np.repeat([500.0, 1000.0], [25, 35]))
 
-    assert course_from(step, 10) == Course(Shape.WARMUP, 25)
-    assert course_from(step, 30) == Course(Shape.WARMUP, 30)
-    assert course_from(noisy(np.full(60, 1000.0)), 0) == Course(Shape.FLAT, 0)
-    assert course_from(noisy(np.repeat([500.0, 1000.0], [50, 10])), 0) is None
+    assert course_from(step, Course(Shape.WARMUP, 10)) == Course(Shape.WARMUP, 25)
+    assert course_from(step, Course(Shape.WARMUP, 30)) == Course(Shape.WARMUP, 30)
+    hidden = np.repeat([990.0, 1000.0], [5, 55])
+    assert course_from(hidden, Course(Shape.WARMUP, 5)) == Course(Shape.WARMUP, 5)
+    assert course_from(noisy(np.full(60, 1000.0)), Course(Shape.FLAT, 0)) == Course(Shape.FLAT, 0)
+    assert course_from(noisy(np.repeat([500.0, 1000.0], [50, 10])), Course(Shape.FLAT, 0)) is None
 
 
 def test_a_series_that_varies_too_much_says_so() -> None:

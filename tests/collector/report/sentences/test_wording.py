@@ -95,10 +95,21 @@ def test_courses_tell_warm_up_from_level(players: RunResult) -> None:
 
     assert re.fullmatch(
         r"jit warms up: 8,\d{3} req/s in the first 5 s of load, "
-        r"steady throughput 14,\d{3} req/s from \d\d\.\d s on \(4 trials\)\.",
+        r"steady throughput 14,\d{3} req/s from \d\d\.\d s on, "
+        r"as far as 60\.0 s show \(4 trials\)\.",
         jit,
     )
-    assert aot.startswith("aot is level from the start, over 60.0 s: steady throughput 14,")
+    assert aot.startswith(
+        "aot is level from the start, as far as 60.0 s show: steady throughput 14,"
+    )
+
+
+def test_a_comparison_of_steady_throughput_says_how_long_was_looked(players: RunResult) -> None:
+    steady = [text for text in texts(players, "aot") if "steady throughput" in text]
+
+    assert len(steady) == 1
+    assert "(as far as 60.0 s show, " in steady[0]
+    assert not any("as far as" in text for text in texts(players, "aot") if text not in steady)
 
 
 def test_trials_that_were_decided_jointly_are_counted(players: RunResult) -> None:

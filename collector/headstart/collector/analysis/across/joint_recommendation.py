@@ -51,9 +51,10 @@ def recommend_across(
             f"{variant} passes its gates on {where}: {names}.",
             rationale,
         )
-    parts = [f"{variant} passes its gates on {len(proceeding)} of {len(runs)} hosts"]
+    # Gates may all pass where no benefit is shown: what counts is who may proceed.
+    parts = [f"{variant} may proceed on {len(proceeding)} of {len(runs)} hosts"]
     if deferring:
-        parts.append(f"open on {enumerated([name for name, *_ in deferring])}")
+        parts.append(f"deferred on {enumerated([name for name, *_ in deferring])}")
     if pending:
         parts.append(f"{len(pending)} not ended")
     if doubts:

@@ -69,7 +69,7 @@ def together(trials: Sequence[Seen]) -> Together:
     against = sum(_contradicts(trial, course, middle) for trial in deciding)
     if against > (1 - _AGREEMENT) * len(deciding):
         return Together(Shape.INCONSISTENT)
-    return Together(course.shape, _decided_jointly(trials, course))
+    return Together(course.shape, _decided_jointly(trials, course, middle))
 
 
 def variant_warmup(
@@ -164,11 +164,16 @@ def _change(cells: Floats, steady_from: int) -> float:
     return float(cells[:steady_from].mean() / cells[steady_from:].mean()) - 1
 
 
-def _decided_jointly(trials: Sequence[Seen], course: Course) -> dict[int, Course]:
+def _decided_jointly(trials: Sequence[Seen], course: Course, middle: Floats) -> dict[int, Course]:
     found = {}
     for trial in trials:
-        if course.steady_from is not None and trial.course.is_seen and not trial.course.is_told:
-            told = course_from(trial.cells, course.steady_from)
+        if course.steady_from is None or not trial.course.is_seen:
+            continue
+        # One that its own noise let pass as flat has the change of the others.
+        hides = trial.course.shape is Shape.FLAT is not course.shape
+        hides = hides and not _contradicts(trial, course, middle)
+        if hides or not trial.course.is_told:
+            told = course_from(trial.cells, course)
             if told is not None:
                 found[trial.trial] = told
     return found

@@ -22,7 +22,7 @@ from headstart.collector.report.sentences.ramp_words import ramp_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.words import metrics
 from headstart.words.metric import Metric
-from headstart.words.metrics import FIRST_SECONDS, METRICS
+from headstart.words.metrics import FIRST_SECONDS, METRICS, STEADY_METRICS
 from headstart.words.outcomes import RAN
 
 # A sign beside each word, for those who do not see its colour.
@@ -164,7 +164,10 @@ def _headline(result: RunResult, comparison: Comparison) -> str:
         return f"{title}: {variant} cannot be compared with {baseline}: {reason}."
     figures = _figures(result, comparison)
     colon = f": {figures}" if figures else ""
-    by_ratio = _evidence(comparison, f"ratio {ratio(comparison.ratio)}", ratio, "")
+    seen = _seen(result, comparison)
+    by_ratio = _evidence(
+        comparison, ", ".join(filter(None, [seen, f"ratio {ratio(comparison.ratio)}"])), ratio, ""
+    )
     if comparison.verdict is Verdict.INCONCLUSIVE:
         return (
             f"Whether {variant} {words.whether} {baseline} is undecided{colon}{by_ratio}; "
@@ -173,10 +176,19 @@ def _headline(result: RunResult, comparison: Comparison) -> str:
     if comparison.verdict is Verdict.EQUIVALENT:
         margin = f"{comparison.margin * 100:g} %"
         return f"{variant} {words.same} {baseline}, within {margin}{colon}{by_ratio}."
-    return _difference(comparison, comparison.ratio, words, colon)
+    return _difference(comparison, comparison.ratio, words, colon, seen)
 
 
-def _difference(comparison: Comparison, value: float, words: _Words, colon: str) -> str:
+def _seen(result: RunResult, comparison: Comparison) -> str:
+    """Of a steady figure, how much load it was seen in; else empty."""
+    if comparison.metric not in STEADY_METRICS:
+        return ""
+    pair = (comparison.variant, comparison.baseline)
+    warmups = [w for w in result.load.variant_warmups if w.variant in pair]
+    return _as_far_as(*warmups) if warmups else ""
+
+
+def _difference(comparison: Comparison, value: float, words: _Words, colon: str, seen: str) -> str:
     """A verdict of better or worse, its interval in the terms of the amount."""
     if value >= _FACTOR:
         phrase, amount, ends, unit = words.rise_factor, digits(value), digits, "×"
@@ -185,7 +197,7 @@ def _difference(comparison: Comparison, value: float, words: _Words, colon: str)
     else:
         phrase = words.rise if value > 1 else words.fall
         amount, ends, unit = per_cent(value - 1), _change, " %"
-    evidence = _evidence(comparison, "", ends, unit)
+    evidence = _evidence(comparison, seen, ends, unit)
     said = phrase.format(x=f"{amount}{unit}")
     return f"{comparison.variant} {said} {comparison.baseline}{colon}{evidence}."
 
@@ -260,16 +272,20 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
         ends = f"{last} in the last second; " if last else ""
         return f"{name} {warmup.reason}: {begins}{ends}it has no steady throughput to compare."
     since = warmup.steady_from_seconds or 0.0
+    seen = _as_far_as(warmup)
     if warmup.shape == Shape.FLAT:
-        observed = f"over {digits(warmup.observed_seconds)} s"
-        return (
-            f"{name} is level from the start, {observed}: steady throughput {steady}{_of(warmup)}."
-        )
+        return f"{name} is level from the start, {seen}: steady throughput {steady}{_of(warmup)}."
     verbs = {Shape.WARMUP: "warms up", Shape.SLOWDOWN: "slows down"}
     verb = verbs.get(warmup.shape, "takes another course from trial to trial")
     return (
-        f"{name} {verb}: {begins}steady throughput {steady} from {digits(since)} s on{_of(warmup)}."
+        f"{name} {verb}: {begins}steady throughput {steady} from {digits(since)} s on, "
+        f"{seen}{_of(warmup)}."
     )
+
+
+def _as_far_as(*warmups: VariantWarmup) -> str:
+    """How long was looked for changes: what lasts longer may change its level afterwards."""
+    return f"as far as {digits(min(w.observed_seconds for w in warmups))} s show"
 
 
 def _of(warmup: VariantWarmup) -> str:
