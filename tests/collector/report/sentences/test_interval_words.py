@@ -25,7 +25,7 @@ def test_a_report_says_how_many_comparisons_it_made_and_what_that_means(eight: R
     told = sum(c.interval is not None for c in eight.comparisons)
 
     assert f"{told} comparisons were made" in interval_note(eight)
-    assert "by chance about one of them misses" in interval_note(eight)
+    assert f"on average {told * 0.05:.1f} of them miss" in interval_note(eight)
 
 
 def test_the_level_of_five_trials_is_said() -> None:

@@ -230,7 +230,7 @@ def _invalid(result: RunResult) -> Iterator[str]:
     yield ""
     yield "## Invalid trials"
     yield ""
-    yield "| Variant | Left out | Trials | For example |"
+    yield "| Variant | Flagged | Trials | For example |"
     yield "|---|---|---|---|"
     for variant, what, count, example in found:
         yield f"| {md(variant)} | {md(what)} | {count} | {md(example)} |"

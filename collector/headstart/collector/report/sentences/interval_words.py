@@ -35,14 +35,14 @@ def _sentences(result: RunResult) -> Iterator[str]:
         )
     if len(told) > 1:
         yield (
-            f"{len(told)} comparisons were made, each with an interval of its own: by chance about "
-            f"{_by_chance(told)} of them misses the true ratio."
+            f"{len(told)} comparisons were made, each with an interval of its own: on average "
+            f"{_by_chance(told)} of them miss the true ratio by chance."
         )
     if apart := [c for c in told if _apart(result, c)]:
         yield (
             "A ratio is the middle of the ratios within each block, from which what slows a whole "
-            "block cancels; the figures beside it are medians of all valid trials. They differ "
-            f"for {_listed(apart)}, and the ratio is what is judged."
+            "block cancels; the figures beside it are medians of the trials that count. They "
+            f"differ for {_listed(apart)}, and the ratio is what is judged."
         )
     if lone := [c for c in told if c.lone_blocks]:
         most = max(c.lone_blocks for c in lone)
@@ -51,8 +51,7 @@ def _sentences(result: RunResult) -> Iterator[str]:
 
 
 def _by_chance(told: Sequence[Comparison]) -> str:
-    expected = sum(1 - c.confidence for c in told)
-    return "one" if expected < 1.5 else f"{expected:.0f}"  # rounds to one
+    return f"{sum(1 - c.confidence for c in told):.1f}"
 
 
 def _apart(result: RunResult, comparison: Comparison) -> bool:
