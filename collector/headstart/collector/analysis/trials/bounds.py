@@ -1,8 +1,9 @@
 """Between which values a trial lay that was disturbed, told from its own record.
 
 A disturbed start took at most what was measured: others only add to it. It took at least what
-is left when all that they can have added is taken away, and it cannot have taken less than its
-own CPU time needs on all the CPUs that it may use. docs/METHODOLOGY.md, Bounds, derives both.
+is left when the wait and what neighbours make CPU time grow by are taken away, and it cannot
+have taken less than its own CPU time needs on all the CPUs that it may use. What a hypervisor
+takes is not seen. docs/METHODOLOGY.md, Bounds, derives both.
 """
 
 import math
@@ -45,10 +46,22 @@ def _of_startup(trial: Trial) -> Corners | None:
         missed += found[1]
     told = startup.disturbance
     busy = told.cpu_seconds / told.cpus / CPU_GROWTH if told.cpus else 0.0
-    low = min(max(measured - added, busy), measured)
+    low = min(max(measured - added - _grown(trial, measured - added), busy), measured)
     if low <= 0:
         return None
     return _with_startup(trial, low), _with_startup(trial, measured + missed)
+
+
+def _grown(trial: Trial, unwaited: float) -> float:
+    """By how much neighbours on its CPUs can have lengthened what the start did not wait for.
+
+    Only work on a CPU grows; where its CPU time is not known, all of it may be that.
+    """
+    flags = _with(trial, FlagEffect.FLAG_EFFECT_STARTUP_INVALID)
+    if all(flag.code != FlagCode.SERVER_RUN_DELAY for flag in flags):
+        return 0.0
+    used = trial.outcome.startup.disturbance.cpu_seconds or math.inf
+    return max(0.0, min(used, unwaited)) * (1 - 1 / CPU_GROWTH)
 
 
 def _error(flag: Flag, startup: Startup) -> tuple[float, float] | None:

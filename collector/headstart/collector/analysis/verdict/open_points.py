@@ -101,7 +101,9 @@ def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
     """What speaks against proceeding besides gates."""
     found = []
     if result.state != RunWord.DONE:
-        found.append(f"The run is {result.state}, not done: its figures may change.")
+        goes_on = result.state in (RunWord.QUEUED, RunWord.LEASED)
+        why = "its figures may change" if goes_on else "its figures are those of a part"
+        found.append(f"The run is {result.state}, not done: {why}.")
     baseline = next((v for v in result.variants if v.variant == result.baseline), None)
     if baseline is not None and baseline.outcome != Outcome.MEASURED:
         found.append(f"Mend the baseline and run it again: {baseline.variant} {baseline.outcome}.")
