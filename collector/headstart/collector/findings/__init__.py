@@ -38,6 +38,7 @@ from headstart.collector.findings.load import (
     VariantWarmup,
     Warmup,
     WindowSeries,
+    as_far_as,
 )
 from headstart.collector.findings.memory import (
     FloorStep,
@@ -66,6 +67,6 @@ __all__ = [
     "PhaseWord", "Ramp", "Recommendation", "Risk", "RunHost", "RunLoad", "RunMemory", "RunResult",
     "RuntimeCounters", "Series", "Shape", "Start", "VariantBuild", "VariantDiagnostics",
     "VariantOutcome", "VariantWarmup", "Verdict", "Warmup", "WindowSeries", "Working",
-    "comparability", "json", "points", "quantities", "report_schema", "run_info", "starts",
-    "usable",
+    "as_far_as", "comparability", "json", "points", "quantities", "report_schema", "run_info",
+    "starts", "usable",
 ]

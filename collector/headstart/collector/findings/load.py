@@ -1,7 +1,10 @@
 """What a run says of load over time: series, ramps, warm-up and break-evens."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from headstart.collector.findings.quantities import digits
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,15 @@ class VariantWarmup:
     reason: str = ""
     # Of the settled ones: which could not tell by themselves.
     decided_jointly: int = 0
+
+
+def as_far_as(warmups: Iterable[VariantWarmup], *variants: str) -> str:
+    """How long these were looked at: what is level so far may change its level afterwards.
+
+    Empty where nothing of their loads is known.
+    """
+    seconds = [w.observed_seconds for w in warmups if w.variant in variants]
+    return f"as far as {digits(min(seconds))} s show" if seconds else ""
 
 
 class Overtaking(StrEnum):

@@ -301,6 +301,15 @@ def test_a_little_worse_within_the_margins_is_no_reason_to_proceed() -> None:
     assert found.decision is Decision.DEFER
 
 
+def test_a_gate_on_steady_throughput_says_how_long_was_looked() -> None:
+    same = replace(STEADY, kinds=(LEVEL_JIT, replace(LEVEL_JIT, name="aot")), noise=0.005)
+    found = advised(judged(same, Gates(profile="ci-default"))).rationale
+
+    steady = [text for text in found if "Steady throughput" in text]
+    assert len(steady) == 1
+    assert ", as far as 60.0 s show, run " in steady[0]
+
+
 def test_a_stated_limit_that_is_met_needs_no_benefit() -> None:
     same = replace(STEADY, kinds=(LEVEL_JIT, replace(LEVEL_JIT, name="aot")), noise=0.005)
 

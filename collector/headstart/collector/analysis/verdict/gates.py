@@ -20,6 +20,7 @@ from headstart.collector.findings import (
     Interval,
     RunResult,
     Verdict,
+    as_far_as,
 )
 from headstart.collector.findings.quantities import quantity, ratio as ratio_text
 from headstart.v1.experiment_pb2 import Experiment
@@ -32,7 +33,7 @@ from headstart.words.gate_profiles import (
 )
 from headstart.words.job_names import JobName
 from headstart.words.metric import Unit
-from headstart.words.metrics import METRICS
+from headstart.words.metrics import METRICS, STEADY_METRICS
 from headstart.words.verdicts import LimitKind
 
 DISTURBED_BETWEEN = "the worst case reaches across the limit"
@@ -132,7 +133,7 @@ def gate_outcome(result: RunResult, variant: str, limit: GateLimit) -> GateOutco
         text = f"{title}: {reason} ({run})"
     else:
         status = _status(found)
-        text = f"{title}: {found.said} ({found.evidence(run)})"
+        text = f"{title}: {found.said} ({found.evidence(_seen(result, variant, limit) + run)})"
         if status is GateStatus.UNDECIDED:
             reason, more = _why(found), _more_blocks(found, result)
             text = f"{text}; {reason}"
@@ -144,6 +145,15 @@ def gate_outcome(result: RunResult, variant: str, limit: GateLimit) -> GateOutco
     return GateOutcome(
         variant, limit, status, found.value, found.interval, found.count, text, reason, more
     )
+
+
+def _seen(result: RunResult, variant: str, limit: GateLimit) -> str:
+    """Of a steady figure, in how much load it was seen; else empty."""
+    if limit.metric not in STEADY_METRICS:
+        return ""
+    against = (result.baseline,) if limit.kind == LimitKind.MARGIN else ()
+    seen = as_far_as(result.load.variant_warmups, variant, *against)
+    return f"{seen}, " if seen else ""
 
 
 def asked(limit: GateLimit, baseline: str) -> str:

@@ -15,6 +15,7 @@ from headstart.collector.findings import (
     Shape,
     VariantWarmup,
     Verdict,
+    as_far_as,
 )
 from headstart.collector.findings.quantities import digits, per_cent, quantity, ratio
 from headstart.collector.report.sentences.catching_up import catching_up
@@ -183,9 +184,7 @@ def _seen(result: RunResult, comparison: Comparison) -> str:
     """Of a steady figure, how much load it was seen in; else empty."""
     if comparison.metric not in STEADY_METRICS:
         return ""
-    pair = (comparison.variant, comparison.baseline)
-    warmups = [w for w in result.load.variant_warmups if w.variant in pair]
-    return _as_far_as(*warmups) if warmups else ""
+    return as_far_as(result.load.variant_warmups, comparison.variant, comparison.baseline)
 
 
 def _difference(comparison: Comparison, value: float, words: _Words, colon: str, seen: str) -> str:
@@ -272,7 +271,7 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
         ends = f"{last} in the last second; " if last else ""
         return f"{name} {warmup.reason}: {begins}{ends}it has no steady throughput to compare."
     since = warmup.steady_from_seconds or 0.0
-    seen = _as_far_as(warmup)
+    seen = as_far_as([warmup], name)
     if warmup.shape == Shape.FLAT:
         return f"{name} is level from the start, {seen}: steady throughput {steady}{_of(warmup)}."
     verbs = {Shape.WARMUP: "warms up", Shape.SLOWDOWN: "slows down"}
@@ -281,11 +280,6 @@ def _course(result: RunResult, warmup: VariantWarmup) -> str:
         f"{name} {verb}: {begins}steady throughput {steady} from {digits(since)} s on, "
         f"{seen}{_of(warmup)}."
     )
-
-
-def _as_far_as(*warmups: VariantWarmup) -> str:
-    """How long was looked for changes: what lasts longer may change its level afterwards."""
-    return f"as far as {digits(min(w.observed_seconds for w in warmups))} s show"
 
 
 def _of(warmup: VariantWarmup) -> str:
