@@ -49,7 +49,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("pool report.json --html /proc/x", ("/proc/x: No such file or directory",), 2),
     ("export r -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
     ("dashboards -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
-    ("report r -o report", ("say --format, or end the name in .html, .md, .json",), 2),
+    ("report r -o report", ("say --format, or end the name in .json, .md, .html or .log",), 2),
     ("watch ''", ("RUN_ID: the name is empty",), 2),
     ("history ''", ("EXPERIMENT: the name is empty",), 2),
     ("status --host=", ("--host: the name is empty",), 2),

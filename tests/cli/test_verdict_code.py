@@ -46,7 +46,7 @@ def test_a_run_that_decides_is_0(good: RunResult) -> None:
 
 
 def test_an_undecided_run_is_0_or_1_where_that_is_asked_for() -> None:
-    undecided = small(blocks=6).result()
+    undecided = small(blocks=2).result()
 
     assert verdict_code(undecided) is ExitCode.OK
     assert verdict_code(undecided, strict=True) is ExitCode.REJECTED

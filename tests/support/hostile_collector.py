@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
@@ -56,11 +56,16 @@ def full(kind: type[Message], depth: int = 6) -> Message:
     return message
 
 
+if TYPE_CHECKING:
+    # A generic in the stubs alone.
+    _Handler = grpc.RpcMethodHandler[Any, Any]
+
+
 class _Calls(grpc.GenericRpcHandler):
     def __init__(self, answer: Callable[[type[Message], Any], Iterator[Message]]) -> None:
         self._answer = answer
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+    def service(self, details: grpc.HandlerCallDetails) -> "_Handler | None":
         name = details.method.rpartition("/")[2]
         for service in _SERVICES:
             if name in service.methods_by_name:
@@ -69,9 +74,7 @@ class _Calls(grpc.GenericRpcHandler):
                 return self._handler(kind, method.server_streaming, method.client_streaming)
         return None
 
-    def _handler(
-        self, kind: type[Message], stream: bool, incoming: bool
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def _handler(self, kind: type[Message], stream: bool, incoming: bool) -> "_Handler":
         def streamed(request: Any, context: Any) -> Iterator[bytes]:
             if incoming:
                 next(request)

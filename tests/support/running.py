@@ -75,6 +75,7 @@ def headstart(
         [HEADSTART, *arguments],
         capture_output=True,
         text=True,
+        encoding=(env or {}).get("PYTHONIOENCODING", "utf-8").partition(":")[0],
         timeout=timeout_seconds,
         check=False,
         env=os.environ | (env or {}),

@@ -306,8 +306,11 @@ async def test_the_analysis_process_ends_when_the_collector_is_killed(tmp_path: 
         await until(lambda: not Path(f"/proc/{worker}").exists())
 
 
+_OF_MULTIPROCESSING = (b"resource_tracker", b"forkserver")
+
+
 def children(of: int) -> set[int]:
-    """Processes that one started, but for the resource tracker of multiprocessing."""
+    """Processes that one started, but for those that multiprocessing keeps for itself."""
     found = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -317,7 +320,7 @@ def children(of: int) -> set[int]:
             command = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if parent == of and b"resource_tracker" not in command:
+        if parent == of and not any(own in command for own in _OF_MULTIPROCESSING):
             found.add(int(entry.name))
     return found
 
