@@ -3,6 +3,7 @@
 import importlib.util
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -83,12 +84,18 @@ NEEDS: dict[str, Callable[[], str | None]] = {
 }
 
 
-class ByFile(LoadGroupScheduling):  # type: ignore[misc]  # has no types
-    """A file's tests go to one worker, and those of the engine's group to one as well."""
+@cache
+def _uses_engine(file: Path) -> bool:
+    return re.search(r"mark\.(docker|dotnet)\b", file.read_text()) is not None
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # has no types
+    """A file's tests go to one worker; all that use the engine to one, for they see its images."""
 
     def _split_scope(self, nodeid: str) -> str:
-        scope: str = super()._split_scope(nodeid)
-        return scope.split("::")[0]
+        file = nodeid.split("::")[0]
+        # A group of pytest-xdist's own, a suffix of the test's id, is lost with pytest 9.2.
+        return "engine" if _uses_engine(self.config.rootpath / file) else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -96,15 +103,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
 
 
-# Before xdist, which puts the group into the test's id.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Part the tests for `make test`: those of the engine see each other's images."""
-    engine = {item for item in items if any(map(item.get_closest_marker, ("docker", "dotnet")))}
-    for item in engine:
-        item.add_marker(pytest.mark.xdist_group("engine"))
-    # They take longest, so they come first; minutes of building before all the others.
-    items.sort(key=lambda item: (item.get_closest_marker("dotnet") is None, item not in engine))
+    """What takes longest comes first: minutes of building, then all else that uses the engine."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("dotnet") is None, not _uses_engine(item.path))
+    )
 
 
 def pytest_configure() -> None:
