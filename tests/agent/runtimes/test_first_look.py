@@ -7,6 +7,7 @@ import pytest
 
 from headstart.agent.runtimes.first_look import FirstLook, look_at_command
 from support.running import APP, free_port
+from support.waiting import wait_until
 
 _SERVER = "import http.server as h; h.HTTPServer(('127.0.0.1', {port}), {handler}).serve_forever()"
 
@@ -52,7 +53,8 @@ def test_one_that_does_neither_is_ended_when_time_is_up(tmp_path: Path) -> None:
 
     assert (found.ended, list(found.ports)) == (None, [])
     assert len(pids) == 2
-    assert not any(_runs(pid) for pid in pids)
+    # The kernel takes a moment to end what is killed.
+    wait_until(lambda: not any(_runs(pid) for pid in pids))
 
 
 def _runs(pid: str) -> bool:
