@@ -182,8 +182,8 @@ def vertex(digest: str, name: str, **fields: int | bytes | str) -> bytes:
     return message(f1=message(f1=digest, f3=name, **fields))
 
 
-def log(digest: str, text: str) -> bytes:
-    return message(f3=message(f1=digest, f2=STAMP, f3=1, f4=text))
+def log(digest: str, text: str, stream: int = 1) -> bytes:
+    return message(f3=message(f1=digest, f2=STAMP, f3=stream, f4=text))
 
 
 def buildkit(*events: dict[str, Any]) -> Recorder:
@@ -215,6 +215,27 @@ def test_buildkits_messages_become_steps_that_may_overlap() -> None:
     ]
     assert recorder.image == "sha256:ab"
     assert "\n#2 | half a line\n#2 | red" in recorder.tail()
+
+
+def test_lines_of_both_streams_of_a_step_are_not_mixed() -> None:
+    recorder = buildkit(
+        trace(vertex("b", "RUN make", f5=STAMP), log("b", "out: half a "), log("b", "err", 2)),
+        trace(log("b", "line\nout: no end"), log("b", "or\n", 2)),
+        trace(vertex("b", "RUN make", f5=STAMP, f6=STAMP)),
+    )
+
+    lines = ["#1 | out: half a line", "#1 | error", "#1 | out: no end"]
+    assert "\n".join(lines) in recorder.tail()
+
+
+def test_a_colour_that_lies_across_two_messages_hides_no_warning() -> None:
+    warning = "/src/A.cs(4,9): warning IL2026: text [/src/W.csproj]"
+    recorder = buildkit(
+        trace(vertex("b", "RUN make", f5=STAMP), log("b", "\x1b[3")),
+        trace(log("b", f"3m{warning}\x1b["), log("b", "0m\n")),
+    )
+
+    assert [d.file for d in recorder.diagnostics.found()] == ["/src/A.cs"]
 
 
 def test_a_failure_of_buildkit_is_told_with_its_step_and_its_last_error() -> None:

@@ -19,7 +19,7 @@ _TRACE, _IMAGE = "moby.buildkit.trace", "moby.image.id"
 # Field numbers.
 _VERTEX, _LOG = 1, 3
 _DIGEST, _NAME, _CACHED, _STARTED, _COMPLETED, _ERROR = 1, 3, 4, 5, 6, 7
-_LOG_VERTEX, _LOG_TEXT = 1, 4
+_LOG_VERTEX, _LOG_STREAM, _LOG_TEXT = 1, 3, 4
 
 # At the end: the error begins with the command, which may hold the same words.
 _EXIT_STATUS = re.compile(r"exit code: (\d{1,9})\s*$")
@@ -33,7 +33,8 @@ class BuildKitDecoder:
         self._recorder = recorder
         # Digest of a step -> its number in the log.
         self._numbers: dict[str, int] = {}
-        self._partial: dict[str, str] = {}
+        # By step and stream: what a step writes to both may be cut anywhere.
+        self._partial: dict[tuple[str, int | bytes], str] = {}
 
     def feed(self, event: dict[str, Any], at: float) -> None:
         """One object of the stream. ValueError when it is not what its id says."""
@@ -57,8 +58,8 @@ class BuildKitDecoder:
 
     def close(self, at: float) -> None:
         """The stream has ended."""
-        for digest in list(self._partial):
-            self._end_of_line(digest, at)
+        for digest, _ in list(self._partial):
+            self._end_of_lines(digest, at)
 
     def _vertex(self, vertex: dict[int, int | bytes], at: float) -> None:
         digest, name = _text(vertex.get(_DIGEST)), _text(vertex.get(_NAME))
@@ -69,23 +70,25 @@ class BuildKitDecoder:
             self._recorder.begin(digest, name, at)
             self._recorder.line(at, name, shown=f"#{self._numbers[digest]} {name}")
         if _COMPLETED in vertex:
-            self._end_of_line(digest, at)
+            self._end_of_lines(digest, at)
             error = _text(vertex.get(_ERROR))
             self._recorder.end(digest, at, bool(vertex.get(_CACHED)), error)
 
     def _log(self, log: dict[int, int | bytes], at: float) -> None:
         digest = _text(log.get(_LOG_VERTEX))
-        text = self._partial.pop(digest, "") + _text(log.get(_LOG_TEXT))
+        key = digest, log.get(_LOG_STREAM, 0)
+        text = self._partial.pop(key, "") + _text(log.get(_LOG_TEXT))
         *lines, partial = text.split("\n")
         for line in lines:
             self._line(digest, line, at)
-        self._partial[digest] = partial
+        self._partial[key] = partial
         if len(partial) > _LONGEST_LINE:
-            self._end_of_line(digest, at)
+            self._end_of_lines(digest, at)
 
-    def _end_of_line(self, digest: str, at: float) -> None:
-        if partial := self._partial.pop(digest, ""):
-            self._line(digest, partial, at)
+    def _end_of_lines(self, digest: str, at: float) -> None:
+        for key in [key for key in self._partial if key[0] == digest]:
+            if partial := self._partial.pop(key):
+                self._line(digest, partial, at)
 
     def _line(self, digest: str, line: str, at: float) -> None:
         # A colour may begin in one message and end in the next: whole lines are stripped of it.
