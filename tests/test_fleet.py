@@ -64,7 +64,7 @@ def fleet(folder: Path) -> Iterator[tuple[str, str]]:
         target = f"unix:{folder / 'collector.sock'}"
         options = ["--listen", target, "--metrics-listen", "127.0.0.1:0"]
         collector = stack.enter_context(program("collector", "--data", folder / "store", *options))
-        metrics = collector.line(r"listens on \S+, metrics on port (\d+)")
+        metrics = collector.line(r"collector listens .*metrics_port=(\d+)")
         for host in ("alpha", "beta"):
             agent = stack.enter_context(
                 program(
