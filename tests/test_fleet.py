@@ -1,12 +1,15 @@
 """A collector and two agents as programs of their own, an experiment by label, a Prometheus."""
 
 import json
+import queue
 import re
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -33,25 +36,50 @@ class Program:
     """A command in the background; what it says is read as it comes."""
 
     process: "subprocess.Popen[str]"
+    said: list[str] = field(default_factory=list)
 
-    def line(self, pattern: str) -> re.Match[str]:
-        """The first line that matches; AssertionError when it ends without one."""
+    def __post_init__(self) -> None:
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
+        with self.process.stderr as said:
+            for line in said:
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def wait(self) -> None:
+        """Wait for its end, and the end of what it says."""
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
+
+    def line(self, pattern: str, within: float = 60.0) -> re.Match[str]:
+        """The first line that matches; AssertionError when none does in `within` seconds."""
+        until = time.monotonic() + within
+        while True:
+            try:
+                line = self._lines.get(timeout=max(until - time.monotonic(), 0.0))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise AssertionError(f"nothing like {pattern} in {self.said}")
+            self.said.append(line)
             if found := re.search(pattern, line):
                 return found
-        raise AssertionError(f"ended with {self.process.wait()} without {pattern}")
 
 
 @contextmanager
 def program(*arguments: str | Path) -> Iterator[Program]:
     """Start `headstart ...`; ended by SIGTERM."""
     process = subprocess.Popen([HEADSTART, *arguments], stderr=subprocess.PIPE, text=True)
+    running = Program(process)
     try:
-        yield Program(process)
+        yield running
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        running.wait()
     assert process.returncode == 0
 
 
@@ -64,7 +92,7 @@ def fleet(folder: Path) -> Iterator[tuple[str, str]]:
         target = f"unix:{folder / 'collector.sock'}"
         options = ["--listen", target, "--metrics-listen", "127.0.0.1:0"]
         collector = stack.enter_context(program("collector", "--data", folder / "store", *options))
-        metrics = collector.line(r"collector listens .*metrics_port=(\d+)")
+        metrics = collector.line(r"collector listens:.*metrics_port=(\d+)")
         for host in ("alpha", "beta"):
             agent = stack.enter_context(
                 program(
@@ -162,7 +190,7 @@ def test_a_run_goes_on_without_its_collector_and_is_delivered_later(tmp_path: Pa
     store = ("collector", "--data", tmp_path / "store", "--metrics-listen", "none")
     target = f"unix:{tmp_path / 'collector.sock'}"
     with image_of(truth, IMAGE), program(*store, "--listen", target) as collector:
-        collector.line("listens on")
+        collector.line("collector listens:")
         agent = subprocess.Popen(
             [
                 *(HEADSTART, "agent", "--collector", target, "--host", "alpha"),
@@ -171,21 +199,22 @@ def test_a_run_goes_on_without_its_collector_and_is_delivered_later(tmp_path: Pa
             stderr=subprocess.PIPE,
             text=True,
         )
+        attending = Program(agent)
         try:
-            Program(agent).line("attending")
+            attending.line("attending")
             submitted = headstart("submit", file, "--collector", target)
             run_id = submitted.output.split()[0]
-            Program(agent).line(f"run {run_id}")
+            attending.line(f"lease taken: run={run_id}")
             collector.process.kill()
             collector.process.wait()
             collector.process.returncode = 0
             with program(*store, "--listen", target) as again:
-                again.line("listens on")
+                again.line("collector listens:")
                 status = headstart("watch", run_id, "--collector", target).status
                 found = headstart("report", run_id, "--format", "json", "--collector", target)
         finally:
             agent.send_signal(signal.SIGTERM)
-            agent.communicate(timeout=60)
+            attending.wait()
     trials = {v["variant"]: v["trials"] for v in found.report()["variants"]}
 
     assert status == 0
