@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from headstart.collector.fleet import fleet
 from headstart.collector.server import Collector
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.experiments_pb2 import CancelRequest, ListHostsRequest, RunState, WatchRequest
+from headstart.v1.fleet_pb2 import Hello
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
     EXPERIMENT,
@@ -462,11 +464,23 @@ async def test_an_earlier_agent_gets_no_run_that_refers_to_what_its_host_knows(
     assert lease.attempt.run_id == other
 
 
+def _of_one_release(said: Hello) -> None:
+    """It said so in its policy, before there were features."""
+    said.policy.knows_secrets = True
+
+
+def _of_today(said: Hello) -> None:
+    said.features.extend(["secrets", "of a later release"])
+
+
+@pytest.mark.parametrize("says", [_of_one_release, _of_today])
 @in_loop
-async def test_an_agent_that_knows_how_is_leased_the_reference(tmp_path: Path) -> None:
+async def test_an_agent_that_knows_how_is_leased_the_reference(
+    tmp_path: Path, says: Callable[[Hello], None]
+) -> None:
     referring = EXPERIMENT.replace("compilation: jit", "env: {DB_PASSWORD: {from: DB}}")
     said = hello()
-    said.policy.knows_secrets = True
+    says(said)
     async with collecting(tmp_path) as collector, attend(collector.port, said) as agent:
         await submit(collector.port, referring)
         lease = await agent.until("lease")

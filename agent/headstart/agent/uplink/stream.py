@@ -42,6 +42,7 @@ from headstart.v1.fleet_pb2 import (
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
+from headstart.words.features import FEATURE_NAMES
 from headstart.words.foreign.certificates import CertificateProblem
 from headstart.words.protocol import PROTOCOL_VERSION
 
@@ -241,6 +242,7 @@ class Attendance:
             replaces_stream_id=self.spool.replaces,
             life=self.spool.life,
             not_ready=self.not_ready(),
+            features=FEATURE_NAMES,
             running=[held.key() for held in self.runs.running()],
             unacked=self.spool.unacked_attempts(),
         )

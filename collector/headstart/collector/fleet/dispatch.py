@@ -18,17 +18,12 @@ from headstart.v1.experiment_pb2 import Experiment, Network
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendResponse, Lease, LeaseRenewed
 from headstart.words.enums import word
-from headstart.words.foreign.secrets import referred_to
+from headstart.words.features import unknown_to
 from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
 _NOT_CURRENT = "this attempt does not count any more"
-
-_KNOWS_NO_SECRETS = (
-    "the file has values come from the host (from: NAME), and this host's agent is of a release"
-    " that does not know how: update it"
-)
 
 
 class Dispatch:
@@ -183,10 +178,8 @@ class Dispatch:
                 self._lost(change)
             return
         experiment = leased.experiment
-        if not session.knows_secrets and referred_to(experiment):
-            change = await self._store.write(
-                lambda c: store_runs.fail(c, attempt, _KNOWS_NO_SECRETS, now)
-            )
+        if unknown := unknown_to(session.features, experiment):
+            change = await self._store.write(lambda c: store_runs.fail(c, attempt, unknown, now))
             if change is not None:
                 self._lost(change)
             return

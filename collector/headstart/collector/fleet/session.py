@@ -28,6 +28,7 @@ from headstart.v1.fleet_pb2 import (
     RecordBatch,
 )
 from headstart.v1.records_pb2 import Envelope, RecordKind
+from headstart.words.features import FEATURE_NAMES
 from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,10 @@ class Session:
         self.not_ready = hello.not_ready
         # Agents before NETWORK_OWN name no networks, and take what they do not know for the host's.
         self.knows_networks = bool(hello.policy.networks)
-        # Agents before it would start an app without what its experiment refers to.
-        self.knows_secrets = hello.policy.knows_secrets
+        # Only what can be asked for; agents of one release say "secrets" in their policy.
+        self.features = {*FEATURE_NAMES} & {*hello.features}
+        if hello.policy.knows_secrets:
+            self.features.add("secrets")
         # Attempts that the agent said it runs, minus those whose terminal record came.
         self.running = {(attempt.run_id, attempt.attempt) for attempt in hello.running}
         # Run id -> attempt and reason, said again at every heartbeat.

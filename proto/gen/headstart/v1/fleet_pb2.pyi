@@ -140,6 +140,7 @@ class Hello(_message.Message):
     LIFE_FIELD_NUMBER: _builtins.int
     REPLACES_STREAM_ID_FIELD_NUMBER: _builtins.int
     NOT_READY_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1 since the first release; the collector refuses what it does not know."""
     stream_id: _builtins.str
@@ -164,6 +165,12 @@ class Hello(_message.Message):
 
     @_builtins.property
     def unacked(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]: ...
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of what this agent knows how to do that agents before it would leave out in
+        silence, such as "secrets"; a run that asks for another is not leased to it.
+        """
+
     def __init__(
         self,
         *,
@@ -176,10 +183,11 @@ class Hello(_message.Message):
         life: _builtins.int = ...,
         replaces_stream_id: _builtins.str = ...,
         not_ready: _builtins.str = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "life", b"life", "not_ready", b"not_ready", "policy", b"policy", "protocol_version", b"protocol_version", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "host", b"host", "life", b"life", "not_ready", b"not_ready", "policy", b"policy", "protocol_version", b"protocol_version", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

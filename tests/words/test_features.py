@@ -1,0 +1,16 @@
+"""What an experiment can ask of an agent that earlier agents would leave out in silence."""
+
+from headstart.v1.experiment_pb2 import Experiment, SecretReference, Variant
+from headstart.words.features import FEATURE_NAMES, unknown_to
+
+
+def test_what_asks_for_nothing_runs_everywhere() -> None:
+    assert unknown_to((), Experiment(variants=[Variant(name="jit")])) == ""
+
+
+def test_an_agent_that_lacks_it_is_named_the_keys() -> None:
+    referring = Variant(secret_environment={"DB": SecretReference(variable="DB")})
+    experiment = Experiment(variants=[referring])
+
+    assert "values that come from the host (from: NAME)" in unknown_to((), experiment)
+    assert unknown_to(FEATURE_NAMES, experiment) == ""

@@ -1,0 +1,42 @@
+"""What an experiment can ask of an agent that agents of earlier releases would not see.
+
+An unknown field of a message is skipped in silence: such an agent would measure something else.
+An agent says in its hello which of these it knows; a run that asks for another one is refused.
+What an agent can leave out without measuring something else is no feature.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from headstart.words.foreign.secrets import referred_to
+
+
+@dataclass(frozen=True)
+class Feature:
+    """`asked`: whether an `Experiment` asks for it; `keys`: of the file, as a person reads it."""
+
+    name: str
+    keys: str
+    asked: Callable[[Any], bool]
+
+
+FEATURES = (
+    Feature(
+        "secrets",
+        "values that come from the host (from: NAME)",
+        lambda experiment: bool(referred_to(experiment)),
+    ),
+)
+FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+
+
+def unknown_to(known: Collection[str], experiment: Any) -> str:
+    """Why an agent that knows these features cannot run it, as a sentence; empty: it can."""
+    lacking = [each.keys for each in FEATURES if each.name not in known and each.asked(experiment)]
+    if not lacking:
+        return ""
+    return (
+        f"the file has {'; '.join(lacking)}, and this host's agent is of a release that does not"
+        " know how: update it"
+    )
