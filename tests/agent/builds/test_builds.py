@@ -178,6 +178,55 @@ def test_a_command_that_fails_is_told_with_its_status_and_its_words(
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
+def test_the_last_words_of_a_command_may_be_those_of_the_builder(
+    build: Callable[..., BuildOutcome], builder: Builder.ValueType
+) -> None:
+    outcome = build(
+        f'RUN ["app", "{MARK}", "out= ---> Running in 779b5bfc3b30", "exit=3"]', builder=builder
+    )
+
+    assert outcome.failure.message.endswith("failed with status 3: ---> Running in 779b5bfc3b30")
+
+
+def test_of_stages_that_run_beside_each_other_the_one_that_failed_is_told(
+    build: Callable[..., BuildOutcome], base: str
+) -> None:
+    """The other one began first, and was ended because of it."""
+    error = "/src/P.cs(3,4): error CS0246: no type Foo [/src/W.csproj]"
+    outcome = build(
+        "FROM " + base + " AS assets",
+        f'RUN ["app", "{MARK}", "wait"]',
+        "FROM " + base + " AS publish",
+        f'RUN ["app", "err={error}", "exit=3"]',
+        "FROM scratch",
+        "COPY --from=assets /bin/app /a",
+        "COPY --from=publish /bin/app /b",
+        builder=BUILDER_BUILDKIT,
+    )
+    wait_until(lambda: processes() == [])
+
+    assert "exit=3" in outcome.failure.message.partition(" failed with ")[0]
+    assert outcome.failure.message.endswith(" failed with status 3: CS0246: no type Foo")
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_output_that_a_builder_keeps_back_makes_what_was_found_the_least(
+    build: Callable[..., BuildOutcome], builder: Builder.ValueType
+) -> None:
+    """BuildKit keeps 2 MiB of a step, the classic builder all of it."""
+    warning = "ILC : Trim analysis warning IL2026: Ns.Type.M(): text [/src/app.csproj]"
+    last = "ILC : AOT analysis warning IL3050: Last.Type.M(): text [/src/app.csproj]"
+    outcome = build(
+        f'RUN ["app", "{MARK}", "err={warning}", "flood=3", "err={last}"]', builder=builder
+    )
+
+    assert outcome.log_clipped == (builder == BUILDER_BUILDKIT)
+    assert "IL2026" in {d.code for d in outcome.diagnostics}
+    if not outcome.log_clipped:
+        assert "IL3050" in {d.code for d in outcome.diagnostics}
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
 def test_a_file_that_is_missing_is_named(
     build: Callable[..., BuildOutcome], builder: Builder.ValueType
 ) -> None:

@@ -110,6 +110,27 @@ def test_the_linkers_warnings_of_a_static_program_are_found() -> None:
 
     assert [(d.code, d.category) for d in found] == [(LINKER, REVIEW)] * 6
     assert (found[1].file[-9:], found[1].line) == ("pal_uid.c", 208)
+    # .NET's own native library, which no app wrote.
+    assert {d.package for d in found[1:]} == {"Microsoft.NETCore.App"}
+
+
+SHARED_LOGS = Path(__file__).parents[4] / "shared" / "images" / "logs"
+
+
+@pytest.mark.skipif(not SHARED_LOGS.is_dir(), reason="the whole logs lie beside the project only")
+@pytest.mark.parametrize("name", ["squad-aot", "probes-aot", "squad-aot-single-warn"])
+def test_in_a_whole_log_no_foreign_finding_is_the_apps_and_each_place_is_told_once(
+    name: str,
+) -> None:
+    diagnostics = Diagnostics((), Projects(referred=REFERRED))
+    for line in (SHARED_LOGS / f"{name}.log").read_text().splitlines():
+        diagnostics.line(line)
+    found = diagnostics.found()
+    places = Counter((d.code, d.file, d.line or d.member or d.text) for d in found)
+
+    assert len(found) > 80
+    assert {d.code for d in found if not d.package} == {"NU1603"}
+    assert set(places.values()) == {1}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,17 @@ def test_the_apps_own_assembly_is_no_package() -> None:
     assert (found.assembly, found.package) == ("web", "")
 
 
+def test_the_terminal_loggers_lines_without_a_project_are_the_apps_and_the_packages_own() -> None:
+    found = found_in("04", "Dapper")
+
+    assert [(d.code, d.assembly, d.package) for d in found] == [
+        ("IL3050", "", "Dapper"),
+        ("IL2104", "web", ""),
+        ("IL2026", "", "Dapper"),
+    ]
+    assert [d.severity for d in found] == ["error", "warning", "warning"]
+
+
 @pytest.mark.parametrize("name", ["05", "06"])
 def test_localised_warnings_are_about_the_package_whose_member_they_quote(name: str) -> None:
     found = [d for d in found_in(name) if d.file == "/src/Program.cs"]

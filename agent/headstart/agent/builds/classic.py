@@ -113,6 +113,8 @@ class ClassicDecoder:
         line = uncoloured(line).rstrip("\r")
         if not line:
             return
+        # The builder says so once, before any output.
+        imitated = not self._untouched and _CONTAINER.fullmatch(line)
         if self._untouched and line.startswith(_WARNING):
             pass
         elif self._untouched and (container := _CONTAINER.fullmatch(line)):
@@ -123,5 +125,5 @@ class ClassicDecoder:
             self._untouched = False
             if image := _IMAGE.fullmatch(line):
                 self._image = image[1]
-        own = line.startswith(_BUILDERS_OWN)
+        own = line.startswith(_BUILDERS_OWN) and not imitated
         self._recorder.line(at, line, key="" if own else self._key())

@@ -31,6 +31,7 @@ _USES = re.compile(r"['\"“„「]([^\W\d][\w.`+<>$]*\.[\w.`<>$]+\([^'\"]*\))['
 # One warning that stands for an assembly: its name is the first thing quoted.
 _AGGREGATES = ("IL2104", "IL3053")
 _QUOTED = re.compile(r"['\"“„「]([\w.-]+)['\"”」]")
+_COMPILED = "/obj/"
 # Where the compiler maps the sources of a deterministic build to.
 _MAPPED = "/_/"
 
@@ -174,7 +175,9 @@ class Whose:
 
     def _aggregate(self, assembly: str, package: str, file: str) -> tuple[str, str]:
         """An assembly's warnings in one: the app's own, or a package's."""
-        if not package and (assembly.lower() in self._names or self._in_folders(file)):
+        is_own = assembly.lower() in self._names or self._in_folders(file)
+        # The terminal logger names no project: what the compiler wrote for one is in its `obj`.
+        if not package and (is_own or (_COMPILED in file and file.endswith(f"/{assembly}.dll"))):
             return assembly, ""
         return assembly, package or of_member(f"{assembly}.", self._referred)
 

@@ -17,9 +17,14 @@ _NUGET = re.compile(
     r"/([^/]+)/\d+\.[^/]*/(?:lib|ref|runtimes|build|buildTransitive|tools|analyzers|contentFiles)/"
 )
 
+# Where Microsoft's builds have the sources of what .NET brings along, as its native libraries tell.
+_DOTNET_SOURCES = re.compile(r"/__w/\d+/s/src/(runtime|aspnetcore)/")
+
 
 def of_path(path: str, referred: Collection[str] = ()) -> tuple[str, str]:
-    """Assembly and package of a file in NuGet's folder; empty for any other file."""
+    """Assembly and package of a file in NuGet's folder, or among .NET's sources; else empty."""
+    if source := _DOTNET_SOURCES.match(path):
+        return "", ASPNETCORE if source[1] == "aspnetcore" else FRAMEWORK
     match = _NUGET.search(path)
     if match is None:
         return "", ""
