@@ -1,17 +1,26 @@
 """Analysis and report of one long run: 30 trials of 2 variants, each 60 s under load.
 
-And a tenth of the longest: 30 of 300 trials, each 600 s under load, sampled every 20 ms.
+And of the longest: 300 trials of 10 variants, each 600 s under load, sampled every 20 ms, from
+the store as the collector's analysis process reads it. It takes two minutes, most of them to
+make the run up; when quick a tenth of it is made.
 """
 
+import asyncio
+import resource
+import tempfile
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 
 import zstandard
 
+from bench.longest_run import BLOCKS, VARIANTS, store_run
 from bench.table import BenchRow
 from headstart.collector.analysis.analyse import analyse_run
+from headstart.collector.judge import worker
+from headstart.collector.judge.job_limits import job
+from headstart.collector.judge.process_pool import AnalysisPool
 from headstart.collector.report.render import render
 from headstart.collector.store.decode import decode
 from headstart.v1.experiments_pb2 import ReportFormat
@@ -20,9 +29,10 @@ from support.fake_runs import AOT, JIT, Fake
 
 ANALYSIS_SECONDS = 2.0
 REPORT_SECONDS = 5.0
-# CPU seconds of 10 variants x 30 blocks; a tenth of it is run, since it takes a minute to make up.
+# CPU seconds and memory of the process, with its start and imports.
 LONGEST_CPU_SECONDS = 10.0
-_LONGEST_BLOCKS, _RUN_BLOCKS = 30, 3
+LONGEST_MEGABYTES = 1_000.0
+_QUICK_BLOCKS = 3
 
 
 def run(quick: bool) -> list[BenchRow]:
@@ -58,24 +68,41 @@ def run(quick: bool) -> list[BenchRow]:
             ratio=f"{drawing / whole:.1f} of the analysis",
             ok=drawing <= REPORT_SECONDS,
         ),
-        _longest(repetitions),
+        _longest(_QUICK_BLOCKS if quick else BLOCKS),
     ]
 
 
-def _longest(repetitions: int) -> BenchRow:
-    kinds = tuple(replace((JIT, AOT)[i % 2], name=f"v{i}") for i in range(10))
-    fake = Fake(kinds, blocks=_RUN_BLOCKS, load_every=1, load_seconds=600.0, sample_seconds=0.02)
-    info, records = fake.info(), list(fake.records())
-    # Its work grows with the trials, each of which is analysed by itself.
-    share = _RUN_BLOCKS / _LONGEST_BLOCKS
-    spent = _best(repetitions, lambda: analyse_run(info, records), time.process_time)
+def _longest(blocks: int) -> BenchRow:
+    with tempfile.TemporaryDirectory(prefix="headstart-bench-") as folder:
+        path, run_id = store_run(Path(folder), blocks)
+        stored = path.stat().st_size
+        cpu_seconds, megabytes = asyncio.run(_in_process(str(path), run_id))
+    within = cpu_seconds <= LONGEST_CPU_SECONDS and megabytes <= LONGEST_MEGABYTES
     return BenchRow(
-        what=f"analysis of 10 x {_RUN_BLOCKS} trials of 600 s (full size: 10 x {_LONGEST_BLOCKS})",
-        measured=f"{spent:.2f} s of CPU",
-        budget=f"<= {LONGEST_CPU_SECONDS * share:g} s",
+        what=f"analysis of {VARIANTS} x {blocks} trials of 600 s, {stored / 1e6:.0f} MB stored",
+        measured=f"{cpu_seconds:.1f} s of CPU, {megabytes:.0f} MB",
+        budget=f"<= {LONGEST_CPU_SECONDS:g} s, <= {LONGEST_MEGABYTES:g} MB",
         ratio="",
-        ok=spent <= LONGEST_CPU_SECONDS * share,
+        # Of a part of the run the start of the process is most.
+        ok=within if blocks == BLOCKS else None,
     )
+
+
+async def _in_process(path: str, run_id: str) -> tuple[float, float]:
+    pool = AnalysisPool()
+    try:
+        return await pool.run(analysis_cost, path, run_id)
+    finally:
+        await pool.stop()
+
+
+@job
+def analysis_cost(path: str, run_id: str) -> tuple[float, float]:
+    """CPU seconds and largest resident memory (MB of 10^6 bytes) of this process, analysis done."""
+    found = worker.analyse(path, run_id).answer
+    assert found.result_json, found.fault
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return time.process_time(), peak / 1e6
 
 
 def _envelope(record: Record) -> Envelope:
@@ -89,15 +116,11 @@ def _envelope(record: Record) -> Envelope:
     )
 
 
-def _best(
-    repetitions: int,
-    work: Callable[[], object],
-    clock: Callable[[], float] = time.perf_counter,
-) -> float:
+def _best(repetitions: int, work: Callable[[], object]) -> float:
     """The least of a few: a busy neighbour only ever adds."""
     best = float("inf")
     for _ in range(repetitions):
-        begin = clock()
+        begin = time.perf_counter()
         work()
-        best = min(best, clock() - begin)
+        best = min(best, time.perf_counter() - begin)
     return best

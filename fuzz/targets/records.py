@@ -16,7 +16,8 @@ from headstart.collector.analysis.statistics.histogram import (
     counts_of,
     quantiles_seconds,
 )
-from headstart.collector.analysis.trials.columns import MalformedBatch, readings
+from headstart.collector.analysis.trials.columns import MalformedBatch
+from headstart.collector.analysis.trials.samples import Samples
 from headstart.collector.config import Limits
 from headstart.collector.findings.json import UnreadableResult, from_json, to_json
 from headstart.collector.fleet.ingest import check_envelope, opened
@@ -60,8 +61,11 @@ def packed_record(data: bytes) -> None:
 @TABLE.add("an agent", DecodeError, MalformedBatch)
 def samples(data: bytes) -> None:
     batch = SampleBatch.FromString(data)
+    found = Samples()
+    found.add(batch)
+    found.add(batch)
     for quantity in (Quantity.QUANTITY_RSS_BYTES, Quantity.QUANTITY_CPU_USER_US):
-        readings([batch, batch], quantity, 1000)
+        found.readings(quantity, 1000)
 
 
 @TABLE.add("an agent", DecodeError, MalformedHistogram)

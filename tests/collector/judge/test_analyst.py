@@ -28,6 +28,7 @@ from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
 from headstart.v1.fleet_pb2 import Attempt
+from headstart.v1.records_pb2 import Record, SampleBatch, SampleColumn
 from support import analyses
 from support.attending import (
     LONG_EXPERIMENT,
@@ -131,6 +132,25 @@ async def test_blocks_are_asked_for_until_the_verdicts_are_decided(tmp_path: Pat
         # Startup of these two differs tenfold.
         assert (decision.blocks_done, decision.another) == (10, False)
         assert "decided after 10 blocks" in decision.reason
+
+
+@in_loop
+async def test_between_looks_nothing_is_analysed(tmp_path: Path) -> None:
+    """Of a run whose records nobody can analyse, which the looks find out."""
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        (run_id,) = await submit(collector.port, AUTO)
+        await agent.until("lease")
+        batch = SampleBatch(trial=1, time_delta_us=[1], columns=[SampleColumn(delta=[1, 1])])
+        await agent.send(envelope(1, run_id, record=Record(samples=batch)))
+        await agent.acked(1)
+
+        async def looked_at(blocks: int) -> bool:
+            await agent.ask(run_id, blocks)
+            reason = (await agent.until("block_decision")).reason
+            return "the decision failed: analysis failed" in reason
+
+        asked = (4, 5, 6, 9, 10, 11, 15, 16, 20, 29, 30)
+        assert [blocks for blocks in asked if await looked_at(blocks)] == [5, 10, 15, 20, 30]
 
 
 @in_loop

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from headstart.collector.analysis.builds import build_readings, variant_builds
 from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.images import image_readings, image_results
-from headstart.collector.analysis.trials.columns import MalformedBatch, Readings, readings, thinned
+from headstart.collector.analysis.trials.columns import MalformedBatch, Readings, thinned
 from headstart.collector.analysis.trials.figures import Reading, figure_of, readings_of
 from headstart.collector.analysis.trials.load import TrialLoad
 from headstart.collector.analysis.trials.loads import loads_of
@@ -53,6 +53,7 @@ from headstart.collector.findings import (
     VariantOutcome,
     VariantWarmup,
 )
+from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.collector.findings.run_info import RunInfo
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
@@ -76,7 +77,7 @@ _HOST_CHANGED = (
 _ByMetric = dict[tuple[str, str], list[Reading]]
 
 
-def analyse_run(info: RunInfo, records: Iterable[Record]) -> RunResult:
+def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> RunResult:
     """Figures, verdicts and evidence of a run, also of one that goes on or went wrong.
 
     What the measured programs did is never an exception: a metric that cannot be
@@ -325,7 +326,7 @@ def _rss_series(trial: Trial) -> Series | None:
     if not trial.exec_ns:
         return None
     try:
-        found = readings(trial.batches, Quantity.QUANTITY_RSS_BYTES, trial.exec_ns)
+        found = trial.samples.readings(Quantity.QUANTITY_RSS_BYTES, trial.exec_ns)
     except MalformedBatch:
         return None
     running = (found.seconds > 0) & (found.values > 0)

@@ -171,11 +171,11 @@ class _Export:
             trial = self._trial(number)
             for record in records:
                 if record.HasField("samples"):
-                    trial.batches.append(record.samples)
+                    trial.samples.add(record.samples)
                 else:
                     trial.loads.append(record.load_windows)
             yield trial
-            trial.batches.clear()
+            trial.samples.clear()
             trial.loads.clear()
 
     def _trial(self, number: int) -> Trial:

@@ -67,6 +67,6 @@ __all__ = [
     "PhaseWord", "Ramp", "Recommendation", "Risk", "RunHost", "RunLoad", "RunMemory", "RunResult",
     "RuntimeCounters", "Series", "Shape", "Start", "VariantBuild", "VariantDiagnostics",
     "VariantOutcome", "VariantWarmup", "Verdict", "Warmup", "WindowSeries", "Working",
-    "as_far_as", "comparability", "json", "points", "quantities", "report_schema", "run_info",
-    "starts", "usable",
+    "as_far_as", "comparability", "json", "packed_samples", "points", "quantities", "report_schema",
+    "run_info", "starts", "usable",
 ]

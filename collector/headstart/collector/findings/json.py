@@ -7,9 +7,10 @@ changes raises the number, and brings a reader of the one before (`schema_1`).
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,6 +22,7 @@ from headstart.words.metrics import METRICS
 
 # How `to_json` begins: what follows is read at once, without a look at the number.
 _AS_WRITTEN = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*,' % SCHEMA)
+_SCALARS = frozenset({float, int, str, bool, type(None)})
 _MISTAKES = {"missing": "is missing", "unexpected_keyword_argument": "is not known here"}
 
 
@@ -30,13 +32,26 @@ class UnreadableResult(ValueError):
 
 def to_json(result: RunResult, indent: int | None = None) -> str:
     """The result as a JSON object whose first key is its schema number."""
-    found = asdict(result)
+    found = _plain(result)
     # The answer stands first, above thousands of lines of series.
     first = {name: found[name] for name in ("recommendations", "gate_outcomes")}
     text = json.dumps(
         {"schema": SCHEMA, **(first | found)}, indent=indent, allow_nan=False, ensure_ascii=False
     )
     return clean.json_text(text)
+
+
+def _plain(value: Any) -> Any:
+    """As `dataclasses.asdict` has it, which copies each of a million numbers by itself."""
+    if isinstance(value, tuple | list):
+        if _SCALARS.issuperset(map(type, value)):
+            return value
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    return value
 
 
 def from_json(text: str | bytes) -> RunResult:

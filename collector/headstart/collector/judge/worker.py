@@ -96,10 +96,11 @@ def analyse(path: str, run_id: str) -> Analysed:
 
 def _analysed(path: str, run_id: str) -> Analysed:
     from headstart.collector.analysis.analyse import analyse_run
+    from headstart.collector.analysis.trials.samples import READ
     from headstart.collector.findings.json import to_json
     from headstart.collector.findings.points import points_of
     from headstart.collector.store import queries, records as store_records, sqlite
-    from headstart.collector.store.decode import decode
+    from headstart.collector.store.packed import read_packed
     from headstart.collector.store.record_bounds import bounds_of, checked
 
     engine = sqlite.reader_engine(Path(path))
@@ -107,9 +108,9 @@ def _analysed(path: str, run_id: str) -> Analysed:
         with engine.begin() as connection:
             info = queries.info(connection, run_id)
         bounds = bounds_of(info.host.host, info.experiment)
-        stored = store_records.envelopes(engine, run_id, info.attempt)
+        stored = read_packed(store_records.packed(engine, run_id, info.attempt), READ)
         elapsed_seconds = (info.ended_time_seconds or time.time()) - info.started_time_seconds
-        records = checked(((each.trial, decode(each)) for each in stored), bounds, elapsed_seconds)
+        records = checked(stored, bounds, elapsed_seconds)
         result = analyse_run(info, records)
         text = to_json(result)
         if len(text) > _LARGEST_RESULT:

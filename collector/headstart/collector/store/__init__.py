@@ -4,6 +4,7 @@ __all__ = [
     "decode",
     "hello",
     "hosts",
+    "packed",
     "points",
     "queries",
     "record_bounds",

@@ -6,6 +6,7 @@ cannot unpack to more than its header promised.
 """
 
 import io
+import threading
 import zlib
 
 import zstandard
@@ -16,6 +17,8 @@ from headstart.v1.records_pb2 import Encoding, Envelope, Record
 # The largest record is a build's outcome, whose log is compressed within it; a
 # second of samples takes some 10 kB.
 MAXIMUM_DECODED_BYTES = 16 * 1024 * 1024
+
+_of_thread = threading.local()
 
 
 class RecordDecodeError(Exception):
@@ -43,6 +46,11 @@ def decode_payload(
     payload: bytes, encoding: Encoding.ValueType, decoded_bytes: int, crc32: int
 ) -> Record:
     """The record of a stored row. Raises RecordDecodeError."""
+    return parse(unpack(payload, encoding, decoded_bytes, crc32))
+
+
+def unpack(payload: bytes, encoding: Encoding.ValueType, decoded_bytes: int, crc32: int) -> bytes:
+    """The serialised record of a stored row. Raises RecordDecodeError."""
     check_payload(payload, decoded_bytes, crc32)
     if encoding == Encoding.ENCODING_PLAIN:
         serialised = payload
@@ -54,6 +62,11 @@ def decode_payload(
         raise RecordDecodeError(
             "size", f"unpacks to {len(serialised)} bytes or more instead of {decoded_bytes}"
         )
+    return serialised
+
+
+def parse(serialised: bytes) -> Record:
+    """The record itself. Raises RecordDecodeError."""
     record = Record()
     try:
         record.ParseFromString(serialised)
@@ -69,14 +82,26 @@ def decode(envelope: Envelope) -> Record:
     )
 
 
+def _unpacker() -> zstandard.ZstdDecompressor:
+    """This thread's own: one is not for several, and making one costs more than using it."""
+    found: zstandard.ZstdDecompressor | None = getattr(_of_thread, "unpacker", None)
+    if found is None:
+        found = zstandard.ZstdDecompressor(max_window_size=MAXIMUM_DECODED_BYTES)
+        _of_thread.unpacker = found
+    return found
+
+
 def _unpack(payload: bytes, decoded_bytes: int) -> bytes:
     """At most one byte more than promised; the caller compares.
 
     `ZstdDecompressor.decompress(max_output_size=...)` is no bound: it believes the
-    content size in the frame's own header. The window is bounded for the same reason.
+    content size in the frame's own header, so that one is compared first. The window is
+    bounded for the same reason.
     """
-    unpacker = zstandard.ZstdDecompressor(max_window_size=MAXIMUM_DECODED_BYTES)
+    unpacker = _unpacker()
     try:
+        if zstandard.frame_content_size(payload) == decoded_bytes:
+            return unpacker.decompress(payload)
         with unpacker.stream_reader(io.BytesIO(payload)) as reader:
             return reader.read(decoded_bytes + 1)
     except zstandard.ZstdError as error:

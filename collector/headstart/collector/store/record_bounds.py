@@ -18,8 +18,10 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.packed_values import may_be_long
 
 # No size, count or time of a machine comes near; sums of two still fit into 64 bits.
 _LARGEST_INTEGER = 1 << 62
@@ -40,6 +42,9 @@ _MOST = {
     "labels": 100,
     "columns": 1_000,
 }
+# Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
+# and lists within them are bounded by the layout of histograms.
+_WHOLE_NUMBERS = frozenset({"load_windows"})
 # -1 stands for "not measured".
 _MAY_BE_NEGATIVE = frozenset({"idle_share"})
 _NEVER_NEGATIVE = ("_seconds", "_per_second", "_share", "_hertz")
@@ -91,15 +96,21 @@ def check_record(record: pb.Record, trial: int, bounds: Bounds) -> None:
         # A newer agent's kind of record; nothing here reads it.
         return
     message = getattr(record, kind)
-    check_numbers(message, kind)
+    if kind in _WHOLE_NUMBERS and not may_be_long(message.SerializeToString()):
+        _few(f"{kind}.windows", "windows", message.windows)
+    else:
+        check_numbers(message, kind)
     if hasattr(message, "trial"):
         _same(f"{kind}.trial", message.trial, trial)
-        spare = _MORE_TRIALS_OF_A_VARIANT * len(bounds.variants)
-        _at_most(f"{kind}.trial", message.trial, bounds.trials + spare)
+        _at_most(f"{kind}.trial", message.trial, _most_trials(bounds))
     if variant := getattr(message, "variant", ""):
         _known(f"{kind}.variant", variant, bounds)
     if check := _CHECKS.get(kind):
         check(message, bounds)
+
+
+def _most_trials(bounds: Bounds) -> int:
+    return bounds.trials + _MORE_TRIALS_OF_A_VARIANT * len(bounds.variants)
 
 
 def check_numbers(message: Message, name: str) -> None:
@@ -319,15 +330,21 @@ _CHECKS: Mapping[str, Callable[[Any, Bounds], None]] = {
 
 
 def checked(
-    records: Iterator[tuple[int, pb.Record]], bounds: Bounds, elapsed_seconds: float
-) -> Iterator[pb.Record]:
+    records: Iterator[tuple[int, pb.Record | PackedSamples]], bounds: Bounds, elapsed_seconds: float
+) -> Iterator[pb.Record | PackedSamples]:
     """Stored records (envelope's trial, record), each held against the bounds on its way.
 
+    What is packed was looked at by `usual_batch`, but for what the plan allows.
     Raises Unbelievable also for a second outcome of a trial, and for a run that says it took
     longer than the `elapsed_seconds` between its lease and its end here.
     """
     outcomes: set[int] = set()
+    most_trials = _most_trials(bounds)
     for trial, record in records:
+        if isinstance(record, PackedSamples):
+            _at_most("samples.trial", record.trial, most_trials)
+            yield record
+            continue
         check_record(record, trial, bounds)
         match record.WhichOneof("record"):
             case "trial_outcome" if record.trial_outcome.trial in outcomes:

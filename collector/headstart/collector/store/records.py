@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
     Engine,
+    Row,
+    Select,
     bindparam,
     delete,
     func,
@@ -18,7 +20,7 @@ from sqlalchemy import (
 
 from headstart.collector.store import sqlite
 from headstart.collector.store.tables import batches, hosts, runs, streams
-from headstart.v1.records_pb2 import Envelope, RecordKind
+from headstart.v1.records_pb2 import Encoding, Envelope, RecordKind
 
 # A reader's transaction covers so many batches: an open one keeps the write-ahead
 # log from being folded back.
@@ -31,6 +33,17 @@ _ADVANCE = (
     .where(streams.c.stream_id == bindparam("of_stream"), streams.c.acked < bindparam("upto"))
     .values(acked=bindparam("upto"), mark=bindparam("of_last"))
 )
+
+
+class Packed(NamedTuple):
+    """A stored record: what it takes to unpack it."""
+
+    trial: int
+    kind: RecordKind.ValueType
+    payload: bytes
+    encoding: Encoding.ValueType
+    decoded_bytes: int
+    crc32: int
 
 
 class ForeignStream(Exception):
@@ -117,12 +130,40 @@ def envelopes(
 
     `upto` is the last sequence that is read: two readings of a run that goes on see the same.
     """
+    for row in _rows(select(batches), engine, run_id, attempt, tuple(kinds), upto):
+        yield Envelope(
+            sequence=row.sequence,
+            run_id=row.run_id,
+            attempt=row.attempt,
+            trial=row.trial,
+            kind=row.kind,
+            rows=row.rows,
+            encoding=row.encoding,
+            decoded_bytes=row.decoded_bytes,
+            crc32=row.crc32,
+            payload=row.payload,
+        )
+
+
+def packed(engine: Engine, run_id: str, attempt: int) -> Iterator[Packed]:
+    """The batches of one attempt as `envelopes` gives them, without what all of them share."""
+    columns = [getattr(batches.c, name) for name in (*Packed._fields, "sequence")]
+    for row in _rows(select(*columns), engine, run_id, attempt):
+        yield Packed._make(row[:-1])
+
+
+def _rows(
+    columns: Select[Any],
+    engine: Engine,
+    run_id: str,
+    attempt: int,
+    kinds: tuple[RecordKind.ValueType, ...] = (),
+    upto: int | None = None,
+) -> Iterator[Row[Any]]:
     after = 0
-    wanted = tuple(kinds)
     while True:
         query = (
-            select(batches)
-            .where(
+            columns.where(
                 batches.c.run_id == run_id,
                 batches.c.attempt == attempt,
                 batches.c.sequence > after,
@@ -130,25 +171,13 @@ def envelopes(
             .order_by(batches.c.sequence)
             .limit(_PAGE_ROWS)
         )
-        if wanted:
-            query = query.where(batches.c.kind.in_(wanted))
+        if kinds:
+            query = query.where(batches.c.kind.in_(kinds))
         if upto is not None:
             query = query.where(batches.c.sequence <= upto)
         with engine.begin() as connection:
             page = connection.execute(query).all()
-        for row in page:
-            yield Envelope(
-                sequence=row.sequence,
-                run_id=row.run_id,
-                attempt=row.attempt,
-                trial=row.trial,
-                kind=row.kind,
-                rows=row.rows,
-                encoding=row.encoding,
-                decoded_bytes=row.decoded_bytes,
-                crc32=row.crc32,
-                payload=row.payload,
-            )
+        yield from page
         if len(page) < _PAGE_ROWS:
             return
         after = page[-1].sequence

@@ -1,6 +1,7 @@
 import pytest
 
 from headstart.collector.analysis.trials.load import TrialLoad, load_of
+from headstart.collector.analysis.trials.samples import Samples
 from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.analysis.warmup.detection import Course
 from headstart.collector.findings import Shape
@@ -144,6 +145,12 @@ def test_a_broken_histogram_costs_only_its_latency() -> None:
     assert found.warmup.shape == "flat"
 
 
+def samples(batch: SampleBatch) -> Samples:
+    found = Samples()
+    found.add(batch)
+    return found
+
+
 def cpu_batch(until_seconds: int) -> SampleBatch:
     """Half a core, read every second from one second before the load on."""
     rows = until_seconds + 2
@@ -158,14 +165,14 @@ def cpu_batch(until_seconds: int) -> SampleBatch:
 
 
 def test_cpu_time_per_request_is_that_between_begin_and_end_of_load() -> None:
-    found = load_of(trial(LEVEL, batches=[cpu_batch(35)]), valid=True)
+    found = load_of(trial(LEVEL, samples=samples(cpu_batch(35))), valid=True)
 
     assert found is not None
     assert found.cpu_seconds_per_request == pytest.approx(0.5 / 1000)
 
 
 def test_cpu_time_that_was_not_read_to_the_end_is_not_known() -> None:
-    found = load_of(trial(LEVEL, batches=[cpu_batch(20)]), valid=True)
+    found = load_of(trial(LEVEL, samples=samples(cpu_batch(20))), valid=True)
 
     assert found is not None
     assert found.cpu_seconds_per_request is None

@@ -8,6 +8,7 @@ __all__ = [
     "memory_phases",
     "ramp",
     "runtime_counters",
+    "samples",
     "start_chain",
     "takes",
     "trial_records",

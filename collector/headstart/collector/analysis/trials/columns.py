@@ -1,9 +1,6 @@
 """Sample batches as arrays: differences to values, absent readings to NaN."""
 
-from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -67,71 +64,6 @@ def _found(batch: SampleBatch, quantity: Quantity.ValueType) -> SampleColumn | N
         if column.quantity == quantity and column.pid == 0:
             return column
     return None
-
-
-def _cumulated(deltas: list[int], rows: list[int]) -> Integers:
-    """Sums of differences that begin anew with each batch of so many rows."""
-    sums = np.zeros(len(deltas) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(deltas, dtype=np.int64, count=len(deltas)), out=sums[1:])
-    begins = np.cumsum([0, *rows[:-1]])
-    return np.asarray(sums[1:] - np.repeat(sums[begins], rows))
-
-
-def readings(
-    batches: Iterable[SampleBatch], quantity: Quantity.ValueType, zero_monotonic_ns: int
-) -> Readings:
-    """A quantity over all batches of a trial. Raises MalformedBatch."""
-    steps: list[int] = []
-    deltas: list[int] = []
-    rows: list[int] = []
-    origins: list[float] = []
-    absent: list[int] = []
-    for batch in batches:
-        found = _column(batch, quantity)
-        if found is None:
-            continue
-        if found.absent_rows:
-            absent += [len(deltas) + row for row in found.absent_rows]
-        # A slice is a list made at once; the field itself would be read value by value.
-        steps += batch.time_delta_us[:]
-        deltas += found.delta[:]
-        rows.append(len(found.delta))
-        # Subtracted as integers: CLOCK_MONOTONIC in seconds leaves a double few digits.
-        origins.append((batch.origin_monotonic_ns - zero_monotonic_ns) / 1e9)
-    if not deltas:
-        return Readings(np.zeros(0), np.zeros(0))
-    all_times = np.repeat(origins, rows) + _cumulated(steps, rows) / 1e6
-    all_values = _cumulated(deltas, rows).astype(np.float64)
-    if absent:
-        present = np.ones(len(deltas), dtype=np.bool_)
-        present[absent] = False
-        all_times, all_values = all_times[present], all_values[present]
-    if (all_times[1:] < all_times[:-1]).any():
-        order = np.argsort(all_times, kind="stable")
-        all_times, all_values = all_times[order], all_values[order]
-    return Readings(all_times, all_values)
-
-
-def around(
-    batches: Iterable[SampleBatch],
-    quantity: Quantity.ValueType,
-    zero_monotonic_ns: int,
-    times: Iterable[float],
-) -> list[SampleBatch]:
-    """The batches of a quantity near these times: enough to interpolate there."""
-    having = [(_first_ns(b), b) for b in batches if _found(b, quantity) is not None]
-    having.sort(key=itemgetter(0))
-    firsts = [first for first, _ in having]
-    wanted: set[int] = set()
-    for seconds in times:
-        after = bisect_right(firsts, zero_monotonic_ns + round(seconds * 1e9))
-        wanted.update(range(max(after - 2, 0), min(after + 1, len(having))))
-    return [having[index][1] for index in sorted(wanted)]
-
-
-def _first_ns(batch: SampleBatch) -> int:
-    first_us = batch.time_delta_us[0] if batch.time_delta_us else 0
-    return batch.origin_monotonic_ns + first_us * 1_000
 
 
 def thinned(readings: Readings, points: int) -> Readings:

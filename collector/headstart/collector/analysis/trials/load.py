@@ -13,7 +13,7 @@ from headstart.collector.analysis.statistics.histogram import (
     quantiles_seconds,
 )
 from headstart.collector.analysis.statistics.trend import Floats
-from headstart.collector.analysis.trials.columns import MalformedBatch, around, readings
+from headstart.collector.analysis.trials.columns import MalformedBatch
 from headstart.collector.analysis.trials.trial_records import Trial, Window
 from headstart.collector.analysis.warmup.courses import Seen
 from headstart.collector.analysis.warmup.detection import Course, course_of, rises
@@ -50,18 +50,26 @@ class _Cell:
     rate: float
 
 
-def seen_of(trial: Trial, valid: bool) -> Seen | None:
-    """The course of a trial by itself; None when it had no load or no window of it arrived."""
-    windows = trial.windows()
+def seen_of(trial: Trial, valid: bool, windows: list[Window] | None = None) -> Seen | None:
+    """The course of a trial by itself; None when it had no load or no window of it arrived.
+
+    `windows` are the trial's own where they are known already.
+    """
+    windows = trial.windows() if windows is None else windows
     if not windows:
         return None
     cells = _rates(_on_grid(windows))
     return Seen(trial.variant, trial.number, valid, cells, _course(trial, windows, cells))
 
 
-def load_of(trial: Trial, valid: bool, decided_jointly: Course | None = None) -> TrialLoad | None:
-    """None as of `seen_of`. `decided_jointly` is the course that all trials together tell."""
-    windows = trial.windows()
+def load_of(
+    trial: Trial,
+    valid: bool,
+    decided_jointly: Course | None = None,
+    windows: list[Window] | None = None,
+) -> TrialLoad | None:
+    """As `seen_of`. `decided_jointly` is the course that all trials together tell."""
+    windows = trial.windows() if windows is None else windows
     if not windows:
         return None
     observed = _observed(windows)
@@ -230,8 +238,7 @@ def _cpu_between(trial: Trial, zero_ns: int, begin: float, end: float) -> float 
         total: Floats | None = None
         for quantity in quantities:
             try:
-                near = around(trial.batches, quantity, zero_ns, (begin, end))
-                found = readings(near, quantity, zero_ns)
+                found = trial.samples.readings(quantity, zero_ns)
             except MalformedBatch:
                 return None
             # Sampling goes on after load; half a second is the most that may be missing.

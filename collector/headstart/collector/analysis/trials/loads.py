@@ -18,10 +18,14 @@ def is_valid(trial: Trial) -> bool:
 def loads_of(trials: Iterable[Trial]) -> tuple[dict[int, TrialLoad], dict[str, Together]]:
     """By trial, and by variant; those that failed under load are left out, as incomplete."""
     whole = [trial for trial in trials if not trial.outcome.HasField("failure")]
-    seen = [seen_of(trial, is_valid(trial)) for trial in whole]
+    windows = [trial.windows() for trial in whole]
+    seen = [seen_of(t, is_valid(t), own) for t, own in zip(whole, windows, strict=True)]
     variants = by_variant(each for each in seen if each is not None)
     told = decided_jointly(variants)
-    loads = [load_of(trial, is_valid(trial), told.get(trial.number)) for trial in whole]
+    loads = [
+        load_of(t, is_valid(t), told.get(t.number), own)
+        for t, own in zip(whole, windows, strict=True)
+    ]
     return {load.warmup.trial: load for load in loads if load is not None}, variants
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from headstart.collector.analysis.trials.samples import Samples
+from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1.records_pb2 import (
     BuildOutcome,
     CheckOutcome,
@@ -20,7 +22,6 @@ from headstart.v1.records_pb2 import (
     RunOutcome,
     RunStarted,
     RuntimeCounters,
-    SampleBatch,
     Startup,
     TrialOutcome,
     TrialStarted,
@@ -44,7 +45,7 @@ class Trial:
 
     outcome: TrialOutcome
     started: TrialStarted = field(default_factory=TrialStarted)
-    batches: list[SampleBatch] = field(default_factory=list)
+    samples: Samples = field(default_factory=Samples)
     loads: list[LoadWindows] = field(default_factory=list)
     checks: list[CheckOutcome] = field(default_factory=list)
 
@@ -129,8 +130,11 @@ def exec_ns(startup: Startup) -> int:
     return startup.exec_monotonic_ns
 
 
-def gather(records: Iterable[Record]) -> RunRecords:
-    """Sort records, which may come in any order, into trials in the order of their numbers."""
+def gather(records: Iterable[Record | PackedSamples]) -> RunRecords:
+    """Sort records, which may come in any order, into trials in the order of their numbers.
+
+    Batches of samples may come by themselves, with their columns packed.
+    """
     run = RunRecords()
     trials: dict[int, Trial] = {}
     begun: set[int] = set()
@@ -142,11 +146,13 @@ def gather(records: Iterable[Record]) -> RunRecords:
 
     finished: set[int] = set()
     for record in records:
+        # First, since nearly all records of a long run are samples.
+        if isinstance(record, PackedSamples):
+            trial(record.trial).samples.add_packed(record)
+            continue
         match record.WhichOneof("record"):
             case "samples":
-                # First, since nearly all records of a long run are samples.
-                samples = record.samples
-                trial(samples.trial).batches.append(samples)
+                trial(record.samples.trial).samples.add(record.samples)
             case "run_started":
                 run.started = record.run_started
             case "run_outcome":
