@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import networks
+from bench import disturbed, networks
 from bench.agent import cost_of
 from bench.observer import loss_of
 from bench.peers_rows import Method, trials_needed
@@ -150,3 +150,19 @@ def test_a_method_is_judged_by_its_error_not_by_how_the_work_varies() -> None:
     method = Method("start", "poll", "ms", [(61.0, 50.0), (72.0, 60.0), (83.0, 70.0)])
 
     assert (method.bias, method.spread) == (12.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("decided", "wrong", "lost", "expected"),
+    [
+        (0.995, 0, 0.67, True),
+        (0.995, 0, 0.5, True),
+        (0.9, 0, 0.5, False),
+        (0.9, 0, 0.67, None),
+        (0.995, 1, 0.67, False),
+    ],
+)
+def test_a_budget_that_is_met_is_met_however_crowded_the_cpu(
+    decided: float, wrong: int, lost: float, expected: bool | None
+) -> None:
+    assert disturbed._judged(decided, wrong, lost) is expected
