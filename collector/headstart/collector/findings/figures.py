@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from headstart.words.verdicts import Basis, Verdict
 
+# A ratio that is further than this from that of two medians is not shown as theirs.
+_APART = 0.01
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -76,3 +79,7 @@ class Comparison:
     # and this is the one that the values as measured have.
     disturbed_blocks: int = 0
     interval_as_measured: Interval | None = None
+
+    def is_apart(self, variant: float, baseline: float) -> bool:
+        """Whether the ratio is not that of these two medians, which are above 0."""
+        return self.ratio is not None and abs(self.ratio * baseline / variant - 1) > _APART

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.analysis.verdict.gates import limits_of
+from headstart.collector.analysis.verdict.gates import gate_outcome, limits_of
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
 from headstart.collector.findings import (
     Category,
     Decision,
     DiagnosticGroup,
+    GateLimit,
     GateOutcome,
     GateStatus,
     Recommendation,
@@ -27,6 +28,7 @@ from headstart.v1.records_pb2 import CheckOutcome, Failure, FailureCode, Record,
 from headstart.words import metrics
 from headstart.words.gate_profiles import GateProfile
 from headstart.words.metrics import METRICS
+from headstart.words.verdicts import LimitKind
 from support.fake_runs import AOT, JIT, Fake, Kind, small
 from support.odd_results import ODD
 
@@ -401,3 +403,26 @@ def test_a_restless_host_is_not_mended_by_a_longer_load() -> None:
 
     assert "longer" not in point.replace("A longer load does not settle that", "")
     assert "quieter host" in point
+
+
+@pytest.mark.parametrize(("factor", "shown"), [(1.005, True), (1.05, False)])
+def test_a_gate_shows_medians_only_where_the_ratio_is_theirs(factor: float, shown: bool) -> None:
+    name = metrics.STARTUP.name
+    result = judged(small(blocks=6))
+    found, aot, jit = (
+        result.comparison(name, "aot"),
+        *(result.figure(name, variant) for variant in ("aot", "jit")),
+    )
+    assert found is not None
+    assert aot is not None
+    assert jit is not None
+    assert aot.center
+    assert jit.center
+    apart = replace(found, ratio=aot.center / jit.center * factor)
+    others = tuple(c for c in result.comparisons if c is not found)
+
+    told = gate_outcome(
+        replace(result, comparisons=(*others, apart)), "aot", GateLimit(name, LimitKind.MARGIN, 0.1)
+    )
+
+    assert (" against " in told.text) is shown

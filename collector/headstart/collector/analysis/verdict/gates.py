@@ -268,13 +268,11 @@ def _sides(result: RunResult, comparison: Comparison) -> str:
     ratio = f"ratio {ratio_text(comparison.ratio or 0.0)}"
     metric = METRICS[comparison.metric]
     sides = [result.figure(metric.name, name) for name in (comparison.variant, comparison.baseline)]
-    # Where a figure has trials that no pair has, two figures would contradict their ratio.
-    centers = [
-        quantity(side.center, metric.unit)
-        for side in sides
-        if side is not None and side.center is not None and len(side.values) == comparison.blocks
-    ]
-    return f"{ratio}, {' against '.join(centers)}" if len(centers) == len(sides) else ratio
+    centers = [side.center for side in sides if side is not None and side.center]
+    # A ratio is of the blocks' own ratios: two medians of which it is not would contradict it.
+    if len(centers) < len(sides) or comparison.is_apart(*centers):
+        return ratio
+    return f"{ratio}, {' against '.join(quantity(each, metric.unit) for each in centers)}"
 
 
 def _ratio_span(interval: Interval | None) -> str:

@@ -7,8 +7,6 @@ from headstart.collector.report.sentences.text import line
 from headstart.words.metrics import METRICS
 
 _USUAL = 0.95
-# A ratio that is further than this from that of the figures beside it is explained.
-_APART = 0.01
 # More names than these are counted, not listed.
 _NAMED = 3
 
@@ -59,10 +57,7 @@ def _apart(result: RunResult, comparison: Comparison) -> bool:
         result.figure(comparison.metric, name) for name in (comparison.variant, comparison.baseline)
     ]
     centers = [side.center for side in sides if side is not None and side.center]
-    if len(centers) < len(sides) or comparison.ratio is None:
-        return False
-    shown = centers[0] / centers[1]
-    return abs(comparison.ratio / shown - 1) > _APART
+    return len(centers) == len(sides) and comparison.is_apart(*centers)
 
 
 def _listed(comparisons: Sequence[Comparison]) -> str:
