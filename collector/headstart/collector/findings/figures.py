@@ -79,6 +79,9 @@ class Comparison:
     # and this is the one that the values as measured have.
     disturbed_blocks: int = 0
     interval_as_measured: Interval | None = None
+    # False: what disturbed trials can have been reaches across the margin by itself, so that
+    # more blocks like these decide nothing.
+    more_blocks_settle: bool = True
 
     def is_apart(self, variant: float, baseline: float) -> bool:
         """Whether the ratio is not that of these two medians, which are above 0."""

@@ -101,3 +101,18 @@ def test_a_fixed_plan_runs_its_blocks() -> None:
 def test_repeated_looks_share_the_error_budget() -> None:
     assert confidence_of(Plan(blocks=10)) == 0.95
     assert confidence_of(AUTO) == pytest.approx(0.9875)
+
+
+def test_a_worst_case_that_more_blocks_cannot_settle_does_not_keep_a_run_going() -> None:
+    """And the reason, which the report shows, says what stays open."""
+    result = replace(
+        UNDECIDED,
+        blocks_completed=10,
+        comparisons=tuple(replace(c, more_blocks_settle=False) for c in UNDECIDED.comparisons),
+    )
+
+    another, reason = decide_blocks(result, AUTO)
+
+    assert not another
+    assert "do not settle what is open" in reason
+    assert "aot startup_seconds" in reason

@@ -80,7 +80,8 @@ def test_what_holds_at_one_end_only_is_open_and_says_why() -> None:
 
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.reason == (
-        "6 of 6 blocks were disturbed, and what others may have added to them leaves it open"
+        "6 of 6 blocks were disturbed, and what others may have added to them leaves it open;"
+        " more blocks do not settle that, a quieter host does"
     )
 
 
@@ -176,3 +177,14 @@ def test_no_values_between_the_bounds_leave_the_worst_case(blocks: int) -> None:
             assert single.low <= of_values.low * (1 + 1e-9)
             assert of_values.high <= single.high * (1 + 1e-9)
     assert math.isfinite(worst.high)
+
+
+def test_bounds_that_reach_across_the_margin_are_settled_by_no_number_of_blocks() -> None:
+    wide = compared([(0.04, 0.08)] * 10, [(0.05, 0.1)] * 10)
+    # At both ends the estimate is past the margin, only its interval is not yet.
+    noisy = [(0.030 + i % 5 * 0.02, 0.0301 + i % 5 * 0.02) for i in range(10)]
+    narrow = compared(list(noisy), [0.09] * 10)
+
+    assert (wide.verdict, wide.more_blocks_settle) == (Verdict.INCONCLUSIVE, False)
+    assert "more blocks do not settle that" in wide.reason
+    assert (narrow.verdict, narrow.more_blocks_settle) == (Verdict.INCONCLUSIVE, True)

@@ -90,8 +90,10 @@ def _bounded(
     )
     assert worst is not None  # noqa: S101  # there are enough blocks
     verdict = verdict_of(worst, result.margin, metric.lower_is_better)
-    reason = ""
+    reason, settles = "", True
     if verdict is Verdict.INCONCLUSIVE:
+        reached = verdict_of(_middles(pairs, result), result.margin, metric.lower_is_better)
+        settles = reached is not Verdict.INCONCLUSIVE
         reason = _straddling(worst, result.margin)
         seemed = verdict_of(as_measured, result.margin, metric.lower_is_better)
         if seemed is not Verdict.INCONCLUSIVE:
@@ -99,9 +101,25 @@ def _bounded(
                 f"{result.disturbed_blocks} of {_blocks(result.blocks, metric)} were disturbed,"
                 " and what others may have added to them leaves it open"
             )
+        if not settles:
+            reason += "; more blocks do not settle that, a quieter host does"
     return replace(
-        result, verdict=verdict, interval=worst, interval_as_measured=as_measured, reason=reason
+        result,
+        verdict=verdict,
+        interval=worst,
+        interval_as_measured=as_measured,
+        reason=reason,
+        more_blocks_settle=settles,
     )
+
+
+def _middles(pairs: "list[_Pair]", result: Comparison) -> Interval:
+    """What the worst case shrinks to with ever more blocks like these: the estimates at both
+    ends, which move with every value."""
+    ends = [(pair.variant.ends, pair.baseline.ends) for pair in pairs]
+    low, _ = ratio_interval([v[0] for v, _ in ends], [b[1] for _, b in ends], result.confidence)
+    high, _ = ratio_interval([v[1] for v, _ in ends], [b[0] for _, b in ends], result.confidence)
+    return Interval(low, high)
 
 
 def unavailable(

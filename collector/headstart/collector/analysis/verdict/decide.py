@@ -28,7 +28,9 @@ def decide_blocks(result: RunResult, plan: Plan) -> tuple[bool, str]:
         return False, "there is nothing to compare"
     if done not in LOOKS:
         return True, waiting(until_look(done, plan.maximum_blocks) or min(LOOKS[0], cap))
-    undecided = [f"{c.variant} {c.metric}" for c in headline if c.verdict is Verdict.INCONCLUSIVE]
+    open_ones = [c for c in headline if c.verdict is Verdict.INCONCLUSIVE]
+    undecided = [f"{c.variant} {c.metric}" for c in open_ones if c.more_blocks_settle]
+    left_open = [f"{c.variant} {c.metric}" for c in open_ones if not c.more_blocks_settle]
     # A limit that more blocks would decide; not one that the figure lies on.
     undecided += [
         f"{gate.variant} {gate.limit.metric}"
@@ -38,4 +40,9 @@ def decide_blocks(result: RunResult, plan: Plan) -> tuple[bool, str]:
     undecided = list(dict.fromkeys(undecided))
     if undecided:
         return True, f"undecided after {done} blocks: {', '.join(undecided)}"
+    if left_open:
+        return False, (
+            f"more than {done} blocks on a host like this do not settle what is open, since trials"
+            f" were disturbed: {', '.join(left_open)}"
+        )
     return False, f"every verdict is decided after {done} blocks"
