@@ -1,5 +1,6 @@
 """`headstart check`, and what every run on this machine does first."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from headstart.agent.trial.needs import Host, obstacles
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.json_output import in_words, say_object
+from headstart.cli.logs import asks_for_json
 from headstart.cli.plan_words import plan_problems, time_words
 from headstart.cli.submit import submission
 from headstart.cli.terminal import say
@@ -29,6 +31,8 @@ from headstart.collector.experiments.file import (
 )
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import Problem, SubmitRequest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,13 @@ def require(checked: Checked, keep_going: bool) -> None:
     if checked.problems and not keep_going:
         advice = "nothing was measured; --keep-going measures what can be"
         raise InputError(*checked.lines(), advice)
-    for line in (*checked.lines(), *checked.warning_lines()):
+    warnings = (*checked.lines(), *checked.warning_lines())
+    if asks_for_json():
+        for line in warnings:
+            log.warning("%s", line)
+        log.info("this takes %s", checked.time)
+        return
+    for line in warnings:
         say(f"warning: {line}", err=True)
     say(f"this takes {checked.time}", err=True)
 

@@ -113,6 +113,13 @@ def log_options(level: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return add
 
 
+def asks_for_json() -> bool:
+    """Whether standard error is to hold JSON objects only, as this command's options say."""
+    context = click.get_current_context(silent=True)
+    asked = context.meta.get(_KEY, {}) if context is not None else {}
+    return bool(asked.get("log_format") == "json")
+
+
 def log_to_stderr(form: str) -> None:
     """Send every logger's records to standard error, as the command's options say.
 
