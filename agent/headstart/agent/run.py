@@ -161,7 +161,8 @@ class _Run:
             unbuilt: Mapping[str, Failure] = {}
             if not self._is_stopped_by(found):
                 unbuilt = self._build(runtimes, seed)
-                found += self._resolve_all(host, unbuilt)
+                unpulled = self._pull(host)
+                found += self._resolve_all(host, unbuilt, unpulled)
             if self.held.cancelled.is_set():
                 return
             variants = [
@@ -212,22 +213,33 @@ class _Run:
         self.started = time.monotonic()
         return failures
 
+    def _pull(self, host: Host) -> Mapping[str, Failure]:
+        """Pull what is missing and may be; variant -> why its image is still missing."""
+        puller = host.runtimes.puller()
+        if not host.to_pull or puller is None or self.held.cancelled.is_set():
+            return {}
+        failures = puller.pull(host.to_pull, self.held.cancelled, self._say)
+        self.started = time.monotonic()
+        return failures
+
     def _is_stopped_by(self, found: Sequence[Obstacle]) -> bool:
         """Whether nothing is measured; a plan may ask for what can be measured."""
         return any(each.forbids or not self.plan.keep_going for each in found)
 
-    def _resolve_all(self, host: Host, unbuilt: Mapping[str, Failure]) -> list[Obstacle]:
-        """Resolve what was built, and anew what may have changed while it was.
+    def _resolve_all(
+        self, host: Host, unbuilt: Mapping[str, Failure], unpulled: Mapping[str, Failure]
+    ) -> list[Obstacle]:
+        """Resolve what was built or pulled, and anew what may have changed while it was.
 
         What could not be built is a result of its variant, and in nobody's way.
         """
         found: list[Obstacle] = []
-        if any(variant.HasField("build") for variant in self.experiment.variants):
+        if host.to_pull or any(v.HasField("build") for v in self.experiment.variants):
             for variant in self.experiment.variants:
                 known = host.resolved.get(variant.name)
                 if known is not None and known.HasField("failure"):
                     continue
-                resolved = resolve(self.experiment, host.runtimes, variant, unbuilt)
+                resolved = resolve(self.experiment, host.runtimes, variant, {**unbuilt, **unpulled})
                 host.resolved[variant.name] = resolved
                 if variant.name not in unbuilt:
                     found += unresolved(variant, resolved)

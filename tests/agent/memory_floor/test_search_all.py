@@ -309,6 +309,7 @@ class Faulty:
         self.left_behind = runtime.left_behind
         self.obstacles = runtime.obstacles
         self.builder = runtime.builder
+        self.puller = runtime.puller
         self.engine = runtime.engine
         self.close = runtime.close
 

@@ -15,6 +15,7 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "runs out of memory"
     FILLS_DISK = "fills the disk"
     IMAGE_MISSING = "image missing"
+    NOT_PULLED = "image not pulled"
     PORT_IN_USE = "port in use"
     LOAD_DRIVER_MISSING = "load driver missing"
     LOAD_DRIVER_FAILED = "load driver failed"

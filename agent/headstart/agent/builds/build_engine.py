@@ -1,25 +1,20 @@
 """The calls to a Docker Engine that builds need, on a connection of their own.
 
-A build's events arrive in a thread, each stamped at once: whoever reads them may also
-watch the build's memory, or stop it. Stopping is closing the connection; the engine
-then kills and removes what it runs for the build (classic builder and BuildKit alike,
-tried on 20.10, also when this process is killed).
+A build is stopped by closing the connection; the engine then kills and removes what it
+runs for the build (classic builder and BuildKit alike, tried on 20.10, also when this
+process is killed).
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import IO, Any
 
-import urllib3
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import DockerException, NotFound
 
 from headstart.agent.cancellation import Cancellation, Cancelled
-from headstart.agent.deadline import Deadline
 from headstart.agent.engine.docker_client import DockerClient
+from headstart.agent.engine.event_stream import Event, EventStream
 from headstart.agent.instances import RuntimeFault, was_cancelled
 from headstart.v1.experiment_pb2 import BUILDER_BUILDKIT, BUILDER_CLASSIC, Builder
 from headstart.v1.records_pb2 import FailureCode
@@ -27,13 +22,8 @@ from headstart.words.foreign.image_reference import MalformedReference, parse_im
 
 # For those about a build that runs.
 _QUESTION_SECONDS = 2
-# How long a build that was stopped may take to notice.
-_STOP_SECONDS = 3.0
-
 # Of the tags that are ours; an image with another one is somebody's.
 TAG_PREFIX = "headstart/"
-
-Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,68 +40,6 @@ class Order:
     # Of each step's container; the classic builder's alone, BuildKit knows no limit.
     memory_bytes: int
     builder: Builder.ValueType
-
-
-class BuildRefused(Exception):
-    """The engine did not take the order: its words, such as of a mistake in a Dockerfile."""
-
-
-class BuildStream:
-    """The events of one build; `close` it, which stops a build that still runs."""
-
-    def __init__(self, begin: Callable[[], Iterator[Event]], abort: Callable[[], None]) -> None:
-        """`abort` ends the calls that `begin` and its iterator make."""
-        self._begin = begin
-        self._abort = abort
-        self._arrived: SimpleQueue[tuple[float, Event] | None] = SimpleQueue()
-        self._closing = False
-        self._error: Exception | None = None
-        # A daemon: an engine that hangs must not keep the agent from ending.
-        self._thread = threading.Thread(target=self._read, name="build", daemon=True)
-        self._thread.start()
-
-    def next(self, timeout_seconds: float) -> tuple[float, Event] | None:
-        """An event with its CLOCK_MONOTONIC second; None: none came in this time.
-
-        EOFError after the last one. BuildRefused, or RuntimeFault when the engine was lost.
-        """
-        try:
-            arrived = self._arrived.get(timeout=timeout_seconds)
-        except Empty:
-            return None
-        if arrived is not None:
-            return arrived
-        if self._error is not None:
-            raise self._error
-        raise EOFError
-
-    def close(self) -> None:
-        """Idempotent; returns when nothing is read any more, or after 3 s."""
-        self._closing = True
-        deadline = Deadline(_STOP_SECONDS)
-        while self._thread.is_alive() and not deadline.passed():
-            self._abort()
-            self._thread.join(0.1)
-
-    def _read(self) -> None:
-        try:
-            for event in self._begin():
-                self._arrived.put((time.monotonic(), event))
-        except APIError as error:
-            self._error = BuildRefused(error.explanation or str(error))
-        except (
-            DockerException,
-            OSError,
-            urllib3.exceptions.HTTPError,
-            ValueError,
-            Cancelled,
-        ) as error:
-            if not self._closing:
-                self._error = RuntimeFault(
-                    FailureCode.FAILURE_CODE_ENGINE,
-                    f"the Docker Engine was lost during the build: {error}",
-                )
-        self._arrived.put(None)
 
 
 class BuildEngine:
@@ -136,7 +64,7 @@ class BuildEngine:
         says = answered[-1].headers.get("Builder-Version", "1")
         self.default_builder = BUILDER_BUILDKIT if says == "2" else BUILDER_CLASSIC
 
-    def build(self, order: Order, context: IO[bytes]) -> BuildStream:
+    def build(self, order: Order, context: IO[bytes]) -> EventStream:
         """Send the context and build; missing base images may be pulled, present ones are not."""
 
         def begin() -> Iterator[Event]:
@@ -167,7 +95,7 @@ class BuildEngine:
             finally:
                 self._client.params = {}
 
-        return BuildStream(begin, self._client.abort)
+        return EventStream("build", begin, self._client.abort)
 
     def everything(self) -> frozenset[str]:
         """The ids of all images and containers, intermediate and stopped ones too."""

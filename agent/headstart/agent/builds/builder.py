@@ -12,7 +12,7 @@ from typing import IO
 
 import zstandard
 
-from headstart.agent.builds.build_engine import BuildEngine, BuildRefused, BuildStream, Order
+from headstart.agent.builds.build_engine import BuildEngine, Order
 from headstart.agent.builds.buildkit import BuildKitDecoder
 from headstart.agent.builds.classic import ClassicDecoder
 from headstart.agent.builds.context import pack_context
@@ -22,6 +22,7 @@ from headstart.agent.builds.projects import Projects, read_projects
 from headstart.agent.builds.recorder import Recorder
 from headstart.agent.builds.usage import BUILDKIT, Usage
 from headstart.agent.cancellation import Cancellation, Cancelled
+from headstart.agent.engine.event_stream import EventStream, OrderRefused
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.linux.paths import is_file, is_folder
 from headstart.v1.experiment_pb2 import (
@@ -109,7 +110,7 @@ def run_build(
             running.follow(engine.build(order, packed), request.build, cancelled, doing)
         if not recorder.image:
             outcome.failure.CopyFrom(_failure(request.variant, recorder))
-    except BuildRefused as refused:
+    except OrderRefused as refused:
         recorder.error = str(refused)
         outcome.failure.CopyFrom(_failure(request.variant, recorder))
     except Cancelled as fault:
@@ -155,13 +156,13 @@ def _pack(
     builder: Builder.ValueType,
 ) -> None:
     if not is_folder(context):
-        raise BuildRefused(f"this host has no folder {context} to build in")
+        raise OrderRefused(f"this host has no folder {context} to build in")
     if not is_file(context / dockerfile):
-        raise BuildRefused(f"there is no {dockerfile} in {context}")
+        raise OrderRefused(f"there is no {dockerfile} in {context}")
     try:
         pack_context(context, dockerfile, into, cancelled, builder == BUILDER_BUILDKIT)
     except OSError as error:
-        raise BuildRefused(f"the build context {context} can't be read: {error}") from error
+        raise OrderRefused(f"the build context {context} can't be read: {error}") from error
 
 
 def _order(request: Request, builder: Builder.ValueType) -> Order:
@@ -201,7 +202,7 @@ class _Running:
 
     def follow(
         self,
-        stream: BuildStream,
+        stream: EventStream,
         build: Build,
         cancelled: Cancellation,
         doing: Callable[[str], None],

@@ -1,3 +1,10 @@
-"""The calls to a Docker Engine, what they mean when they fail, and which image is meant."""
+"""The calls to a Docker Engine, what they mean when they fail, which image is meant, and pulls."""
 
-__all__ = ["docker_client", "engine", "resolution", "service_hints"]
+__all__ = [
+    "docker_client",
+    "engine",
+    "event_stream",
+    "pull_all",
+    "resolution",
+    "service_hints",
+]

@@ -24,14 +24,16 @@ _RECORDED = ("Env", "Entrypoint", "Cmd", "User", "WorkingDir")
 
 
 def resolve_image(
-    engine: Engine, policy: Policy, variant: Variant, built: str = ""
+    engine: Engine, policy: Policy, variant: Variant, built: str = "", pulled: str = ""
 ) -> ResolvedVariant:
     """See `Runtime.resolve`; `built` is the image that the run built of the variant.
+
+    `pulled`: its name with the digest that the run pulled, whatever its tag means by now.
 
     RuntimeFault when the engine does not answer.
     """
     resolved = ResolvedVariant(variant=variant.name)
-    reference = built or variant.image
+    reference = built or pulled or variant.image
     if not reference:
         return _refused(resolved, FailureCode.FAILURE_CODE_BUILD, "no image was built of it")
     try:
@@ -43,8 +45,10 @@ def resolve_image(
             f"{reference!r} is no reference of an image: {error}",
         )
     image = engine.image(reference)
-    # Who may have an image built here may run it.
-    if not built and not policy.allows_image(names_of(image, asked) if image else [asked]):
+    # Who may have an image built here may run it, as who may have it pulled.
+    if not (built or pulled) and not policy.allows_image(
+        names_of(image, asked) if image else [asked]
+    ):
         patterns = ", ".join(policy.images) or "none"
         return _refused(
             resolved,
@@ -56,12 +60,13 @@ def resolve_image(
             resolved,
             FailureCode.FAILURE_CODE_IMAGE_MISSING,
             f"this host's engine does not hold image {reference}; pull, load or build it there"
-            f" (docker pull {reference}), since a pull is never part of a run",
+            f" (docker pull {reference})",
         )
     if (words := _other_platform(image)) is not None:
-        return _refused(
-            resolved, FailureCode.FAILURE_CODE_DOES_NOT_START, f"image {reference} {words}"
-        )
+        code = FailureCode.FAILURE_CODE_DOES_NOT_START
+        if pulled:
+            code = FailureCode.FAILURE_CODE_PULL
+        return _refused(resolved, code, f"image {reference} {words}")
     config = image.get("Config") or {}
     if (size := len(json.dumps([config.get(key) for key in _RECORDED]))) > _LARGEST_CONFIG_BYTES:
         return _refused(
@@ -95,13 +100,13 @@ def resolve_image(
 
 
 # Of `uname -m` -> what an image may be built for, the host's own first.
-_ARCHITECTURES = {"x86_64": ("amd64", "386"), "aarch64": ("arm64", "arm")}
+ARCHITECTURES = {"x86_64": ("amd64", "386"), "aarch64": ("arm64", "arm")}
 
 
 def _other_platform(image: Mapping[str, Any]) -> str | None:
     """Why an image is for another kind of host; an emulator would be measured, not the app."""
     system = image.get("Os") or "linux"
-    own = _ARCHITECTURES.get(platform.machine(), ())
+    own = ARCHITECTURES.get(platform.machine(), ())
     architecture = image.get("Architecture") or ""
     if system == "linux" and (not own or not architecture or architecture in own):
         return None

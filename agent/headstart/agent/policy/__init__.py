@@ -1,3 +1,3 @@
 """What the operator of a host allows to be run on it."""
 
-__all__ = ["host_secrets", "policy", "policy_file"]
+__all__ = ["host_secrets", "policy", "policy_file", "pull_rules"]

@@ -17,6 +17,7 @@ from headstart.words.foreign.image_reference import (
     DEFAULT_DOMAIN,
     DEFAULT_TAG,
     DIGESTS,
+    LEGACY_DEFAULT_DOMAIN,
     MAXIMUM_REFERENCE,
     OFFICIAL,
     ImageReference,
@@ -41,6 +42,8 @@ class ImagePattern:
     # Empty: `rest` fits ids and digests.
     domain: str
     rest: str
+    # It spells its registry out: what it fits may come from there, and from nowhere else.
+    names_registry: bool = False
 
     def fits(self, image: ImageReference) -> bool:
         """Whether the pattern fits a name, an id or a digest that an image has."""
@@ -75,7 +78,14 @@ def read_pattern(text: str) -> ImagePattern:
     if at:
         # As Docker does with a reference that has both.
         rest = f"{rest.partition(':')[0]}@{digest}"
-    return ImagePattern(domain, rest)
+    return ImagePattern(domain, rest, _spells_out(name, domain))
+
+
+def _spells_out(name: str, domain: str) -> bool:
+    """Whether a name begins with its registry; a wildcard in it, or Docker's unsaid, names none."""
+    if not name.startswith((f"{domain}/", f"{LEGACY_DEFAULT_DOMAIN}/")):
+        return False
+    return _IPV6.match(name) is not None or _WILDCARD.search(domain) is None
 
 
 def _is_identifier(algorithm: str, digits: str) -> bool:

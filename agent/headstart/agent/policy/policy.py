@@ -14,6 +14,7 @@ Running a container is root on its host, so without a file nothing is allowed.
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,13 @@ import psutil
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy.image_patterns import read_pattern
 from headstart.v1 import host_pb2
-from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.foreign.image_reference import ImageReference, MalformedReference
+from headstart.words.foreign.image_reference import (
+    ImageReference,
+    MalformedReference,
+    parse_image,
+)
 from headstart.words.foreign.secrets import fits_pattern, referred_to
 from headstart.words.foreign.text_files import NotUtf8, read_text
 from headstart.words.networks import NETWORKS
@@ -40,6 +45,8 @@ _DEFAULT_MEMORY_BYTES = 4 << 30
 # Far above what a server needs, far below what a fork bomb does to a host.
 _DEFAULT_PIDS = 4096
 _DEFAULT_DISK_BYTES = 10 << 30
+# Compressed; an SDK has some hundred MiB.
+_DEFAULT_PULL_BYTES = 4 << 30
 _UNLIMITED_BYTES = 1 << 60
 # Neither is the host's. In the bridge an app reaches what the host's routes do.
 _DEFAULT_NETWORKS = ("own", "bridge")
@@ -77,6 +84,9 @@ class Policy:
     # Variables of the agent's environment and files of the host that an experiment may
     # refer to, as patterns.
     secrets: tuple[str, ...] = ()
+    # Whether images may be pulled, and how large one may be, compressed.
+    pull: bool = False
+    pull_limit_bytes: int = _DEFAULT_PULL_BYTES
 
     @classmethod
     def default(cls) -> "Policy":
@@ -91,8 +101,10 @@ class Policy:
         """
         variants = experiment.variants
         checks = experiment.service.checks if experiment.service.port else ()
+        pull = experiment.plan.pull == Pull.PULL_MISSING
+        images = [each for each in variants if each.HasField("image")]
         return cls(
-            images=tuple(sorted({_pattern(each) for each in variants if each.HasField("image")})),
+            images=tuple(sorted({_pattern(each, pull) for each in images})),
             commands=any(each.HasField("command") for each in (*variants, *checks)),
             builds=any(each.HasField("build") for each in variants),
             memory_limit_bytes=psutil.virtual_memory().total,
@@ -100,6 +112,8 @@ class Policy:
             disk_limit_bytes=_UNLIMITED_BYTES,
             networks=_networks_for(experiment.plan.network),
             secrets=tuple(sorted({_literally(each) for each in referred_to(experiment)})),
+            pull=pull,
+            pull_limit_bytes=_UNLIMITED_BYTES,
         )
 
     @classmethod
@@ -124,6 +138,8 @@ class Policy:
             entrypoint_forbidden=not self.entrypoint,
             secrets=self.secrets,
             knows_secrets=True,
+            pull=self.pull,
+            pull_limit_bytes=self.pull_limit_bytes,
         )
 
     def allows_secret(self, reference: str) -> bool:
@@ -157,6 +173,11 @@ class Policy:
         """Whether a pattern fits one of the names, digests and ids that an image has."""
         patterns = [read_pattern(text) for text in self.images]
         return any(pattern.fits(name) for name in names for pattern in patterns)
+
+    def allows_pull(self, image: ImageReference) -> bool:
+        """Whether a pattern fits it that names its registry."""
+        patterns = [read_pattern(text) for text in self.images]
+        return any(pattern.names_registry and pattern.fits(image) for pattern in patterns)
 
     def network_refusal(self, network: Network.ValueType) -> str | None:
         """Why no container may have this network, as a sentence; None: it may."""
@@ -193,10 +214,17 @@ def _literally(reference: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", reference)
 
 
-def _pattern(variant: Variant) -> str:
-    """What fits the image that a variant names, which may be the beginning of an id."""
-    is_id = _BEGINNING_OF_ID.fullmatch(variant.image)
-    return f"sha256:{variant.image}*" if is_id else variant.image
+def _pattern(variant: Variant, pull: bool) -> str:
+    """What fits the image that a variant names, which may be the beginning of an id.
+
+    `pull`: with its registry, which whoever asks for a pull means.
+    """
+    if _BEGINNING_OF_ID.fullmatch(variant.image):
+        return f"sha256:{variant.image}*"
+    if pull:
+        with suppress(MalformedReference):
+            return parse_image(variant.image).full
+    return variant.image
 
 
 def _networks_for(asked: Network.ValueType) -> tuple[str, ...]:
@@ -311,6 +339,8 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
         'a list of variables and files, such as ["DB_*", "/run/secrets/*"]',
         _read_secrets,
     ),
+    "pull": ("pull", "true or false", _read_flag),
+    "pull_limit": ("pull_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
     "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
 }

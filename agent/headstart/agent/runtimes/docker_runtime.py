@@ -26,12 +26,13 @@ from headstart.agent.instances import (
 )
 from headstart.agent.linux.netns import why_not_enter
 from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
+from headstart.agent.policy.pull_rules import pull_refusal
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
-from headstart.agent.runtimes.runtime import Builder, Connect
+from headstart.agent.runtimes.runtime import Builder, Connect, Puller
 from headstart.v1 import host_pb2
-from headstart.v1.experiment_pb2 import Experiment, Network, Variant
+from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
 from headstart.v1.records_pb2 import (
     BuildOutcome,
     Failure,
@@ -65,6 +66,8 @@ class DockerRuntime:
         self._state = state
         # Variant -> image id, of the run's own builds.
         self._built: dict[str, str] = {}
+        # Variant -> repository with the digest, of what the run pulled.
+        self._pulled: dict[str, str] = {}
         # Variant -> image id, and the base that the experiment names.
         self._resolved: dict[str, tuple[str, str]] = {}
 
@@ -88,6 +91,11 @@ class DockerRuntime:
         """See `Runtime`."""
         return self
 
+    @property
+    def puller(self) -> Puller:
+        """See `Runtime`."""
+        return self
+
     def engine(self) -> host_pb2.Engine:
         """What the engine says of itself."""
         return self._engine.facts()
@@ -107,11 +115,29 @@ class DockerRuntime:
         self._built = built.images
         return built.failures
 
+    def pull_refusal(self, variant: Variant, asked: Pull.ValueType) -> str | None:
+        """See `Puller`."""
+        return pull_refusal(self._policy, variant.image, asked)
+
+    def pull(
+        self,
+        variants: Sequence[Variant],
+        cancelled: Cancellation,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """See `Puller` and `engine.pull_all`."""
+        from headstart.agent.engine.pull_all import pull_images
+
+        pulled = pull_images(variants, self._policy, cancelled, doing)
+        self._pulled = pulled.images
+        return pulled.failures
+
     def resolve(self, variant: Variant, base_directory: str) -> ResolvedVariant:  # noqa: ARG002  # Runtime
         """See `engine.resolution`."""
         built = self._built.get(variant.name, "")
         try:
-            resolved = resolve_image(self._engine, self._policy, variant, built)
+            pulled = self._pulled.get(variant.name, "")
+            resolved = resolve_image(self._engine, self._policy, variant, built, pulled)
             self._resolved[variant.name] = (resolved.digest, variant.base)
             return resolved
         except RuntimeFault as fault:

@@ -40,6 +40,7 @@ class ProcessRuntime:
     # What the kernel does not let go of has no name that an agent could remove later.
     left_behind: Sequence[str] = ()
     builder = None
+    puller = None
 
     def __init__(self, state: Path, policy: Policy, cancelled: Cancellation | None = None) -> None:
         """`cancelled`: of the run that it serves."""

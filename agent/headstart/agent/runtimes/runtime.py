@@ -18,7 +18,7 @@ from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
-from headstart.v1.experiment_pb2 import Build, Experiment, Network, Variant
+from headstart.v1.experiment_pb2 import Build, Experiment, Network, Pull, Variant
 from headstart.v1.host_pb2 import Engine
 from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode, ImageFacts, ResolvedVariant
 from headstart.words.runtimes import runtimes_for
@@ -101,6 +101,21 @@ class Builder(Protocol):
         """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""
 
 
+class Puller(Protocol):
+    """Pulls images that the engine does not hold, before the first trial."""
+
+    def pull_refusal(self, variant: Variant, asked: Pull.ValueType) -> str | None:
+        """Why the image of a variant is not pulled, as a sentence; None: it is."""
+
+    def pull(
+        self,
+        variants: Sequence[Variant],
+        cancelled: Cancellation,
+        doing: Callable[[str], None],
+    ) -> Mapping[str, Failure]:
+        """Pull what these name; variant -> why not. What was pulled, `resolve` knows."""
+
+
 class Runtime(Protocol):
     """Makes instances of the variants that `headstart.words.runtimes` gives to its name."""
 
@@ -109,6 +124,10 @@ class Runtime(Protocol):
     @property
     def builder(self) -> Builder | None:
         """Builds the images that `resolve` then knows; None: it builds none."""
+
+    @property
+    def puller(self) -> Puller | None:
+        """Pulls the images that `resolve` then knows; None: it pulls none."""
 
     def engine(self) -> Engine | None:
         """What the engine behind it says of itself; None: there is none."""
@@ -176,6 +195,13 @@ class RuntimeTable:
         """That of the runtime which runs what is built."""
         try:
             return self.for_variant(Variant(build=Build())).builder
+        except RuntimeFault:
+            return None
+
+    def puller(self) -> Puller | None:
+        """That of the runtime which runs images."""
+        try:
+            return self.for_variant(Variant(image="any")).puller
         except RuntimeFault:
             return None
 

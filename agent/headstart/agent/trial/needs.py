@@ -42,6 +42,8 @@ class Host:
     network_refusal: Callable[[Network.ValueType], str | None]
     secrets: HostSecrets = field(default_factory=HostSecrets)
     resolved: dict[str, ResolvedVariant] = field(default_factory=dict)
+    # Variants whose images the run pulls; filled likewise.
+    to_pull: list[Variant] = field(default_factory=list)
 
 
 def obstacles(host: Host) -> list[Obstacle]:
@@ -98,8 +100,28 @@ def _variants(host: Host) -> Iterator[Obstacle]:
             yield from _build(variant)
             continue
         resolved = resolve(host.experiment, host.runtimes, variant, {})
+        if resolved.failure.code == FailureCode.FAILURE_CODE_IMAGE_MISSING:
+            if (refusal := _pull_refusal(host, variant)) is None:
+                host.to_pull.append(variant)
+                yield _pull(variant)
+                continue
+            resolved.failure.message += f"; {refusal}"
         host.resolved[variant.name] = resolved
         yield from unresolved(variant, resolved)
+
+
+def _pull_refusal(host: Host, variant: Variant) -> str | None:
+    puller = host.runtimes.puller()
+    if puller is None:
+        return "nothing here pulls it"
+    return puller.pull_refusal(variant, host.experiment.plan.pull)
+
+
+def _pull(variant: Variant) -> Obstacle:
+    """What takes time before the first trial, and may fail."""
+    message = f"{variant.name}: the engine does not hold image {variant.image}; the run pulls it"
+    code = FailureCode.FAILURE_CODE_IMAGE_MISSING
+    return Obstacle(("variants", variant.name, "image"), message, code, variant.name, blocks=False)
 
 
 def _build(variant: Variant) -> Iterator[Obstacle]:

@@ -103,6 +103,28 @@ HTTP_VERSION_1_1: HttpVersion.ValueType  # 1
 HTTP_VERSION_2: HttpVersion.ValueType  # 2
 Global___HttpVersion: _TypeAlias = HttpVersion  # noqa: Y015
 
+class _Pull:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PullEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Pull.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PULL_UNSPECIFIED: _Pull.ValueType  # 0
+    """As PULL_MISSING where the policy of the host allows it, else as PULL_NEVER."""
+    PULL_MISSING: _Pull.ValueType  # 1
+    """Those that the engine does not hold."""
+    PULL_NEVER: _Pull.ValueType  # 2
+
+class Pull(_Pull, metaclass=_PullEnumTypeWrapper):
+    """Which images are pulled before the first trial."""
+
+PULL_UNSPECIFIED: Pull.ValueType  # 0
+"""As PULL_MISSING where the policy of the host allows it, else as PULL_NEVER."""
+PULL_MISSING: Pull.ValueType  # 1
+"""Those that the engine does not hold."""
+PULL_NEVER: Pull.ValueType  # 2
+Global___Pull: _TypeAlias = Pull  # noqa: Y015
+
 class _PageCache:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -394,7 +416,9 @@ class Variant(_message.Message):
     """A DNS label, unique in the experiment."""
     compilation: Global___Compilation.ValueType
     image: _builtins.str
-    """An image reference that the host's engine already holds; a run pulls none."""
+    """An image reference; one that the host's engine does not hold is pulled where plan.pull
+    and the host's policy say so.
+    """
     working_directory: _builtins.str
     """Working directory in the container; empty: the image's own."""
     description: _builtins.str
@@ -920,6 +944,7 @@ class Plan(_message.Message):
     MEMORY_FLOOR_LOAD_SECONDS_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_MAXIMUM_SECONDS_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_THROUGHPUT_SHARE_FIELD_NUMBER: _builtins.int
+    PULL_FIELD_NUMBER: _builtins.int
     blocks: _builtins.int
     """0: until decided (at most maximum_blocks), asked of the collector."""
     maximum_blocks: _builtins.int
@@ -958,6 +983,8 @@ class Plan(_message.Message):
     """Of a variant; no probe begins after it."""
     memory_floor_throughput_share: _builtins.float
     """Share of the throughput without a tight limit below which it does not serve, 0 to 1."""
+    pull: Global___Pull.ValueType
+    """Of images that the host's policy lets be pulled."""
     def __init__(
         self,
         *,
@@ -983,10 +1010,11 @@ class Plan(_message.Message):
         memory_floor_load_seconds: _builtins.float = ...,
         memory_floor_maximum_seconds: _builtins.float = ...,
         memory_floor_throughput_share: _builtins.float = ...,
+        pull: Global___Pull.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "keep_going", b"keep_going", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "keep_going", b"keep_going", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "pull", b"pull", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -303,6 +303,8 @@ class Policy(_message.Message):
     ENTRYPOINT_FORBIDDEN_FIELD_NUMBER: _builtins.int
     SECRETS_FIELD_NUMBER: _builtins.int
     KNOWS_SECRETS_FIELD_NUMBER: _builtins.int
+    PULL_FIELD_NUMBER: _builtins.int
+    PULL_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
     builds: _builtins.bool
     memory_limit_bytes: _builtins.int
@@ -314,6 +316,11 @@ class Policy(_message.Message):
     entrypoint_forbidden: _builtins.bool
     knows_secrets: _builtins.bool
     """This agent puts in what an experiment refers to; one before it would leave it out."""
+    pull: _builtins.bool
+    """Images that a pattern fits which names their registry may be pulled, up to so many
+    compressed bytes each.
+    """
+    pull_limit_bytes: _builtins.int
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Shell patterns of image references."""
@@ -340,10 +347,12 @@ class Policy(_message.Message):
         entrypoint_forbidden: _builtins.bool = ...,
         secrets: _abc.Iterable[_builtins.str] | None = ...,
         knows_secrets: _builtins.bool = ...,
+        pull: _builtins.bool = ...,
+        pull_limit_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -217,6 +217,8 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_CHECK_FAILED: _FailureCode.ValueType  # 14
     FAILURE_CODE_OUT_OF_DISK: _FailureCode.ValueType  # 55
     """It was killed for what it wrote to disk."""
+    FAILURE_CODE_PULL: _FailureCode.ValueType  # 60
+    """Its image is not here, and could not be pulled."""
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper): ...
 
@@ -239,6 +241,8 @@ FAILURE_CODE_AGENT: FailureCode.ValueType  # 13
 FAILURE_CODE_CHECK_FAILED: FailureCode.ValueType  # 14
 FAILURE_CODE_OUT_OF_DISK: FailureCode.ValueType  # 55
 """It was killed for what it wrote to disk."""
+FAILURE_CODE_PULL: FailureCode.ValueType  # 60
+"""Its image is not here, and could not be pulled."""
 Global___FailureCode: _TypeAlias = FailureCode  # noqa: Y015
 
 class _ExecStamp:

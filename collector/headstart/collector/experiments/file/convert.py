@@ -32,6 +32,11 @@ _COMPILATIONS = {
     "other": pb.COMPILATION_OTHER,
 }
 _PAGE_CACHES = {"warm": pb.PAGE_CACHE_WARM, "cold": pb.PAGE_CACHE_COLD}
+_PULLS = {
+    None: pb.PULL_UNSPECIFIED,
+    "missing": pb.PULL_MISSING,
+    "never": pb.PULL_NEVER,
+}
 _BUILD_NETWORKS = {"default": pb.BUILD_NETWORK_DEFAULT, "none": pb.BUILD_NETWORK_NONE}
 _BUILDERS = {
     "auto": pb.BUILDER_UNSPECIFIED,
@@ -266,6 +271,7 @@ def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
         quiet_seconds=form.quiet,
         runtime_counters=form.runtime_counters,
         keep_going=form.keep_going,
+        pull=_PULLS[form.pull],
     )
     floor = form.memory_floor
     if floor is not None and floor.search:

@@ -81,7 +81,7 @@ class VariantForm(Form):
     EXACTLY_ONE: ClassVar = ("image", "build", "command")
 
     image: Annotated[str, Image()] | None = None
-    """An image that the engine of the host holds; a run pulls none."""
+    """An image that the engine of the host holds, or that `plan.pull` lets it pull."""
     build: Annotated[BuildForm, Shorthand("context", FOLDER)] | None = None
     """A Dockerfile to build the image from."""
     command: list[Argument] | None = Field(default=None, min_length=1, max_length=256)
@@ -253,6 +253,8 @@ class PlanForm(Form):
     """Asks each runtime what it compiled and collected, in trials of their own."""
     keep_going: Annotated[bool, Switch()] = written(False)
     """Measures what can be measured where something is missing; else nothing is."""
+    pull: Annotated[str, Choice("missing", "never")] | None = None
+    """Whether images that the engine does not hold are pulled; where the host's policy allows."""
 
 
 class HostsForm(Form):

@@ -48,8 +48,7 @@ def advice(result: RunResult) -> list[Advice]:
         Advice(
             variant=each.variant,
             decision=each.decision,
-            # The name stands before it everywhere.
-            summary=line(each.summary.removeprefix(f"{each.variant}: ")),
+            summary=line(each.summary),
             # What the summary says already, with the run beside it.
             rationale=tuple(
                 line(text)

@@ -1,0 +1,88 @@
+"""`headstart run` of images that are not here: pulled where the file says so, else as ever."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.images import build_app, image_of
+from support.registries import forget, holds, push, registry
+from support.running import headstart, run
+
+pytestmark = [pytest.mark.docker, pytest.mark.registry, pytest.mark.compiler]
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Two images that a registry has and the engine has not."""
+    program = build_app(tmp_path_factory.mktemp("app"))
+    with (
+        registry(tmp_path_factory.mktemp("hub")) as hub,
+        image_of(program, f"headstart-test-pull:{os.getpid()}", ['ENTRYPOINT ["/bin/app"]']) as app,
+    ):
+        found = f"{hub}/team/app:a", f"{hub}/team/app:b"
+        for name in found:
+            push(app, name)
+        yield found
+        forget(*found)
+
+
+def asked(*images: str, **plan: Any) -> dict[str, Any]:
+    return {
+        "experiment": "pulls",
+        "baseline": "v0",
+        "variants": {f"v{number}": {"image": image} for number, image in enumerate(images)},
+        "service": {"ready": {"command": ["out=program"], "output": "program"}},
+        "plan": {"blocks": 1, "quiet": "0s", **plan},
+    }
+
+
+def test_a_run_pulls_what_is_missing_and_measures_it(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    ran = run(tmp_path, asked(*names, pull="missing"))
+    here = [holds(name) for name in names]
+    forget(*names)
+
+    assert [each["outcome"] for each in ran.report()["variants"]] == ["measured", "measured"]
+    assert here == [True, True]
+    assert f"the engine does not hold image {names[0]}; the run pulls it" in ran.errors
+
+
+@pytest.mark.parametrize("plan", [{}, {"pull": "never"}])
+def test_a_run_that_was_not_asked_to_pulls_nothing(
+    tmp_path: Path, names: tuple[str, str], plan: dict[str, str]
+) -> None:
+    ran = run(tmp_path, asked(*names, **plan))
+
+    assert ran.status == 2
+    assert f"docker pull {names[0]}" in ran.errors
+    assert ("pull: never" if plan else "pull: missing") in ran.errors
+    assert not holds(names[0])
+
+
+def test_what_cannot_be_pulled_is_told_and_nothing_is_measured(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    gone = names[1].replace("app:b", "none:b")
+    ran = run(tmp_path, asked(names[0], gone, pull="missing"))
+    forget(names[0])
+
+    variant = ran.variant("v1")
+    assert variant["outcome"] == "image not pulled"
+    assert "there is no such image at" in ran.output
+    assert ran.variant("v0")["outcome"] == "not run"
+
+
+def test_check_says_what_would_be_pulled_and_pulls_nothing(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(str(asked(*names, pull="missing")))
+    checked = headstart("check", file)
+
+    assert checked.status == 0
+    assert checked.output.count("the run pulls it") == 2
+    assert not holds(names[0])
