@@ -48,6 +48,7 @@ def test_a_run_pulls_what_is_missing_and_measures_it(
 
     assert [each["outcome"] for each in ran.report()["variants"]] == ["measured", "measured"]
     assert here == [True, True]
+    assert ran.output.count("was pulled before the first trial") == 2
     assert f"the engine does not hold image {names[0]}; the run pulls it" in ran.errors
 
 

@@ -71,6 +71,8 @@ _LEVELS = {
     metrics.IMAGE_PULL.name: (47e6, 6e6),
     metrics.IMAGE_ABOVE_BASE.name: (2e6, 12e6),
     metrics.IMAGE_OWN.name: (2e6, 12e6),
+    metrics.PULL.name: (3.1, 0.7),
+    metrics.PULL_TRANSFERRED.name: (47e6, 6e6),
 }
 
 

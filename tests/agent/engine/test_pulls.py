@@ -12,7 +12,7 @@ from headstart.agent.engine.pull_engine import LOGIN_VARIABLE, PullBounds
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.v1.experiment_pb2 import Pull, Variant
-from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
+from headstart.v1.records_pb2 import FailureCode, ImagePulled, ResolvedVariant
 from support.registries import (
     LOGIN,
     PASSWORD,
@@ -40,6 +40,7 @@ def pulled(
     *images: str,
     bounds: PullBounds | None = None,
     cancelled: Cancellation | None = None,
+    records: list[ImagePulled] | None = None,
     said: list[str] | None = None,
 ) -> Pulled:
     variants = [Variant(name=f"v{number}", image=image) for number, image in enumerate(images)]
@@ -47,6 +48,7 @@ def pulled(
     return pull_images(
         variants,
         Policy(images=("127.0.0.1:*/*",), pull=True),
+        (records if records is not None else []).append,
         cancelled or Cancellation(),
         heard.append,
         bounds or PullBounds(ROOM),
@@ -75,7 +77,7 @@ def test_what_is_missing_is_pulled_and_used_by_its_digest(hub: str, tmp_path: Pa
             None,
             None,
         ]
-        assert runtime.pull(variants, Cancellation(), said.append) == {}
+        assert runtime.pull(variants, lambda _record: None, Cancellation(), said.append) == {}
         first = [runtime.resolve(each, "/") for each in variants]
         # The tag of the engine is another image's by the next look.
         retag(name)
@@ -186,7 +188,7 @@ def test_an_image_that_claims_no_list_and_is_for_another_platform_is_told(tmp_pa
         runtime = DockerRuntime.connect(tmp_path, Policy(images=(f"{hub}/*",), pull=True))
         variant = Variant(name="arm", image=name)
         try:
-            runtime.pull([variant], Cancellation(), lambda _words: None)
+            runtime.pull([variant], lambda _record: None, Cancellation(), lambda _words: None)
             resolved = runtime.resolve(variant, "/")
         finally:
             runtime.close()
@@ -210,7 +212,9 @@ def test_a_pull_ends_with_its_run() -> None:
             if "in sight" in words:
                 cancelled.set()
 
-        found = pull_images(variants, Policy(), cancelled, hear, PullBounds(ROOM))
+        found = pull_images(
+            variants, Policy(), lambda _record: None, cancelled, hear, PullBounds(ROOM)
+        )
 
         assert found.failures["a"].code == FailureCode.FAILURE_CODE_CANCELLED
         assert not holds(variants[0].image)
@@ -223,3 +227,22 @@ def test_what_failed_does_not_keep_others_from_being_pulled(hub: str) -> None:
     forget(name)
 
     assert (list(found.failures), list(found.images)) == (["v0"], ["v1"])
+
+
+def test_what_a_pull_took_is_recorded_apart(hub: str) -> None:
+    name = f"{hub}/team/recorded:1"
+    push_layer(100_000, name)
+    records: list[ImagePulled] = []
+    pulled(name, name, records=records)
+    pulled(name, records=records)
+    forget(name)
+    cold, warm = records
+
+    assert list(cold.variants) == ["v0", "v1"]
+    assert (cold.reference, cold.digest[:7]) == (name, "sha256:")
+    assert cold.duration_seconds > 0
+    assert (cold.layers, cold.layers_present, cold.layers_of_unknown_size) == (1, 0, 0)
+    # Random bytes and a tar's blocks around them.
+    assert 1.0 < cold.transferred_bytes / 100_000 < 1.1
+    # It was here, all of it: nothing is said of its layers.
+    assert (warm.layers, warm.transferred_bytes) == (0, 0)

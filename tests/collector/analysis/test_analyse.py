@@ -16,6 +16,7 @@ from headstart.v1.records_pb2 import (
     Flag,
     FlagEffect,
     Gap,
+    ImagePulled,
     Quantity,
     Record,
     SampleBatch,
@@ -337,6 +338,14 @@ def test_a_margin_of_the_experiment_replaces_the_catalogues() -> None:
     assert found.margin == 0.5
 
 
+def pulled() -> Record:
+    return Record(
+        image_pulled=ImagePulled(
+            variants=[AOT.name], duration_seconds=0.7, transferred_bytes=6_000_000, layers=2
+        )
+    )
+
+
 def test_every_metric_can_be_measured(players: RunResult) -> None:
     fake = Fake(kinds=(JIT, AOT), blocks=2, load_every=2, load_seconds=15)
     info = fake.info()
@@ -347,7 +356,7 @@ def test_every_metric_can_be_measured(players: RunResult) -> None:
             startup.first_data_response_monotonic_ns = startup.exec_monotonic_ns + 400 * MS
         return record
 
-    result = analyse_run(info, map(with_data, [*fake.records(), *builds()]))
+    result = analyse_run(info, map(with_data, [pulled(), *fake.records(), *builds()]))
 
     measured = {figure.metric for figure in result.figures}
     measured |= {figure.metric for figure in players.figures}

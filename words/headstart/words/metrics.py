@@ -320,6 +320,28 @@ IMAGE_OWN = Metric(
     exact=True,
     compared=False,
 )
+PULL = Metric(
+    name="pull_seconds",
+    title="Cold pull",
+    unit=Unit.SECONDS,
+    # Of one pull by a run, over whatever the network was then.
+    description="From the order to pull the image, of which the engine held no layer, to its last "
+    "word: transferred and unpacked. No part of startup.",
+    stage=Stage.IMAGE,
+    margin=MARGIN_TAIL,
+    compared=False,
+)
+PULL_TRANSFERRED = Metric(
+    name="pull_transferred_bytes",
+    title="Pulled",
+    unit=Unit.BYTES,
+    # What the engine held before, of other images, is not in it.
+    description="Compressed bytes of the layers that a pull of the image transferred.",
+    stage=Stage.IMAGE,
+    margin=MARGIN_IMAGE,
+    exact=True,
+    compared=False,
+)
 
 # In the order above, which is that of tables.
 METRICS: dict[str, Metric] = {

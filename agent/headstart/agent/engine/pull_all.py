@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
-from headstart.agent.engine.pull_engine import PullBounds, PulledImage, PullFailed, pull
+from headstart.agent.engine.pull_engine import PullBounds, PullFailed, pull
 from headstart.agent.engine.pull_progress import PullProgress
 from headstart.agent.engine.resolution import ARCHITECTURES
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import Variant
-from headstart.v1.records_pb2 import Failure, FailureCode
+from headstart.v1.records_pb2 import Failure, FailureCode, ImagePulled
 from headstart.words.foreign.image_reference import ImageReference, parse_image
 from headstart.words.log_fields import with_fields
 
@@ -32,6 +32,7 @@ class Pulled:
 def pull_images(
     variants: Sequence[Variant],
     policy: Policy,
+    emit: Callable[[ImagePulled], None],
     cancelled: Cancellation,
     doing: Callable[[str], None],
     bounds: PullBounds | None = None,
@@ -41,7 +42,7 @@ def pull_images(
     pulled = Pulled()
     for image, names in _by_image(variants).items():
         try:
-            reference = _pull_one(image, names, bounds, cancelled, doing)
+            reference = _pull_one(image, names, bounds, emit, cancelled, doing)
         except PullFailed as failed:
             _fail(pulled, names, FailureCode.FAILURE_CODE_PULL, f"{image.full}: {failed}")
         except RuntimeFault as fault:
@@ -66,6 +67,7 @@ def _pull_one(
     image: ImageReference,
     variants: Sequence[str],
     bounds: PullBounds,
+    emit: Callable[[ImagePulled], None],
     cancelled: Cancellation,
     doing: Callable[[str], None],
 ) -> str:
@@ -76,18 +78,21 @@ def _pull_one(
 
     doing(f"pulling {image.full}")
     found = pull(image, _platform(), bounds, cancelled, hear)
-    _log(image, variants, found)
-    digest = found.progress.digest
-    return f"{image.domain}/{image.path}@{digest}" if digest else image.full
-
-
-def _log(image: ImageReference, variants: Sequence[str], found: PulledImage) -> None:
-    fields = with_fields(
-        variant=", ".join(variants),
-        digest=found.progress.digest,
-        seconds=(found.end_ns - found.begin_ns) / 1e9,
+    progress = found.progress
+    record = ImagePulled(
+        variants=variants,
+        reference=image.full,
+        digest=progress.digest,
+        duration_seconds=(found.end_ns - found.begin_ns) / 1e9,
+        transferred_bytes=progress.transferred_bytes,
+        layers=progress.layers,
+        layers_present=progress.layers_present,
+        layers_of_unknown_size=progress.layers_of_unknown_size,
     )
+    fields = with_fields(digest=record.digest, seconds=record.duration_seconds)
     log.info("pulled %s", image.full, extra=fields)
+    emit(record)
+    return f"{image.domain}/{image.path}@{record.digest}" if record.digest else image.full
 
 
 def _platform() -> str:

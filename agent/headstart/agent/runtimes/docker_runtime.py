@@ -38,6 +38,7 @@ from headstart.v1.records_pb2 import (
     Failure,
     FailureCode,
     ImageFacts,
+    ImagePulled,
     ResolvedVariant,
 )
 
@@ -122,13 +123,14 @@ class DockerRuntime:
     def pull(
         self,
         variants: Sequence[Variant],
+        emit: Callable[[ImagePulled], None],
         cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:
         """See `Puller` and `engine.pull_all`."""
         from headstart.agent.engine.pull_all import pull_images
 
-        pulled = pull_images(variants, self._policy, cancelled, doing)
+        pulled = pull_images(variants, self._policy, emit, cancelled, doing)
         self._pulled = pulled.images
         return pulled.failures
 

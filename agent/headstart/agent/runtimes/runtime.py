@@ -20,7 +20,14 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.v1.experiment_pb2 import Build, Experiment, Network, Pull, Variant
 from headstart.v1.host_pb2 import Engine
-from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode, ImageFacts, ResolvedVariant
+from headstart.v1.records_pb2 import (
+    BuildOutcome,
+    Failure,
+    FailureCode,
+    ImageFacts,
+    ImagePulled,
+    ResolvedVariant,
+)
 from headstart.words.runtimes import runtimes_for
 
 
@@ -110,6 +117,7 @@ class Puller(Protocol):
     def pull(
         self,
         variants: Sequence[Variant],
+        emit: Callable[[ImagePulled], None],
         cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:

@@ -12,6 +12,7 @@ from headstart.v1.records_pb2 import (
     Event,
     Gap,
     ImageFacts,
+    ImagePulled,
     LoadWindows,
     MemoryFloor,
     Record,
@@ -34,6 +35,7 @@ AnyRecord = (
     | TrialOutcome
     | BuildOutcome
     | ImageFacts
+    | ImagePulled
     | MemoryFloor
     | RuntimeCounters
     | Gap

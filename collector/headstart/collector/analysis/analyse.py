@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from headstart.collector.analysis.builds import build_readings, variant_builds
 from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.images import image_readings, image_results
+from headstart.collector.analysis.pulls import pull_readings
 from headstart.collector.analysis.trials.columns import MalformedBatch, Readings, thinned
 from headstart.collector.analysis.trials.figures import Reading, figure_of, readings_of
 from headstart.collector.analysis.trials.load import TrialLoad
@@ -92,6 +93,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
     ramps = ramps_of(experiment, run.trials)
     found |= rate_readings(ramps, run.trials)
     found |= image_readings(run.images)
+    found |= pull_readings(run.pulls)
     found |= build_readings(run.builds)
     searched = [run.floors[v.name] for v in experiment.variants if v.name in run.floors]
     floors = {floor.variant: floor for floor in memory_floor.floors_of(searched)}

@@ -295,6 +295,14 @@ def _histogram(name: str, histogram: pb.Histogram) -> None:
         raise Unbelievable(f"{name} counts more than 2^48 requests in a bucket")
 
 
+def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:
+    for variant in message.variants:
+        _known("image_pulled.variants", variant, bounds)
+    told = message.layers_present + message.layers_of_unknown_size
+    if told > message.layers:
+        raise Unbelievable(f"image_pulled has {message.layers} layers, of which {told} are told")
+
+
 def _run_outcome(message: pb.RunOutcome, bounds: Bounds) -> None:
     _at_most("run_outcome.trials", message.trials, bounds.trials)
     _at_most("run_outcome.trials_failed", message.trials_failed, message.trials)
@@ -324,6 +332,7 @@ _CHECKS: Mapping[str, Callable[[Any, Bounds], None]] = {
     "trial_started": _place,
     "trial_outcome": _trial_outcome,
     "load_windows": _load_windows,
+    "image_pulled": _image_pulled,
     "run_outcome": _run_outcome,
     "samples": _samples,
 }

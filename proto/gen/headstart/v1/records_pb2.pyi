@@ -59,6 +59,7 @@ class _RecordKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordKind
     RECORD_KIND_GAP: _RecordKind.ValueType  # 12
     RECORD_KIND_RUN_OUTCOME: _RecordKind.ValueType  # 13
     """The terminal record: after it nothing of this attempt follows."""
+    RECORD_KIND_IMAGE_PULLED: _RecordKind.ValueType  # 60
 
 class RecordKind(_RecordKind, metaclass=_RecordKindEnumTypeWrapper): ...
 
@@ -77,6 +78,7 @@ RECORD_KIND_RUNTIME_COUNTERS: RecordKind.ValueType  # 11
 RECORD_KIND_GAP: RecordKind.ValueType  # 12
 RECORD_KIND_RUN_OUTCOME: RecordKind.ValueType  # 13
 """The terminal record: after it nothing of this attempt follows."""
+RECORD_KIND_IMAGE_PULLED: RecordKind.ValueType  # 60
 Global___RecordKind: _TypeAlias = RecordKind  # noqa: Y015
 
 class _Phase:
@@ -511,6 +513,7 @@ class Record(_message.Message):
     RUNTIME_COUNTERS_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
     RUN_OUTCOME_FIELD_NUMBER: _builtins.int
+    IMAGE_PULLED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run_started(self) -> Global___RunStarted: ...
     @_builtins.property
@@ -537,6 +540,8 @@ class Record(_message.Message):
     def gap(self) -> Global___Gap: ...
     @_builtins.property
     def run_outcome(self) -> Global___RunOutcome: ...
+    @_builtins.property
+    def image_pulled(self) -> Global___ImagePulled: ...
     def __init__(
         self,
         *,
@@ -553,12 +558,13 @@ class Record(_message.Message):
         runtime_counters: Global___RuntimeCounters | None = ...,
         gap: Global___Gap | None = ...,
         run_outcome: Global___RunOutcome | None = ...,
+        image_pulled: Global___ImagePulled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["build_outcome", b"build_outcome", "check_outcome", b"check_outcome", "event", b"event", "gap", b"gap", "image_facts", b"image_facts", "load_windows", b"load_windows", "memory_floor", b"memory_floor", "record", b"record", "run_outcome", b"run_outcome", "run_started", b"run_started", "runtime_counters", b"runtime_counters", "samples", b"samples", "trial_outcome", b"trial_outcome", "trial_started", b"trial_started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["build_outcome", b"build_outcome", "check_outcome", b"check_outcome", "event", b"event", "gap", b"gap", "image_facts", b"image_facts", "image_pulled", b"image_pulled", "load_windows", b"load_windows", "memory_floor", b"memory_floor", "record", b"record", "run_outcome", b"run_outcome", "run_started", b"run_started", "runtime_counters", b"runtime_counters", "samples", b"samples", "trial_outcome", b"trial_outcome", "trial_started", b"trial_started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_outcome", b"build_outcome", "check_outcome", b"check_outcome", "event", b"event", "gap", b"gap", "image_facts", b"image_facts", "load_windows", b"load_windows", "memory_floor", b"memory_floor", "record", b"record", "run_outcome", b"run_outcome", "run_started", b"run_started", "runtime_counters", b"runtime_counters", "samples", b"samples", "trial_outcome", b"trial_outcome", "trial_started", b"trial_started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_outcome", b"build_outcome", "check_outcome", b"check_outcome", "event", b"event", "gap", b"gap", "image_facts", b"image_facts", "image_pulled", b"image_pulled", "load_windows", b"load_windows", "memory_floor", b"memory_floor", "record", b"record", "run_outcome", b"run_outcome", "run_started", b"run_started", "runtime_counters", b"runtime_counters", "samples", b"samples", "trial_outcome", b"trial_outcome", "trial_started", b"trial_started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["run_started", "trial_started", "event", "samples", "load_windows", "check_outcome", "trial_outcome", "build_outcome", "image_facts", "memory_floor", "runtime_counters", "gap", "run_outcome"]  # noqa: Y015
+    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["run_started", "trial_started", "event", "samples", "load_windows", "check_outcome", "trial_outcome", "build_outcome", "image_facts", "memory_floor", "runtime_counters", "gap", "run_outcome", "image_pulled"]  # noqa: Y015
     _WhichOneofArgType_record: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_record) -> _WhichOneofReturnType_record | None: ...
 
@@ -1857,6 +1863,57 @@ class ImageFacts(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImageFacts: _TypeAlias = ImageFacts  # noqa: Y015
+
+@_typing.final
+class ImagePulled(_message.Message):
+    """An image that a run pulled before its first trial."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    TRANSFERRED_BYTES_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
+    LAYERS_PRESENT_FIELD_NUMBER: _builtins.int
+    LAYERS_OF_UNKNOWN_SIZE_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """With registry and tag, as it was asked for."""
+    digest: _builtins.str
+    """Of the manifest that came; empty: the engine did not tell."""
+    duration_seconds: _builtins.float
+    """From the order to the engine's last word."""
+    transferred_bytes: _builtins.int
+    """Compressed size of the layers that came, as far as the engine told it."""
+    layers: _builtins.int
+    layers_present: _builtins.int
+    """Those that the engine held before: 0 is a cold pull."""
+    layers_of_unknown_size: _builtins.int
+    """Those that came, and the engine did not tell how large they were."""
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that name it."""
+
+    def __init__(
+        self,
+        *,
+        variants: _abc.Iterable[_builtins.str] | None = ...,
+        reference: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        duration_seconds: _builtins.float = ...,
+        transferred_bytes: _builtins.int = ...,
+        layers: _builtins.int = ...,
+        layers_present: _builtins.int = ...,
+        layers_of_unknown_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "duration_seconds", b"duration_seconds", "layers", b"layers", "layers_of_unknown_size", b"layers_of_unknown_size", "layers_present", b"layers_present", "reference", b"reference", "transferred_bytes", b"transferred_bytes", "variants", b"variants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImagePulled: _TypeAlias = ImagePulled  # noqa: Y015
 
 @_typing.final
 class Layer(_message.Message):

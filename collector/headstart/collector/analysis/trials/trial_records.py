@@ -13,6 +13,7 @@ from headstart.v1.records_pb2 import (
     FailureCode,
     Gap,
     ImageFacts,
+    ImagePulled,
     LoadWindow,
     LoadWindows,
     MemoryFloor,
@@ -106,6 +107,7 @@ class RunRecords:
     started: RunStarted | None = None
     outcome: RunOutcome | None = None
     images: dict[str, ImageFacts] = field(default_factory=dict)
+    pulls: list[ImagePulled] = field(default_factory=list)
     builds: list[BuildOutcome] = field(default_factory=list)
     floors: dict[str, MemoryFloor] = field(default_factory=dict)
     counters: dict[str, RuntimeCounters] = field(default_factory=dict)
@@ -169,6 +171,8 @@ def gather(records: Iterable[Record | PackedSamples]) -> RunRecords:
                 trial(record.check_outcome.trial).checks.append(record.check_outcome)
             case "image_facts":
                 run.images[record.image_facts.variant] = record.image_facts
+            case "image_pulled":
+                run.pulls.append(record.image_pulled)
             case "build_outcome":
                 run.builds.append(record.build_outcome)
             case "memory_floor":

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from headstart.collector.analysis.images import denied_remarks, image_remarks
+from headstart.collector.analysis.pulls import pull_remarks
 from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.findings import Basis, Comparison, Fact, Figure, Verdict
@@ -30,6 +31,7 @@ def remarks(
 ) -> Iterator[str]:
     """Whatever a reader must know before believing the figures; the gravest first."""
     yield from _state(info, run)
+    yield from pull_remarks(run.pulls)
     yield from image_remarks(info.experiment, run.images)
     yield from denied_remarks(info.experiment, run.trials)
     yield from _flagged(figures, comparisons)

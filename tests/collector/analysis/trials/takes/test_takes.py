@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from headstart.collector.analysis import builds, images
+from headstart.collector.analysis import builds, images, pulls
 from headstart.collector.analysis.trials import ramp
 from headstart.collector.analysis.trials.takes import EXTRACTORS
 from headstart.collector.analysis.verdict import memory_floor
@@ -66,7 +66,14 @@ print(sorted(where for where, there in found.items() if not there))
 
 
 def test_each_word_has_one_take_and_each_take_its_word() -> None:
-    takes = (*EXTRACTORS, *ramp.TAKES, *images.TAKES, *builds.TAKES, *memory_floor.TAKES)
+    takes = (
+        *EXTRACTORS,
+        *ramp.TAKES,
+        *images.TAKES,
+        *pulls.TAKES,
+        *builds.TAKES,
+        *memory_floor.TAKES,
+    )
 
     assert sorted(each.name for each in takes) == sorted(METRICS)
 
