@@ -225,15 +225,15 @@ def _holds(interval: Interval | None, truth: float) -> bool:
 
 def run(quick: bool) -> list[BenchRow]:
     """A row for each kind of interval and number of blocks; its worst kind of noise decides."""
-    runs = 300 if quick else 2_000
+    runs = 300 if quick else 5_000
     return [
-        *_figures(runs),
+        *_figures(4 * runs),
         *_ratios(runs),
         *_unequal(runs),
         *_drifts(runs),
         *_two_runs(runs),
-        *_gates(runs),
-        *_break_evens(100 if quick else 400),
+        *_gates(4 * runs),
+        *_break_evens(100 if quick else 2_000),
         *_verdicts(200 if quick else 1_000),
         *_hosts(100 if quick else 400),
     ]

@@ -1,5 +1,6 @@
 """The levels of rank intervals, by going through every case there is."""
 
+import math
 from itertools import permutations, product
 
 import numpy as np
@@ -25,6 +26,25 @@ def test_order_statistics_hold_the_median_as_often_as_coins_say(count: int, rank
     ends = sign_ends(np.arange(1.0, count + 1), tied(level))
 
     assert ends == pytest.approx((rank, count + 1 - rank), abs=1e-6)
+
+
+def test_between_two_ranks_the_logarithm_of_the_tail_is_interpolated() -> None:
+    # Of seven values 1/128 lies beyond the first, 8/128 beyond the second.
+    inward = math.log(0.025 * 128) / math.log(8)
+
+    ends = sign_ends(np.arange(1.0, 8.0), 0.95)
+
+    assert ends == pytest.approx((1 + inward, 7 - inward))
+
+
+@pytest.mark.parametrize("count", range(6, 31))
+def test_skewed_trials_on_their_limit_are_decided_as_seldom_as_those_of_five(count: int) -> None:
+    trials = np.random.default_rng(count).exponential(1.0, (20_000, count))
+    ends = np.array([sign_ends(values, 0.95) for values in trials])
+    wrong = max(np.mean(ends[:, 0] > math.log(2)), np.mean(ends[:, 1] <= math.log(2)))
+
+    # A half to the fifth power; chance adds 0.3 % in one of a hundred.
+    assert wrong < 0.5**5
 
 
 @pytest.mark.parametrize(("count", "rank"), [(6, 1), (6, 3), (8, 4)])

@@ -33,6 +33,11 @@ def test_the_level_of_five_trials_is_said() -> None:
     assert "93.75 %" not in interval_note(small(blocks=8).result())
 
 
+def test_what_a_ratio_of_few_blocks_holds_is_said() -> None:
+    assert "between 90 and 98 %" in interval_note(small(blocks=5, load_every=1).result())
+    assert "between 90 and 98 %" not in interval_note(small(blocks=6, load_every=1).result())
+
+
 def test_a_ratio_that_the_figures_beside_it_do_not_make_is_explained(eight: RunResult) -> None:
     figures = [eight.figure(metrics.STARTUP.name, name) for name in ("aot", "jit")]
     aot, jit = (figure.center for figure in figures if figure is not None)

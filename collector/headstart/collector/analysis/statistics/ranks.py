@@ -19,18 +19,22 @@ _EXACT_SIGNED = 60
 
 
 def sign_ends(values: Floats, confidence: float) -> tuple[float, float] | None:
-    """Around the median: interpolated order statistics (Hettmansperger & Sheather 1986).
+    """Around the median: interpolated order statistics (after Hettmansperger & Sheather 1986).
 
-    None where even the whole range holds the median less often than asked for.
+    Their interpolation is right for symmetric values, and ends too far inside for skewed ones.
+    Here the logarithm of the tail is interpolated: the tails of two neighbouring ranks differ by
+    a factor, and an end between them is never further inside than by its share of that. None
+    where even the whole range holds the median less often than asked for.
     """
-    count = len(values)
-    found = _rank(_sign_tails(count), confidence)
+    tails = _sign_tails(len(values))
+    found = _rank(tails, confidence)
     if found is None:
         return None
     rank, share = found
-    # Their weight of the inner value; at the two ends of a step it is the share itself.
-    inner = (count - rank) * share / (rank + (count - 2 * rank) * share)
-    return _ends(np.sort(values), rank, inner)
+    if 0.0 < share < 1.0:
+        outer, inner = float(tails[rank - 1]), float(tails[rank])
+        share = math.log1p(share * (inner / outer - 1)) / math.log(inner / outer)
+    return _ends(np.sort(values), rank, share)
 
 
 def signed_rank_ends(values: Floats, confidence: float) -> tuple[float, float] | None:

@@ -7,6 +7,8 @@ from headstart.collector.report.sentences.text import line
 from headstart.words.metrics import METRICS
 
 _USUAL = 0.95
+# From so many blocks on an interval of a ratio is of signed ranks.
+_RANKED = 6
 # More names than these are counted, not listed.
 _NAMED = 3
 
@@ -31,6 +33,11 @@ def _sentences(result: RunResult) -> Iterator[str]:
             f"Of five trials a figure's interval is their whole range, which holds the median in "
             f"{level * 100:g} %."
         )
+    if any(_is_of_few_blocks(c) for c in told):
+        yield (
+            f"Those of ratios of fewer than {_RANKED} blocks are Student's t, which holds "
+            "between 90 and 98 % where one trial in ten is far off the others."
+        )
     if len(told) > 1:
         yield (
             f"{len(told)} comparisons were made, each with an interval of its own: on average "
@@ -46,6 +53,11 @@ def _sentences(result: RunResult) -> Iterator[str]:
         most = max(c.lone_blocks for c in lone)
         blocks = "1 block" if most == 1 else f"up to {most} blocks"
         yield (f"In {blocks} only one side was valid: they are in no ratio ({_listed(lone)}).")
+
+
+def _is_of_few_blocks(comparison: Comparison) -> bool:
+    # The memory floor, of one search, has a bracket.
+    return 1 < comparison.blocks < _RANKED and comparison.confidence == _USUAL
 
 
 def _by_chance(told: Sequence[Comparison]) -> str:
