@@ -342,13 +342,6 @@ def test_without_checks_nobody_knows_whether_it_answers_rightly() -> None:
     assert "No check says whether aot answers rightly" in found.missing[0]
 
 
-def test_a_file_without_load_is_not_asked_for_throughput() -> None:
-    result = judged(replace(STEADY, load_every=0, blocks=10))
-
-    assert "throughput_steady_per_second" not in {g.limit.metric for g in result.gate_outcomes}
-    assert advised(result).decision is Decision.PROCEED
-
-
 def test_a_failing_check_says_in_how_many_trials() -> None:
     fake = small(blocks=9)
     records = list(fake.records())
@@ -359,22 +352,6 @@ def test_a_failing_check_says_in_how_many_trials() -> None:
     found = advised(analyse_run(fake.info(), [*records, Record(check_outcome=wrong)]))
 
     assert found.summary.startswith("aot answers wrongly in 1 of 9 trials: GET /players/7")
-
-
-def test_a_trade_off_names_the_break_even() -> None:
-    slower = replace(AOT, steady_per_second=11_700, first_per_second=11_700)
-    fake = replace(STEADY, kinds=(LEVEL_JIT, slower), blocks=9, load_every=1)
-    found = advised(judged(fake))
-
-    assert found.decision is Decision.DEFER
-    assert any(text.startswith("The break-even is at ") for text in found.missing)
-
-
-def test_two_blocks_are_no_base_to_promise_one_more() -> None:
-    missing = " ".join(advised(judged(small(blocks=2))).missing)
-
-    assert "more block" not in missing
-    assert "`plan.blocks: 6`" in missing
 
 
 def test_a_restless_host_is_not_mended_by_a_longer_load() -> None:

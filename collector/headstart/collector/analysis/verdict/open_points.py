@@ -3,22 +3,20 @@
 from collections.abc import Iterator
 
 from headstart.collector.analysis.verdict.gates import DISTURBED, DISTURBED_BETWEEN
+from headstart.collector.analysis.verdict.trade_offs import turning_points
 from headstart.collector.analysis.verdict.unfit_host import in_doubt, way_out
 from headstart.collector.analysis.warmup.detection import UNDETERMINED
 from headstart.collector.findings import (
     RULE,
-    BreakEven,
     Category,
     DiagnosticGroup,
     GateOutcome,
     GateStatus,
-    Overtaking,
     RunResult,
     Shape,
     VariantOutcome,
     Verdict,
 )
-from headstart.collector.findings.quantities import digits
 from headstart.words.metrics import METRICS, STEADY_METRICS
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
@@ -35,7 +33,7 @@ def open_points(
             found.append(way_out(check))
         found += [text for gate in gates if (text := _open(result, gate))]
         if any(gate.status is GateStatus.FAILED for gate in gates):
-            found += _break_even(result, variant.variant)
+            found += turning_points(result, variant.variant)
         found += review_warnings(result, variant.variant)
         if without_checks(result, variant):
             found.append(
@@ -162,29 +160,3 @@ def _way_to_steady(result: RunResult, gate: GateOutcome) -> str:
     if any(UNDETERMINED in w.reason or w.shape == Shape.INCONSISTENT for w in unsettled):
         return " A longer load does not settle that: measure on a quieter host."
     return " A longer `load.duration` settles it, or shows that nothing does."
-
-
-def _break_even(result: RunResult, variant: str) -> Iterator[str]:
-    """What a trade-off between start and throughput turns on: the computed break-even."""
-    for found in result.load.break_evens:
-        if found.variant == variant and (text := _turning_point(found)):
-            yield text
-
-
-def _turning_point(found: BreakEven) -> str:
-    if found.seconds is not None:
-        reach = ""
-        if found.seconds_low is not None:
-            high = "beyond what was seen"
-            if found.seconds_high is not None:
-                high = f"{digits(found.seconds_high)} s"
-            reach = f", 95 % interval {digits(found.seconds_low)} s to {high}"
-        how = "extrapolated" if found.outcome is Overtaking.EXTRAPOLATED else "observed"
-        return (
-            f"The break-even is at {digits(found.seconds)} s ({how}{reach}): an instance under "
-            f"full load that lives shorter does more work as {found.early}, one that lives longer "
-            f"as {found.late}."
-        )
-    if found.outcome is Overtaking.NEVER:
-        return f"There is no break-even: {found.late} starts later and is no faster when steady."
-    return ""

@@ -17,6 +17,7 @@ from headstart.collector.analysis.verdict.open_points import (
     review_warnings,
     without_checks,
 )
+from headstart.collector.analysis.verdict.trade_offs import forgone, trade_off
 from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt
 from headstart.collector.findings import (
     Decision,
@@ -94,7 +95,10 @@ def _recommend(
     if missed:
         names = _enumerated([asked(g.limit, result.baseline) for g in missed])
         summary = f"{variant.variant} misses {_of(len(missed), len(gates))}: {names}."
-        return Recommendation(variant.variant, Decision.REJECT, summary, _worst_first(rationale))
+        lost = forgone(result, variant.variant, missed)
+        return Recommendation(
+            variant.variant, Decision.REJECT, summary, (*_worst_first(rationale), *lost)
+        )
     return _proceed_or_defer(result, variant, gates, rationale)
 
 
@@ -145,7 +149,8 @@ def _proceed_or_defer(
             (_no_benefit(result),),
         )
     if not missing:
-        return Recommendation(variant.variant, Decision.PROCEED, f"{passed}.", rationale)
+        given = trade_off(result, variant.variant)
+        return Recommendation(variant.variant, Decision.PROCEED, f"{passed}.", (*rationale, *given))
     return Recommendation(
         variant.variant,
         Decision.DEFER,
@@ -189,6 +194,9 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
         parts.append("no check says whether it answers rightly")
     if variant.mislabelled:
         parts.append("its program is not what the experiment calls it")
+    if variant.trials_failed:
+        failed = f"{variant.trials_failed} of {_counted(variant.trials, 'trial')}"
+        parts.append(f"{failed} failed")
     if len(parts) == 1 and result.state != RunWord.DONE:
         parts.append(f"the run is {result.state}")
     return f"{variant.variant}: {'; '.join(parts)}."

@@ -48,7 +48,8 @@ def advice(result: RunResult) -> list[Advice]:
         Advice(
             variant=each.variant,
             decision=each.decision,
-            summary=line(each.summary),
+            # The name stands before it everywhere.
+            summary=line(each.summary.removeprefix(f"{each.variant}: ")),
             # What the summary says already, with the run beside it.
             rationale=tuple(
                 line(text)
