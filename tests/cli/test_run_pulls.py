@@ -52,6 +52,15 @@ def test_a_run_pulls_what_is_missing_and_measures_it(
     assert f"the engine does not hold image {names[0]}; the run pulls it" in ran.errors
 
 
+def test_what_a_run_pulled_is_removed_where_the_file_says_so(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    ran = run(tmp_path, asked(*names, pull="missing", remove_pulled=True))
+
+    assert [each["outcome"] for each in ran.report()["variants"]] == ["measured", "measured"]
+    assert [holds(name) for name in names] == [False, False]
+
+
 @pytest.mark.parametrize("plan", [{}, {"pull": "never"}])
 def test_a_run_that_was_not_asked_to_pulls_nothing(
     tmp_path: Path, names: tuple[str, str], plan: dict[str, str]

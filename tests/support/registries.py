@@ -9,7 +9,7 @@ import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import URLError
@@ -94,6 +94,12 @@ def push_layer(size: int, name: str, login: dict[str, str] | None = None) -> Non
     assert not errors, errors
 
 
+def id_of(name: str) -> str:
+    """The id of an image that the engine has."""
+    with closing(docker.APIClient()) as client:
+        return str(client.inspect_image(name)["Id"])  # type: ignore[no-untyped-call]  # stub
+
+
 def retag(name: str) -> None:
     """Let the name mean another image."""
     repository, _, tag = name.rpartition(":")
@@ -137,7 +143,7 @@ def _digest(content: bytes) -> str:
 class FaultyRegistry:
     """A registry with one image, under every name, that goes wrong as its `fault` says.
 
-    "stalls": half of the layer, and nothing more until `release`; "list": it has the image for
+    "stalls": half of the layer, and the rest after `release`; "list": it has the image for
     other platforms; "arm": the image is for another one; "breaks": it hangs up amid the layer;
     "error": every answer is 500; "": nothing is wrong.
     """
@@ -147,6 +153,8 @@ class FaultyRegistry:
         self.layer = _layer(size)
         self.release = threading.Event()
         self.stalled = threading.Event()
+        # All of the layer was sent, or nobody took it.
+        self.finished = threading.Event()
         architecture = "arm64" if fault == "arm" else "amd64"
         config = json.dumps(
             {
@@ -232,6 +240,9 @@ def faulty_registry(fault: str, size: int = 3 << 20) -> Iterator[tuple[str, Faul
             behind.stalled.set()
             if behind.fault == "stalls":
                 behind.release.wait(60)
+                with suppress(OSError):
+                    self.wfile.write(body[len(body) // 2 :])
+                behind.finished.set()
             self.close_connection = True
 
         def log_message(self, *_arguments: object) -> None:

@@ -218,7 +218,9 @@ class _Run:
         puller = host.runtimes.puller()
         if not host.to_pull or puller is None or self.held.cancelled.is_set():
             return {}
-        failures = puller.pull(host.to_pull, self.emit, self.held.cancelled, self._say)
+        failures = puller.pull(
+            host.to_pull, self.plan.remove_pulled, self.emit, self.held.cancelled, self._say
+        )
         self.started = time.monotonic()
         return failures
 

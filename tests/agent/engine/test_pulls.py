@@ -24,6 +24,7 @@ from support.registries import (
     retag,
 )
 from support.running import free_port
+from support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.registry]
 
@@ -77,7 +78,9 @@ def test_what_is_missing_is_pulled_and_used_by_its_digest(hub: str, tmp_path: Pa
             None,
             None,
         ]
-        assert runtime.pull(variants, lambda _record: None, Cancellation(), said.append) == {}
+        assert (
+            runtime.pull(variants, False, lambda _record: None, Cancellation(), said.append) == {}
+        )
         first = [runtime.resolve(each, "/") for each in variants]
         # The tag of the engine is another image's by the next look.
         retag(name)
@@ -156,6 +159,13 @@ def test_what_does_not_move_is_stopped() -> None:
     with faulty_registry("stalls") as (hub, behind):
         found = failure(f"{hub}/team/slow:1", PullBounds(ROOM, stall_seconds=0.5))
         assert behind.stalled.is_set()
+        # What comes now is for nobody.
+        behind.release.set()
+        wait_until(behind.finished.is_set)
+        behind.fault = ""
+        assert pulled(f"{hub}/team/next:1").failures == {}
+        forget(f"{hub}/team/next:1")
+        assert not holds(f"{hub}/team/slow:1")
 
     assert "no progress for 0.5 s" in found
 
@@ -188,7 +198,9 @@ def test_an_image_that_claims_no_list_and_is_for_another_platform_is_told(tmp_pa
         runtime = DockerRuntime.connect(tmp_path, Policy(images=(f"{hub}/*",), pull=True))
         variant = Variant(name="arm", image=name)
         try:
-            runtime.pull([variant], lambda _record: None, Cancellation(), lambda _words: None)
+            runtime.pull(
+                [variant], False, lambda _record: None, Cancellation(), lambda _words: None
+            )
             resolved = runtime.resolve(variant, "/")
         finally:
             runtime.close()

@@ -27,6 +27,11 @@ FEATURES = (
         "values that come from the host (from: NAME)",
         lambda experiment: bool(referred_to(experiment)),
     ),
+    Feature(
+        "remove-pulled",
+        "plan.remove_pulled",
+        lambda experiment: bool(experiment.plan.remove_pulled),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

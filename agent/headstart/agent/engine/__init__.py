@@ -5,6 +5,8 @@ __all__ = [
     "engine",
     "event_stream",
     "pull_all",
+    "pull_ledger",
+    "pull_removal",
     "resolution",
     "service_hints",
 ]

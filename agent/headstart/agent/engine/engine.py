@@ -139,7 +139,7 @@ class Engine:
             options = self._client.info().get("SecurityOptions") or []
         return any("rootless" in option for option in options)
 
-    def image(self, reference: str) -> dict[str, Any] | None:
+    def image(self, reference: str, cleaning_up: bool = False) -> dict[str, Any] | None:
         """What `docker image inspect` shows; None when the engine does not hold it.
 
         RuntimeFault for what is no reference: in the path of a request, `..` and the like
@@ -152,11 +152,22 @@ class Engine:
                 FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
                 f"{reference!r} is no reference of an image: {error}",
             ) from error
-        with self._call(f"look for image {reference}"):
+        with self._call(f"look for image {reference}", cleaning_up):
             try:
                 return dict(self._client.inspect_image(reference))  # type: ignore[no-untyped-call]  # stub
             except NotFound:
                 return None
+
+    def untag(self, name: str) -> None:
+        """Take a name from an image, which goes with its last one; nothing when it is gone."""
+        with self._call(f"remove image {name}", cleaning_up=True), suppress(NotFound):
+            self._client.remove_image(name, force=False, noprune=True)
+
+    def tag(self, image_id: str, name: str) -> None:
+        """Give an image a name, in full."""
+        repository, _, tag = name.rpartition(":")
+        with self._call(f"tag image {name}", cleaning_up=True):
+            self._client.tag(image_id, repository, tag)
 
     def history(self, image_id: str) -> list[dict[str, Any]]:
         """The image's history, the oldest step first."""

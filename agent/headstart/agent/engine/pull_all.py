@@ -36,12 +36,17 @@ def pull_images(
     cancelled: Cancellation,
     doing: Callable[[str], None],
     bounds: PullBounds | None = None,
+    note: Callable[[str], None] = lambda _reference: None,
 ) -> Pulled:
-    """Pull what these variants name, which the policy was asked about; a failure is a result."""
+    """Pull what these variants name, which the policy was asked about; a failure is a result.
+
+    `note` is told each reference before its pull begins. It may raise RuntimeFault.
+    """
     bounds = bounds or PullBounds(policy.pull_limit_bytes)
     pulled = Pulled()
     for image, names in _by_image(variants).items():
         try:
+            note(image.full)
             reference = _pull_one(image, names, bounds, emit, cancelled, doing)
         except PullFailed as failed:
             _fail(pulled, names, FailureCode.FAILURE_CODE_PULL, f"{image.full}: {failed}")

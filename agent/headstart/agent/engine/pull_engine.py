@@ -1,8 +1,8 @@
 """One pull by a Docker Engine, watched: too slow, too long, too large.
 
 The engine pulls as long as the connection of the order is open; closing it stops the pull
-(tried on 20.10, also when this process is killed). What was downloaded by then the engine
-throws away.
+(tried on 20.10, also when this process is killed), and nothing comes into it afterwards. Its
+own connection to a registry that sends nothing it keeps until that lets go.
 
 The login is what docker-py finds: DOCKER_AUTH_CONFIG of the environment, the text of a
 config.json, else the config.json of DOCKER_CONFIG or of this user, with its credential helpers.

@@ -14,6 +14,8 @@ from pathlib import Path
 from headstart.agent.builds.ledger import Ledger
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.engine.engine import ContainerSpec, Engine
+from headstart.agent.engine.pull_ledger import PullEntry, PullLedger
+from headstart.agent.engine.pull_removal import remove_pulled
 from headstart.agent.engine.resolution import resolve_image
 from headstart.agent.instances import (
     LABEL_STATE,
@@ -69,6 +71,7 @@ class DockerRuntime:
         self._built: dict[str, str] = {}
         # Variant -> repository with the digest, of what the run pulled.
         self._pulled: dict[str, str] = {}
+        self._removes_pulled = False
         # Variant -> image id, and the base that the experiment names.
         self._resolved: dict[str, tuple[str, str]] = {}
 
@@ -123,6 +126,7 @@ class DockerRuntime:
     def pull(
         self,
         variants: Sequence[Variant],
+        remove: bool,
         emit: Callable[[ImagePulled], None],
         cancelled: Cancellation,
         doing: Callable[[str], None],
@@ -130,7 +134,14 @@ class DockerRuntime:
         """See `Puller` and `engine.pull_all`."""
         from headstart.agent.engine.pull_all import pull_images
 
-        pulled = pull_images(variants, self._policy, emit, cancelled, doing)
+        self._removes_pulled = remove
+        ledger = PullLedger.of(self._state)
+
+        def note(reference: str) -> None:
+            if remove:
+                ledger.note(PullEntry.before(reference, self._engine.images()))
+
+        pulled = pull_images(variants, self._policy, emit, cancelled, doing, note=note)
         self._pulled = pulled.images
         return pulled.failures
 
@@ -250,7 +261,8 @@ class DockerRuntime:
             self._engine.remove(container)
         for folder in self._folder.iterdir() if self._folder.is_dir() else []:
             shutil.rmtree(folder)
-        return [*sorted(found.values()), *self._remove_built()]
+        pulled = remove_pulled(self._state, self._engine)
+        return [*sorted(found.values()), *self._remove_built(), *pulled]
 
     def _remove_built(self) -> list[str]:
         if not Ledger.of(self._state).images:
@@ -264,6 +276,10 @@ class DockerRuntime:
         try:
             if self._holder is not None:
                 self._holder.stop()
+            if self._removes_pulled:
+                remove_pulled(self._state, self._engine)
+                left = PullLedger.of(self._state).entries()
+                self._engine.left_behind += [f"image {each.reference}" for each in left]
         finally:
             self._holder = None
             self._engine.close()

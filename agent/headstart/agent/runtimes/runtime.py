@@ -117,11 +117,15 @@ class Puller(Protocol):
     def pull(
         self,
         variants: Sequence[Variant],
+        remove: bool,
         emit: Callable[[ImagePulled], None],
         cancelled: Cancellation,
         doing: Callable[[str], None],
     ) -> Mapping[str, Failure]:
-        """Pull what these name; variant -> why not. What was pulled, `resolve` knows."""
+        """Pull what these name; variant -> why not. What was pulled, `resolve` knows.
+
+        `remove`: at `close`.
+        """
 
 
 class Runtime(Protocol):

@@ -945,6 +945,7 @@ class Plan(_message.Message):
     MEMORY_FLOOR_MAXIMUM_SECONDS_FIELD_NUMBER: _builtins.int
     MEMORY_FLOOR_THROUGHPUT_SHARE_FIELD_NUMBER: _builtins.int
     PULL_FIELD_NUMBER: _builtins.int
+    REMOVE_PULLED_FIELD_NUMBER: _builtins.int
     blocks: _builtins.int
     """0: until decided (at most maximum_blocks), asked of the collector."""
     maximum_blocks: _builtins.int
@@ -985,6 +986,8 @@ class Plan(_message.Message):
     """Share of the throughput without a tight limit below which it does not serve, 0 to 1."""
     pull: Global___Pull.ValueType
     """Of images that the host's policy lets be pulled."""
+    remove_pulled: _builtins.bool
+    """What the run pulled is removed at its end."""
     def __init__(
         self,
         *,
@@ -1011,10 +1014,11 @@ class Plan(_message.Message):
         memory_floor_maximum_seconds: _builtins.float = ...,
         memory_floor_throughput_share: _builtins.float = ...,
         pull: Global___Pull.ValueType = ...,
+        remove_pulled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "keep_going", b"keep_going", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "pull", b"pull", "quiet_seconds", b"quiet_seconds", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "cpu_limit", b"cpu_limit", "idle_seconds", b"idle_seconds", "keep_going", b"keep_going", "load_cpus", b"load_cpus", "load_every", b"load_every", "maximum_blocks", b"maximum_blocks", "maximum_seconds", b"maximum_seconds", "memory_floor", b"memory_floor", "memory_floor_load_seconds", b"memory_floor_load_seconds", "memory_floor_maximum_seconds", b"memory_floor_maximum_seconds", "memory_floor_resolution_bytes", b"memory_floor_resolution_bytes", "memory_floor_throughput_share", b"memory_floor_throughput_share", "memory_limit_bytes", b"memory_limit_bytes", "network", b"network", "page_cache", b"page_cache", "pull", b"pull", "quiet_seconds", b"quiet_seconds", "remove_pulled", b"remove_pulled", "runtime_counters", b"runtime_counters", "sample_interval_seconds", b"sample_interval_seconds", "seed", b"seed", "server_cpus", b"server_cpus", "settle_seconds", b"settle_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

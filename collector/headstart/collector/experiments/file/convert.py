@@ -272,6 +272,7 @@ def _plan(form: PlanForm, with_load: bool) -> pb.Plan:
         runtime_counters=form.runtime_counters,
         keep_going=form.keep_going,
         pull=_PULLS[form.pull],
+        remove_pulled=form.remove_pulled,
     )
     floor = form.memory_floor
     if floor is not None and floor.search:

@@ -255,6 +255,8 @@ class PlanForm(Form):
     """Measures what can be measured where something is missing; else nothing is."""
     pull: Annotated[str, Choice("missing", "never")] | None = None
     """Whether images that the engine does not hold are pulled; where the host's policy allows."""
+    remove_pulled: Annotated[bool, Switch()] = written(False)
+    """Removes what the run pulled when it ends, and nothing that was there before."""
 
 
 class HostsForm(Form):
