@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.images import build_app, image_of
-from support.registries import forget, holds, push, registry
+from support.registries import forget, holds, id_of, push, registry, retag
 from support.running import headstart, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.registry, pytest.mark.compiler]
@@ -48,8 +48,25 @@ def test_a_run_pulls_what_is_missing_and_measures_it(
 
     assert [each["outcome"] for each in ran.report()["variants"]] == ["measured", "measured"]
     assert here == [True, True]
-    assert ran.output.count("was pulled before the first trial") == 2
+    # The image that they were pushed from is here.
+    assert ran.output.count("the engine held all of") == 2
     assert f"the engine does not hold image {names[0]}; the run pulls it" in ran.errors
+
+
+def test_always_measures_what_the_registry_has_and_gives_the_name_back(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    # What is here under that name does not even start.
+    retag(names[0])
+    before = id_of(names[0])
+    plan = {"pull": "always", "remove_pulled": True}
+    ran = run(tmp_path, asked(*names, **plan))
+    after = id_of(names[0])
+    forget(*names)
+
+    assert [each["outcome"] for each in ran.report()["variants"]] == ["measured", "measured"]
+    assert f"may hold an older image {names[0]}" in ran.errors or "does not hold" in ran.errors
+    assert after == before
 
 
 def test_what_a_run_pulled_is_removed_where_the_file_says_so(

@@ -53,7 +53,9 @@ def test_only_a_pattern_that_names_its_registry_lets_an_image_be_pulled(
     [
         (True, Pull.PULL_NEVER, "pull: never"),
         (False, Pull.PULL_MISSING, "pull = false"),
+        (False, Pull.PULL_ALWAYS, "pull = false"),
         (False, Pull.PULL_UNSPECIFIED, "pull = true"),
+        (True, Pull.PULL_ALWAYS, ""),
         (True, Pull.PULL_MISSING, ""),
         (True, Pull.PULL_UNSPECIFIED, ""),
     ],
@@ -83,6 +85,7 @@ def test_a_policy_file_says_whether_and_how_much() -> None:
         ("players:1", Pull.PULL_UNSPECIFIED, False),
         ("players:1", Pull.PULL_MISSING, True),
         (IMAGE, Pull.PULL_MISSING, True),
+        (IMAGE, Pull.PULL_ALWAYS, True),
         (f"players@sha256:{'a' * 64}", Pull.PULL_MISSING, True),
         # As the engine reads it, the beginning of an id.
         ("abcdef12", Pull.PULL_MISSING, False),

@@ -48,8 +48,8 @@ def test_what_was_here_is_no_cold_pull_and_what_is_not_told_has_no_size(
 
 
 def test_a_report_says_what_was_pulled() -> None:
-    said, partly, unknown = pull_remarks(
-        [pull(), pull(layers_present=3, layers=4), pull(layers_of_unknown_size=4)]
+    said, partly, unknown, none = pull_remarks(
+        [pull(), pull(layers_present=3), pull(layers_of_unknown_size=4), pull(layers=0)]
     )
 
     assert said == (
@@ -58,6 +58,7 @@ def test_a_report_says_what_was_pulled() -> None:
     )
     assert "4 layers, of which 3 were here" in partly
     assert "an unknown size" in unknown
+    assert "the engine held all of hub.example/team/players:1, sha256:1" in none
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,19 @@ class Feature:
     asked: Callable[[Any], bool]
 
 
+# PULL_ALWAYS of `headstart.v1.Pull`.
+_PULL_ALWAYS = 3
+
 FEATURES = (
     Feature(
         "secrets",
         "values that come from the host (from: NAME)",
         lambda experiment: bool(referred_to(experiment)),
+    ),
+    Feature(
+        "pull-always",
+        "plan.pull: always",
+        lambda experiment: bool(experiment.plan.pull == _PULL_ALWAYS),
     ),
     Feature(
         "remove-pulled",

@@ -101,7 +101,7 @@ class Policy:
         """
         variants = experiment.variants
         checks = experiment.service.checks if experiment.service.port else ()
-        pull = experiment.plan.pull == Pull.PULL_MISSING
+        pull = experiment.plan.pull in (Pull.PULL_MISSING, Pull.PULL_ALWAYS)
         images = [each for each in variants if each.HasField("image")]
         return cls(
             images=tuple(sorted({_pattern(each, pull) for each in images})),

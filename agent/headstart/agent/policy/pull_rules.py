@@ -13,7 +13,7 @@ def pull_refusal(policy: Policy, reference: str, asked: Pull.ValueType) -> str |
     if asked == Pull.PULL_NEVER:
         return "it is not pulled, since the plan says so (pull: never)"
     if not policy.pull:
-        if asked == Pull.PULL_MISSING:
+        if asked != Pull.PULL_UNSPECIFIED:
             return "it is not pulled, since the policy of this host allows no pull (pull = false)"
         return (
             "a run pulls it where the policy of the host allows it (pull = true), and"

@@ -27,7 +27,7 @@ from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
 from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.scripts import missing_script
-from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Variant
+from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Pull, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 from headstart.words.runtimes import RUNTIMES
 
@@ -100,14 +100,25 @@ def _variants(host: Host) -> Iterator[Obstacle]:
             yield from _build(variant)
             continue
         resolved = resolve(host.experiment, host.runtimes, variant, {})
-        if resolved.failure.code == FailureCode.FAILURE_CODE_IMAGE_MISSING:
+        is_missing = resolved.failure.code == FailureCode.FAILURE_CODE_IMAGE_MISSING
+        if is_missing or _is_pulled_anyway(host, variant):
             if (refusal := _pull_refusal(host, variant)) is None:
                 host.to_pull.append(variant)
-                yield _pull(variant)
+                yield _pull(variant, is_missing)
                 continue
-            resolved.failure.message += f"; {refusal}"
+            if is_missing:
+                resolved.failure.message += f"; {refusal}"
+            elif not resolved.HasField("failure"):
+                # What is here may be another image than what was asked for.
+                resolved.failure.code = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+                resolved.failure.message = f"{variant.name}: image {variant.image}: {refusal}"
         host.resolved[variant.name] = resolved
         yield from unresolved(variant, resolved)
+
+
+def _is_pulled_anyway(host: Host, variant: Variant) -> bool:
+    always = host.experiment.plan.pull == Pull.PULL_ALWAYS
+    return always and variant.HasField("image") and host.runtimes.puller() is not None
 
 
 def _pull_refusal(host: Host, variant: Variant) -> str | None:
@@ -117,9 +128,10 @@ def _pull_refusal(host: Host, variant: Variant) -> str | None:
     return puller.pull_refusal(variant, host.experiment.plan.pull)
 
 
-def _pull(variant: Variant) -> Obstacle:
+def _pull(variant: Variant, is_missing: bool) -> Obstacle:
     """What takes time before the first trial, and may fail."""
-    message = f"{variant.name}: the engine does not hold image {variant.image}; the run pulls it"
+    what = "does not hold" if is_missing else "may hold an older"
+    message = f"{variant.name}: the engine {what} image {variant.image}; the run pulls it"
     code = FailureCode.FAILURE_CODE_IMAGE_MISSING
     return Obstacle(("variants", variant.name, "image"), message, code, variant.name, blocks=False)
 

@@ -42,6 +42,12 @@ def pull_readings(pulls: Iterable[ImagePulled]) -> dict[tuple[str, str], list[Re
 def pull_remarks(pulls: Iterable[ImagePulled]) -> Iterator[str]:
     """What was pulled and what it took, one sentence for each image."""
     for pull in pulls:
+        if not pull.layers:
+            yield (
+                f"The image of {', '.join(pull.variants)} was asked for before the first trial:"
+                f" the engine held all of {pull.reference}, {pull.digest}."
+            )
+            continue
         size = f"{pull.transferred_bytes / 1e6:.1f} MB"
         if pull.layers_of_unknown_size:
             size = "an unknown size, since the engine did not tell it"

@@ -114,6 +114,8 @@ class _PullEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Pull.ValueType],
     PULL_MISSING: _Pull.ValueType  # 1
     """Those that the engine does not hold."""
     PULL_NEVER: _Pull.ValueType  # 2
+    PULL_ALWAYS: _Pull.ValueType  # 3
+    """All of them, so that each is what its registry has now."""
 
 class Pull(_Pull, metaclass=_PullEnumTypeWrapper):
     """Which images are pulled before the first trial."""
@@ -123,6 +125,8 @@ PULL_UNSPECIFIED: Pull.ValueType  # 0
 PULL_MISSING: Pull.ValueType  # 1
 """Those that the engine does not hold."""
 PULL_NEVER: Pull.ValueType  # 2
+PULL_ALWAYS: Pull.ValueType  # 3
+"""All of them, so that each is what its registry has now."""
 Global___Pull: _TypeAlias = Pull  # noqa: Y015
 
 class _PageCache:

@@ -35,6 +35,7 @@ _PAGE_CACHES = {"warm": pb.PAGE_CACHE_WARM, "cold": pb.PAGE_CACHE_COLD}
 _PULLS = {
     None: pb.PULL_UNSPECIFIED,
     "missing": pb.PULL_MISSING,
+    "always": pb.PULL_ALWAYS,
     "never": pb.PULL_NEVER,
 }
 _BUILD_NETWORKS = {"default": pb.BUILD_NETWORK_DEFAULT, "none": pb.BUILD_NETWORK_NONE}

@@ -253,8 +253,8 @@ class PlanForm(Form):
     """Asks each runtime what it compiled and collected, in trials of their own."""
     keep_going: Annotated[bool, Switch()] = written(False)
     """Measures what can be measured where something is missing; else nothing is."""
-    pull: Annotated[str, Choice("missing", "never")] | None = None
-    """Whether images that the engine does not hold are pulled; where the host's policy allows."""
+    pull: Annotated[str, Choice("missing", "always", "never")] | None = None
+    """Which images are pulled before the first trial, where the policy of the host allows it."""
     remove_pulled: Annotated[bool, Switch()] = written(False)
     """Removes what the run pulled when it ends, and nothing that was there before."""
 
