@@ -1,6 +1,6 @@
 """What an experiment can ask of an agent that earlier agents would leave out in silence."""
 
-from headstart.v1.experiment_pb2 import Experiment, SecretReference, Variant
+from headstart.v1.experiment_pb2 import ContainerNeeds, Experiment, SecretReference, Variant
 from headstart.words.features import FEATURE_NAMES, unknown_to
 
 
@@ -14,3 +14,12 @@ def test_an_agent_that_lacks_it_is_named_the_keys() -> None:
 
     assert "values that come from the host (from: NAME)" in unknown_to((), experiment)
     assert unknown_to(FEATURE_NAMES, experiment) == ""
+
+
+def test_an_agent_that_would_leave_out_what_a_container_needs_gets_none_of_it() -> None:
+    plain = Experiment(variants=[Variant(name="jit", needs=ContainerNeeds())])
+    asking = Experiment(variants=[Variant(name="jit", needs=ContainerNeeds(read_only=True))])
+
+    assert unknown_to(("secrets",), plain) == ""
+    assert "keys of a container" in unknown_to(("secrets",), asking)
+    assert unknown_to(FEATURE_NAMES, asking) == ""

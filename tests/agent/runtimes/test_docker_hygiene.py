@@ -23,6 +23,7 @@ from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.v1.experiment_pb2 import (
     Check,
+    ContainerNeeds,
     Experiment,
     HttpCheck,
     HttpRequest,
@@ -131,6 +132,14 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         "working_directory",
         "description",
         "base",
+        # These and no others, each held against bounds and the policy (test_needs_checks.py).
+        "needs",
+    }
+    assert {field.name for field in ContainerNeeds.DESCRIPTOR.fields} == {
+        "user",
+        "read_only",
+        "tmpfs_bytes",
+        "shm_bytes",
     }
 
 

@@ -40,6 +40,17 @@ FEATURES = (
         "plan.remove_pulled",
         lambda experiment: bool(experiment.plan.remove_pulled),
     ),
+    Feature(
+        "needs",
+        "keys of a container (user, read_only, tmpfs, shm_size)",
+        lambda experiment: any(
+            each.needs.user
+            or each.needs.read_only
+            or each.needs.tmpfs_bytes
+            or each.needs.shm_bytes
+            for each in experiment.variants
+        ),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

@@ -71,6 +71,12 @@ class ContainerSpec:
     # Empty: the image's own.
     working_directory: str = ""
     user: str = ""
+    # The image's own files; what is mounted can be written to.
+    read_only: bool = False
+    # Folder in the container -> options of the mount.
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    # 0: the engine's default.
+    shm_bytes: int = 0
     # All of its output is kept, as it is, until it is removed.
     keep_output: bool = False
     # A cpuset list; empty: all CPUs.
@@ -207,6 +213,9 @@ class Engine:
                     Mount(target, str(source), type="bind", read_only=read_only)
                     for source, (target, read_only) in spec.mounts.items()
                 ],
+                read_only=spec.read_only,
+                tmpfs=dict(spec.tmpfs),
+                shm_size=spec.shm_bytes or None,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
                 privileged=False,

@@ -75,7 +75,8 @@ def resolve_image(
             f"the environment, entrypoint, command, user and folder of image {reference} have"
             f" {size} bytes; at most {_LARGEST_CONFIG_BYTES} were expected",
         )
-    refused = policy.user_refusal(config.get("User") or "")
+    # A user that the variant states is told with its key (`runtimes.needs_checks`).
+    refused = None if variant.needs.user else policy.user_refusal(config.get("User") or "")
     if refused is None and variant.entrypoint:
         refused = policy.entrypoint_refusal()
     if refused is not None:
@@ -89,7 +90,9 @@ def resolve_image(
         resolved.default_arguments = len(config.get("Cmd") or [])
     resolved.environment.update({**environment, **variant.environment})
     resolved.working_directory = variant.working_directory or config.get("WorkingDir") or "/"
-    resolved.user = config.get("User") or ""
+    resolved.user = variant.needs.user or config.get("User") or ""
+    if variant.HasField("needs"):
+        resolved.needs.CopyFrom(variant.needs)
     if not resolved.argv:
         return _refused(
             resolved,

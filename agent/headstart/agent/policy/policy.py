@@ -146,14 +146,20 @@ class Policy:
         """Whether an experiment may be given this variable or file."""
         return any(fits_pattern(pattern, reference) for pattern in self.secrets)
 
-    def user_refusal(self, user: str) -> str | None:
-        """Why no container may run as this user of an image, as a sentence; None: it may.
+    def user_refusal(self, user: str, is_stated: bool = False) -> str | None:
+        """Why no container may run as this user, as a sentence; None: it may.
 
-        A name may stand for any number, in the image's own /etc/passwd.
+        `is_stated`: the variant names it, in place of its image. A name may stand for any
+        number, in the image's own /etc/passwd.
         """
         number = user.partition(":")[0]
         if self.root or (number.isascii() and number.isdecimal() and int(number) > 0):
             return None
+        if is_stated:
+            return (
+                f"it is to run as {user!r}; the policy of this host allows no root (root = false),"
+                " and only a number above 0 says who a user is"
+            )
         runs = f"runs as {user!r}" if user else "names no user, and so runs as root"
         return (
             f"its image {runs}; the policy of this host allows no root (root = false), and only"

@@ -30,6 +30,7 @@ from headstart.agent.linux.netns import why_not_enter
 from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.policy.pull_rules import pull_refusal
 from headstart.agent.runtimes.docker_instance import DockerInstance
+from headstart.agent.runtimes.needs_checks import beyond_memory, problems_of, tmpfs_options
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.runtime import Builder, Connect, Puller
@@ -173,6 +174,13 @@ class DockerRuntime:
         elif 0 < plan.memory_limit_bytes < SMALLEST_MEMORY_BYTES:
             words = "an engine gives no container less than 6 MiB of memory"
             yield Obstacle(("plan", "memory"), words, FailureCode.FAILURE_CODE_ENGINE)
+        limit = plan.memory_limit_bytes or self._policy.memory_limit_bytes
+        for variant in experiment.variants:
+            needs = variant.needs
+            found = [*problems_of(needs, self._policy), *beyond_memory(needs, limit)]
+            for key, words, code in found:
+                path = ("variants", variant.name, key)
+                yield Obstacle(path, f"{variant.name}: {words}", code, variant.name, forbids=True)
         if plan.cpu_limit > (has := os.cpu_count() or 1):
             words = f"the plan asks for {plan.cpu_limit:g} CPUs, this host has {has}"
             yield Obstacle(("plan", "cpu_limit"), words, FailureCode.FAILURE_CODE_ENGINE)
@@ -195,6 +203,9 @@ class DockerRuntime:
 
     def create(self, spec: InstanceSpec) -> DockerInstance:
         """A container that waits in the gate, in the network of the plan or a safer one."""
+        needs = spec.variant.needs
+        for _, words, code in problems_of(needs, self._policy):
+            raise RuntimeFault(code, words)
         network = self._network(spec.plan.network, spec.batch)
         container = ContainerSpec(
             name=instance_name(spec),
@@ -209,6 +220,9 @@ class DockerRuntime:
             environment=spec.variant.environment,
             working_directory=spec.variant.working_directory,
             user=spec.variant.user,
+            read_only=needs.read_only,
+            tmpfs=tmpfs_options(needs),
+            shm_bytes=needs.shm_bytes,
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )
@@ -297,6 +311,9 @@ class DockerRuntime:
                 pids=_HOLDER_PIDS,
                 disk_bytes=0,
                 cpus=0.0,
+                read_only=False,
+                tmpfs={},
+                shm_bytes=0,
             )
             self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
         return self._holder

@@ -42,7 +42,8 @@ def deferred(failure: Failure, variant: ResolvedVariant, runtime: str) -> Failur
         code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
         message=f"{failure.message}{quote}. Its image runs as root, and no"
         " container has a capability here; give the image a user that owns what it writes (USER"
-        " in its Dockerfile), or the variant an `entrypoint` that starts the program itself",
+        " in its Dockerfile), or the variant a `user` or an `entrypoint` that starts the program"
+        " itself",
         exit_status=failure.exit_status,
         output_tail=failure.output_tail,
     )

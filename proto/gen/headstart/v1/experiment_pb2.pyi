@@ -416,6 +416,7 @@ class Variant(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     BASE_FIELD_NUMBER: _builtins.int
     SECRET_ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A DNS label, unique in the experiment."""
     compilation: Global___Compilation.ValueType
@@ -449,6 +450,10 @@ class Variant(_message.Message):
     def secret_environment(self) -> _containers.MessageMap[_builtins.str, Global___SecretReference]:
         """Variables of the environment whose values the host knows; none is in `environment` too."""
 
+    @_builtins.property
+    def needs(self) -> Global___ContainerNeeds:
+        """Of an image: what its container is given beyond it, or denied."""
+
     def __init__(
         self,
         *,
@@ -463,16 +468,82 @@ class Variant(_message.Message):
         description: _builtins.str = ...,
         base: _builtins.str = ...,
         secret_environment: _abc.Mapping[_builtins.str, Global___SecretReference] | None = ...,
+        needs: Global___ContainerNeeds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "command", b"command", "image", b"image", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "build", b"build", "command", b"command", "image", b"image", "needs", b"needs", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "secret_environment", b"secret_environment", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "needs", b"needs", "secret_environment", b"secret_environment", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__needs: _TypeAlias = _typing.Literal["needs"]  # noqa: Y015
+    _WhichOneofArgType__needs: _TypeAlias = _typing.Literal["_needs", b"_needs"]  # noqa: Y015
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["image", "build", "command"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__needs) -> _WhichOneofReturnType__needs | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___Variant: _TypeAlias = Variant  # noqa: Y015
+
+@_typing.final
+class ContainerNeeds(_message.Message):
+    """How a container differs from the one that every image gets. All of it is set before the
+    gate opens.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TmpfsBytesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    USER_FIELD_NUMBER: _builtins.int
+    READ_ONLY_FIELD_NUMBER: _builtins.int
+    TMPFS_BYTES_FIELD_NUMBER: _builtins.int
+    SHM_BYTES_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    """In place of the image's own: NAME or NUMBER, perhaps with :GROUP."""
+    read_only: _builtins.bool
+    """The image's own files cannot be written to; what is mounted can."""
+    shm_bytes: _builtins.int
+    """Size of /dev/shm, charged alike; 0: the engine's default."""
+    @_builtins.property
+    def tmpfs_bytes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Folder in the container -> size, in bytes. What is kept there is charged to the memory
+        limit.
+        """
+
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        read_only: _builtins.bool = ...,
+        tmpfs_bytes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        shm_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContainerNeeds: _TypeAlias = ContainerNeeds  # noqa: Y015
 
 @_typing.final
 class Command(_message.Message):

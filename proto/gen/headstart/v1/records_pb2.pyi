@@ -640,6 +640,7 @@ class ResolvedVariant(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     DEFAULT_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     digest: _builtins.str
     """Image id that every trial of this run uses; of a command the SHA-256 of its
@@ -661,6 +662,10 @@ class ResolvedVariant(_message.Message):
     def failure(self) -> Global___Failure:
         """Why this variant cannot be run at all; empty: it can."""
 
+    @_builtins.property
+    def needs(self) -> _experiment_pb2.ContainerNeeds:
+        """What the engine was asked for beyond the image, as it is in every trial."""
+
     def __init__(
         self,
         *,
@@ -672,12 +677,15 @@ class ResolvedVariant(_message.Message):
         user: _builtins.str = ...,
         failure: Global___Failure | None = ...,
         default_arguments: _builtins.int = ...,
+        needs: _experiment_pb2.ContainerNeeds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "failure", b"failure", "needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "default_arguments", b"default_arguments", "digest", b"digest", "environment", b"environment", "failure", b"failure", "user", b"user", "variant", b"variant", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "argv", b"argv", "default_arguments", b"default_arguments", "digest", b"digest", "environment", b"environment", "failure", b"failure", "needs", b"needs", "user", b"user", "variant", b"variant", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__needs: _TypeAlias = _typing.Literal["needs"]  # noqa: Y015
+    _WhichOneofArgType__needs: _TypeAlias = _typing.Literal["_needs", b"_needs"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__needs) -> _WhichOneofReturnType__needs | None: ...
 
 Global___ResolvedVariant: _TypeAlias = ResolvedVariant  # noqa: Y015
 

@@ -69,3 +69,16 @@ def test_another_load_driver_is_named() -> None:
     assert found(run) == [
         f"{AOT.name} was measured with a load driver (builtin) other than jit's (h2load)."
     ]
+
+
+def test_containers_that_differ_are_named_key_by_key() -> None:
+    run = gathered()
+    needs = variant(run, "aot").needs
+    needs.read_only, needs.shm_bytes = True, 8 << 20
+    needs.tmpfs_bytes["/tmp"] = 64 << 20  # the container's
+
+    assert found(run) == [
+        "The container of aot has a read-only file system, that of jit a writable file system.",
+        "The container of aot has /tmp in memory (64 MiB), that of jit no tmpfs.",
+        "The container of aot has 8 MiB of /dev/shm, that of jit the engine's default of /dev/shm.",
+    ]

@@ -122,6 +122,18 @@ def test_paths_mean_the_folder_of_the_file() -> None:
     assert variants["aot"].working_directory == "/app"
 
 
+def test_what_a_container_needs_is_stated_in_bytes_and_only_where_the_file_does() -> None:
+    variants = {variant.name: variant for variant in load("complete.yaml").variants}
+
+    assert variants["r2r"].needs == pb.ContainerNeeds(
+        user="1000",
+        read_only=True,
+        tmpfs_bytes={"/tmp": 64 << 20, "/var/cache": 1 << 20},  # the container's
+        shm_bytes=8 << 20,
+    )
+    assert not variants["aot"].HasField("needs")
+
+
 def test_a_build_without_more_words_is_made_once_clean_by_the_engines_own_builder() -> None:
     variants = {variant.name: variant for variant in load("complete.yaml").variants}
 

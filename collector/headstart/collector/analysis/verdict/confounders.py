@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
+from headstart.collector.analysis.verdict.unlike_needs import unlike_needs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import ExecStamp, ResolvedVariant
 from headstart.words.enums import word
@@ -73,7 +74,7 @@ def _differences(baseline: ResolvedVariant, variant: ResolvedVariant) -> list[st
         found.append(
             f"{name} runs as {variant.user or 'root'}, {base} as {baseline.user or 'root'}."
         )
-    return found
+    return found + unlike_needs(name, variant.needs, base, baseline.needs)
 
 
 def _environment(

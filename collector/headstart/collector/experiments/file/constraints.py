@@ -13,6 +13,7 @@ from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
 from headstart.collector.experiments.file.load_forms import broken_load_rules
 from headstart.collector.experiments.file.models import ExperimentForm, VariantForm
+from headstart.collector.experiments.file.needs_forms import needs_of_a_command
 from headstart.collector.experiments.file.phrases import listed, meant, quoted
 
 # Path, message, and whether it is said of the key.
@@ -91,6 +92,7 @@ def _variant(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
             yield (*path, "entrypoint"), message, True
         if "base" in mapping:
             yield (*path, "base"), "'base' belongs to an image; a command has none", True
+        yield from needs_of_a_command(path, mapping)
         if isinstance(mapping["command"], list) and mapping["command"][:1] == [""]:
             yield (*path, "command", 0), "expected the name of a program", False
     elif isinstance(folder := mapping.get("workdir"), str) and not folder.startswith("/"):

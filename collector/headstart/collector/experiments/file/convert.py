@@ -17,6 +17,7 @@ from headstart.collector.experiments.file.models import (
     ServiceForm,
     VariantForm,
 )
+from headstart.collector.experiments.file.needs_forms import put_needs
 from headstart.collector.experiments.file.requests import Request
 from headstart.collector.experiments.file.value_forms import put_environment, sent_headers
 from headstart.v1 import experiment_pb2 as pb
@@ -106,6 +107,7 @@ def _variant(name: str, form: VariantForm, base_directory: str) -> pb.Variant:
         base=form.base or "",
     )
     put_environment(variant, form.env)
+    put_needs(variant, form)
     if form.image is not None:
         variant.image = form.image
     if form.build is not None:

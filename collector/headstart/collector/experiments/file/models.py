@@ -26,6 +26,7 @@ from headstart.collector.experiments.file.gate_forms import GatesForm, MarginsFo
 from headstart.collector.experiments.file.image_forms import Image
 from headstart.collector.experiments.file.job_forms import JobsForm
 from headstart.collector.experiments.file.load_forms import HOST, RATE, Http, RateForm, Tls
+from headstart.collector.experiments.file.needs_forms import NeedsForm
 from headstart.collector.experiments.file.requests import Request, RequestLine
 from headstart.collector.experiments.file.units import (
     Choice,
@@ -75,7 +76,7 @@ class BuildForm(Form):
     """How long one build may take."""
 
 
-class VariantForm(Form):
+class VariantForm(NeedsForm):
     """One way to build and run the app."""
 
     EXACTLY_ONE: ClassVar = ("image", "build", "command")

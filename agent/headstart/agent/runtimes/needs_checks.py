@@ -1,0 +1,69 @@
+"""What a variant asks of its container, held against the policy and the bounds of each key.
+
+A collector is trusted with none of it: it is checked here as if nobody had checked it before.
+"""
+
+import re
+from collections.abc import Iterator
+
+from headstart.agent.policy.policy import Policy
+from headstart.v1.experiment_pb2 import ContainerNeeds
+from headstart.v1.records_pb2 import FailureCode
+from headstart.words.container_needs import (
+    FOLDER_PATTERN,
+    LARGEST_TMPFS_BYTES,
+    LONGEST_FOLDER,
+    MOST_FOLDERS,
+    SMALLEST_TMPFS_BYTES,
+    USER_PATTERN,
+)
+
+_REFUSED = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+_UNUSABLE = FailureCode.FAILURE_CODE_AGENT
+
+# The key of the variant, why, and which kind of failure that is.
+Problem = tuple[str, str, FailureCode.ValueType]
+
+
+def problems_of(needs: ContainerNeeds, policy: Policy) -> Iterator[Problem]:
+    """Why no container may be made so; nothing: it may."""
+    if needs.user:
+        if re.fullmatch(USER_PATTERN, needs.user) is None:
+            yield "user", f"{needs.user[:100]!r} is no user", _UNUSABLE
+        elif words := policy.user_refusal(needs.user, is_stated=True):
+            yield "user", words, _REFUSED
+    if len(needs.tmpfs_bytes) > MOST_FOLDERS:
+        yield "tmpfs", f"more than {MOST_FOLDERS} folders in memory", _UNUSABLE
+    for folder, size in needs.tmpfs_bytes.items():
+        if not _is_folder(folder):
+            yield "tmpfs", f"{folder[:100]!r} is no folder that a container can be given", _UNUSABLE
+        elif not SMALLEST_TMPFS_BYTES <= size <= LARGEST_TMPFS_BYTES:
+            yield "tmpfs", f"{folder} cannot have {size} bytes", _UNUSABLE
+    if needs.shm_bytes and not SMALLEST_TMPFS_BYTES <= needs.shm_bytes <= LARGEST_TMPFS_BYTES:
+        yield "shm_size", f"shared memory cannot have {needs.shm_bytes} bytes", _UNUSABLE
+
+
+def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:
+    """What is kept in memory and could never be filled: it is charged to the memory limit."""
+    for key, size in (
+        ("tmpfs", sum(needs.tmpfs_bytes.values())),
+        ("shm_size", needs.shm_bytes),
+    ):
+        if size > limit_bytes:
+            words = (
+                f"{size >> 20} MiB are kept in memory and charged to the memory limit, which is"
+                f" {limit_bytes >> 20} MiB here (plan.memory, or the policy's memory_limit)"
+            )
+            yield key, words, _UNUSABLE
+
+
+def tmpfs_options(needs: ContainerNeeds) -> dict[str, str]:
+    """By folder. Programs may be started from there, as from the image's own files."""
+    return {
+        folder: f"rw,exec,nosuid,nodev,mode=1777,size={size}"
+        for folder, size in needs.tmpfs_bytes.items()
+    }
+
+
+def _is_folder(path: str) -> bool:
+    return len(path) <= LONGEST_FOLDER and re.fullmatch(FOLDER_PATTERN, path) is not None

@@ -1,0 +1,29 @@
+"""How the containers of two variants differ beside their images."""
+
+from headstart.v1.experiment_pb2 import ContainerNeeds
+
+
+def unlike_needs(name: str, ours: ContainerNeeds, base: str, theirs: ContainerNeeds) -> list[str]:
+    """A sentence for each key that differs; the user is told with the image's."""
+    mine, other = _described(ours), _described(theirs)
+    return [
+        f"The container of {name} has {mine[key]}, that of {base} {other[key]}."
+        for key in mine
+        if mine[key] != other[key]
+    ]
+
+
+def _described(needs: ContainerNeeds) -> dict[str, str]:
+    folders = sorted(needs.tmpfs_bytes.items())
+    return {
+        "read_only": "a read-only file system" if needs.read_only else "a writable file system",
+        "tmpfs": ", ".join(f"{path} in memory ({_size(each)})" for path, each in folders)
+        or "no tmpfs",
+        "shm_size": f"{_size(needs.shm_bytes)} of /dev/shm"
+        if needs.shm_bytes
+        else "the engine's default of /dev/shm",
+    }
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:g} MiB"

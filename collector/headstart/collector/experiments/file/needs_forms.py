@@ -1,0 +1,63 @@
+"""The keys of a variant that say how its container differs from that of every other image."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from headstart.collector.experiments.file.document import Path
+from headstart.collector.experiments.file.forms import Form, written
+from headstart.collector.experiments.file.units import Size, Switch, Text
+from headstart.v1 import experiment_pb2 as pb
+from headstart.words.container_needs import (
+    FOLDER_PATTERN,
+    LARGEST_TMPFS,
+    LONGEST_FOLDER,
+    MOST_FOLDERS,
+    SMALLEST_TMPFS,
+    USER_PATTERN,
+)
+
+_FOLDER = Text(
+    "an absolute folder of the container, without '..', a blank, ':' or ',', and none of /proc,"
+    " /sys, /dev or /.headstart",
+    FOLDER_PATTERN,
+    maximum=LONGEST_FOLDER,
+)
+_USER = Text("a user such as 1000, '1000:1000' or app", USER_PATTERN, maximum=129, loose=True)
+_MEMORY = Size(SMALLEST_TMPFS, LARGEST_TMPFS)
+
+
+class NeedsForm(Form):
+    """What a container is given beyond its image, or denied."""
+
+    user: Annotated[str, _USER] | None = None
+    """User that the app runs as, in place of the image's own: a number or a name, perhaps with
+    `:GROUP`."""
+    read_only: Annotated[bool, Switch()] = written(False)
+    """Whether the image's own files cannot be written to."""
+    tmpfs: dict[Annotated[str, _FOLDER], Annotated[float, _MEMORY]] = Field(
+        default_factory=dict, max_length=MOST_FOLDERS
+    )
+    """Folders that are kept in memory, with their sizes; charged to the memory limit."""
+    shm_size: Annotated[float, _MEMORY] | None = None
+    """Size of `/dev/shm`; charged to the memory limit."""
+
+
+def needs_of_a_command(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
+    """Keys of a container that a command states, which has none."""
+    for key in NeedsForm.known_keys().keys() & variant.keys():
+        message = f"'{key}' belongs to a container; a command is a process of the host"
+        yield (*path, key), message, True
+
+
+def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
+    """What the file asks for; a variant that asks for nothing has no needs."""
+    needs = pb.ContainerNeeds(
+        user=form.user or "",
+        read_only=form.read_only,
+        tmpfs_bytes={folder: round(size) for folder, size in form.tmpfs.items()},
+        shm_bytes=round(form.shm_size or 0),
+    )
+    if needs != pb.ContainerNeeds():
+        variant.needs.CopyFrom(needs)

@@ -1,0 +1,18 @@
+"""What a variant may ask of its container beyond its image: the forms and bounds of each key.
+
+The collector holds an experiment file against them, and an agent holds what its collector
+sends against the same.
+"""
+
+# A folder that a container may be given: absolute and plain, none of the kernel's nor the gate's.
+FOLDER_PATTERN = (
+    r"(?!/(?:proc|sys|dev|\.headstart)(?:/|$))(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x20\x7f:,]+)+"
+)
+LONGEST_FOLDER = 512
+# As a Dockerfile's USER: a name or a number, perhaps with a group.
+USER_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?"
+MOST_FOLDERS = 16
+SMALLEST_TMPFS = "64KiB"
+LARGEST_TMPFS = "64GiB"
+SMALLEST_TMPFS_BYTES = 64 << 10
+LARGEST_TMPFS_BYTES = 64 << 30
