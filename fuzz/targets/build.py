@@ -15,6 +15,10 @@ from headstart.agent.builds.parts import Parts
 from headstart.agent.builds.projects import Projects
 from headstart.agent.builds.recorder import Recorder
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.engine.pull_progress import PullProgress
+from headstart.agent.engine.pull_reasons import reason_of
+from headstart.v1.records_pb2 import ImagePulled
+from headstart.words.foreign.image_reference import parse_image
 
 TABLE = Table()
 
@@ -48,6 +52,22 @@ def classic_build(data: bytes) -> None:
         decoder.feed(event, float(at))
     decoder.close(99.0)
     _finish(recorder)
+
+
+@TABLE.add("the engine, with a registry's words in it")
+def pull_events(data: bytes) -> None:
+    progress = PullProgress()
+    image = parse_image("hub.example/team/players:1")
+    for event in _events(data):
+        progress.take(event)
+    ImagePulled(
+        transferred_bytes=progress.transferred_bytes,
+        layers=progress.layers,
+        layers_present=progress.layers_present,
+        layers_of_unknown_size=progress.layers_of_unknown_size,
+        digest=progress.digest,
+    )
+    reason_of(progress.error, image, "linux/amd64")
 
 
 @TABLE.add("the engine, with a step's output in it", ValueError)

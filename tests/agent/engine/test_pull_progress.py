@@ -4,6 +4,7 @@ import pytest
 
 from headstart.agent.engine.pull_progress import PullProgress
 from headstart.agent.engine.pull_reasons import reason_of
+from headstart.v1.records_pb2 import ImagePulled
 from headstart.words.foreign.image_reference import parse_image
 
 IMAGE = parse_image("hub.example/team/players:1")
@@ -67,6 +68,15 @@ def test_odd_events_say_nothing(odd: dict[str, object]) -> None:
     progress.take(odd)
 
     assert (progress.transferred_bytes, progress.digest, progress.error) == (0, "", "")
+
+
+def test_sizes_without_end_fit_into_a_record() -> None:
+    progress = PullProgress()
+    for number in range(10_000):
+        progress.take(event("Downloading", str(number), 1, 1 << 70))
+
+    assert ImagePulled(transferred_bytes=progress.transferred_bytes).transferred_bytes < 1 << 62
+    assert progress.layers < 10_000
 
 
 @pytest.mark.parametrize(

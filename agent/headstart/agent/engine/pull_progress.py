@@ -23,6 +23,8 @@ _PRESENT = "Already exists"
 _DIGEST = re.compile(r"Digest: (sha\d+:[0-9a-f]{64,128})")
 # Far more than an engine takes (127).
 _MOST_LAYERS = 4096
+# Sums of them fit into what a collector believes.
+_LARGEST_LAYER = 1 << 48
 
 
 @dataclass
@@ -98,8 +100,9 @@ class PullProgress:
 def _bytes_of(detail: object) -> tuple[int, int]:
     """Current and total; 0: not told."""
     found = detail if isinstance(detail, dict) else {}
-    current, total = found.get("current"), found.get("total")
-    return (
-        current if isinstance(current, int) and current > 0 else 0,
-        total if isinstance(total, int) and total > 0 else 0,
-    )
+    return _count(found.get("current")), _count(found.get("total"))
+
+
+def _count(value: object) -> int:
+    """Whatever a registry says of its sizes, it is a record's number."""
+    return min(max(value, 0), _LARGEST_LAYER) if isinstance(value, int) else 0
