@@ -1,25 +1,33 @@
 """The arithmetic of the benchmarks: what they say of trials that are known."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import disturbed, networks
+from bench import disturbed, drivers, networks
 from bench.agent import cost_of
+from bench.drivers_rows import Block, Served, latency_row, windows_row
 from bench.observer import loss_of
 from bench.peers_rows import Method, trials_needed
 from bench.startup_rows import Row, Trial, agreement_row, startup_row
 from headstart.v1.records_pb2 import (
     CheckOutcome,
+    LoadSummary,
+    LoadWindow,
     Phase,
     PhaseMemory,
     Startup,
     TrialOutcome,
     TrialStarted,
 )
+from support.histograms import histogram_of
+from support.logging_server import build_logging_server
 
 MS = 1_000_000
 
@@ -166,3 +174,78 @@ def test_a_budget_that_is_met_is_met_however_crowded_the_cpu(
     decided: float, wrong: int, lost: float, expected: bool | None
 ) -> None:
     assert disturbed._judged(decided, wrong, lost) is expected
+
+
+def driven(
+    counts: Sequence[int], answered_ms: Sequence[float], *, took_us: int = 2000, **fields: Any
+) -> Block:
+    """Windows of 100 ms that hold so many answers each, beside a server that took 2 ms."""
+    windows = [
+        LoadWindow(start_us=at * 100_000, duration_us=100_000, completed=count)
+        for at, count in enumerate(counts)
+    ]
+    summary = LoadSummary(connections=2, latency=histogram_of([took_us] * sum(counts)), **fields)
+    answered = np.array([round(ms * MS) for ms in answered_ms], dtype=np.int64)
+    return Block(windows, summary, Served(answered, np.full(len(answered), 2 * MS)))
+
+
+@pytest.mark.parametrize(
+    ("counts", "answered_ms", "apart", "shift_us"),
+    [
+        ((2, 1), (10, 99, 150), 0, 0),
+        ((1, 2), (10, 99, 150), 1, 1000),  # the second one came after the edge
+        ((2, 1), (10, 105, 150), 1, 5000),  # before it was written: the clocks are apart
+        ((2, 1), (10, 99, 150, 199, 205), 2, 0),  # on its way at the end
+    ],
+)
+def test_answers_of_windows_are_those_that_the_server_wrote_until_their_edges(
+    counts: Sequence[int], answered_ms: Sequence[float], apart: int, shift_us: float
+) -> None:
+    found = driven(counts, answered_ms)
+
+    assert (found.apart(), found.shift_us()) == (apart, shift_us)
+
+
+def test_windows_may_differ_by_what_is_on_its_way_only() -> None:
+    late, lost = driven((0, 3), (10, 99, 150)), driven((0, 1), (10, 99, 150, 160))
+
+    assert windows_row("", [late]).ok is True
+    assert windows_row("", [late, lost]).ok is False
+
+
+def test_a_load_as_a_whole_is_held_against_all_that_the_server_answered() -> None:
+    found = driven((3,), (10, 99, 150), without_series=True)
+
+    assert found.pairs() == [(3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("took_us", "stated_us", "waited", "ok"),
+    [
+        (2290, 0, 0.0, True),
+        (2400, 0, 0.0, False),
+        (2400, 0, 0.02, None),  # for a CPU that something else had
+        (2290, 0, 0.02, True),
+        (2400, 200, 0.0, False),  # what is stated is stated of p99
+        (1600, 0, 0.0, False),  # faster than the server is wrong too
+    ],
+)
+def test_latencies_are_the_servers_within_a_third_of_a_millisecond(
+    took_us: int, stated_us: int, waited: float, ok: bool | None
+) -> None:
+    found = driven((2,), (10, 20), took_us=took_us, send_lateness_p99_us=stated_us)
+    found = Block(found.windows, found.summary, found.served, waited)
+
+    assert latency_row("", [found]).ok is ok
+
+
+@pytest.mark.alone
+@pytest.mark.compiler
+@pytest.mark.parametrize(
+    "subject", [pytest.param(each, id=each.name) for each in drivers.subjects(1.0)]
+)
+def test_a_driver_counts_what_the_server_answered(subject: drivers.Subject, tmp_path: Path) -> None:
+    found = drivers.block(subject, build_logging_server(tmp_path))
+
+    assert found.summary.completed > drivers.CONNECTIONS
+    assert windows_row(subject.name, [found]).ok is True

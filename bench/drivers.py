@@ -1,0 +1,119 @@
+"""Load drivers against a server that logs its own times.
+
+Every driver in each way that it can apply a load, by the agent's own code: what it counts in a
+window against what the server answered in the same time, its latencies against the server's.
+"""
+
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.drivers_rows import Block, Served, latency_row, windows_row
+from bench.table import BenchRow
+from headstart.agent.load.driver import LoadDriver
+from headstart.agent.load.table import DRIVERS, refusal
+from headstart.agent.probe.readings import run_delays_ns
+from headstart.v1.experiment_pb2 import HttpVersion, Load
+from support.load_tasks import load_of, task_of, windows_of
+from support.logging_server import LoggingServer, build_logging_server, logging_server
+
+CONNECTIONS = 8
+# Of an open loop: slow enough that a connection is always free.
+RATE = 1000.0
+# An answer takes 2 ms, one of 50 takes 6 ms, so that p99 has a value of its own.
+SERVICE = (2000, 50, 6000)
+_SECONDS = 2.0
+_SERVER_CPU = min(os.sched_getaffinity(0))
+_LOAD_CPU = max(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A driver and the load that it applies."""
+
+    driver: LoadDriver
+    load: Load
+
+    @property
+    def name(self) -> str:
+        """For a row."""
+        loop = f"open loop, {RATE:,.0f}/s" if self.load.rate_per_second else "closed loop"
+        http = "h2c" if self.load.http_version == HttpVersion.HTTP_VERSION_2 else "HTTP/1.1"
+        return f"{self.driver.name}, {loop}, {http}"
+
+
+def run(quick: bool) -> list[BenchRow]:
+    """Two rows for each driver and load; half a minute when quick, else two and a quarter."""
+    every = list(subjects(_SECONDS))
+    blocks: dict[str, list[Block]] = {each.name: [] for each in every}
+    with tempfile.TemporaryDirectory(prefix="headstart-bench-") as folder:
+        program = build_logging_server(Path(folder))
+        for _ in range(2 if quick else 8):
+            for each in random.sample(every, len(every)):
+                blocks[each.name].append(block(each, program))
+    return [
+        row(name, found) for row in (windows_row, latency_row) for name, found in blocks.items()
+    ]
+
+
+def subjects(seconds: float) -> Iterator[Subject]:
+    """By the words' table, of the drivers that are installed."""
+    for driver in DRIVERS:
+        if driver.version() is None:
+            continue
+        for http in (HttpVersion.HTTP_VERSION_1_1, HttpVersion.HTTP_VERSION_2):
+            for rate in (0.0, RATE):
+                load = load_of(
+                    driver=driver.name,
+                    connections=CONNECTIONS,
+                    duration_seconds=seconds,
+                    first_window_seconds=1.0,
+                    window_seconds=1.0,
+                    rate_per_second=rate,
+                    http_version=http,
+                )
+                if refusal(driver, load) is None:
+                    yield Subject(driver, load)
+
+
+def block(subject: Subject, program: Path) -> Block:
+    """One load on a server of its own."""
+    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with (
+        tempfile.TemporaryDirectory(dir=shared) as folder,
+        logging_server(program, Path(folder), *SERVICE, cpu=_SERVER_CPU) as server,
+    ):
+        task = task_of(subject.load, server.port, Path(folder), cpus=str(_LOAD_CPU))
+        before = _waited_ns(server)
+        with closing(subject.driver.prepare(task)) as prepared:
+            result = prepared.run()
+        waited = (_waited_ns(server) - before) / 1e9
+        assert result.failure is None, result.failure.message
+        summary = result.summary
+        return Block(
+            windows=windows_of(result),
+            summary=summary,
+            served=_of_the_driver(server, summary.bodies_checked),
+            waited=max(waited, summary.generator_run_delay_seconds) / summary.duration_seconds,
+        )
+
+
+def _of_the_driver(server: LoggingServer, bodies_checked: int) -> Served:
+    """Without what a second client asked beside it, on the one connection that is its own."""
+    served = server.served()
+    if bodies_checked:
+        ids, counts = np.unique(served["connection"], return_counts=True)
+        served = served[served["connection"] != ids[np.argmin(counts)]]
+    order = np.argsort(served["answered_ns"])
+    answered = served["answered_ns"][order]
+    return Served(answered, answered - served["read_ns"][order])
+
+
+def _waited_ns(server: LoggingServer) -> int:
+    return sum(run_delays_ns([server.process.pid]).values())
