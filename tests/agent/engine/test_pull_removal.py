@@ -16,6 +16,7 @@ from headstart.agent.engine.pull_ledger import PullLedger
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.v1.experiment_pb2 import Variant
+from headstart.v1.records_pb2 import FailureCode
 from support.registries import (
     faulty_registry,
     forget,
@@ -187,3 +188,18 @@ def test_a_pull_ends_with_its_agent_and_nothing_of_it_comes_later(tmp_path: Path
     assert removed == []
     assert not holds(name)
     assert PullLedger.of(tmp_path).entries() == []
+
+
+def test_nothing_is_pulled_that_could_not_be_told_later(hub: str, tmp_path: Path) -> None:
+    name = f"{hub}/team/untold:1"
+    push_layer(1000, name)
+    (tmp_path / "pulls").mkdir()
+    runtime = DockerRuntime.connect(tmp_path, Policy(images=(f"{hub}/*",), pull=True))
+    variants = [Variant(name="a", image=name)]
+    failures = runtime.pull(variants, True, lambda _: None, Cancellation(), lambda _: None)
+    (tmp_path / "pulls").rmdir()
+    runtime.close()
+
+    assert failures["a"].code == FailureCode.FAILURE_CODE_AGENT
+    assert "is not pulled" in failures["a"].message
+    assert not holds(name)

@@ -66,10 +66,14 @@ class PullLedger:
 
     def keep(self, entries: Iterable[PullEntry]) -> None:
         """These alone are still to be seen to."""
-        kept = list(entries)
-        self._path.unlink(missing_ok=True)
-        for each in kept:
-            self.note(each)
+        lines = [json.dumps(asdict(each)) for each in entries]
+        if not lines:
+            self._path.unlink(missing_ok=True)
+            return
+        # Whole or as it was, whenever the agent is killed.
+        new = self._path.with_suffix(".new")
+        new.write_text("\n".join([*lines, ""]))
+        new.replace(self._path)
 
 
 def names_of(image: Mapping[str, Any]) -> set[str]:

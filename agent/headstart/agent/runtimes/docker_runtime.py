@@ -139,8 +139,16 @@ class DockerRuntime:
         ledger = PullLedger.of(self._state)
 
         def note(reference: str) -> None:
-            if remove:
-                ledger.note(PullEntry.before(reference, self._engine.images()))
+            if not remove:
+                return
+            entry = PullEntry.before(reference, self._engine.images())
+            try:
+                ledger.note(entry)
+            except OSError as error:
+                words = f"{reference} is not pulled, since nobody could tell later that it was"
+                raise RuntimeFault(
+                    FailureCode.FAILURE_CODE_AGENT, f"{words}: {error.strerror}"
+                ) from error
 
         pulled = pull_images(variants, self._policy, emit, cancelled, doing, note=note)
         self._pulled = pulled.images
