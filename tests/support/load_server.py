@@ -2,6 +2,8 @@
 
 with serving("stall") as server:
     ... server.port, server.alive()
+
+Or as a variant of an experiment, `{"command": argv(port, "stall")}`.
 """
 
 import asyncio
@@ -30,6 +32,11 @@ class Server:
     def alive(self) -> bool:
         """False as soon as it has ended."""
         return self.process.poll() is None
+
+
+def argv(port: int, behaviour: str = "normal", argument: float = 0.0) -> list[str]:
+    """The command of a server on this port of 127.0.0.1, which runs until it is killed."""
+    return [sys.executable, __file__, behaviour, str(argument), str(port)]
 
 
 @contextmanager
@@ -138,13 +145,14 @@ class _Answering(asyncio.Protocol):
             self.transport.close()
 
 
-async def _main(behaviour: str, argument: float) -> None:
+async def _main(behaviour: str, argument: float, port: int) -> None:
     _Answering.behaviour, _Answering.argument = behaviour, argument
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Answering, "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(_Answering, "127.0.0.1", port, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = loop.create_future()
-    loop.add_reader(0, lambda: None if ended.done() else ended.set_result(None))
+    if not port:
+        loop.add_reader(0, lambda: None if ended.done() else ended.set_result(None))
 
     def stall() -> None:
         # Blocks the whole server, as a collection of a runtime does.
@@ -158,4 +166,5 @@ async def _main(behaviour: str, argument: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))
+    stated = dict(enumerate(sys.argv[2:]))
+    asyncio.run(_main(sys.argv[1], float(stated.get(0, 0)), int(stated.get(1, 0))))
