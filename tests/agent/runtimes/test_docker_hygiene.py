@@ -140,6 +140,9 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         "read_only",
         "tmpfs_bytes",
         "shm_bytes",
+        # Never of a path of the host.
+        "volumes",
+        "ulimits",
     }
 
 

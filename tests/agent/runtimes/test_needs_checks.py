@@ -89,6 +89,50 @@ def test_what_is_kept_in_memory_is_charged_to_the_memory_limit(
 
 @pytest.mark.docker
 @pytest.mark.compiler
+def test_a_volume_is_fresh_in_every_trial_and_goes_with_it(
+    runtime: DockerRuntime, image: str
+) -> None:
+    needs = ContainerNeeds(read_only=True, volumes=["/data"])
+    with closing(docker.APIClient()) as client:
+        before = names_of_volumes(client)
+        for _ in range(2):
+            resolved = runtime.resolve(variant(image, needs, "write=/data/file", "wait"), "/")
+            instance = runtime.create(spec_for(resolved))
+            made = names_of_volumes(client) - before
+            found = list(Path(f"/proc/{instance.pid}/root/data").iterdir())
+            instance.open_gate()
+            output = output_with(instance, "write /data/file: done")
+            instance.stop()
+
+            assert len(made) == 1
+            assert found == []
+            assert "Read-only" not in output
+        assert names_of_volumes(client) == before
+
+
+@pytest.mark.docker
+@pytest.mark.compiler
+def test_limits_of_resources_are_those_that_are_asked_for(
+    runtime: DockerRuntime, image: str
+) -> None:
+    needs = ContainerNeeds(ulimits={"nofile": 1234, "stack": MIB})
+    resolved = runtime.resolve(variant(image, needs, "wait"), "/")
+    instance = runtime.create(spec_for(resolved))
+    limits = Path(f"/proc/{instance.pid}/limits").read_text()
+    instance.stop()
+
+    found = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()}
+    assert found["Max open files"] == ["1234", "1234"]
+    assert found["Max stack size"] == [str(MIB), str(MIB)]
+    assert found["Max core file size"] == ["0", "0"]
+
+
+def names_of_volumes(client: docker.APIClient) -> set[str]:
+    return {each["Name"] for each in client.volumes()["Volumes"] or []}
+
+
+@pytest.mark.docker
+@pytest.mark.compiler
 def test_without_needs_nothing_changes(runtime: DockerRuntime, image: str) -> None:
     resolved = runtime.resolve(Variant(name="a", image=image, entrypoint=["app", "write=/f"]), "/")
     instance = runtime.create(spec_for(resolved))
@@ -153,6 +197,14 @@ def test_what_cannot_be_stops_the_run_at_its_key(runtime: DockerRuntime, image: 
         (ContainerNeeds(tmpfs_bytes={f"/{n}": MIB for n in range(17)}), "tmpfs"),
         (ContainerNeeds(shm_bytes=1), "shm_size"),
         (ContainerNeeds(shm_bytes=1 << 60), "shm_size"),
+        (ContainerNeeds(volumes=["/:/host"]), "volumes"),
+        (ContainerNeeds(volumes=["data"]), "volumes"),
+        (ContainerNeeds(volumes=["/data", "/data"]), "volumes"),
+        (ContainerNeeds(volumes=["/a"], tmpfs_bytes={"/a": MIB}), "volumes"),
+        (ContainerNeeds(volumes=[f"/{n}" for n in range(17)]), "volumes"),
+        (ContainerNeeds(ulimits={"core": 1}), "ulimits"),
+        (ContainerNeeds(ulimits={"rtprio": 99}), "ulimits"),
+        (ContainerNeeds(ulimits={"nofile": -2}), "ulimits"),
     ],
 )
 def test_an_agent_takes_no_value_that_a_collector_should_have_refused(

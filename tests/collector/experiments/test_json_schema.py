@@ -21,6 +21,7 @@ BEYOND_A_SCHEMA = (
     "baseline-unknown",
     "variant-entrypoint-of-command",
     "variant-base-of-command",
+    "variant-needs-folder-twice",
     "variant-needs-of-a-command",
     "variant-command-without-program",
     "variant-workdir-relative",

@@ -16,3 +16,7 @@ SMALLEST_TMPFS = "64KiB"
 LARGEST_TMPFS = "64GiB"
 SMALLEST_TMPFS_BYTES = 64 << 10
 LARGEST_TMPFS_BYTES = 64 << 30
+# Limits of resources that a container may be given (getrlimit(2)). Not among them: core, which
+# stays 0, and nice, rtprio and rttime, which would give it more of a CPU than others.
+ULIMITS = ("fsize", "memlock", "msgqueue", "nofile", "nproc", "sigpending", "stack")
+LARGEST_ULIMIT = 1 << 40

@@ -42,12 +42,14 @@ FEATURES = (
     ),
     Feature(
         "needs",
-        "keys of a container (user, read_only, tmpfs, shm_size)",
+        "keys of a container (user, read_only, tmpfs, shm_size, volumes, ulimits)",
         lambda experiment: any(
             each.needs.user
             or each.needs.read_only
             or each.needs.tmpfs_bytes
             or each.needs.shm_bytes
+            or each.needs.volumes
+            or each.needs.ulimits
             for each in experiment.variants
         ),
     ),

@@ -77,6 +77,10 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     # 0: the engine's default.
     shm_bytes: int = 0
+    # Folders of anonymous volumes, which are removed with it.
+    volumes: Sequence[str] = ()
+    # Soft and hard alike; -1: none.
+    ulimits: Mapping[str, int] = field(default_factory=dict)
     # All of its output is kept, as it is, until it is removed.
     keep_output: bool = False
     # A cpuset list; empty: all CPUs.
@@ -210,8 +214,11 @@ class Engine:
             host = self._client.create_host_config(
                 network_mode=spec.network,
                 mounts=[
-                    Mount(target, str(source), type="bind", read_only=read_only)
-                    for source, (target, read_only) in spec.mounts.items()
+                    *(
+                        Mount(target, str(source), type="bind", read_only=read_only)
+                        for source, (target, read_only) in spec.mounts.items()
+                    ),
+                    *(Mount(target, None, type="volume") for target in spec.volumes),
                 ],
                 read_only=spec.read_only,
                 tmpfs=dict(spec.tmpfs),
@@ -227,7 +234,10 @@ class Engine:
                 cpuset_cpus=spec.cpuset or None,
                 nano_cpus=round(spec.cpus * 1e9) or None,
                 # A crash is to write no file while the next trial is measured.
-                ulimits=[Ulimit(name="core", soft=0, hard=0)],
+                ulimits=[
+                    Ulimit(name=name, soft=most, hard=most)
+                    for name, most in {**spec.ulimits, "core": 0}.items()
+                ],
                 # An engine may be set up to put an init before every program.
                 init=False,
                 log_config=_KEPT_LOG if spec.keep_output else _LOG,

@@ -231,6 +231,8 @@ class DockerRuntime:
             read_only=needs.read_only,
             tmpfs=tmpfs_options(needs),
             shm_bytes=needs.shm_bytes,
+            volumes=tuple(needs.volumes),
+            ulimits=dict(needs.ulimits),
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )
@@ -322,6 +324,8 @@ class DockerRuntime:
                 read_only=False,
                 tmpfs={},
                 shm_bytes=0,
+                volumes=(),
+                ulimits={},
             )
             self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
         return self._holder

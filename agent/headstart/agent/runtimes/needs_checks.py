@@ -12,9 +12,11 @@ from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import (
     FOLDER_PATTERN,
     LARGEST_TMPFS_BYTES,
+    LARGEST_ULIMIT,
     LONGEST_FOLDER,
     MOST_FOLDERS,
     SMALLEST_TMPFS_BYTES,
+    ULIMITS,
     USER_PATTERN,
 )
 
@@ -41,6 +43,19 @@ def problems_of(needs: ContainerNeeds, policy: Policy) -> Iterator[Problem]:
             yield "tmpfs", f"{folder} cannot have {size} bytes", _UNUSABLE
     if needs.shm_bytes and not SMALLEST_TMPFS_BYTES <= needs.shm_bytes <= LARGEST_TMPFS_BYTES:
         yield "shm_size", f"shared memory cannot have {needs.shm_bytes} bytes", _UNUSABLE
+    if len(needs.volumes) > MOST_FOLDERS:
+        yield "volumes", f"more than {MOST_FOLDERS} volumes", _UNUSABLE
+    seen = set(needs.tmpfs_bytes)
+    for folder in needs.volumes:
+        if not _is_folder(folder):
+            words = f"{folder[:100]!r} is no folder that a container can be given"
+            yield "volumes", words, _UNUSABLE
+        elif folder in seen:
+            yield "volumes", f"{folder} is stated twice", _UNUSABLE
+        seen.add(folder)
+    for name, most in needs.ulimits.items():
+        if name not in ULIMITS or not -1 <= most <= LARGEST_ULIMIT:
+            yield "ulimits", f"{name[:100]!r} cannot be {most}", _UNUSABLE
 
 
 def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:

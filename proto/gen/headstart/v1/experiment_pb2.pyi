@@ -513,10 +513,32 @@ class ContainerNeeds(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class UlimitsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     USER_FIELD_NUMBER: _builtins.int
     READ_ONLY_FIELD_NUMBER: _builtins.int
     TMPFS_BYTES_FIELD_NUMBER: _builtins.int
     SHM_BYTES_FIELD_NUMBER: _builtins.int
+    VOLUMES_FIELD_NUMBER: _builtins.int
+    ULIMITS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """In place of the image's own: NAME or NUMBER, perhaps with :GROUP."""
     read_only: _builtins.bool
@@ -529,6 +551,14 @@ class ContainerNeeds(_message.Message):
         limit.
         """
 
+    @_builtins.property
+    def volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Folders on the host's disk, made anew for each container and removed with it."""
+
+    @_builtins.property
+    def ulimits(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Name of a resource, such as "nofile", to its limit, soft and hard alike; -1: none."""
+
     def __init__(
         self,
         *,
@@ -536,10 +566,12 @@ class ContainerNeeds(_message.Message):
         read_only: _builtins.bool = ...,
         tmpfs_bytes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         shm_bytes: _builtins.int = ...,
+        volumes: _abc.Iterable[_builtins.str] | None = ...,
+        ulimits: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -130,6 +130,8 @@ def test_what_a_container_needs_is_stated_in_bytes_and_only_where_the_file_does(
         read_only=True,
         tmpfs_bytes={"/tmp": 64 << 20, "/var/cache": 1 << 20},  # the container's
         shm_bytes=8 << 20,
+        volumes=["/var/lib/players"],
+        ulimits={"nofile": 65536, "memlock": -1},
     )
     assert not variants["aot"].HasField("needs")
 

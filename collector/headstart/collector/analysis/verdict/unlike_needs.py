@@ -22,7 +22,18 @@ def _described(needs: ContainerNeeds) -> dict[str, str]:
         "shm_size": f"{_size(needs.shm_bytes)} of /dev/shm"
         if needs.shm_bytes
         else "the engine's default of /dev/shm",
+        "volumes": f"volumes at {', '.join(sorted(needs.volumes))}"
+        if needs.volumes
+        else "no volume",
+        "ulimits": ", ".join(
+            f"{name} {_limit(each)}" for name, each in sorted(needs.ulimits.items())
+        )
+        or "the engine's ulimits",
     }
+
+
+def _limit(value: int) -> str:
+    return "without limit" if value < 0 else f"at most {value:,}"
 
 
 def _size(count: int) -> str:

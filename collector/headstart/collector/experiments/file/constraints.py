@@ -13,7 +13,7 @@ from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
 from headstart.collector.experiments.file.load_forms import broken_load_rules
 from headstart.collector.experiments.file.models import ExperimentForm, VariantForm
-from headstart.collector.experiments.file.needs_forms import needs_of_a_command
+from headstart.collector.experiments.file.needs_forms import folders_twice, needs_of_a_command
 from headstart.collector.experiments.file.phrases import listed, meant, quoted
 
 # Path, message, and whether it is said of the key.
@@ -86,6 +86,7 @@ def _variants(data: dict[str, Any]) -> Iterator[Found]:
 
 
 def _variant(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
+    yield from folders_twice(path, mapping)
     if "command" in mapping:
         if "entrypoint" in mapping:
             message = "'entrypoint' belongs to an image; a command is the whole argument vector"

@@ -7,14 +7,16 @@ from pydantic import Field
 
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, written
-from headstart.collector.experiments.file.units import Size, Switch, Text
+from headstart.collector.experiments.file.units import Choice, Size, Switch, Text, Whole
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.container_needs import (
     FOLDER_PATTERN,
     LARGEST_TMPFS,
+    LARGEST_ULIMIT,
     LONGEST_FOLDER,
     MOST_FOLDERS,
     SMALLEST_TMPFS,
+    ULIMITS,
     USER_PATTERN,
 )
 
@@ -42,6 +44,12 @@ class NeedsForm(Form):
     """Folders that are kept in memory, with their sizes; charged to the memory limit."""
     shm_size: Annotated[float, _MEMORY] | None = None
     """Size of `/dev/shm`; charged to the memory limit."""
+    volumes: list[Annotated[str, _FOLDER]] = Field(default_factory=list, max_length=MOST_FOLDERS)
+    """Folders on the host's disk that are fresh in every trial and removed with it."""
+    ulimits: dict[Annotated[str, Choice(*ULIMITS)], Annotated[int, Whole(-1, LARGEST_ULIMIT)]] = (
+        Field(default_factory=dict)
+    )
+    """Limits of resources, such as `nofile`, soft and hard alike; -1 is none."""
 
 
 def needs_of_a_command(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
@@ -51,6 +59,18 @@ def needs_of_a_command(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Pa
         yield (*path, key), message, True
 
 
+def folders_twice(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
+    """A folder of a container can be one thing only."""
+    tmpfs, volumes = variant.get("tmpfs"), variant.get("volumes")
+    seen = set(tmpfs) if isinstance(tmpfs, dict) else set()
+    for number, folder in enumerate(volumes if isinstance(volumes, list) else []):
+        if isinstance(folder, str) and folder in seen:
+            message = f"'{folder}' is stated twice; a folder is in 'tmpfs' or 'volumes', and once"
+            yield (*path, "volumes", number), message, False
+        elif isinstance(folder, str):
+            seen.add(folder)
+
+
 def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
     """What the file asks for; a variant that asks for nothing has no needs."""
     needs = pb.ContainerNeeds(
@@ -58,6 +78,8 @@ def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
         read_only=form.read_only,
         tmpfs_bytes={folder: round(size) for folder, size in form.tmpfs.items()},
         shm_bytes=round(form.shm_size or 0),
+        volumes=form.volumes,
+        ulimits=form.ulimits,
     )
     if needs != pb.ContainerNeeds():
         variant.needs.CopyFrom(needs)
