@@ -109,3 +109,16 @@ def test_the_engines_words_are_told_with_what_they_mean(words: str, meaning: str
     assert meaning in said
     assert said.endswith(f"({words})")
     assert len(reason_of("x" * 10_000, IMAGE, "linux/amd64")) < 600
+
+
+def test_a_short_name_of_an_image_takes_no_letters_from_the_engines_words() -> None:
+    said = reason_of("unauthorized: denied", parse_image("hub.example/e:1"), "linux/amd64")
+
+    assert "hub.example refused the login" in said
+
+
+def test_words_without_end_are_read_to_a_bound() -> None:
+    """Read whole, they keep an agent busy for hours: the time grows with their square."""
+    said = reason_of("manifest for " * 1_000_000, IMAGE, "linux/amd64")
+
+    assert "the engine could not pull it" in said

@@ -173,6 +173,11 @@ def test_a_mistake_is_told_with_its_line_and_what_was_expected(line: str, proble
         (False, "app", True),
         (False, "-1", True),
         (False, "\u0661", True),
+        (False, "2147483647", False),
+        (False, "2147483648", True),
+        # Too large for a number: an engine looks it up as a name.
+        (False, "99999999999999999999", True),
+        (False, "9" * 5000, True),
     ],
 )
 def test_only_a_number_above_0_is_known_not_to_be_root(

@@ -10,6 +10,8 @@ import re
 from headstart.words.foreign.image_reference import ImageReference
 
 _SHOWN_CHARACTERS = 500
+# Of these a registry may make as many as it likes; what they mean stands at their beginning.
+_READ_CHARACTERS = 4096
 _NO_SUCH_IMAGE = "there is no such image at {registry}"
 _LOGIN_REFUSED = (
     "{registry} refused the login; it is taken from DOCKER_AUTH_CONFIG or the Docker"
@@ -38,7 +40,8 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 def reason_of(words: str, image: ImageReference, platform: str) -> str:
     """Why a pull failed, as a sentence, with what the engine said of it."""
     # What an image is called says nothing of why it did not come.
-    told = words.replace(image.path, "")
+    words = words[:_READ_CHARACTERS]
+    told = re.sub(rf"(?<![\w.-]){re.escape(image.path)}(?![\w-])", "", words)
     meaning = next(
         (meaning for pattern, meaning in _MEANINGS if re.search(pattern, told, re.IGNORECASE)),
         "the engine could not pull it",

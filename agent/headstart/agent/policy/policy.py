@@ -39,6 +39,9 @@ _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
 # A variable's name, or an absolute path; either may be a pattern.
 _SECRET = re.compile(r"[A-Za-z0-9_.*?\[\]!-]+|(?:/(?!\.{1,2}(?:/|$))[^/\r\n]+)+")
 _BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
+# An engine takes up to this as a user's number. Digits that do not fit into 64 bits it looks up
+# as a name, which an image's /etc/passwd may give to root (tried on 20.10).
+_LARGEST_USER = (1 << 31) - 1
 # Below this a Docker Engine refuses a container.
 SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
@@ -153,7 +156,8 @@ class Policy:
         number, in the image's own /etc/passwd.
         """
         number = user.partition(":")[0]
-        if self.root or (number.isascii() and number.isdecimal() and int(number) > 0):
+        is_number = re.fullmatch("[0-9]{1,10}", number) is not None
+        if self.root or (is_number and 0 < int(number) <= _LARGEST_USER):
             return None
         if is_stated:
             return (
