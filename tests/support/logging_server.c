@@ -1,12 +1,13 @@
 /* A server that logs when each request was complete and when its answer was written, to hold
  * load generators against.
  *
- *   logging_server LOG CAPACITY [SERVICE_US [SLOW_EVERY SLOW_US]]
+ *   logging_server LOG CAPACITY [SERVICE_US [SLOW_EVERY SLOW_US [CERTIFICATE KEY]]]
  *
  * It prints the free port of 127.0.0.1 that it listens on. An answer leaves SERVICE_US after its request is
  * complete, every SLOW_EVERY-th SLOW_US after; meanwhile it serves others. It speaks HTTP/1.1 with requests
- * that have no body, and HTTP/2 without TLS to whoever begins with its preface: as much of it as h2load
- * and nghttp need; windows are not kept, since its answers are far smaller.
+ * that have no body, and HTTP/2 to whoever begins with its preface: as much of it as h2load and nghttp need;
+ * windows are not kept, since its answers are far smaller. With a certificate, and built with -DTLS, all of
+ * that over TLS; a request is complete when it is decrypted.
  *
  * LOG is mapped: the number of records (64 bits), then CAPACITY of them. Times are CLOCK_MONOTONIC in ns.
  */
@@ -26,6 +27,12 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+static SSL_CTX *tls;
+#else
+typedef void SSL;
+#endif
 
 #define INPUT 16384
 #define CONNECTIONS 4096
@@ -38,6 +45,7 @@ struct record {
 
 struct connection {
     int fd, open, http2, told;
+    SSL *ssl;
     size_t have;
     unsigned char input[INPUT];
 };
@@ -70,8 +78,52 @@ static void end(struct connection *c) {
     c->open = 0;
 }
 
+#ifdef TLS
+static ssize_t get(struct connection *c, void *into, size_t size) {
+    if (!c->ssl) return read(c->fd, into, size);
+    int got = SSL_read(c->ssl, into, size);
+    if (got <= 0) errno = SSL_get_error(c->ssl, got) == SSL_ERROR_WANT_READ ? EAGAIN : EPROTO;
+    return got > 0 ? got : -1;
+}
+
+static ssize_t put(struct connection *c, const void *data, size_t size) {
+    return c->ssl ? SSL_write(c->ssl, data, size) : write(c->fd, data, size);
+}
+
+/* What was decrypted with what is read: no event tells of it. */
+static int more(const struct connection *c) { return c->open && c->ssl && SSL_pending(c->ssl); }
+
+static int choose(SSL *ssl, const unsigned char **out, unsigned char *size, const unsigned char *offered,
+                  unsigned length, void *unused) {
+    static const unsigned char known[] = "\x02h2\x08http/1.1";
+    (void)ssl, (void)unused;
+    int found = SSL_select_next_proto((unsigned char **)out, size, known, sizeof known - 1, offered, length);
+    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static int secure(const char *certificate, const char *key) {
+    tls = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_set_alpn_select_cb(tls, choose, NULL);
+    return SSL_CTX_use_certificate_chain_file(tls, certificate) == 1 &&
+           SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1;
+}
+
+static void begin(struct connection *c) {
+    if (!tls) return;
+    c->ssl = SSL_new(tls);
+    SSL_set_fd(c->ssl, c->fd);
+    SSL_set_accept_state(c->ssl);
+}
+#else
+static ssize_t get(struct connection *c, void *into, size_t size) { return read(c->fd, into, size); }
+static ssize_t put(struct connection *c, const void *data, size_t size) { return write(c->fd, data, size); }
+static int more(const struct connection *c) { return (void)c, 0; }
+static int secure(const char *certificate, const char *key) { return (void)certificate, (void)key, 0; }
+static void begin(struct connection *c) { (void)c; }
+#endif
+
 static void send_all(struct connection *c, const void *data, size_t size) {
-    if (c->open && write(c->fd, data, size) != (ssize_t)size) end(c);
+    if (c->open && put(c, data, size) != (ssize_t)size) end(c);
 }
 
 static size_t frame(unsigned char *out, size_t size, int type, int flags, uint32_t stream, const void *payload) {
@@ -151,7 +203,7 @@ static size_t take_http2(uint32_t id, int64_t read_ns) {
 static void receive(uint32_t id) {
     struct connection *c = connections[id];
     if (!c->open) return;
-    ssize_t got = read(c->fd, c->input + c->have, INPUT - c->have);
+    ssize_t got = get(c, c->input + c->have, INPUT - c->have);
     int64_t read_ns = now();
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN) end(c);
@@ -163,6 +215,7 @@ static void receive(uint32_t id) {
     memmove(c->input, c->input + taken, c->have - taken);
     c->have -= taken;
     if (c->have == INPUT) end(c);
+    if (more(c)) receive(id);
 }
 
 static void accept_one(int listener, int poll) {
@@ -177,6 +230,7 @@ static void accept_one(int listener, int poll) {
     if (!c) abort();
     c->fd = fd;
     c->open = 1;
+    begin(c);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = accepted++};
     epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -205,6 +259,7 @@ int main(int argc, char **argv) {
     slow_every = argc > 5 ? atoll(argv[4]) : 0;
     slow_ns = argc > 5 ? (int64_t)(atof(argv[5]) * 1e3) : 0;
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 7 && !secure(argv[6], argv[7])) return 2;
 
     size_t bytes = sizeof *count + capacity * sizeof *records;
     int log = open(argv[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from support.certificates import Certificate
+
 SOURCE = Path(__file__).with_suffix(".c")
 # Far more than a load of seconds asks for.
 _CAPACITY = 2_000_000
@@ -36,20 +38,35 @@ class LoggingServer:
         return np.fromfile(self.log, dtype=_RECORD, count=count, offset=8)
 
 
+def can_tls() -> bool:
+    """Whether it can be built to speak TLS: Debian's libssl-dev is there."""
+    return Path("/usr/include/openssl/ssl.h").exists()
+
+
 def build_logging_server(folder: Path) -> Path:
     """The program; needs gcc."""
     program = folder / "logging_server"
-    subprocess.run(["gcc", "-O2", "-o", str(program), str(SOURCE)], check=True)
+    tls = ["-DTLS", "-lssl", "-lcrypto"] if can_tls() else []
+    subprocess.run(["gcc", "-O2", "-o", str(program), str(SOURCE), *tls], check=True)
     return program
 
 
 @contextmanager
 def logging_server(
-    program: Path, folder: Path, *service: int, cpu: int | None = None
+    program: Path,
+    folder: Path,
+    service: tuple[int, int, int],
+    cpu: int | None = None,
+    certificate: Certificate | None = None,
 ) -> Iterator[LoggingServer]:
-    """Run it with its log in this folder; see the source for what `service` says, in us."""
+    """Run it with its log in this folder; see the source for what `service` says, in us.
+
+    With a certificate it speaks TLS, where it `can_tls`.
+    """
     log = folder / "served"
     argv = [str(program), str(log), str(_CAPACITY), *map(str, service)]
+    if certificate is not None:
+        argv += [str(certificate.certificate), str(certificate.key)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
