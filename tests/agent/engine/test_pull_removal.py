@@ -203,3 +203,78 @@ def test_nothing_is_pulled_that_could_not_be_told_later(hub: str, tmp_path: Path
     assert failures["a"].code == FailureCode.FAILURE_CODE_AGENT
     assert "is not pulled" in failures["a"].message
     assert not holds(name)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "5",
+        "null",
+        '"text"',
+        "[1]",
+        '{"reference": "x", "came": []}',
+        '{"reference": 5, "old": "", "images": [], "names": []}',
+        '{"reference": "", "old": "", "images": [], "names": []}',
+        '{"reference": "x", "old": "", "images": 5, "names": []}',
+        "\udcff\udcfe",
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_line_counts_for_nothing(tmp_path: Path, line: str) -> None:
+    (tmp_path / "pulls").write_bytes(line.encode("utf-8", "surrogateescape"))
+
+    assert PullLedger.of(tmp_path).entries() == []
+
+
+def test_a_ledger_that_cannot_be_read_keeps_no_agent_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "pulls").mkdir()
+    runtime = DockerRuntime.connect(tmp_path, Policy())
+    try:
+        assert runtime.remove_orphans() == []
+    finally:
+        runtime.close()
+
+
+def test_what_somebody_else_gave_the_name_to_meanwhile_stays(hub: str, tmp_path: Path) -> None:
+    name = f"{hub}/team/taken:1"
+    push_layer(1000, name)
+    runtime = pull(tmp_path, name)
+    pulled = id_of(name)
+    retag(name)
+    theirs = id_of(name)
+    try:
+        runtime.close()
+        assert id_of(name) == theirs
+        assert not holds(pulled)
+    finally:
+        forget(name)
+
+
+def test_what_somebody_else_pulled_after_a_pull_that_failed_stays(hub: str, tmp_path: Path) -> None:
+    name = f"{hub}/team/later:1"
+    runtime = DockerRuntime.connect(tmp_path, Policy(images=(f"{hub}/*",), pull=True))
+    variants = [Variant(name="a", image=name)]
+    failures = runtime.pull(variants, True, lambda _: None, Cancellation(), lambda _: None)
+    retag(name)
+    try:
+        runtime.close()
+        assert list(failures) == ["a"]
+        assert holds(name)
+    finally:
+        forget(name)
+
+
+def test_another_tag_of_the_same_image_keeps_its_digest(hub: str, tmp_path: Path) -> None:
+    name, other = f"{hub}/team/tagged:1", f"{hub}/team/tagged:2"
+    push_layer(1000, name)
+    runtime = pull(tmp_path, name)
+    with closing(docker.APIClient()) as client:
+        repository, _, tag = other.rpartition(":")
+        client.tag(name, repository, tag)
+        digest = client.inspect_image(name)["RepoDigests"][0]  # type: ignore[no-untyped-call]  # stub
+    try:
+        runtime.close()
+        assert not holds(name)
+        assert holds(digest)
+    finally:
+        forget(other)

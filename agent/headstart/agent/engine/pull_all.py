@@ -37,17 +37,19 @@ def pull_images(
     doing: Callable[[str], None],
     bounds: PullBounds | None = None,
     note: Callable[[str], None] = lambda _reference: None,
+    note_came: Callable[[str, str], None] = lambda _reference, _name: None,
 ) -> Pulled:
     """Pull what these variants name, which the policy was asked about; a failure is a result.
 
-    `note` is told each reference before its pull begins. It may raise RuntimeFault.
+    `note` is told each reference before its pull begins, and `note_came` what came of it, with
+    its digest, before anything else is done. Both may raise RuntimeFault.
     """
     bounds = bounds or PullBounds(policy.pull_limit_bytes)
     pulled = Pulled()
     for image, names in _by_image(variants).items():
         try:
             note(image.full)
-            reference = _pull_one(image, names, bounds, emit, cancelled, doing)
+            reference = _pull_one(image, names, bounds, emit, cancelled, doing, note_came)
         except PullFailed as failed:
             _fail(pulled, names, FailureCode.FAILURE_CODE_PULL, f"{image.full}: {failed}")
         except RuntimeFault as fault:
@@ -75,6 +77,7 @@ def _pull_one(
     emit: Callable[[ImagePulled], None],
     cancelled: Cancellation,
     doing: Callable[[str], None],
+    note_came: Callable[[str, str], None],
 ) -> str:
     """The name that the run uses: with the digest that came, where the engine told it."""
 
@@ -84,6 +87,8 @@ def _pull_one(
     doing(f"pulling {image.full}")
     found = pull(image, _platform(), bounds, cancelled, hear)
     progress = found.progress
+    name = f"{image.domain}/{image.path}@{progress.digest}" if progress.digest else image.full
+    note_came(image.full, name)
     record = ImagePulled(
         variants=variants,
         reference=image.full,
@@ -97,7 +102,7 @@ def _pull_one(
     fields = with_fields(digest=record.digest, seconds=record.duration_seconds)
     log.info("pulled %s", image.full, extra=fields)
     emit(record)
-    return f"{image.domain}/{image.path}@{record.digest}" if record.digest else image.full
+    return name
 
 
 def _platform() -> str:

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,18 +140,19 @@ class DockerRuntime:
         ledger = PullLedger.of(self._state)
 
         def note(reference: str) -> None:
-            if not remove:
-                return
-            entry = PullEntry.before(reference, self._engine.images())
-            try:
-                ledger.note(entry)
-            except OSError as error:
-                words = f"{reference} is not pulled, since nobody could tell later that it was"
-                raise RuntimeFault(
-                    FailureCode.FAILURE_CODE_AGENT, f"{words}: {error.strerror}"
-                ) from error
+            if remove:
+                entry = PullEntry.before(reference, self._engine.images())
+                with _told(f"{reference} is not pulled, since nobody could tell later that it was"):
+                    ledger.note(entry)
 
-        pulled = pull_images(variants, self._policy, emit, cancelled, doing, note=note)
+        def note_came(reference: str, name: str) -> None:
+            if remove and (image := self._engine.image(name, cleaning_up=True)) is not None:
+                with _told(f"{reference} was pulled, which nobody can tell later"):
+                    ledger.note_came(reference, image["Id"])
+
+        pulled = pull_images(
+            variants, self._policy, emit, cancelled, doing, note=note, note_came=note_came
+        )
         self._pulled = pulled.images
         return pulled.failures
 
@@ -302,8 +304,9 @@ class DockerRuntime:
                 self._holder.stop()
             if self._removes_pulled:
                 remove_pulled(self._state, self._engine)
-                left = PullLedger.of(self._state).entries()
-                self._engine.left_behind += [f"image {each.reference}" for each in left]
+                with suppress(OSError):
+                    left = PullLedger.of(self._state).entries()
+                    self._engine.left_behind += [f"image {each.reference}" for each in left]
         finally:
             self._holder = None
             self._engine.close()
@@ -339,6 +342,15 @@ class DockerRuntime:
             raise RuntimeFault(
                 FailureCode.FAILURE_CODE_AGENT, f"{spec.name} could not be prepared: {error}"
             ) from error
+
+
+@contextmanager
+def _told(words: str) -> Iterator[None]:
+    """A ledger that cannot be written is a fault of the agent."""
+    try:
+        yield
+    except OSError as error:
+        raise RuntimeFault(FailureCode.FAILURE_CODE_AGENT, f"{words}: {error.strerror}") from error
 
 
 def _argv(spec: InstanceSpec) -> list[str]:
