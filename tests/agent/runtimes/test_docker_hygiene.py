@@ -143,6 +143,8 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         # Never of a path of the host.
         "volumes",
         "ulimits",
+        # Where the policy allows each.
+        "capabilities",
     }
 
 

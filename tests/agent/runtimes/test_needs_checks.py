@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -127,6 +128,29 @@ def test_limits_of_resources_are_those_that_are_asked_for(
     assert found["Max core file size"] == ["0", "0"]
 
 
+@pytest.mark.docker
+@pytest.mark.compiler
+def test_a_container_has_the_capabilities_that_it_asks_for_and_its_policy_allows(
+    tmp_path: Path, image: str
+) -> None:
+    policy = replace(everything_allowed(), capabilities=("SETUID", "SETGID", "CHOWN"))
+    with closing(DockerRuntime.connect(tmp_path, policy)) as runtime:
+        asked = variant(image, ContainerNeeds(capabilities=["SETUID", "CHOWN"]), "out=up", "wait")
+        instance = runtime.create(spec_for(runtime.resolve(asked, "/")))
+        instance.open_gate()
+        output_with(instance, "up")
+        status = Path(f"/proc/{instance.pid}/status").read_text()
+        instance.stop()
+        beyond = variant(image, ContainerNeeds(capabilities=["MKNOD"]), "wait")
+        with pytest.raises(RuntimeFault, match=r"MKNOD.*\(capabilities\)") as refused:
+            runtime.create(spec_for(runtime.resolve(beyond, "/")))
+
+    # Bits 0 (CHOWN) and 7 (SETUID) of capabilities(7): in the app, not in its gate alone.
+    found = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Cap"))
+    assert (int(found["CapEff"], 16), int(found["CapBnd"], 16)) == (1 << 7 | 1, 1 << 7 | 1)
+    assert refused.value.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+
+
 def names_of_volumes(client: docker.APIClient) -> set[str]:
     return {each["Name"] for each in client.volumes()["Volumes"] or []}
 
@@ -205,6 +229,9 @@ def test_what_cannot_be_stops_the_run_at_its_key(runtime: DockerRuntime, image: 
         (ContainerNeeds(ulimits={"core": 1}), "ulimits"),
         (ContainerNeeds(ulimits={"rtprio": 99}), "ulimits"),
         (ContainerNeeds(ulimits={"nofile": -2}), "ulimits"),
+        (ContainerNeeds(capabilities=["SYS_ADMIN"]), "capabilities"),
+        # Known, but this policy allows none.
+        (ContainerNeeds(capabilities=["CHOWN"]), "capabilities"),
     ],
 )
 def test_an_agent_takes_no_value_that_a_collector_should_have_refused(

@@ -34,7 +34,7 @@ def test_root_that_is_denied_what_it_has_elsewhere_is_deferred_with_the_remedy(
     assert found.code == DENIED
     assert output.strip().splitlines()[-1] in found.message
     assert "USER in its Dockerfile" in found.message
-    assert "`entrypoint`" in found.message
+    assert all(key in found.message for key in ("`entrypoint`", "`user`", "`capabilities`"))
     assert (found.exit_status, found.output_tail) == (1, output)
 
 

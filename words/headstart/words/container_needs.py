@@ -20,3 +20,9 @@ LARGEST_TMPFS_BYTES = 64 << 30
 # stays 0, and nice, rtprio and rttime, which would give it more of a CPU than others.
 ULIMITS = ("fsize", "memlock", "msgqueue", "nofile", "nproc", "sigpending", "stack")
 LARGEST_ULIMIT = 1 << 40
+# Capabilities that a container may be given: those that Docker gives to every one
+# (capabilities(7)). In the host's network those of NET_ hold for the host.
+CAPABILITIES = (
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
+    "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+)  # fmt: skip

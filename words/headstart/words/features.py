@@ -42,7 +42,7 @@ FEATURES = (
     ),
     Feature(
         "needs",
-        "keys of a container (user, read_only, tmpfs, shm_size, volumes, ulimits)",
+        "keys of a container (user, read_only, tmpfs, shm_size, volumes, ulimits, capabilities)",
         lambda experiment: any(
             each.needs.user
             or each.needs.read_only
@@ -50,6 +50,7 @@ FEATURES = (
             or each.needs.shm_bytes
             or each.needs.volumes
             or each.needs.ulimits
+            or each.needs.capabilities
             for each in experiment.variants
         ),
     ),

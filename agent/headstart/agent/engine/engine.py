@@ -81,6 +81,8 @@ class ContainerSpec:
     volumes: Sequence[str] = ()
     # Soft and hard alike; -1: none.
     ulimits: Mapping[str, int] = field(default_factory=dict)
+    # What is not dropped.
+    capabilities: Sequence[str] = ()
     # All of its output is kept, as it is, until it is removed.
     keep_output: bool = False
     # A cpuset list; empty: all CPUs.
@@ -224,6 +226,7 @@ class Engine:
                 tmpfs=dict(spec.tmpfs),
                 shm_size=spec.shm_bytes or None,
                 cap_drop=["ALL"],
+                cap_add=list(spec.capabilities),
                 security_opt=["no-new-privileges"],
                 privileged=False,
                 # Equal: no swap, which would hide memory from every figure.

@@ -25,6 +25,7 @@ from headstart.agent.policy.image_patterns import read_pattern
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
 from headstart.v1.records_pb2 import FailureCode
+from headstart.words.container_needs import CAPABILITIES
 from headstart.words.foreign.image_reference import (
     ImageReference,
     MalformedReference,
@@ -82,7 +83,7 @@ class Policy:
     # Whether a container may run as root, and a variant replace the image's entrypoint.
     root: bool = True
     entrypoint: bool = True
-    # None: there is no key of an experiment file that asks for one.
+    # Those that a container may be given; all others are dropped.
     capabilities: tuple[str, ...] = ()
     # Variables of the agent's environment and files of the host that an experiment may
     # refer to, as patterns.
@@ -114,6 +115,7 @@ class Policy:
             # Half of what is free holds all the same.
             disk_limit_bytes=_UNLIMITED_BYTES,
             networks=_networks_for(experiment.plan.network),
+            capabilities=tuple(sorted({c for v in variants for c in v.needs.capabilities})),
             secrets=tuple(sorted({_literally(each) for each in referred_to(experiment)})),
             pull=pull,
             pull_limit_bytes=_UNLIMITED_BYTES,
@@ -143,6 +145,7 @@ class Policy:
             knows_secrets=True,
             pull=self.pull,
             pull_limit_bytes=self.pull_limit_bytes,
+            capabilities=self.capabilities,
         )
 
     def allows_secret(self, reference: str) -> bool:
@@ -168,6 +171,17 @@ class Policy:
         return (
             f"its image {runs}; the policy of this host allows no root (root = false), and only"
             " a number says who a user is: put USER with a number above 0 into the Dockerfile"
+        )
+
+    def capabilities_refusal(self, asked: Iterable[str]) -> str | None:
+        """Why no container may be given these, as a sentence; None: it may."""
+        refused = sorted(set(asked) - set(self.capabilities))
+        if not refused:
+            return None
+        allowed = ", ".join(self.capabilities) or "none"
+        return (
+            f"it asks for the capability {' and '.join(refused)}; the policy of this host allows"
+            f" {allowed} (capabilities)"
         )
 
     def entrypoint_refusal(self) -> str | None:
@@ -298,8 +312,10 @@ def _read_secrets(value: object) -> tuple[str, ...] | None:
     return tuple(value) if named else None
 
 
-def _read_no_capabilities(value: object) -> tuple[str, ...] | None:
-    return () if value == [] else None
+def _read_capabilities(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or not all(each in CAPABILITIES for each in value):
+        return None
+    return tuple(value)
 
 
 def _read_flag(value: object) -> bool | None:
@@ -341,8 +357,8 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     "entrypoint": ("entrypoint", "true or false", _read_flag),
     "capabilities": (
         "capabilities",
-        "[]: no container is given a capability",
-        _read_no_capabilities,
+        f"a list of {', '.join(CAPABILITIES)}",
+        _read_capabilities,
     ),
     "secrets": (
         "secrets",

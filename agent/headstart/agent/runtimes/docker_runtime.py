@@ -235,6 +235,7 @@ class DockerRuntime:
             shm_bytes=needs.shm_bytes,
             volumes=tuple(needs.volumes),
             ulimits=dict(needs.ulimits),
+            capabilities=tuple(needs.capabilities),
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )
@@ -329,6 +330,7 @@ class DockerRuntime:
                 shm_bytes=0,
                 volumes=(),
                 ulimits={},
+                capabilities=(),
             )
             self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
         return self._holder

@@ -10,6 +10,7 @@ from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import ContainerNeeds
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import (
+    CAPABILITIES,
     FOLDER_PATTERN,
     LARGEST_TMPFS_BYTES,
     LARGEST_ULIMIT,
@@ -56,6 +57,10 @@ def problems_of(needs: ContainerNeeds, policy: Policy) -> Iterator[Problem]:
     for name, most in needs.ulimits.items():
         if name not in ULIMITS or not -1 <= most <= LARGEST_ULIMIT:
             yield "ulimits", f"{name[:100]!r} cannot be {most}", _UNUSABLE
+    if unknown := set(needs.capabilities) - set(CAPABILITIES):
+        yield "capabilities", f"{min(unknown)[:100]!r} is given to no container", _UNUSABLE
+    elif words := policy.capabilities_refusal(needs.capabilities):
+        yield "capabilities", words, _REFUSED
 
 
 def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:

@@ -1,8 +1,8 @@
 """An image that fails to start for want of what no container gets here is not at fault.
 
-Every container runs without capabilities. Root without them may not change an owner or become
-another user, nor write where others own: an entrypoint that drops root, as those of nginx and
-postgres do, ends with a refusal that it would not meet elsewhere.
+Every container runs without capabilities but those that its variant states. Root without them may
+not change an owner or become another user, nor write where others own: an entrypoint that drops
+root, as those of nginx and postgres do, ends with a refusal that it would not meet elsewhere.
 """
 
 import re
@@ -40,10 +40,10 @@ def deferred(failure: Failure, variant: ResolvedVariant, runtime: str) -> Failur
     quote = f': "{line}"' if len(line) <= _SHOWN_CHARACTERS else ""
     return Failure(
         code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
-        message=f"{failure.message}{quote}. Its image runs as root, and no"
-        " container has a capability here; give the image a user that owns what it writes (USER"
-        " in its Dockerfile), or the variant a `user` or an `entrypoint` that starts the program"
-        " itself",
+        message=f"{failure.message}{quote}. Its image runs as root, which"
+        " here has no capability that its variant does not state; give the image a user that owns"
+        " what it writes (USER in its Dockerfile), or the variant a `user`, the `capabilities`"
+        " that the policy of this host allows, or an `entrypoint` that starts the program itself",
         exit_status=failure.exit_status,
         output_tail=failure.output_tail,
     )

@@ -109,8 +109,9 @@ def denied_remarks(experiment: Experiment, trials: Iterable[Trial]) -> Iterator[
             seen.add(trial.variant)
             yield (
                 f"{trial.variant} did not start and wrote “{said}”: containers are run without "
-                "any Linux capability and can gain no privilege, so an image that must bind a "
-                "low port, change owners or become another user cannot be measured as it is."
+                "any Linux capability but those that the variant states, and can gain no "
+                "privilege: an image that must bind a low port, change owners or become another "
+                "user takes `capabilities` that the host's policy allows, or a `user`."
             )
 
 

@@ -539,6 +539,7 @@ class ContainerNeeds(_message.Message):
     SHM_BYTES_FIELD_NUMBER: _builtins.int
     VOLUMES_FIELD_NUMBER: _builtins.int
     ULIMITS_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """In place of the image's own: NAME or NUMBER, perhaps with :GROUP."""
     read_only: _builtins.bool
@@ -559,6 +560,10 @@ class ContainerNeeds(_message.Message):
     def ulimits(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Name of a resource, such as "nofile", to its limit, soft and hard alike; -1: none."""
 
+    @_builtins.property
+    def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Without CAP_, such as "CHOWN"; every other one is dropped."""
+
     def __init__(
         self,
         *,
@@ -568,10 +573,11 @@ class ContainerNeeds(_message.Message):
         shm_bytes: _builtins.int = ...,
         volumes: _abc.Iterable[_builtins.str] | None = ...,
         ulimits: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        capabilities: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

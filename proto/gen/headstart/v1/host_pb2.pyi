@@ -305,6 +305,7 @@ class Policy(_message.Message):
     KNOWS_SECRETS_FIELD_NUMBER: _builtins.int
     PULL_FIELD_NUMBER: _builtins.int
     PULL_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
     builds: _builtins.bool
     memory_limit_bytes: _builtins.int
@@ -333,6 +334,10 @@ class Policy(_message.Message):
     def secrets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Patterns of the variables and files whose values an experiment may refer to."""
 
+    @_builtins.property
+    def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Capabilities that a container may be given; all others are dropped."""
+
     def __init__(
         self,
         *,
@@ -349,10 +354,11 @@ class Policy(_message.Message):
         knows_secrets: _builtins.bool = ...,
         pull: _builtins.bool = ...,
         pull_limit_bytes: _builtins.int = ...,
+        capabilities: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "capabilities", b"capabilities", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -132,6 +132,7 @@ def test_what_a_container_needs_is_stated_in_bytes_and_only_where_the_file_does(
         shm_bytes=8 << 20,
         volumes=["/var/lib/players"],
         ulimits={"nofile": 65536, "memlock": -1},
+        capabilities=["CHOWN", "SETUID"],
     )
     assert not variants["aot"].HasField("needs")
 

@@ -29,6 +29,9 @@ def _described(needs: ContainerNeeds) -> dict[str, str]:
             f"{name} {_limit(each)}" for name, each in sorted(needs.ulimits.items())
         )
         or "the engine's ulimits",
+        "capabilities": f"the capabilities {', '.join(sorted(needs.capabilities))}"
+        if needs.capabilities
+        else "no capability",
     }
 
 

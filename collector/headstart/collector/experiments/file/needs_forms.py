@@ -10,6 +10,7 @@ from headstart.collector.experiments.file.forms import Form, written
 from headstart.collector.experiments.file.units import Choice, Size, Switch, Text, Whole
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.container_needs import (
+    CAPABILITIES,
     FOLDER_PATTERN,
     LARGEST_TMPFS,
     LARGEST_ULIMIT,
@@ -50,6 +51,10 @@ class NeedsForm(Form):
         Field(default_factory=dict)
     )
     """Limits of resources, such as `nofile`, soft and hard alike; -1 is none."""
+    capabilities: list[Annotated[str, Choice(*CAPABILITIES)]] = Field(
+        default_factory=list, max_length=len(CAPABILITIES)
+    )
+    """Capabilities that the container keeps, where the host's policy allows them; else none."""
 
 
 def needs_of_a_command(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
@@ -80,6 +85,7 @@ def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
         shm_bytes=round(form.shm_size or 0),
         volumes=form.volumes,
         ulimits=form.ulimits,
+        capabilities=dict.fromkeys(form.capabilities),
     )
     if needs != pb.ContainerNeeds():
         variant.needs.CopyFrom(needs)
