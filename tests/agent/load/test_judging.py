@@ -70,3 +70,11 @@ def test_what_rounding_leaves_is_carried_on() -> None:
 
 def test_no_window_has_fewer_wrong_answers_than_were_seen() -> None:
     assert [each.incorrect for each in scaled([window(3, 3, 3), window(3, 3, 1)])] == [3, 1]
+
+
+def test_answers_that_come_late_do_not_thin_out_what_is_judged() -> None:
+    """A server of a slow host: each request is sent a little after its turn to be judged."""
+    judging = Judging(1_000_000)
+    judged = sum(judging.wants(now_us, now_us // 100_000) for now_us in range(0, 1_000_000, 1_000))
+
+    assert judged >= 500

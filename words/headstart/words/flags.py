@@ -28,6 +28,7 @@ class FlagCode(StrEnum):
     GENERATOR_PAUSED = "generator-paused"
     LOAD_SHARES_CPUS = "load-shares-cpus"
     INCORRECT_RESPONSES = "incorrect-responses"
+    FEW_BODIES_CHECKED = "few-bodies-checked"
     FAILED_REQUESTS = "failed-requests"
     SUM_MISMATCH = "sum-mismatch"
     LITTLES_LAW = "littles-law"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_client import RequestFault, Session
 from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.checks import Evaluation, evaluate
@@ -16,12 +17,16 @@ from headstart.agent.load.mix import order
 from headstart.v1.experiment_pb2 import HttpCheck, Load
 from headstart.v1.records_pb2 import LoadWindow
 
-# Often enough for every window of a second; more often in a short load, where a fault of one
-# answer in a hundred is to be found too (99 % of loads: 459 answers), but never so often that
+# Often enough for every window of a second; more often in a short load, but never so often that
 # a server that saturates its CPU would feel it.
 _PERIOD_SECONDS = 0.5
-_IN_A_LOAD = 500
 _SHORTEST_PERIOD_SECONDS = 0.01
+# So many bodies find a fault of one answer in a hundred in 99 % of loads: 1 - 0.99 ** 459.
+_ENOUGH = 500
+# For those that are still missing when the load is over.
+_TOP_UP_SECONDS = 5.0
+# Unanswered requests in a row after which nobody asks on.
+_SILENT = 3
 TIMEOUT_SECONDS = 2.0
 
 # Asks once and judges the answer; RequestFault when none came.
@@ -30,14 +35,15 @@ Ask = Callable[[HttpCheck], Evaluation]
 
 @dataclass(frozen=True)
 class Sample:
-    """One body that was held against its check."""
+    """One body that was held against its check; `late`: after the load's end."""
 
     monotonic_ns: int
     evaluation: Evaluation
+    late: bool = False
 
 
 class BodyProbe:
-    """Asks the load's requests in turn, in a thread, until it is stopped.
+    """Asks the load's requests in turn, in a thread, on an even grid until it is stopped.
 
     An answer that does not come is no sample: the generator counts failures.
     Asked is what says anything of its body or fields, or `every_check`. Not `often`: twice a
@@ -51,10 +57,11 @@ class BodyProbe:
             for check in checks
             if every_check or check.json_subset or check.body_pattern or check.headers
         ]
-        period = max(_SHORTEST_PERIOD_SECONDS, load.duration_seconds / _IN_A_LOAD)
+        period = max(_SHORTEST_PERIOD_SECONDS, load.duration_seconds / _ENOUGH)
         self._period_seconds = min(_PERIOD_SECONDS, period) if often else _PERIOD_SECONDS
         self._ask = ask
         self._stopped = threading.Event()
+        self._asked = 0
         self._samples: list[Sample] = []
         self._thread = threading.Thread(target=self._run, name="body-probe", daemon=True)
 
@@ -63,24 +70,49 @@ class BodyProbe:
         if self._checks:
             self._thread.start()
 
-    def stop(self, wait: bool = True) -> list[Sample]:
-        """End it; what it found. At most a request's time, or none: it ends by itself then."""
+    def stop(self, wait: bool = True) -> None:
+        """End it. At most a request's time, or none: it ends by itself then."""
         self._stopped.set()
         if wait and self._thread.ident is not None:
             self._thread.join(TIMEOUT_SECONDS + 1.0)
+
+    def samples(self) -> list[Sample]:
+        """What it found so far."""
         return list(self._samples)
 
+    def top_up(self, cancelled: Callable[[], bool]) -> None:
+        """After `stop`: ask for what is missing, where no fault was seen, for some seconds at most.
+
+        A fault that was seen under load needs no more to be found; answers without load would
+        only make it look rarer.
+        """
+        found = any(not sample.evaluation.passed for sample in self._samples)
+        if self._thread.is_alive() or not self._checks or found:
+            return
+        deadline, silent = Deadline(_TOP_UP_SECONDS), 0
+        while len(self._samples) < _ENOUGH and silent < _SILENT and not cancelled():
+            silent = 0 if self._ask_next(late=True) else silent + 1
+            if deadline.passed():
+                return
+
     def _run(self) -> None:
-        asked = 0
+        began = time.monotonic()
         while not self._stopped.is_set():
-            try:
-                evaluation = self._ask(self._checks[asked % len(self._checks)])
-            except RequestFault:
-                pass  # the generator counts it
-            else:
-                self._samples.append(Sample(time.monotonic_ns(), evaluation))
-            asked += 1
-            self._stopped.wait(self._period_seconds)
+            self._ask_next()
+            # The next of the grid: what a slow answer covered is left out.
+            since = time.monotonic() - began
+            self._stopped.wait(self._period_seconds - since % self._period_seconds)
+
+    def _ask_next(self, late: bool = False) -> bool:
+        """False: no answer came, which the generator counts."""
+        check = self._checks[self._asked % len(self._checks)]
+        self._asked += 1
+        try:
+            evaluation = self._ask(check)
+        except RequestFault:
+            return False
+        self._samples.append(Sample(time.monotonic_ns(), evaluation, late))
+        return True
 
 
 @contextmanager
@@ -102,18 +134,28 @@ def mark_wrong_bodies(
 ) -> str:
     """Count a window's answers as incorrect in the share of its samples that are; the first fault.
 
-    Nobody saw the bodies of the others, so that some wrong ones stand for many.
+    Nobody saw the bodies of the others, so that some wrong ones stand for many. Of a window
+    without a sample, and where faults were seen after the load alone, the share is that of all.
+    What rounding leaves is carried on, so that the sum is right to one.
     """
     starts = [window.start_us for window in windows]
     asked: Counter[int] = Counter()
     wrong: Counter[int] = Counter()
-    for sample in samples:
+    faults = [sample for sample in samples if not sample.evaluation.passed]
+    if not faults:
+        return ""
+    under_load = [] if all(fault.late for fault in faults) else samples
+    for sample in under_load:
         at = max(0, bisect_right(starts, (sample.monotonic_ns - origin_ns) // 1000) - 1)
         asked[at] += 1
         wrong[at] += not sample.evaluation.passed
-    for at in wrong:
-        window = windows[at]
-        estimate = -(-window.completed * wrong[at] // asked[at])
+    overall, carried = len(faults) / len(samples), 0.0
+    for at, window in enumerate(windows):
+        carried += window.completed * (wrong[at] / asked[at] if asked[at] else overall)
+        estimate = min(window.completed, max(0, round(carried)))
+        carried -= estimate
         window.incorrect = max(window.incorrect, estimate)
-    faults = (sample.evaluation.actual for sample in samples if not sample.evaluation.passed)
-    return next(faults, "")
+    answered = [window for window in windows if window.completed]
+    if answered and not any(window.incorrect for window in windows):
+        answered[-1].incorrect = 1  # one was seen
+    return faults[0].evaluation.actual

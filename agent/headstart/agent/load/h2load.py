@@ -112,11 +112,15 @@ class PreparedH2load:
             finally:
                 clock.stop()
                 used = reap(process, 0.0)
-                samples = probe.stop(wait=not self._task.cancelled())
+                probe.stop(wait=not self._task.cancelled())
+            if self._failure is None:
+                probe.top_up(self._task.cancelled)
         # What it used while it hung was not for the load.
         hung = self._failure is None and process.returncode == -signal.SIGKILL
         self._about.generator_cpu_seconds = watch.cpu_seconds if hung else used
-        return self._result(clock, samples, output.read_text(errors="replace"), process.returncode)
+        return self._result(
+            clock, probe.samples(), output.read_text(errors="replace"), process.returncode
+        )
 
     def close(self) -> None:
         """Nothing waits."""

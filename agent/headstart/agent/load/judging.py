@@ -34,7 +34,9 @@ class Judging:
             self._window = window
         elif now_us < self._next_us or self._is_dear(now_us):
             return False
-        self._next_us = now_us + self._gap_us * (0.5 + self._random.random())
+        # From when it was due, so that late answers do not thin them out; a gap at most.
+        due_us = max(self._next_us, now_us - self._gap_us)
+        self._next_us = due_us + self._gap_us * (0.5 + self._random.random())
         return True
 
     def took(self, began_us: int, ended_us: int) -> None:

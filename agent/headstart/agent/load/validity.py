@@ -30,6 +30,8 @@ JITTER_LIMIT_US = 100_000
 LITTLE_LIMIT = 0.1
 SEND_LATENESS_LIMIT_US = 10_000
 OFFERED_LIMIT = 0.99
+# A fault of this share of the answers is missed in at most so many loads.
+FOUND_SHARE, MISSED_LIMIT = 0.01, 0.01
 # Halves of a constant rate differ by a request or two.
 _RISE = 1.2
 
@@ -46,6 +48,7 @@ def load_flags(
         *_shared_cpu(summary, server_cpus),
         *_pauses(summary, flat),
         *_answers(summary),
+        *_bodies(summary),
         *_sums(summary, flat),
         *(_schedule(summary, flat) if _is_open(summary) else _little(summary, flat)),
     ]
@@ -135,6 +138,20 @@ def _answers(summary: LoadSummary) -> Iterator[Flag]:
             f"{summary.failed} requests were refused, reset or timed out{first}",
             summary.failed,
             0,
+        )
+
+
+def _bodies(summary: LoadSummary) -> Iterator[Flag]:
+    """Too few bodies looked at to find one wrong answer in a hundred."""
+    checked = summary.bodies_checked
+    missed = (1 - FOUND_SHARE) ** checked
+    if not summary.bodies_wrong and 0 < checked < summary.completed and missed > MISSED_LIMIT:
+        yield _note(
+            FlagCode.FEW_BODIES_CHECKED,
+            f"only {checked} of {summary.completed} answers were held against all of their check:"
+            f" one wrong in a hundred would be missed in {missed:.0%} of such loads",
+            missed,
+            MISSED_LIMIT,
         )
 
 

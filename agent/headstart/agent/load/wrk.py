@@ -126,10 +126,12 @@ class PreparedWrk:
                 # Told to end, it still says what it has; one that has ended hears nothing.
                 os.kill(process.pid, signal.SIGINT)
                 self._about.generator_cpu_seconds = reap(process, _GRACE_SECONDS)
-                samples = probe.stop(wait=not self._task.cancelled())
+                probe.stop(wait=not self._task.cancelled())
+            if failure is None:
+                probe.top_up(self._task.cancelled)
         said = self._totals.read_text() if self._totals.exists() else ""
         words = output.read_text(errors="replace")
-        return self._result(failure, parse_totals(said), origin_ns, samples, words)
+        return self._result(failure, parse_totals(said), origin_ns, probe.samples(), words)
 
     def close(self) -> None:
         """Nothing waits."""

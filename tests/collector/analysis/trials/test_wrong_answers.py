@@ -2,7 +2,7 @@
 
 import pytest
 
-from headstart.collector.analysis.trials.validity import wrong_share_interval
+from headstart.collector.analysis.trials.validity import WRONG_SHARE, wrong_share_interval
 from headstart.v1.records_pb2 import LoadSummary
 
 
@@ -39,3 +39,19 @@ def test_statuses_and_bodies_add_up() -> None:
     low, high = wrong_share_interval(load(1000, 600, 100, 50))
 
     assert 0.1 + 0.40 < low < 0.6 < high < 0.1 + 0.60
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        # By the status of every answer: exactly 1 % is not more than 1 %.
+        (load(1000, 10), False),
+        (load(1000, 11), True),
+        # By 500 bodies: 10 is the first number whose whole interval lies above 1 %.
+        (load(50_000, 500, 500, 5), False),
+        (load(50_000, 900, 500, 9), False),
+        (load(50_000, 1000, 500, 10), True),
+    ],
+)
+def test_wrong_is_what_surely_is_more_than_one_percent(found: LoadSummary, wrong: bool) -> None:
+    assert (wrong_share_interval(found)[0] > WRONG_SHARE) == wrong
