@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.engine.event_stream import EventStream
 from headstart.agent.engine.pull_all import Pulled, pull_images
 from headstart.agent.engine.pull_engine import LOGIN_VARIABLE, PullBounds
+from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.v1.experiment_pb2 import Pull, Variant
@@ -230,6 +233,22 @@ def test_a_pull_ends_with_its_run() -> None:
 
         assert found.failures["a"].code == FailureCode.FAILURE_CODE_CANCELLED
         assert not holds(variants[0].image)
+
+
+def test_a_cancellation_that_the_engine_call_sees_first_is_none_of_the_engines_faults() -> None:
+    cancelled = Cancellation()
+
+    def begin() -> Iterator[dict[str, Any]]:
+        cancelled.set()
+        cancelled.raise_if_set()
+        yield {}
+
+    stream = EventStream("pull", begin, lambda: None)
+    with pytest.raises(RuntimeFault) as fault:
+        stream.next(10)
+    stream.close()
+
+    assert fault.value.code == FailureCode.FAILURE_CODE_CANCELLED
 
 
 def test_what_failed_does_not_keep_others_from_being_pulled(hub: str) -> None:

@@ -2,8 +2,17 @@
 
 import pytest
 
-from headstart.collector.store.record_bounds import Unbelievable, check_numbers
-from headstart.v1.records_pb2 import RunStarted
+from headstart.collector.store.record_bounds import (
+    Bounds,
+    Unbelievable,
+    check_numbers,
+    check_record,
+    checked,
+)
+from headstart.v1.experiment_pb2 import ContainerNeeds
+from headstart.v1.records_pb2 import ImagePulled, Record, ResolvedVariant, RunStarted
+
+BOUNDS = Bounds("vm", frozenset({"a", "b"}), 3, 6, 0)
 
 
 @pytest.mark.parametrize("seed", [1, 2**62, 2**63 - 1, 2**64 - 1])
@@ -14,3 +23,36 @@ def test_every_seed_that_an_agent_draws_or_a_file_states_is_taken(seed: int) -> 
 def test_a_time_beyond_all_clocks_is_not() -> None:
     with pytest.raises(Unbelievable, match=r"run_started\.unix_ns is 9223372036854775807"):
         check_numbers(RunStarted(unix_ns=2**63 - 1), "run_started")
+
+
+@pytest.mark.parametrize(
+    ("pulled", "why"),
+    [
+        (ImagePulled(), "none or the same"),
+        (ImagePulled(variants=["a", "a"]), "none or the same"),
+        (ImagePulled(variants=["a"], reference="x" * 2000), "reference has 2000 characters"),
+        (ImagePulled(variants=["a"], digest="x" * 2000), "digest has 2000 characters"),
+    ],
+)
+def test_a_pull_that_cannot_be_is_refused(pulled: ImagePulled, why: str) -> None:
+    with pytest.raises(Unbelievable, match=why):
+        check_record(Record(image_pulled=pulled), 0, BOUNDS)
+
+
+def test_an_image_is_pulled_once_for_a_variant() -> None:
+    """Each would be a sentence of the report, and there is no end to them."""
+    pulls = [Record(image_pulled=ImagePulled(variants=[name])) for name in ("a", "b", "a")]
+    taken = checked(iter([(0, each) for each in pulls]), BOUNDS, 1)
+
+    assert [next(taken), next(taken)] == pulls[:2]
+    with pytest.raises(Unbelievable, match="the image of a was pulled twice"):
+        next(taken)
+
+
+@pytest.mark.parametrize("folders", [{"/" + "a" * 70_000: 1}, {f"/{n}": 1 for n in range(17)}])
+def test_folders_without_end_are_refused(folders: dict[str, int]) -> None:
+    needs = ContainerNeeds(tmpfs_bytes=folders)
+    started = RunStarted(variants=[ResolvedVariant(variant="a", needs=needs)])
+
+    with pytest.raises(Unbelievable, match="tmpfs_bytes has"):
+        check_numbers(started, "run_started")

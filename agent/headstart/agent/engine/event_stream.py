@@ -15,7 +15,7 @@ from docker.errors import APIError, DockerException
 
 from headstart.agent.cancellation import Cancelled
 from headstart.agent.deadline import Deadline
-from headstart.agent.instances import RuntimeFault
+from headstart.agent.instances import RuntimeFault, was_cancelled
 from headstart.v1.records_pb2 import FailureCode
 
 # How long what was stopped may take to notice.
@@ -72,6 +72,8 @@ class EventStream:
         try:
             for event in self._begin():
                 self._arrived.put((time.monotonic(), event))
+        except Cancelled:
+            self._error = was_cancelled()
         except APIError as error:
             self._error = OrderRefused(error.explanation or str(error))
         except (
@@ -79,7 +81,6 @@ class EventStream:
             OSError,
             urllib3.exceptions.HTTPError,
             ValueError,
-            Cancelled,
         ) as error:
             if not self._closing:
                 self._error = RuntimeFault(

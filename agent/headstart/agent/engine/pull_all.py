@@ -114,5 +114,6 @@ def _platform() -> str:
 def _fail(pulled: Pulled, variants: Sequence[str], code: FailureCode.ValueType, words: str) -> None:
     for name in variants:
         message = f"{name}: {words}"
-        log.warning("not pulled: %s", message)
+        if code != FailureCode.FAILURE_CODE_CANCELLED:
+            log.warning("not pulled: %s", message)
         pulled.failures[name] = Failure(code=code, message=message)

@@ -21,6 +21,8 @@ from google.protobuf.message import Message
 from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.container_needs import MOST_FOLDERS
+from headstart.words.foreign.image_reference import MAXIMUM_REFERENCE
 from headstart.words.packed_values import may_be_long
 
 # No size, count or time of a machine comes near; sums of two still fit into 64 bits.
@@ -41,6 +43,7 @@ _MOST = {
     "counters": 1_000,
     "labels": 100,
     "columns": 1_000,
+    "tmpfs_bytes": MOST_FOLDERS,
 }
 # Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
 # and lists within them are bounded by the layout of histograms.
@@ -134,9 +137,11 @@ def _of_field(field: FieldDescriptor) -> Callable[[Any, str], None]:
         def check_map(message: Any, name: str) -> None:
             entries = getattr(message, key)
             _few(f"{name}.{key}", key, entries)
+            texts = [*entries.keys()]
             if value_field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-                for text in (*entries.keys(), *entries.values()):
-                    _short(f"{name}.{key}", text, longest)
+                texts += entries.values()
+            for text in texts:
+                _short(f"{name}.{key}", text, longest)
 
         return check_map
     one = _of_value(field)
@@ -296,8 +301,12 @@ def _histogram(name: str, histogram: pb.Histogram) -> None:
 
 
 def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:
+    if not message.variants or len(set(message.variants)) < len(message.variants):
+        raise Unbelievable(f"image_pulled is of {len(message.variants)} variants, none or the same")
     for variant in message.variants:
         _known("image_pulled.variants", variant, bounds)
+    for key, text in (("reference", message.reference), ("digest", message.digest)):
+        _short(f"image_pulled.{key}", text, MAXIMUM_REFERENCE)
     told = message.layers_present + message.layers_of_unknown_size
     if told > message.layers:
         raise Unbelievable(f"image_pulled has {message.layers} layers, of which {told} are told")
@@ -344,10 +353,11 @@ def checked(
     """Stored records (envelope's trial, record), each held against the bounds on its way.
 
     What is packed was looked at by `usual_batch`, but for what the plan allows.
-    Raises Unbelievable also for a second outcome of a trial, and for a run that says it took
-    longer than the `elapsed_seconds` between its lease and its end here.
+    Raises Unbelievable also for a second outcome of a trial or pull of an image, and for a run
+    that says it took longer than the `elapsed_seconds` between its lease and its end here.
     """
     outcomes: set[int] = set()
+    pulled: set[str] = set()
     most_trials = _most_trials(bounds)
     for trial, record in records:
         if isinstance(record, PackedSamples):
@@ -360,6 +370,10 @@ def checked(
                 raise Unbelievable(f"trial {record.trial_outcome.trial} has two outcomes")
             case "trial_outcome":
                 outcomes.add(record.trial_outcome.trial)
+            case "image_pulled":
+                if twice := pulled.intersection(record.image_pulled.variants):
+                    raise Unbelievable(f"the image of {min(twice)} was pulled twice")
+                pulled.update(record.image_pulled.variants)
             case "run_outcome":
                 limit = _CLOCK_FACTOR * elapsed_seconds + _CLOCK_REST_SECONDS
                 _at_most("run_outcome.duration_seconds", record.run_outcome.duration_seconds, limit)
