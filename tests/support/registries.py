@@ -1,5 +1,6 @@
 """Registries on the loopback, which an engine takes without TLS: Debian's, and one with faults."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -136,6 +137,15 @@ def _layer(size: int) -> bytes:
     return file.getvalue()
 
 
+def _zeros(size: int) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        member = tarfile.TarInfo("data")
+        member.size = size
+        tar.addfile(member, io.BytesIO(bytes(size)))
+    return file.getvalue()
+
+
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
@@ -145,12 +155,17 @@ class FaultyRegistry:
 
     "stalls": half of the layer, and the rest after `release`; "list": it has the image for
     other platforms; "arm": the image is for another one; "breaks": it hangs up amid the layer;
-    "error": every answer is 500; "": nothing is wrong.
+    "bomb": the layer unpacks to a hundred times its size; "error": every answer is 500; "":
+    nothing is wrong.
     """
 
     def __init__(self, fault: str, size: int = 3 << 20) -> None:
         self.fault = fault
         self.layer = _layer(size)
+        unpacked = self.layer
+        if fault == "bomb":
+            unpacked = _zeros(100 * size)
+            self.layer = gzip.compress(unpacked, 1)
         self.release = threading.Event()
         self.stalled = threading.Event()
         # All of the layer was sent, or nobody took it.
@@ -161,7 +176,7 @@ class FaultyRegistry:
                 "architecture": architecture,
                 "os": "linux",
                 "config": {"Cmd": ["/app"]},
-                "rootfs": {"type": "layers", "diff_ids": [_digest(self.layer)]},
+                "rootfs": {"type": "layers", "diff_ids": [_digest(unpacked)]},
             }
         ).encode()
         self.blobs = {_digest(blob): blob for blob in (self.layer, config)}

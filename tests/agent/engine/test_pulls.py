@@ -235,6 +235,13 @@ def test_a_pull_ends_with_its_run() -> None:
         assert not holds(variants[0].image)
 
 
+def test_a_layer_that_unpacks_to_a_hundred_times_its_size_fills_no_disk() -> None:
+    with faulty_registry("bomb", 4 << 20) as (hub, _):
+        words = failure(f"{hub}/team/bomb:1", PullBounds(ROOM, disk_bytes=64 << 20))
+
+    assert "it fills the disk of the engine" in words
+
+
 def test_a_cancellation_that_the_engine_call_sees_first_is_none_of_the_engines_faults() -> None:
     cancelled = Cancellation()
 

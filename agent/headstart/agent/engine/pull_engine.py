@@ -1,4 +1,7 @@
-"""One pull by a Docker Engine, watched: too slow, too long, too large.
+"""One pull by a Docker Engine, watched: too slow, too long, too large, or filling the disk.
+
+A layer may unpack to a thousand times what it is compressed, which nobody tells: while a pull goes
+on, the free space of the engine's folder is looked at, where that is on this host.
 
 The engine pulls as long as the connection of the order is open; closing it stops the pull
 (tried on 20.10, also when this process is killed), and nothing comes into it afterwards. Its
@@ -42,6 +45,8 @@ class PullBounds:
     # Without any progress, by the engine's events.
     stall_seconds: float = 120.0
     overall_seconds: float = 3600.0
+    # What the disk of the engine may lose meanwhile, whoever writes; None: half of what is free.
+    disk_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,11 @@ def pull(
             f"the Docker Engine could not be reached for a pull: {error}",
         ) from error
     with closing(client):
+        room = _room(client, bounds)
         begin = time.monotonic_ns()
         stream = EventStream("pull", lambda: _events(client, image, platform), client.abort)
         try:
-            progress, ended = _watched(stream, bounds, cancelled, hear)
+            progress, ended = _watched(stream, bounds, room, cancelled, hear)
         except OrderRefused as refused:
             raise PullFailed(reason_of(str(refused), image, platform)) from refused
         finally:
@@ -121,9 +127,39 @@ def _login(registry: str) -> dict[str, Any] | None:
     return found
 
 
+def _room(client: DockerClient, bounds: PullBounds) -> Callable[[], bool]:
+    """Whether there still is room on the engine's disk; always, where nobody here sees it."""
+    try:
+        with client.call():
+            folder = str(client.info().get("DockerRootDir") or "")
+        if not folder or not str(client.base_url).startswith("http+docker"):
+            return lambda: True
+        free = _free_bytes(folder)
+    except Cancelled as error:
+        raise was_cancelled() from error
+    except (DockerException, OSError):
+        # The pull itself will tell.
+        return lambda: True
+    least = free - (free // 2 if bounds.disk_bytes is None else bounds.disk_bytes)
+
+    def has_room() -> bool:
+        try:
+            return _free_bytes(folder) >= least
+        except OSError:
+            return True
+
+    return has_room
+
+
+def _free_bytes(folder: str) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
 def _watched(
     stream: EventStream,
     bounds: PullBounds,
+    has_room: Callable[[], bool],
     cancelled: Cancellation,
     hear: Callable[[PullProgress], None],
 ) -> tuple[PullProgress, float]:
@@ -148,6 +184,11 @@ def _watched(
             raise PullFailed(
                 f"it is too large: {size}; at most {bounds.size_bytes / 1e6:.1f} MB may be pulled"
                 " (pull_limit of this host's policy)"
+            )
+        if not has_room():
+            raise PullFailed(
+                "it fills the disk of the engine: too little is left of what was free"
+                f" ({progress.transferred_bytes / 1e6:.1f} MB, compressed, told of)"
             )
         if now - moved > bounds.stall_seconds:
             raise PullFailed(
