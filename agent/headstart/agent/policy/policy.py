@@ -43,6 +43,7 @@ _BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
 # An engine takes up to this as a user's number. Digits that do not fit into 64 bits it looks up
 # as a name, which an image's /etc/passwd may give to root (tried on 20.10).
 _LARGEST_USER = (1 << 31) - 1
+_SHOWN_CHARACTERS = 100
 # Below this a Docker Engine refuses a container.
 SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
@@ -162,12 +163,14 @@ class Policy:
         is_number = re.fullmatch("[0-9]{1,10}", number) is not None
         if self.root or (is_number and 0 < int(number) <= _LARGEST_USER):
             return None
+        # An image may state kilobytes.
+        shown = user[:_SHOWN_CHARACTERS]
         if is_stated:
             return (
-                f"it is to run as {user!r}; the policy of this host allows no root (root = false),"
+                f"it is to run as {shown!r}; the policy of this host allows no root (root = false),"
                 " and only a number above 0 says who a user is"
             )
-        runs = f"runs as {user!r}" if user else "names no user, and so runs as root"
+        runs = f"runs as {shown!r}" if user else "names no user, and so runs as root"
         return (
             f"its image {runs}; the policy of this host allows no root (root = false), and only"
             " a number says who a user is: put USER with a number above 0 into the Dockerfile"
