@@ -139,6 +139,8 @@ def test_a_login_is_refused_and_taken_from_the_environment_or_the_configuration(
         wrong = failure(name)
         monkeypatch.setenv(LOGIN_VARIABLE, PASSWORD)
         broken = failure(name)
+        monkeypatch.setenv(LOGIN_VARIABLE, "[" * 100_000)
+        endless = failure(name)
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "none"))
         monkeypatch.setenv(LOGIN_VARIABLE, config)
         by_environment = pulled(name)
@@ -147,6 +149,7 @@ def test_a_login_is_refused_and_taken_from_the_environment_or_the_configuration(
     assert f"{hub} refused the login" in refused
     assert f"{hub} refused the login" in wrong
     assert f"{LOGIN_VARIABLE} is no Docker configuration" in broken
+    assert f"{LOGIN_VARIABLE} is no Docker configuration" in endless
     assert not any(PASSWORD in words for words in (refused, wrong, broken))
     assert set(by_file.images) == set(by_environment.images) == {"v0"}
 

@@ -120,7 +120,7 @@ def _login(registry: str) -> dict[str, Any] | None:
     try:
         known = auth.load_config(config_dict=json.loads(text))
         found: dict[str, Any] | None = auth.resolve_authconfig(known, registry)
-    except (DockerException, ValueError, TypeError, AttributeError) as error:
+    except (DockerException, ValueError, TypeError, AttributeError, RecursionError) as error:
         # Never the text itself.
         words = f"{LOGIN_VARIABLE} is no Docker configuration: {type(error).__name__}"
         raise OrderRefused(words) from None
