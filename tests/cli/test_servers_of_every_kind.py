@@ -80,7 +80,10 @@ def test_the_stalls_of_an_app_are_its_latency_and_not_the_generator_s(tmp_path: 
 )
 def test_one_wrong_answer_in_a_hundred_is_found_and_told(driver: str, tmp_path: Path) -> None:
     """By every driver: the load's figures are flagged."""
-    ran = beside_a_good_one(tmp_path, "wrong-body", 0.01, requests=[BODY], driver=driver)
+    blocks = 3 if driver == "builtin" else 2
+    ran = beside_a_good_one(
+        tmp_path, "wrong-body", 0.01, blocks=blocks, requests=[BODY], driver=driver
+    )
 
     odd, good = ran.variant("odd"), ran.variant("good")
     assert odd["outcome"] == "measured", ran.errors
@@ -92,8 +95,8 @@ def test_one_wrong_answer_in_a_hundred_is_found_and_told(driver: str, tmp_path: 
     ]
     assert any("judged were wrong, so that about" in text for text in texts)
     if driver == "builtin":
-        # It is not surely more than 1 %. By chance it looks so in a load; in both hardly ever.
-        assert odd["trials_wrong_under_load"] < 2
+        # It is not surely more than 1 %. By chance it looks so in a load; in all hardly ever.
+        assert odd["trials_wrong_under_load"] < odd["trials"] == 3
 
 
 def test_an_app_that_is_wrong_in_four_of_five_answers_is_rejected(tmp_path: Path) -> None:
