@@ -70,6 +70,11 @@ def test_interval_ends_come_in_ascending_order() -> None:
     assert "95 % interval 8.00–12.5×" in faster
 
 
+def test_a_report_whose_figures_were_taken_away_is_told_all_the_same() -> None:
+    assert "95 % interval 8.00–∞×" in texts(with_ratio(0.1, 0.0, 0.125, Verdict.BETTER))[0]
+    assert "starts ∞× faster than jit" in texts(with_ratio(0.0, 0.0, 0.125, Verdict.BETTER))[0]
+
+
 def test_memory_that_grew_is_a_factor_and_memory_that_shrank_a_share() -> None:
     grew = with_ratio(2.5, 2.4, 2.6, Verdict.WORSE, metrics.RSS_IDLE.name)
     shrank = with_ratio(0.3, 0.29, 0.31, Verdict.BETTER, metrics.RSS_IDLE.name)

@@ -192,7 +192,7 @@ def _difference(comparison: Comparison, value: float, words: _Words, colon: str,
     if value >= _FACTOR:
         phrase, amount, ends, unit = words.rise_factor, digits(value), digits, "×"
     elif value <= 1 / _FACTOR and words.fall_factor:
-        phrase, amount, ends, unit = words.fall_factor, digits(1 / value), _inverse, "×"
+        phrase, amount, ends, unit = words.fall_factor, _inverse(value), _inverse, "×"
     else:
         phrase = words.rise if value > 1 else words.fall
         amount, ends, unit = per_cent(value - 1), _change, " %"
@@ -202,7 +202,8 @@ def _difference(comparison: Comparison, value: float, words: _Words, colon: str,
 
 
 def _inverse(value: float) -> str:
-    return digits(1 / value)
+    """How many times less; a report that somebody hands on may say of nothing."""
+    return digits(1 / value) if value else "∞"
 
 
 def _change(value: float) -> str:
