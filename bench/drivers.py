@@ -130,11 +130,15 @@ def block(subject: Subject, program: Path) -> Block:
 
 
 def _of_the_driver(server: LoggingServer, bodies_checked: int) -> Served:
-    """Without what a second client asked beside it, on the one connection that is its own."""
+    """Without what a second client asked beside it and afterwards, on a connection of its own.
+
+    That is known by its number of answers; another one of as many would leave out as many.
+    """
     served = server.served()
     if bodies_checked:
         ids, counts = np.unique(served["connection"], return_counts=True)
-        served = served[served["connection"] != ids[np.argmin(counts)]]
+        nearest = ids[np.argmin(np.abs(counts - bodies_checked))]
+        served = served[served["connection"] != nearest]
     order = np.argsort(served["answered_ns"])
     answered = served["answered_ns"][order]
     return Served(answered, answered - served["read_ns"][order])
