@@ -17,7 +17,7 @@ BUILD = HERE / "build"
 INPUTS = ("small.js", "large.js")
 DOCKERFILE = """FROM scratch
 COPY rootfs/ /
-WORKDIR /work
+WORKDIR /closure
 USER 65532:65532
 ENV LANG=C.UTF-8
 ENTRYPOINT {entrypoint}
@@ -46,10 +46,10 @@ def main() -> None:
 
 
 def root(name: str) -> RootFs:
-    """A root file system with the inputs in /work."""
+    """A root file system with the inputs in /closure."""
     found = RootFs(BUILD / f"image-{name}" / "rootfs")
     for file in INPUTS:
-        found.add(BUILD / file, f"/work/{file}")
+        found.add(BUILD / file, f"/closure/{file}")
     return found
 
 

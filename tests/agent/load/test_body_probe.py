@@ -1,6 +1,5 @@
 """So many bodies are looked at that one wrong answer in a hundred is found in 99 % of loads."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from headstart.v1.records_pb2 import LoadSummary, LoadWindow
 from support.load_server import serving
 from support.load_tasks import load_of, request, run_load, task_of
 from support.secure_server import serving_http2
+from support.waiting import wait_until
 
 RIGHT, WRONG = Evaluation(True, "", "right"), Evaluation(False, "", "wrong")
 ENOUGH = 459  # 1 - 0.99 ** 459 = 99 %
@@ -86,9 +86,7 @@ def test_what_is_missing_at_the_end_is_asked_then() -> None:
 def test_a_fault_that_was_seen_under_load_is_not_asked_away() -> None:
     probe = BodyProbe(load_of(request(body_pattern="Ada")), wrong)
     probe.start()
-    deadline = time.monotonic() + 10
-    while not probe.samples() and time.monotonic() < deadline:
-        time.sleep(0.001)
+    wait_until(lambda: bool(probe.samples()))
     probe.stop()
     before = len(probe.samples())
     probe.top_up(never)

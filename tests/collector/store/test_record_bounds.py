@@ -49,10 +49,24 @@ def test_an_image_is_pulled_once_for_a_variant() -> None:
         next(taken)
 
 
-@pytest.mark.parametrize("folders", [{"/" + "a" * 70_000: 1}, {f"/{n}": 1 for n in range(17)}])
-def test_folders_without_end_are_refused(folders: dict[str, int]) -> None:
-    needs = ContainerNeeds(tmpfs_bytes=folders)
+@pytest.mark.parametrize(
+    ("needs", "field"),
+    [
+        (ContainerNeeds(tmpfs_bytes={"/" + "a" * 70_000: 1}), "tmpfs_bytes"),
+        (ContainerNeeds(tmpfs_bytes={f"/{n}": 1 for n in range(17)}), "tmpfs_bytes"),
+        (ContainerNeeds(volumes=[f"/{n}" for n in range(17)]), "volumes"),
+        (ContainerNeeds(ulimits={f"limit{n}": n for n in range(8)}), "ulimits"),
+        (ContainerNeeds(capabilities=["CHOWN"] * 15), "capabilities"),
+    ],
+)
+def test_needs_without_end_are_refused(needs: ContainerNeeds, field: str) -> None:
     started = RunStarted(variants=[ResolvedVariant(variant="a", needs=needs)])
 
-    with pytest.raises(Unbelievable, match="tmpfs_bytes has"):
+    with pytest.raises(Unbelievable, match=f"{field} has"):
         check_numbers(started, "run_started")
+
+
+def test_a_limit_that_is_none_is_believed() -> None:
+    needs = ContainerNeeds(ulimits={"memlock": -1})
+
+    check_numbers(RunStarted(variants=[ResolvedVariant(variant="a", needs=needs)]), "run_started")

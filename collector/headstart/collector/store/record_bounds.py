@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.words.container_needs import MOST_FOLDERS
+from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, ULIMITS
 from headstart.words.foreign.image_reference import MAXIMUM_REFERENCE
 from headstart.words.packed_values import may_be_long
 
@@ -44,6 +44,9 @@ _MOST = {
     "labels": 100,
     "columns": 1_000,
     "tmpfs_bytes": MOST_FOLDERS,
+    "volumes": MOST_FOLDERS,
+    "ulimits": len(ULIMITS),
+    "capabilities": len(CAPABILITIES),
 }
 # Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
 # and lists within them are bounded by the layout of histograms.
