@@ -1,5 +1,7 @@
 """Lines of /proc/PID/mountinfo."""
 
+import os
+
 from headstart.agent.linux.mountinfo import Mount, parse_mountinfo
 
 
@@ -10,8 +12,8 @@ def test_a_mount_is_read_with_its_optional_fields_and_its_escapes() -> None:
     )
 
     assert list(parse_mountinfo(text)) == [
-        Mount("/a b", "/mnt/c\\d", ("rw", "noatime"), "ext4", "rw,errors=x"),
-        Mount("/", "/proc", ("rw",), "proc", "rw"),
+        Mount(os.makedev(98, 0), "/a b", "/mnt/c\\d", ("rw", "noatime"), "ext4", "rw,errors=x"),
+        Mount(os.makedev(0, 22), "/", "/proc", ("rw",), "proc", "rw"),
     ]
 
 

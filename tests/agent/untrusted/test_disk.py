@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,14 @@ from headstart.agent.deadline import Deadline
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.untrusted import disk
-from headstart.agent.untrusted.disk import TooMuch, bytes_below, deleted_bytes, writable
-from headstart.v1.experiment_pb2 import Variant
+from headstart.agent.untrusted.disk import (
+    TooMuch,
+    bytes_below,
+    deleted_bytes,
+    devices_in_memory,
+    writable,
+)
+from headstart.v1.experiment_pb2 import ContainerNeeds, Variant
 from headstart.v1.records_pb2 import FailureCode
 from support.images import build_app, image_of
 from support.instances import end_of, spec_for
@@ -34,8 +41,29 @@ def test_what_can_be_written_to_is_the_upper_layer_and_every_writable_mount_on_a
     assert writable(MOUNTS) == ("/o/diff", ["/etc/hosts", "/.headstart/stamp", "/my data"])
 
 
-def below(folder: Path) -> int:
-    return bytes_below([os.open(folder, os.O_PATH)], Deadline(5))
+def test_what_is_mounted_from_memory_is_known_by_its_device() -> None:
+    assert devices_in_memory(MOUNTS) == {os.makedev(0, minor) for minor in (42, 43, 29)}
+
+
+def below(*folders: Path) -> int:
+    return bytes_below([os.open(folder, os.O_PATH) for folder in folders], Deadline(5))
+
+
+def test_a_volume_within_a_volume_counts_once(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "data").write_bytes(bytes(1 << 20))
+
+    assert below(tmp_path, inner) == below(inner, tmp_path) == below(tmp_path)
+
+
+def test_memory_within_a_volume_is_not_on_disk(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "data").write_bytes(bytes(1 << 20))
+    device = tmp_path.stat().st_dev
+
+    place = os.open(tmp_path, os.O_PATH)
+    assert bytes_below([place], Deadline(5), in_memory={device}) == 0
 
 
 def test_blocks_count_and_not_lengths_and_links_only_once(tmp_path: Path) -> None:
@@ -139,6 +167,34 @@ def test_a_container_that_fills_the_disk_is_killed_and_says_why(
     assert limit[0] == FailureCode.FAILURE_CODE_OUT_OF_DISK
     assert "MiB to disk, 64 MiB is its limit" in limit[1]
     assert not [thread for thread in threading.enumerate() if thread.name == "disk"]
+
+
+@pytest.mark.docker
+@pytest.mark.compiler
+@pytest.mark.root
+def test_folders_of_a_variant_that_lie_in_each_other_are_held_to_the_limit_once(
+    runtime: DockerRuntime, image: str
+) -> None:
+    needs = ContainerNeeds(
+        volumes=["/volume", "/volume/a", "/volume/a/b"], tmpfs_bytes={"/volume/memory": 64 << 20}
+    )
+    variant = Variant(name="app", image=image, entrypoint=["app", "/unused"], needs=needs)
+    instance = runtime.create(spec_for(runtime.resolve(variant, "/")))
+    try:
+        with ExitStack() as opened:
+            mounts = Path(f"/proc/{instance.pid}/mountinfo").read_text()
+            root = Path(f"/proc/{instance.pid}/root")
+            (root / "volume/a/b/data").write_bytes(bytes(4 << 20))
+            (root / "volume/memory/data").write_bytes(bytes(8 << 20))
+            places = []
+            for point in writable(mounts)[1]:
+                places.append(os.open(f"{root}{point}", os.O_PATH))
+                opened.callback(os.close, places[-1])
+            used = bytes_below(places, Deadline(5), in_memory=devices_in_memory(mounts))
+    finally:
+        instance.stop()
+
+    assert 4 << 20 <= used < 5 << 20
 
 
 @pytest.mark.docker

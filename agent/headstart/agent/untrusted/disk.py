@@ -9,7 +9,7 @@ writes nothing to speak of is never walked through.
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,9 @@ class DiskWatch:
         self._exceeded = exceeded
         self._closing = threading.Event()
         with ExitStack() as undo:
-            self._places = _opened(pid, undo)
+            mounts = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
+            self._in_memory = devices_in_memory(mounts)
+            self._places = _opened(pid, mounts, undo)
             self._undo = undo.pop_all()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         free = self._free()
@@ -115,7 +117,9 @@ class DiskWatch:
         self._last = free
         try:
             deadline = Deadline(_WALK_SECONDS)
-            self._used = bytes_below(self._places, deadline, self._closing.is_set)
+            self._used = bytes_below(
+                self._places, deadline, self._closing.is_set, self._in_memory
+            )
         except TooMuch as error:
             return f"it wrote {error} to disk"
         if self._used <= self._limit < self._before.bytes - free.bytes:
@@ -161,11 +165,24 @@ def writable(mountinfo: str) -> tuple[str | None, list[str]]:
     return upper, others
 
 
+def devices_in_memory(mountinfo: str) -> frozenset[int]:
+    """What is mounted from memory, as `st_dev` has it: it may lie in a volume."""
+    return frozenset(
+        mount.device for mount in parse_mountinfo(mountinfo) if mount.kind in _NOT_ON_DISK
+    )
+
+
 def bytes_below(
-    places: Iterable[int], deadline: Deadline, stopped: Callable[[], bool] = lambda: False
+    places: Iterable[int],
+    deadline: Deadline,
+    stopped: Callable[[], bool] = lambda: False,
+    in_memory: Collection[int] = (),
 ) -> int:
-    """What lies on disk below these descriptors, links not followed. Raises TooMuch."""
-    counter = _Counter(deadline, stopped)
+    """What lies on disk below these descriptors, links not followed. Raises TooMuch.
+
+    A folder that lies below two of them counts once; one on a device `in_memory` does not.
+    """
+    counter = _Counter(deadline, stopped, in_memory)
     return sum(counter.bytes_of(place) for place in places)
 
 
@@ -186,16 +203,23 @@ def deleted_bytes(pids: Iterable[int]) -> int:
 class _Counter:
     """Adds up what lies below descriptors; TooMuch beyond its bounds."""
 
-    def __init__(self, deadline: Deadline, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, deadline: Deadline, stopped: Callable[[], bool], in_memory: Collection[int]
+    ) -> None:
         self._deadline = deadline
         self._stopped = stopped
+        self._in_memory = in_memory
         self._files = 0
         self._linked: set[tuple[int, int]] = set()
+        # A volume may lie in another one.
+        self._folders: set[tuple[int, int]] = set()
 
     def bytes_of(self, place: int) -> int:
         found = os.fstat(place)
         if not stat.S_ISDIR(found.st_mode):
             return found.st_blocks * _BLOCK_BYTES
+        if not self._enters(found):
+            return 0
         with suppress(OSError):
             return self._below(os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_DIRECTORY), 0)
         return 0
@@ -211,14 +235,23 @@ class _Counter:
                 for entry in entries:
                     self._count()
                     with suppress(OSError):
-                        total += self._own(entry.stat(follow_symlinks=False))
-                        if entry.is_dir(follow_symlinks=False):
+                        found = entry.stat(follow_symlinks=False)
+                        if found.st_dev in self._in_memory:
+                            continue
+                        total += self._own(found)
+                        if stat.S_ISDIR(found.st_mode) and self._enters(found):
                             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
                             inner = os.open(entry.name, flags, dir_fd=folder)
                             total += self._below(inner, depth + 1)
         finally:
             os.close(folder)
         return total
+
+    def _enters(self, found: os.stat_result) -> bool:
+        """Whether a folder was not looked through before."""
+        before = len(self._folders)
+        self._folders.add((found.st_dev, found.st_ino))
+        return len(self._folders) > before
 
     def _own(self, found: os.stat_result) -> int:
         if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
@@ -239,8 +272,8 @@ class _Counter:
                 raise _Stopped
 
 
-def _opened(pid: int, undo: ExitStack) -> list[int]:
-    upper, others = writable(Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape"))
+def _opened(pid: int, mountinfo: str, undo: ExitStack) -> list[int]:
+    upper, others = writable(mountinfo)
     root = f"/proc/{pid}/root"
     paths = [f"{root}{point}" for point in others] + ([upper] if upper else [])
     places = []
