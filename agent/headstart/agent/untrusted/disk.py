@@ -117,9 +117,7 @@ class DiskWatch:
         self._last = free
         try:
             deadline = Deadline(_WALK_SECONDS)
-            self._used = bytes_below(
-                self._places, deadline, self._closing.is_set, self._in_memory
-            )
+            self._used = bytes_below(self._places, deadline, self._closing.is_set, self._in_memory)
         except TooMuch as error:
             return f"it wrote {error} to disk"
         if self._used <= self._limit < self._before.bytes - free.bytes:

@@ -73,6 +73,8 @@ def test_interval_ends_come_in_ascending_order() -> None:
 def test_a_report_whose_figures_were_taken_away_is_told_all_the_same() -> None:
     assert "95 % interval 8.00–∞×" in texts(with_ratio(0.1, 0.0, 0.125, Verdict.BETTER))[0]
     assert "starts ∞× faster than jit" in texts(with_ratio(0.0, 0.0, 0.125, Verdict.BETTER))[0]
+    # Its inverse is more than a number holds.
+    assert "starts ∞× faster than jit" in texts(with_ratio(5e-324, 0.0, 0.125, Verdict.BETTER))[0]
 
 
 def test_memory_that_grew_is_a_factor_and_memory_that_shrank_a_share() -> None:

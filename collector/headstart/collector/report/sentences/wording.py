@@ -4,6 +4,7 @@ What a server does in its first seconds is never called throughput: a warming JI
 would be sold short. Sentences say "in the first 5 s of load" or "steady throughput".
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -203,7 +204,9 @@ def _difference(comparison: Comparison, value: float, words: _Words, colon: str,
 
 def _inverse(value: float) -> str:
     """How many times less; a report that somebody hands on may say of nothing."""
-    return digits(1 / value) if value else "∞"
+    times = 1 / value if value else math.inf
+    # Of a number that is next to nothing the inverse is more than one can hold.
+    return digits(times) if math.isfinite(times) else "∞"
 
 
 def _change(value: float) -> str:
