@@ -12,7 +12,7 @@ import pytest
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
-from headstart.agent.runtimes.needs_checks import beyond_memory, problems_of
+from headstart.agent.runtimes.needs_checks import beyond_kernel, beyond_memory, problems_of
 from headstart.v1.experiment_pb2 import ContainerNeeds, Experiment, Network, Plan, Variant
 from headstart.v1.records_pb2 import FailureCode
 from support.images import build_app, image_of
@@ -126,6 +126,29 @@ def test_limits_of_resources_are_those_that_are_asked_for(
     assert found["Max open files"] == ["1234", "1234"]
     assert found["Max stack size"] == [str(MIB), str(MIB)]
     assert found["Max core file size"] == ["0", "0"]
+
+
+@pytest.mark.docker
+@pytest.mark.compiler
+@pytest.mark.parametrize("limit", ["nofile", "stack"])
+def test_a_container_that_cannot_begin_within_its_limits_names_them(
+    runtime: DockerRuntime, image: str, limit: str
+) -> None:
+    """The engine cannot open a file for it; its program is killed as soon as it is one."""
+    needs = ContainerNeeds(ulimits={limit: 0})
+    resolved = runtime.resolve(variant(image, needs, "wait"), "/")
+
+    with pytest.raises(RuntimeFault, match=rf"the variant states ulimits \({limit}: 0\)"):
+        runtime.create(spec_for(resolved))
+
+
+@pytest.mark.parametrize(("nofile", "found"), [(-1, 1), (1001, 1), (1000, 0)])
+def test_no_process_may_have_more_open_files_than_the_kernel_allows(
+    nofile: int, found: int
+) -> None:
+    needs = ContainerNeeds(ulimits={"nofile": nofile, "memlock": -1})
+
+    assert [key for key, *_ in beyond_kernel(needs, 1000)] == ["ulimits"] * found
 
 
 @pytest.mark.docker

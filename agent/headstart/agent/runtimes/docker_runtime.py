@@ -31,7 +31,13 @@ from headstart.agent.linux.netns import why_not_enter
 from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.policy.pull_rules import pull_refusal
 from headstart.agent.runtimes.docker_instance import DockerInstance
-from headstart.agent.runtimes.needs_checks import beyond_memory, problems_of, tmpfs_options
+from headstart.agent.runtimes.needs_checks import (
+    beyond_kernel,
+    beyond_memory,
+    problems_of,
+    stated_limits,
+    tmpfs_options,
+)
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.runtime import Builder, Connect, Puller
@@ -53,6 +59,7 @@ _HOLDER_MEMORY_BYTES = 6 << 20
 _HOLDER_PIDS = 4
 # An engine switches IPv6 off in a namespace without a network, and ::1 with it.
 _IPV6 = Path("/proc/sys/net/ipv6")
+_MOST_OPEN = Path("/proc/sys/fs/nr_open")
 _WITH_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "0"}
 
 
@@ -187,7 +194,11 @@ class DockerRuntime:
         limit = plan.memory_limit_bytes or self._policy.memory_limit_bytes
         for variant in experiment.variants:
             needs = variant.needs
-            found = [*problems_of(needs, self._policy), *beyond_memory(needs, limit)]
+            found = [
+                *problems_of(needs, self._policy),
+                *beyond_memory(needs, limit),
+                *beyond_kernel(needs, int(_MOST_OPEN.read_text())),
+            ]
             for key, words, code in found:
                 path = ("variants", variant.name, key)
                 yield Obstacle(path, f"{variant.name}: {words}", code, variant.name, forbids=True)
@@ -340,6 +351,11 @@ class DockerRuntime:
     ) -> DockerInstance:
         try:
             return DockerInstance(self._engine, spec, self._folder / spec.name, address, network)
+        except RuntimeFault as fault:
+            if not spec.ulimits or fault.code != FailureCode.FAILURE_CODE_ENGINE:
+                raise
+            words = f"{fault.message}; {stated_limits(spec.ulimits)}"
+            raise RuntimeFault(fault.code, words, fault.output_tail) from fault
         except OSError as error:
             raise RuntimeFault(
                 FailureCode.FAILURE_CODE_AGENT, f"{spec.name} could not be prepared: {error}"

@@ -4,7 +4,7 @@ A collector is trusted with none of it: it is checked here as if nobody had chec
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import ContainerNeeds
@@ -75,6 +75,20 @@ def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:
                 f" {limit_bytes >> 20} MiB here (plan.memory, or the policy's memory_limit)"
             )
             yield key, words, _UNUSABLE
+
+
+def beyond_kernel(needs: ContainerNeeds, most_open: int) -> Iterator[Problem]:
+    """A limit that no process can be given; `most_open`: fs.nr_open (proc_sys_fs(5))."""
+    limit = needs.ulimits.get("nofile", 0)
+    if not 0 <= limit <= most_open:
+        words = f"nofile is at most {most_open} on this host (fs.nr_open), never without limit"
+        yield "ulimits", words, _UNUSABLE
+
+
+def stated_limits(ulimits: Mapping[str, int]) -> str:
+    """For the fault of a container that did not start: they may be why."""
+    told = ", ".join(f"{name}: {most}" for name, most in sorted(ulimits.items()))
+    return f"the variant states ulimits ({told}), within which an engine or a program may not begin"
 
 
 def tmpfs_options(needs: ContainerNeeds) -> dict[str, str]:
