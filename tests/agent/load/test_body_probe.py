@@ -159,6 +159,13 @@ def test_faults_seen_after_the_load_stand_for_all_of_it() -> None:
     assert [window.incorrect for window in marked] == [8] * 4
 
 
+def test_that_a_fault_was_seen_after_the_load_alone_is_said() -> None:
+    """Under load every body that was looked at was right."""
+    words = mark_wrong_bodies(windows(), 0, [Sample(0, RIGHT), Sample(9_000_000, WRONG, late=True)])
+
+    assert words == "wrong (asked when the load was over: under load none of 1 bodies was wrong)"
+
+
 def test_a_fault_is_never_rounded_away() -> None:
     marked = [LoadWindow(completed=10, duration_us=1000)]
     mark_wrong_bodies(marked, 0, [Sample(0, WRONG), *[Sample(0, RIGHT)] * 499])

@@ -158,4 +158,12 @@ def mark_wrong_bodies(
     answered = [window for window in windows if window.completed]
     if answered and not any(window.incorrect for window in windows):
         answered[-1].incorrect = 1  # one was seen
-    return faults[0].evaluation.actual
+    return faults[0].evaluation.actual + _when(samples, faults)
+
+
+def _when(samples: Sequence[Sample], faults: Sequence[Sample]) -> str:
+    """That the load itself may have had none of it, where faults were seen after it alone."""
+    if not all(fault.late for fault in faults):
+        return ""
+    judged = sum(not sample.late for sample in samples)
+    return f" (asked when the load was over: under load none of {judged} bodies was wrong)"
