@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from headstart.collector.analysis.analyse import analyse_run
-from headstart.collector.analysis.verdict.trade_offs import turning_points
-from headstart.collector.findings import Decision, Recommendation
+from headstart.collector.analysis.verdict.trade_offs import forgone, trade_off, turning_points
+from headstart.collector.findings import Decision, Recommendation, Verdict
 from headstart.v1.experiment_pb2 import Compilation, Gate, Gates
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import (
@@ -19,7 +19,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
 )
 from support.fake_batches import batch_result
-from support.fake_runs import AOT, BROKEN, JIT, Fake, Kind
+from support.fake_runs import AOT, BROKEN, JIT, Fake, Kind, small
 
 PROCEED, DEFER, REJECT = Decision.PROCEED, Decision.DEFER, Decision.REJECT
 LEVEL_JIT = replace(JIT, first_per_second=14_600, climb_seconds=0)
@@ -163,3 +163,15 @@ def test_a_trade_between_short_and_long_jobs_names_the_job_at_which_it_turns() -
 
     assert turn.startswith("The break-even is at jobs that take native ")
     assert turn.endswith("shorter ones are done sooner by native, longer ones by jar.")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WORSE, Verdict.BETTER])
+def test_a_verdict_without_a_ratio_is_no_side_of_a_trade(verdict: Verdict) -> None:
+    """Of a report that somebody hands on: the sentence ended with its colon."""
+    found = small(blocks=6).result()
+    bare = replace(
+        found,
+        comparisons=tuple(replace(c, ratio=None, verdict=verdict) for c in found.comparisons),
+    )
+
+    assert [*trade_off(bare, "aot"), *forgone(bare, "aot", [])] == []

@@ -48,9 +48,14 @@ def turning_points(result: RunResult, variant: str) -> Iterator[str]:
 
 
 def _both_sides(result: RunResult, variant: str) -> tuple[list[Comparison], list[Comparison]]:
-    """Headline figures in which it is better for sure, and those in which it is worse."""
+    """Headline figures in which it is better for sure, and those in which it is worse.
+
+    A ratio is missing only in a report that somebody wrote: there is nothing to tell.
+    """
     headlines = [
-        c for c in result.comparisons if c.variant == variant and METRICS[c.metric].headline
+        c
+        for c in result.comparisons
+        if c.variant == variant and c.ratio is not None and METRICS[c.metric].headline
     ]
     return (
         [c for c in headlines if c.verdict is Verdict.BETTER],
