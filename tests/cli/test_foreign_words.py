@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from urllib.request import urlopen
 from xml.etree import ElementTree
 
@@ -81,7 +82,10 @@ async def asked_of(folder: Path) -> dict[str, bytes]:
             (run_id,) = await submit(port, EXPERIMENT, revision="r1")
             await agent.until("lease")
             await agent.beat((run_id, 1), doing=HOSTILE)
-            following = asyncio.create_task(ask("watch", "watch", run_id))
+            to = ("--plaintext", "--collector", f"127.0.0.1:{port}")
+            watch = begun("watch", run_id, *to)
+            # Before the run ends: afterwards it would be told of the end alone.
+            said = await asyncio.to_thread(first_line, watch)
             await ask("status of a run that is leased", "status")
             records = [
                 envelope(number, run_id, record=record)
@@ -90,7 +94,8 @@ async def asked_of(folder: Path) -> dict[str, bytes]:
             for each in records:
                 await agent.send(each)
             await watched(port, run_id, RunState.RUN_STATE_DONE)
-            await following
+            rest, _ = await asyncio.to_thread(watch.communicate, timeout=120)
+            ended["watch"] = said + rest
         await ask("status", "status")
         await ask("status as JSON", "status", "--json")
         for name in ("html", "md", "json", "log"):
@@ -119,6 +124,23 @@ async def asked_of(folder: Path) -> dict[str, bytes]:
 
 def outside_of_fences(markdown: bytes) -> str:
     return re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", markdown.decode())
+
+
+def begun(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [HEADSTART, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def first_line(command: subprocess.Popen[bytes]) -> bytes:
+    """Of its output; empty when it ended, or said nothing for a minute and was killed."""
+    assert command.stdout is not None
+    impatience = Timer(60, command.kill)
+    impatience.start()
+    try:
+        return command.stdout.readline()
+    finally:
+        impatience.cancel()
 
 
 def both(*arguments: str | Path) -> bytes:
