@@ -89,6 +89,9 @@ class ContainerSpec:
     cpuset: str = ""
     # 0: no limit.
     cpus: float = 0.0
+    # Name -> address, of what it resolves without a server; empty: the engine's own file holds.
+    # Not the engine's to apply (`runtimes.hosts_file`).
+    hosts: Mapping[str, str] = field(default_factory=dict)
     # Of its namespaces.
     sysctls: Mapping[str, str] = field(default_factory=dict)
 

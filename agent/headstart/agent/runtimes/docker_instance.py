@@ -17,6 +17,7 @@ from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.cgroup_paths import find_cgroup
 from headstart.agent.linux.netns import NetworkNamespace
+from headstart.agent.runtimes.hosts_file import SEEN_AT, write_hosts
 from headstart.agent.runtimes.launch_gate import Gated, GateFolder
 from headstart.agent.runtimes.members import Handle
 from headstart.agent.runtimes.output import Digest
@@ -239,11 +240,12 @@ def swap_notes(started: Started, host_swap_bytes: int) -> list[str]:
 
 def _behind_gate(spec: ContainerSpec, gate: GateFolder) -> ContainerSpec:
     stamp = gate.path / "stamp"
-    return replace(
-        spec,
-        argv=gate.argv(spec.argv, _GATE),
-        mounts={gate.path: (_GATE, True), stamp: (f"{_GATE}/{stamp.name}", False)},
-    )
+    mounts = {gate.path: (_GATE, True), stamp: (f"{_GATE}/{stamp.name}", False)}
+    if spec.hosts:
+        hosts = gate.path / "hosts"
+        write_hosts(hosts, spec.hosts, spec.network)
+        mounts[hosts] = (SEEN_AT, True)
+    return replace(spec, argv=gate.argv(spec.argv, _GATE), mounts=mounts)
 
 
 def _text(path: Path) -> str:

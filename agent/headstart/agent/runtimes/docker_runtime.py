@@ -252,7 +252,13 @@ class DockerRuntime:
         )
         if network == Network.NETWORK_HOLDER:
             holder = self._ready_holder(container)
-            container = replace(container, network=f"container:{holder.container}")
+            # The engine's name of the holder is that of every container in its network.
+            own = {holder.container[:12]: holder.address} if container.hosts else {}
+            container = replace(
+                container,
+                network=f"container:{holder.container}",
+                hosts={**own, **container.hosts},
+            )
             return self._start(container, holder.address, network)
         if network == Network.NETWORK_HOST:
             if spec.port:
@@ -342,6 +348,7 @@ class DockerRuntime:
                 volumes=(),
                 ulimits={},
                 capabilities=(),
+                hosts={},
             )
             self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
         return self._holder
