@@ -20,6 +20,7 @@ RESERVED = {
     "RunStarted.monotonic_ns": "ties CLOCK_MONOTONIC to unix_ns for a reader of raw records",
     "TrialStarted.monotonic_ns": "the same of a trial",
     "RunOutcome.monotonic_ns": "the same of the end",
+    "RunStarted.others": "no file can state any yet",
     "Event.monotonic_ns": "an event's place among the samples, for a reader of raw records",
     "PhaseMemory.monotonic_ns": "a reading's place among the samples",
     "CheckOutcome.monotonic_ns": "a check's place among the samples",

@@ -36,6 +36,7 @@ from headstart.v1.records_pb2 import (
     RunStarted,
     RunStatus,
 )
+from headstart.words.containers import containers_of, other_names
 from headstart.words.foreign.secrets import masks_of, named_values
 from headstart.words.log_fields import with_fields
 
@@ -168,11 +169,15 @@ class _Run:
             variants = [
                 self._as_found(variant, host, found) for variant in self.experiment.variants
             ]
-            for resolved in variants:
+            others = [
+                host.resolved.get(name) or ResolvedVariant(variant=name)
+                for name in other_names(self.experiment)
+            ]
+            for resolved in (*variants, *others):
                 # An image states variables too.
                 for name, value in resolved.environment.items():
                     self.masks.add(name, value)
-            _log_decisions(self.held.run_id, variants)
+            _log_decisions(self.held.run_id, [*variants, *others])
             cpus = self.plan.server_cpus, self.plan.load_cpus
             self.emit(
                 RunStarted(
@@ -180,6 +185,7 @@ class _Run:
                     seed=seed,
                     blocks_planned=self.plan.blocks,
                     variants=variants,
+                    others=others,
                     unix_ns=time.time_ns(),
                     monotonic_ns=time.monotonic_ns(),
                 )
@@ -237,14 +243,15 @@ class _Run:
         """
         found: list[Obstacle] = []
         if host.to_pull or any(v.HasField("build") for v in self.experiment.variants):
-            for variant in self.experiment.variants:
+            for placed in containers_of(self.experiment):
+                variant = placed.container
                 known = host.resolved.get(variant.name)
                 if known is not None and known.HasField("failure"):
                     continue
                 resolved = resolve(self.experiment, host.runtimes, variant, {**unbuilt, **unpulled})
                 host.resolved[variant.name] = resolved
                 if variant.name not in unbuilt:
-                    found += unresolved(variant, resolved)
+                    found += unresolved(placed, resolved)
         return found
 
     def _as_found(self, variant: Variant, host: Host, found: Sequence[Obstacle]) -> ResolvedVariant:

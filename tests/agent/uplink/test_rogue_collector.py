@@ -18,7 +18,15 @@ from headstart.agent.uplink.collector_bounds import experiment_fault, terms_of, 
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
-from headstart.v1.experiment_pb2 import Experiment, Load, Plan, Variant, WeightedRequest
+from headstart.v1.experiment_pb2 import (
+    Command,
+    Companion,
+    Experiment,
+    Load,
+    Plan,
+    Variant,
+    WeightedRequest,
+)
 from headstart.v1.fleet_pb2 import (
     Ack,
     Attempt,
@@ -291,6 +299,28 @@ MALFORMED = {
     ),
     "idle for ever": (two(plan=Plan(idle_seconds=1e300)), "plan.idle_seconds is 1e+300"),
     "a negative limit": (two(plan=Plan(cpu_limit=-1)), "plan.cpu_limit is -1"),
+    "companions without number": (
+        two(beside=[Companion(name=f"c{n}") for n in range(5000)]),
+        "5000 containers beside its variants",
+    ),
+    "a companion under a variant's name": (
+        two(beside=[Companion(name="db", container=Variant(name="a", image="db"))]),
+        "the container 'beside.db' is named 'a'",
+    ),
+    "a companion that is a command": (
+        two(
+            beside=[
+                Companion(
+                    name="db", container=Variant(name="beside.db", command=Command(argv=["true"]))
+                )
+            ]
+        ),
+        "beside.db has no image",
+    ),
+    "a companion that no host can be": (
+        two(beside=[Companion(name="a/b", container=Variant(name="beside.a/b", image="db"))]),
+        "a companion is named 'a/b'",
+    ),
     "margins that are none": (two(margins={"x": math.nan}), "experiment.margins is nan"),
 }
 

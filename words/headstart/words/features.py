@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.words.containers import containers_of
 from headstart.words.foreign.secrets import referred_to
 
 
@@ -51,7 +52,7 @@ FEATURES = (
             or each.needs.volumes
             or each.needs.ulimits
             or each.needs.capabilities
-            for each in experiment.variants
+            for each in (placed.container for placed in containers_of(experiment))
         ),
     ),
 )

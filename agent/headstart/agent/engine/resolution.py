@@ -77,16 +77,19 @@ def resolve_image(
         )
     # A user that the variant states is told with its key (`runtimes.needs_checks`).
     refused = None if variant.needs.user else policy.user_refusal(config.get("User") or "")
-    if refused is None and variant.entrypoint:
+    is_program = bool(variant.arguments) and not config.get("Entrypoint")
+    if refused is None and (variant.entrypoint or is_program):
         refused = policy.entrypoint_refusal()
     if refused is not None:
         return _refused(resolved, FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, refused)
     environment = dict(each.partition("=")[::2] for each in config.get("Env") or [])
     resolved.digest = image["Id"]
     resolved.argv.extend(
-        variant.entrypoint or [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+        [*variant.entrypoint, *variant.arguments]
+        if variant.entrypoint
+        else [*(config.get("Entrypoint") or []), *(variant.arguments or config.get("Cmd") or [])]
     )
-    if config.get("Entrypoint") and not variant.entrypoint:
+    if config.get("Entrypoint") and not (variant.entrypoint or variant.arguments):
         resolved.default_arguments = len(config.get("Cmd") or [])
     resolved.environment.update({**environment, **variant.environment})
     resolved.working_directory = variant.working_directory or config.get("WorkingDir") or "/"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import Experiment, SecretReference
+from headstart.words.containers import containers_of
 from headstart.words.foreign.secrets import SHORTEST_SECRET, Masks, http_checks, references_in
 
 # As much as a variable of an experiment file may have.
@@ -43,10 +44,11 @@ class HostSecrets:
             return experiment
         found = Experiment()
         found.CopyFrom(experiment)
-        for variant in found.variants:
-            for name, reference in variant.secret_environment.items():
-                variant.environment[name] = self._value(reference)
-            variant.secret_environment.clear()
+        for placed in containers_of(found):
+            container = placed.container
+            for name, reference in container.secret_environment.items():
+                container.environment[name] = self._value(reference)
+            container.secret_environment.clear()
         for check in http_checks(found):
             for header in check.request.headers:
                 if header.HasField("secret"):

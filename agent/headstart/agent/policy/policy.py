@@ -26,6 +26,7 @@ from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import CAPABILITIES
+from headstart.words.containers import containers_of
 from headstart.words.foreign.image_reference import (
     ImageReference,
     MalformedReference,
@@ -104,7 +105,7 @@ class Policy:
 
         Commands of a batch program's checks are its own arguments.
         """
-        variants = experiment.variants
+        variants = [placed.container for placed in containers_of(experiment)]
         checks = experiment.service.checks if experiment.service.port else ()
         pull = experiment.plan.pull in (Pull.PULL_MISSING, Pull.PULL_ALWAYS)
         images = [each for each in variants if each.HasField("image")]

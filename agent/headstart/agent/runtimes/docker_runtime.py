@@ -51,6 +51,7 @@ from headstart.v1.records_pb2 import (
     ImagePulled,
     ResolvedVariant,
 )
+from headstart.words.containers import containers_of
 
 log = logging.getLogger(__name__)
 
@@ -192,15 +193,15 @@ class DockerRuntime:
             words = "an engine gives no container less than 6 MiB of memory"
             yield Obstacle(("plan", "memory"), words, FailureCode.FAILURE_CODE_ENGINE)
         limit = plan.memory_limit_bytes or self._policy.memory_limit_bytes
-        for variant in experiment.variants:
-            needs = variant.needs
+        for placed in containers_of(experiment):
+            variant, needs = placed.container, placed.container.needs
             found = [
                 *problems_of(needs, self._policy),
                 *beyond_memory(needs, limit),
                 *beyond_kernel(needs, int(_MOST_OPEN.read_text())),
             ]
             for key, words, code in found:
-                path = ("variants", variant.name, key)
+                path = (*placed.path, key)
                 yield Obstacle(path, f"{variant.name}: {words}", code, variant.name, forbids=True)
         if plan.cpu_limit > (has := os.cpu_count() or 1):
             words = f"the plan asks for {plan.cpu_limit:g} CPUs, this host has {has}"

@@ -29,6 +29,7 @@ from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.scripts import missing_script
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Pull, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
+from headstart.words.containers import Placed, containers_of
 from headstart.words.runtimes import RUNTIMES
 
 
@@ -42,7 +43,7 @@ class Host:
     network_refusal: Callable[[Network.ValueType], str | None]
     secrets: HostSecrets = field(default_factory=HostSecrets)
     resolved: dict[str, ResolvedVariant] = field(default_factory=dict)
-    # Variants whose images the run pulls; filled likewise.
+    # Variants whose images the run pulls, and others likewise; filled likewise.
     to_pull: list[Variant] = field(default_factory=list)
 
 
@@ -70,13 +71,17 @@ def resolve(
     return runtime.resolve(variant, experiment.base_directory)
 
 
-def unresolved(variant: Variant, resolved: ResolvedVariant) -> Iterator[Obstacle]:
-    """The failure of a variant as an obstacle, if it has one."""
+def unresolved(placed: Placed, resolved: ResolvedVariant) -> Iterator[Obstacle]:
+    """The failure of a variant or another container as an obstacle, if it has one.
+
+    Without its companions an app is another one.
+    """
     if resolved.HasField("failure"):
-        source = variant.WhichOneof("source") or "image"
-        failure = resolved.failure
-        path = ("variants", variant.name, source)
-        yield Obstacle(path, failure.message, failure.code, variant.name)
+        container, failure = placed.container, resolved.failure
+        path = (*placed.path, container.WhichOneof("source") or "image")
+        variant = container.name if placed.path[0] == "variants" else ""
+        forbids = placed.path[0] == "beside"
+        yield Obstacle(path, failure.message, failure.code, variant, forbids=forbids)
 
 
 def _allowed(host: Host) -> Iterator[Obstacle]:
@@ -95,7 +100,8 @@ def _secrets(host: Host) -> Iterator[Obstacle]:
 
 
 def _variants(host: Host) -> Iterator[Obstacle]:
-    for variant in host.experiment.variants:
+    for placed in containers_of(host.experiment):
+        variant = placed.container
         if variant.HasField("build") and host.runtimes.builder() is not None:
             yield from _build(variant)
             continue
@@ -104,7 +110,7 @@ def _variants(host: Host) -> Iterator[Obstacle]:
         if is_missing or _is_pulled_anyway(host, variant):
             if (refusal := _pull_refusal(host, variant)) is None:
                 host.to_pull.append(variant)
-                yield _pull(variant, is_missing)
+                yield _pull(placed, is_missing)
                 continue
             if is_missing:
                 resolved.failure.message += f"; {refusal}"
@@ -113,7 +119,7 @@ def _variants(host: Host) -> Iterator[Obstacle]:
                 resolved.failure.code = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
                 resolved.failure.message = f"{variant.name}: image {variant.image}: {refusal}"
         host.resolved[variant.name] = resolved
-        yield from unresolved(variant, resolved)
+        yield from unresolved(placed, resolved)
 
 
 def _is_pulled_anyway(host: Host, variant: Variant) -> bool:
@@ -128,12 +134,13 @@ def _pull_refusal(host: Host, variant: Variant) -> str | None:
     return puller.pull_refusal(variant, host.experiment.plan.pull)
 
 
-def _pull(variant: Variant, is_missing: bool) -> Obstacle:
+def _pull(placed: Placed, is_missing: bool) -> Obstacle:
     """What takes time before the first trial, and may fail."""
+    variant = placed.container
     what = "does not hold" if is_missing else "may hold an older"
     message = f"{variant.name}: the engine {what} image {variant.image}; the run pulls it"
     code = FailureCode.FAILURE_CODE_IMAGE_MISSING
-    return Obstacle(("variants", variant.name, "image"), message, code, variant.name, blocks=False)
+    return Obstacle((*placed.path, "image"), message, code, variant.name, blocks=False)
 
 
 def _build(variant: Variant) -> Iterator[Obstacle]:

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from headstart.v1.experiment_pb2 import Experiment, Load
 from headstart.v1.fleet_pb2 import Attempt, Welcome
+from headstart.words.containers import MOST_COMPANIONS, other_names, others_of
 from headstart.words.foreign import clean
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
@@ -31,6 +32,8 @@ _LONGEST_REASON = 500
 # Ten years: no time, rate or share in an experiment comes near.
 _LARGEST_FLOAT = 1e12
 _MOST_VARIANTS = 1_000
+_MOST_OTHERS = 100 + MOST_COMPANIONS
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 # What an agent or a generator keeps in memory for each of them.
 _MOST_CONNECTIONS = 100_000
 _MOST_REQUESTS = 1_000
@@ -90,10 +93,30 @@ def experiment_fault(experiment: Experiment) -> str:
         return "the experiment has no variant"
     if len(names) > _MOST_VARIANTS or len(set(names)) < len(names):
         return f"the experiment has {len(names)} variants, {len(set(names))} of them different"
+    if fault := _others_fault(experiment):
+        return fault
     for name, value in _floats(experiment, "experiment"):
         if not 0 <= value <= _LARGEST_FLOAT:
             return f"{name} is {value:g}; 0 to {_LARGEST_FLOAT:g} was expected"
     return _load_fault(experiment.load)
+
+
+def _others_fault(experiment: Experiment) -> str:
+    """Why the containers beside the variants cannot be told apart, or be made."""
+    others = [placed.container for placed in others_of(experiment)]
+    if len(others) > _MOST_OTHERS:
+        return f"the experiment has {len(others)} containers beside its variants"
+    for other, name in zip(others, other_names(experiment), strict=True):
+        if other.name != name:
+            return f"the container {name[:80]!r} is named {other.name[:80]!r}"
+        if other.WhichOneof("source") != "image":
+            return f"{name} has no image"
+    for companion in experiment.beside:
+        if not _DNS_LABEL.fullmatch(companion.name):
+            return f"a companion is named {companion.name[:80]!r}, which no host can be"
+    if len({companion.name for companion in experiment.beside}) < len(experiment.beside):
+        return "two companions have the same name"
+    return ""
 
 
 def _load_fault(load: Load) -> str:

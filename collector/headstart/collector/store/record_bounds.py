@@ -22,6 +22,7 @@ from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, ULIMITS
+from headstart.words.containers import other_names
 from headstart.words.foreign.image_reference import MAXIMUM_REFERENCE
 from headstart.words.packed_values import may_be_long
 
@@ -84,6 +85,8 @@ class Bounds:
     trials: int
     # Microseconds from a load's beginning; 0: there is no load.
     load_us: int
+    # Containers that are not variants, by name.
+    others: frozenset[str] = frozenset()
 
 
 def bounds_of(host: str, experiment: Experiment) -> Bounds:
@@ -92,7 +95,8 @@ def bounds_of(host: str, experiment: Experiment) -> Bounds:
     blocks = experiment.plan.blocks or experiment.plan.maximum_blocks
     seconds = experiment.load.duration_seconds if experiment.HasField("load") else None
     load = 0.0 if seconds is None else _LOAD_FACTOR * seconds + _LOAD_REST_SECONDS
-    return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6))
+    others = frozenset(other_names(experiment))
+    return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6), others)
 
 
 def check_record(record: pb.Record, trial: int, bounds: Bounds) -> None:
@@ -240,8 +244,12 @@ def _same(name: str, value: int, expected: int) -> None:
 
 
 def _known(name: str, variant: str, bounds: Bounds) -> None:
-    if variant not in bounds.variants:
-        raise Unbelievable(f"{name} is {variant[:80]!r}, which the experiment does not have")
+    _container(name, variant, bounds.variants)
+
+
+def _container(name: str, found: str, known: frozenset[str]) -> None:
+    if found not in known:
+        raise Unbelievable(f"{name} is {found[:80]!r}, which the experiment does not have")
 
 
 def _run_started(message: pb.RunStarted, bounds: Bounds) -> None:
@@ -253,6 +261,9 @@ def _run_started(message: pb.RunStarted, bounds: Bounds) -> None:
     for variant in message.variants:
         _known("run_started.variants", variant.variant, bounds)
     _at_most("run_started.variants", len(message.variants), len(bounds.variants))
+    for other in message.others:
+        _container("run_started.others", other.variant, bounds.others)
+    _at_most("run_started.others", len(message.others), len(bounds.others))
 
 
 def _place(message: pb.TrialStarted | pb.TrialOutcome, bounds: Bounds) -> None:
@@ -307,7 +318,7 @@ def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:
     if not message.variants or len(set(message.variants)) < len(message.variants):
         raise Unbelievable(f"image_pulled is of {len(message.variants)} variants, none or the same")
     for variant in message.variants:
-        _known("image_pulled.variants", variant, bounds)
+        _container("image_pulled.variants", variant, bounds.variants | bounds.others)
     for key, text in (("reference", message.reference), ("digest", message.digest)):
         _short(f"image_pulled.{key}", text, MAXIMUM_REFERENCE)
     told = message.layers_present + message.layers_of_unknown_size

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from headstart.collector.store.tables import experiments
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.containers import containers_of
 from headstart.words.foreign.secrets import Masks, commands_of, http_checks, named_values
 
 # Of a connection's `info`: the write-ahead log still has what was masked.
@@ -26,13 +27,16 @@ def masked_experiment(experiment: Experiment) -> Experiment | None:
         masks.add(name, value)
     found = Experiment()
     found.CopyFrom(experiment)
-    for variant in found.variants:
-        values = [variant.environment]
-        if variant.HasField("build"):
-            values.append(variant.build.arguments)
+    for placed in containers_of(found):
+        values = [placed.container.environment]
+        if placed.container.HasField("build"):
+            values.append(placed.container.build.arguments)
         for each in values:
             for name in list(each):
                 each[name] = masks.value(name, each[name])
+    for companion in found.beside:
+        text = companion.seed.input.decode("utf-8", "surrogateescape")
+        companion.seed.input = masks.stated(text).encode("utf-8", "surrogateescape")
     for words in commands_of(found):
         words[:] = masks.words(words)
     for check in http_checks(found):

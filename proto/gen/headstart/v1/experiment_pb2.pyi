@@ -19,6 +19,29 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _CompanionLife:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CompanionLifeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CompanionLife.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMPANION_LIFE_UNSPECIFIED: _CompanionLife.ValueType  # 0
+    """As COMPANION_LIFE_TRIAL."""
+    COMPANION_LIFE_TRIAL: _CompanionLife.ValueType  # 1
+    """Made anew for each trial."""
+    COMPANION_LIFE_RUN: _CompanionLife.ValueType  # 2
+    """One for all trials of a run: it keeps what they write."""
+
+class CompanionLife(_CompanionLife, metaclass=_CompanionLifeEnumTypeWrapper): ...
+
+COMPANION_LIFE_UNSPECIFIED: CompanionLife.ValueType  # 0
+"""As COMPANION_LIFE_TRIAL."""
+COMPANION_LIFE_TRIAL: CompanionLife.ValueType  # 1
+"""Made anew for each trial."""
+COMPANION_LIFE_RUN: CompanionLife.ValueType  # 2
+"""One for all trials of a run: it keeps what they write."""
+Global___CompanionLife: _TypeAlias = CompanionLife  # noqa: Y015
+
 class _Compilation:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -248,6 +271,7 @@ class Experiment(_message.Message):
     JOBS_FIELD_NUMBER: _builtins.int
     AA_FIELD_NUMBER: _builtins.int
     VALUES_MASKED_FIELD_NUMBER: _builtins.int
+    BESIDE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique name within a collector; a DNS label (a-z, 0-9, '-'), at most 63 long."""
     baseline: _builtins.str
@@ -296,6 +320,10 @@ class Experiment(_message.Message):
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchJob]:
         """Of a batch program, in place of load; in the order of the file."""
 
+    @_builtins.property
+    def beside(self) -> _containers.RepeatedCompositeFieldContainer[Global___Companion]:
+        """Services that stand beside the app in every trial, in the order of their start."""
+
     def __init__(
         self,
         *,
@@ -315,16 +343,165 @@ class Experiment(_message.Message):
         jobs: _abc.Iterable[Global___BatchJob] | None = ...,
         aa: _builtins.bool = ...,
         values_masked: _builtins.bool = ...,
+        beside: _abc.Iterable[Global___Companion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "gates", b"gates", "hosts", b"hosts", "load", b"load", "plan", b"plan", "service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "aa", b"aa", "base_directory", b"base_directory", "baseline", b"baseline", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "values_masked", b"values_masked", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_load", b"_load", "aa", b"aa", "base_directory", b"base_directory", "baseline", b"baseline", "beside", b"beside", "diagnostic_rules", b"diagnostic_rules", "gates", b"gates", "hosts", b"hosts", "jobs", b"jobs", "load", b"load", "margins", b"margins", "name", b"name", "plan", b"plan", "revision", b"revision", "service", b"service", "source_text", b"source_text", "values_masked", b"values_masked", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__load: _TypeAlias = _typing.Literal["load"]  # noqa: Y015
     _WhichOneofArgType__load: _TypeAlias = _typing.Literal["_load", b"_load"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__load) -> _WhichOneofReturnType__load | None: ...
 
 Global___Experiment: _TypeAlias = Experiment  # noqa: Y015
+
+@_typing.final
+class Companion(_message.Message):
+    """A service that an app needs and that is not measured, such as its database: the same for
+    every variant, in the app's network.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    LIFE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_LIMIT_FIELD_NUMBER: _builtins.int
+    CPUS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """By which the app reaches it; a DNS label."""
+    life: Global___CompanionLife.ValueType
+    memory_limit_bytes: _builtins.int
+    """Limits of its container; 0: the policy's default, none."""
+    cpu_limit: _builtins.float
+    cpus: _builtins.str
+    """A Linux cpuset list; empty: those that plan.server_cpus leaves, if there are any."""
+    @_builtins.property
+    def container(self) -> Global___Variant:
+        """Its image, environment and needs, as of a variant. Named "beside." and the name above."""
+
+    @_builtins.property
+    def ready(self) -> Global___CompanionReady: ...
+    @_builtins.property
+    def seed(self) -> Global___Seed:
+        """Run each time that it was started and is ready, before the app's clock."""
+
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """TCP ports that it listens on, as far as the file states them."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        container: Global___Variant | None = ...,
+        ready: Global___CompanionReady | None = ...,
+        life: Global___CompanionLife.ValueType = ...,
+        seed: Global___Seed | None = ...,
+        memory_limit_bytes: _builtins.int = ...,
+        cpu_limit: _builtins.float = ...,
+        cpus: _builtins.str = ...,
+        ports: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "container", b"container", "ready", b"ready", "seed", b"seed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "container", b"container", "cpu_limit", b"cpu_limit", "cpus", b"cpus", "life", b"life", "memory_limit_bytes", b"memory_limit_bytes", "name", b"name", "ports", b"ports", "ready", b"ready", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+
+Global___Companion: _TypeAlias = Companion  # noqa: Y015
+
+@_typing.final
+class CompanionReady(_message.Message):
+    """When a companion can be used. Without any of these: when its program has been started."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    LOG_PATTERN_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    """A TCP port of it that accepts a connection."""
+    log_pattern: _builtins.str
+    """A regular expression of RE2 that is found in a line of its output."""
+    timeout_seconds: _builtins.float
+    @_builtins.property
+    def command(self) -> Global___Words:
+        """A command that exits with 0 in its container, tried until it does."""
+
+    def __init__(
+        self,
+        *,
+        port: _builtins.int = ...,
+        command: Global___Words | None = ...,
+        log_pattern: _builtins.str = ...,
+        timeout_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "kind", b"kind", "log_pattern", b"log_pattern", "port", b"port"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "kind", b"kind", "log_pattern", b"log_pattern", "port", b"port", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["port", "command", "log_pattern"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___CompanionReady: _TypeAlias = CompanionReady  # noqa: Y015
+
+@_typing.final
+class Words(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARGV_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def argv(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        argv: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Words: _TypeAlias = Words  # noqa: Y015
+
+@_typing.final
+class Seed(_message.Message):
+    """A command in a companion's container that puts in what trials begin with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARGV_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    input: _builtins.bytes
+    """What it reads from its standard input."""
+    timeout_seconds: _builtins.float
+    @_builtins.property
+    def argv(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        argv: _abc.Iterable[_builtins.str] | None = ...,
+        input: _builtins.bytes = ...,
+        timeout_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "input", b"input", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Seed: _TypeAlias = Seed  # noqa: Y015
 
 @_typing.final
 class SecretReference(_message.Message):
@@ -417,6 +594,7 @@ class Variant(_message.Message):
     BASE_FIELD_NUMBER: _builtins.int
     SECRET_ENVIRONMENT_FIELD_NUMBER: _builtins.int
     NEEDS_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A DNS label, unique in the experiment."""
     compilation: Global___Compilation.ValueType
@@ -454,6 +632,10 @@ class Variant(_message.Message):
     def needs(self) -> Global___ContainerNeeds:
         """Of an image: what its container is given beyond it, or denied."""
 
+    @_builtins.property
+    def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a companion or a check: in place of the image's command (CMD), after its entrypoint."""
+
     def __init__(
         self,
         *,
@@ -469,10 +651,11 @@ class Variant(_message.Message):
         base: _builtins.str = ...,
         secret_environment: _abc.Mapping[_builtins.str, Global___SecretReference] | None = ...,
         needs: Global___ContainerNeeds | None = ...,
+        arguments: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "build", b"build", "command", b"command", "image", b"image", "needs", b"needs", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "needs", b"needs", "secret_environment", b"secret_environment", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_needs", b"_needs", "arguments", b"arguments", "base", b"base", "build", b"build", "command", b"command", "compilation", b"compilation", "description", b"description", "entrypoint", b"entrypoint", "environment", b"environment", "image", b"image", "name", b"name", "needs", b"needs", "secret_environment", b"secret_environment", "source", b"source", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__needs: _TypeAlias = _typing.Literal["needs"]  # noqa: Y015
     _WhichOneofArgType__needs: _TypeAlias = _typing.Literal["_needs", b"_needs"]  # noqa: Y015
@@ -753,6 +936,7 @@ class Check(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     COMMAND_FIELD_NUMBER: _builtins.int
+    CONTAINER_FIELD_NUMBER: _builtins.int
     COVERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique in the experiment; made from the request when the user gives none."""
@@ -760,6 +944,8 @@ class Check(_message.Message):
     def http(self) -> Global___HttpCheck: ...
     @_builtins.property
     def command(self) -> Global___CommandCheck: ...
+    @_builtins.property
+    def container(self) -> Global___ContainerCheck: ...
     @_builtins.property
     def covers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Packages or assemblies (shell patterns) whose code this check runs through:
@@ -772,13 +958,14 @@ class Check(_message.Message):
         name: _builtins.str = ...,
         http: Global___HttpCheck | None = ...,
         command: Global___CommandCheck | None = ...,
+        container: Global___ContainerCheck | None = ...,
         covers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "http", b"http", "kind", b"kind"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "http", b"http", "kind", b"kind"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "covers", b"covers", "http", b"http", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "covers", b"covers", "http", b"http", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["http", "command"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["http", "command", "container"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -914,6 +1101,51 @@ class CommandCheck(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommandCheck: _TypeAlias = CommandCheck  # noqa: Y015
+
+@_typing.final
+class ContainerCheck(_message.Message):
+    """A container in the app's network, with HEADSTART_URL set, that ends by itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    EXIT_STATUS_FIELD_NUMBER: _builtins.int
+    OUTPUT_PATTERN_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    JUNIT_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    exit_status: _builtins.int
+    output_pattern: _builtins.str
+    timeout_seconds: _builtins.float
+    junit: _builtins.str
+    """Absolute path of a file in the container, or of a folder of such, in which it leaves what
+    became of its tests, as JUnit XML. Empty: it leaves none.
+    """
+    memory_limit_bytes: _builtins.int
+    """0: the policy's default."""
+    @_builtins.property
+    def container(self) -> Global___Variant:
+        """Its image, environment and needs, as of a variant. Named "check." and the place of the
+        check in Service.checks, from 1.
+        """
+
+    def __init__(
+        self,
+        *,
+        container: Global___Variant | None = ...,
+        exit_status: _builtins.int = ...,
+        output_pattern: _builtins.str = ...,
+        timeout_seconds: _builtins.float = ...,
+        junit: _builtins.str = ...,
+        memory_limit_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "exit_status", b"exit_status", "junit", b"junit", "memory_limit_bytes", b"memory_limit_bytes", "output_pattern", b"output_pattern", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContainerCheck: _TypeAlias = ContainerCheck  # noqa: Y015
 
 @_typing.final
 class BatchJob(_message.Message):

@@ -580,6 +580,7 @@ class RunStarted(_message.Message):
     VARIANTS_FIELD_NUMBER: _builtins.int
     UNIX_NS_FIELD_NUMBER: _builtins.int
     MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     """Drawn or given; the same seed gives the same order."""
     blocks_planned: _builtins.int
@@ -590,6 +591,10 @@ class RunStarted(_message.Message):
     def host(self) -> _host_pb2.HostFacts: ...
     @_builtins.property
     def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResolvedVariant]: ...
+    @_builtins.property
+    def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResolvedVariant]:
+        """Companions and checks that are containers, by the names of their containers."""
+
     def __init__(
         self,
         *,
@@ -599,10 +604,11 @@ class RunStarted(_message.Message):
         variants: _abc.Iterable[Global___ResolvedVariant] | None = ...,
         unix_ns: _builtins.int = ...,
         monotonic_ns: _builtins.int = ...,
+        others: _abc.Iterable[Global___ResolvedVariant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks_planned", b"blocks_planned", "host", b"host", "monotonic_ns", b"monotonic_ns", "seed", b"seed", "unix_ns", b"unix_ns", "variants", b"variants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks_planned", b"blocks_planned", "host", b"host", "monotonic_ns", b"monotonic_ns", "others", b"others", "seed", b"seed", "unix_ns", b"unix_ns", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,6 +13,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from headstart.words.containers import containers_of
+
 # Names of environment variables, build arguments, headers, members of JSON and options, in any
 # case. What ends in a letter after a '*' fits the end of each word of a name; words end at '_',
 # '-', '.' and where the case changes.
@@ -354,11 +356,15 @@ def argument_values(words: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def commands_of(experiment: Any) -> Iterator[Any]:
-    """The words of each command of an `Experiment`: of variants, checks and jobs."""
-    for variant in experiment.variants:
-        if variant.HasField("command"):
-            yield variant.command.argv
-        yield variant.entrypoint
+    """The words of each command of an `Experiment`: of containers, checks and jobs."""
+    for placed in containers_of(experiment):
+        if placed.container.HasField("command"):
+            yield placed.container.command.argv
+        yield placed.container.entrypoint
+        yield placed.container.arguments
+    for companion in experiment.beside:
+        yield companion.ready.command.argv
+        yield companion.seed.argv
     service = experiment.service
     for check in (service.ready, *service.checks, service.first_data):
         if check.HasField("command"):
@@ -372,10 +378,12 @@ def named_values(experiment: Any) -> Iterator[tuple[str, str]]:
 
     Any object with its fields will do.
     """
-    for variant in experiment.variants:
-        yield from variant.environment.items()
-        if variant.HasField("build"):
-            yield from variant.build.arguments.items()
+    for placed in containers_of(experiment):
+        yield from placed.container.environment.items()
+        if placed.container.HasField("build"):
+            yield from placed.container.build.arguments.items()
+    for companion in experiment.beside:
+        yield "", companion.seed.input.decode("utf-8", "replace")
     for check in http_checks(experiment):
         for header in (*check.request.headers, *check.headers):
             if header.value:
@@ -390,9 +398,10 @@ def named_values(experiment: Any) -> Iterator[tuple[str, str]]:
 
 def references_in(experiment: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Each `SecretReference` of an `Experiment` with its place in the file; that ends in a name."""
-    for variant in experiment.variants:
-        for name in sorted(variant.secret_environment):
-            yield ("variants", variant.name, "env", name), variant.secret_environment[name]
+    for placed in containers_of(experiment):
+        references = placed.container.secret_environment
+        for name in sorted(references):
+            yield (*placed.path, "env", name), references[name]
     for path, check in _placed_checks(experiment):
         for header in check.request.headers:
             if header.HasField("secret"):
