@@ -23,3 +23,10 @@ def test_an_agent_that_would_leave_out_what_a_container_needs_gets_none_of_it() 
     assert unknown_to(("secrets",), plain) == ""
     assert "keys of a container" in unknown_to(("secrets",), asking)
     assert unknown_to(FEATURE_NAMES, asking) == ""
+
+
+def test_an_agent_that_would_resolve_no_name_of_a_variant_gets_no_run_that_has_one() -> None:
+    asking = Experiment(variants=[Variant(name="a", needs=ContainerNeeds(hosts={"db": "::1"}))])
+
+    assert "(hosts)" in unknown_to(("secrets", "needs"), asking)
+    assert unknown_to(("needs", "hosts"), asking) == ""

@@ -145,6 +145,7 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         "ulimits",
         # Where the policy allows each.
         "capabilities",
+        "hosts",
     }
 
 

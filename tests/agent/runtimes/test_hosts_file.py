@@ -86,7 +86,7 @@ def test_in_the_hosts_network_a_name_has_the_stated_address_alone(
 ) -> None:
     host = tmp_path / "of-the-host"
     host.write_text("# ours\n127.0.0.1 localhost DB # and more\n10.1.1.1 db\n10.2.2.2 other\nodd\n")
-    monkeypatch.setattr("headstart.agent.runtimes.hosts_file.SEEN_AT", str(host))
+    monkeypatch.setattr("headstart.agent.runtimes.hosts_file.HOSTS_FILE", str(host))
     write_hosts(tmp_path / "hosts", {"db": "10.0.0.1"}, "host")
 
     assert addresses_in(tmp_path / "hosts") == [

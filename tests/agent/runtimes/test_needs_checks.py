@@ -174,6 +174,28 @@ def test_a_container_has_the_capabilities_that_it_asks_for_and_its_policy_allows
     assert refused.value.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
 
 
+@pytest.mark.docker
+@pytest.mark.compiler
+@pytest.mark.parametrize("network", [Network.NETWORK_OWN, Network.NETWORK_HOLDER])
+def test_a_container_knows_the_names_of_its_variant_and_its_own(
+    runtime: DockerRuntime, image: str, network: Network.ValueType
+) -> None:
+    """The engine refuses `--add-host` in a network that is another container's."""
+    plain = runtime.create(
+        spec_for(runtime.resolve(variant(image, ContainerNeeds(), "wait"), "/"), network=network)
+    )
+    usual = (Path(f"/proc/{plain.pid}/root/etc/hosts")).read_text()
+    plain.stop()
+    needs = ContainerNeeds(hosts={"db.internal": "127.0.0.1", "cache": "::1"})
+    resolved = runtime.resolve(variant(image, needs, "wait"), "/")
+    instance = runtime.create(spec_for(resolved, trial=2, network=network))
+    named = (Path(f"/proc/{instance.pid}/root/etc/hosts")).read_text()
+    instance.stop()
+
+    assert named.removeprefix(usual).splitlines() == ["::1\tcache", "127.0.0.1\tdb.internal"]
+    assert ("172." in usual) == (network == Network.NETWORK_HOLDER)
+
+
 def names_of_volumes(client: docker.APIClient) -> set[str]:
     return {each["Name"] for each in client.volumes()["Volumes"] or []}
 
@@ -252,6 +274,19 @@ def test_what_cannot_be_stops_the_run_at_its_key(runtime: DockerRuntime, image: 
         (ContainerNeeds(ulimits={"core": 1}), "ulimits"),
         (ContainerNeeds(ulimits={"rtprio": 99}), "ulimits"),
         (ContainerNeeds(ulimits={"nofile": -2}), "ulimits"),
+        (ContainerNeeds(hosts={"localhost": "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={"a.localhost": "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={"DB": "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={"a b": "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={"a\n10.0.0.1 b": "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={"a" * 64: "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={".".join(["a"] * 128): "10.0.0.1"}), "hosts"),
+        (ContainerNeeds(hosts={"10.0.0.1": "10.0.0.2"}), "hosts"),
+        (ContainerNeeds(hosts={"a": "b"}), "hosts"),
+        (ContainerNeeds(hosts={"a": "10.0.0.1\n10.0.0.2 b"}), "hosts"),
+        (ContainerNeeds(hosts={"a": "fe80::1%eth0"}), "hosts"),
+        (ContainerNeeds(hosts={f"a{n}": "10.0.0.1" for n in range(65)}), "hosts"),
+        (ContainerNeeds(hosts={"a": "::1"}, volumes=["/etc/hosts"]), "hosts"),
         (ContainerNeeds(capabilities=["SYS_ADMIN"]), "capabilities"),
         # Known, but this policy allows none.
         (ContainerNeeds(capabilities=["CHOWN"]), "capabilities"),

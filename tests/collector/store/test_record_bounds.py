@@ -57,6 +57,7 @@ def test_an_image_is_pulled_once_for_a_variant() -> None:
         (ContainerNeeds(volumes=[f"/{n}" for n in range(17)]), "volumes"),
         (ContainerNeeds(ulimits={f"limit{n}": n for n in range(8)}), "ulimits"),
         (ContainerNeeds(capabilities=["CHOWN"] * 15), "capabilities"),
+        (ContainerNeeds(hosts={f"a{n}": "::1" for n in range(65)}), "hosts"),
     ],
 )
 def test_needs_without_end_are_refused(needs: ContainerNeeds, field: str) -> None:

@@ -4,6 +4,9 @@ The collector holds an experiment file against them, and an agent holds what its
 sends against the same.
 """
 
+from contextlib import suppress
+from ipaddress import ip_address
+
 # A folder that a container may be given: absolute and plain, none of the kernel's nor the gate's.
 FOLDER_PATTERN = (
     r"(?!/(?:proc|sys|dev|\.headstart)(?:/|$))(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x20\x7f:,]+)+"
@@ -26,3 +29,23 @@ CAPABILITIES = (
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
     "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 )  # fmt: skip
+# Names that a container is to resolve (RFC 1123, section 2.1), in small letters: resolvers do not
+# look at the case. Not among them: what is read as an address, and the engine's own names of the
+# loopback.
+HOST_NAME_PATTERN = (
+    r"(?!(?:.*\.)?(?:localhost|[0-9]+)$)(?!ip6-(?:localhost|loopback)$)"
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+LONGEST_HOST_NAME = 253
+MOST_HOSTS = 64
+LONGEST_ADDRESS = 45
+# Where these names are kept in a container.
+HOSTS_FILE = "/etc/hosts"
+
+
+def is_address(text: str) -> bool:
+    """Whether it is a literal of IPv4 or IPv6, without a zone."""
+    if len(text) <= LONGEST_ADDRESS and "%" not in text:
+        with suppress(ValueError):
+            return bool(ip_address(text))
+    return False

@@ -55,6 +55,13 @@ FEATURES = (
             for each in (placed.container for placed in containers_of(experiment))
         ),
     ),
+    Feature(
+        "hosts",
+        "names that a container resolves (hosts)",
+        lambda experiment: any(
+            placed.container.needs.hosts for placed in containers_of(experiment)
+        ),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

@@ -17,7 +17,7 @@ from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.cgroup_paths import find_cgroup
 from headstart.agent.linux.netns import NetworkNamespace
-from headstart.agent.runtimes.hosts_file import SEEN_AT, write_hosts
+from headstart.agent.runtimes.hosts_file import write_hosts
 from headstart.agent.runtimes.launch_gate import Gated, GateFolder
 from headstart.agent.runtimes.members import Handle
 from headstart.agent.runtimes.output import Digest
@@ -25,6 +25,7 @@ from headstart.agent.runtimes.runtime import Written
 from headstart.agent.untrusted.disk import DiskWatch
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
+from headstart.words.container_needs import HOSTS_FILE
 from headstart.words.enums import word
 
 log = logging.getLogger(__name__)
@@ -244,7 +245,7 @@ def _behind_gate(spec: ContainerSpec, gate: GateFolder) -> ContainerSpec:
     if spec.hosts:
         hosts = gate.path / "hosts"
         write_hosts(hosts, spec.hosts, spec.network)
-        mounts[hosts] = (SEEN_AT, True)
+        mounts[hosts] = (HOSTS_FILE, True)
     return replace(spec, argv=gate.argv(spec.argv, _GATE), mounts=mounts)
 
 

@@ -248,6 +248,7 @@ class DockerRuntime:
             volumes=tuple(needs.volumes),
             ulimits=dict(needs.ulimits),
             capabilities=tuple(needs.capabilities),
+            hosts=dict(sorted(needs.hosts.items())),
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-SEEN_AT = "/etc/hosts"
+from headstart.words.container_needs import HOSTS_FILE
+
 # As an engine writes them where a network is not the host's (tried on 20.10).
 _OF_AN_ENGINE = (
     ("127.0.0.1", "localhost"),
@@ -42,7 +43,7 @@ def _without(hosts: Mapping[str, str], lines: Sequence[Sequence[str]]) -> Iterat
 
 
 def _of_this_host() -> Sequence[Sequence[str]]:
-    with suppress(OSError), Path(SEEN_AT).open("rb") as file:
+    with suppress(OSError), Path(HOSTS_FILE).open("rb") as file:
         text = file.read(_MOST_BYTES).decode("utf-8", "surrogateescape")
         stated = (line.partition("#")[0].split() for line in text.splitlines())
         return [fields for fields in stated if len(fields) > 1]

@@ -12,13 +12,18 @@ from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import (
     CAPABILITIES,
     FOLDER_PATTERN,
+    HOST_NAME_PATTERN,
+    HOSTS_FILE,
     LARGEST_TMPFS_BYTES,
     LARGEST_ULIMIT,
     LONGEST_FOLDER,
+    LONGEST_HOST_NAME,
     MOST_FOLDERS,
+    MOST_HOSTS,
     SMALLEST_TMPFS_BYTES,
     ULIMITS,
     USER_PATTERN,
+    is_address,
 )
 
 _REFUSED = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
@@ -61,6 +66,21 @@ def problems_of(needs: ContainerNeeds, policy: Policy) -> Iterator[Problem]:
         yield "capabilities", f"{min(unknown)[:100]!r} is given to no container", _UNUSABLE
     elif words := policy.capabilities_refusal(needs.capabilities):
         yield "capabilities", words, _REFUSED
+    yield from _problems_of_hosts(needs)
+
+
+def _problems_of_hosts(needs: ContainerNeeds) -> Iterator[Problem]:
+    if len(needs.hosts) > MOST_HOSTS:
+        yield "hosts", f"more than {MOST_HOSTS} names", _UNUSABLE
+        return
+    for name, address in needs.hosts.items():
+        long = len(name) > LONGEST_HOST_NAME
+        if long or re.fullmatch(HOST_NAME_PATTERN, name) is None:
+            yield "hosts", f"{name[:100]!r} is no name that a container can be given", _UNUSABLE
+        elif not is_address(address):
+            yield "hosts", f"{name[:100]} cannot be at {address[:100]!r}: no address", _UNUSABLE
+    if needs.hosts and HOSTS_FILE in (*needs.tmpfs_bytes, *needs.volumes):
+        yield "hosts", f"{HOSTS_FILE} is a folder of the variant too", _UNUSABLE
 
 
 def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:

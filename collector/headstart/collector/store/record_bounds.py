@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, ULIMITS
+from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, MOST_HOSTS, ULIMITS
 from headstart.words.containers import other_names
 from headstart.words.foreign.image_reference import MAXIMUM_REFERENCE
 from headstart.words.packed_values import may_be_long
@@ -48,6 +48,7 @@ _MOST = {
     "volumes": MOST_FOLDERS,
     "ulimits": len(ULIMITS),
     "capabilities": len(CAPABILITIES),
+    "hosts": MOST_HOSTS,
 }
 # Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
 # and lists within them are bounded by the layout of histograms.

@@ -716,6 +716,26 @@ class ContainerNeeds(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class HostsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     USER_FIELD_NUMBER: _builtins.int
     READ_ONLY_FIELD_NUMBER: _builtins.int
     TMPFS_BYTES_FIELD_NUMBER: _builtins.int
@@ -723,6 +743,7 @@ class ContainerNeeds(_message.Message):
     VOLUMES_FIELD_NUMBER: _builtins.int
     ULIMITS_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """In place of the image's own: NAME or NUMBER, perhaps with :GROUP."""
     read_only: _builtins.bool
@@ -747,6 +768,10 @@ class ContainerNeeds(_message.Message):
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Without CAP_, such as "CHOWN"; every other one is dropped."""
 
+    @_builtins.property
+    def hosts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Name -> address, of what it resolves beside localhost."""
+
     def __init__(
         self,
         *,
@@ -757,10 +782,11 @@ class ContainerNeeds(_message.Message):
         volumes: _abc.Iterable[_builtins.str] | None = ...,
         ulimits: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        hosts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "hosts", b"hosts", "read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,6 +32,8 @@ def _described(needs: ContainerNeeds) -> dict[str, str]:
         "capabilities": f"the capabilities {', '.join(sorted(needs.capabilities))}"
         if needs.capabilities
         else "no capability",
+        "hosts": ", ".join(f"{name} at {each}" for name, each in sorted(needs.hosts.items()))
+        or "no names of its own to resolve",
     }
 
 

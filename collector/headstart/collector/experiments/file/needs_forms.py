@@ -7,18 +7,25 @@ from pydantic import Field
 
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, written
-from headstart.collector.experiments.file.units import Choice, Size, Switch, Text, Whole
+from headstart.collector.experiments.file.phrases import found
+from headstart.collector.experiments.file.units import Choice, Scalar, Size, Switch, Text, Whole
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.container_needs import (
     CAPABILITIES,
     FOLDER_PATTERN,
+    HOST_NAME_PATTERN,
+    HOSTS_FILE,
     LARGEST_TMPFS,
     LARGEST_ULIMIT,
+    LONGEST_ADDRESS,
     LONGEST_FOLDER,
+    LONGEST_HOST_NAME,
     MOST_FOLDERS,
+    MOST_HOSTS,
     SMALLEST_TMPFS,
     ULIMITS,
     USER_PATTERN,
+    is_address,
 )
 
 _FOLDER = Text(
@@ -29,6 +36,26 @@ _FOLDER = Text(
 )
 _USER = Text("a user such as 1000, '1000:1000' or app", USER_PATTERN, maximum=129, loose=True)
 _MEMORY = Size(SMALLEST_TMPFS, LARGEST_TMPFS)
+_HOST_NAME = Text(
+    "the name of a host in small letters, such as db or db.internal, and none of localhost",
+    HOST_NAME_PATTERN,
+    maximum=LONGEST_HOST_NAME,
+)
+
+
+class Address(Scalar):
+    """A literal address of IPv4 or IPv6."""
+
+    def parse(self, value: object) -> str:
+        """See `Scalar`."""
+        if isinstance(value, str) and is_address(value):
+            return value
+        raise ValueError(f"expected an address such as 127.0.0.1 or '::1', found {found(value)}")
+
+    def json_schema(self) -> dict[str, Any]:
+        """See `Scalar`."""
+        pattern = rf"^(?=.*[.:])[0-9A-Fa-f.:]{{2,{LONGEST_ADDRESS}}}$"
+        return {"type": "string", "pattern": pattern, "examples": ["127.0.0.1", "::1"]}
 
 
 class NeedsForm(Form):
@@ -55,6 +82,10 @@ class NeedsForm(Form):
         default_factory=list, max_length=len(CAPABILITIES)
     )
     """Capabilities that the container keeps, where the host's policy allows them; else none."""
+    hosts: dict[Annotated[str, _HOST_NAME], Annotated[str, Address()]] = Field(
+        default_factory=dict, max_length=MOST_HOSTS
+    )
+    """Names that the container resolves, beside localhost, with their addresses."""
 
 
 def needs_of_a_command(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
@@ -68,7 +99,11 @@ def folders_twice(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, s
     """A folder of a container can be one thing only."""
     tmpfs, volumes = variant.get("tmpfs"), variant.get("volumes")
     seen = set(tmpfs) if isinstance(tmpfs, dict) else set()
+    if variant.get("hosts") and HOSTS_FILE in seen:
+        yield (*path, "tmpfs", HOSTS_FILE), f"'{HOSTS_FILE}' holds the names of 'hosts'", True
     for number, folder in enumerate(volumes if isinstance(volumes, list) else []):
+        if variant.get("hosts") and folder == HOSTS_FILE:
+            yield (*path, "volumes", number), f"'{HOSTS_FILE}' holds the names of 'hosts'", False
         if isinstance(folder, str) and folder in seen:
             message = f"'{folder}' is stated twice; a folder is in 'tmpfs' or 'volumes', and once"
             yield (*path, "volumes", number), message, False
@@ -86,6 +121,7 @@ def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
         volumes=form.volumes,
         ulimits=form.ulimits,
         capabilities=dict.fromkeys(form.capabilities),
+        hosts=form.hosts,
     )
     if needs != pb.ContainerNeeds():
         variant.needs.CopyFrom(needs)
