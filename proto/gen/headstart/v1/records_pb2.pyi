@@ -221,6 +221,8 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     """It was killed for what it wrote to disk."""
     FAILURE_CODE_PULL: _FailureCode.ValueType  # 60
     """Its image is not here, and could not be pulled."""
+    FAILURE_CODE_COMPANION: _FailureCode.ValueType  # 61
+    """Something that stands beside the app did not get ready, or ended in the middle."""
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper): ...
 
@@ -245,6 +247,8 @@ FAILURE_CODE_OUT_OF_DISK: FailureCode.ValueType  # 55
 """It was killed for what it wrote to disk."""
 FAILURE_CODE_PULL: FailureCode.ValueType  # 60
 """Its image is not here, and could not be pulled."""
+FAILURE_CODE_COMPANION: FailureCode.ValueType  # 61
+"""Something that stands beside the app did not get ready, or ended in the middle."""
 Global___FailureCode: _TypeAlias = FailureCode  # noqa: Y015
 
 class _ExecStamp:
@@ -1478,6 +1482,7 @@ class TrialOutcome(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     OOM_KILLS_FIELD_NUMBER: _builtins.int
     NETWORK_FIELD_NUMBER: _builtins.int
+    BESIDE_FIELD_NUMBER: _builtins.int
     trial: _builtins.int
     block: _builtins.int
     position: _builtins.int
@@ -1514,6 +1519,10 @@ class TrialOutcome(_message.Message):
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
         """Batch variants: how each of the repeated jobs went."""
 
+    @_builtins.property
+    def beside(self) -> _containers.RepeatedCompositeFieldContainer[Global___CompanionUse]:
+        """What stood beside the app, in the order of the experiment."""
+
     def __init__(
         self,
         *,
@@ -1537,10 +1546,11 @@ class TrialOutcome(_message.Message):
         digest: _builtins.str = ...,
         oom_kills: _builtins.int = ...,
         network: _experiment_pb2.Network.ValueType = ...,
+        beside: _abc.Iterable[Global___CompanionUse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "failure", b"failure", "load", b"load", "startup", b"startup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "block", b"block", "checks_failed", b"checks_failed", "checks_passed", b"checks_passed", "digest", b"digest", "ended_monotonic_ns", b"ended_monotonic_ns", "failure", b"failure", "flags", b"flags", "jobs", b"jobs", "load", b"load", "memory", b"memory", "missed_slots", b"missed_slots", "network", b"network", "oom_kills", b"oom_kills", "output_tail", b"output_tail", "position", b"position", "samples", b"samples", "started_monotonic_ns", b"started_monotonic_ns", "startup", b"startup", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "_load", b"_load", "_startup", b"_startup", "beside", b"beside", "block", b"block", "checks_failed", b"checks_failed", "checks_passed", b"checks_passed", "digest", b"digest", "ended_monotonic_ns", b"ended_monotonic_ns", "failure", b"failure", "flags", b"flags", "jobs", b"jobs", "load", b"load", "memory", b"memory", "missed_slots", b"missed_slots", "network", b"network", "oom_kills", b"oom_kills", "output_tail", b"output_tail", "position", b"position", "samples", b"samples", "started_monotonic_ns", b"started_monotonic_ns", "startup", b"startup", "trial", b"trial", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
@@ -1556,6 +1566,51 @@ class TrialOutcome(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__startup) -> _WhichOneofReturnType__startup | None: ...
 
 Global___TrialOutcome: _TypeAlias = TrialOutcome  # noqa: Y015
+
+@_typing.final
+class CompanionUse(_message.Message):
+    """What a companion took in one trial: its own figures, never part of the app's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    READY_SECONDS_FIELD_NUMBER: _builtins.int
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    MEMORY_PEAK_BYTES_FIELD_NUMBER: _builtins.int
+    OOM_KILLS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    ready_seconds: _builtins.float
+    """From the call that made its container to when it could be used and held its seed; of one
+    that stood there before this trial 0.
+    """
+    cpu_seconds: _builtins.float
+    """Of its control group, from where the app waited in its gate to the end of the trial;
+    0: not measured.
+    """
+    memory_bytes: _builtins.int
+    """Charged to its control group at the end of the trial, page cache included; 0: not measured."""
+    memory_peak_bytes: _builtins.int
+    """The most since the app waited in its gate, as far as the kernel tells; 0: it does not."""
+    oom_kills: _builtins.int
+    """Its processes that the kernel killed for want of memory, since it was made."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        ready_seconds: _builtins.float = ...,
+        cpu_seconds: _builtins.float = ...,
+        memory_bytes: _builtins.int = ...,
+        memory_peak_bytes: _builtins.int = ...,
+        oom_kills: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "memory_bytes", b"memory_bytes", "memory_peak_bytes", b"memory_peak_bytes", "name", b"name", "oom_kills", b"oom_kills", "ready_seconds", b"ready_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompanionUse: _TypeAlias = CompanionUse  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):
