@@ -21,6 +21,8 @@ RESERVED = {
     "TrialStarted.monotonic_ns": "the same of a trial",
     "RunOutcome.monotonic_ns": "the same of the end",
     "RunStarted.others": "no file can state any yet",
+    "TrialOutcome.beside": "the same",
+    "CompanionUse.ready_seconds": "the same",
     "Event.monotonic_ns": "an event's place among the samples, for a reader of raw records",
     "PhaseMemory.monotonic_ns": "a reading's place among the samples",
     "CheckOutcome.monotonic_ns": "a check's place among the samples",

@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     LOAD_DRIVER_FAILED = "load driver failed"
     REFUSED = "refused by the host's policy"
     ENGINE_FAILED = "container engine failed"
+    COMPANION_FAILED = "companion failed"
     CANCELLED = "cancelled"
     AGENT_FAILED = "agent failed"
     CANNOT_BE_RUN = "cannot be run"

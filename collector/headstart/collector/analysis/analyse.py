@@ -86,12 +86,13 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
     """
     run = gather(records)
     experiment = info.experiment
-    loads, together = loads_of(run.trials)
+    trials = run.trials_of_apps
+    loads, together = loads_of(trials)
     outcomes = variant_outcomes(experiment, run)
     warmups = _variant_warmups(experiment, loads, together)
-    found, dropped = readings_of(run.trials, loads, experiment.HasField("load"))
-    ramps = ramps_of(experiment, run.trials)
-    found |= rate_readings(ramps, run.trials)
+    found, dropped = readings_of(trials, loads, experiment.HasField("load"))
+    ramps = ramps_of(experiment, trials)
+    found |= rate_readings(ramps, trials)
     found |= image_readings(run.images)
     found |= pull_readings(run.pulls)
     found |= build_readings(run.builds)
@@ -151,21 +152,21 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
             runtime_counters([v.name for v in experiment.variants], run.counters)
         ),
         load=RunLoad(
-            description=load_description(experiment, run.trials),
+            description=load_description(experiment, trials),
             series=tuple(load.series for load in loads.values()),
             warmups=tuple(load.warmup for load in loads.values()),
             variant_warmups=tuple(warmups.values()),
             ramps=ramps,
-            break_evens=break_evens(info, loads, _not_wrong(run.trials), warmups),
+            break_evens=break_evens(info, loads, _not_wrong(trials), warmups),
         ),
         memory=RunMemory(
-            rss_series=tuple(filter(None, map(_rss_series, run.trials))),
+            rss_series=tuple(filter(None, map(_rss_series, trials))),
             floors=tuple(floors.values()),
-            phases=tuple(phase_splits([v.name for v in experiment.variants], run.trials)),
+            phases=tuple(phase_splits([v.name for v in experiment.variants], trials)),
         ),
         job_break_evens=job_break_evens(info, found),
         starts=median_starts(
-            [v.name for v in experiment.variants], [trial.outcome for trial in run.trials]
+            [v.name for v in experiment.variants], [trial.outcome for trial in trials]
         ),
         aa=experiment.aa,
     )

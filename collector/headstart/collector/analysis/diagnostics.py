@@ -49,7 +49,8 @@ def variant_diagnostics(experiment: Experiment, run: RunRecords) -> tuple[Varian
     told of something."""
     builds = decisive(run.builds)
     outcomes = {
-        variant.name: check_outcomes(run.trials, variant.name) for variant in experiment.variants
+        variant.name: check_outcomes(run.trials_of_apps, variant.name)
+        for variant in experiment.variants
     }
     found = []
     for variant in experiment.variants:
@@ -84,7 +85,7 @@ def package_checks(experiment: Experiment, run: RunRecords) -> tuple[PackageChec
     for pattern in patterns:
         covering = [c.name for c in experiment.service.checks if pattern in c.covers]
         for variant in experiment.variants:
-            outcomes = check_outcomes(run.trials, variant.name)
+            outcomes = check_outcomes(run.trials_of_apps, variant.name)
             heard = [name for name in covering if name in outcomes]
             failing = tuple(name for name in heard if not outcomes[name])
             working = Working.BROKEN if failing else Working.WORKS if heard else Working.UNCHECKED

@@ -59,6 +59,10 @@ class VariantOutcome:
     statuses_unread: int = 0
     # Trials in which a check failed.
     trials_failing_checks: int = 0
+    # Of the failed trials, those in which something that stands beside the app failed: nothing
+    # else is said of them; and what the first of them says.
+    trials_companion_failed: int = 0
+    companion_message: str = ""
 
 
 class Effect(StrEnum):

@@ -72,8 +72,18 @@ class Trial:
         """The reading at a phase's end; None when the trial had no such phase."""
         return next((m for m in self.outcome.memory if m.phase == phase), None)
 
+    @property
+    def companion_failed(self) -> bool:
+        """Whether what stands beside the app failed: the trial says nothing of the app."""
+        return self.outcome.failure.code == FailureCode.FAILURE_CODE_COMPANION
+
     def failing_checks(self) -> dict[str, CheckOutcome]:
-        """Checks that a response did not pass, also those that only differ from the baseline."""
+        """Checks that a response did not pass, also those that only differ from the baseline.
+
+        None where a companion failed: the app could not answer rightly.
+        """
+        if self.companion_failed:
+            return {}
         return {c.check: c for c in self.checks if not c.passed}
 
     def windows(self) -> list[Window]:
@@ -114,6 +124,11 @@ class RunRecords:
     gaps: list[Gap] = field(default_factory=list)
     # What the agent noted on the run, such as why there was no further block.
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def trials_of_apps(self) -> list[Trial]:
+        """Those that say something of the app: nothing that stands beside it failed."""
+        return [trial for trial in self.trials if not trial.companion_failed]
 
 
 def outcome_word(outcome: TrialOutcome) -> str:

@@ -34,6 +34,8 @@ _SPOILED_BY = {
 
 def validity_of(trial: Trial, stage: Stage, phases: Collection[Phase.ValueType] = ()) -> Validity:
     """What a value of this stage of the trial is worth, read in these of its phases."""
+    if trial.companion_failed:
+        return Validity.FLAGGED
     if trial.failing_checks() or trial.outcome.checks_failed:
         return Validity.WRONG
     if trial.outcome.failure.code == FailureCode.FAILURE_CODE_CHECK_FAILED:

@@ -103,13 +103,24 @@ def _unfinished(result: RunResult, variant: VariantOutcome) -> list[str]:
         why = "its figures may change" if goes_on else "its figures are those of a part"
         found.append(f"The run is {result.state}, not done: {why}.")
     baseline = next((v for v in result.variants if v.variant == result.baseline), None)
-    if baseline is not None and baseline.outcome != Outcome.MEASURED:
+    if beside := variant.trials_companion_failed:
+        share = f"{beside} of {variant.trials} trials of {variant.variant}"
+        found.append(
+            f"Something that stands beside the app failed in {share}"
+            f"{f' ({variant.companion_message})' if variant.companion_message else ''}: mend it,"
+            " and run it again."
+        )
+    if baseline is not None and baseline.outcome == Outcome.COMPANION_FAILED:
+        found.append(
+            f"{baseline.variant}, the baseline, has no trial in which nothing failed beside it."
+        )
+    elif baseline is not None and baseline.outcome != Outcome.MEASURED:
         found.append(f"Mend the baseline and run it again: {baseline.variant} {baseline.outcome}.")
     if variant.outcome != Outcome.MEASURED:
         found.append(f"Needed: a run in which {variant.variant} is measured.")
-    elif variant.trials_failed:
+    elif variant.trials_failed > beside:
         found.append(
-            f"{variant.trials_failed} of {variant.trials} trials failed"
+            f"{variant.trials_failed - beside} of {variant.trials - beside} trials failed"
             + (f" ({variant.failure_message})" if variant.failure_message else "")
             + ": find out why."
         )

@@ -34,6 +34,7 @@ _OUTCOMES = {
     FailureCode.FAILURE_CODE_LOAD_DRIVER_FAILED: Outcome.LOAD_DRIVER_FAILED,
     FailureCode.FAILURE_CODE_REFUSED_BY_POLICY: Outcome.REFUSED,
     FailureCode.FAILURE_CODE_ENGINE: Outcome.ENGINE_FAILED,
+    FailureCode.FAILURE_CODE_COMPANION: Outcome.COMPANION_FAILED,
     FailureCode.FAILURE_CODE_BUILD: Outcome.DOES_NOT_BUILD,
     FailureCode.FAILURE_CODE_CANCELLED: Outcome.CANCELLED,
     FailureCode.FAILURE_CODE_AGENT: Outcome.AGENT_FAILED,
@@ -71,11 +72,14 @@ def invalid_trials(trials: Iterable[Trial]) -> tuple[InvalidTrial, ...]:
             for flag in trial.outcome.flags
             if flag.effect in _EFFECTS
         ]
+        if trial.companion_failed:
+            text = trial.outcome.failure.message
+            reasons.append((Effect.TRIAL, "companion-failed", text))
         reasons += [
             (Effect.TRIAL, "check-failed", sentence)
             for sentence in map(_check_sentence, trial.failing_checks().values())
         ]
-        wrong = trial.outcome.load.incorrect
+        wrong = 0 if trial.companion_failed else trial.outcome.load.incorrect
         if wrong and not any(effect in (Effect.LOAD, Effect.TRIAL) for effect, _, _ in reasons):
             text = (
                 f"{wrong} responses ({wrong_share(trial) * 100:.3g} %) under load were not correct"
@@ -93,6 +97,7 @@ def _outcome(
 ) -> VariantOutcome:
     failed = [trial for trial in trials if trial.outcome.HasField("failure")]
     failure = _failure(resolved, failed)
+    beside = [trial.outcome.failure.message for trial in trials if trial.companion_failed]
     checks = {name: check for trial in trials for name, check in trial.failing_checks().items()}
     flags = Counter(code for t in trials for code in {flag.code for flag in t.outcome.flags})
     return VariantOutcome(
@@ -119,15 +124,21 @@ def _outcome(
         bodies_checked=sum(trial.outcome.load.bodies_checked for trial in trials),
         bodies_wrong=sum(trial.outcome.load.bodies_wrong for trial in trials),
         statuses_unread=sum(trial.outcome.load.statuses_untold for trial in trials),
-        trials_wrong_under_load=sum(map(answers_wrongly, trials)),
+        trials_wrong_under_load=sum(answers_wrongly(t) and not t.companion_failed for t in trials),
         trials_failing_checks=sum(bool(trial.failing_checks()) for trial in trials),
+        trials_companion_failed=len(beside),
+        companion_message=next(iter(beside), ""),
     )
 
 
 def _failure(resolved: ResolvedVariant, failed: Sequence[Trial]) -> Failure:
-    """The most frequent failure of the trials, at its first occurrence."""
+    """The most frequent failure of the trials, at its first occurrence.
+
+    What failed beside the app counts only where nothing else did.
+    """
     if resolved.HasField("failure"):
         return resolved.failure
+    failed = [trial for trial in failed if not trial.companion_failed] or failed
     if not failed:
         return Failure()
     code, _ = Counter(trial.outcome.failure.code for trial in failed).most_common(1)[0]
@@ -141,7 +152,8 @@ def _word(
         return _OUTCOMES.get(failure.code, Outcome.CANNOT_BE_RUN)
     if not trials:
         return Outcome.NOT_RUN
-    if not any(trial.first_response_ns for trial in trials):
+    told = [trial for trial in trials if not trial.companion_failed]
+    if not any(trial.first_response_ns for trial in told):
         return _OUTCOMES.get(failure.code, Outcome.DOES_NOT_START)
     return Outcome.CHECKS_FAIL if checks_fail else Outcome.MEASURED
 

@@ -105,17 +105,17 @@ def _recommend(
 def _fault(variant: VariantOutcome) -> str:
     """What the variant itself did wrong, as a clause; empty: nothing that disqualifies it."""
     name = variant.variant
-    failed = f"{variant.trials_failed} of {_counted(variant.trials, 'trial')}"
+    trials_failed = variant.trials_failed - variant.trials_companion_failed
+    trials = variant.trials - variant.trials_companion_failed
+    failed = f"{trials_failed} of {_counted(trials, 'trial')}"
     if variant.outcome in OWN_FAULTS:
         message = variant.failure_message.removeprefix(f"{name} ")
         return f"{name} {variant.outcome}{f': {message}' if message else ''}"
     if variant.outcome == Outcome.CHECKS_FAIL or variant.failing_checks:
         checks, failing = variant.failing_checks, variant.trials_failing_checks
-        often = f" in {failing} of {_counted(variant.trials, 'trial')}" if failing else ""
+        often = f" in {failing} of {_counted(trials, 'trial')}" if failing else ""
         return f"{name} answers wrongly{often}" + (f": {checks[0]}" if checks else "")
-    if variant.failure in OWN_FAULTS and (
-        variant.trials_failed >= _UNRELIABLE or variant.trials_failed == variant.trials
-    ):
+    if variant.failure in OWN_FAULTS and (trials_failed >= _UNRELIABLE or trials_failed == trials):
         return f"{name} {variant.failure} in {failed}: {variant.failure_message}"
     if variant.trials_wrong_under_load:
         wrong = _counted(variant.trials_wrong_under_load, "trial")
