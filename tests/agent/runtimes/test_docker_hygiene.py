@@ -134,6 +134,8 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         "base",
         # These and no others, each held against bounds and the policy (test_needs_checks.py).
         "needs",
+        # In place of the image's command, held against the policy's `entrypoint` as that is.
+        "arguments",
     }
     assert {field.name for field in ContainerNeeds.DESCRIPTOR.fields} == {
         "user",

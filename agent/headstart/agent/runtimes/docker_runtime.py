@@ -24,19 +24,18 @@ from headstart.agent.instances import (
     InstanceSpec,
     RuntimeFault,
     instance_name,
-    labels,
     state_id,
 )
 from headstart.agent.linux.netns import why_not_enter
 from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.policy.pull_rules import pull_refusal
+from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.needs_checks import (
     beyond_kernel,
     beyond_memory,
     problems_of,
     stated_limits,
-    tmpfs_options,
 )
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_port
@@ -225,30 +224,19 @@ class DockerRuntime:
 
     def create(self, spec: InstanceSpec) -> DockerInstance:
         """A container that waits in the gate, in the network of the plan or a safer one."""
-        needs = spec.variant.needs
-        for _, words, code in problems_of(needs, self._policy):
-            raise RuntimeFault(code, words)
         network = self._network(spec.plan.network, spec.batch)
-        container = ContainerSpec(
-            name=instance_name(spec),
-            image=spec.variant.digest,
+        container = replace(
+            container_of(
+                spec,
+                instance_name(spec),
+                spec.variant,
+                self._policy,
+                self._identity,
+                "host" if network == Network.NETWORK_HOST else "none",
+                spec.plan.memory_limit_bytes,
+            ),
             argv=_argv(spec),
             keep_output=spec.batch,
-            labels=labels(self._identity, spec),
-            network="host" if network == Network.NETWORK_HOST else "none",
-            memory_bytes=self._policy.memory_limit(spec.plan.memory_limit_bytes),
-            pids=self._policy.pids_limit,
-            disk_bytes=self._policy.disk_limit_bytes,
-            environment=spec.variant.environment,
-            working_directory=spec.variant.working_directory,
-            user=spec.variant.user,
-            read_only=needs.read_only,
-            tmpfs=tmpfs_options(needs),
-            shm_bytes=needs.shm_bytes,
-            volumes=tuple(needs.volumes),
-            ulimits=dict(needs.ulimits),
-            capabilities=tuple(needs.capabilities),
-            hosts=dict(sorted(needs.hosts.items())),
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )
