@@ -1,0 +1,146 @@
+"""The images of examples/api-with-postgres: built once a machine, and run without Headstart."""
+
+import fcntl
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import docker
+import pytest
+
+from support.waiting import wait_until
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "api-with-postgres"
+NAME = "api-with-postgres"
+JIT, AOT, TESTS = f"{NAME}:jit", f"{NAME}:aot-cache", f"{NAME}:tests"
+POSTGRES = "postgres-example:15"
+IMAGES = (JIT, AOT, TESTS, POSTGRES)
+DATABASE = {
+    "DATABASE_HOST": "db",
+    "DATABASE_PORT": "5432",
+    "DATABASE_NAME": "postgres",
+    "DATABASE_USER": "postgres",
+    "DATABASE_PASSWORD": "players",
+}
+PORT = 8080
+
+
+def have_images() -> None:
+    """Build them, where they are not those of the sources; skip where packages can't be had."""
+    build = EXAMPLE / "build"
+    build.mkdir(exist_ok=True)
+    with open(build / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = build / "made.json"
+        if made.exists() and json.loads(made.read_text()) == _state():
+            return
+        script: list[str | Path] = [sys.executable, EXAMPLE / "build_images.py"]
+        done = subprocess.run(script, capture_output=True, text=True, check=False)
+        if "apt-" in done.stderr:
+            pytest.skip(f"Debian's packages cannot be had here: {done.stderr.strip()[:300]}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        made.write_text(json.dumps(_state()))
+
+
+def _state() -> dict[str, str]:
+    """What the images are made of, and which they are."""
+    sources = hashlib.sha256()
+    for file in sorted((*EXAMPLE.glob("*.*"), EXAMPLE.parent / "rootfs.py")):
+        sources.update(file.read_bytes())
+    return {"sources": sources.hexdigest()} | {name: _id_of(name) for name in IMAGES}
+
+
+def _id_of(name: str) -> str:
+    with closing(docker.APIClient()) as client:
+        try:
+            return str(client.inspect_image(name)["Id"])  # type: ignore[no-untyped-call]  # stub
+        except docker.errors.ImageNotFound:
+            return ""
+
+
+@contextmanager
+def containers() -> Iterator[Callable[..., Any]]:
+    """Starts containers, which are removed with their volumes at the end."""
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(docker.from_env()))
+
+        def start(image: str, **options: Any) -> Any:
+            container = client.containers.run(image, detach=True, **options)
+            stack.callback(container.remove, force=True, v=True)
+            return container
+
+        yield start
+
+
+def database(start: Callable[..., Any]) -> Any:
+    """A database that is ready, alone in a network, where its name is db."""
+    found = start(POSTGRES, network_mode="none", extra_hosts={"db": "127.0.0.1"})
+    wait_until(lambda: found.exec_run(["pg_isready", "-q"]).exit_code == 0)
+    return found
+
+
+def table() -> str:
+    """The table of players, with those in it that the tests expect."""
+    return (EXAMPLE / "players.sql").read_text()
+
+
+def sql(database: Any, commands: str) -> str:
+    """What psql in the database's container says to it."""
+    done = database.exec_run(["psql", "-At", "-v", "ON_ERROR_STOP=1", "-c", commands])
+    assert done.exit_code == 0, done.output
+    return str(done.output.decode())
+
+
+def api(start: Callable[..., Any], image: str, database: Any, **environment: str) -> Any:
+    """The API in the database's network, serving, or ended."""
+    found = start(
+        image, network_mode=f"container:{database.id}", environment=DATABASE | environment
+    )
+
+    def serves_or_ended() -> bool:
+        found.reload()
+        return b"listening" in found.logs() or found.status == "exited"
+
+    wait_until(serves_or_ended)
+    return found
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What became of the tests."""
+
+    status: int
+    output: str
+    # By name: why it failed, None where it passed.
+    tests: dict[str, str | None]
+
+
+def tested(start: Callable[..., Any], beside: Any) -> Tested:
+    """Run the tests' container beside an API."""
+    found = start(
+        TESTS,
+        network_mode=f"container:{beside.id}",
+        environment={"HEADSTART_URL": f"http://127.0.0.1:{PORT}"},
+    )
+    status = found.wait()["StatusCode"]
+    packed, _ = found.get_archive("/results/contract.xml")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(packed))) as archive:
+        file = archive.extractfile("contract.xml")
+        assert file is not None
+        suite = ElementTree.fromstring(file.read())  # noqa: S314  # our own
+    tests = {case.attrib["name"]: _failure(case) for case in suite.iter("testcase")}
+    return Tested(status, found.logs().decode(), tests)
+
+
+def _failure(case: ElementTree.Element) -> str | None:
+    failure = case.find("failure")
+    return None if failure is None else failure.attrib["message"]
