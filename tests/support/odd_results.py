@@ -8,6 +8,7 @@ from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.findings import RunResult
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import CheckOutcome, FlagEffect, Record, TrialOutcome
+from support.beside_runs import beside_result
 from support.fake_runs import AOT, BROKEN, JIT, MS, Fake, small
 
 RISING_JIT = replace(JIT, climb_seconds=20)
@@ -84,5 +85,6 @@ ODD: dict[str, Callable[[], RunResult]] = {
     "ten variants": lambda: small(
         kinds=(JIT, *(replace(AOT, name=f"aot-{i}") for i in range(9))), blocks=4
     ).result(),
+    "beside": beside_result,
     "level": lambda: small(kinds=(JIT, replace(JIT, name="same")), blocks=8, noise=0.0).result(),
 }

@@ -198,3 +198,19 @@ def test_every_metric_of_a_trial_is_a_column() -> None:
     assert names.isdisjoint(
         {metrics.BUILD.name, metrics.IMAGE_PULL.name, metrics.MEMORY_FLOOR.name}
     )
+
+
+def test_what_stood_beside_an_app_is_lists_in_the_order_of_their_names() -> None:
+    trial = loaded()
+    trial.outcome.beside.add(name="db", cpu_seconds=1.5, memory_bytes=80, oom_kills=1)
+    trial.outcome.beside.add(name="cache", ready_seconds=0.5)
+    row = trial_row(origin(), trial, ended=True)
+
+    assert {name: value for name, value in row.items() if name.startswith("beside")} == {
+        "beside": ["db", "cache"],
+        "beside_ready_seconds": [None, 0.5],
+        "beside_cpu_seconds": [1.5, None],
+        "beside_memory_bytes": [80, None],
+        "beside_memory_peak_bytes": [None, None],
+        "beside_oom_kills": [1, 0],
+    }

@@ -24,6 +24,7 @@ from headstart.collector.findings.json import to_json
 from headstart.collector.findings.report_schema import report_schema
 from headstart.v1.records_pb2 import Phase, Record, RuntimeCounter, RuntimeCounters
 from headstart.words.json_schema_number import SCHEMA
+from support.beside_runs import beside_result
 from support.fake_batches import batch_result
 from support.fake_builds import builds
 from support.fake_runs import Fake, small
@@ -90,6 +91,7 @@ REPORTS: dict[str, Callable[[], RunResult]] = {
     "a service": service,
     "batch programs": batch_result,
     "builds and counters": built_and_counted,
+    "beside": beside_result,
 }
 
 

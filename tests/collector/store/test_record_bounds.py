@@ -1,5 +1,8 @@
 """What a record may hold: quantities have bounds, a seed has none."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from headstart.collector.store.record_bounds import (
@@ -10,7 +13,16 @@ from headstart.collector.store.record_bounds import (
     checked,
 )
 from headstart.v1.experiment_pb2 import ContainerNeeds
-from headstart.v1.records_pb2 import ImagePulled, Record, ResolvedVariant, RunStarted
+from headstart.v1.records_pb2 import (
+    CompanionUse,
+    Failure,
+    FailureCode,
+    ImagePulled,
+    Record,
+    ResolvedVariant,
+    RunStarted,
+    TrialOutcome,
+)
 
 BOUNDS = Bounds("vm", frozenset({"a", "b"}), 3, 6, 0)
 
@@ -71,3 +83,37 @@ def test_a_limit_that_is_none_is_believed() -> None:
     needs = ContainerNeeds(ulimits={"memlock": -1})
 
     check_numbers(RunStarted(variants=[ResolvedVariant(variant="a", needs=needs)]), "run_started")
+
+
+BESIDE = replace(BOUNDS, others=frozenset({"beside.db", "check.1"}))
+
+
+def outcome(**said: Any) -> Record:
+    return Record(trial_outcome=TrialOutcome(trial=1, block=1, position=1, variant="a", **said))
+
+
+@pytest.mark.parametrize(
+    ("uses", "why"),
+    [
+        ([CompanionUse(name="cache")], "'beside.cache', which the experiment does not have"),
+        ([CompanionUse(name="db"), CompanionUse(name="db")], "has a companion twice"),
+        ([CompanionUse(name="db")] * 9, "has 9 entries; at most 8"),
+        ([CompanionUse(name="db", cpu_seconds=-1)], "cpu_seconds is -1"),
+        ([CompanionUse(name="db", ready_seconds=float("nan"))], "ready_seconds is nan"),
+        ([CompanionUse(name="db", memory_bytes=2**63)], "memory_bytes is 9223372036854775808"),
+    ],
+)
+def test_what_cannot_stand_beside_an_app_is_refused(uses: list[CompanionUse], why: str) -> None:
+    with pytest.raises(Unbelievable, match=why):
+        check_record(outcome(beside=uses), 1, BESIDE)
+
+
+def test_a_companion_fails_only_where_there_is_one() -> None:
+    """Else an agent's word would excuse a variant that dies."""
+    failure = Failure(code=FailureCode.FAILURE_CODE_COMPANION, message="db ended")
+    failed = outcome(failure=failure)
+    check_record(failed, 1, BESIDE)
+
+    for bounds in (BOUNDS, replace(BOUNDS, others=frozenset({"check.1"}))):
+        with pytest.raises(Unbelievable, match="does not have any"):
+            check_record(failed, 1, bounds)

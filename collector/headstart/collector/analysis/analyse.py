@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from headstart.collector.analysis.builds import build_readings, variant_builds
+from headstart.collector.analysis.companions import companions
 from headstart.collector.analysis.diagnostics import package_checks, variant_diagnostics
 from headstart.collector.analysis.images import image_readings, image_results
 from headstart.collector.analysis.pulls import pull_readings
@@ -169,6 +170,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
             [v.name for v in experiment.variants], [trial.outcome for trial in trials]
         ),
         aa=experiment.aa,
+        companions=tuple(companions(experiment, run)),
     )
     if result.state == RunWord.INCOMPLETE:
         result = _unjudged(result)

@@ -20,6 +20,7 @@ class Kind(Enum):
 
     TEXT = "text"
     TEXTS = "list of text"
+    NUMBERS = "list of number"
     INTEGER = "integer"
     NUMBER = "number"
     TRUTH = "boolean"
@@ -58,6 +59,10 @@ def _seconds(name: str, meaning: str) -> Column:
 
 def _share(name: str, meaning: str) -> Column:
     return Column(name, Kind.NUMBER, "ratio", meaning)
+
+
+def _beside(name: str, meaning: str, unit: str = "") -> Column:
+    return Column(f"beside_{name}", Kind.NUMBERS, unit, f"of each in `beside`: {meaning}")
 
 
 def _truth(name: str, meaning: str) -> Column:
@@ -123,6 +128,16 @@ _TRIAL = (
     _count("samples", "samples that were taken"),
     _count("samples_missed", "slots of the sampler's grid that were missed"),
     _count("oom_kills", "processes that the kernel killed for want of memory while it lived on"),
+    Column("beside", Kind.TEXTS, "", "names of the services that stood beside the app"),
+    _beside(
+        "ready_seconds",
+        "how long it took from its making to ready; null: it stood there",
+        "seconds",
+    ),
+    _beside("cpu_seconds", "its CPU time, which is no part of the app's", "seconds"),
+    _beside("memory_bytes", "its memory at the end, page cache included", "bytes"),
+    _beside("memory_peak_bytes", "the most of it, where the kernel tells", "bytes"),
+    _beside("oom_kills", "processes killed for want of memory since it was made"),
     _text("load_driver", "what put it under load"),
     _text("load_shape", "course of its throughput, such as `flat` or `warmup`"),
     _count("load_connections", "connections of the load"),

@@ -9,7 +9,7 @@ from headstart.collector.analysis.trials.columns import Integers, Truths
 from headstart.collector.export.layout import Table
 
 # None: not measured.
-Value = str | int | float | bool | None | Sequence[str]
+Value = str | int | float | bool | None | Sequence[str] | Sequence[float | None]
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def trial_row(
         "samples": outcome.samples if ended else None,
         "samples_missed": outcome.missed_slots if ended else None,
         "oom_kills": outcome.oom_kills if ended else None,
+        **_beside(outcome),
         **_load(trial, load),
         **_figures(origin, trial, load),
     }
@@ -126,6 +127,19 @@ def _start(outcome: TrialOutcome) -> dict[str, Value]:
         "start_run_delay_seconds": start.server_run_delay_seconds if start else None,
         "start_prober_run_delay_seconds": start.prober_run_delay_seconds if start else None,
         "start_cpu_resolution_seconds": start.cpu_resolution_seconds or None if start else None,
+    }
+
+
+def _beside(outcome: TrialOutcome) -> dict[str, Value]:
+    """Lists alike long; 0 was not measured, but of kills."""
+    uses = outcome.beside
+    return {
+        "beside": [use.name for use in uses],
+        "beside_ready_seconds": [use.ready_seconds or None for use in uses],
+        "beside_cpu_seconds": [use.cpu_seconds or None for use in uses],
+        "beside_memory_bytes": [use.memory_bytes or None for use in uses],
+        "beside_memory_peak_bytes": [use.memory_peak_bytes or None for use in uses],
+        "beside_oom_kills": [use.oom_kills for use in uses],
     }
 
 

@@ -16,6 +16,7 @@ from headstart.collector.findings.builds import (
     VariantDiagnostics,
     Working,
 )
+from headstart.collector.findings.companions import Companion, CompanionTook
 from headstart.collector.findings.counters import CounterReading, RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure, Interval
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
@@ -60,8 +61,9 @@ from headstart.words.verdicts import Basis, Decision, GateStatus, Verdict
 __all__ = [
     "RULE",
     "AdviceGrade", "BaseKnown", "Basis", "BreakEven", "BuildPart", "BuildStage", "Category",
-    "Comparison", "CounterReading", "Decision", "DiagnosticExample", "DiagnosticGroup",
-    "Effect", "Fact", "Figure", "FloorStep", "GateLimit", "GateOutcome", "GateStatus",
+    "Companion", "CompanionTook", "Comparison", "CounterReading", "Decision", "DiagnosticExample",
+    "DiagnosticGroup", "Effect", "Fact", "Figure", "FloorStep", "GateLimit", "GateOutcome",
+    "GateStatus",
     "HostAdvice", "HostCheck", "Image", "ImageLayer", "Interval", "InvalidTrial",
     "JobBreakEven", "JobOvertaking", "MemoryFloor", "Overtaking", "PackageCheck", "PhaseSplit",
     "PhaseWord", "Ramp", "Recommendation", "Risk", "RunHost", "RunLoad", "RunMemory", "RunResult",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from headstart.collector.findings.builds import PackageCheck, VariantBuild, VariantDiagnostics
+from headstart.collector.findings.companions import Companion
 from headstart.collector.findings.counters import RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure
 from headstart.collector.findings.gates import GateLimit, GateOutcome, Recommendation
@@ -146,6 +147,8 @@ class RunResult:
     system_broke: bool = False
     # For each variant that was started, that of its median trial.
     starts: tuple[Start, ...] = ()
+    # What stood beside the app, in the order of the file.
+    companions: tuple[Companion, ...] = ()
 
     def figure(self, metric: str, variant: str) -> Figure | None:
         """The figure of one metric and variant, or None when it was not measured."""

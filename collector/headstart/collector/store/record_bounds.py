@@ -22,7 +22,7 @@ from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, MOST_HOSTS, ULIMITS
-from headstart.words.containers import other_names
+from headstart.words.containers import COMPANION_PREFIX, MOST_COMPANIONS, other_names
 from headstart.words.foreign.image_reference import MAXIMUM_REFERENCE
 from headstart.words.packed_values import may_be_long
 
@@ -44,6 +44,7 @@ _MOST = {
     "counters": 1_000,
     "labels": 100,
     "columns": 1_000,
+    "beside": MOST_COMPANIONS,
     "tmpfs_bytes": MOST_FOLDERS,
     "volumes": MOST_FOLDERS,
     "ulimits": len(ULIMITS),
@@ -283,10 +284,25 @@ def _trial_outcome(message: pb.TrialOutcome, bounds: Bounds) -> None:
     first = message.startup.first_correct_response_monotonic_ns
     if first and message.startup.exec_monotonic_ns > first:
         raise Unbelievable("trial_outcome.startup has its first response before its exec")
+    _beside(message, bounds)
     if message.HasField("load"):
         name = "trial_outcome.load"
         _at_most(f"{name}.duration_seconds", message.load.duration_seconds, bounds.load_us / 1e6)
         _histogram(f"{name}.latency", message.load.latency)
+
+
+def _beside(message: pb.TrialOutcome, bounds: Bounds) -> None:
+    """What stood beside the app, each once; nothing can fail there that does not stand there."""
+    known = {name for name in bounds.others if name.startswith(COMPANION_PREFIX)}
+    if message.failure.code == pb.FAILURE_CODE_COMPANION and not known:
+        raise Unbelievable(
+            "trial_outcome.failure is that of a companion; the experiment does not have any"
+        )
+    names = [COMPANION_PREFIX + use.name for use in message.beside]
+    for name in names:
+        _container("trial_outcome.beside", name, frozenset(known))
+    if len(set(names)) < len(names):
+        raise Unbelievable("trial_outcome.beside has a companion twice")
 
 
 def _load_windows(message: pb.LoadWindows, bounds: Bounds) -> None:

@@ -16,6 +16,7 @@ _GROUP_ROWS = 65_536
 _TYPES = {
     Kind.TEXT: pa.string(),
     Kind.TEXTS: pa.list_(pa.string()),
+    Kind.NUMBERS: pa.list_(pa.float64()),
     Kind.INTEGER: pa.int64(),
     Kind.NUMBER: pa.float64(),
     Kind.TRUTH: pa.bool_(),

@@ -16,6 +16,12 @@ from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import build_view, decision, memory_view, view
+from headstart.collector.report.views.companions_view import (
+    COLUMNS as COMPANION_COLUMNS,
+    NOTE as COMPANIONS_NOTE,
+    companion_rows,
+    companion_sentences,
+)
 from headstart.collector.report.views.counters_view import NOTE as COUNTERS_NOTE, counter_table
 from headstart.collector.report.views.start_view import NOTE as START_NOTE, start_table
 
@@ -129,6 +135,10 @@ def render_html(result: RunResult) -> str:
         mislabelled=image_parts.MISLABELLED,
         start=start_table(result),
         start_note=START_NOTE,
+        companions=companion_sentences(result),
+        companions_note=COMPANIONS_NOTE,
+        companion_columns=COMPANION_COLUMNS,
+        companion_rows=companion_rows(result),
         counters=counter_table(result),
         counters_note=COUNTERS_NOTE,
         splits=memory_view.split_rows(result),

@@ -13,6 +13,12 @@ from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import fenced, markdown as md
 from headstart.collector.report.views import decision, memory_view, view
+from headstart.collector.report.views.companions_view import (
+    COLUMNS as COMPANION_COLUMNS,
+    NOTE as COMPANIONS_NOTE,
+    companion_rows,
+    companion_sentences,
+)
 from headstart.collector.report.views.counters_view import NOTE as COUNTERS_NOTE, counter_table
 from headstart.collector.report.views.start_view import NOTE as START_NOTE, start_table
 from headstart.collector.report.views.text_forest import forest_lines
@@ -48,6 +54,7 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield from _start(result)
     yield from _memory(result)
     yield from _counters(result)
+    yield from _companions(result)
     yield from build_sections(result)
     yield from _images(result)
     yield from _listed("## What else differs", result.confounders)
@@ -204,6 +211,24 @@ def _counters(result: RunResult) -> Iterator[str]:
             cells = (row.variant, row.phase, *row.values, row.source)
             yield f"| {' | '.join(map(md, cells))} |"
     yield from _listed("", found.absent)
+
+
+def _companions(result: RunResult) -> Iterator[str]:
+    if not result.companions:
+        return
+    yield ""
+    yield "## Beside the app"
+    yield ""
+    yield md(COMPANIONS_NOTE)
+    yield ""
+    yield from (f"- {md(sentence)}" for sentence in companion_sentences(result))
+    if rows := companion_rows(result):
+        yield ""
+        yield f"| Service | Variant | | {' | '.join(COMPANION_COLUMNS)} |"
+        yield "|---|---|---|" + "---|" * len(COMPANION_COLUMNS)
+        for row in rows:
+            cells = (row.companion, row.variant, row.kind, *row.values)
+            yield f"| {' | '.join(map(md, cells))} |"
 
 
 def _memory(result: RunResult) -> Iterator[str]:

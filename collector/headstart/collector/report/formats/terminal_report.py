@@ -14,6 +14,11 @@ from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import decision, view
+from headstart.collector.report.views.companions_view import (
+    COLUMNS as COMPANION_COLUMNS,
+    companion_rows,
+    companion_sentences,
+)
 from headstart.collector.report.views.counters_view import counter_lines
 from headstart.collector.report.views.start_view import start_table
 from headstart.collector.report.views.text_forest import forest_lines
@@ -60,6 +65,7 @@ def print_result(result: RunResult, console: Console) -> None:
     printer.start(result)
     printer.images(result)
     printer.listed("Runtime counters, from separate trials", counter_lines(result))
+    printer.companions(result)
     printer.listed("What else differs", [line(sentence) for sentence in result.confounders])
     printer.listed(
         "Invalid trials",
@@ -172,6 +178,21 @@ class _Printer:
             table.add_column(Text(column), justify="right")
         for title, cells in found.rows:
             table.add_row(Text(title), *map(Text, cells))
+        self.say(Text())
+        self.say(table)
+
+    def companions(self, result: RunResult) -> None:
+        self.listed("Beside the app, and in no figure of it", companion_sentences(result))
+        rows = companion_rows(result)
+        if not rows:
+            return
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+        for name in ("service", "variant", ""):
+            table.add_column(name)
+        for name in COMPANION_COLUMNS:
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(*map(Text, (row.companion, row.variant, row.kind, *row.values)))
         self.say(Text())
         self.say(table)
 

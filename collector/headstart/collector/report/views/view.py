@@ -17,6 +17,7 @@ from headstart.collector.findings.quantities import digits, quantity
 from headstart.collector.report.sentences.history_words import host_check
 from headstart.collector.report.sentences.text import line, tail
 from headstart.collector.report.sentences.wording import ratio_cell
+from headstart.collector.report.views.companions_view import companion_origins
 from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS
 from headstart.words.outcomes import RAN, Outcome
@@ -130,6 +131,7 @@ def reproduction(result: RunResult) -> list[tuple[str, str]]:
         if variant.argv:
             parts.append(line(shlex.join(variant.argv)))
         found.append((f"Variant {variant.variant}", ", ".join(filter(None, parts))))
+    found += companion_origins(result)
     return [(name, value) for name, value in found if value]
 
 
