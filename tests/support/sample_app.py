@@ -1,7 +1,8 @@
-"""An app to be measured: python sample_app.py PORT [behaviour]
+"""An app to be measured: python sample_app.py PORT [behaviour [MANAGEMENT]]
 
 good, slow (starts 0.6 s later), exits (at once, with a last word), silent (never listens),
 broken (answers 500), dies (after 50 requests), differs (another body). /hang is never answered.
+With a management port, /healthz is answered there alone, and elsewhere is not found.
 """
 
 import http.server
@@ -9,6 +10,7 @@ import json
 import os
 import socketserver
 import sys
+import threading
 import time
 
 
@@ -18,6 +20,7 @@ class App(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     behaviour = "good"
     answered = 0
+    management = 0
 
     def do_GET(self) -> None:
         App.answered += 1
@@ -30,7 +33,11 @@ class App(http.server.BaseHTTPRequestHandler):
         if App.behaviour == "differs":
             body["status"] = "fine"
         content = json.dumps(body).encode()
-        self.send_response(500 if App.behaviour == "broken" else 200)
+        at = self.connection.getsockname()[1]
+        if App.management and (self.path == "/healthz") != (at == App.management):
+            self.send_response(404)
+        else:
+            self.send_response(500 if App.behaviour == "broken" else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -55,6 +62,10 @@ def main() -> None:
         time.sleep(600)
     if App.behaviour == "slow":
         time.sleep(0.6)
+    if len(sys.argv) > 3:
+        App.management = int(sys.argv[3])
+        beside = Server(("127.0.0.1", App.management), App)
+        threading.Thread(target=beside.serve_forever, daemon=True).start()
     Server(("127.0.0.1", port), App).serve_forever()
 
 

@@ -1,6 +1,14 @@
 """What an experiment can ask of an agent that earlier agents would leave out in silence."""
 
-from headstart.v1.experiment_pb2 import ContainerNeeds, Experiment, SecretReference, Variant
+from headstart.v1.experiment_pb2 import (
+    Check,
+    ContainerNeeds,
+    Experiment,
+    HttpCheck,
+    SecretReference,
+    Service,
+    Variant,
+)
 from headstart.words.features import FEATURE_NAMES, unknown_to
 
 
@@ -30,3 +38,18 @@ def test_an_agent_that_would_resolve_no_name_of_a_variant_gets_no_run_that_has_o
 
     assert "(hosts)" in unknown_to(("secrets", "needs"), asking)
     assert unknown_to(("needs", "hosts"), asking) == ""
+
+
+def test_an_agent_that_would_ask_at_the_port_of_the_app_is_sent_no_other() -> None:
+    own = Check(http=HttpCheck(port=8081))
+    plain = Experiment(service=Service(port=80, ready=Check(http=HttpCheck())))
+    experiments = [
+        Experiment(service=Service(port=80, ready=own)),
+        Experiment(service=Service(port=80, first_data=own)),
+        Experiment(service=Service(port=80, checks=[Check(http=HttpCheck()), own])),
+    ]
+
+    assert unknown_to((), plain) == ""
+    for experiment in experiments:
+        assert "requests to another port" in unknown_to((), experiment)
+        assert unknown_to(FEATURE_NAMES, experiment) == ""

@@ -6,8 +6,8 @@ that was emptied while its containers still run must not make them strangers.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.v1.experiment_pb2 import Plan
@@ -38,6 +38,8 @@ class InstanceSpec:
     # Of a batch program: what follows the variant's own arguments; its stdout is kept apart.
     batch: bool = False
     arguments: Sequence[str] = ()
+    # Where else it listens, with the key of the experiment file that says so.
+    own_ports: Mapping[int, str] = field(default_factory=dict)
     # Where the app listens in a network that has a loopback.
     address: str = LOOPBACK
 

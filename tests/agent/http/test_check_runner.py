@@ -51,6 +51,14 @@ def test_every_check_has_an_outcome_in_its_order() -> None:
     assert [o.monotonic_ns for o in outcomes] == sorted(o.monotonic_ns for o in outcomes)
 
 
+def test_a_check_is_asked_at_a_port_of_its_own() -> None:
+    with serving() as server:
+        own = http("/players", port=server.port, json_subset='{"number": 7}')
+        (run,) = run_checks([own], "127.0.0.1", 9, 12, STAGE)
+
+    assert run.outcome.passed, run.outcome.actual
+
+
 def test_the_whole_body_is_kept_and_an_excerpt_goes_into_the_outcome() -> None:
     with serving() as server:
         run = run_one(http("/players"), server.port)

@@ -21,6 +21,7 @@ from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
 from headstart.agent.probe.task import ProbeResult, ProbeTask
 from headstart.agent.runtimes.launch_gate import GateFolder
 from headstart.v1.experiment_pb2 import HttpCheck, HttpRequest
+from support.running import free_port
 from support.scripted_server import NOT_READY, OK, ScriptedServer, closing, scripted
 from support.truth_server import build_truth_server, parse_truth
 from support.waiting import wait_until
@@ -67,6 +68,37 @@ def probe(
     prober.go()
     server.listen()
     return result_of(prober)
+
+
+def elsewhere(server: ScriptedServer, check: HttpCheck = HELLO) -> HttpCheck:
+    """The same, asked at this server's port."""
+    asked = HttpCheck(port=server.port)
+    asked.MergeFrom(check)
+    return asked
+
+
+def test_readiness_is_asked_for_at_a_port_of_its_own(prober: Prober) -> None:
+    with scripted(NOT_READY) as app, scripted(OK) as management:
+        app.listen()
+        arm_at = elsewhere(management)
+        prober.arm(app.address, free_port(), arm_at, None, 30, 0, None)
+        prober.go()
+        management.listen()
+        result = result_of(prober)
+
+    assert result.outcome == "ok"
+    assert management.listening_ns < result.connected_ns < result.first_correct_response_ns
+    assert f"Host: 127.0.0.1:{management.port}".encode() in management.requests[0]
+    assert not app.requests
+
+
+def test_who_listens_at_the_port_of_its_own_already_is_named(prober: Prober) -> None:
+    with scripted(OK) as management:
+        management.listen()
+        with pytest.raises(PortInUse) as fault:
+            prober.arm("127.0.0.1", free_port(), elsewhere(management), None, 30, 0, None)
+
+    assert fault.value.port == management.port
 
 
 def test_stamps_come_in_the_order_of_what_they_stamp(prober: Prober) -> None:

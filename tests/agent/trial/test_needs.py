@@ -31,6 +31,7 @@ from headstart.v1.experiment_pb2 import (
     Command,
     CommandCheck,
     Experiment,
+    HttpCheck,
     Load,
     Network,
     PageCache,
@@ -221,6 +222,16 @@ def test_a_port_in_use_is_told_with_its_holder_where_the_app_needs_it_of_the_hos
 
     assert bool(found) == is_told
     assert all(f"(pid {os.getpid()})" in each.message for each in found)
+
+
+def test_another_port_that_is_asked_is_to_be_free_too(table: RuntimeTable) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        own = Check(name="own", http=HttpCheck(port=taken.getsockname()[1]))
+        service = Service(port=free_port(), checks=[Check(name="app"), own])
+        found = only(found_for(stated(service=service), table))
+
+    assert found.path == ("service", "checks", 1, "port")
+    assert found.message.endswith("stop it, or choose another service.checks[1].port")
 
 
 def test_cpus_that_cannot_be_used_are_told_by_their_key(table: RuntimeTable) -> None:

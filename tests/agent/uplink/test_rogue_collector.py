@@ -19,11 +19,14 @@ from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.experiment_pb2 import (
+    Check,
     Command,
     Companion,
     Experiment,
+    HttpCheck,
     Load,
     Plan,
+    Service,
     Variant,
     WeightedRequest,
 )
@@ -296,6 +299,11 @@ MALFORMED = {
     "windows of no width": (
         two(load=Load(duration_seconds=0.1, window_seconds=1e-9)),
         "1e-09 s wide",
+    ),
+    "a port that none can be": (two(service=Service(port=70_000)), "asks at port 70000"),
+    "another port that none can be": (
+        two(service=Service(port=80, checks=[Check(http=HttpCheck(port=1 << 31))])),
+        "asks at port 2147483648",
     ),
     "idle for ever": (two(plan=Plan(idle_seconds=1e300)), "plan.idle_seconds is 1e+300"),
     "a negative limit": (two(plan=Plan(cpu_limit=-1)), "plan.cpu_limit is -1"),

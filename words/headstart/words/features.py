@@ -11,6 +11,7 @@ from typing import Any
 
 from headstart.words.containers import containers_of
 from headstart.words.foreign.secrets import referred_to
+from headstart.words.readiness import own_ports_of
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ FEATURES = (
         lambda experiment: any(
             placed.container.needs.hosts for placed in containers_of(experiment)
         ),
+    ),
+    Feature(
+        "ready-port",
+        "requests to another port (port under ready, first_data or checks)",
+        lambda experiment: bool(own_ports_of(experiment.service)),
     ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_client import RequestFault, Session
+from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate, expectation, unsearched
 from headstart.agent.http.serialise import authority
 from headstart.agent.linux.netns import NetworkNamespace, inside
@@ -55,8 +56,9 @@ def run_checks(
 
     `timeout_seconds` bounds each request, and each command that states no time of
     its own. Commands run in `working_directory`, and only where the host's policy
-    allows them. `tls`: the port speaks TLS. Both ask from within `namespace`, if there
-    is one; a command reaches nothing else from there. Cancelled when the run is.
+    allows them. `tls`: `port` speaks TLS; a request with a port of its own says what
+    that speaks. Both ask from within `namespace`, if there is one; a command reaches
+    nothing else from there. Cancelled when the run is.
     """
     cancelled = cancelled or Cancellation()
     runs = []
@@ -76,14 +78,22 @@ def run_checks(
                 else _refuse_command(outcome)
             )
         else:
+            there, spoken = (
+                (check.http.port, _spoken(check.http)) if check.http.port else (port, tls)
+            )
             body = _run_request(
-                check.http, address, port, timeout_seconds, outcome, tls, namespace, cancelled
+                check.http, address, there, timeout_seconds, outcome, spoken, namespace, cancelled
             )
         # What a cancellation cut off says nothing of the app.
         cancelled.raise_if_set()
         outcome.excerpt = body[:EXCERPT_BYTES]
         runs.append(CheckRun(outcome, body[:BODY_LIMIT_BYTES]))
     return runs
+
+
+def _spoken(check: HttpCheck) -> ssl.SSLContext | None:
+    """At a port of its own."""
+    return client_context(check.tls_verified) if check.tls else None
 
 
 def _run_request(

@@ -32,7 +32,6 @@ _SLOWER_START = 10.0
 _LEAST_START_SECONDS = 10.0
 # The group also holds page tables and kernel memory: less than this is less than all.
 _CHARGED_SHARE = 0.95
-# The load of an experiment that has none: its `ready` request.
 _OWN_CONNECTIONS = 4
 # Nothing of these is the limit's doing.
 _NOT_THE_LIMIT = (
@@ -157,7 +156,7 @@ def _experiment(original: Experiment, limit_bytes: int, load_seconds: float) -> 
             job.repeat = 1
         return experiment
     if not experiment.HasField("load"):
-        experiment.load.CopyFrom(_own_load(experiment))
+        experiment.load.CopyFrom(own_load(experiment))
     load = experiment.load
     load.duration_seconds = min(load.duration_seconds or load_seconds, load_seconds)
     load.window_seconds = min(load.window_seconds, load_seconds)
@@ -165,10 +164,13 @@ def _experiment(original: Experiment, limit_bytes: int, load_seconds: float) -> 
     return experiment
 
 
-def _own_load(experiment: Experiment) -> Load:
+def own_load(experiment: Experiment) -> Load:
+    """The load of an experiment that has none."""
+    ready = experiment.service.ready.http
     return Load(
-        requests=[WeightedRequest(check=experiment.service.ready.http, weight=1)],
+        requests=[WeightedRequest(check=ready, weight=1)],
         connections=_OWN_CONNECTIONS,
+        tls=ready.tls if ready.port else experiment.service.tls,
         window_seconds=1.0,
         first_window_seconds=0.1,
         http_version=HttpVersion.HTTP_VERSION_1_1,

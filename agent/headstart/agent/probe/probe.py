@@ -14,15 +14,13 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from headstart.agent.http.app_tls import TlsSocket, client_context, server_name
+from headstart.agent.http.app_tls import TlsSocket
 from headstart.agent.http.checks import evaluate, prepare
 from headstart.agent.http.response import Answer, NotHttp
-from headstart.agent.http.serialise import authority, serialise
+from headstart.agent.probe.goals import Asked, Goal, Sock, kept
 from headstart.agent.probe.readings import ServerReader, own_run_delay_ns
 from headstart.agent.probe.task import ProbeResult, ProbeTask
-from headstart.v1.experiment_pb2 import HttpCheck
 
 # A connect on loopback is over in 10 us; a lost one must not hold the probe up.
 _CONNECT_SECONDS = 0.25
@@ -60,9 +58,9 @@ class Probe:
         self._shares_core = shares_core
         self._server = ServerReader(task.pid, task.cgroup)
         self._family = socket.AF_INET6 if ":" in task.address else socket.AF_INET
-        self._target = (task.address, task.port)
-        self._tls = client_context(task.tls_verified) if task.tls else None
-        self._server_name = server_name(task.ready.request, task.address)
+        self._steps = [Goal.of(check, task) for check in (*task.before, task.ready)]
+        self._first_data = Goal.of(task.first_data, task) if task.first_data else None
+        self._ports = task.ports
         self._buffer = bytearray(1 << 16)
         self._began_ns = 0
         self._deadline_ns = 0
@@ -76,48 +74,59 @@ class Probe:
         self._asked_again_ns = 0
         self._silent_since_ns = 0
 
-    def accepts(self) -> bool:
-        """Whether somebody listens there already."""
-        with self._socket() as sock:
-            return sock.connect_ex(self._target) == 0
+    def accepts(self) -> int:
+        """A port of its at which somebody listens already; 0: none."""
+        for port in self._ports:
+            with self._socket() as sock:
+                if sock.connect_ex((self._task.address, port)) == 0:
+                    return port
+        return 0
 
     def rehearse(self) -> None:
         """Run once what must not be run for the first time when it counts."""
-        for check in (self._task.ready, self._task.first_data):
-            if check is not None:
-                prepare(check)
-                answer = Answer()
-                answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-                evaluate(check, answer.status, answer.headers, bytes(answer.body))
-        if self._tls is not None:
-            one, other = socket.socketpair()
-            with one, other:
-                TlsSocket(one, self._tls, self._server_name).sendall(b"")
+        for goal in (*self._steps, *([self._first_data] if self._first_data else [])):
+            prepare(goal.check)
+            answer = Answer()
+            answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            evaluate(goal.check, answer.status, answer.headers, bytes(answer.body))
+            if goal.tls is not None:
+                one, other = socket.socketpair()
+                with one, other:
+                    TlsSocket(one, goal.tls, goal.server_name).sendall(b"")
         self._server.begin()
         self._server.since_begin()
 
-    def begin(self) -> bool:
+    def begin(self) -> int:
         """Take the readings that later ones are held against, and try once to connect.
 
-        False when that succeeded: the app does not run yet, so it is somebody else.
+        The port at which that succeeded: the app does not run yet, so it is somebody else.
+        0: at none.
         """
         self._server.begin()
         self._delay_before_ns = own_run_delay_ns()
         self._began_ns = self.result.last_refused_ns = time.monotonic_ns()
         self._deadline_ns = self._began_ns + int(self._task.timeout_seconds * 1e9)
         self.result.connect_attempts = 1
-        return not self.accepts()
+        return self.accepts()
 
     def run(self) -> ProbeResult:
         """Ask until the answer is correct, the time is up or it is stopped."""
         result = self.result
-        sock: _Sock | None = None
+        sock: Sock | None = None
+        at: Goal | None = None
         try:
-            sock = self._ask_until_correct(None, self._task.ready, self._first_correct)
+            for goal in self._steps:
+                sock = self._ask_until_correct(kept(sock, at, goal), goal)
+                at = goal
+                if not goal.answered_ns:
+                    break
+                if goal is not self._steps[-1]:
+                    result.steps_ns.append(goal.answered_ns)
             if result.first_correct_response_ns:
                 result.outcome = "ok"
-                if self._task.first_data is not None:
-                    sock = self._ask_until_correct(sock, self._task.first_data, self._first_data)
+                if (last := self._first_data) is not None:
+                    sock = self._ask_until_correct(kept(sock, at, last), last)
+                    result.first_data_response_ns = last.answered_ns
             elif time.monotonic_ns() >= self._deadline_ns:
                 result.outcome = "timeout"
         finally:
@@ -135,40 +144,40 @@ class Probe:
         result.spent = self._server.since_begin()
         result.prober_run_delay_ns = own_run_delay_ns() - self._delay_before_ns
 
-    def _first_data(self, stamp_ns: int) -> None:
-        self.result.first_data_response_ns = stamp_ns
-
-    def _ask_until_correct(
-        self, sock: "_Sock | None", check: HttpCheck, stamp: Callable[[int], None]
-    ) -> "_Sock | None":
-        """The connection, if it can still be used."""
-        request = serialise(check.request, authority(self._task.address, self._task.port))
-        first = check is self._task.ready
+    def _ask_until_correct(self, sock: Sock | None, goal: Goal) -> Sock | None:
+        """The connection, if it can still be used; `answered_ns` says whether it was."""
+        check = goal.check
+        is_step = goal is not self._first_data
+        goal.last_refused_ns = self._began_ns if goal is self._steps[0] else time.monotonic_ns()
+        result = self.result
+        result.wrong, result.listened, result.incorrect_there = "", sock is not None, 0
         self._answered = False
         self._silent_since_ns = 0
         self._patience_ns = int(max(_SILENCE_SECONDS, self._task.timeout_seconds / 10) * 1e9)
-        waiting: list[_Asked] = []
+        waiting: list[Asked] = []
         try:
             while True:
                 asked_ns = time.monotonic_ns()
                 if sock is None:
-                    sock = self._connect(once=bool(waiting))
+                    sock = self._connect(goal, once=bool(waiting))
                     if sock is None and not waiting:
                         return None
                     asked_ns = self._connected_ns
                 if sock is not None:
-                    waiting.append(_Asked(sock, Answer(check.request.method == "HEAD"), asked_ns))
+                    waiting.append(Asked(sock, Answer(check.request.method == "HEAD"), asked_ns))
                     sock = None
                 count = len(waiting)
-                asked = self._first_answer(waiting, request)
+                asked = self._first_answer(waiting, goal.request)
                 if asked is not None and asked.answer.closes:
                     asked.sock.close()
                 elif asked is not None:
                     sock = asked.sock
-                if asked is not None and self._correct(check, asked.answer):
-                    if first:
-                        self._take_stock(asked)
-                    stamp(asked.stamp_ns)
+                if asked is not None and self._correct(goal, asked.answer):
+                    goal.answered_ns = asked.stamp_ns
+                    if is_step:
+                        self._take_stock(asked, goal)
+                    if goal is self._steps[-1]:
+                        self._first_correct(asked.stamp_ns)
                     return sock
                 if self._over():
                     if sock is not None:
@@ -176,38 +185,44 @@ class Probe:
                     return None
                 # Else nothing came: it is asked once more beside what waits.
                 if len(waiting) < count:
-                    self._pause(asked_ns, first)
+                    self._pause(asked_ns, goal, is_step)
         finally:
             for each in waiting:
                 each.sock.close()
 
-    def _connect(self, once: bool) -> "_Sock | None":
+    def _connect(self, goal: Goal, once: bool) -> Sock | None:
         """Connect as soon as somebody listens; None when time is up or it is stopped.
 
         `once`: None too where that does not succeed at once, since an answer may come meanwhile.
         """
         result, monotonic_ns = self.result, time.monotonic_ns
+        target = (self._task.address, goal.port)
         sock = self._socket()
         if once:
             _limit_sending(sock, _CONNECT_ONCE_SECONDS)
         attempts = 0
         while True:
             attempt_ns = monotonic_ns()
-            error = sock.connect_ex(self._target)
+            error = sock.connect_ex(target)
             attempts += 1
             if error == 0:
                 self._connected_ns = monotonic_ns()
+                result.listened = True
+                if goal.connected_ns == 0:
+                    goal.connected_ns = self._connected_ns
                 if result.connected_ns == 0:
                     result.connected_ns = self._connected_ns
                     result.connect_attempts += attempts
                 if once:
                     _limit_sending(sock, _CONNECT_SECONDS)
-                if self._tls is not None:
-                    return TlsSocket(sock, self._tls, self._server_name)
+                if goal.tls is not None:
+                    return TlsSocket(sock, goal.tls, goal.server_name)
                 return sock
             if once:
                 sock.close()
                 return None
+            if goal.connected_ns == 0:
+                goal.last_refused_ns = attempt_ns
             if result.connected_ns == 0:
                 result.last_refused_ns = attempt_ns
             if error != errno.ECONNREFUSED:
@@ -221,7 +236,7 @@ class Probe:
                 return None
             self._breathe(attempt_ns)
 
-    def _first_answer(self, waiting: "list[_Asked]", request: bytes) -> "_Asked | None":
+    def _first_answer(self, waiting: list[Asked], request: bytes) -> Asked | None:
         """Send the newest of them, if it was not; the first whose answer is whole, taken out.
 
         None when time is up, when the newest failed (it is taken out, `wrong` says why), or
@@ -255,7 +270,7 @@ class Probe:
                 return None
             self._breathe(now_ns)
 
-    def _silent(self, waiting: "list[_Asked]", now_ns: int) -> bool:
+    def _silent(self, waiting: list[Asked], now_ns: int) -> bool:
         """Whether the app took a request and did not begin to answer any in good time.
 
         It may have swallowed it: what accepts for an app, or an app that sets up its workers
@@ -269,7 +284,7 @@ class Probe:
         self._silent_since_ns = self._silent_since_ns or waiting[0].sent_ns
         return True
 
-    def _receive(self, asked: "_Asked") -> bool:
+    def _receive(self, asked: Asked) -> bool:
         """Take what is there; True once the answer is whole. `heard`: there was something."""
         view = memoryview(self._buffer)
         asked.heard = False
@@ -302,36 +317,42 @@ class Probe:
             case OSError():
                 self._no_answer(error.strerror or type(error).__name__)
 
-    def _send(self, asked: "_Asked", request: bytes) -> None:
+    def _send(self, asked: Asked, request: bytes) -> None:
         for at in range(0, len(request), _PIECE_BYTES):
             if at and self._over():
                 raise TimeoutError(errno.ETIMEDOUT, "no time to send the request")
             asked.sock.sendall(request[at : at + _PIECE_BYTES])
         asked.sent_ns = asked.nothing_ns = time.monotonic_ns()
 
-    def _correct(self, check: HttpCheck, answer: Answer) -> bool:
-        evaluation = evaluate(check, answer.status, answer.headers, bytes(answer.body))
+    def _correct(self, goal: Goal, answer: Answer) -> bool:
+        evaluation = evaluate(goal.check, answer.status, answer.headers, bytes(answer.body))
         if not evaluation.passed:
             self._wrong_answer(evaluation.actual)
-        self.result.has_reason_phrase = answer.has_reason_phrase
+        if goal.port == self._task.port:
+            self.result.has_reason_phrase = answer.has_reason_phrase
         return evaluation.passed
 
-    def _take_stock(self, asked: "_Asked") -> None:
-        """From listening to the stamp, what was not the app's: blind, or late to ask."""
+    def _take_stock(self, asked: Asked, goal: Goal) -> None:
+        """From listening to the stamp, what was not the app's: blind, or late to ask.
+
+        A step that is seen late lets the next one be asked late: they add up.
+        """
         result = self.result
-        late_ns = asked.sent_ns - asked.asked_ns + asked.stamp_ns - asked.nothing_ns
-        # After a wrong answer the app was found listening long ago.
-        result.error_ns = late_ns + (
-            0 if self._answered else result.connected_ns - result.last_refused_ns
-        )
+        result.error_ns += asked.sent_ns - asked.asked_ns + asked.stamp_ns - asked.nothing_ns
+        # After a wrong answer, or on the connection of the step before, the app was found
+        # listening long ago.
+        if goal.connected_ns and not self._answered:
+            result.error_ns += goal.connected_ns - goal.last_refused_ns
         if self._silent_since_ns:
-            result.unanswered_ns = asked.sent_ns - self._silent_since_ns
-            result.asked_meanwhile = result.unanswered_ns <= 0
+            unanswered_ns = asked.sent_ns - self._silent_since_ns
+            result.unanswered_ns += max(unanswered_ns, 0)
+            result.asked_meanwhile = result.asked_meanwhile or unanswered_ns <= 0
 
     def _wrong_answer(self, problem: str) -> None:
         self.result.wrong = problem
         self._answered = True
         self._silent_since_ns = 0
+        self.result.incorrect_there += 1
         if not self.result.first_correct_response_ns:
             self.result.incorrect_responses += 1
 
@@ -357,12 +378,14 @@ class Probe:
         elif self._shares_core:
             time.sleep(_SHARED_CORE_PAUSE_SECONDS)
 
-    def _pause(self, asked_ns: int, first: bool) -> None:
+    def _pause(self, asked_ns: int, goal: Goal, is_step: bool) -> None:
         """After a wrong answer; the pause is the resolution of what comes of it."""
         shortest, longest = _RETRY_SECONDS
         time.sleep(min(max((asked_ns - self._began_ns) / 1e9 * _RETRY_SHARE, shortest), longest))
-        if first:
-            self.result.retry_pause_ns = time.monotonic_ns() - asked_ns
+        if is_step:
+            pause_ns = time.monotonic_ns() - asked_ns
+            self.result.retry_pause_ns += pause_ns - goal.pause_ns
+            goal.pause_ns = pause_ns
 
     def _socket(self) -> socket.socket:
         """A socket bound to a port of its own.
@@ -377,7 +400,7 @@ class Probe:
             _limit_sending(sock, _CONNECT_SECONDS)
             with contextlib.suppress(OSError):
                 sock.bind(("", 0))
-            if sock.getsockname()[1] != self._task.port:
+            if sock.getsockname()[1] not in self._ports:
                 return sock
             sock.close()
 
@@ -386,22 +409,3 @@ def _limit_sending(sock: socket.socket, seconds: float) -> None:
     """How long connecting, and sending to who takes nothing, may last."""
     timeout = struct.pack("@ll", 0, int(seconds * 1e6))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-
-
-@dataclass(eq=False)
-class _Asked:
-    """A request on its connection, and what has come of its answer."""
-
-    sock: "_Sock"
-    answer: Answer
-    # When it was to be asked, when it was, when last nothing was there, and when its last byte was.
-    asked_ns: int
-    sent_ns: int = 0
-    nothing_ns: int = 0
-    stamp_ns: int = 0
-    # Whether the last look found something, and whether any did.
-    heard: bool = False
-    begun: bool = False
-
-
-_Sock = socket.socket | TlsSocket

@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Literal
 
@@ -18,7 +19,7 @@ from headstart.agent.deadline import Deadline
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.linux.sysfs import parse_cpus
-from headstart.agent.probe.task import ProbeResult, ProbeTask, Word
+from headstart.agent.probe.task import Occupied, ProbeResult, ProbeTask, Word
 from headstart.v1.experiment_pb2 import HttpCheck
 
 # Generous: on a loaded host the process may take seconds to be imported.
@@ -57,7 +58,7 @@ class Prober:
         self._cancelled = cancelled or Cancellation()
         self._cpus = parse_cpus(cpus)
         self._state: Literal["idle", "armed", "going"] = "idle"
-        self._target = ("", 0)
+        self._address = ""
         self._process, self._connection = self._start()
 
     @property
@@ -77,11 +78,13 @@ class Prober:
         tls: bool = False,
         tls_verified: bool = False,
         namespace: NetworkNamespace | None = None,
+        before: Sequence[HttpCheck] = (),
     ) -> None:
         """Prepare for an app that does not run yet; PortInUse when somebody answers there.
 
         `pid` is the app's first process, waiting in the gate; 0 when not known. The
-        prober asks from within `namespace`, if there is one.
+        prober asks from within `namespace`, if there is one. `before`: what must have been
+        answered correctly before `ready` is asked.
         """
         self.cancel()
         if self._process.poll() is not None:
@@ -98,10 +101,10 @@ class Prober:
             tls,
             tls_verified,
             namespace.path if namespace else None,
+            tuple(before),
         )
-        self._target = (address, port)
-        if self._ask(task) is Word.OCCUPIED:
-            raise PortInUse(address, port)
+        self._address = address
+        self._require_free(self._ask(task))
         self._state = "armed"
 
     def go(self) -> None:
@@ -110,8 +113,7 @@ class Prober:
         PortInUse when somebody answers there by now.
         """
         self._state = "idle"
-        if self._ask(Word.GO) is Word.OCCUPIED:
-            raise PortInUse(*self._target)
+        self._require_free(self._ask(Word.GO))
         self._state = "going"
 
     def poll(self, timeout_seconds: float) -> ProbeResult | None:
@@ -147,6 +149,10 @@ class Prober:
         """End the process; idempotent."""
         self._connection.close()
         self._kill()
+
+    def _require_free(self, answer: object) -> None:
+        if isinstance(answer, Occupied):
+            raise PortInUse(self._address, answer.port)
 
     def _ask(self, message: object) -> object:
         try:

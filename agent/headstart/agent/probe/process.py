@@ -15,7 +15,7 @@ from pathlib import Path
 
 from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.agent.probe.probe import Probe
-from headstart.agent.probe.task import ProbeTask, Word
+from headstart.agent.probe.task import Occupied, ProbeTask, Word
 
 
 def main(descriptor: int) -> None:
@@ -50,15 +50,15 @@ def _inside(namespace: Path | None) -> Iterator[None]:
 
 
 def _serve(connection: "Connection[object, object]", probe: Probe) -> None:
-    if probe.accepts():
-        connection.send(Word.OCCUPIED)
+    if port := probe.accepts():
+        connection.send(Occupied(port))
         return
     probe.rehearse()
     connection.send(Word.ARMED)
     if connection.recv() is not Word.GO:
         return
-    if not probe.begin():
-        connection.send(Word.OCCUPIED)
+    if port := probe.begin():
+        connection.send(Occupied(port))
         return
     connection.send(Word.GOING)
     connection.send(probe.run())

@@ -38,7 +38,7 @@ from headstart.agent.runtimes.needs_checks import (
     stated_limits,
 )
 from headstart.agent.runtimes.obstacles import Obstacle
-from headstart.agent.runtimes.ports import require_free_port
+from headstart.agent.runtimes.ports import require_free_ports
 from headstart.agent.runtimes.runtime import Builder, Connect, Puller
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
@@ -251,8 +251,7 @@ class DockerRuntime:
             )
             return self._start(container, holder.address, network)
         if network == Network.NETWORK_HOST:
-            if spec.port:
-                require_free_port(spec.port)
+            require_free_ports(spec)
             return self._start(container, spec.address, network)
         if _IPV6.is_dir():
             container = replace(container, sysctls=_WITH_IPV6)

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import psutil
 
-from headstart.agent.instances import RuntimeFault
+from headstart.agent.instances import InstanceSpec, RuntimeFault
 from headstart.v1.records_pb2 import FailureCode
 
 
-def require_free_port(port: int) -> None:
+def require_free_port(port: int, key: str = "service.port") -> None:
     """RuntimeFault(PORT_IN_USE), naming the process that has it, unless an app could listen.
 
     Without this an app that cannot bind is measured as one that does not
     start, or worse: the prober gets its correct response from a stranger.
+    `key`: where the experiment file states the port.
     """
     if all(_can_bind(family, address, port) for family, address in _ANYWHERE):
         return
@@ -28,8 +29,16 @@ def require_free_port(port: int) -> None:
     by = f" by {holder}" if holder else "; by whom cannot be seen (another user's process?)"
     raise RuntimeFault(
         FailureCode.FAILURE_CODE_PORT_IN_USE,
-        f"port {port} of this host is in use{by}; stop it, or choose another service.port",
+        f"port {port} of this host is in use{by}; stop it, or choose another {key}",
     )
+
+
+def require_free_ports(spec: InstanceSpec) -> None:
+    """The same of every port at which the app is asked."""
+    if spec.port:
+        require_free_port(spec.port)
+    for port, key in spec.own_ports.items():
+        require_free_port(port, key)
 
 
 _ANYWHERE = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))  # noqa: S104  # as apps do

@@ -19,7 +19,7 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.commands import ResolvedCommand, changed_file, resolve_command
 from headstart.agent.runtimes.members import kill_all, marked
 from headstart.agent.runtimes.obstacles import Obstacle
-from headstart.agent.runtimes.ports import require_free_port
+from headstart.agent.runtimes.ports import require_free_ports
 from headstart.agent.runtimes.process_cgroup import CgroupParent, Limits
 from headstart.agent.runtimes.process_instance import ProcessInstance, ProcessSpec
 from headstart.agent.runtimes.runtime import Connect
@@ -117,8 +117,7 @@ class ProcessRuntime:
             batch=spec.batch,
         )
         self._require_unchanged(spec.variant)
-        if spec.port:
-            require_free_port(spec.port)
+        require_free_ports(spec)
         cgroups = self._open_cgroups()
         try:
             instance = ProcessInstance(process, self._folder / name, cgroups, self._cancelled)

@@ -30,6 +30,7 @@ from headstart.agent.trial.scripts import missing_script
 from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Pull, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 from headstart.words.containers import Placed, containers_of
+from headstart.words.readiness import own_ports_of, stated
 from headstart.words.runtimes import RUNTIMES
 
 
@@ -190,15 +191,16 @@ def _check_programs(host: Host) -> Iterator[Obstacle]:
 
 def _port(host: Host) -> Iterator[Obstacle]:
     """Only the host's own network has ports that others may use."""
-    port = host.experiment.service.port
-    if not port or not (
+    service = host.experiment.service
+    if not service.port or not (
         host.experiment.plan.network == Network.NETWORK_HOST or _runs_unconfined(host)
     ):
         return
-    try:
-        require_free_port(port)
-    except RuntimeFault as fault:
-        yield Obstacle(("service", "port"), fault.message, fault.code)
+    for port, path in {service.port: ("service", "port"), **own_ports_of(service)}.items():
+        try:
+            require_free_port(port, stated(path))
+        except RuntimeFault as fault:
+            yield Obstacle(path, fault.message, fault.code)
 
 
 def _cpus(host: Host) -> Iterator[Obstacle]:

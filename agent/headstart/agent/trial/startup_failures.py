@@ -12,6 +12,7 @@ from headstart.agent.probe.task import ProbeResult
 from headstart.agent.runtimes.ports import Listener
 from headstart.v1.experiment_pb2 import HttpCheck, Service
 from headstart.v1.records_pb2 import Failure, FailureCode
+from headstart.words.readiness import stated
 
 # Where service.address can be.
 LOOPBACKS = (LOOPBACK, "::1")
@@ -37,7 +38,7 @@ def port_in_use(error: PortInUse) -> Failure:
     return Failure(
         code=FailureCode.FAILURE_CODE_PORT_IN_USE,
         message=f"something accepted a connection at {error.address}:{error.port} before the app"
-        " was started; stop it, or choose another service.port",
+        " was started; stop it, or choose another port",
     )
 
 
@@ -79,10 +80,17 @@ def not_ready(
     listeners: Sequence[Listener] = (),
 ) -> Failure:
     """The app lives, but no correct response came. `listeners`: where it listens, if known."""
+    path, check = ("service", "ready"), service.ready.http
     words = (
-        _not_ready_words(result, timeout_seconds, service)
-        if result.connected_ns
-        else _nothing_listened(result, timeout_seconds, address, service.port, listeners)
+        _not_ready_words(result, timeout_seconds, check)
+        if result.listened
+        else _nothing_listened(
+            result,
+            timeout_seconds,
+            Listener(check.port or service.port, address),
+            stated((*path, "port")) if check.port else "service.port",
+            listeners,
+        )
     )
     return Failure(
         code=FailureCode.FAILURE_CODE_NOT_READY,
@@ -91,13 +99,13 @@ def not_ready(
     )
 
 
-def _not_ready_words(result: ProbeResult, timeout_seconds: float, service: Service) -> str:
+def _not_ready_words(result: ProbeResult, timeout_seconds: float, check: HttpCheck) -> str:
     within = f"within {timeout_seconds:g} s"
-    request = request_line(service.ready.http)
-    expected = f"expected {expectation(service.ready.http)}"
-    wrong = result.wrong
-    if result.incorrect_responses:
-        times = "once" if result.incorrect_responses == 1 else f"{result.incorrect_responses} times"
+    request = request_line(check)
+    expected = f"expected {expectation(check)}"
+    wrong, incorrect = result.wrong, result.incorrect_there
+    if incorrect:
+        times = "once" if incorrect == 1 else f"{incorrect} times"
         return (
             f"the app answered {request} {times} {within}, never correctly;"
             f" last: {wrong}; {expected}"
@@ -108,38 +116,40 @@ def _not_ready_words(result: ProbeResult, timeout_seconds: float, service: Servi
 def _nothing_listened(
     result: ProbeResult,
     timeout_seconds: float,
-    address: str,
-    port: int,
+    asked: Listener,
+    key: str,
     listeners: Sequence[Listener],
 ) -> str:
+    """`asked`: where nobody was; `key`: of the file, which states the port."""
+    address, port = asked.address, asked.port
     reason = f" ({result.wrong})" if result.wrong else ""
     within = f"within {timeout_seconds:g} s{reason}"
     if not listeners:
         return f"nothing listened on port {port} {within}"
     nearest = sorted(listeners, key=lambda each: (each.port != port, not each.port))
     where = " and ".join(dict.fromkeys(map(str, nearest[:3])))
-    remedy = _remedy(nearest[0], address, port)
+    remedy = _remedy(nearest[0], address, port, key)
     return (
         f"the app listens on {where}, and on {authority(address, port)} nothing did"
         f" {within}{remedy and f'; {remedy}'}"
     )
 
 
-def _remedy(listener: Listener, address: str, port: int) -> str:
+def _remedy(listener: Listener, address: str, port: int, key: str) -> str:
     """What to change so that an app that listens there is found."""
     at = listener.address
     reached = at in (address, f"::ffff:{address}", "0.0.0.0", "::")  # noqa: S104  # where it listens
     if not listener.port:
         return f"have it listen on TCP port {port}"
     if listener.port != port and reached:
-        return f"set service.port: {listener.port}, or have it listen on port {port}"
+        return f"set {key}: {listener.port}, or have it listen on port {port}"
     if reached:
         return ""
     if address not in LOOPBACKS:
         return f"have it listen on all addresses (0.0.0.0), port {port}, or use network: own"
     if at not in LOOPBACKS:
         return f"have it listen on {authority(address, port)}, or on all addresses"
-    wrong_port = f"service.port: {listener.port} and " if listener.port != port else ""
+    wrong_port = f"{key}: {listener.port} and " if listener.port != port else ""
     return (
         f'set {wrong_port}service.address: "{at}", or have it listen on {authority(address, port)}'
     )
@@ -152,7 +162,8 @@ def wrote_nothing(output_tail: str) -> str:
 
 def request_line(check: HttpCheck) -> str:
     """As a person writes it: GET /health."""
-    return f"{check.request.method or 'GET'} {check.request.target or '/'}"
+    at = f" on port {check.port}" if check.port else ""
+    return f"{check.request.method or 'GET'} {check.request.target or '/'}{at}"
 
 
 def status_words(status: int) -> str:

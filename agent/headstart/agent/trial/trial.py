@@ -41,6 +41,7 @@ from headstart.v1.records_pb2 import (
     TrialStarted,
 )
 from headstart.words.flags import FlagCode
+from headstart.words.readiness import own_ports_of, stated
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def ending_in(outcome: TrialOutcome) -> Iterator[None]:
 
 def run_trial(slot: Slot, runtime: Runtime, context: TrialContext) -> TrialResult:
     """Run one trial and emit its records; faults of the app or the host are in the outcome."""
-    plan = context.experiment.plan
+    plan, service = context.experiment.plan, context.experiment.service
     outcome = begin_trial(slot, runtime, context)
     spec = InstanceSpec(
         run_id=context.run_id,
@@ -159,8 +160,9 @@ def run_trial(slot: Slot, runtime: Runtime, context: TrialContext) -> TrialResul
         trial=slot.trial,
         variant=slot.variant,
         plan=plan,
-        port=context.experiment.service.port,
-        address=context.experiment.service.address or LOOPBACK,
+        port=service.port,
+        own_ports={port: stated(path) for port, path in own_ports_of(service).items()},
+        address=service.address or LOOPBACK,
     )
     trial = _Trial(slot, context, outcome, runtime.name)
     with ending_in(outcome), ExitStack() as ending:
@@ -265,11 +267,14 @@ class _Trial:
         driver = self.context.driver
         if driver is None or isinstance(driver, Failure):
             return None
+        load = self.context.experiment.load
+        # One that is named is that of the request which stands in for a load.
+        own = next((each.check.port for each in load.requests if each.check.port), 0)
         task = LoadTask(
-            load=self.context.experiment.load,
+            load=load,
             trial=self.slot.trial,
             address=instance.address,
-            port=self.context.experiment.service.port,
+            port=own or self.context.experiment.service.port,
             cpus=self.context.experiment.plan.load_cpus,
             scratch=ending.enter_context(scratch()),
             server_alive=lambda: instance.exited() is None,

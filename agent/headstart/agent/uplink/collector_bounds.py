@@ -13,10 +13,11 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from headstart.v1.experiment_pb2 import Experiment, Load
+from headstart.v1.experiment_pb2 import Experiment, Load, Service
 from headstart.v1.fleet_pb2 import Attempt, Welcome
 from headstart.words.containers import MOST_COMPANIONS, other_names, others_of
 from headstart.words.foreign import clean
+from headstart.words.readiness import own_ports_of
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
 _HEARTBEAT_SECONDS = 5.0
@@ -98,7 +99,13 @@ def experiment_fault(experiment: Experiment) -> str:
     for name, value in _floats(experiment, "experiment"):
         if not 0 <= value <= _LARGEST_FLOAT:
             return f"{name} is {value:g}; 0 to {_LARGEST_FLOAT:g} was expected"
-    return _load_fault(experiment.load)
+    return _ports_fault(experiment.service) or _load_fault(experiment.load)
+
+
+def _ports_fault(service: Service) -> str:
+    """A port that none can be."""
+    found = (service.port, *own_ports_of(service))
+    return next((f"the experiment asks at port {port}" for port in found if port > 65535), "")
 
 
 def _others_fault(experiment: Experiment) -> str:

@@ -1066,12 +1066,20 @@ class HttpCheck(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     JSON_SUBSET_FIELD_NUMBER: _builtins.int
     BODY_PATTERN_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    TLS_FIELD_NUMBER: _builtins.int
+    TLS_VERIFIED_FIELD_NUMBER: _builtins.int
     status: _builtins.int
     """0: any status from 200 to 299."""
     json_subset: _builtins.str
     """A JSON document that must be a subset of the body; empty: not checked."""
     body_pattern: _builtins.str
     """A regular expression of RE2 that must be found in the body."""
+    port: _builtins.int
+    """Of ready, first_data and checks: where it is asked; 0: Service.port."""
+    tls: _builtins.bool
+    """As Service.tls and Service.tls_verified, of `port`."""
+    tls_verified: _builtins.bool
     @_builtins.property
     def request(self) -> Global___HttpRequest: ...
     @_builtins.property
@@ -1086,10 +1094,13 @@ class HttpCheck(_message.Message):
         headers: _abc.Iterable[Global___Header] | None = ...,
         json_subset: _builtins.str = ...,
         body_pattern: _builtins.str = ...,
+        port: _builtins.int = ...,
+        tls: _builtins.bool = ...,
+        tls_verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_pattern", b"body_pattern", "headers", b"headers", "json_subset", b"json_subset", "request", b"request", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_pattern", b"body_pattern", "headers", b"headers", "json_subset", b"json_subset", "port", b"port", "request", b"request", "status", b"status", "tls", b"tls", "tls_verified", b"tls_verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -275,6 +275,14 @@ def test_an_empty_json_document_is_a_body_and_a_missing_one_is_none() -> None:
     assert [r.weight for r in load_of.requests] == [1, 3, 1]
 
 
+def test_a_request_names_a_port_of_its_own_and_what_it_speaks() -> None:
+    checks = load("complete.yaml").service.checks
+    own = checks[-1].http
+
+    assert (own.port, own.tls, own.tls_verified) == (8081, True, False)
+    assert (checks[0].http.port, checks[0].http.tls) == (0, False)
+
+
 def test_names_of_checks_are_unique() -> None:
     service = load("complete.yaml").service
 
@@ -284,6 +292,7 @@ def test_names_of_checks_are_unique() -> None:
         "add a player",
         "PUT /notes",
         "./integration-tests.sh --fast",
+        "GET /healthz on port 8081",
     ]
     assert service.first_data.name == "first data"
 
@@ -380,7 +389,7 @@ def test_every_request_is_sent_to_the_host_that_is_named() -> None:
     asked = [check.http for check in (service.ready, *service.checks) if check.HasField("http")]
     asked += [service.first_data.http, *(w.check for w in experiment.load.requests)]
 
-    assert [header(check, "Host") for check in asked] == [["players.example:9000"]] * 9
+    assert [header(check, "Host") for check in asked] == [["players.example:9000"]] * 10
 
 
 def test_a_name_that_is_made_of_a_check_holds_no_secret() -> None:

@@ -12,6 +12,7 @@ from headstart.collector.experiments.file.forms import (
     Shorthand,
     written,
 )
+from headstart.collector.experiments.file.load_forms import Tls
 from headstart.collector.experiments.file.requests import HeaderName, Pattern, Request, RequestLine
 from headstart.collector.experiments.file.units import Duration, Text, Whole
 from headstart.collector.experiments.file.value_forms import HeaderValue
@@ -60,10 +61,14 @@ class CheckForm(RequestForm):
 
     EXACTLY_ONE: ClassVar = ("request", "command")
     COMMAND_KEYS: ClassVar = frozenset({"exit", "output", "timeout"})
-    REQUEST_KEYS: ClassVar = frozenset({"json", "body", "headers", "expect"})
+    REQUEST_KEYS: ClassVar = frozenset({"json", "body", "headers", "expect", "port", "tls"})
 
     name: Line | None = None
     """Name in reports, unique in the experiment; made from the request or the command."""
+    port: Annotated[int, Whole(1, 65535)] | None = None
+    """Another port than the app's that it is sent to, as one for management."""
+    tls: Annotated[str, Tls()] = written(False)
+    """Whether that port speaks TLS; `unverified` accepts any certificate."""
     command: list[Argument] | None = Field(default=None, max_length=256)
     """A program and its arguments, run on the host with HEADSTART_URL set."""
     exit: Annotated[int, Whole(0, 255)] = written(0)

@@ -31,6 +31,7 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
             yield from _request(path, mapping)
         if form is CheckForm:
             yield from _check(path, mapping)
+            yield from _port_of_its_own(path, mapping, _mapping(data, "service"))
             if "covers" in mapping and path[:2] != ("service", "checks"):
                 message = "'covers' belongs to the checks, whose outcome says what works"
                 yield (*path, "covers"), message, True
@@ -122,6 +123,20 @@ def _check(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
     # The command of a batch program's `ready` is its arguments, and may be empty.
     if mapping.get("command") == [] and path != ("service", "ready"):
         yield (*path, "command"), "expected a program and its arguments", True
+
+
+def _port_of_its_own(
+    path: Path, mapping: dict[str, Any], service: dict[str, Any]
+) -> Iterator[Found]:
+    """Where the request goes to the app's own port, that is what `service` says of it."""
+    if "request" not in mapping:
+        return
+    if "port" not in mapping and "tls" in mapping:
+        message = "'tls' goes with a 'port' of the request; of the app's own port it is service.tls"
+        yield (*path, "tls"), message, True
+    elif "port" in service and mapping.get("port") == service["port"]:
+        message = "it is service.port, to which a request without 'port' goes; leave the key out"
+        yield (*path, "port"), message, False
 
 
 def _is_command(check: object) -> bool:

@@ -190,13 +190,17 @@ class _Names:
 def _made_name(check: CheckForm) -> str:
     """What it does, without secret values: records and reports know a check by its name."""
     if check.request is not None:
-        return f"{check.request.method} {without_values(check.request.target)}"
+        at = f" on port {check.port}" if check.port else ""
+        return f"{check.request.method} {without_values(check.request.target)}{at}"
     return " ".join(shown_words(check.command or ()))[:200]
 
 
 def _check(form: CheckForm, name: str) -> pb.Check:
     if form.request is not None:
-        return pb.Check(name=name, http=_http_check(form, form.request), covers=form.covers)
+        http = _http_check(form, form.request)
+        http.port = form.port or 0
+        http.tls, http.tls_verified = form.tls != "no", form.tls == "verified"
+        return pb.Check(name=name, http=http, covers=form.covers)
     command = pb.CommandCheck(
         argv=form.command or (),
         exit_status=form.exit,

@@ -1,0 +1,48 @@
+"""What kind of program an experiment measures, and what is asked until it is ready.
+
+The parts hold an `Experiment` against these words and no other: any object with its fields
+will do.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """How a program is used, and so how it is measured."""
+
+    # It listens, is asked, and stays.
+    SERVICE = "service"
+    # It is started for each piece of work, and ends by itself.
+    BATCH = "batch"
+
+
+def kind_of(experiment: Any) -> Kind:
+    """Of all variants of an experiment."""
+    return Kind.SERVICE if experiment.service.port else Kind.BATCH
+
+
+def requests_of(service: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Each request of a `Service`, with its place in the file."""
+    checks: list[tuple[tuple[str | int, ...], Any]] = [(("ready",), service.ready)]
+    checks += [(("checks", n), check) for n, check in enumerate(service.checks)]
+    checks.append((("first_data",), service.first_data))
+    for path, check in checks:
+        if check.HasField("http"):
+            yield ("service", *path), check.http
+
+
+def own_ports_of(service: Any) -> dict[int, tuple[str | int, ...]]:
+    """Ports beside `port` that a `Service` is asked at, each with a place in the file."""
+    found: dict[int, tuple[str | int, ...]] = {}
+    for path, check in requests_of(service):
+        if check.port not in (0, service.port):
+            found.setdefault(check.port, (*path, "port"))
+    return found
+
+
+def stated(path: Iterable[str | int]) -> str:
+    """A place in the file as a message writes it: service.checks[0].port."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
