@@ -11,7 +11,7 @@ from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.runtimes.launch_gate import GateFolder
 from headstart.agent.runtimes.output import Digest
-from headstart.agent.runtimes.runtime import Written
+from headstart.agent.runtimes.runtime import Beside, Written
 from headstart.v1.experiment_pb2 import Network
 
 
@@ -21,6 +21,7 @@ class GatedProcess:
     address = "127.0.0.1"
     network: Network.ValueType = Network.NETWORK_HOST
     namespace: NetworkNamespace | None = None
+    beside: Beside | None = None
     cgroup: Cgroup | None = None
     notes: Sequence[str] = ()
     # What a test wants an exit to look like.

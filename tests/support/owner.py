@@ -2,24 +2,40 @@
 
 Arguments: docker|process|process without groups, state folder, then for each instance its argument
 vector with blanks between; of a container the first word is the image. The
-first instance stays in its gate, the others are opened.
+first instance stays in its gate, the others are opened. Or docker-beside, state folder, image:
+one that has a companion.
 """
 
 import sys
 import time
 from pathlib import Path
 
-from headstart.agent.instances import InstanceSpec, state_id
+from headstart.agent.instances import CompanionSpec, InstanceSpec, state_id
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.process_cgroup import CgroupParent
 from headstart.agent.runtimes.process_runtime import ProcessRuntime
 from headstart.agent.runtimes.runtime import Runtime
 from headstart.v1.experiment_pb2 import Command, Plan, Variant
+from support.beside import database
 from support.policies import everything_allowed
+
+
+def with_a_companion(state: Path, image: str) -> None:
+    """One instance, with a database beside it."""
+    runtime = DockerRuntime.connect(state, everything_allowed())
+    print("begun", flush=True)
+    companion = database(image)
+    beside = [CompanionSpec(companion, runtime.resolve(companion.container, "/"))]
+    resolved = runtime.resolve(Variant(name="a", image=image, entrypoint=["app", "wait"]), "/")
+    runtime.create(InstanceSpec(state_id(state), 1, 1, resolved, Plan(), 0, beside=beside))
+    print("ready", flush=True)
+    time.sleep(600)
 
 
 def main(kind: str, state: str, *commands: str) -> None:
     runtime: Runtime
+    if kind == "docker-beside":
+        with_a_companion(Path(state), *commands)
     if kind == "docker":
         runtime = DockerRuntime.connect(Path(state), everything_allowed())
     else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headstart.v1.experiment_pb2 import Plan
+from headstart.v1.experiment_pb2 import Companion, Plan
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 
 LOOPBACK = "127.0.0.1"
@@ -23,6 +23,14 @@ LABEL_TRIAL = "headstart.trial"
 NAME_PREFIX = "headstart-"
 # In the environment of every process: STATE_ID/INSTANCE_NAME/.
 MARK_VARIABLE = "HEADSTART_INSTANCE"
+
+
+@dataclass(frozen=True)
+class CompanionSpec:
+    """What stands beside an app in every trial: as the experiment has it, and as it was found."""
+
+    companion: Companion
+    resolved: ResolvedVariant
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class InstanceSpec:
     own_ports: Mapping[int, str] = field(default_factory=dict)
     # Where the app listens in a network that has a loopback.
     address: str = LOOPBACK
+    # Started before it, and there until the next trial or the runtime's end.
+    beside: Sequence[CompanionSpec] = ()
 
 
 class RuntimeFault(Exception):

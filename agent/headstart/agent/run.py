@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 
 from headstart.agent.cancellation import apart
 from headstart.agent.counters.read_all import measure_counters
+from headstart.agent.instances import CompanionSpec
 from headstart.agent.linux.affinity import avoid_cpus
 from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
@@ -18,6 +19,7 @@ from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
 from headstart.agent.trial.batch_trial import run_batch_trial
+from headstart.agent.trial.companion_use import companions_of
 from headstart.agent.trial.conformance import Conformance
 from headstart.agent.trial.needs import Host, obstacles, resolve, unresolved
 from headstart.agent.trial.tools import Tools
@@ -196,7 +198,7 @@ class _Run:
                 self.outcome.reason = _reason(found, variants)
                 return
             self._image_facts(runtimes, runnable)
-            self._measure(runtimes, runnable, seed)
+            self._measure(runtimes, runnable, seed, companions_of(self.experiment, others))
         finally:
             with ExitStack() as ending:
                 for runtime in runtimes.by_name.values():
@@ -288,7 +290,11 @@ class _Run:
                     self.emit(facts)
 
     def _measure(
-        self, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant], seed: int
+        self,
+        runtimes: RuntimeTable,
+        runnable: dict[str, ResolvedVariant],
+        seed: int,
+        beside: Sequence[CompanionSpec],
     ) -> None:
         """Everything that needs the prober; the agent itself stays off the server's CPUs."""
         with ExitStack() as ending:
@@ -314,6 +320,7 @@ class _Run:
                 emit=self.emit,
                 cancelled=self.held.cancelled,
                 doing=lambda _words: None,
+                beside=beside,
             )
             if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
                 context.exits = ending.enter_context(closing(exits))

@@ -68,6 +68,11 @@ FEATURES = (
         "requests to another port (port under ready, first_data or checks)",
         lambda experiment: bool(own_ports_of(experiment.service)),
     ),
+    Feature(
+        "beside",
+        "companions (beside)",
+        lambda experiment: bool(experiment.beside),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from docker.types import LogConfig, Mount, Ulimit
 
 from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.engine.docker_client import TIMEOUT_SECONDS, DockerClient
+from headstart.agent.engine.exec_in_container import Executed, execute
 from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
@@ -331,6 +332,24 @@ class Engine:
                         return
             finally:
                 pieces.close()
+
+    def beginning(self, container: str, limit_bytes: int) -> bytes:
+        """The first of its stdout and stderr, in the order the engine got them."""
+        with self._call("read the output of a container"):
+            data = b""
+            with closing(self._client.logs(container, stream=True, follow=False)) as pieces:
+                for piece in pieces:
+                    data += piece
+                    if len(data) >= limit_bytes:
+                        break
+        return data[:limit_bytes]
+
+    def execute(
+        self, container: str, argv: Sequence[str], given: bytes, seconds: float
+    ) -> Executed:
+        """Run a command in a container that runs, for at most so long. See `exec_in_container`."""
+        with self._call(f"run {argv[0]} in a container"):
+            return execute(self._client, container, argv, given, seconds)
 
     def labelled(self, label: str, value: str) -> dict[str, str]:
         """All containers with this label, running or not: id -> name."""

@@ -21,7 +21,7 @@ from headstart.agent.runtimes.hosts_file import write_hosts
 from headstart.agent.runtimes.launch_gate import Gated, GateFolder
 from headstart.agent.runtimes.members import Handle
 from headstart.agent.runtimes.output import Digest
-from headstart.agent.runtimes.runtime import Written
+from headstart.agent.runtimes.runtime import Beside, Written
 from headstart.agent.untrusted.disk import DiskWatch
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
@@ -50,6 +50,7 @@ class DockerInstance(Gated):
     """
 
     notes: Sequence[str] = ()
+    beside: Beside | None = None
 
     def __init__(
         self,

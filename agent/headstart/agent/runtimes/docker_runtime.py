@@ -8,8 +8,9 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from headstart.agent.builds.ledger import Ledger
@@ -29,6 +30,7 @@ from headstart.agent.instances import (
 from headstart.agent.linux.netns import why_not_enter
 from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.policy.pull_rules import pull_refusal
+from headstart.agent.runtimes.beside import Companions, beside_obstacles, names_of
 from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.needs_checks import (
@@ -75,6 +77,7 @@ class DockerRuntime:
         self._folder = state.resolve() / "containers"
         self._engine = engine
         self._holder: DockerInstance | None = None
+        self._companions: Companions | None = None
         self._state = state
         # Variant -> image id, of the run's own builds.
         self._built: dict[str, str] = {}
@@ -202,6 +205,7 @@ class DockerRuntime:
             for key, words, code in found:
                 path = (*placed.path, key)
                 yield Obstacle(path, f"{variant.name}: {words}", code, variant.name, forbids=True)
+        yield from beside_obstacles(experiment, self._policy)
         if plan.cpu_limit > (has := os.cpu_count() or 1):
             words = f"the plan asks for {plan.cpu_limit:g} CPUs, this host has {has}"
             yield Obstacle(("plan", "cpu_limit"), words, FailureCode.FAILURE_CODE_ENGINE)
@@ -240,22 +244,44 @@ class DockerRuntime:
             cpuset=spec.plan.server_cpus,
             cpus=spec.plan.cpu_limit,
         )
-        if network == Network.NETWORK_HOLDER:
-            holder = self._ready_holder(container)
-            # The engine's name of the holder is that of every container in its network.
-            own = {holder.container[:12]: holder.address} if container.hosts else {}
-            container = replace(
-                container,
-                network=f"container:{holder.container}",
-                hosts={**own, **container.hosts},
-            )
-            return self._start(container, holder.address, network)
+        if spec.beside or network == Network.NETWORK_HOLDER:
+            return self._create_within(spec, container, network)
         if network == Network.NETWORK_HOST:
             require_free_ports(spec)
             return self._start(container, spec.address, network)
         if _IPV6.is_dir():
             container = replace(container, sysctls=_WITH_IPV6)
         return self._start(container, spec.address, network)
+
+    def _create_within(
+        self, spec: InstanceSpec, container: ContainerSpec, network: Network.ValueType
+    ) -> DockerInstance:
+        """A container in the network of a holder, with what stands beside it."""
+        holder = self._ready_holder(container, network)
+        container = replace(
+            container,
+            network=f"container:{holder.container}",
+            hosts={**names_of(spec), **container.hosts},
+        )
+        if network == Network.NETWORK_HOLDER:
+            # The engine's name of the holder is that of every container in its network.
+            own = {holder.container[:12]: holder.address} if container.hosts else {}
+            container = replace(container, hosts={**own, **container.hosts})
+        address = holder.address if network == Network.NETWORK_HOLDER else spec.address
+        if not spec.beside:
+            return self._start(container, address, network)
+        if network == Network.NETWORK_HOST:
+            raise RuntimeFault(
+                FailureCode.FAILURE_CODE_AGENT, "companions are not given the host's network"
+            )
+        if self._companions is None:
+            start = partial(self._start, address=address, network=network)
+            self._companions = Companions(self._engine, self._policy, self._identity, start)
+        notes = self._companions.stand_beside(spec, container.network)
+        instance = self._start(container, address, network)
+        instance.beside = self._companions
+        instance.notes = [*instance.notes, *notes]
+        return instance
 
     def _network(self, asked: Network.ValueType, batch: bool) -> Network.ValueType:
         """The network to use; RuntimeFault when the policy allows none.
@@ -307,26 +333,31 @@ class DockerRuntime:
     def close(self) -> None:
         """See `Runtime`."""
         try:
-            if self._holder is not None:
-                self._holder.stop()
+            with ExitStack() as undo:
+                if self._holder is not None:
+                    undo.callback(self._holder.stop)
+                if self._companions is not None:
+                    undo.callback(self._companions.stop)
             if self._removes_pulled:
                 remove_pulled(self._state, self._engine)
                 with suppress(OSError):
                     left = PullLedger.of(self._state).entries()
                     self._engine.left_behind += [f"image {each.reference}" for each in left]
         finally:
-            self._holder = None
+            self._holder = self._companions = None
             self._engine.close()
 
-    def _ready_holder(self, like: ContainerSpec) -> DockerInstance:
+    def _ready_holder(self, like: ContainerSpec, network: Network.ValueType) -> DockerInstance:
         """The network of a run: a container of its first image whose gate never opens."""
+        is_own = network != Network.NETWORK_HOLDER
         if self._holder is None or not self._holder.pids():
             if self._holder is not None:
                 self._holder.stop()
             holder = replace(
                 like,
                 name=f"{like.name}-network",
-                network="bridge",
+                network="none" if is_own else "bridge",
+                sysctls=_WITH_IPV6 if is_own and _IPV6.is_dir() else {},
                 memory_bytes=_HOLDER_MEMORY_BYTES,
                 pids=_HOLDER_PIDS,
                 disk_bytes=0,
@@ -339,7 +370,7 @@ class DockerRuntime:
                 capabilities=(),
                 hosts={},
             )
-            self._holder = self._start(holder, "", Network.NETWORK_HOLDER)
+            self._holder = self._start(holder, "", network)
         return self._holder
 
     def _start(

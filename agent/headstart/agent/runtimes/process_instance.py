@@ -27,7 +27,7 @@ from headstart.agent.runtimes.launch_gate import Gated, GateFolder
 from headstart.agent.runtimes.members import Members, kill_all, marked
 from headstart.agent.runtimes.output import Digest, OutputPipe
 from headstart.agent.runtimes.process_cgroup import CgroupParent, Limits, ProcessCgroup
-from headstart.agent.runtimes.runtime import Written
+from headstart.agent.runtimes.runtime import Beside, Written
 from headstart.v1.experiment_pb2 import Network
 from headstart.v1.records_pb2 import FailureCode
 
@@ -66,6 +66,7 @@ class ProcessInstance(Gated):
     network: Network.ValueType = Network.NETWORK_HOST
     # A process of this host is in the agent's.
     namespace: NetworkNamespace | None = None
+    beside: Beside | None = None
     notes: Sequence[str] = ()
 
     def __init__(

@@ -22,6 +22,7 @@ from headstart.v1.experiment_pb2 import Build, Experiment, Network, Pull, Varian
 from headstart.v1.host_pb2 import Engine
 from headstart.v1.records_pb2 import (
     BuildOutcome,
+    CompanionUse,
     Failure,
     FailureCode,
     ImageFacts,
@@ -43,6 +44,16 @@ class Written:
     complete: bool = True
 
 
+class Beside(Protocol):
+    """What stands beside an app in a trial, such as its database."""
+
+    def failure(self) -> Failure | None:
+        """That of a companion which has ended; None: all live. Cheap."""
+
+    def uses(self) -> Sequence[CompanionUse]:
+        """What each took since the app waited in its gate, up to now."""
+
+
 class Instance(Protocol):
     """One container or process; before `open_gate` it waits in the gate.
 
@@ -62,6 +73,8 @@ class Instance(Protocol):
     engine_ready_ns: int
     # What of the plan could not be applied on this host, in sentences.
     notes: Sequence[str]
+    # None: it stands alone.
+    beside: Beside | None
 
     def open_gate(self) -> int:
         """Let the app start; return the time just before opening.

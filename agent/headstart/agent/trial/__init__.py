@@ -1,3 +1,3 @@
 """One trial: a fresh instance, its phases, its evidence; a service or a batch program."""
 
-__all__ = ["batch_trial", "conformance", "needs", "refusals", "tools", "trial"]
+__all__ = ["batch_trial", "companion_use", "conformance", "needs", "refusals", "tools", "trial"]

@@ -14,6 +14,7 @@ from headstart.agent.instances import InstanceSpec
 from headstart.agent.linux.sysfs import drop_page_cache
 from headstart.agent.runtimes.runtime import Runtime
 from headstart.agent.trial.batch_outcomes import check_run, did_not_start, unfinished, wrong
+from headstart.agent.trial.companion_use import failed_beside, record_beside
 from headstart.agent.trial.denials import deferred
 from headstart.agent.trial.execution import Execution, Watch, execute, exit_stamps
 from headstart.agent.trial.trial import (
@@ -148,6 +149,7 @@ class _BatchTrial:
                 port=0,
                 batch=True,
                 arguments=arguments,
+                beside=self.context.beside,
             )
         )
         try:
@@ -163,6 +165,9 @@ class _BatchTrial:
             execution = execute(instance, self.watch, timeout_seconds, plan.sample_interval_seconds)
             execution.startup.quiet_wait_seconds = quiet.waited_seconds
             execution.startup.idle_share = quiet.idle_share
+            record_beside(self.outcome, instance)
+            if (beside := failed_beside(instance)) is not None:
+                raise Ended(beside)
         finally:
             instance.stop()
         self.outcome.output_tail = execution.output_tail[-_TAIL_BYTES:]

@@ -22,11 +22,24 @@ def refusals(
     if words is not None:
         yield _refused(("plan", "network"), words)
     yield from _commands_refused(experiment, commands_allowed)
+    yield from _commands_beside(experiment)
     yield from _unknown_patterns(experiment)
 
 
 def _refused(path: FilePath, message: str) -> Obstacle:
     return Obstacle(path, message, FailureCode.FAILURE_CODE_REFUSED_BY_POLICY, forbids=True)
+
+
+def _commands_beside(experiment: Experiment) -> Iterator[Obstacle]:
+    """A command has the host's network, where no companion stands."""
+    for variant in experiment.variants:
+        if experiment.beside and variant.HasField("command"):
+            message = (
+                f"{variant.name} is a command, a process of the host: companions stand beside"
+                " containers only; make an image of it, or start what it needs on the host"
+            )
+            path = ("variants", variant.name, "command")
+            yield Obstacle(path, message, FailureCode.FAILURE_CODE_AGENT, forbids=True)
 
 
 def _unknown_patterns(experiment: Experiment) -> Iterator[Obstacle]:
@@ -53,6 +66,9 @@ def _patterns(experiment: Experiment) -> Iterator[tuple[FilePath, str, str]]:
     checks += [
         (("jobs", job.name), Check(name=job.name, command=job.command)) for job in experiment.jobs
     ]
+    for companion in experiment.beside:
+        if companion.ready.log_pattern:
+            yield ("beside", companion.name, "ready"), companion.name, companion.ready.log_pattern
     for path, check in checks:
         for pattern in (check.http.body_pattern, check.command.output_pattern):
             if pattern:

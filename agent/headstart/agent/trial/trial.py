@@ -10,7 +10,7 @@ from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.check_runner import CheckRun, run_checks
-from headstart.agent.instances import LOOPBACK, InstanceSpec, RuntimeFault
+from headstart.agent.instances import LOOPBACK, CompanionSpec, InstanceSpec, RuntimeFault
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
@@ -22,6 +22,7 @@ from headstart.agent.probe.prober import Prober
 from headstart.agent.runtimes.runtime import Instance, Runtime
 from headstart.agent.sampling.memory import phase_memory
 from headstart.agent.sampling.sampler import Sampler
+from headstart.agent.trial.companion_use import failed_beside, record_beside
 from headstart.agent.trial.denials import deferred
 from headstart.agent.trial.startup import measure_startup
 from headstart.agent.trial.startup_failures import wrote_nothing
@@ -79,6 +80,8 @@ class TrialContext:
     phase_ended: Callable[[Phase.ValueType, Instance], None] = lambda _phase, _instance: None
     # For batch programs.
     exits: ExitAccounting | None = None
+    # What stands beside the app in every trial.
+    beside: Sequence[CompanionSpec] = ()
 
 
 class Ended(Exception):
@@ -163,7 +166,10 @@ def run_trial(slot: Slot, runtime: Runtime, context: TrialContext) -> TrialResul
         port=service.port,
         own_ports={port: stated(path) for port, path in own_ports_of(service).items()},
         address=service.address or LOOPBACK,
+        beside=context.beside,
     )
+    if context.beside:
+        context.doing("waiting for what stands beside it")
     trial = _Trial(slot, context, outcome, runtime.name)
     with ending_in(outcome), ExitStack() as ending:
         instance = runtime.create(spec)
@@ -222,6 +228,7 @@ class _Trial:
     def look_back(self, instance: Instance) -> None:
         """Take what can be seen as long as the instance is there, however the trial ended."""
         self.outcome.output_tail = instance.output_tail(4096)
+        record_beside(self.outcome, instance)
         self._count_oom_kills(instance)
 
     def _note_network(self, network: Network.ValueType) -> None:
@@ -277,7 +284,7 @@ class _Trial:
             port=own or self.context.experiment.service.port,
             cpus=self.context.experiment.plan.load_cpus,
             scratch=ending.enter_context(scratch()),
-            server_alive=lambda: instance.exited() is None,
+            server_alive=lambda: instance.exited() is None and failed_beside(instance) is None,
             cancelled=self.context.cancelled.is_set,
             on_started=sampler.watch_generator,
             on_ended=lambda: self._phase_memory(Phase.PHASE_LOAD, instance, sampler),
@@ -305,6 +312,8 @@ class _Trial:
         self.has_reason_phrases = started.has_reason_phrases
         self.outcome.startup.CopyFrom(started.startup)
         self.outcome.flags.extend(started.flags)
+        if (beside := failed_beside(instance)) is not None:
+            raise Ended(beside)
         if started.failure is not None:
             raise Ended(deferred(started.failure, self.slot.variant, self.runtime))
         self._phase_memory(Phase.PHASE_STARTUP, instance, sampler)
@@ -389,6 +398,8 @@ class _Trial:
             raise Ended(
                 Failure(code=FailureCode.FAILURE_CODE_CANCELLED, message="the run was cancelled")
             )
+        if (beside := failed_beside(instance)) is not None:
+            raise Ended(beside)
         ended = instance.exited()
         if ended is None:
             return
