@@ -21,11 +21,12 @@ def pack_context(
     cancelled: Cancellation | None = None,
     buildkit: bool = False,
     largest_bytes: int = _LARGEST_BYTES,
+    time_of_all: int | None = None,
 ) -> None:
     """Write the files that the context's ignore file leaves, owned by root.
 
     OSError when one can't be read or the context is too large or takes too long, Cancelled
-    when the run is meanwhile.
+    when the run is meanwhile. `time_of_all`: instead of when each was changed.
 
     GNU's format, because BuildKit takes an archive for one by its first block alone, and
     the POSIX format begins with a header about a header.
@@ -46,6 +47,8 @@ def pack_context(
                 continue
             member.uid = member.gid = 0
             member.uname = member.gname = "root"
+            if time_of_all is not None:
+                member.mtime = time_of_all
             if archive.offset + member.size > largest_bytes:
                 raise _too_much(f"holds more than {largest_bytes / (1 << 30):g} GiB, at {path}")
             if member.isreg():
