@@ -90,6 +90,19 @@ log = logging.getLogger(__name__)
     "Default: 16GiB.",
 )
 @click.option(
+    "--context-bytes",
+    metavar="SIZE",
+    callback=size_bytes,
+    help="The context of one build that is submitted, as it is sent; it may unpack to eight times "
+    "as much. Default: 256MiB.",
+)
+@click.option(
+    "--all-context-bytes",
+    metavar="SIZE",
+    callback=size_bytes,
+    help="Those that are kept for runs which have not ended. Default: 8GiB.",
+)
+@click.option(
     "--reruns/--no-reruns",
     default=True,
     show_default=True,
@@ -111,6 +124,8 @@ def command(
     store_bytes: int | None,
     run_bytes: int | None,
     agent_bytes: int | None,
+    context_bytes: int | None,
+    all_context_bytes: int | None,
     reruns: bool,
 ) -> None:
     """Receive, store and judge what agents measure, until SIGINT, SIGTERM or SIGHUP."""
@@ -132,7 +147,12 @@ def command(
             "--tls-certificate, --tls-key and --tls-client-authority go together: without the "
             "authority anyone who reaches the port can submit"
         )
-    asked = {"run_bytes": run_bytes, "agent_bytes": agent_bytes}
+    asked = {
+        "run_bytes": run_bytes,
+        "agent_bytes": agent_bytes,
+        "context_bytes": context_bytes,
+        "all_contexts_bytes": all_context_bytes,
+    }
     quotas = {name: size for name, size in asked.items() if size is not None}
     age = keep_samples_days * 86400 if keep_samples_days is not None else None
     config = CollectorConfig(

@@ -70,12 +70,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Quotas:
-    """Bytes of raw records that may be stored. 200 trials at 50 Hz take some 100 MiB."""
+    """Bytes that may be stored. 200 trials at 50 Hz take some 100 MiB of raw records."""
 
     # What needs more ends FAILED.
     run_bytes: int = 1024 * MEBIBYTE
     # All runs of one host, as far as they are not pruned.
     agent_bytes: int = 16 * 1024 * MEBIBYTE
+    # The context of one build as it is sent, and those of all runs that have not ended.
+    context_bytes: int = 256 * MEBIBYTE
+    all_contexts_bytes: int = 8 * 1024 * MEBIBYTE
 
 
 @dataclass(frozen=True)

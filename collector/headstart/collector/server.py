@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from headstart.collector.api.service import ExperimentsServer
 from headstart.collector.config import CollectorConfig
 from headstart.collector.faults import FolderInUse, StartFault
+from headstart.collector.fleet.context_requests import ContextRequests
 from headstart.collector.fleet.decisions import Decide
 from headstart.collector.fleet.fleet import Fleet
 from headstart.collector.fleet.service import FleetServer
@@ -30,6 +31,7 @@ from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store.contexts import Contexts
 from headstart.collector.store.retention import keep_within
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
@@ -52,13 +54,20 @@ _SERVICES = ("", "headstart.v1.FleetService", "headstart.v1.ExperimentsService")
 class Collector:
     """Made by `start`; lives in one event loop."""
 
-    def __init__(self, config: CollectorConfig, store: Store, decide: Decide | None = None) -> None:
+    def __init__(
+        self,
+        config: CollectorConfig,
+        store: Store,
+        contexts: Contexts,
+        decide: Decide | None = None,
+    ) -> None:
         """For `start` alone."""
         # What it listens on, as it can be dialled.
         self.addresses: tuple[str, ...] = ()
         self.metrics_port: int | None = None
         self._config = config
         self._store = store
+        self._contexts = contexts
         self._own = SelfMetrics(version("headstart"))
         self._exposition = Exposition(self._own)
         self._publisher = Publisher(store, self._exposition)
@@ -100,7 +109,12 @@ class Collector:
             )
         except (OSError, OperationalError) as error:
             raise StartFault(f"{config.data} cannot hold the store: {error}") from error
-        collector = cls(config, store, decide)
+        try:
+            contexts = Contexts(config.data / "contexts", config.quotas)
+        except OSError as error:
+            await store.close()
+            raise StartFault(f"{config.data} cannot hold contexts of builds: {error}") from error
+        collector = cls(config, store, contexts, decide)
         try:
             await collector._start()
         except BaseException:
@@ -123,6 +137,7 @@ class Collector:
         await self._serve()
         await self._serve_metrics()
         self._tasks.start(keep_within(self._store, self._config.retention), "retention")
+        self._tasks.start(self._contexts.keep_needed(self._store), "the removal of contexts")
 
     async def _serve(self) -> None:
         config = self._config
@@ -132,12 +147,20 @@ class Collector:
         )
         verified = config.tls is not None
         add_FleetServiceServicer_to_server(
-            FleetServer(self._fleet, config.timing, self._own, verified), server
+            FleetServer(
+                self._fleet,
+                config.timing,
+                self._own,
+                ContextRequests(self._store, self._contexts),
+                verified,
+            ),
+            server,
         )
         add_ExperimentsServiceServicer_to_server(
             ExperimentsServer(
                 config,
                 self._store,
+                self._contexts,
                 self._fleet,
                 self._analyst,
                 self._exporter,

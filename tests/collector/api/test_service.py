@@ -7,8 +7,8 @@ import grpc
 import grpc.aio
 import pytest
 
+from headstart.collector.api.problems import serialised
 from headstart.collector.api.status_codes import PROBLEMS_KEY
-from headstart.collector.api.submission import serialised
 from headstart.collector.config import Timing
 from headstart.v1.experiments_pb2 import (
     AcceptShiftRequest,

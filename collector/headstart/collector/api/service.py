@@ -13,6 +13,7 @@ from headstart.collector.api.answers import (
     runs_that_fit,
     trials_that_fit,
 )
+from headstart.collector.api.context_calls import ContextCalls
 from headstart.collector.api.status_codes import EXPECTED, Status, abort
 from headstart.collector.api.submission import experiment_of, hosts_for
 from headstart.collector.config import CollectorConfig
@@ -27,6 +28,7 @@ from headstart.collector.store import (
     runs as store_runs,
     shifts as store_shifts,
 )
+from headstart.collector.store.contexts import Contexts
 from headstart.collector.store.decode import decode
 from headstart.collector.store.store import Store
 from headstart.collector.transport.callers import who_is
@@ -67,18 +69,20 @@ _DEFAULT_POINTS = 50
 _MOST_POINTS = 1000
 
 
-class ExperimentsServer(ExperimentsServiceServicer):
+class ExperimentsServer(ContextCalls, ExperimentsServiceServicer):
     """Contexts are Any: the generated types are of both kinds of server at once."""
 
     def __init__(
         self,
         config: CollectorConfig,
         store: Store,
+        contexts: Contexts,
         fleet: Fleet,
         analyst: Analyst,
         exporter: Exporter,
         regressions: Regressions,
     ) -> None:
+        super().__init__(contexts)
         self._config = config
         self._regressions = regressions
         self._store = store
@@ -90,7 +94,7 @@ class ExperimentsServer(ExperimentsServiceServicer):
         """See experiments.proto."""
         try:
             limits = self._config.limits
-            experiment = await experiment_of(request, limits)
+            experiment = await experiment_of(request, limits, self._contexts)
             seen_after = self._store.now() - self._config.timing.host_expiry_seconds
             hosts = hosts_for(experiment, await self._fleet.hosts(), seen_after, limits)
             run_ids = await self._fleet.dispatch.submit(experiment, hosts, who_is(context))

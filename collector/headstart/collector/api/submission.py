@@ -1,25 +1,28 @@
 """From a submitted file to an experiment and the hosts that it runs on, or what is wrong."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import grpc
 
+from headstart.collector.api.problems import mistaken
+from headstart.collector.api.sent_contexts import put_contexts
 from headstart.collector.api.status_codes import Status
 from headstart.collector.config import Limits
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
 from headstart.collector.store import hosts as store_hosts
+from headstart.collector.store.contexts import Contexts
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.v1.experiments_pb2 import HostState, Problem, SubmitProblems, SubmitRequest
+from headstart.v1.experiments_pb2 import HostState, Problem, SubmitRequest
 
 # A lease must fit into a message beside little else.
 _LARGEST_EXPERIMENT_SHARE = 0.9
-# Grow by a third in the trailing metadata, of which a client takes 8 KiB.
-_LARGEST_PROBLEMS_BYTES = 4000
 _LISTED_HOSTS = 10
 
 
-async def experiment_of(request: SubmitRequest, limits: Limits) -> Experiment:
+async def experiment_of(
+    request: SubmitRequest, limits: Limits, contexts: Contexts | None = None
+) -> Experiment:
     """The experiment that a file states. Raises Status with every problem."""
     # pydantic and YAML take half of a collector's start, and the first file can wait for them.
     from headstart.collector.experiments.file import ExperimentProblems, load_experiment
@@ -37,9 +40,8 @@ async def experiment_of(request: SubmitRequest, limits: Limits) -> Experiment:
             request.revision,
         )
     except ExperimentProblems as error:
-        raise Status(
-            grpc.StatusCode.INVALID_ARGUMENT, str(error), serialised(error.problems)
-        ) from error
+        raise mistaken(str(error), error.problems) from error
+    put_contexts(experiment, request, contexts)
     if request.aa:
         try:
             experiment = as_aa(experiment, request.aa_variant)
@@ -72,21 +74,8 @@ def hosts_for(
     return hosts
 
 
-def serialised(problems: Sequence[Problem]) -> bytes:
-    """As many problems as fit, and how many more there are."""
-    fitting = SubmitProblems()
-    for index, problem in enumerate(problems):
-        fitting.problems.append(problem)
-        if fitting.ByteSize() > _LARGEST_PROBLEMS_BYTES:
-            del fitting.problems[-1]
-            fitting.problems.add(message=f"and {len(problems) - index} more")
-            break
-    return fitting.SerializeToString()
-
-
 def _refused(message: str) -> Status:
-    problems = serialised([Problem(message=message)])
-    return Status(grpc.StatusCode.INVALID_ARGUMENT, message, problems)
+    return mistaken(message, [Problem(message=message)])
 
 
 def _no_host(labels: Mapping[str, str], known: list[HostState]) -> str:

@@ -3,20 +3,29 @@
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from headstart.collector.config import Timing
+from headstart.collector.fleet.context_requests import ContextRequests
 from headstart.collector.fleet.fleet import Fleet
 from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.collector.store.writer import StoreFault
 from headstart.collector.transport.callers import names_of, who_is
-from headstart.v1.fleet_pb2 import AttendResponse, EnrollRequest, EnrollResponse, Hello
+from headstart.v1.fleet_pb2 import (
+    AttendResponse,
+    EnrollRequest,
+    EnrollResponse,
+    FetchContextRequest,
+    FetchContextResponse,
+    Hello,
+)
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer
 from headstart.words.log_fields import with_fields
 
@@ -30,12 +39,18 @@ class FleetServer(FleetServiceServicer):
     """
 
     def __init__(
-        self, fleet: Fleet, timing: Timing, metrics: SelfMetrics, verified: bool = False
+        self,
+        fleet: Fleet,
+        timing: Timing,
+        metrics: SelfMetrics,
+        contexts: ContextRequests,
+        verified: bool = False,
     ) -> None:
         """`verified`: agents show certificates, which must name the host that they claim."""
         self._fleet = fleet
         self._timing = timing
         self._metrics = metrics
+        self._contexts = contexts
         self._verified = verified
 
     async def Attend(  # type: ignore[override]  # generated as a method that returns an iterator
@@ -129,6 +144,25 @@ class FleetServer(FleetServiceServicer):
     async def _write(self, session: Session, context: Any) -> None:
         while True:
             await context.write(await session.outbox.get())
+
+    async def FetchContext(
+        self, request: FetchContextRequest, context: Any
+    ) -> AsyncIterator[FetchContextResponse]:
+        """See fleet.proto."""
+        try:
+            host = await self._contexts.host_of(request)
+            if self._verified and not context.peer().startswith("unix:"):
+                _check_host(names_of(context), host)
+            async with aclosing(self._contexts.pieces(request)) as pieces:
+                async for piece in pieces:
+                    yield FetchContextResponse(piece=piece)
+            return
+        except Refused as error:
+            refused = error
+        except StoreFault as error:
+            refused = Refused(grpc.StatusCode.UNAVAILABLE, str(error))
+        log.warning("%s: %s: %s", context.peer(), refused.code.name, refused.message)
+        await context.abort(refused.code, refused.message)
 
     async def Enroll(
         self,

@@ -1,6 +1,7 @@
 """The store: a folder with one SQLite file, its tables, its one writer, its queries."""
 
 __all__ = [
+    "contexts",
     "decode",
     "hello",
     "hosts",

@@ -849,7 +849,12 @@ class Build(_message.Message):
     NETWORK_FIELD_NUMBER: _builtins.int
     BUILDER_FIELD_NUMBER: _builtins.int
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
+    CONTEXT_ON_HOST_FIELD_NUMBER: _builtins.int
     context: _builtins.str
+    """A folder of the agent's host, unless `archive` brings it. Of an archive: where it was
+    submitted from.
+    """
     dockerfile: _builtins.str
     target: _builtins.str
     clean_repetitions: _builtins.int
@@ -859,8 +864,14 @@ class Build(_message.Message):
     builder: Global___Builder.ValueType
     timeout_seconds: _builtins.float
     """A build that takes longer is stopped and counts as failed."""
+    context_on_host: _builtins.bool
+    """The file says so: nothing is sent."""
     @_builtins.property
     def arguments(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def archive(self) -> Global___ContextArchive:
+        """What the submitter sent as the context."""
+
     def __init__(
         self,
         *,
@@ -873,14 +884,50 @@ class Build(_message.Message):
         network: Global___BuildNetwork.ValueType = ...,
         builder: Global___Builder.ValueType = ...,
         timeout_seconds: _builtins.float = ...,
+        archive: Global___ContextArchive | None = ...,
+        context_on_host: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_archive", b"_archive", "archive", b"archive"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_archive", b"_archive", "archive", b"archive", "arguments", b"arguments", "builder", b"builder", "cached_repetitions", b"cached_repetitions", "clean_repetitions", b"clean_repetitions", "context", b"context", "context_on_host", b"context_on_host", "dockerfile", b"dockerfile", "network", b"network", "target", b"target", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__archive: _TypeAlias = _typing.Literal["archive"]  # noqa: Y015
+    _WhichOneofArgType__archive: _TypeAlias = _typing.Literal["_archive", b"_archive"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__archive) -> _WhichOneofReturnType__archive | None: ...
+
+Global___Build: _TypeAlias = Build  # noqa: Y015
+
+@_typing.final
+class ContextArchive(_message.Message):
+    """A context as the submitter packed it; the collector keeps it while a run may need it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    STORED_BYTES_FIELD_NUMBER: _builtins.int
+    TAR_BYTES_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """Of the tar within, in hexadecimal: what it is known by."""
+    stored_bytes: _builtins.int
+    """As it is sent and kept, in a frame of zstd."""
+    tar_bytes: _builtins.int
+    entries: _builtins.int
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+        stored_bytes: _builtins.int = ...,
+        tar_bytes: _builtins.int = ...,
+        entries: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "builder", b"builder", "cached_repetitions", b"cached_repetitions", "clean_repetitions", b"clean_repetitions", "context", b"context", "dockerfile", b"dockerfile", "network", b"network", "target", b"target", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "sha256", b"sha256", "stored_bytes", b"stored_bytes", "tar_bytes", b"tar_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Build: _TypeAlias = Build  # noqa: Y015
+Global___ContextArchive: _TypeAlias = ContextArchive  # noqa: Y015
 
 @_typing.final
 class Service(_message.Message):

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
+from headstart.v1 import experiment_pb2 as _experiment_pb2
 from headstart.v1 import fleet_pb2 as _fleet_pb2
 from headstart.v1 import host_pb2 as _host_pb2
 from headstart.v1 import records_pb2 as _records_pb2
@@ -250,6 +251,27 @@ Global___RunSummary: _TypeAlias = RunSummary  # noqa: Y015
 class SubmitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ContextsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _experiment_pb2.ContextArchive: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _experiment_pb2.ContextArchive | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SOURCE_TEXT_FIELD_NUMBER: _builtins.int
     BASE_DIRECTORY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
@@ -257,6 +279,8 @@ class SubmitRequest(_message.Message):
     AA_FIELD_NUMBER: _builtins.int
     AA_VARIANT_FIELD_NUMBER: _builtins.int
     KEEP_GOING_FIELD_NUMBER: _builtins.int
+    CONTEXTS_FIELD_NUMBER: _builtins.int
+    SENDS_CONTEXTS_FIELD_NUMBER: _builtins.int
     source_text: _builtins.str
     """The experiment file, YAML, at most 256 KiB."""
     base_directory: _builtins.str
@@ -270,6 +294,14 @@ class SubmitRequest(_message.Message):
     """Which; empty: the baseline."""
     keep_going: _builtins.bool
     """As if the plan said so."""
+    sends_contexts: _builtins.bool
+    """This client sends contexts: a build that has none here, and whose file does not say that
+    it is on the host, is a mistake.
+    """
+    @_builtins.property
+    def contexts(self) -> _containers.MessageMap[_builtins.str, _experiment_pb2.ContextArchive]:
+        """Variant -> the context of its build, which the collector has."""
+
     def __init__(
         self,
         *,
@@ -280,14 +312,109 @@ class SubmitRequest(_message.Message):
         aa: _builtins.bool = ...,
         aa_variant: _builtins.str = ...,
         keep_going: _builtins.bool = ...,
+        contexts: _abc.Mapping[_builtins.str, _experiment_pb2.ContextArchive] | None = ...,
+        sends_contexts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "base_directory", b"base_directory", "file_name", b"file_name", "keep_going", b"keep_going", "revision", b"revision", "source_text", b"source_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "base_directory", b"base_directory", "contexts", b"contexts", "file_name", b"file_name", "keep_going", b"keep_going", "revision", b"revision", "sends_contexts", b"sends_contexts", "source_text", b"source_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubmitRequest: _TypeAlias = SubmitRequest  # noqa: Y015
+
+@_typing.final
+class FindContextsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 of their tars, at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        sha256: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindContextsRequest: _TypeAlias = FindContextsRequest  # noqa: Y015
+
+@_typing.final
+class FindContextsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MISSING_FIELD_NUMBER: _builtins.int
+    MOST_STORED_BYTES_FIELD_NUMBER: _builtins.int
+    MOST_TAR_BYTES_FIELD_NUMBER: _builtins.int
+    most_stored_bytes: _builtins.int
+    """The most that one may have, as it is sent and as a tar."""
+    most_tar_bytes: _builtins.int
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that the collector does not have. The others stay for an hour at least."""
+
+    def __init__(
+        self,
+        *,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
+        most_stored_bytes: _builtins.int = ...,
+        most_tar_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing", b"missing", "most_stored_bytes", b"most_stored_bytes", "most_tar_bytes", b"most_tar_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindContextsResponse: _TypeAlias = FindContextsResponse  # noqa: Y015
+
+@_typing.final
+class SendContextRequest(_message.Message):
+    """The first names the archive and has nothing else, the others have its bytes in pieces of at
+    most 512 KiB.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARCHIVE_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    piece: _builtins.bytes
+    @_builtins.property
+    def archive(self) -> _experiment_pb2.ContextArchive: ...
+    def __init__(
+        self,
+        *,
+        archive: _experiment_pb2.ContextArchive | None = ...,
+        piece: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendContextRequest: _TypeAlias = SendContextRequest  # noqa: Y015
+
+@_typing.final
+class SendContextResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendContextResponse: _TypeAlias = SendContextResponse  # noqa: Y015
 
 @_typing.final
 class SubmitResponse(_message.Message):

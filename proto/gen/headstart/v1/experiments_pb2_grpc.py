@@ -80,6 +80,16 @@ class ExperimentsServiceStub:
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.HistoryRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_experiments__pb2.HistoryResponse.FromString,
                 _registered_method=True)
+        self.FindContexts = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/FindContexts',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.FindContextsRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.FindContextsResponse.FromString,
+                _registered_method=True)
+        self.SendContext = channel.stream_unary(
+                '/headstart.v1.ExperimentsService/SendContext',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.SendContextRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.SendContextResponse.FromString,
+                _registered_method=True)
         self.AcceptShift = channel.unary_unary(
                 '/headstart.v1.ExperimentsService/AcceptShift',
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.AcceptShiftRequest.SerializeToString,
@@ -156,6 +166,21 @@ class ExperimentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindContexts(self, request, context):
+        """Which contexts of builds the collector has already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendContext(self, request_iterator, context):
+        """Keeps one, whole and checked when it returns, or nothing of it. RESOURCE_EXHAUSTED says
+        which bound it passes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcceptShift(self, request, context):
         """Ends an open shift: its new level is what is wanted from now on.
         """
@@ -210,6 +235,16 @@ def add_ExperimentsServiceServicer_to_server(servicer, server):
                     servicer.History,
                     request_deserializer=headstart_dot_v1_dot_experiments__pb2.HistoryRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_experiments__pb2.HistoryResponse.SerializeToString,
+            ),
+            'FindContexts': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindContexts,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.FindContextsRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.FindContextsResponse.SerializeToString,
+            ),
+            'SendContext': grpc.stream_unary_rpc_method_handler(
+                    servicer.SendContext,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.SendContextRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.SendContextResponse.SerializeToString,
             ),
             'AcceptShift': grpc.unary_unary_rpc_method_handler(
                     servicer.AcceptShift,
@@ -461,6 +496,60 @@ class ExperimentsService:
             '/headstart.v1.ExperimentsService/History',
             headstart_dot_v1_dot_experiments__pb2.HistoryRequest.SerializeToString,
             headstart_dot_v1_dot_experiments__pb2.HistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindContexts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/FindContexts',
+            headstart_dot_v1_dot_experiments__pb2.FindContextsRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.FindContextsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendContext(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/headstart.v1.ExperimentsService/SendContext',
+            headstart_dot_v1_dot_experiments__pb2.SendContextRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.SendContextResponse.FromString,
             options,
             channel_credentials,
             insecure,

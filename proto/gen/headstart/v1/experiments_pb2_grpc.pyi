@@ -55,6 +55,12 @@ class ExperimentsServiceStub:
     """
     History: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.HistoryRequest, _experiments_pb2.HistoryResponse]
     """An experiment's figures revision by revision, and the shifts found in them."""
+    FindContexts: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.FindContextsRequest, _experiments_pb2.FindContextsResponse]
+    """Which contexts of builds the collector has already."""
+    SendContext: _grpc.StreamUnaryMultiCallable[_experiments_pb2.SendContextRequest, _experiments_pb2.SendContextResponse]
+    """Keeps one, whole and checked when it returns, or nothing of it. RESOURCE_EXHAUSTED says
+    which bound it passes.
+    """
     AcceptShift: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.AcceptShiftRequest, _experiments_pb2.AcceptShiftResponse]
     """Ends an open shift: its new level is what is wanted from now on."""
 
@@ -85,6 +91,12 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     """
     History: _aio.UnaryUnaryMultiCallable[_experiments_pb2.HistoryRequest, _experiments_pb2.HistoryResponse]  # type: ignore[assignment]
     """An experiment's figures revision by revision, and the shifts found in them."""
+    FindContexts: _aio.UnaryUnaryMultiCallable[_experiments_pb2.FindContextsRequest, _experiments_pb2.FindContextsResponse]  # type: ignore[assignment]
+    """Which contexts of builds the collector has already."""
+    SendContext: _aio.StreamUnaryMultiCallable[_experiments_pb2.SendContextRequest, _experiments_pb2.SendContextResponse]  # type: ignore[assignment]
+    """Keeps one, whole and checked when it returns, or nothing of it. RESOURCE_EXHAUSTED says
+    which bound it passes.
+    """
     AcceptShift: _aio.UnaryUnaryMultiCallable[_experiments_pb2.AcceptShiftRequest, _experiments_pb2.AcceptShiftResponse]  # type: ignore[assignment]
     """Ends an open shift: its new level is what is wanted from now on."""
 
@@ -166,6 +178,24 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_experiments_pb2.HistoryResponse, _abc.Awaitable[_experiments_pb2.HistoryResponse]]:
         """An experiment's figures revision by revision, and the shifts found in them."""
+
+    @_abc_1.abstractmethod
+    def FindContexts(
+        self,
+        request: _experiments_pb2.FindContextsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.FindContextsResponse, _abc.Awaitable[_experiments_pb2.FindContextsResponse]]:
+        """Which contexts of builds the collector has already."""
+
+    @_abc_1.abstractmethod
+    def SendContext(
+        self,
+        request_iterator: _MaybeAsyncIterator[_experiments_pb2.SendContextRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.SendContextResponse, _abc.Awaitable[_experiments_pb2.SendContextResponse]]:
+        """Keeps one, whole and checked when it returns, or nothing of it. RESOURCE_EXHAUSTED says
+        which bound it passes.
+        """
 
     @_abc_1.abstractmethod
     def AcceptShift(

@@ -40,6 +40,11 @@ class FleetServiceStub:
                 request_serializer=headstart_dot_v1_dot_fleet__pb2.AttendRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_fleet__pb2.AttendResponse.FromString,
                 _registered_method=True)
+        self.FetchContext = channel.unary_stream(
+                '/headstart.v1.FleetService/FetchContext',
+                request_serializer=headstart_dot_v1_dot_fleet__pb2.FetchContextRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_fleet__pb2.FetchContextResponse.FromString,
+                _registered_method=True)
         self.Enroll = channel.unary_unary(
                 '/headstart.v1.FleetService/Enroll',
                 request_serializer=headstart_dot_v1_dot_fleet__pb2.EnrollRequest.SerializeToString,
@@ -59,6 +64,14 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FetchContext(self, request, context):
+        """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
+        an offset on: what broke off goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Enroll(self, request, context):
         """Trades a one-time token and a certificate signing request for a certificate.
         """
@@ -73,6 +86,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.Attend,
                     request_deserializer=headstart_dot_v1_dot_fleet__pb2.AttendRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_fleet__pb2.AttendResponse.SerializeToString,
+            ),
+            'FetchContext': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchContext,
+                    request_deserializer=headstart_dot_v1_dot_fleet__pb2.FetchContextRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_fleet__pb2.FetchContextResponse.SerializeToString,
             ),
             'Enroll': grpc.unary_unary_rpc_method_handler(
                     servicer.Enroll,
@@ -108,6 +126,33 @@ class FleetService:
             '/headstart.v1.FleetService/Attend',
             headstart_dot_v1_dot_fleet__pb2.AttendRequest.SerializeToString,
             headstart_dot_v1_dot_fleet__pb2.AttendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchContext(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/headstart.v1.FleetService/FetchContext',
+            headstart_dot_v1_dot_fleet__pb2.FetchContextRequest.SerializeToString,
+            headstart_dot_v1_dot_fleet__pb2.FetchContextResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class FleetServiceStub:
     """One stream for as long as the agent lives. The first request is a Hello,
     the first response a Welcome.
     """
+    FetchContext: _grpc.UnaryStreamMultiCallable[_fleet_pb2.FetchContextRequest, _fleet_pb2.FetchContextResponse]
+    """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
+    an offset on: what broke off goes on.
+    """
     Enroll: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.EnrollRequest, _fleet_pb2.EnrollResponse]
     """Trades a one-time token and a certificate signing request for a certificate."""
 
@@ -48,6 +52,10 @@ class FleetServiceAsyncStub(FleetServiceStub):
     Attend: _aio.StreamStreamMultiCallable[_fleet_pb2.AttendRequest, _fleet_pb2.AttendResponse]  # type: ignore[assignment]
     """One stream for as long as the agent lives. The first request is a Hello,
     the first response a Welcome.
+    """
+    FetchContext: _aio.UnaryStreamMultiCallable[_fleet_pb2.FetchContextRequest, _fleet_pb2.FetchContextResponse]  # type: ignore[assignment]
+    """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
+    an offset on: what broke off goes on.
     """
     Enroll: _aio.UnaryUnaryMultiCallable[_fleet_pb2.EnrollRequest, _fleet_pb2.EnrollResponse]  # type: ignore[assignment]
     """Trades a one-time token and a certificate signing request for a certificate."""
@@ -63,6 +71,16 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_fleet_pb2.AttendResponse], _abc.AsyncIterator[_fleet_pb2.AttendResponse]]:
         """One stream for as long as the agent lives. The first request is a Hello,
         the first response a Welcome.
+        """
+
+    @_abc_1.abstractmethod
+    def FetchContext(
+        self,
+        request: _fleet_pb2.FetchContextRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_fleet_pb2.FetchContextResponse], _abc.AsyncIterator[_fleet_pb2.FetchContextResponse]]:
+        """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
+        an offset on: what broke off goes on.
         """
 
     @_abc_1.abstractmethod

@@ -306,6 +306,7 @@ class Policy(_message.Message):
     PULL_FIELD_NUMBER: _builtins.int
     PULL_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
+    CONTEXT_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
     builds: _builtins.bool
     memory_limit_bytes: _builtins.int
@@ -322,6 +323,8 @@ class Policy(_message.Message):
     compressed bytes each.
     """
     pull_limit_bytes: _builtins.int
+    context_limit_bytes: _builtins.int
+    """What the context of a build may unpack to."""
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Shell patterns of image references."""
@@ -355,10 +358,11 @@ class Policy(_message.Message):
         pull: _builtins.bool = ...,
         pull_limit_bytes: _builtins.int = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        context_limit_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "capabilities", b"capabilities", "commands", b"commands", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "capabilities", b"capabilities", "commands", b"commands", "context_limit_bytes", b"context_limit_bytes", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -223,6 +223,8 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     """Its image is not here, and could not be pulled."""
     FAILURE_CODE_COMPANION: _FailureCode.ValueType  # 61
     """Something that stands beside the app did not get ready, or ended in the middle."""
+    FAILURE_CODE_CONTEXT: _FailureCode.ValueType  # 70
+    """What it is built from could not be brought here."""
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper): ...
 
@@ -249,6 +251,8 @@ FAILURE_CODE_PULL: FailureCode.ValueType  # 60
 """Its image is not here, and could not be pulled."""
 FAILURE_CODE_COMPANION: FailureCode.ValueType  # 61
 """Something that stands beside the app did not get ready, or ended in the middle."""
+FAILURE_CODE_CONTEXT: FailureCode.ValueType  # 70
+"""What it is built from could not be brought here."""
 Global___FailureCode: _TypeAlias = FailureCode  # noqa: Y015
 
 class _ExecStamp:
@@ -1689,6 +1693,7 @@ class BuildOutcome(_message.Message):
     CPU_SECONDS_FIELD_NUMBER: _builtins.int
     LOG_CLIPPED_FIELD_NUMBER: _builtins.int
     SILENCED_FIELD_NUMBER: _builtins.int
+    CONTEXT_SHA256_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     clean: _builtins.bool
     """Without a cache; otherwise with what the clean builds before it left."""
@@ -1716,6 +1721,10 @@ class BuildOutcome(_message.Message):
     """CPU time of all steps, as far as their control groups were seen; 0: not measured."""
     log_clipped: _builtins.bool
     """The builder kept back output of a step: `diagnostics` are the least there are."""
+    context_sha256: _builtins.str
+    """ContextArchive.sha256 of what was built from, as the agent found it; empty: a folder of
+    the host.
+    """
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BuildStep]: ...
     @_builtins.property
@@ -1751,10 +1760,11 @@ class BuildOutcome(_message.Message):
         cpu_seconds: _builtins.float = ...,
         log_clipped: _builtins.bool = ...,
         silenced: _abc.Iterable[_builtins.str] | None = ...,
+        context_sha256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_clipped", b"log_clipped", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "silenced", b"silenced", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "context_sha256", b"context_sha256", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_clipped", b"log_clipped", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "silenced", b"silenced", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015

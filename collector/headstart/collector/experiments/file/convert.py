@@ -143,6 +143,7 @@ def _build(form: BuildForm, base_directory: str) -> pb.Build:
         network=_BUILD_NETWORKS[form.network],
         builder=_BUILDERS[form.builder],
         timeout_seconds=form.timeout,
+        context_on_host=form.context_on_host,
     )
 
 

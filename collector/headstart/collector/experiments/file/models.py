@@ -51,7 +51,9 @@ class BuildForm(Form):
     """How an image is built."""
 
     context: FolderPath = written(".")
-    """Folder that the build sees; relative to the experiment file."""
+    """Folder that the build sees; relative to the experiment file. `submit` sends it."""
+    context_on_host: Annotated[bool, Switch()] = written(False)
+    """The context is a folder of this path on each host, and is not sent."""
     dockerfile: Annotated[
         str,
         Text(
