@@ -1,8 +1,10 @@
 """What an experiment can ask of an agent that earlier agents would leave out in silence."""
 
 from headstart.v1.experiment_pb2 import (
+    Build,
     Check,
     ContainerNeeds,
+    ContextArchive,
     Experiment,
     HttpCheck,
     SecretReference,
@@ -53,3 +55,12 @@ def test_an_agent_that_would_ask_at_the_port_of_the_app_is_sent_no_other() -> No
     for experiment in experiments:
         assert "requests to another port" in unknown_to((), experiment)
         assert unknown_to(FEATURE_NAMES, experiment) == ""
+
+
+def test_an_agent_that_would_build_from_a_folder_of_its_own_gets_no_context_that_was_sent() -> None:
+    folder = Experiment(variants=[Variant(name="jit", build=Build(context="/src"))])
+    sent = Experiment(variants=[Variant(name="jit", build=Build(archive=ContextArchive()))])
+
+    assert unknown_to((), folder) == ""
+    assert "builds whose contexts were sent" in unknown_to(("secrets",), sent)
+    assert unknown_to(FEATURE_NAMES, sent) == ""

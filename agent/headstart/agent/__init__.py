@@ -5,6 +5,7 @@ docs/ARCHITECTURE.md shows its rooms and how a sample goes through them.
 
 __all__ = [
     "agent",
+    "builds",
     "cancellation",
     "engine",
     "host",

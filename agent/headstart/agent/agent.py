@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from headstart.agent.builds.context_folders import remove_contexts
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.deadline import Deadline
 from headstart.agent.host.facts import host_facts
@@ -16,6 +18,7 @@ from headstart.agent.host.machine import WhenBusy, alone
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.load.scratch import remove_abandoned
 from headstart.agent.load.table import available
+from headstart.agent.policy.context_rules import context_refusal
 from headstart.agent.policy.host_secrets import read_secrets
 from headstart.agent.policy.policy import Policy, PolicyError
 from headstart.agent.policy.policy_file import PolicyFile
@@ -23,6 +26,7 @@ from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.collector_tls import ClientTls
+from headstart.agent.uplink.context_fetch import fetch_context
 from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
@@ -146,6 +150,8 @@ class Agent:
             policy.network_refusal,
             refused,
             lambda experiment: read_secrets(experiment, policy, os.environ),
+            partial(context_refusal, policy),
+            partial(fetch_context, self.config.target, self.config.tls),
         )
 
     def _tidy(self, held: HeldRun) -> None:
@@ -176,6 +182,8 @@ class Agent:
     def _remove_orphans(self, cancelled: Cancellation) -> None:
         for name in remove_abandoned():
             log.warning("removed %s, files of a load of an agent that was killed", name)
+        for name in remove_contexts(self.config.state):
+            log.warning("removed %s, left by an earlier run", name)
         for runtime in self.runtimes(cancelled).by_name.values():
             for name in runtime.remove_orphans():
                 log.warning("removed %s, left by an earlier run", name)
@@ -216,6 +224,8 @@ def remove_left(state: Path) -> None:
     except BlockingIOError as error:
         raise StateInUse(f"another agent works in {state}") from error
     with lock:
+        for name in remove_contexts(state):
+            log.warning("removed %s, left by an earlier run", name)
         runtimes = open_runtimes(state, Policy.default(), Cancellation())
         for runtime in runtimes.by_name.values():
             for name in runtime.remove_orphans():

@@ -4,8 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 
-from headstart.agent.cancellation import apart
+from headstart.agent.cancellation import Cancellation, apart
 from headstart.agent.counters.read_all import measure_counters
 from headstart.agent.instances import CompanionSpec
 from headstart.agent.linux.affinity import avoid_cpus
@@ -28,7 +29,7 @@ from headstart.agent.uplink.collector_bounds import experiment_fault
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.redaction import redacted, redacted_logs
 from headstart.agent.uplink.wire import AnyRecord, envelope_of
-from headstart.v1.experiment_pb2 import Variant
+from headstart.v1.experiment_pb2 import ContextArchive, Variant
 from headstart.v1.records_pb2 import (
     Event,
     Failure,
@@ -104,6 +105,11 @@ def _log_decisions(run_id: str, variants: Sequence[ResolvedVariant]) -> None:
             log.warning("variant refused", extra=fields)
 
 
+def _is_result(unbuilt: Failure | None) -> bool:
+    """Whether a build was tried, and failed of what it is."""
+    return unbuilt is not None and unbuilt.code != FailureCode.FAILURE_CODE_CONTEXT
+
+
 def _whole(refused: Failure) -> Obstacle:
     """That nothing may run at all."""
     return Obstacle((), refused.message, refused.code, forbids=True)
@@ -155,6 +161,7 @@ class _Run:
                 self.tools.commands_allowed,
                 self.tools.network_refusal,
                 secrets,
+                self.tools.context_refusal,
             )
             self._say("checking what the run needs")
             if self.tools.refused is None:
@@ -216,10 +223,15 @@ class _Run:
         builder = runtimes.builder()
         if not to_build or builder is None:
             return {}
-        failures = builder.build(self.experiment, seed, self.emit, self.held.cancelled, self._say)
+        failures = builder.build(
+            self.experiment, seed, self.emit, self.held.cancelled, self._say, self._fetch
+        )
         # The plan's time is that of its blocks.
         self.started = time.monotonic()
         return failures
+
+    def _fetch(self, archive: ContextArchive, into: Path, cancelled: Cancellation) -> None:
+        self.tools.fetch(self.held.key(), archive, into, cancelled)
 
     def _pull(self, host: Host) -> Mapping[str, Failure]:
         """Pull what is missing and may be; variant -> why its image is still missing."""
@@ -252,7 +264,7 @@ class _Run:
                     continue
                 resolved = resolve(self.experiment, host.runtimes, variant, {**unbuilt, **unpulled})
                 host.resolved[variant.name] = resolved
-                if variant.name not in unbuilt:
+                if not _is_result(unbuilt.get(variant.name)):
                     found += unresolved(placed, resolved)
         return found
 

@@ -38,11 +38,18 @@ def command(
     """Submit the experiment in FILE: one run on every host whose labels match."""
     changes = blocks, duration, settings
     request = submission(file, revision, aa, changes=changes, keep_going=keep_going)
-    with experiments(collector) as stub:
+    # Late: what packs and reads files takes longer to import than most files to submit.
+    from headstart.cli.sent_contexts import packed_contexts
+
+    with packed_contexts(request) as contexts, experiments(collector) as stub:
+        contexts.send(stub, request)
         runs = stub.Submit(request).runs
     if as_json:
-        say_object({"runs": [in_words(run) for run in runs]})
+        sent = {"contexts": contexts.as_json()} if contexts.by_variant else {}
+        say_object({"runs": [in_words(run) for run in runs], **sent})
         return
+    for line in contexts.lines():
+        say(line, err=True)
     for run in runs:
         say(f"{run.run_id}  {run.experiment} on {run.host}")
 

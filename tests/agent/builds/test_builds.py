@@ -17,6 +17,7 @@ from headstart.agent.builds.ledger import Ledger
 from headstart.agent.cancellation import Cancellation
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
+from headstart.agent.uplink.context_fetch import no_fetch
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
     BUILDER_BUILDKIT,
@@ -437,10 +438,10 @@ def test_one_image_a_variant_stays_and_a_variant_that_does_not_build_keeps_none(
     runtime = DockerRuntime.connect(state, Policy(builds=True))
     outcomes: list[BuildOutcome] = []
     said: list[str] = []
-    failures = runtime.build(asked, 7, outcomes.append, Cancellation(), said.append)
+    failures = runtime.build(asked, 7, outcomes.append, Cancellation(), said.append, no_fetch)
     resolved = runtime.resolve(asked.variants[0], "/")
     again: list[BuildOutcome] = []
-    runtime.build(asked, 7, again.append, Cancellation(), said.append)
+    runtime.build(asked, 7, again.append, Cancellation(), said.append, no_fetch)
     now = runtime.resolve(asked.variants[0], "/")
     gone = runtime.resolve(Variant(name="x", image=resolved.digest), "/")
     runtime.close()

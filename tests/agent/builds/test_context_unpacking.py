@@ -10,11 +10,11 @@ import pytest
 import zstandard
 
 from headstart.agent.builds.context_archive import pack_archive
+from headstart.agent.builds.context_folders import remove_tree
 from headstart.agent.builds.context_unpacking import (
     BadArchive,
     UnpackBounds,
     check_archive,
-    remove_tree,
     unpack_archive,
 )
 from headstart.agent.cancellation import Cancellation, Cancelled

@@ -8,12 +8,14 @@ import pytest
 from headstart.collector.store.record_bounds import (
     Bounds,
     Unbelievable,
+    bounds_of,
     check_numbers,
     check_record,
     checked,
 )
-from headstart.v1.experiment_pb2 import ContainerNeeds
+from headstart.v1.experiment_pb2 import Build, ContainerNeeds, ContextArchive, Experiment, Variant
 from headstart.v1.records_pb2 import (
+    BuildOutcome,
     CompanionUse,
     Failure,
     FailureCode,
@@ -117,3 +119,16 @@ def test_a_companion_fails_only_where_there_is_one() -> None:
     for bounds in (BOUNDS, replace(BOUNDS, others=frozenset({"check.1"}))):
         with pytest.raises(Unbelievable, match="does not have any"):
             check_record(failed, 1, bounds)
+
+
+def test_a_build_is_of_the_context_that_was_sent_for_it() -> None:
+    sent = Variant(name="a", build=Build(archive=ContextArchive(sha256="1" * 64)))
+    bounds = bounds_of("vm", Experiment(variants=[sent, Variant(name="b", build=Build())]))
+
+    for variant, sha256 in (("a", "1" * 64), ("a", ""), ("b", "")):
+        built = BuildOutcome(variant=variant, context_sha256=sha256)
+        check_record(Record(build_outcome=built), 0, bounds)
+    for variant, sha256 in (("a", "2" * 64), ("b", "1" * 64)):
+        built = BuildOutcome(variant=variant, context_sha256=sha256)
+        with pytest.raises(Unbelievable, match="was sent"):
+            check_record(Record(build_outcome=built), 0, bounds)

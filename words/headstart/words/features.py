@@ -73,6 +73,14 @@ FEATURES = (
         "companions (beside)",
         lambda experiment: bool(experiment.beside),
     ),
+    Feature(
+        "context-archive",
+        "builds whose contexts were sent with it",
+        lambda experiment: any(
+            each.HasField("build") and each.build.HasField("archive")
+            for each in experiment.variants
+        ),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     FILLS_DISK = "fills the disk"
     IMAGE_MISSING = "image missing"
     NOT_PULLED = "image not pulled"
+    NO_CONTEXT = "build context missing"
     PORT_IN_USE = "port in use"
     LOAD_DRIVER_MISSING = "load driver missing"
     LOAD_DRIVER_FAILED = "load driver failed"

@@ -1,3 +1,3 @@
 """Builds the images of variants, and records what each build took and said."""
 
-__all__ = ["build_all", "ledger"]
+__all__ = ["build_all", "context_archive", "context_folders", "ledger"]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from headstart.agent.builds.build_engine import TAG_PREFIX, BuildEngine
 from headstart.agent.builds.builder import Request, run_build
+from headstart.agent.builds.context_sources import Context, ContextSources
 from headstart.agent.builds.ledger import Ledger
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.instances import RuntimeFault, state_id
 from headstart.agent.plan.order import block_order
 from headstart.agent.policy.policy import Policy
+from headstart.agent.uplink.context_fetch import Fetch, no_fetch
 from headstart.v1.experiment_pb2 import Experiment, Variant
 from headstart.v1.records_pb2 import BuildOutcome, Failure, FailureCode
 
@@ -33,8 +35,11 @@ def build_variants(
     emit: Callable[[BuildOutcome], None],
     cancelled: Cancellation,
     doing: Callable[[str], None],
+    fetch: Fetch = no_fetch,
 ) -> Built:
     """Build every variant that is to be built, as often as it says; a failure is a result.
+
+    `fetch` brings the contexts that were submitted, all before the first build.
 
     Repetitions are interleaved, so that a host that gets slower slows all variants.
     Of the images one a variant stays, under a tag that its next build takes over.
@@ -50,7 +55,19 @@ def build_variants(
     except RuntimeFault as fault:
         built.failures = {name: _failed(name, fault) for name in variants}
         return built
+    sources = ContextSources(state, policy, fetch, cancelled, doing)
     try:
+        contexts: dict[str, Context] = {}
+        for name, variant in variants.items():
+            try:
+                contexts[name] = sources.of(variant.build)
+            except RuntimeFault as fault:
+                built.failures[name] = _failed(name, fault)
+        if built.failures and not experiment.plan.keep_going:
+            # Nothing is measured then, and builds may take hours.
+            for name in contexts:
+                built.failures[name] = _left_out(name)
+            return built
         tags = {name: _tag(experiment.name, name, state) for name in variants}
         try:
             replaced = [engine.image_id(tag) for tag in tags.values()]
@@ -65,6 +82,7 @@ def build_variants(
             request = Request(
                 variant=name,
                 build=variants[name].build,
+                context=contexts[name],
                 clean=clean,
                 repetition=repetition,
                 tag=tags[name],
@@ -80,6 +98,7 @@ def build_variants(
         ledger.keep(_tidy(engine, [*replaced, *ledger.images], set(built.images.values())))
     finally:
         engine.close()
+        sources.remove()
     # What the builds wrote is not to be written back while the first trial is measured.
     with suppress(Cancelled):
         apart(os.sync, cancelled)
@@ -152,6 +171,13 @@ def _refused(variant: str) -> Failure:
         code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
         message=f"{variant}: the policy of this host does not allow builds (builds = true would);"
         " build the image elsewhere and name it as image:",
+    )
+
+
+def _left_out(variant: str) -> Failure:
+    return Failure(
+        code=FailureCode.FAILURE_CODE_CONTEXT,
+        message=f"{variant}: it was not built, since another variant's context is not here",
     )
 
 

@@ -16,6 +16,7 @@ from headstart.agent.builds.build_engine import BuildEngine, Order
 from headstart.agent.builds.buildkit import BuildKitDecoder
 from headstart.agent.builds.classic import ClassicDecoder
 from headstart.agent.builds.context import pack_context
+from headstart.agent.builds.context_sources import Context
 from headstart.agent.builds.leavings import Leavings
 from headstart.agent.builds.ledger import Ledger
 from headstart.agent.builds.projects import Projects, read_projects
@@ -61,6 +62,8 @@ class Request:
     rules: Sequence[DiagnosticRule]
     # Of a step's container.
     memory_bytes: int
+    # None: the folder of this host that the build names.
+    context: Context | None = None
 
 
 class _Stopped(Exception):
@@ -83,10 +86,10 @@ def run_build(
     A build that fails, is cancelled or takes too long is an outcome with a failure;
     no container of it is left.
     """
-    context = Path(request.build.context)
+    context = request.context or Context(Path(request.build.context))
     projects = Projects()
     with suppress(Cancelled):
-        projects = read_projects(context, cancelled)
+        projects = read_projects(context.folder, cancelled)
     recorder = Recorder(request.rules, projects)
     builder = request.build.builder or engine.default_builder
     outcome = BuildOutcome(
@@ -94,6 +97,7 @@ def run_build(
         clean=request.clean,
         repetition=request.repetition,
         builder=builder,
+        context_sha256=context.sha256,
     )
     usage = Usage()
     leavings = Leavings(engine)
@@ -149,20 +153,30 @@ def _note_leavings(leavings: Leavings, recorder: Recorder, ledger: Ledger) -> No
 
 
 def _pack(
-    context: Path,
+    context: Context,
     dockerfile: str,
     into: IO[bytes],
     cancelled: Cancellation,
     builder: Builder.ValueType,
 ) -> None:
-    if not is_folder(context):
-        raise OrderRefused(f"this host has no folder {context} to build in")
-    if not is_file(context / dockerfile):
-        raise OrderRefused(f"there is no {dockerfile} in {context}")
+    folder = context.folder
+    # Where it was brought to says nothing to its author.
+    name = "the context that was submitted" if context.is_brought else str(folder)
+    if not is_folder(folder):
+        raise OrderRefused(f"this host has no folder {folder} to build in")
+    if not is_file(folder / dockerfile):
+        raise OrderRefused(f"there is no {dockerfile} in {name}")
     try:
-        pack_context(context, dockerfile, into, cancelled, builder == BUILDER_BUILDKIT)
+        pack_context(
+            folder,
+            dockerfile,
+            into,
+            cancelled,
+            builder == BUILDER_BUILDKIT,
+            time_of_all=context.time_of_all,
+        )
     except OSError as error:
-        raise OrderRefused(f"the build context {context} can't be read: {error}") from error
+        raise OrderRefused(f"the build context {name} can't be read: {error}") from error
 
 
 def _order(request: Request, builder: Builder.ValueType) -> Order:

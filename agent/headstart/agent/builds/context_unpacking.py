@@ -82,26 +82,6 @@ def unpack_archive(
     made.end()
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove what was unpacked, folders that nobody may enter too. OSError."""
-    if not folder.is_dir():
-        return
-    below = [folder]
-    folders = []
-    while below:
-        here = below.pop()
-        folders.append(here)
-        here.chmod(0o700)
-        with os.scandir(here) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(Path(entry.path))
-                else:
-                    Path(entry.path).unlink()
-    for each in reversed(folders):
-        each.rmdir()
-
-
 class _Tar:
     """The tar within a frame, read forward."""
 

@@ -16,6 +16,7 @@ from docker.utils.build import Pattern
 from docker.utils.fnmatch import translate
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.linux.paths import is_within
 from headstart.agent.untrusted import open_file
 from headstart.words.foreign.patterns import MalformedPattern, compile_pattern
 
@@ -70,8 +71,12 @@ class _Rule:
 
 
 def _patterns(folder: Path, ignore_file: str) -> Sequence[str]:
+    place = folder / ignore_file
+    if place.is_symlink() and not is_within(place, folder):
+        # Who submitted a context must not be told what the files of this host say.
+        raise OSError(f"{ignore_file} is a link that leads out of the context")
     try:
-        with open_file(folder / ignore_file) as file:
+        with open_file(place) as file:
             content = file.read(_LARGEST_BYTES + 1)
     except FileNotFoundError:
         return ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.linux.paths import is_within
 
 # No '<' within an element: else each beginning would be searched to the end of the file.
 _REFERENCE = re.compile(
@@ -63,7 +64,8 @@ def read_projects(context: Path, cancelled: Cancellation | None = None) -> Proje
     own: set[str] = set()
     silenced: list[str] = []
     for path in sorted(files)[:_MOST_FILES]:
-        text = _read(path)
+        # What a link leads out to is no part of the context.
+        text = _read(path) if is_within(path, context) else b""
         referred.update(name.decode() for name in _REFERENCE.findall(text))
         own.update(name.decode("utf-8", "replace") for name in _OWN_NAME.findall(text))
         if path.suffix.endswith("proj"):

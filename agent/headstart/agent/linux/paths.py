@@ -11,6 +11,15 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether what stands at a path, its links followed, lies below a folder."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        # RuntimeError: links in a circle.
+        return False
+
+
 def is_folder(path: Path) -> bool:
     """Whether a folder is seen there."""
     try:

@@ -53,6 +53,8 @@ _DEFAULT_PIDS = 4096
 _DEFAULT_DISK_BYTES = 10 << 30
 # Compressed; an SDK has some hundred MiB.
 _DEFAULT_PULL_BYTES = 4 << 30
+# Sources of an app, with room for a model or two.
+_DEFAULT_CONTEXT_BYTES = 2 << 30
 _UNLIMITED_BYTES = 1 << 60
 # Neither is the host's. In the bridge an app reaches what the host's routes do.
 _DEFAULT_NETWORKS = ("own", "bridge")
@@ -93,6 +95,8 @@ class Policy:
     # Whether images may be pulled, and how large one may be, compressed.
     pull: bool = False
     pull_limit_bytes: int = _DEFAULT_PULL_BYTES
+    # What the context of a build that is brought here may unpack to.
+    context_limit_bytes: int = _DEFAULT_CONTEXT_BYTES
 
     @classmethod
     def default(cls) -> "Policy":
@@ -121,6 +125,7 @@ class Policy:
             secrets=tuple(sorted({_literally(each) for each in referred_to(experiment)})),
             pull=pull,
             pull_limit_bytes=_UNLIMITED_BYTES,
+            context_limit_bytes=_UNLIMITED_BYTES,
         )
 
     @classmethod
@@ -148,6 +153,7 @@ class Policy:
             pull=self.pull,
             pull_limit_bytes=self.pull_limit_bytes,
             capabilities=self.capabilities,
+            context_limit_bytes=self.context_limit_bytes,
         )
 
     def allows_secret(self, reference: str) -> bool:
@@ -221,12 +227,12 @@ class Policy:
         """Why no instance may have so much memory, as a sentence; None: it may."""
         if asked_bytes <= self.memory_limit_bytes:
             return None
-        asks = f"the plan asks for a memory limit of {_size(asked_bytes)}"
+        asks = f"the plan asks for a memory limit of {size_words(asked_bytes)}"
         has = psutil.virtual_memory().total
         if asked_bytes > has and self.memory_limit_bytes >= has:
-            return f"{asks}, this host has {_size(has)}"
+            return f"{asks}, this host has {size_words(has)}"
         return (
-            f"{asks}, the policy of this host allows at most {_size(self.memory_limit_bytes)}"
+            f"{asks}, the policy of this host allows at most {size_words(self.memory_limit_bytes)}"
             " (memory_limit)"
         )
 
@@ -371,6 +377,7 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     ),
     "pull": ("pull", "true or false", _read_flag),
     "pull_limit": ("pull_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
+    "context_limit": ("context_limit_bytes", 'a size from "6MiB" up, such as "2GiB"', _read_size),
     "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
 }
@@ -389,7 +396,8 @@ def _line_with(value: str, first: int, text: str) -> int:
     return next((n for n, line in lines if f'"{value}"' in line or f"'{value}'" in line), first)
 
 
-def _size(count: int) -> str:
+def size_words(count: int) -> str:
+    """A size as the file states it."""
     for unit in ("TiB", "GiB", "MiB"):
         if count >= _UNITS[unit]:
             return f"{count / _UNITS[unit]:.4g} {unit}"

@@ -42,6 +42,7 @@ from headstart.agent.runtimes.needs_checks import (
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.ports import require_free_ports
 from headstart.agent.runtimes.runtime import Builder, Connect, Puller
+from headstart.agent.uplink.context_fetch import Fetch
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
 from headstart.v1.records_pb2 import (
@@ -123,11 +124,14 @@ class DockerRuntime:
         emit: Callable[[BuildOutcome], None],
         cancelled: Cancellation,
         doing: Callable[[str], None],
+        fetch: Fetch,
     ) -> Mapping[str, Failure]:
         """See `Builder` and `builds.build_all`."""
         from headstart.agent.builds.build_all import build_variants
 
-        built = build_variants(experiment, seed, self._state, self._policy, emit, cancelled, doing)
+        built = build_variants(
+            experiment, seed, self._state, self._policy, emit, cancelled, doing, fetch
+        )
         self._built = built.images
         return built.failures
 

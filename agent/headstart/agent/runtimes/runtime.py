@@ -18,6 +18,7 @@ from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
+from headstart.agent.uplink.context_fetch import Fetch
 from headstart.v1.experiment_pb2 import Build, Experiment, Network, Pull, Variant
 from headstart.v1.host_pb2 import Engine
 from headstart.v1.records_pb2 import (
@@ -117,8 +118,12 @@ class Builder(Protocol):
         emit: Callable[[BuildOutcome], None],
         cancelled: Cancellation,
         doing: Callable[[str], None],
+        fetch: Fetch,
     ) -> Mapping[str, Failure]:
-        """Build all of them; variant -> why it has no image. What was built, `resolve` knows."""
+        """Build all of them; variant -> why it has no image. What was built, `resolve` knows.
+
+        `fetch` brings contexts that were submitted.
+        """
 
 
 class Puller(Protocol):

@@ -43,6 +43,8 @@ class Host:
     commands_allowed: bool
     network_refusal: Callable[[Network.ValueType], str | None]
     secrets: HostSecrets = field(default_factory=HostSecrets)
+    # Why no context so large is brought here; None: it may be.
+    context_refusal: Callable[[int], str | None] = lambda _tar_bytes: None
     resolved: dict[str, ResolvedVariant] = field(default_factory=dict)
     # Variants whose images the run pulls, and others likewise; filled likewise.
     to_pull: list[Variant] = field(default_factory=list)
@@ -104,7 +106,7 @@ def _variants(host: Host) -> Iterator[Obstacle]:
     for placed in containers_of(host.experiment):
         variant = placed.container
         if variant.HasField("build") and host.runtimes.builder() is not None:
-            yield from _build(variant)
+            yield from _build(host, variant)
             continue
         resolved = resolve(host.experiment, host.runtimes, variant, {})
         is_missing = resolved.failure.code == FailureCode.FAILURE_CODE_IMAGE_MISSING
@@ -144,9 +146,15 @@ def _pull(placed: Placed, is_missing: bool) -> Obstacle:
     return Obstacle((*placed.path, "image"), message, code, variant.name, blocks=False)
 
 
-def _build(variant: Variant) -> Iterator[Obstacle]:
+def _build(host: Host, variant: Variant) -> Iterator[Obstacle]:
     """What a build reads first."""
     key = ("variants", variant.name, "build")
+    if variant.build.HasField("archive"):
+        if refusal := host.context_refusal(variant.build.archive.tar_bytes):
+            code = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+            message = f"{variant.name} cannot be built: {refusal}"
+            yield Obstacle((*key, "context"), message, code, variant.name)
+        return
     folder = Path(variant.build.context)
     dockerfile = folder / (variant.build.dockerfile or "Dockerfile")
     if not is_folder(folder):

@@ -3,6 +3,7 @@
 __all__ = [
     "collector_bounds",
     "collector_tls",
+    "context_fetch",
     "held_runs",
     "redaction",
     "spool",

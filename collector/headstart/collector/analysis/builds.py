@@ -77,6 +77,7 @@ def _build(build: BuildOutcome) -> VariantBuild:
         output_tail=build.failure.output_tail,
         log_bytes=build.log_bytes,
         log_cut=build.log_cut,
+        context_sha256=build.context_sha256,
     )
 
 

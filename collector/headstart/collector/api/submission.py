@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import grpc
 
 from headstart.collector.api.problems import mistaken
-from headstart.collector.api.sent_contexts import put_contexts
 from headstart.collector.api.status_codes import Status
+from headstart.collector.api.submitted_contexts import put_contexts
 from headstart.collector.config import Limits
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
 from headstart.collector.store import hosts as store_hosts

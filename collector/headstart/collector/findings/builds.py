@@ -58,6 +58,8 @@ class VariantBuild:
     # Of the log as it was written, and whether all of it was kept.
     log_bytes: int = 0
     log_cut: bool = False
+    # SHA-256 of the tar of the context that was submitted; empty: a folder of the host.
+    context_sha256: str = ""
 
 
 class Risk(StrEnum):

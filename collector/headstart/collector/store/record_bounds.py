@@ -11,7 +11,7 @@ figures, which an agent can still make up.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -89,6 +89,8 @@ class Bounds:
     load_us: int
     # Containers that are not variants, by name.
     others: frozenset[str] = frozenset()
+    # Variant -> SHA-256 of the context that was sent for its build.
+    contexts: Mapping[str, str] = field(default_factory=dict)
 
 
 def bounds_of(host: str, experiment: Experiment) -> Bounds:
@@ -98,7 +100,12 @@ def bounds_of(host: str, experiment: Experiment) -> Bounds:
     seconds = experiment.load.duration_seconds if experiment.HasField("load") else None
     load = 0.0 if seconds is None else _LOAD_FACTOR * seconds + _LOAD_REST_SECONDS
     others = frozenset(other_names(experiment))
-    return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6), others)
+    contexts = {
+        variant.name: variant.build.archive.sha256
+        for variant in experiment.variants
+        if variant.build.HasField("archive")
+    }
+    return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6), others, contexts)
 
 
 def check_record(record: pb.Record, trial: int, bounds: Bounds) -> None:
@@ -331,6 +338,13 @@ def _histogram(name: str, histogram: pb.Histogram) -> None:
         raise Unbelievable(f"{name} counts more than 2^48 requests in a bucket")
 
 
+def _build(message: pb.BuildOutcome, bounds: Bounds) -> None:
+    asked = bounds.contexts.get(message.variant, "")
+    if message.context_sha256 not in ("", asked):
+        said = message.context_sha256[:80]
+        raise Unbelievable(f"build_outcome.context_sha256 is {said!r}; {asked or 'none'} was sent")
+
+
 def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:
     if not message.variants or len(set(message.variants)) < len(message.variants):
         raise Unbelievable(f"image_pulled is of {len(message.variants)} variants, none or the same")
@@ -372,6 +386,7 @@ _CHECKS: Mapping[str, Callable[[Any, Bounds], None]] = {
     "trial_started": _place,
     "trial_outcome": _trial_outcome,
     "load_windows": _load_windows,
+    "build_outcome": _build,
     "image_pulled": _image_pulled,
     "run_outcome": _run_outcome,
     "samples": _samples,

@@ -24,6 +24,7 @@ from headstart.words.outcomes import Outcome
 _OUTCOMES = {
     FailureCode.FAILURE_CODE_IMAGE_MISSING: Outcome.IMAGE_MISSING,
     FailureCode.FAILURE_CODE_PULL: Outcome.NOT_PULLED,
+    FailureCode.FAILURE_CODE_CONTEXT: Outcome.NO_CONTEXT,
     FailureCode.FAILURE_CODE_PORT_IN_USE: Outcome.PORT_IN_USE,
     FailureCode.FAILURE_CODE_DOES_NOT_START: Outcome.DOES_NOT_START,
     FailureCode.FAILURE_CODE_NOT_READY: Outcome.NEVER_READY,

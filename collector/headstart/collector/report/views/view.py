@@ -132,6 +132,11 @@ def reproduction(result: RunResult) -> list[tuple[str, str]]:
             parts.append(line(shlex.join(variant.argv)))
         found.append((f"Variant {variant.variant}", ", ".join(filter(None, parts))))
     found += companion_origins(result)
+    found += [
+        (f"Context of the build of {name}", f"as submitted, sha256:{context}")
+        for name, context in {b.variant: b.context_sha256 for b in result.builds}.items()
+        if context
+    ]
     return [(name, value) for name, value in found if value]
 
 

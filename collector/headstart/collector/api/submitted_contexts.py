@@ -13,7 +13,7 @@ def put_contexts(experiment: Experiment, request: SubmitRequest, contexts: Conte
     """
     wrong: list[tuple[tuple[str, ...], str]] = []
     builds = {v.name: v.build for v in experiment.variants if v.HasField("build")}
-    for name, archive in request.contexts.items():
+    for name, archive in sorted(request.contexts.items()):
         build = builds.get(name)
         if build is None or build.context_on_host:
             wrong.append((("variants",), f"a context was sent for {name[:80]!r}, which needs none"))
