@@ -17,7 +17,15 @@ from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
 from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.stored_values import masked_experiment
-from headstart.v1.experiment_pb2 import Command, Experiment, Variant
+from headstart.v1.experiment_pb2 import (
+    Command,
+    Companion,
+    CompanionReady,
+    Experiment,
+    Seed,
+    Variant,
+    Words,
+)
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
@@ -219,6 +227,29 @@ def test_the_words_of_every_command_are_masked() -> None:
     assert found is not None
     assert b"hunter" not in found.SerializeToString()
     assert found.jobs[0].command.argv[:2] == ["./s", "--token"]
+
+
+def test_what_stands_beside_an_app_is_masked_and_else_stays_as_it_is() -> None:
+    """Its port of readiness above all: a command that is not there must not take its place."""
+    experiment = Experiment(
+        beside=[
+            Companion(name="cache", ready=CompanionReady(port=6379)),
+            Companion(
+                name="db",
+                container=Variant(environment={"DB_PASSWORD": "hunter2xyz"}),
+                ready=CompanionReady(command=Words(argv=["ask", "--token", "hunter3xyz"])),
+                seed=Seed(
+                    argv=["psql"], input=b"CREATE USER a PASSWORD 'hunter4xyz'; --hunter2xyz"
+                ),
+            ),
+        ]
+    )
+    found = masked_experiment(experiment)
+
+    assert found is not None
+    assert found.beside[0] == experiment.beside[0]
+    assert b"hunter" not in found.SerializeToString()
+    assert found.beside[1].seed.argv == ["psql"]
 
 
 def test_a_mask_in_the_text_of_a_file_stays_a_text_in_yaml() -> None:

@@ -82,6 +82,12 @@ def test_what_differs_still_differs_and_what_is_the_same_is_the_same() -> None:
         ("Host=db;Username=zoe;Password=a b;c", "Host=db;Username=zoe;Password=[masked 1] b;c"),
         ("/login?user=zoe&token=abc123", "/login?user=zoe&token=[masked 1]"),
         ('{"user": "zoe", "password": "a\\"b"}', '{"user": "zoe", "password": "[masked 1]"}'),
+        ("CREATE USER zoe PASSWORD 's3c ret';", "CREATE USER zoe PASSWORD '[masked 1]';"),
+        (
+            "CREATE USER zoe IDENTIFIED WITH caching_sha2_password BY 's3cret';",
+            "CREATE USER zoe IDENTIFIED WITH caching_sha2_password BY '[masked 1]';",
+        ),
+        ("SELECT 'password' AS a ORDER BY 'b'", "SELECT 'password' AS a ORDER BY 'b'"),
         ("http://localhost:9000/x@y", "http://localhost:9000/x@y"),
         ("GET /players?number=7", "GET /players?number=7"),
     ],
@@ -98,7 +104,20 @@ def seconds(text: str) -> float:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "://", "a://", "://b:", "password", "password=", 'password="', '"', '"password', "a:b@"],
+    [
+        "identified by ",
+        "password '",
+        "a",
+        "://",
+        "a://",
+        "://b:",
+        "password",
+        "password=",
+        'password="',
+        '"',
+        '"password',
+        "a:b@",
+    ],
 )
 def test_a_text_takes_no_more_than_its_size_allows(piece: str) -> None:
     full = piece * (256 * 1024 // len(piece))

@@ -8,7 +8,7 @@ import re
 from sqlalchemy import Connection, select, update
 
 from headstart.collector.store.tables import experiments
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiment_pb2 import Companion, Experiment
 from headstart.words.containers import containers_of
 from headstart.words.foreign.secrets import Masks, commands_of, http_checks, named_values
 
@@ -18,6 +18,10 @@ FORGOTTEN = "headstart-values-forgotten"
 _BARE_MASK = re.compile(
     r"((?:^|[:,{[-])[ \t]+|[\[,])(\[masked \d+\])(?=[ \t]*(?:[,}\]]|$|[ \t]#))", re.MULTILINE
 )
+
+
+def _is_seeded(companion: Companion) -> bool:
+    return companion.HasField("seed")
 
 
 def masked_experiment(experiment: Experiment) -> Experiment | None:
@@ -34,7 +38,7 @@ def masked_experiment(experiment: Experiment) -> Experiment | None:
         for each in values:
             for name in list(each):
                 each[name] = masks.value(name, each[name])
-    for companion in found.beside:
+    for companion in filter(_is_seeded, found.beside):
         text = companion.seed.input.decode("utf-8", "surrogateescape")
         companion.seed.input = masks.stated(text).encode("utf-8", "surrogateescape")
     for words in commands_of(found):

@@ -93,6 +93,11 @@ _IN_TEXT = (
         r"(?P<value>(?:[^\"\\]|\\.)+)\"",
         re.IGNORECASE,
     ),
+    # CREATE USER ... PASSWORD '...', or IDENTIFIED BY '...', of SQL.
+    re.compile(
+        rf"\b(?:password|identified\b[^'\n]{{0,80}}\bby)\s+'{_HIDDEN}(?P<value>[^'\n]+)'",
+        re.IGNORECASE,
+    ),
     # --password ... within a line of a shell.
     re.compile(rf"--[\w.-]{{0,40}}{_WORDS}\s+(?!--){_HIDDEN}(?P<value>[^\s\"']+)", re.IGNORECASE),
 )
@@ -363,8 +368,11 @@ def commands_of(experiment: Any) -> Iterator[Any]:
         yield placed.container.entrypoint
         yield placed.container.arguments
     for companion in experiment.beside:
-        yield companion.ready.command.argv
-        yield companion.seed.argv
+        # What is written to one that is not there would make it be there.
+        if companion.ready.HasField("command"):
+            yield companion.ready.command.argv
+        if companion.HasField("seed"):
+            yield companion.seed.argv
     service = experiment.service
     for check in (service.ready, *service.checks, service.first_data):
         if check.HasField("command"):
