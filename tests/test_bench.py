@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import disturbed, drivers, networks
+from bench import disturbed, drivers, networks, side_by_side
 from bench.agent import cost_of
 from bench.drivers_rows import Block, Served, latency_row, windows_row
 from bench.observer import loss_of
@@ -135,15 +135,15 @@ def test_networks_are_alike_within_two_percent_or_a_third_of_a_millisecond(
 ) -> None:
     pairs = [(host_ms + 0.001 * n, own_ms + 0.001 * n) for n in range(10)]
 
-    assert networks.row("startup", "ms", pairs).ok is ok
+    assert side_by_side.row(networks.WORDS, "startup", "ms", pairs).ok is ok
 
 
 def test_networks_are_not_judged_by_what_the_host_did() -> None:
     wild = [(10.0, 10.0 + (n - 5)) for n in range(11)]
 
-    assert networks.row("startup", "ms", wild).ok is None
-    assert networks.row("startup", "ms", wild[:4]).ok is None
-    assert networks.row("requests/s", "/s", [(1000.0, 1010.0)] * 6).ok is True
+    assert side_by_side.row(networks.WORDS, "startup", "ms", wild).ok is None
+    assert side_by_side.row(networks.WORDS, "startup", "ms", wild[:4]).ok is None
+    assert side_by_side.row(networks.WORDS, "requests/s", "/s", [(1000.0, 1010.0)] * 6).ok is True
 
 
 @pytest.mark.parametrize(
