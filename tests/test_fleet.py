@@ -1,15 +1,10 @@
 """A collector and two agents as programs of their own, an experiment by label, a Prometheus."""
 
 import json
-import queue
-import re
 import signal
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,6 +15,7 @@ from headstart.dashboards.compared import SHIFTS_TITLE
 from headstart.dashboards.compared_panels import WARM_UP_TITLE
 from headstart.dashboards.generate import dashboards
 from support.dashboard_json import interpolated, targets
+from support.headstart_programs import Program, program
 from support.images import image_of
 from support.prometheus_server import prometheus
 from support.running import HEADSTART, headstart
@@ -29,58 +25,6 @@ from support.waiting import wait_until
 pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler, pytest.mark.prometheus]
 
 IMAGE = "headstart-test/truth:fleet"
-
-
-@dataclass
-class Program:
-    """A command in the background; what it says is read as it comes."""
-
-    process: "subprocess.Popen[str]"
-    said: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as said:
-            for line in said:
-                self._lines.put(line)
-        self._lines.put(None)
-
-    def wait(self) -> None:
-        """Wait for its end, and the end of what it says."""
-        self.process.wait(timeout=60)
-        self._reader.join(timeout=60)
-
-    def line(self, pattern: str, within: float = 60.0) -> re.Match[str]:
-        """The first line that matches; AssertionError when none does in `within` seconds."""
-        until = time.monotonic() + within
-        while True:
-            try:
-                line = self._lines.get(timeout=max(until - time.monotonic(), 0.0))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise AssertionError(f"nothing like {pattern} in {self.said}")
-            self.said.append(line)
-            if found := re.search(pattern, line):
-                return found
-
-
-@contextmanager
-def program(*arguments: str | Path) -> Iterator[Program]:
-    """Start `headstart ...`; ended by SIGTERM."""
-    process = subprocess.Popen([HEADSTART, *arguments], stderr=subprocess.PIPE, text=True)
-    running = Program(process)
-    try:
-        yield running
-    finally:
-        process.send_signal(signal.SIGTERM)
-        running.wait()
-    assert process.returncode == 0
 
 
 @contextmanager
