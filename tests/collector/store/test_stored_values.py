@@ -233,7 +233,11 @@ def test_what_stands_beside_an_app_is_masked_and_else_stays_as_it_is() -> None:
     """Its port of readiness above all: a command that is not there must not take its place."""
     experiment = Experiment(
         beside=[
-            Companion(name="cache", ready=CompanionReady(port=6379)),
+            Companion(
+                name="cache",
+                container=Variant(image="redis:8"),
+                ready=CompanionReady(port=6379),
+            ),
             Companion(
                 name="db",
                 container=Variant(environment={"DB_PASSWORD": "hunter2xyz"}),
