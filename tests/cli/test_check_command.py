@@ -122,3 +122,25 @@ def test_the_plan_may_ask_for_what_can_be_measured(tmp_path: Path) -> None:
     assert "warning: " in ran.errors
     assert ran.variant("a")["outcome"] == "measured"
     assert "/none/app" in ran.variant("b")["failure_message"]
+
+
+@pytest.mark.docker
+def test_what_no_container_is_lent_is_told_although_the_file_asks_for_it(tmp_path: Path) -> None:
+    """Where the run would keep its results, too."""
+    file = tmp_path / "lent.yaml"
+    file.write_text(
+        "experiment: lent\nbaseline: a\nvariants:\n"
+        f"  a: {{image: none, volumes: [{{host: {tmp_path}, at: /data}}]}}\n"
+        "  b: {image: none, volumes: [{host: /proc, at: /data}]}\n"
+        "  c: {image: none, volumes: [{host: /missing/x, at: /data}]}\n"
+        "service: {port: 1, ready: GET /}\n"
+    )
+    ran = headstart("check", file, cwd=tmp_path)
+    told = [line for line in missing(ran.output) if "volumes" in line]
+
+    assert ran.status == ExitCode.WRONG_INPUT, ran.errors
+    assert [line.partition(" of the host ")[2] for line in told] == [
+        f"is lent to no container: {tmp_path}/.headstart lies in it",
+        "is lent to no container: it is /proc, or lies in it",
+        "cannot be lent: No such file or directory",
+    ]

@@ -6,6 +6,7 @@ from headstart.v1.experiment_pb2 import (
     ContainerNeeds,
     ContextArchive,
     Experiment,
+    HostPath,
     HttpCheck,
     SecretReference,
     Service,
@@ -64,3 +65,11 @@ def test_an_agent_that_would_build_from_a_folder_of_its_own_gets_no_context_that
     assert unknown_to((), folder) == ""
     assert "builds whose contexts were sent" in unknown_to(("secrets",), sent)
     assert unknown_to(FEATURE_NAMES, sent) == ""
+
+
+def test_an_agent_that_would_lend_nothing_of_its_host_gets_no_run_that_asks_for_it() -> None:
+    needs = ContainerNeeds(host_paths=[HostPath(host="/srv/data", at="/data")])
+    asking = Experiment(variants=[Variant(name="a", needs=needs)])
+
+    assert "(volumes: host)" in unknown_to(("needs", "hosts"), asking)
+    assert unknown_to(("host-paths",), asking) == ""

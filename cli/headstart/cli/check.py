@@ -15,6 +15,7 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.needs import Host, obstacles
+from headstart.cli import data_folder
 from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.json_output import in_words, say_object
@@ -70,7 +71,7 @@ def command(file: Path, as_json: bool) -> int:
     """
     request = submission(file, "")
     try:
-        checked = check_here(request, read_file(request))
+        checked = check_here(request, read_file(request), data_folder.DEFAULT)
     except ExperimentProblems as error:
         checked = Checked(str(file), list(error.problems), [])
     if as_json:
@@ -102,9 +103,12 @@ def read_file(request: SubmitRequest) -> Experiment:
     return experiment
 
 
-def check_here(request: SubmitRequest, experiment: Experiment) -> Checked:
-    """What is in the way of an experiment on this machine, where its author may run all of it."""
-    policy = Policy.for_experiment(experiment)
+def check_here(request: SubmitRequest, experiment: Experiment, data: Path) -> Checked:
+    """What is in the way of an experiment on this machine, where its author may run all of it.
+
+    `data`: the folder of the run's store and spool.
+    """
+    policy = Policy.for_experiment(experiment, data.absolute())
     with tempfile.TemporaryDirectory(prefix="headstart-") as state:
         runtimes = open_runtimes(Path(state), policy, Cancellation())
         try:

@@ -170,7 +170,7 @@ def _run_alone(
         host=host_name(host),
         labels=_matching_labels(experiment, parse_labels(labels)),
         as_json=as_json,
-        policy=Policy.for_experiment(experiment),
+        policy=Policy.for_experiment(experiment, data.absolute()),
         strict=strict,
     )
     try:
@@ -182,14 +182,14 @@ def _run_alone(
 
 def _checked(request: SubmitRequest, experiment: Experiment, data: Path) -> Checked:
     """What is in the way; what a killed run left there is not, but removed."""
-    checked = check_here(request, experiment)
+    checked = check_here(request, experiment, data)
     state = data.absolute() / "agent"
     if not checked.problems or not (state / "lock").exists():
         return checked
     # The agent that lives there does it itself.
     with suppress(StateInUse):
         remove_left(state)
-        checked = check_here(request, experiment)
+        checked = check_here(request, experiment, data)
     return checked
 
 

@@ -118,7 +118,7 @@ def test_what_has_an_agents_label_from_its_image_alone_is_not_removed(
 
 
 def test_an_experiment_can_ask_for_no_more() -> None:
-    """The fields that reach the runtime are these; no container gets a host's path of them."""
+    """The fields that reach the runtime are these."""
     assert {field.name for field in Variant.DESCRIPTOR.fields} == {
         "name",
         "compilation",
@@ -142,12 +142,14 @@ def test_an_experiment_can_ask_for_no_more() -> None:
         "read_only",
         "tmpfs_bytes",
         "shm_bytes",
-        # Never of a path of the host.
+        # Fresh ones.
         "volumes",
         "ulimits",
         # Where the policy allows each.
         "capabilities",
         "hosts",
+        # Where the policy names each (test_host_paths.py).
+        "host_paths",
     }
 
 

@@ -13,7 +13,7 @@ from headstart.agent.instances import RuntimeFault
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
 from headstart.agent.runtimes.needs_checks import beyond_kernel, beyond_memory, problems_of
-from headstart.v1.experiment_pb2 import ContainerNeeds, Experiment, Network, Plan, Variant
+from headstart.v1.experiment_pb2 import ContainerNeeds, Experiment, HostPath, Network, Plan, Variant
 from headstart.v1.records_pb2 import FailureCode
 from support.images import build_app, image_of
 from support.instances import end_of, output_with, spec_for
@@ -274,6 +274,32 @@ def test_what_cannot_be_stops_the_run_at_its_key(runtime: DockerRuntime, image: 
         (ContainerNeeds(ulimits={"core": 1}), "ulimits"),
         (ContainerNeeds(ulimits={"rtprio": 99}), "ulimits"),
         (ContainerNeeds(ulimits={"nofile": -2}), "ulimits"),
+        (ContainerNeeds(host_paths=[HostPath(host="srv", at="/a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/", at="/a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a/../b", at="/a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a:rw", at="/a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a\n", at="/a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/" + "a" * 1024, at="/a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a", at="a")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a", at="/")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a", at="/.headstart")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a", at="/etc")]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a", at="/a")], volumes=["/a/b"]), "volumes"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a", at="/a")], volumes=["/a"]), "volumes"),
+        (
+            ContainerNeeds(
+                host_paths=[HostPath(host="/a", at="/a"), HostPath(host="/b", at="/a/b")]
+            ),
+            "volumes",
+        ),
+        (
+            ContainerNeeds(host_paths=[HostPath(host="/a", at=f"/{n}") for n in range(17)]),
+            "volumes",
+        ),
+        (
+            ContainerNeeds(host_paths=[HostPath(host="/a", at="/etc/hosts")], hosts={"a": "::1"}),
+            "hosts",
+        ),
         (ContainerNeeds(hosts={"localhost": "10.0.0.1"}), "hosts"),
         (ContainerNeeds(hosts={"a.localhost": "10.0.0.1"}), "hosts"),
         (ContainerNeeds(hosts={"DB": "10.0.0.1"}), "hosts"),

@@ -17,6 +17,7 @@ FORM_OF_SECTION = {
     "The file": "",
     "variants": "VariantForm",
     "build": "BuildForm",
+    "Folders of the host": "VolumeForm",
     "Values that the host knows": "ValueForm",
     "service": "ServiceForm",
     "Checks": "CheckForm",

@@ -22,6 +22,7 @@ BEYOND_A_SCHEMA = (
     "variant-entrypoint-of-command",
     "variant-base-of-command",
     "variant-needs-folder-twice",
+    "variant-needs-in-a-folder-of-the-host",
     "variant-needs-of-a-command",
     "variant-command-without-program",
     "variant-workdir-relative",

@@ -13,7 +13,14 @@ from headstart.collector.store.record_bounds import (
     check_record,
     checked,
 )
-from headstart.v1.experiment_pb2 import Build, ContainerNeeds, ContextArchive, Experiment, Variant
+from headstart.v1.experiment_pb2 import (
+    Build,
+    ContainerNeeds,
+    ContextArchive,
+    Experiment,
+    HostPath,
+    Variant,
+)
 from headstart.v1.records_pb2 import (
     BuildOutcome,
     CompanionUse,
@@ -71,6 +78,7 @@ def test_an_image_is_pulled_once_for_a_variant() -> None:
         (ContainerNeeds(volumes=[f"/{n}" for n in range(17)]), "volumes"),
         (ContainerNeeds(ulimits={f"limit{n}": n for n in range(8)}), "ulimits"),
         (ContainerNeeds(capabilities=["CHOWN"] * 15), "capabilities"),
+        (ContainerNeeds(host_paths=[HostPath(host="/a")] * 17), "host_paths"),
         (ContainerNeeds(hosts={f"a{n}": "::1" for n in range(65)}), "hosts"),
     ],
 )

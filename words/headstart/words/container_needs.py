@@ -12,6 +12,12 @@ FOLDER_PATTERN = (
     r"(?!/(?:proc|sys|dev|\.headstart)(?:/|$))(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x20\x7f:,]+)+"
 )
 LONGEST_FOLDER = 512
+# A folder or file of the host that a container may be lent; what a policy's pattern ends with
+# (":rw") is no part of one.
+HOST_PATH_PATTERN = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f:]+)+"
+LONGEST_HOST_PATH = 1024
+# What an engine binds into every container. In a folder of the host it would make these.
+FILES_OF_AN_ENGINE = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 # As a Dockerfile's USER: a name or a number, perhaps with a group.
 USER_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?"
 MOST_FOLDERS = 16

@@ -81,6 +81,13 @@ FEATURES = (
             for each in experiment.variants
         ),
     ),
+    Feature(
+        "host-paths",
+        "folders and files of the host (volumes: host)",
+        lambda experiment: any(
+            placed.container.needs.host_paths for placed in containers_of(experiment)
+        ),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

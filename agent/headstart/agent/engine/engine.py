@@ -21,6 +21,7 @@ from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.engine.docker_client import TIMEOUT_SECONDS, DockerClient
 from headstart.agent.engine.exec_in_container import Executed, execute
 from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
+from headstart.agent.policy.host_paths import LentPath
 from headstart.v1.host_pb2 import Engine as EngineFacts
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.foreign.image_reference import MalformedReference, parse_image
@@ -80,6 +81,8 @@ class ContainerSpec:
     shm_bytes: int = 0
     # Folders of anonymous volumes, which are removed with it.
     volumes: Sequence[str] = ()
+    # Folders and files of the host, without what is mounted in them.
+    lent: Sequence[LentPath] = ()
     # Soft and hard alike; -1: none.
     ulimits: Mapping[str, int] = field(default_factory=dict)
     # What is not dropped.
@@ -155,6 +158,15 @@ class Engine:
             options = self._client.info().get("SecurityOptions") or []
         return any("rootless" in option for option in options)
 
+    def places(self) -> list[Path]:
+        """Its socket and where it keeps its containers, as far as these are files of this host."""
+        address = os.environ.get("DOCKER_HOST") or _DEFAULT_HOST
+        with self._call("say where it keeps containers"):
+            found = [str(self._client.info().get("DockerRootDir") or "")]
+        if address.startswith("unix://"):
+            found.append(address.removeprefix("unix://"))
+        return [Path(each) for each in found if each.startswith("/")]
+
     def image(self, reference: str, cleaning_up: bool = False) -> dict[str, Any] | None:
         """What `docker image inspect` shows; None when the engine does not hold it.
 
@@ -225,6 +237,7 @@ class Engine:
                         for source, (target, read_only) in spec.mounts.items()
                     ),
                     *(Mount(target, None, type="volume") for target in spec.volumes),
+                    *(_lent(each) for each in spec.lent),
                 ],
                 read_only=spec.read_only,
                 tmpfs=dict(spec.tmpfs),
@@ -399,6 +412,13 @@ class Engine:
         seconds = seconds_when_cancelled if self.cancelled.is_set() else TIMEOUT_SECONDS
         with _faults(doing), self._client.call(cleaning_up, seconds):
             yield
+
+
+def _lent(path: LentPath) -> Mount:
+    """docker-py knows no NonRecursive: what is mounted within would come too, and writable."""
+    mount = Mount(path.target, str(path.source), type="bind", read_only=path.read_only)
+    mount["BindOptions"] = {"Propagation": "rprivate", "NonRecursive": True}
+    return mount
 
 
 def _knock(address: str) -> None:

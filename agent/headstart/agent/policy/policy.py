@@ -21,9 +21,10 @@ from pathlib import Path
 import psutil
 
 from headstart.agent.instances import RuntimeFault
+from headstart.agent.policy.host_paths import is_pattern, pattern_of
 from headstart.agent.policy.image_patterns import read_pattern
 from headstart.v1 import host_pb2
-from headstart.v1.experiment_pb2 import Experiment, Network, Pull, Variant
+from headstart.v1.experiment_pb2 import Experiment, HostPath, Network, Pull, Variant
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import CAPABILITIES
 from headstart.words.containers import containers_of
@@ -89,6 +90,10 @@ class Policy:
     entrypoint: bool = True
     # Those that a container may be given; all others are dropped.
     capabilities: tuple[str, ...] = ()
+    # What a container may be lent of the host, as patterns (`policy.host_paths`).
+    host_paths: tuple[str, ...] = ()
+    # What is lent to none, whatever they say; not of a file.
+    kept_back: tuple[Path, ...] = ()
     # Variables of the agent's environment and files of the host that an experiment may
     # refer to, as patterns.
     secrets: tuple[str, ...] = ()
@@ -104,9 +109,10 @@ class Policy:
         return cls()
 
     @classmethod
-    def for_experiment(cls, experiment: Experiment) -> "Policy":
+    def for_experiment(cls, experiment: Experiment, data: Path | None = None) -> "Policy":
         """For `headstart run`, where the person who asks is the operator: what the file holds.
 
+        `data`: where the run keeps its results, which are lent to no container.
         Commands of a batch program's checks are its own arguments.
         """
         variants = [placed.container for placed in containers_of(experiment)]
@@ -122,6 +128,10 @@ class Policy:
             disk_limit_bytes=_UNLIMITED_BYTES,
             networks=_networks_for(experiment.plan.network),
             capabilities=tuple(sorted({c for v in variants for c in v.needs.capabilities})),
+            host_paths=tuple(
+                sorted({pattern_of(each.host, each.writable) for each in _host_paths(variants)})
+            ),
+            kept_back=() if data is None else (data,),
             secrets=tuple(sorted({_literally(each) for each in referred_to(experiment)})),
             pull=pull,
             pull_limit_bytes=_UNLIMITED_BYTES,
@@ -154,6 +164,7 @@ class Policy:
             pull_limit_bytes=self.pull_limit_bytes,
             capabilities=self.capabilities,
             context_limit_bytes=self.context_limit_bytes,
+            host_paths=self.host_paths,
         )
 
     def allows_secret(self, reference: str) -> bool:
@@ -243,6 +254,11 @@ class Policy:
         return asked_bytes or self.memory_limit_bytes
 
 
+def _host_paths(variants: Iterable[Variant]) -> Iterator[HostPath]:
+    for variant in variants:
+        yield from variant.needs.host_paths
+
+
 def _literally(reference: str) -> str:
     """The pattern that fits nothing else."""
     return re.sub(r"([*?[])", r"[\1]", reference)
@@ -322,6 +338,12 @@ def _read_secrets(value: object) -> tuple[str, ...] | None:
     return tuple(value) if named else None
 
 
+def _read_host_paths(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list):
+        return None
+    return tuple(value) if all(isinstance(p, str) and is_pattern(p) for p in value) else None
+
+
 def _read_capabilities(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(each in CAPABILITIES for each in value):
         return None
@@ -369,6 +391,11 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
         "capabilities",
         f"a list of {', '.join(CAPABILITIES)}",
         _read_capabilities,
+    ),
+    "host_paths": (
+        "host_paths",
+        'a list of absolute paths such as ["/srv/data", "/srv/models/*", "/srv/cache:rw"]',
+        _read_host_paths,
     ),
     "secrets": (
         "secrets",

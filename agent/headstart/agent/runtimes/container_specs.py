@@ -3,6 +3,7 @@
 from headstart.agent.engine.engine import ContainerSpec
 from headstart.agent.instances import InstanceSpec, RuntimeFault, labels
 from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.lending import Lender
 from headstart.agent.runtimes.needs_checks import problems_of, tmpfs_options
 from headstart.v1.records_pb2 import ResolvedVariant
 
@@ -15,6 +16,7 @@ def container_of(
     identity: str,
     network: str,
     memory_limit_bytes: int,
+    lender: Lender,
 ) -> ContainerSpec:
     """A container of a trial, of a variant or beside it, with the limits that always hold.
 
@@ -40,6 +42,7 @@ def container_of(
         tmpfs=tmpfs_options(needs),
         shm_bytes=needs.shm_bytes,
         volumes=tuple(needs.volumes),
+        lent=lender.lend(needs, policy),
         ulimits=dict(needs.ulimits),
         capabilities=tuple(needs.capabilities),
         hosts=dict(sorted(needs.hosts.items())),

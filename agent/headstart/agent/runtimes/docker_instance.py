@@ -16,7 +16,9 @@ from headstart.agent.engine.engine import ContainerSpec, Engine, Started
 from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.cgroup_paths import find_cgroup
+from headstart.agent.linux.mountinfo import parse_mountinfo
 from headstart.agent.linux.netns import NetworkNamespace
+from headstart.agent.policy.host_paths import LentPath
 from headstart.agent.runtimes.hosts_file import write_hosts
 from headstart.agent.runtimes.launch_gate import Gated, GateFolder
 from headstart.agent.runtimes.members import Handle
@@ -100,6 +102,7 @@ class DockerInstance(Gated):
             self._reader = open_cgroup(self.cgroup) if self.cgroup else None
             if self._reader:
                 undo.callback(self._reader.close)
+            self._hold_to_lent(spec.lent)
             self._watch_disk(spec, undo)
             self._undo = undo.pop_all()
 
@@ -161,12 +164,36 @@ class DockerInstance(Gated):
     def _watch_disk(self, spec: ContainerSpec, undo: ExitStack) -> None:
         if not spec.disk_bytes:
             return
-        watch = DiskWatch(self.pid, self.pids, spec.disk_bytes, self._exceeded)
+        lent = {each.identity for each in spec.lent}
+        watch = DiskWatch(self.pid, self.pids, spec.disk_bytes, self._exceeded, lent)
         undo.callback(watch.close)
         if watch.watches:
+            self.notes = [*self.notes, *watch.notes]
             watch.start()
         else:
             self.notes = [*self.notes, _DISK_IS_NOT_WATCHED]
+
+    def _hold_to_lent(self, lent: Sequence[LentPath]) -> None:
+        """Somebody may have put a link into a path after it was looked at.
+
+        The gate is all that runs there as yet. Whoever is not root cannot look, and has to
+        believe the engine.
+        """
+        if not lent:
+            return
+        bound = set()
+        for mount in parse_mountinfo(Path(f"/proc/{self.pid}/mountinfo").read_text()):
+            try:
+                found = Path(f"/proc/{self.pid}/root{mount.point}").stat()
+            except PermissionError:
+                return
+            except OSError:
+                # Another one lies over it.
+                continue
+            bound.add((found.st_dev, found.st_ino))
+        for each in lent:
+            if each.identity not in bound:
+                raise self._fault(f"what {each.target} has is not {each.source} of this host")
 
     def _exceeded(self, reason: str) -> None:
         """Called in the thread that watches the disk."""

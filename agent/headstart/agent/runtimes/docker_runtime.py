@@ -33,6 +33,7 @@ from headstart.agent.policy.pull_rules import pull_refusal
 from headstart.agent.runtimes.beside import Companions, beside_obstacles, names_of
 from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.docker_instance import DockerInstance
+from headstart.agent.runtimes.lending import Lender, remarks
 from headstart.agent.runtimes.needs_checks import (
     beyond_kernel,
     beyond_memory,
@@ -53,7 +54,7 @@ from headstart.v1.records_pb2 import (
     ImagePulled,
     ResolvedVariant,
 )
-from headstart.words.containers import containers_of
+from headstart.words.containers import Placed, containers_of
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class DockerRuntime:
         self._removes_pulled = False
         # Variant -> image id, and the base that the experiment names.
         self._resolved: dict[str, tuple[str, str]] = {}
+        self._lender = Lender(state, engine)
 
     @classmethod
     def connect(
@@ -209,10 +211,21 @@ class DockerRuntime:
             for key, words, code in found:
                 path = (*placed.path, key)
                 yield Obstacle(path, f"{variant.name}: {words}", code, variant.name, forbids=True)
+            if not found:
+                yield from self._obstacles_of_paths(placed)
         yield from beside_obstacles(experiment, self._policy)
         if plan.cpu_limit > (has := os.cpu_count() or 1):
             words = f"the plan asks for {plan.cpu_limit:g} CPUs, this host has {has}"
             yield Obstacle(("plan", "cpu_limit"), words, FailureCode.FAILURE_CODE_ENGINE)
+
+    def _obstacles_of_paths(self, placed: Placed) -> Iterator[Obstacle]:
+        name, path = placed.container.name, (*placed.path, "volumes")
+        lent, problems = self._lender.look(placed.container.needs, self._policy)
+        for _, words, code in problems:
+            yield Obstacle(path, f"{name}: {words}", code, name, forbids=True)
+        for words in remarks(lent):
+            code = FailureCode.FAILURE_CODE_AGENT
+            yield Obstacle(path, f"{name}: {words}", code, name, blocks=False)
 
     def image_facts(
         self, variant: ResolvedVariant, cancelled: Callable[[], bool]
@@ -242,6 +255,7 @@ class DockerRuntime:
                 self._identity,
                 "host" if network == Network.NETWORK_HOST else "none",
                 spec.plan.memory_limit_bytes,
+                self._lender,
             ),
             argv=_argv(spec),
             keep_output=spec.batch,
@@ -280,7 +294,9 @@ class DockerRuntime:
             )
         if self._companions is None:
             start = partial(self._start, address=address, network=network)
-            self._companions = Companions(self._engine, self._policy, self._identity, start)
+            self._companions = Companions(
+                self._engine, self._policy, self._identity, self._lender, start
+            )
         notes = self._companions.stand_beside(spec, container.network)
         instance = self._start(container, address, network)
         instance.beside = self._companions
@@ -370,6 +386,7 @@ class DockerRuntime:
                 tmpfs={},
                 shm_bytes=0,
                 volumes=(),
+                lent=(),
                 ulimits={},
                 capabilities=(),
                 hosts={},

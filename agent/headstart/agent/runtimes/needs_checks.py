@@ -11,13 +11,16 @@ from headstart.v1.experiment_pb2 import ContainerNeeds
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import (
     CAPABILITIES,
+    FILES_OF_AN_ENGINE,
     FOLDER_PATTERN,
     HOST_NAME_PATTERN,
+    HOST_PATH_PATTERN,
     HOSTS_FILE,
     LARGEST_TMPFS_BYTES,
     LARGEST_ULIMIT,
     LONGEST_FOLDER,
     LONGEST_HOST_NAME,
+    LONGEST_HOST_PATH,
     MOST_FOLDERS,
     MOST_HOSTS,
     SMALLEST_TMPFS_BYTES,
@@ -67,6 +70,7 @@ def problems_of(needs: ContainerNeeds, policy: Policy) -> Iterator[Problem]:
     elif words := policy.capabilities_refusal(needs.capabilities):
         yield "capabilities", words, _REFUSED
     yield from _problems_of_hosts(needs)
+    yield from _problems_of_host_paths(needs)
 
 
 def _problems_of_hosts(needs: ContainerNeeds) -> Iterator[Problem]:
@@ -79,8 +83,30 @@ def _problems_of_hosts(needs: ContainerNeeds) -> Iterator[Problem]:
             yield "hosts", f"{name[:100]!r} is no name that a container can be given", _UNUSABLE
         elif not is_address(address):
             yield "hosts", f"{name[:100]} cannot be at {address[:100]!r}: no address", _UNUSABLE
-    if needs.hosts and HOSTS_FILE in (*needs.tmpfs_bytes, *needs.volumes):
+    folders = (*needs.tmpfs_bytes, *needs.volumes, *(each.at for each in needs.host_paths))
+    if needs.hosts and HOSTS_FILE in folders:
         yield "hosts", f"{HOSTS_FILE} is a folder of the variant too", _UNUSABLE
+
+
+def _problems_of_host_paths(needs: ContainerNeeds) -> Iterator[Problem]:
+    if len(needs.host_paths) > MOST_FOLDERS:
+        yield "volumes", f"more than {MOST_FOLDERS} paths of the host", _UNUSABLE
+        return
+    seen = {*needs.tmpfs_bytes, *needs.volumes}
+    targets = [*seen, *(each.at for each in needs.host_paths), *FILES_OF_AN_ENGINE]
+    for path in needs.host_paths:
+        host = path.host
+        if len(host) > LONGEST_HOST_PATH or re.fullmatch(HOST_PATH_PATTERN, host) is None:
+            yield "volumes", f"{host[:100]!r} is no path of a host that can be lent", _UNUSABLE
+        if not _is_folder(path.at):
+            words = f"{path.at[:100]!r} is no folder that a container can be given"
+            yield "volumes", words, _UNUSABLE
+        elif path.at in seen:
+            yield "volumes", f"{path.at} is stated twice", _UNUSABLE
+        elif inner := [each for each in targets if each.startswith(f"{path.at}/")]:
+            words = f"{min(inner)} lies in {path.at}, and would be made in {host} of the host"
+            yield "volumes", words, _UNUSABLE
+        seen.add(path.at)
 
 
 def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:

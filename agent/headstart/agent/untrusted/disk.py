@@ -9,7 +9,7 @@ writes nothing to speak of is never walked through.
 import os
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +68,13 @@ class DiskWatch:
         pids: Callable[[], Iterable[int]],
         limit_bytes: int,
         exceeded: Callable[[str], None],
+        lent: Collection[tuple[int, int]] = (),
     ) -> None:
-        """`pid` is its first process. OSError when its mounts cannot be read."""
+        """`pid` is its first process. OSError when its mounts cannot be read.
+
+        `lent`: folders and files of the host, by device and inode; what lies there already is
+        none of the instance's.
+        """
         self._pids = pids
         self._exceeded = exceeded
         self._closing = threading.Event()
@@ -78,6 +83,10 @@ class DiskWatch:
             self._in_memory = devices_in_memory(mounts)
             self._places = _opened(pid, mounts, undo)
             self._undo = undo.pop_all()
+        self.notes: Sequence[str] = ()
+        # Where it is counted what it wrote, and what was there before.
+        self._counted, self._there = self._places, 0
+        self._take_stock(lent)
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         free = self._free()
         self._limit = min(limit_bytes, free.bytes // 2)
@@ -117,7 +126,9 @@ class DiskWatch:
         self._last = free
         try:
             deadline = Deadline(_WALK_SECONDS)
-            self._used = bytes_below(self._places, deadline, self._closing.is_set, self._in_memory)
+            stopped = self._closing.is_set
+            used = bytes_below(self._counted, deadline, stopped, self._in_memory)
+            self._used = max(0, used - self._there)
         except TooMuch as error:
             return f"it wrote {error} to disk"
         if self._used <= self._limit < self._before.bytes - free.bytes:
@@ -126,6 +137,22 @@ class DiskWatch:
         if self._used <= self._limit:
             return self._hidden(free)
         return f"it wrote {_mebibytes(self._used)} to disk, {_mebibytes(self._limit)} is its limit"
+
+    def _take_stock(self, lent: Collection[tuple[int, int]]) -> None:
+        """Where that cannot be counted, what is gone of the disk holds alone (`_hidden`)."""
+        found = {place: os.fstat(place) for place in self._places}
+        lies = [place for place, each in found.items() if (each.st_dev, each.st_ino) in lent]
+        if not lies:
+            return
+        try:
+            self._there = bytes_below(lies, Deadline(_WALK_SECONDS), in_memory=self._in_memory)
+        except TooMuch as error:
+            self._counted = [place for place in self._places if place not in lies]
+            words = (
+                f"what it writes to a folder of the host is not counted, which held {error} before;"
+                " it is killed when a quarter of what was free is gone"
+            )
+            self.notes = [words]
 
     def _hidden(self, free: Free) -> str:
         """Why what no file accounts for is too much: a deleted one may be mapped, or on its way

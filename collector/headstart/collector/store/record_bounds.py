@@ -50,6 +50,7 @@ _MOST = {
     "ulimits": len(ULIMITS),
     "capabilities": len(CAPABILITIES),
     "hosts": MOST_HOSTS,
+    "host_paths": MOST_FOLDERS,
 }
 # Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
 # and lists within them are bounded by the layout of histograms.

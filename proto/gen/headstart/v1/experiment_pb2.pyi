@@ -744,6 +744,7 @@ class ContainerNeeds(_message.Message):
     ULIMITS_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
     HOSTS_FIELD_NUMBER: _builtins.int
+    HOST_PATHS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """In place of the image's own: NAME or NUMBER, perhaps with :GROUP."""
     read_only: _builtins.bool
@@ -772,6 +773,10 @@ class ContainerNeeds(_message.Message):
     def hosts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Name -> address, of what it resolves beside localhost."""
 
+    @_builtins.property
+    def host_paths(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostPath]:
+        """Folders and files of the host, where its policy allows each."""
+
     def __init__(
         self,
         *,
@@ -783,14 +788,43 @@ class ContainerNeeds(_message.Message):
         ulimits: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
         hosts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        host_paths: _abc.Iterable[Global___HostPath] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "hosts", b"hosts", "read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "host_paths", b"host_paths", "hosts", b"hosts", "read_only", b"read_only", "shm_bytes", b"shm_bytes", "tmpfs_bytes", b"tmpfs_bytes", "ulimits", b"ulimits", "user", b"user", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContainerNeeds: _TypeAlias = ContainerNeeds  # noqa: Y015
+
+@_typing.final
+class HostPath(_message.Message):
+    """What a container is lent of its host; links are followed there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    WRITABLE_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    at: _builtins.str
+    """Where the container has it."""
+    writable: _builtins.bool
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        at: _builtins.str = ...,
+        writable: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "host", b"host", "writable", b"writable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostPath: _TypeAlias = HostPath  # noqa: Y015
 
 @_typing.final
 class Command(_message.Message):

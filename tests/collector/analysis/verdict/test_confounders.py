@@ -77,10 +77,12 @@ def test_containers_that_differ_are_named_key_by_key() -> None:
     needs.read_only, needs.shm_bytes = True, 8 << 20
     needs.tmpfs_bytes["/tmp"] = 64 << 20  # the container's
     needs.hosts["db"] = "127.0.0.1"
+    needs.host_paths.add(host="/d", at="/d")
 
     assert found(run) == [
         "The container of aot has a read-only file system, that of jit a writable file system.",
         "The container of aot has /tmp in memory (64 MiB), that of jit no tmpfs.",
         "The container of aot has 8 MiB of /dev/shm, that of jit the engine's default of /dev/shm.",
+        "The container of aot has /d of its host at /d to read, that of jit no path of its host.",
         "The container of aot has db at 127.0.0.1, that of jit no names of its own to resolve.",
     ]

@@ -133,6 +133,10 @@ def test_what_a_container_needs_is_stated_in_bytes_and_only_where_the_file_does(
         volumes=["/var/lib/players"],
         ulimits={"nofile": 65536, "memlock": -1},
         capabilities=["CHOWN", "SETUID"],
+        host_paths=[
+            pb.HostPath(host="/srv/models", at="/models"),
+            pb.HostPath(host="/srv/cache", at="/cache", writable=True),
+        ],
         hosts={"db.internal": "127.0.0.1", "cache": "fd00::1"},
     )
     assert not variants["aot"].HasField("needs")

@@ -12,6 +12,7 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.beside.companion_ready import put_in, raise_if_ended, wait_until_ready
 from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.docker_instance import DockerInstance
+from headstart.agent.runtimes.lending import Lender
 from headstart.v1.experiment_pb2 import CompanionLife, Plan
 from headstart.v1.records_pb2 import CompanionUse
 
@@ -68,7 +69,12 @@ class Companion:
 
 
 def companion_container(
-    spec: InstanceSpec, beside: CompanionSpec, policy: Policy, identity: str, network: str
+    spec: InstanceSpec,
+    beside: CompanionSpec,
+    policy: Policy,
+    identity: str,
+    network: str,
+    lender: Lender,
 ) -> ContainerSpec:
     """How the engine is to make it; RuntimeFault where the policy refuses what it asks for."""
     companion = beside.companion
@@ -80,6 +86,7 @@ def companion_container(
         identity,
         network,
         companion.memory_limit_bytes,
+        lender,
     )
     return replace(made, cpuset=companion.cpus or _left_by(spec.plan), cpus=companion.cpu_limit)
 

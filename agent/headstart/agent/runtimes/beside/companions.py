@@ -12,6 +12,7 @@ from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.beside.companion import Companion, companion_container
 from headstart.agent.runtimes.beside.companion_ready import raise_if_ended
 from headstart.agent.runtimes.docker_instance import DockerInstance
+from headstart.agent.runtimes.lending import Lender
 from headstart.v1.records_pb2 import CompanionUse, Failure
 
 # Where each of them is reached: their network has a loopback, and it is the app's.
@@ -26,12 +27,14 @@ class Companions:
         engine: Engine,
         policy: Policy,
         identity: str,
+        lender: Lender,
         start: Callable[[ContainerSpec], DockerInstance],
     ) -> None:
         """`start` makes a container that waits in its gate."""
         self._engine = engine
         self._policy = policy
         self._identity = identity
+        self._lender = lender
         self._start = start
         # In the order of the experiment.
         self._living: list[Companion] = []
@@ -97,7 +100,9 @@ class Companions:
             companion = beside.companion
             if companion.name in staying:
                 continue
-            container = companion_container(spec, beside, self._policy, self._identity, network)
+            container = companion_container(
+                spec, beside, self._policy, self._identity, network, self._lender
+            )
             instance = self._start(replace(container, hosts={**container.hosts, **names_of(spec)}))
             self._living.append(Companion(beside, instance, self._engine))
             made.add(companion.name)

@@ -1,6 +1,6 @@
 """How the containers of two variants differ beside their images."""
 
-from headstart.v1.experiment_pb2 import ContainerNeeds
+from headstart.v1.experiment_pb2 import ContainerNeeds, HostPath
 
 
 def unlike_needs(name: str, ours: ContainerNeeds, base: str, theirs: ContainerNeeds) -> list[str]:
@@ -25,6 +25,7 @@ def _described(needs: ContainerNeeds) -> dict[str, str]:
         "volumes": f"volumes at {', '.join(sorted(needs.volumes))}"
         if needs.volumes
         else "no volume",
+        "host_paths": ", ".join(sorted(map(_lent, needs.host_paths))) or "no path of its host",
         "ulimits": ", ".join(
             f"{name} {_limit(each)}" for name, each in sorted(needs.ulimits.items())
         )
@@ -35,6 +36,11 @@ def _described(needs: ContainerNeeds) -> dict[str, str]:
         "hosts": ", ".join(f"{name} at {each}" for name, each in sorted(needs.hosts.items()))
         or "no names of its own to resolve",
     }
+
+
+def _lent(path: HostPath) -> str:
+    may = "to write to" if path.writable else "to read"
+    return f"{path.host} of its host at {path.at} {may}"
 
 
 def _limit(value: int) -> str:

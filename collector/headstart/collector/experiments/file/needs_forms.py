@@ -6,20 +6,23 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from headstart.collector.experiments.file.document import Path
-from headstart.collector.experiments.file.forms import Form, written
+from headstart.collector.experiments.file.forms import Form, Shorthand, written
 from headstart.collector.experiments.file.phrases import found
 from headstart.collector.experiments.file.units import Choice, Scalar, Size, Switch, Text, Whole
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.container_needs import (
     CAPABILITIES,
+    FILES_OF_AN_ENGINE,
     FOLDER_PATTERN,
     HOST_NAME_PATTERN,
+    HOST_PATH_PATTERN,
     HOSTS_FILE,
     LARGEST_TMPFS,
     LARGEST_ULIMIT,
     LONGEST_ADDRESS,
     LONGEST_FOLDER,
     LONGEST_HOST_NAME,
+    LONGEST_HOST_PATH,
     MOST_FOLDERS,
     MOST_HOSTS,
     SMALLEST_TMPFS,
@@ -43,6 +46,11 @@ _HOST_NAME = Text(
 )
 
 
+_HOST_PATH = Text(
+    "an absolute path of the host, without '..' and ':'", HOST_PATH_PATTERN, LONGEST_HOST_PATH
+)
+
+
 class Address(Scalar):
     """A literal address of IPv4 or IPv6."""
 
@@ -56,6 +64,17 @@ class Address(Scalar):
         """See `Scalar`."""
         pattern = rf"^(?=.*[.:])[0-9A-Fa-f.:]{{2,{LONGEST_ADDRESS}}}$"
         return {"type": "string", "pattern": pattern, "examples": ["127.0.0.1", "::1"]}
+
+
+class VolumeForm(Form):
+    """A folder of a container that is not its image's."""
+
+    at: Annotated[str, _FOLDER]
+    """Where the container has it."""
+    host: Annotated[str, _HOST_PATH] | None = None
+    """A folder or file of the host that is lent, where the host's policy allows it."""
+    read_only: Annotated[bool, Switch()] = written(True)
+    """Whether what is lent can only be read."""
 
 
 class NeedsForm(Form):
@@ -72,8 +91,10 @@ class NeedsForm(Form):
     """Folders that are kept in memory, with their sizes; charged to the memory limit."""
     shm_size: Annotated[float, _MEMORY] | None = None
     """Size of `/dev/shm`; charged to the memory limit."""
-    volumes: list[Annotated[str, _FOLDER]] = Field(default_factory=list, max_length=MOST_FOLDERS)
-    """Folders on the host's disk that are fresh in every trial and removed with it."""
+    volumes: list[Annotated[VolumeForm, Shorthand("at", _FOLDER)]] = Field(
+        default_factory=list, max_length=MOST_FOLDERS
+    )
+    """Folders that are fresh in every trial and removed with it, or that the host lends."""
     ulimits: dict[Annotated[str, Choice(*ULIMITS)], Annotated[int, Whole(-1, LARGEST_ULIMIT)]] = (
         Field(default_factory=dict)
     )
@@ -96,19 +117,31 @@ def needs_of_a_command(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Pa
 
 
 def folders_twice(path: Path, variant: dict[str, Any]) -> Iterator[tuple[Path, str, bool]]:
-    """A folder of a container can be one thing only."""
-    tmpfs, volumes = variant.get("tmpfs"), variant.get("volumes")
+    """A folder of a container can be one thing only, and nothing is made in one of the host."""
+    tmpfs, stated = variant.get("tmpfs"), variant.get("volumes")
+    volumes = stated if isinstance(stated, list) else []
     seen = set(tmpfs) if isinstance(tmpfs, dict) else set()
+    ats = [each.get("at") if isinstance(each, dict) else each for each in volumes]
+    known = [each for each in (*seen, *ats, *FILES_OF_AN_ENGINE) if isinstance(each, str)]
     if variant.get("hosts") and HOSTS_FILE in seen:
         yield (*path, "tmpfs", HOSTS_FILE), f"'{HOSTS_FILE}' holds the names of 'hosts'", True
-    for number, folder in enumerate(volumes if isinstance(volumes, list) else []):
-        if variant.get("hosts") and folder == HOSTS_FILE:
-            yield (*path, "volumes", number), f"'{HOSTS_FILE}' holds the names of 'hosts'", False
-        if isinstance(folder, str) and folder in seen:
-            message = f"'{folder}' is stated twice; a folder is in 'tmpfs' or 'volumes', and once"
-            yield (*path, "volumes", number), message, False
-        elif isinstance(folder, str):
-            seen.add(folder)
+    for number, (volume, at) in enumerate(zip(volumes, ats, strict=True)):
+        place = (*path, "volumes", number)
+        if isinstance(volume, dict) and "read_only" in volume and "host" not in volume:
+            message = "'read_only' belongs to a path of the host; a fresh volume can be written to"
+            yield (*place, "read_only"), message, True
+        if not isinstance(at, str):
+            continue
+        inner = [each for each in known if each.startswith(f"{at}/")]
+        if variant.get("hosts") and at == HOSTS_FILE:
+            yield place, f"'{HOSTS_FILE}' holds the names of 'hosts'", False
+        if at in seen:
+            message = f"'{at}' is stated twice; a folder is in 'tmpfs' or 'volumes', and once"
+            yield place, message, False
+        elif inner and isinstance(volume, dict) and "host" in volume:
+            message = f"'{min(inner)}' lies in '{at}', and would be made in the host's folder"
+            yield place, message, False
+        seen.add(at)
 
 
 def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
@@ -118,7 +151,12 @@ def put_needs(variant: pb.Variant, form: NeedsForm) -> None:
         read_only=form.read_only,
         tmpfs_bytes={folder: round(size) for folder, size in form.tmpfs.items()},
         shm_bytes=round(form.shm_size or 0),
-        volumes=form.volumes,
+        volumes=[each.at for each in form.volumes if each.host is None],
+        host_paths=[
+            pb.HostPath(host=each.host, at=each.at, writable=not each.read_only)
+            for each in form.volumes
+            if each.host is not None
+        ],
         ulimits=form.ulimits,
         capabilities=dict.fromkeys(form.capabilities),
         hosts=form.hosts,
