@@ -12,21 +12,27 @@ import pytest
 
 from support.waiting import wait_until
 
+_BRIDGES = "hst-"
+
 
 @contextmanager
 def engine(folder: Path) -> Iterator[str]:
     """An engine that holds nothing; its address, for DOCKER_HOST. Skips where none can be.
 
-    It pulls from registries on this host's loopback, and makes no network: containers have a
-    loopback and nothing else.
+    It pulls from registries on this host's loopback.
     """
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
         pytest.skip("an engine of its own needs root and dockerd")
     address = f"unix://{folder}/docker.sock"
     folder.mkdir(parents=True)
-    command = ["dockerd", "--host", address, "--bridge=none", "--iptables=false"]
+    # Without a bridge (`--bridge=none`) it would remove docker0, which is the host's engine's.
+    bridge = f"{_BRIDGES}{os.getpid()}-{folder.name[:1]}"
+    command = ["dockerd", "--host", address, "--bridge", bridge, "--iptables=false"]
+    command += ["--ip-forward=false", "--ip-masq=false"]
     for option, name in (("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")):
         command += [f"--{option}", str(folder / name)]
+    _remove_bridges_of_the_dead()
+    _ip("link", "add", bridge, "type", "bridge")
     with open(folder / "log", "w") as log:
         # Ends with whoever started it, SIGKILL too.
         dying = ["setpriv", "--pdeathsig", "TERM"]
@@ -39,6 +45,7 @@ def engine(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(60)
+        _ip("link", "delete", bridge)
         shutil.rmtree(folder / "data")
 
 
@@ -55,3 +62,14 @@ def _answers(address: str) -> bool:
     # docker-py's own attempt leaves a socket behind.
     asked = ["docker", "--host", address, "version"]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def _remove_bridges_of_the_dead() -> None:
+    for link in Path("/sys/class/net").glob(f"{_BRIDGES}*"):
+        owner = link.name.removeprefix(_BRIDGES).partition("-")[0]
+        if not Path("/proc", owner).exists():
+            _ip("link", "delete", link.name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
