@@ -1,4 +1,4 @@
-"""Apps whose readiness is asked for at another port than their own."""
+"""Apps whose readiness is asked for at another port than their own, or in several steps."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,10 @@ def with_management(port: int, management: int) -> dict[str, Any]:
 
 
 def test_an_app_with_a_port_for_management_is_measured_to_its_end(tmp_path: Path) -> None:
-    """Readiness, first data and a check are asked there; the load goes to the app's port."""
+    """Readiness, first data and a check are asked there; the load goes to the app's port.
+
+    Ready in two steps, of which one is at each port.
+    """
     port, management = free_port(), free_port()
     variant = with_management(port, management)
     own = {"request": "GET /healthz", "port": management}
@@ -26,7 +29,11 @@ def test_an_app_with_a_port_for_management_is_measured_to_its_end(tmp_path: Path
         experiment(
             port,
             {"one": variant, "two": variant},
-            service={"ready": own, "first_data": own, "checks": ["GET /players", own]},
+            service={
+                "ready": [own, "GET /players"],
+                "first_data": own,
+                "checks": ["GET /players", own],
+            },
             load={"request": "GET /players", "duration": "1s", "connections": 2},
             plan={"blocks": 1, "load_every": 1},
         ),
@@ -36,6 +43,10 @@ def test_an_app_with_a_port_for_management_is_measured_to_its_end(tmp_path: Path
     assert ran.variant("one")["checks_failed"] == 0
     assert ran.variant("one")["load_answers"] > 0
     assert ran.variant("one")["trials_wrong_under_load"] == 0
+    for start in ran.report()["starts"]:
+        stamps = start["stamps"]
+        assert start["steps"] == [f"GET /healthz on port {management}"]
+        assert 0 < stamps["ready_step_1"] < stamps["first_correct_response"]
     assert left_behind(tmp_path) == []
 
 

@@ -73,3 +73,15 @@ def test_an_agent_that_would_lend_nothing_of_its_host_gets_no_run_that_asks_for_
 
     assert "(volumes: host)" in unknown_to(("needs", "hosts"), asking)
     assert unknown_to(("host-paths",), asking) == ""
+
+
+def test_an_agent_that_would_ask_for_the_last_step_alone_is_leased_no_several() -> None:
+    ask = Check(http=HttpCheck())
+    several = Experiment(service=Service(port=80, before_ready=[ask], ready=ask))
+
+    assert "in several steps" in unknown_to(("ready-port",), several)
+    assert unknown_to(FEATURE_NAMES, several) == ""
+    own = Check(http=HttpCheck(port=8081))
+    assert "another port" in unknown_to(
+        ("ready-steps",), Experiment(service=Service(port=80, before_ready=[own], ready=ask))
+    )

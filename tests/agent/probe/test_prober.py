@@ -92,6 +92,54 @@ def test_readiness_is_asked_for_at_a_port_of_its_own(prober: Prober) -> None:
     assert not app.requests
 
 
+def test_each_step_is_asked_when_the_one_before_was_answered_correctly(prober: Prober) -> None:
+    """On one connection where they are at one port; what was wrong on the way is counted."""
+    with scripted(NOT_READY, OK, ROW, OK) as server:
+        prober.arm(server.address, server.port, HELLO, None, 30, 0, None, before=[HELLO, DATA])
+        prober.go()
+        server.listen()
+        result = result_of(prober)
+
+    targets = [request.split()[1] for request in server.requests]
+    assert targets == [b"/health", b"/health", b"/data", b"/health"]
+    assert server.connections == 1
+    first, second = result.steps_ns
+    assert result.connected_ns < first < second < result.first_correct_response_ns
+    assert result.incorrect_responses == 1
+    assert result.retry_pause_ns > 0
+    assert result.outcome == "ok"
+
+
+def test_a_step_at_another_port_is_waited_for_there(prober: Prober) -> None:
+    with scripted(OK) as app, scripted(OK) as management:
+        prober.arm(app.address, app.port, HELLO, None, 30, 0, None, before=[elsewhere(management)])
+        prober.go()
+        app.listen()
+        assert prober.poll(0.05) is None
+        assert not app.requests
+        management.listen()
+        result = result_of(prober)
+
+    (step,) = result.steps_ns
+    assert management.listening_ns < step < result.first_correct_response_ns
+    assert len(app.requests) == len(management.requests) == 1
+    # That the app listened long before it was asked is no error of the last step.
+    assert result.error_ns < step - app.listening_ns
+
+
+def test_time_that_is_up_says_how_many_steps_were_done(prober: Prober) -> None:
+    with scripted(ROW, NOT_READY) as server:
+        prober.arm(server.address, server.port, HELLO, None, 0.3, 0, None, before=[DATA])
+        prober.go()
+        server.listen()
+        result = result_of(prober)
+
+    assert result.outcome == "timeout"
+    assert len(result.steps_ns) == 1
+    assert result.listened
+    assert result.incorrect_there == result.incorrect_responses > 0
+
+
 def test_who_listens_at_the_port_of_its_own_already_is_named(prober: Prober) -> None:
     with scripted(OK) as management:
         management.listen()

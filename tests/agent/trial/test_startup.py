@@ -18,6 +18,7 @@ from headstart.v1.experiment_pb2 import Check, HttpCheck, HttpRequest, Plan, Ser
 from headstart.v1.records_pb2 import ExecStamp, FailureCode
 from support import hostile_app
 from support.gated_process import GatedProcess
+from support.running import APP, free_port
 from support.scripted_server import OK, scripted
 from support.truth_server import build_truth_server, parse_truth
 
@@ -324,3 +325,22 @@ def test_what_is_not_a_service_is_refused(start: Start, prober: Prober) -> None:
 
     assert outcome.failure is not None
     assert "a port" in outcome.failure.message
+
+
+def test_each_step_of_readiness_has_its_stamp(start: Start, prober: Prober, port: int) -> None:
+    management = free_port()
+    own = HttpCheck(request=HttpRequest(method="GET", target="/healthz"), port=management)
+    instance = start(sys.executable, APP, port, "good", management)
+    service = Service(port=port, before_ready=[Check(http=own)], ready=READY)
+    service.startup_timeout_seconds = 30
+    stamps = measure(instance, prober, port, service=service).startup
+
+    chain = [
+        stamps.exec_monotonic_ns,
+        stamps.connected_monotonic_ns,
+        stamps.ready_step_1_monotonic_ns,
+        stamps.first_correct_response_monotonic_ns,
+    ]
+    assert chain[0] > 0
+    assert sorted(set(chain)) == chain
+    assert stamps.ready_step_2_monotonic_ns == 0

@@ -89,10 +89,31 @@ def test_the_nearest_of_several_is_what_to_change() -> None:
     assert 'service.address: "::1"' in words
 
 
+def test_of_several_steps_the_one_that_was_not_answered_is_told() -> None:
+    own = HttpCheck(request=HttpRequest(method="GET", target="/healthz"), port=8081)
+    service = Service(port=8080, before_ready=[Check(http=READY)], ready=Check(http=own))
+    result = ProbeResult(outcome="timeout", steps_ns=[7], wrong="Connection refused")
+    nobody = startup_failures.not_ready(result, 5.0, service, "hi", "127.0.0.1").message
+    at_another = Listener(8082, "0.0.0.0")
+    listens = startup_failures.not_ready(result, 5.0, service, "hi", "127.0.0.1", [at_another])
+    result.listened, result.incorrect_there, result.wrong = True, 2, "status 503"
+    wrong = startup_failures.not_ready(result, 5.0, service, "hi", "127.0.0.1").message
+
+    before = "; it had answered GET /health before"
+    assert nobody == f"nothing listened on port 8081 within 5 s (Connection refused){before}"
+    assert f"set service.ready[1].port: 8082, or have it listen on port 8081{before}" in (
+        listens.message
+    )
+    assert wrong == (
+        "the app answered GET /healthz on port 8081 2 times within 5 s, never correctly; last:"
+        f" status 503; expected status 200-299{before}"
+    )
+
+
 def test_an_app_that_wrote_nothing_is_told_to_have() -> None:
     assert told("127.0.0.1").endswith("within 5 s (Connection refused)")
     assert told("127.0.0.1", output="\n").endswith("(Connection refused); it wrote nothing")
-    assert startup_failures.ended(ExitFacts(0), 1.0, READY, "").message == (
+    assert startup_failures.ended(ExitFacts(0), 1.0, SERVICE, "").message == (
         "the app ended with status 0 after 1.00 s, before it answered GET /health correctly;"
         " it wrote nothing"
     )

@@ -305,6 +305,10 @@ MALFORMED = {
         two(service=Service(port=80, checks=[Check(http=HttpCheck(port=1 << 31))])),
         "asks at port 2147483648",
     ),
+    "steps of readiness without number": (
+        two(service=Service(port=80, before_ready=[Check()] * 100)),
+        "its readiness has 101 steps; at most 5",
+    ),
     "idle for ever": (two(plan=Plan(idle_seconds=1e300)), "plan.idle_seconds is 1e+300"),
     "a negative limit": (two(plan=Plan(cpu_limit=-1)), "plan.cpu_limit is -1"),
     "companions without number": (

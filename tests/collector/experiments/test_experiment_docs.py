@@ -90,6 +90,8 @@ def test_the_examples_load(block: str) -> None:
     whole = (Path(__file__).parent / "experiment_files" / "minimal.yaml").read_text()
     if block.startswith("checks:"):
         block = whole + re.sub("^", "  ", block, flags=re.MULTILINE)
+    elif block.startswith("service:"):
+        block = whole.partition("service:")[0] + block
     elif "experiment:" not in block and "variants:" in block:
         block = "experiment: x\nbaseline: jar\n" + block
     elif "experiment:" not in block:

@@ -28,6 +28,7 @@ BEYOND_A_SCHEMA = (
     "variant-workdir-relative",
     "service-port-missing",
     "service-ready-is-a-command",
+    "service-ready-steps-of-batch",
     "service-first-data-is-a-command",
     "jobs-none",
     "jobs-of-a-service",

@@ -30,6 +30,7 @@ from headstart.v1.records_pb2 import (
     Record,
     ResolvedVariant,
     RunStarted,
+    Startup,
     TrialOutcome,
 )
 
@@ -100,6 +101,23 @@ BESIDE = replace(BOUNDS, others=frozenset({"beside.db", "check.1"}))
 
 def outcome(**said: Any) -> Record:
     return Record(trial_outcome=TrialOutcome(trial=1, block=1, position=1, variant="a", **said))
+
+
+def test_steps_of_readiness_come_after_the_exec_in_their_order() -> None:
+    right = Startup(
+        exec_monotonic_ns=5,
+        ready_step_1_monotonic_ns=6,
+        ready_step_2_monotonic_ns=6,
+        first_correct_response_monotonic_ns=9,
+    )
+    check_record(outcome(startup=right), 1, BOUNDS)
+
+    for wrong in (Startup(ready_step_1_monotonic_ns=4), Startup(ready_step_2_monotonic_ns=10)):
+        stated = Startup()
+        stated.CopyFrom(right)
+        stated.MergeFrom(wrong)
+        with pytest.raises(Unbelievable, match="in another order"):
+            check_record(outcome(startup=stated), 1, BOUNDS)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ FEATURES = (
             placed.container.needs.host_paths for placed in containers_of(experiment)
         ),
     ),
+    Feature(
+        "ready-steps",
+        "readiness in several steps (a list under ready)",
+        lambda experiment: bool(experiment.service.before_ready),
+    ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
+# Of readiness.
+MOST_STEPS = 5
+
 
 class Kind(StrEnum):
     """How a program is used, and so how it is measured."""
@@ -23,14 +26,26 @@ def kind_of(experiment: Any) -> Kind:
     return Kind.SERVICE if experiment.service.port else Kind.BATCH
 
 
+def steps_of(service: Any) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Each `Check` that makes a `Service` ready, in order, with its place in the file."""
+    before = list(service.before_ready)
+    if not before:
+        return [(("service", "ready"), service.ready)]
+    return [(("service", "ready", n), check) for n, check in enumerate([*before, service.ready])]
+
+
+def placed_checks(service: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Each `Check` of a `Service`, with its place in the file."""
+    yield from steps_of(service)
+    yield from ((("service", "checks", n), check) for n, check in enumerate(service.checks))
+    yield ("service", "first_data"), service.first_data
+
+
 def requests_of(service: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Each request of a `Service`, with its place in the file."""
-    checks: list[tuple[tuple[str | int, ...], Any]] = [(("ready",), service.ready)]
-    checks += [(("checks", n), check) for n, check in enumerate(service.checks)]
-    checks.append((("first_data",), service.first_data))
-    for path, check in checks:
+    for path, check in placed_checks(service):
         if check.HasField("http"):
-            yield ("service", *path), check.http
+            yield path, check.http
 
 
 def own_ports_of(service: Any) -> dict[int, tuple[str | int, ...]]:

@@ -6,6 +6,7 @@ from headstart.agent.runtimes.obstacles import FilePath, Obstacle
 from headstart.v1.experiment_pb2 import Check, Experiment, Network
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.foreign.patterns import MalformedPattern, compile_pattern
+from headstart.words.readiness import placed_checks
 
 
 def refusals(
@@ -58,9 +59,7 @@ def _unknown_patterns(experiment: Experiment) -> Iterator[Obstacle]:
 def _patterns(experiment: Experiment) -> Iterator[tuple[FilePath, str, str]]:
     """Every pattern, with its place and the name of the check or job that it belongs to."""
     service = experiment.service
-    checks: list[tuple[FilePath, Check]] = [(("service", "ready"), service.ready)]
-    checks += [(("service", "checks", n), check) for n, check in enumerate(service.checks)]
-    checks.append((("service", "first_data"), service.first_data))
+    checks: list[tuple[FilePath, Check]] = list(placed_checks(service))
     loads = experiment.load.requests
     checks += [(("load",), Check(name="load", http=each.check)) for each in loads]
     checks += [

@@ -19,6 +19,7 @@ from headstart.agent.runtimes.runtime import Instance
 from headstart.agent.trial import startup_failures, startup_validity
 from headstart.v1.experiment_pb2 import Network, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, Failure, Flag, Startup
+from headstart.words.readiness import steps_of
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -120,7 +121,8 @@ class _Start:
         self.startup = new_startup(instance)
 
     def measure(self) -> StartupOutcome:
-        if self.service.port == 0 or not self.service.ready.HasField("http"):
+        requests = all(check.HasField("http") for _, check in steps_of(self.service))
+        if self.service.port == 0 or not requests:
             return StartupOutcome(self.startup, failure=startup_failures.not_a_service())
         self._arm()
         quiet = wait_until_quiet(self.plan.quiet_seconds, self.cancelled)
@@ -141,6 +143,7 @@ class _Start:
             address=self.instance.address,
             port=self.service.port,
             ready=self.service.ready.http,
+            before=[check.http for check in self.service.before_ready],
             first_data=first_data.http if first_data.HasField("http") else None,
             timeout_seconds=self.timeout_seconds,
             pid=self.instance.pid,
@@ -177,6 +180,8 @@ class _Start:
         startup.connect_attempts = result.connect_attempts
         startup.first_byte_monotonic_ns = result.first_byte_ns
         startup.first_correct_response_monotonic_ns = result.first_correct_response_ns
+        for number, stamp_ns in enumerate(result.steps_ns, 1):
+            setattr(startup, f"ready_step_{number}_monotonic_ns", stamp_ns)
         startup.first_data_response_monotonic_ns = result.first_data_response_ns
         startup.incorrect_responses = result.incorrect_responses
         startup.prober_run_delay_seconds = result.prober_run_delay_ns / 1e9
@@ -197,7 +202,7 @@ class _Start:
             )
         elif ended is not None:
             outcome.failure = startup_failures.ended(
-                ended, self._lived_seconds(), self.service.ready.http, self.instance.output_tail()
+                ended, self._lived_seconds(), self.service, self.instance.output_tail()
             )
         elif result is not None and result.outcome == "timeout":
             outcome.failure = startup_failures.not_ready(

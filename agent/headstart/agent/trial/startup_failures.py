@@ -12,7 +12,7 @@ from headstart.agent.probe.task import ProbeResult
 from headstart.agent.runtimes.ports import Listener
 from headstart.v1.experiment_pb2 import HttpCheck, Service
 from headstart.v1.records_pb2 import Failure, FailureCode
-from headstart.words.readiness import stated
+from headstart.words.readiness import stated, steps_of
 
 # Where service.address can be.
 LOOPBACKS = (LOOPBACK, "::1")
@@ -51,9 +51,10 @@ def unseen(error: ProberDied, output_tail: str) -> Failure:
     )
 
 
-def ended(facts: ExitFacts, after_seconds: float, ready: HttpCheck, output_tail: str) -> Failure:
+def ended(facts: ExitFacts, after_seconds: float, service: Service, output_tail: str) -> Failure:
     """The app ended before its first correct response."""
-    before = f"after {after_seconds:.2f} s, before it answered {request_line(ready)} correctly"
+    ready = request_line(service.ready.http)
+    before = f"after {after_seconds:.2f} s, before it answered {ready} correctly"
     if (limit := facts.limit()) is not None:
         code, words = limit
         return Failure(
@@ -80,7 +81,9 @@ def not_ready(
     listeners: Sequence[Listener] = (),
 ) -> Failure:
     """The app lives, but no correct response came. `listeners`: where it listens, if known."""
-    path, check = ("service", "ready"), service.ready.http
+    steps = steps_of(service)
+    done = len(result.steps_ns)
+    path, check = steps[done][0], steps[done][1].http
     words = (
         _not_ready_words(result, timeout_seconds, check)
         if result.listened
@@ -92,6 +95,8 @@ def not_ready(
             listeners,
         )
     )
+    if done:
+        words += f"; it had answered {request_line(steps[done - 1][1].http)} before"
     return Failure(
         code=FailureCode.FAILURE_CODE_NOT_READY,
         message=words + wrote_nothing(output_tail),

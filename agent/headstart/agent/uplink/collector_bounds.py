@@ -17,7 +17,7 @@ from headstart.v1.experiment_pb2 import Experiment, Load, Service
 from headstart.v1.fleet_pb2 import Attempt, Welcome
 from headstart.words.containers import MOST_COMPANIONS, other_names, others_of
 from headstart.words.foreign import clean
-from headstart.words.readiness import own_ports_of
+from headstart.words.readiness import MOST_STEPS, own_ports_of, steps_of
 from headstart.words.windows import MOST_WINDOWS, windows_of
 
 _HEARTBEAT_SECONDS = 5.0
@@ -99,11 +99,14 @@ def experiment_fault(experiment: Experiment) -> str:
     for name, value in _floats(experiment, "experiment"):
         if not 0 <= value <= _LARGEST_FLOAT:
             return f"{name} is {value:g}; 0 to {_LARGEST_FLOAT:g} was expected"
-    return _ports_fault(experiment.service) or _load_fault(experiment.load)
+    return _service_fault(experiment.service) or _load_fault(experiment.load)
 
 
-def _ports_fault(service: Service) -> str:
-    """A port that none can be."""
+def _service_fault(service: Service) -> str:
+    """A port that none can be, or steps without number."""
+    steps = len(steps_of(service))
+    if steps > MOST_STEPS:
+        return f"its readiness has {steps} steps; at most {MOST_STEPS} were expected"
     found = (service.port, *own_ports_of(service))
     return next((f"the experiment asks at port {port}" for port in found if port > 65535), "")
 

@@ -167,7 +167,9 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
         ),
         job_break_evens=job_break_evens(info, found),
         starts=median_starts(
-            [v.name for v in experiment.variants], [trial.outcome for trial in trials]
+            [v.name for v in experiment.variants],
+            [trial.outcome for trial in trials],
+            experiment.service,
         ),
         aa=experiment.aa,
         companions=tuple(companions(experiment, run)),

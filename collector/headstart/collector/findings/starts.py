@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from headstart.words.readiness import MOST_STEPS
+
 FIRST_RESPONSE = "first_correct_response"
 
 
@@ -20,6 +22,16 @@ class Stamp:
         return f"{self.name}_monotonic_ns"
 
 
+# Of the steps before the one that makes it ready.
+READY_STEPS = tuple(
+    Stamp(
+        f"ready_step_{number}",
+        f"ready step {number}",
+        f"first correct response of step {number} of `ready`, where another one follows it",
+    )
+    for number in range(1, MOST_STEPS)
+)
+
 # In the order in which they come about; exec has two, and the reports count from the one
 # that `exec_stamp` names.
 STAMPS = (
@@ -36,10 +48,12 @@ STAMPS = (
         "the first connect that succeeded: the app began to listen after the last one refused",
     ),
     Stamp("first_byte", "first byte", "first byte of any answer"),
+    *READY_STEPS,
     Stamp(
         FIRST_RESPONSE,
         "first correct response",
-        "first correct response; of a batch program the exit of its trivial case",
+        "first correct response, of several steps that of the last; of a batch program the exit"
+        " of its trivial case",
     ),
     Stamp("first_data_response", "first response with data", "answer to `first_data`"),
     Stamp("exit_kernel", "exit, by the kernel", "a batch program's exit by the proc connector"),
@@ -70,10 +84,19 @@ class Start:
     cpu_resolution_seconds: float = 0.0
     # Whether reports use its wall-clock times.
     valid: bool = True
+    # Names of the steps before the one that makes it ready, such as "GET /healthz on port 8081".
+    steps: tuple[str, ...] = ()
 
 
 def title_of(stamp: Stamp, starts: Iterable[Start]) -> str:
-    """A stamp's title; a batch program, to which nobody connects, has an exit instead."""
+    """A stamp's title; a batch program, to which nobody connects, has an exit instead.
+
+    The steps of readiness are those of the experiment, the same in all starts.
+    """
+    if stamp in READY_STEPS:
+        steps = next((start.steps for start in starts if start.steps), ())
+        number = READY_STEPS.index(stamp)
+        return f"{stamp.title}: {steps[number]}" if number < len(steps) else stamp.title
     if stamp.name == FIRST_RESPONSE and not any(start.connect_attempts for start in starts):
         return "exit of the trivial case"
     return stamp.title

@@ -19,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from headstart.collector.findings.packed_samples import PackedSamples
+from headstart.collector.findings.starts import READY_STEPS
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, MOST_HOSTS, ULIMITS
@@ -292,6 +293,10 @@ def _trial_outcome(message: pb.TrialOutcome, bounds: Bounds) -> None:
     first = message.startup.first_correct_response_monotonic_ns
     if first and message.startup.exec_monotonic_ns > first:
         raise Unbelievable("trial_outcome.startup has its first response before its exec")
+    steps = [getattr(message.startup, stamp.field) for stamp in READY_STEPS]
+    seen = [at_ns for at_ns in (message.startup.exec_monotonic_ns, *steps, first) if at_ns]
+    if seen != sorted(seen):
+        raise Unbelievable("trial_outcome.startup has its steps in another order than they have")
     _beside(message, bounds)
     if message.HasField("load"):
         name = "trial_outcome.load"

@@ -976,6 +976,7 @@ class Service(_message.Message):
     FIRST_DATA_FIELD_NUMBER: _builtins.int
     TLS_FIELD_NUMBER: _builtins.int
     TLS_VERIFIED_FIELD_NUMBER: _builtins.int
+    BEFORE_READY_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     port: _builtins.int
     """0: a batch program; ready means exited with the expected status and output."""
@@ -1010,6 +1011,12 @@ class Service(_message.Message):
         database, stamped as first_data_response.
         """
 
+    @_builtins.property
+    def before_ready(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+        """Steps before `ready`: requests, each of which must be answered correctly before the next
+        one is asked, and `ready` last. At most 4.
+        """
+
     def __init__(
         self,
         *,
@@ -1022,11 +1029,12 @@ class Service(_message.Message):
         first_data: Global___Check | None = ...,
         tls: _builtins.bool = ...,
         tls_verified: _builtins.bool = ...,
+        before_ready: _abc.Iterable[Global___Check] | None = ...,
         address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "first_data", b"first_data", "ready", b"ready"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "address", b"address", "checks", b"checks", "compare_with_baseline", b"compare_with_baseline", "first_data", b"first_data", "port", b"port", "ready", b"ready", "startup_timeout_seconds", b"startup_timeout_seconds", "tls", b"tls", "tls_verified", b"tls_verified", "volatile_fields", b"volatile_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_data", b"_first_data", "address", b"address", "before_ready", b"before_ready", "checks", b"checks", "compare_with_baseline", b"compare_with_baseline", "first_data", b"first_data", "port", b"port", "ready", b"ready", "startup_timeout_seconds", b"startup_timeout_seconds", "tls", b"tls", "tls_verified", b"tls_verified", "volatile_fields", b"volatile_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_data: _TypeAlias = _typing.Literal["first_data"]  # noqa: Y015
     _WhichOneofArgType__first_data: _TypeAlias = _typing.Literal["_first_data", b"_first_data"]  # noqa: Y015

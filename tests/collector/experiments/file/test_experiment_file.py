@@ -11,6 +11,7 @@ from headstart.collector.experiments.file import (
 )
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words import metrics
+from headstart.words.foreign.secrets import references_in
 
 FILES = Path(__file__).parents[1] / "experiment_files"
 
@@ -285,6 +286,21 @@ def test_a_request_names_a_port_of_its_own_and_what_it_speaks() -> None:
 
     assert (own.port, own.tls, own.tls_verified) == (8081, True, False)
     assert (checks[0].http.port, checks[0].http.tls) == (0, False)
+
+
+def test_readiness_may_have_several_steps_of_which_the_last_is_ready() -> None:
+    service = load("steps.yaml").service
+
+    assert [check.name for check in service.before_ready] == [
+        "GET /healthz on port 8081",
+        "caches are warm",
+    ]
+    assert service.ready.name == "ready"
+    assert service.ready.http.request.target == "/players"
+    for check in (*service.before_ready, service.ready):
+        assert header(check.http, "Host") == ["players.example"]
+    places = [path for path, _ in references_in(load("steps.yaml"))]
+    assert places == [("service", "ready", 0, "headers", "X-Token")]
 
 
 def test_names_of_checks_are_unique() -> None:

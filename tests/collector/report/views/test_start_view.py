@@ -39,6 +39,23 @@ def test_each_variant_has_a_column_and_each_stamp_that_was_seen_a_row() -> None:
         assert column.endswith(f"trial {start.trial}")
 
 
+def test_steps_of_readiness_stand_by_their_names() -> None:
+    fake = small(blocks=3)
+    info = fake.info()
+    info.experiment.service.before_ready.add(name="GET /healthz on port 8081")
+    records = list(fake.records())
+    for record in records:
+        if record.WhichOneof("record") == "trial_outcome":
+            startup = record.trial_outcome.startup
+            startup.ready_step_1_monotonic_ns = startup.exec_monotonic_ns + 7_000_000
+    found = from_json(to_json(analyse_run(info, records)))
+    rows = dict(start_table(found).rows)
+
+    assert rows["ready step 1: GET /healthz on port 8081"] == ("7.00", "7.00")
+    assert "ready step 1: GET /healthz on port 8081" in render_html(found)
+    assert "ready step 2" not in rows
+
+
 def test_it_stands_in_every_format_and_survives_the_store() -> None:
     found = from_json(to_json(result(small(blocks=3))))
     terminal = StringIO()

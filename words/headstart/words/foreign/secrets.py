@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from headstart.words.containers import containers_of
+from headstart.words.readiness import placed_checks, requests_of
 
 # Names of environment variables, build arguments, headers, members of JSON and options, in any
 # case. What ends in a letter after a '*' fits the end of each word of a name; words end at '_',
@@ -373,8 +374,7 @@ def commands_of(experiment: Any) -> Iterator[Any]:
             yield companion.ready.command.argv
         if companion.HasField("seed"):
             yield companion.seed.argv
-    service = experiment.service
-    for check in (service.ready, *service.checks, service.first_data):
+    for _, check in placed_checks(experiment.service):
         if check.HasField("command"):
             yield check.command.argv
     for job in experiment.jobs:
@@ -440,13 +440,7 @@ def http_checks(experiment: Any) -> Iterator[Any]:
 
 
 def _placed_checks(experiment: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    service = experiment.service
-    checks: list[tuple[tuple[str | int, ...], Any]] = [(("service", "ready"), service.ready)]
-    checks += [(("service", "checks", n), check) for n, check in enumerate(service.checks)]
-    checks.append((("service", "first_data"), service.first_data))
-    for path, check in checks:
-        if check.HasField("http"):
-            yield path, check.http
+    yield from requests_of(experiment.service)
     for number, request in enumerate(experiment.load.requests):
         yield ("load", "requests", number), request.check
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from headstart.collector.analysis.trials.trial_records import exec_ns
 from headstart.collector.findings.starts import FIRST_RESPONSE, STAMPS, Start
+from headstart.v1.experiment_pb2 import Service
 from headstart.v1.records_pb2 import ExecStamp, FlagEffect, Startup, TrialOutcome
 from headstart.words.enums import word
 
@@ -19,8 +20,8 @@ def chain_of(startup: Startup) -> dict[str, float]:
     return {name: (at_ns - origin) / 1e9 for name, at_ns in seen.items() if at_ns}
 
 
-def start_of(outcome: TrialOutcome) -> Start | None:
-    """None: the app was never started."""
+def start_of(outcome: TrialOutcome, service: Service | None = None) -> Start | None:
+    """None: the app was never started. `service` names its steps."""
     startup = outcome.startup
     stamps = chain_of(startup)
     if not stamps:
@@ -40,17 +41,20 @@ def start_of(outcome: TrialOutcome) -> Start | None:
         cpu_seconds=startup.cpu_seconds,
         cpu_resolution_seconds=startup.cpu_resolution_seconds,
         valid=not any(flag.effect in _INVALID for flag in outcome.flags),
+        steps=tuple(check.name for check in service.before_ready) if service else (),
     )
 
 
-def median_starts(variants: Iterable[str], outcomes: Iterable[TrialOutcome]) -> tuple[Start, ...]:
+def median_starts(
+    variants: Iterable[str], outcomes: Iterable[TrialOutcome], service: Service | None = None
+) -> tuple[Start, ...]:
     """For each variant the start with the median startup time, of those that count if any do.
 
     Of an even number the shorter of the two: it was measured, their mean was not.
     """
     by_variant: dict[str, list[Start]] = {name: [] for name in variants}
     for outcome in outcomes:
-        start = start_of(outcome)
+        start = start_of(outcome, service)
         if start is not None and start.variant in by_variant and FIRST_RESPONSE in start.stamps:
             by_variant[start.variant].append(start)
     return tuple(_median(starts) for starts in by_variant.values() if starts)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from headstart.collector.experiments.file.forms import (
     Argument,
@@ -16,6 +16,7 @@ from headstart.collector.experiments.file.load_forms import Tls
 from headstart.collector.experiments.file.requests import HeaderName, Pattern, Request, RequestLine
 from headstart.collector.experiments.file.units import Duration, Text, Whole
 from headstart.collector.experiments.file.value_forms import HeaderValue
+from headstart.words.readiness import MOST_STEPS
 
 PACKAGES = Text(
     what="a package or an assembly such as 'AutoMapper' or 'Microsoft.EntityFrameworkCore*'",
@@ -82,6 +83,25 @@ class CheckForm(RequestForm):
 
 
 Check = Annotated[CheckForm, Shorthand("request", RequestLine())]
+
+
+def _tag(value: object) -> str:
+    return _SEVERAL if isinstance(value, list) else _ONE
+
+
+# In pydantic's places of mistakes, which no file has: `mistakes` leaves them out.
+_ONE, _SEVERAL = "(one)", "(several)"
+TAGS = (_ONE, _SEVERAL)
+Steps = Annotated[
+    Annotated[Check, Tag(_ONE)]
+    | Annotated[list[Check], Field(min_length=1, max_length=MOST_STEPS), Tag(_SEVERAL)],
+    Discriminator(_tag),
+]
+
+
+def steps_in(ready: object) -> list[object]:
+    """Steps of readiness as a file or its form states them: one, or a list."""
+    return list(ready) if isinstance(ready, list) else [ready]
 
 
 class LoadRequestForm(RequestForm):

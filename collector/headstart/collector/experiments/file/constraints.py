@@ -7,7 +7,7 @@ told at once; each rule looks only at what has the shape that it needs.
 from collections.abc import Iterator
 from typing import Any
 
-from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm
+from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm, steps_in
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
@@ -151,13 +151,16 @@ def _service(data: dict[str, Any]) -> Iterator[Found]:
     checks = service.get("checks")
     requests = [not _is_command(check) for check in (checks if isinstance(checks, list) else [])]
     first_data = service.get("first_data")
+    steps, is_list = steps_in(service.get("ready")), isinstance(service.get("ready"), list)
     if "port" in service:
-        if _is_command(service.get("ready")):
-            message = "expected a request: an app with a port is ready when it answers one"
-            yield ("service", "ready"), message, True
+        for number, step in enumerate(steps):
+            if _is_command(step):
+                path: Path = ("service", "ready", number) if is_list else ("service", "ready")
+                message = "expected a request: an app with a port is ready when it answers one"
+                yield path, message, True
     else:
         senders = {
-            "ready": service.get("ready") is not None and not _is_command(service["ready"]),
+            "ready": any(step is not None and not _is_command(step) for step in steps),
             "checks": any(requests),
             "first_data": first_data is not None,
             "load": data.get("load") is not None,
@@ -166,6 +169,9 @@ def _service(data: dict[str, Any]) -> Iterator[Found]:
             verb = "sends" if len(names) == 1 else "send"
             message = f"the key 'port' is missing: {listed(names, 'and')} {verb} requests to it"
             yield ("service", "port"), message, True
+        elif is_list and len(steps) > 1:
+            message = "expected one command: a batch program has one trivial case"
+            yield ("service", "ready"), message, True
     if _is_command(first_data):
         yield ("service", "first_data"), "expected a request", True
     if service.get("compare_with_baseline") is True:

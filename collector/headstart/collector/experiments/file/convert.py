@@ -148,10 +148,13 @@ def _build(form: BuildForm, base_directory: str) -> pb.Build:
 
 
 def _service(form: ServiceForm, base_directory: str) -> pb.Service:
-    names = _Names([form.ready, *form.checks, *([form.first_data] if form.first_data else [])])
+    *before, ready = form.ready if isinstance(form.ready, list) else [form.ready]
+    first_data = [form.first_data] if form.first_data else []
+    names = _Names([*before, ready, *form.checks, *first_data])
     service = pb.Service(
         port=form.port or 0,
-        ready=_check(form.ready, names.of(form.ready, "ready")),
+        before_ready=[_check(step, names.of(step)) for step in before],
+        ready=_check(ready, names.of(ready, "ready")),
         checks=[_check(check, names.of(check)) for check in form.checks],
         compare_with_baseline=form.compare_with_baseline,
         volatile_fields=form.volatile,

@@ -12,6 +12,7 @@ from headstart.collector.experiments.file.phrases import found
 from headstart.collector.experiments.file.units import Duration, Rate, Scalar, Text, Whole
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.drivers import DRIVERS, Asked, drivers_for
+from headstart.words.readiness import requests_of
 
 RATE = Rate("1/min", "10000000/s")
 HOST = Text(
@@ -128,10 +129,6 @@ def fill_in(load: pb.Load, rate: RateForm | None, http_2: bool, tls: bool) -> No
 
 def name_host(experiment: pb.Experiment, host: str) -> None:
     """Ask for this host in every request of an experiment."""
-    service = experiment.service
-    checks = [service.ready, *service.checks]
-    if service.HasField("first_data"):
-        checks.append(service.first_data)
-    asked = [check.http for check in checks if check.HasField("http")]
+    asked = [request for _, request in requests_of(experiment.service)]
     for check in (*asked, *(weighted.check for weighted in experiment.load.requests)):
         check.request.headers.add(name="Host", value=host)

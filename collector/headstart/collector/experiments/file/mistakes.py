@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from headstart.collector.experiments.file.check_forms import TAGS
 from headstart.collector.experiments.file.document import Document, Path
 from headstart.collector.experiments.file.forms import Form, sections, walk
 from headstart.collector.experiments.file.phrases import found, listed, meant, quoted
@@ -15,7 +16,8 @@ def problems_of(error: ValidationError, document: Document, model: type[Form]) -
     """Every mistake that the models found."""
     forms = {path: form for path, form, _ in walk(model, document.data)}
     for fault in error.errors(include_url=False):
-        path, rest = _split(document.data, fault["loc"])
+        location = tuple(part for part in fault["loc"] if part not in TAGS)
+        path, rest = _split(document.data, location)
         kind = fault["type"]
         if kind == "missing":
             key = str(rest[0])

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from headstart.collector.experiments.file.check_forms import Check, LoadRequestForm
+from headstart.collector.experiments.file.check_forms import Check, LoadRequestForm, Steps
 from headstart.collector.experiments.file.forms import (
     FOLDER,
     Argument,
@@ -110,8 +110,8 @@ class ServiceForm(Form):
 
     port: Annotated[int, Whole(1, 65535)] | None = None
     """TCP port that the app listens on; without one the app is a batch program."""
-    ready: Check
-    """First request that must be answered correctly; it ends startup."""
+    ready: Steps
+    """First request that must be answered correctly; it ends startup. A list: the last of them."""
     checks: list[Check] = Field(default_factory=list, max_length=100)
     """What every variant must answer or do, before and after load."""
     compare_with_baseline: Annotated[bool, Switch()] = written(False)
