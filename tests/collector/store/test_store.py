@@ -14,7 +14,7 @@ from headstart.collector.store import (
     records as store_records,
     runs as store_runs,
 )
-from headstart.collector.store.migrations import StoreVersionError, prepare
+from headstart.collector.store.migrations import UPGRADES, StoreVersionError, prepare
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.sqlite import writer_engine
 from headstart.collector.store.store import FILE_NAME, Store
@@ -237,6 +237,24 @@ def test_an_older_store_is_upgraded_step_by_step(tmp_path: Path) -> None:
 
     assert done == ["first", "second"]
     assert "rack" in {column.name for column in columns}
+
+
+def test_a_store_from_before_there_were_identities_gets_their_tables(tmp_path: Path) -> None:
+    engine = writer_engine(tmp_path / FILE_NAME)
+    with engine.begin() as connection:
+        prepare(connection, UPGRADES[:3])
+        for table in ("tokens", "certificates"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+    with engine.begin() as connection:
+        prepare(connection)
+        columns = {
+            table: [row.name for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")]
+            for table in ("tokens", "certificates")
+        }
+    engine.dispose()
+
+    assert columns["tokens"][:2] == ["token_id", "secret_hash"]
+    assert columns["certificates"][:2] == ["serial", "role"]
 
 
 def test_an_upgrade_that_breaks_changes_nothing(tmp_path: Path) -> None:

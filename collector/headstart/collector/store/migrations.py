@@ -12,6 +12,7 @@ from headstart.collector.findings.points import points_of
 from headstart.collector.store.tables import (
     ROW_BYTES,
     batches,
+    certificates,
     hosts,
     judged,
     metadata,
@@ -19,6 +20,7 @@ from headstart.collector.store.tables import (
     results,
     runs,
     shifts,
+    tokens,
     version,
 )
 
@@ -67,9 +69,14 @@ def _add_stream_marks(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
 
 
+def _add_identity(connection: Connection) -> None:
+    """Tokens, and the certificates that were given for them."""
+    metadata.create_all(connection, tables=[tokens, certificates])
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
-UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes, _add_stream_marks)
+UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes, _add_stream_marks, _add_identity)
 
 
 class StoreVersionError(StartFault):
