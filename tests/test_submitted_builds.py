@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.git_serving import commit, git_server
 from support.images import build_app, image_of
 from support.running import HEADSTART, Ran, experiment, free_port, headstart
 from support.trees import write_tree
@@ -178,3 +179,39 @@ def test_an_agent_that_was_killed_amid_a_build_removes_the_context_when_it_start
     assert "(the collector has it)" in again.errors
     assert len(now) == 1
     assert re.search(r"removed context [0-9a-f]{64}", (tmp_path / "alpha.log").read_text())
+
+
+def test_a_commit_is_built_where_the_policy_allows_its_repository(
+    base: str, tmp_path: Path
+) -> None:
+    file = source(tmp_path / "mine", base)
+    sha = commit(tmp_path / "git/team/app", {"other/x": ""})
+    shutil.copytree(tmp_path / "mine/src", tmp_path / "git/team/app/src")
+    sha = commit(tmp_path / "git/team/app", {})
+    (tmp_path / "git/team/app/src/Dockerfile").write_text("FROM nothing")
+    commit(tmp_path / "git/team/app", {})
+    with git_server(tmp_path / "git") as server:
+        url = f"{server.address}/team/app"
+        content = yaml.safe_load(file.read_text())
+        for variant in content["variants"].values():
+            variant["build"] |= {"git": url, "commit": sha}
+        file.write_text(yaml.safe_dump(content, sort_keys=False))
+        policies = {"alpha": f'builds = true\ngit = ["{server.address}/team/*"]\n'}
+        with fleet(tmp_path, policies=policies):
+            submitted = submit(tmp_path, file)
+            runs = [line.split()[0] for line in submitted.output.splitlines()]
+            found = {each["host"]["name"]: each for each in (report(tmp_path, r) for r in runs)}
+            left = contexts(tmp_path)
+        checked = headstart("check", file)
+        local = headstart("run", file, "--data", tmp_path / "data", "--json")
+
+    alpha, beta = found["alpha"], found["beta"]
+    assert submitted.errors == ""
+    assert [v["outcome"] for v in alpha["variants"]] == ["measured"] * 2, alpha["variants"]
+    for each in (alpha, local.report()):
+        built = {(b["git_url"], b["git_commit"], b["context_sha256"]) for b in each["builds"]}
+        assert built == {(url, sha, "")}
+    assert beta["reason"].count("no pattern of the policy of this host fits (git: none)") == 2
+    assert left == []
+    assert checked.status == 0
+    assert f"a: the run fetches {url} at {sha}" in checked.output

@@ -6,6 +6,7 @@ from headstart.v1.experiment_pb2 import (
     ContainerNeeds,
     ContextArchive,
     Experiment,
+    GitSource,
     HostPath,
     HttpCheck,
     SecretReference,
@@ -85,3 +86,10 @@ def test_an_agent_that_would_ask_for_the_last_step_alone_is_leased_no_several() 
     assert "another port" in unknown_to(
         ("ready-steps",), Experiment(service=Service(port=80, before_ready=[own], ready=ask))
     )
+
+
+def test_an_agent_that_would_take_a_folder_of_a_repository_for_its_own_gets_none() -> None:
+    asking = Experiment(variants=[Variant(name="jit", build=Build(git=GitSource()))])
+
+    assert "build.git" in unknown_to(("secrets",), asking)
+    assert unknown_to(FEATURE_NAMES, asking) == ""

@@ -119,7 +119,7 @@ def packed_contexts(request: SubmitRequest) -> Iterator[PackedContexts]:
     with ExitStack() as ending:
         for variant in experiment.variants:
             build = variant.build
-            if not variant.HasField("build") or build.context_on_host:
+            if not variant.HasField("build") or build.context_on_host or build.HasField("git"):
                 continue
             key = build.context, build.dockerfile, build.builder
             try:

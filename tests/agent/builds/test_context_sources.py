@@ -36,6 +36,7 @@ class Collector:
 
 def sources(state: Path, collector: Collector, policy: Policy | None = None) -> ContextSources:
     said: list[str] = []
+    state.mkdir(exist_ok=True)
     return ContextSources(state, policy or Policy(), collector.fetch, Cancellation(), said.append)
 
 
@@ -49,7 +50,7 @@ def test_a_context_is_brought_once_and_removed_with_all_that_is_in_it(tmp_path: 
     (context.folder / "src").chmod(0)
     found.remove()
 
-    assert context == again == Context(context.folder, archive.sha256, SENT_TIME)
+    assert context == again == Context(context.folder, archive.sha256, time_of_all=SENT_TIME)
     assert content == "a" * 3000
     assert collector.asked == 1
     assert not (tmp_path / "state/contexts").exists()
@@ -59,7 +60,7 @@ def test_a_build_without_an_archive_is_of_the_hosts_own_folder(tmp_path: Path) -
     found = sources(tmp_path, Collector(b"")).of(Build(context="/src"))
 
     assert found == Context(Path("/src"))
-    assert not found.is_brought
+    assert (found.name, found.time_of_all) == ("/src", None)
 
 
 def test_what_an_agent_that_was_killed_left_is_removed(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from headstart.v1.experiment_pb2 import (
     ContainerNeeds,
     ContextArchive,
     Experiment,
+    GitSource,
     HostPath,
     Variant,
 )
@@ -147,14 +148,27 @@ def test_a_companion_fails_only_where_there_is_one() -> None:
             check_record(failed, 1, bounds)
 
 
-def test_a_build_is_of_the_context_that_was_sent_for_it() -> None:
+def test_a_build_is_of_the_context_that_was_sent_or_named_for_it() -> None:
+    url, commit = "https://git.example/a", "1" * 40
     sent = Variant(name="a", build=Build(archive=ContextArchive(sha256="1" * 64)))
-    bounds = bounds_of("vm", Experiment(variants=[sent, Variant(name="b", build=Build())]))
+    named = Variant(name="b", build=Build(git=GitSource(url=url, commit=commit)))
+    bounds = bounds_of("vm", Experiment(variants=[sent, named, Variant(name="c", build=Build())]))
+    believed = (
+        BuildOutcome(variant="a", context_sha256="1" * 64),
+        BuildOutcome(variant="a"),
+        BuildOutcome(variant="b", git_url=url, git_commit=commit),
+        BuildOutcome(variant="c"),
+    )
+    others = (
+        BuildOutcome(variant="a", context_sha256="2" * 64),
+        BuildOutcome(variant="a", git_url=url, git_commit=commit),
+        BuildOutcome(variant="b", git_url=url, git_commit="2" * 40),
+        BuildOutcome(variant="b", git_url=url),
+        BuildOutcome(variant="c", context_sha256="1" * 64),
+    )
 
-    for variant, sha256 in (("a", "1" * 64), ("a", ""), ("b", "")):
-        built = BuildOutcome(variant=variant, context_sha256=sha256)
+    for built in believed:
         check_record(Record(build_outcome=built), 0, bounds)
-    for variant, sha256 in (("a", "2" * 64), ("b", "1" * 64)):
-        built = BuildOutcome(variant=variant, context_sha256=sha256)
-        with pytest.raises(Unbelievable, match="was sent"):
+    for built in others:
+        with pytest.raises(Unbelievable, match="it was sent"):
             check_record(Record(build_outcome=built), 0, bounds)

@@ -74,6 +74,13 @@ FEATURES = (
         lambda experiment: bool(experiment.beside),
     ),
     Feature(
+        "build-git",
+        "builds of a git repository (build.git)",
+        lambda experiment: any(
+            each.HasField("build") and each.build.HasField("git") for each in experiment.variants
+        ),
+    ),
+    Feature(
         "context-archive",
         "builds whose contexts were sent with it",
         lambda experiment: any(

@@ -98,6 +98,8 @@ def run_build(
         repetition=request.repetition,
         builder=builder,
         context_sha256=context.sha256,
+        git_url=context.git.url,
+        git_commit=context.git.commit,
     )
     usage = Usage()
     leavings = Leavings(engine)
@@ -160,12 +162,10 @@ def _pack(
     builder: Builder.ValueType,
 ) -> None:
     folder = context.folder
-    # Where it was brought to says nothing to its author.
-    name = "the context that was submitted" if context.is_brought else str(folder)
     if not is_folder(folder):
         raise OrderRefused(f"this host has no folder {folder} to build in")
     if not is_file(folder / dockerfile):
-        raise OrderRefused(f"there is no {dockerfile} in {name}")
+        raise OrderRefused(f"there is no {dockerfile} in {context.name}")
     try:
         pack_context(
             folder,
@@ -176,7 +176,7 @@ def _pack(
             time_of_all=context.time_of_all,
         )
     except OSError as error:
-        raise OrderRefused(f"the build context {name} can't be read: {error}") from error
+        raise OrderRefused(f"the build context {context.name} can't be read: {error}") from error
 
 
 def _order(request: Request, builder: Builder.ValueType) -> Order:

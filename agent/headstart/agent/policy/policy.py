@@ -28,6 +28,7 @@ from headstart.v1.experiment_pb2 import Experiment, HostPath, Network, Pull, Var
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import CAPABILITIES
 from headstart.words.containers import containers_of
+from headstart.words.foreign.git_urls import is_git_pattern
 from headstart.words.foreign.image_reference import (
     ImageReference,
     MalformedReference,
@@ -102,6 +103,8 @@ class Policy:
     pull_limit_bytes: int = _DEFAULT_PULL_BYTES
     # What the context of a build that is brought here may unpack to.
     context_limit_bytes: int = _DEFAULT_CONTEXT_BYTES
+    # Patterns of the repositories that builds may be fetched from.
+    git: tuple[str, ...] = ()
 
     @classmethod
     def default(cls) -> "Policy":
@@ -136,6 +139,7 @@ class Policy:
             pull=pull,
             pull_limit_bytes=_UNLIMITED_BYTES,
             context_limit_bytes=_UNLIMITED_BYTES,
+            git=tuple(sorted({v.build.git.url for v in variants if v.build.HasField("git")})),
         )
 
     @classmethod
@@ -165,6 +169,7 @@ class Policy:
             capabilities=self.capabilities,
             context_limit_bytes=self.context_limit_bytes,
             host_paths=self.host_paths,
+            git=self.git,
         )
 
     def allows_secret(self, reference: str) -> bool:
@@ -350,6 +355,13 @@ def _read_capabilities(value: object) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def _read_git(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list):
+        return None
+    spelt_out = all(isinstance(item, str) and is_git_pattern(item) for item in value)
+    return tuple(value) if spelt_out else None
+
+
 def _read_flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -404,6 +416,11 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     ),
     "pull": ("pull", "true or false", _read_flag),
     "pull_limit": ("pull_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
+    "git": (
+        "git",
+        'a list such as ["https://git.example/team/*"], with wildcards in the path alone',
+        _read_git,
+    ),
     "context_limit": ("context_limit_bytes", 'a size from "6MiB" up, such as "2GiB"', _read_size),
     "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),

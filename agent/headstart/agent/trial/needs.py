@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headstart.agent.builds.context_sources import is_brought
+from headstart.agent.builds.git_program import git_problem
 from headstart.agent.instances import RuntimeFault
 from headstart.agent.linux.affinity import usable_cpus
 from headstart.agent.linux.paths import is_file, is_folder
@@ -27,7 +29,7 @@ from headstart.agent.runtimes.ports import require_free_port
 from headstart.agent.runtimes.runtime import Runtime, RuntimeTable
 from headstart.agent.trial.refusals import refusals
 from headstart.agent.trial.scripts import missing_script
-from headstart.v1.experiment_pb2 import Experiment, Network, PageCache, Pull, Variant
+from headstart.v1.experiment_pb2 import Build, Experiment, Network, PageCache, Pull, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 from headstart.words.containers import Placed, containers_of
 from headstart.words.readiness import own_ports_of, stated
@@ -43,8 +45,8 @@ class Host:
     commands_allowed: bool
     network_refusal: Callable[[Network.ValueType], str | None]
     secrets: HostSecrets = field(default_factory=HostSecrets)
-    # Why no context so large is brought here; None: it may be.
-    context_refusal: Callable[[int], str | None] = lambda _tar_bytes: None
+    # Why the context of a build is not brought here; None: it may be.
+    context_refusal: Callable[[Build], str | None] = lambda _build: None
     resolved: dict[str, ResolvedVariant] = field(default_factory=dict)
     # Variants whose images the run pulls, and others likewise; filled likewise.
     to_pull: list[Variant] = field(default_factory=list)
@@ -149,11 +151,8 @@ def _pull(placed: Placed, is_missing: bool) -> Obstacle:
 def _build(host: Host, variant: Variant) -> Iterator[Obstacle]:
     """What a build reads first."""
     key = ("variants", variant.name, "build")
-    if variant.build.HasField("archive"):
-        if refusal := host.context_refusal(variant.build.archive.tar_bytes):
-            code = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
-            message = f"{variant.name} cannot be built: {refusal}"
-            yield Obstacle((*key, "context"), message, code, variant.name)
+    if is_brought(variant.build):
+        yield from _brought(host, variant)
         return
     folder = Path(variant.build.context)
     dockerfile = folder / (variant.build.dockerfile or "Dockerfile")
@@ -165,6 +164,22 @@ def _build(host: Host, variant: Variant) -> Iterator[Obstacle]:
         return
     message = f"{variant.name} cannot be built: {what}"
     yield Obstacle((*key, where), message, FailureCode.FAILURE_CODE_BUILD, variant.name)
+
+
+def _brought(host: Host, variant: Variant) -> Iterator[Obstacle]:
+    """What can be said of a context before it is fetched."""
+    git = variant.build.git if variant.build.HasField("git") else None
+    key = ("variants", variant.name, "build", "context" if git is None else "git")
+    if refusal := host.context_refusal(variant.build):
+        code = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+        yield Obstacle(key, f"{variant.name} cannot be built: {refusal}", code, variant.name)
+    elif git is not None:
+        code = FailureCode.FAILURE_CODE_CONTEXT
+        if problem := git_problem():
+            yield Obstacle(key, f"{variant.name} cannot be built: {problem}", code, variant.name)
+        else:
+            message = f"{variant.name}: the run fetches {git.url} at {git.commit}"
+            yield Obstacle(key, message, code, variant.name, blocks=False)
 
 
 def _scripts(host: Host) -> Iterator[Obstacle]:

@@ -8,7 +8,7 @@ from headstart.agent.policy.host_secrets import HostSecrets
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.uplink.context_fetch import FetchFor, no_fetch_for
 from headstart.agent.uplink.spool import Spool
-from headstart.v1.experiment_pb2 import Experiment, Network
+from headstart.v1.experiment_pb2 import Build, Experiment, Network
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Failure
 
@@ -30,7 +30,7 @@ class Tools:
     refused: Failure | None = None
     # Reads what an experiment refers to, as far as the policy lets it.
     secrets: Callable[[Experiment], HostSecrets] = lambda _experiment: HostSecrets()
-    # Why no context of a build may be so large, by the host's policy; None: it may.
-    context_refusal: Callable[[int], str | None] = lambda _tar_bytes: None
+    # Why the context of a build is not brought here, by the host's policy; None: it may be.
+    context_refusal: Callable[[Build], str | None] = lambda _build: None
     # Fetches the context of a build for an attempt.
     fetch: FetchFor = no_fetch_for

@@ -78,6 +78,8 @@ def _build(build: BuildOutcome) -> VariantBuild:
         log_bytes=build.log_bytes,
         log_cut=build.log_cut,
         context_sha256=build.context_sha256,
+        git_url=build.git_url,
+        git_commit=build.git_commit,
     )
 
 

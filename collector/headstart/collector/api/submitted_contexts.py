@@ -15,7 +15,7 @@ def put_contexts(experiment: Experiment, request: SubmitRequest, contexts: Conte
     builds = {v.name: v.build for v in experiment.variants if v.HasField("build")}
     for name, archive in sorted(request.contexts.items()):
         build = builds.get(name)
-        if build is None or build.context_on_host:
+        if build is None or build.context_on_host or build.HasField("git"):
             wrong.append((("variants",), f"a context was sent for {name[:80]!r}, which needs none"))
         elif contexts is None or not contexts.has(archive.sha256):
             message = "its context is not here (any more): submit the file again"
@@ -30,7 +30,8 @@ def put_contexts(experiment: Experiment, request: SubmitRequest, contexts: Conte
                 )
             )
     for name, build in builds.items():
-        if request.sends_contexts and not build.context_on_host and name not in request.contexts:
+        is_elsewhere = build.context_on_host or build.HasField("git")
+        if request.sends_contexts and not is_elsewhere and name not in request.contexts:
             message = (
                 "its context was not sent; 'context_on_host: true' says that it is a folder of"
                 " the hosts"

@@ -60,6 +60,9 @@ class VariantBuild:
     log_cut: bool = False
     # SHA-256 of the tar of the context that was submitted; empty: a folder of the host.
     context_sha256: str = ""
+    # The repository and the commit that its context was fetched from; empty: from none.
+    git_url: str = ""
+    git_commit: str = ""
 
 
 class Risk(StrEnum):

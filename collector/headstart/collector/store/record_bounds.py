@@ -91,8 +91,8 @@ class Bounds:
     load_us: int
     # Containers that are not variants, by name.
     others: frozenset[str] = frozenset()
-    # Variant -> SHA-256 of the context that was sent for its build.
-    contexts: Mapping[str, str] = field(default_factory=dict)
+    # Variant -> what was sent or named for its build: SHA-256, or repository and commit.
+    contexts: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
 
 def bounds_of(host: str, experiment: Experiment) -> Bounds:
@@ -103,9 +103,12 @@ def bounds_of(host: str, experiment: Experiment) -> Bounds:
     load = 0.0 if seconds is None else _LOAD_FACTOR * seconds + _LOAD_REST_SECONDS
     others = frozenset(other_names(experiment))
     contexts = {
-        variant.name: variant.build.archive.sha256
+        variant.name: (
+            variant.build.archive.sha256,
+            variant.build.git.url,
+            variant.build.git.commit,
+        )
         for variant in experiment.variants
-        if variant.build.HasField("archive")
     }
     return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6), others, contexts)
 
@@ -345,10 +348,12 @@ def _histogram(name: str, histogram: pb.Histogram) -> None:
 
 
 def _build(message: pb.BuildOutcome, bounds: Bounds) -> None:
-    asked = bounds.contexts.get(message.variant, "")
-    if message.context_sha256 not in ("", asked):
-        said = message.context_sha256[:80]
-        raise Unbelievable(f"build_outcome.context_sha256 is {said!r}; {asked or 'none'} was sent")
+    found = message.context_sha256, message.git_url, message.git_commit
+    asked = bounds.contexts.get(message.variant, ("", "", ""))
+    # One that it could not bring it does not name.
+    if any(found) and found != asked:
+        said, sent = (" ".join(filter(None, each))[:300] or "nothing" for each in (found, asked))
+        raise Unbelievable(f"build_outcome is of the context {said!r}; it was sent {sent!r}")
 
 
 def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:

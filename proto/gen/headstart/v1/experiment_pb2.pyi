@@ -884,10 +884,11 @@ class Build(_message.Message):
     BUILDER_FIELD_NUMBER: _builtins.int
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
+    GIT_FIELD_NUMBER: _builtins.int
     CONTEXT_ON_HOST_FIELD_NUMBER: _builtins.int
     context: _builtins.str
-    """A folder of the agent's host, unless `archive` brings it. Of an archive: where it was
-    submitted from.
+    """A folder of the agent's host, unless `archive` or `git` brings it. Of an archive: where it
+    was submitted from; of git: a folder of the repository.
     """
     dockerfile: _builtins.str
     target: _builtins.str
@@ -906,6 +907,10 @@ class Build(_message.Message):
     def archive(self) -> Global___ContextArchive:
         """What the submitter sent as the context."""
 
+    @_builtins.property
+    def git(self) -> Global___GitSource:
+        """Instead: a commit that the agent fetches."""
+
     def __init__(
         self,
         *,
@@ -919,17 +924,46 @@ class Build(_message.Message):
         builder: Global___Builder.ValueType = ...,
         timeout_seconds: _builtins.float = ...,
         archive: Global___ContextArchive | None = ...,
+        git: Global___GitSource | None = ...,
         context_on_host: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_archive", b"_archive", "archive", b"archive"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_archive", b"_archive", "_git", b"_git", "archive", b"archive", "git", b"git"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_archive", b"_archive", "archive", b"archive", "arguments", b"arguments", "builder", b"builder", "cached_repetitions", b"cached_repetitions", "clean_repetitions", b"clean_repetitions", "context", b"context", "context_on_host", b"context_on_host", "dockerfile", b"dockerfile", "network", b"network", "target", b"target", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_archive", b"_archive", "_git", b"_git", "archive", b"archive", "arguments", b"arguments", "builder", b"builder", "cached_repetitions", b"cached_repetitions", "clean_repetitions", b"clean_repetitions", "context", b"context", "context_on_host", b"context_on_host", "dockerfile", b"dockerfile", "git", b"git", "network", b"network", "target", b"target", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__archive: _TypeAlias = _typing.Literal["archive"]  # noqa: Y015
     _WhichOneofArgType__archive: _TypeAlias = _typing.Literal["_archive", b"_archive"]  # noqa: Y015
+    _WhichOneofReturnType__git: _TypeAlias = _typing.Literal["git"]  # noqa: Y015
+    _WhichOneofArgType__git: _TypeAlias = _typing.Literal["_git", b"_git"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__archive) -> _WhichOneofReturnType__archive | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__git) -> _WhichOneofReturnType__git | None: ...
 
 Global___Build: _TypeAlias = Build  # noqa: Y015
+
+@_typing.final
+class GitSource(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    commit: _builtins.str
+    """40 hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+        commit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GitSource: _TypeAlias = GitSource  # noqa: Y015
 
 @_typing.final
 class ContextArchive(_message.Message):

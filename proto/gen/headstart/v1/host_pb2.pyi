@@ -306,6 +306,7 @@ class Policy(_message.Message):
     PULL_FIELD_NUMBER: _builtins.int
     PULL_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
+    GIT_FIELD_NUMBER: _builtins.int
     CONTEXT_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     HOST_PATHS_FIELD_NUMBER: _builtins.int
     commands: _builtins.bool
@@ -343,6 +344,10 @@ class Policy(_message.Message):
         """Capabilities that a container may be given; all others are dropped."""
 
     @_builtins.property
+    def git(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Patterns of the git repositories that builds may be fetched from."""
+
+    @_builtins.property
     def host_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Patterns of what a container may be lent of the host; with ":rw" at their end: to write to."""
 
@@ -363,12 +368,13 @@ class Policy(_message.Message):
         pull: _builtins.bool = ...,
         pull_limit_bytes: _builtins.int = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        git: _abc.Iterable[_builtins.str] | None = ...,
         context_limit_bytes: _builtins.int = ...,
         host_paths: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "capabilities", b"capabilities", "commands", b"commands", "context_limit_bytes", b"context_limit_bytes", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "host_paths", b"host_paths", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "capabilities", b"capabilities", "commands", b"commands", "context_limit_bytes", b"context_limit_bytes", "disk_limit_bytes", b"disk_limit_bytes", "entrypoint_forbidden", b"entrypoint_forbidden", "git", b"git", "host_paths", b"host_paths", "images", b"images", "knows_secrets", b"knows_secrets", "memory_limit_bytes", b"memory_limit_bytes", "networks", b"networks", "pids_limit", b"pids_limit", "pull", b"pull", "pull_limit_bytes", b"pull_limit_bytes", "root_forbidden", b"root_forbidden", "secrets", b"secrets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

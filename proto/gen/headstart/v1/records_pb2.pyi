@@ -1707,6 +1707,8 @@ class BuildOutcome(_message.Message):
     LOG_CLIPPED_FIELD_NUMBER: _builtins.int
     SILENCED_FIELD_NUMBER: _builtins.int
     CONTEXT_SHA256_FIELD_NUMBER: _builtins.int
+    GIT_URL_FIELD_NUMBER: _builtins.int
+    GIT_COMMIT_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     clean: _builtins.bool
     """Without a cache; otherwise with what the clean builds before it left."""
@@ -1735,9 +1737,11 @@ class BuildOutcome(_message.Message):
     log_clipped: _builtins.bool
     """The builder kept back output of a step: `diagnostics` are the least there are."""
     context_sha256: _builtins.str
-    """ContextArchive.sha256 of what was built from, as the agent found it; empty: a folder of
-    the host.
+    """ContextArchive.sha256 of what was built from, as the agent found it, or the repository and
+    the commit that it checked out; all empty: a folder of the host.
     """
+    git_url: _builtins.str
+    git_commit: _builtins.str
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___BuildStep]: ...
     @_builtins.property
@@ -1774,10 +1778,12 @@ class BuildOutcome(_message.Message):
         log_clipped: _builtins.bool = ...,
         silenced: _abc.Iterable[_builtins.str] | None = ...,
         context_sha256: _builtins.str = ...,
+        git_url: _builtins.str = ...,
+        git_commit: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "context_sha256", b"context_sha256", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "log", b"log", "log_bytes", b"log_bytes", "log_clipped", b"log_clipped", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "silenced", b"silenced", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "anonymous_peak_bytes", b"anonymous_peak_bytes", "builder", b"builder", "clean", b"clean", "context_sha256", b"context_sha256", "cpu_seconds", b"cpu_seconds", "diagnostics", b"diagnostics", "diagnostics_dropped", b"diagnostics_dropped", "digest", b"digest", "duration_seconds", b"duration_seconds", "failure", b"failure", "git_commit", b"git_commit", "git_url", b"git_url", "log", b"log", "log_bytes", b"log_bytes", "log_clipped", b"log_clipped", "log_cut", b"log_cut", "memory_peak_bytes", b"memory_peak_bytes", "repetition", b"repetition", "silenced", b"silenced", "steps", b"steps", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015

@@ -1,5 +1,6 @@
 """What became of each variant: measured, or why not, with the evidence."""
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -174,5 +175,8 @@ def _source(variant: Variant) -> str:
     if source == "image":
         return variant.image
     if source == "build":
-        return f"built from {variant.build.dockerfile or 'Dockerfile'}"
+        dockerfile = variant.build.dockerfile or "Dockerfile"
+        if variant.build.HasField("git"):
+            dockerfile = posixpath.normpath(f"{variant.build.context}/{dockerfile}")
+        return f"built from {dockerfile}"
     return " ".join(shown_words(variant.command.argv))

@@ -12,7 +12,7 @@ from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
 from headstart.collector.experiments.file.load_forms import broken_load_rules
-from headstart.collector.experiments.file.models import ExperimentForm, VariantForm
+from headstart.collector.experiments.file.models import BuildForm, ExperimentForm, VariantForm
 from headstart.collector.experiments.file.needs_forms import folders_twice, needs_of_a_command
 from headstart.collector.experiments.file.phrases import listed, meant, quoted
 
@@ -27,6 +27,8 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
         yield from _exactly_one(path, form, mapping)
         if form is VariantForm:
             yield from _variant(path, mapping)
+        if form is BuildForm:
+            yield from _build(path, mapping)
         if issubclass(form, RequestForm):
             yield from _request(path, mapping)
         if form is CheckForm:
@@ -100,6 +102,23 @@ def _variant(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
     elif isinstance(folder := mapping.get("workdir"), str) and not folder.startswith("/"):
         message = "expected an absolute path: it is a folder of the image"
         yield (*path, "workdir"), message, False
+
+
+def _build(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
+    """A repository goes with a commit, and the context is a folder of it then."""
+    if "git" not in mapping:
+        if "commit" in mapping:
+            yield (*path, "commit"), "'commit' belongs to 'git', which is not there", True
+        return
+    if "commit" not in mapping:
+        message = "the key 'commit' is missing: which commit of 'git' is built, in 40 digits"
+        yield (*path, "git"), message, True
+    if "context_on_host" in mapping:
+        message = "'context_on_host' goes with a folder of the hosts; 'git' is fetched by each"
+        yield (*path, "context_on_host"), message, True
+    context = mapping.get("context")
+    if isinstance(context, str) and (context.startswith("/") or ".." in context.split("/")):
+        yield (*path, "context"), "expected a path within the repository", False
 
 
 def _request(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:

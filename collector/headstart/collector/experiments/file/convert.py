@@ -133,8 +133,12 @@ def _absolute_program(argv: list[str], folder: str) -> list[str]:
 
 
 def _build(form: BuildForm, base_directory: str) -> pb.Build:
+    git = None if form.git is None else pb.GitSource(url=form.git, commit=form.commit or "")
+    # Of a repository it is a folder there.
+    folder = base_directory if git is None else ""
     return pb.Build(
-        context=posixpath.normpath(posixpath.join(base_directory, form.context)),
+        context=posixpath.normpath(posixpath.join(folder, form.context)),
+        git=git,
         dockerfile=form.dockerfile,
         target=form.target or "",
         arguments=form.arguments,

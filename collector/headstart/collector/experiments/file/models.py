@@ -42,9 +42,17 @@ from headstart.collector.experiments.file.units import (
 )
 from headstart.collector.experiments.file.value_forms import VariableValue
 from headstart.words.drivers import DRIVERS
+from headstart.words.foreign.git_urls import COMMIT_PATTERN, LONGEST_URL, URL_PATTERN
 from headstart.words.gate_profiles import GateProfile
 from headstart.words.networks import NETWORKS
 from headstart.words.windows import MOST_WINDOWS, windows_of
+
+GIT_URL = Text(
+    what="https://, ssh://, git://, http:// or file://, then the host and the path of a repository;"
+    " without a password",
+    pattern=URL_PATTERN,
+    maximum=LONGEST_URL,
+)
 
 
 class BuildForm(Form):
@@ -52,6 +60,10 @@ class BuildForm(Form):
 
     context: FolderPath = written(".")
     """Folder that the build sees; relative to the experiment file. `submit` sends it."""
+    git: Annotated[str, GIT_URL] | None = None
+    """Repository that each host fetches the context from; `context` is a folder of it then."""
+    commit: Annotated[str, Text("40 digits of 0-9 and a-f: a commit", COMMIT_PATTERN)] | None = None
+    """The commit of `git`."""
     context_on_host: Annotated[bool, Switch()] = written(False)
     """The context is a folder of this path on each host, and is not sent."""
     dockerfile: Annotated[

@@ -10,6 +10,7 @@ from headstart.collector.findings import (
     Comparison,
     Figure,
     RunResult,
+    VariantBuild,
     VariantOutcome,
     Verdict,
 )
@@ -132,12 +133,16 @@ def reproduction(result: RunResult) -> list[tuple[str, str]]:
             parts.append(line(shlex.join(variant.argv)))
         found.append((f"Variant {variant.variant}", ", ".join(filter(None, parts))))
     found += companion_origins(result)
-    found += [
-        (f"Context of the build of {name}", f"as submitted, sha256:{context}")
-        for name, context in {b.variant: b.context_sha256 for b in result.builds}.items()
-        if context
-    ]
+    contexts = {build.variant: build_context(build) for build in result.builds}
+    found += [(f"Context of the build of {name}", words) for name, words in contexts.items()]
     return [(name, value) for name, value in found if value]
+
+
+def build_context(build: VariantBuild) -> str:
+    """Which bytes were built; empty: those of a folder of the host, which nobody named."""
+    if build.context_sha256:
+        return f"as submitted, sha256:{build.context_sha256}"
+    return line(f"{build.git_url} at {build.git_commit}") if build.git_url else ""
 
 
 def invalid(result: RunResult) -> list[tuple[str, str, int, str]]:
