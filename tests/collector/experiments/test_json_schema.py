@@ -24,6 +24,7 @@ BEYOND_A_SCHEMA = (
     "variant-needs-folder-twice",
     "variant-needs-in-a-folder-of-the-host",
     "variant-needs-of-a-command",
+    "beside-against-the-rest",
     "variant-command-without-program",
     "variant-workdir-relative",
     "service-port-missing",

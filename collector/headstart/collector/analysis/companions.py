@@ -53,7 +53,7 @@ def companions(experiment: pb.Experiment, run: RunRecords) -> Iterator[Companion
 def _ready_when(ready: pb.CompanionReady) -> str:
     match ready.WhichOneof("kind"):
         case "port":
-            return f"port {ready.port} accepts a connection"
+            return f"it listens on port {ready.port}"
         case "command":
             return f"{' '.join(shown_words(ready.command.argv))} exits with 0"
         case "log_pattern":

@@ -33,7 +33,7 @@ class Companion:
     argv: tuple[str, ...]
     # "trial": made anew for each; "run": one for all trials.
     life: str
-    # When it counted as ready, as a clause such as "port 5432 accepts a connection".
+    # When it counted as ready, as a clause such as "it listens on port 5432".
     ready_when: str
     # Whether a command put something in before trials.
     seeded: bool

@@ -7,6 +7,8 @@ told at once; each rule looks only at what has the shape that it needs.
 from collections.abc import Iterator
 from typing import Any
 
+from headstart.collector.experiments.file.beside_forms import CompanionForm
+from headstart.collector.experiments.file.beside_rules import broken_beside_rules
 from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm, steps_in
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, walk
@@ -29,6 +31,8 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
             yield from _variant(path, mapping)
         if form is BuildForm:
             yield from _build(path, mapping)
+        if form is CompanionForm:
+            yield from folders_twice(path, mapping)
         if issubclass(form, RequestForm):
             yield from _request(path, mapping)
         if form is CheckForm:
@@ -42,6 +46,7 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
     yield from broken_job_rules(data)
     yield from _check_names(data)
     yield from broken_load_rules(data)
+    yield from broken_beside_rules(data)
     plan = _mapping(data, "plan")
     if isinstance(plan.get("blocks"), int) and "blocks" in _mapping(plan, "maximum"):
         message = "'maximum.blocks' goes with 'blocks: auto'; the number of blocks is fixed here"

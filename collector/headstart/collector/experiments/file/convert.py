@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from headstart.collector.experiments.file.beside_forms import companions_of
 from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm
 from headstart.collector.experiments.file.gate_forms import GateForm
 from headstart.collector.experiments.file.job_forms import jobs_of
@@ -65,6 +66,7 @@ def to_experiment(
         service=_service(form.service, base_directory),
         load=None if form.load is None else _load(form.load, form.service.tls != "no"),
         jobs=jobs_of(form.jobs),
+        beside=companions_of(form.beside),
         plan=_plan(form.plan, with_load=form.load is not None),
         hosts=pb.HostSelector(labels=form.hosts.labels),
         gates=pb.Gates(),

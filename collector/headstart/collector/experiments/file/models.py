@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from headstart.collector.experiments.file.beside_forms import CompanionForm
 from headstart.collector.experiments.file.check_forms import Check, LoadRequestForm, Steps
 from headstart.collector.experiments.file.forms import (
     FOLDER,
@@ -41,6 +42,7 @@ from headstart.collector.experiments.file.units import (
     Whole,
 )
 from headstart.collector.experiments.file.value_forms import VariableValue
+from headstart.words.containers import MOST_COMPANIONS
 from headstart.words.drivers import DRIVERS
 from headstart.words.foreign.git_urls import COMMIT_PATTERN, LONGEST_URL, URL_PATTERN
 from headstart.words.gate_profiles import GateProfile
@@ -306,6 +308,8 @@ class ExperimentForm(Form):
     """The load that is applied; without it, startup and idle memory are measured."""
     jobs: JobsForm | None = None
     """What a batch program is given to do."""
+    beside: dict[Label, CompanionForm] = Field(default_factory=dict, max_length=MOST_COMPANIONS)
+    """Services that stand beside the app in every trial, by the names that it knows them by."""
     plan: PlanForm = Field(default_factory=PlanForm)
     """How the experiment is carried out."""
     hosts: HostsForm = Field(default_factory=HostsForm)

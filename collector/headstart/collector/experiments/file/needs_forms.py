@@ -81,7 +81,7 @@ class NeedsForm(Form):
     """What a container is given beyond its image, or denied."""
 
     user: Annotated[str, _USER] | None = None
-    """User that the app runs as, in place of the image's own: a number or a name, perhaps with
+    """User that its program runs as, in place of the image's own: a number or a name, perhaps with
     `:GROUP`."""
     read_only: Annotated[bool, Switch()] = written(False)
     """Whether the image's own files cannot be written to."""

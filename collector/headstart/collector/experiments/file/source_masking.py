@@ -14,7 +14,7 @@ from headstart.words.foreign.secrets import Masks, argument_values, holds_mask, 
 # Below these the keys are names of the author's; elsewhere they are the file's own.
 _NAMED_BY_THEIR_KEYS = frozenset({"env", "arguments", "headers", "json"})
 # Lists of these are the words of a command.
-_COMMANDS = frozenset({"command", "entrypoint", "args"})
+_COMMANDS = frozenset({"command", "entrypoint", "args", "seed"})
 # What a run is found by; a value that happens to be a name stays there.
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 _KEPT = frozenset({"experiment", "baseline", "image", "base", "compilation", "from", "from_file"})

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from headstart.collector.findings import Companion, RunResult
+from headstart.collector.findings import Companion, CompanionTook, RunResult
 from headstart.collector.findings.quantities import digits, quantity
 from headstart.collector.report.sentences.text import line
 
 NOTE = (
     "Services that stood beside the app, the same for every variant. What they took is theirs:"
-    " no figure and no verdict of a variant has it in it. Medians of the trials; CPU from before"
-    " the app was let go to the end of the trial; memory with the page cache."
+    " no figure and no verdict of a variant has it in it. Medians of the trials, and how many times"
+    " the baseline's they are, without a verdict; CPU from before the app was let go to the end of"
+    " the trial; memory with the page cache."
 )
 COLUMNS = ("trials", "CPU", "CPU per answer", "memory at the end", "highest")
 _NOTHING = "–"
@@ -42,14 +43,15 @@ def companion_rows(result: RunResult) -> list[CompanionRow]:
             "with load" if took.under_load else "without load",
             (
                 str(took.trials),
-                _value(took.cpu_seconds, "seconds"),
-                _value(took.cpu_seconds_per_answer, "seconds"),
+                _against(took, base, "cpu_seconds"),
+                _against(took, base, "cpu_seconds_per_answer"),
                 _value(took.memory_bytes, "bytes"),
                 _value(took.memory_peak_bytes, "bytes"),
             ),
         )
         for companion in result.companions
         for took in sorted(companion.took, key=lambda each: not each.under_load)
+        for base in [_of_baseline(result, companion, took)]
     ]
 
 
@@ -94,6 +96,29 @@ def _listed(parts: Iterable[str]) -> str:
 
 def _origin(companion: Companion) -> tuple[str, ...]:
     return line(companion.image), companion.digest, line(" ".join(companion.argv))
+
+
+def _of_baseline(
+    result: RunResult, companion: Companion, took: CompanionTook
+) -> CompanionTook | None:
+    """The same of the baseline; None: it is that, or there is none."""
+    return next(
+        (
+            each
+            for each in companion.took
+            if each.variant == result.baseline != took.variant
+            and each.under_load == took.under_load
+        ),
+        None,
+    )
+
+
+def _against(took: CompanionTook, base: CompanionTook | None, field: str) -> str:
+    """A time with how many times the baseline's it is."""
+    value: float | None = getattr(took, field)
+    theirs: float | None = getattr(base, field, None)
+    shown = _value(value, "seconds")
+    return f"{shown} ({digits(value / theirs)}×)" if value and theirs else shown
 
 
 def _value(value: float | None, unit: str) -> str:
