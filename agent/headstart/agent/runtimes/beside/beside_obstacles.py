@@ -32,6 +32,18 @@ def beside_obstacles(experiment: Experiment, policy: Policy) -> Iterator[Obstacl
 def _problems(
     companion: Companion, policy: Policy
 ) -> Iterator[tuple[str, str, FailureCode.ValueType]]:
+    if not policy.entrypoint:
+        # Each is any program of the image, as an entrypoint would be.
+        for key, is_there in (
+            ("ready", companion.ready.HasField("command")),
+            ("seed", companion.HasField("seed")),
+        ):
+            if is_there:
+                other = (
+                    f"its {key} is a program of its image other than the entrypoint, which the"
+                    " policy of this host does not allow (entrypoint = false)"
+                )
+                yield key, other, _REFUSED
     if words := policy.memory_refusal(companion.memory_limit_bytes):
         yield "memory", words.replace("the plan asks", "it asks"), _REFUSED
     elif 0 < companion.memory_limit_bytes < SMALLEST_MEMORY_BYTES:
