@@ -1,14 +1,21 @@
 """The streams of builds and what steps print in them."""
 
+import io
 import json
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import zstandard
+
 from fuzz.target import Table, require
 from headstart.agent.builds.buildkit import BuildKitDecoder, wire_fields
 from headstart.agent.builds.classic import ClassicDecoder
+from headstart.agent.builds.context_folders import remove_tree
+from headstart.agent.builds.context_unpacking import BadArchive, UnpackBounds, unpack_archive
 from headstart.agent.builds.diagnostics import Diagnostics
+from headstart.agent.builds.git_checkout import CannotCheckOut, require_bounds
 from headstart.agent.builds.ignore import context_paths
 from headstart.agent.builds.packages import of_member, of_path
 from headstart.agent.builds.parts import Parts
@@ -114,3 +121,31 @@ def ignore_file(data: bytes) -> None:
         (folder / ".dockerignore").write_bytes(data)
         found = list(context_paths(folder, "Dockerfile", Cancellation()))
         require("Dockerfile" in found, "the Dockerfile is left out")
+
+
+@TABLE.add("whoever submits a build's context", BadArchive)
+def context_archive(data: bytes) -> None:
+    """A tar, which stands in a frame; or, where it begins with one, a frame."""
+    is_frame = data.startswith(b"\x28\xb5\x2f\xfd")
+    archive = io.BytesIO(data if is_frame else zstandard.compress(data, 1))
+    bounds = UnpackBounds(1 << 20, entries=50)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "made"
+        folder.mkdir()
+        try:
+            unpack_archive(archive, folder, bounds, Cancellation())
+        except OSError as error:
+            # A name that a file system does not take.
+            raise BadArchive(str(error)) from error
+        finally:
+            require([*Path(name).iterdir()] == [folder], "something stands beside the folder")
+            for path in folder.rglob("*"):
+                mode = path.lstat().st_mode
+                kinds = stat.S_ISREG(mode), stat.S_ISDIR(mode), stat.S_ISLNK(mode)
+                require(any(kinds) and not mode & 0o7000, "a special file was made")
+            remove_tree(folder)
+
+
+@TABLE.add("git, about a commit of a submitter's", CannotCheckOut)
+def git_listing(data: bytes) -> None:
+    require_bounds(data, 1 << 20)

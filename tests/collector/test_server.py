@@ -16,13 +16,24 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from headstart.collector.config import CollectorConfig, TlsFiles
 from headstart.collector.server import Collector, StartFault
-from headstart.v1.experiments_pb2 import ListHostsRequest
+from headstart.v1.experiments_pb2 import ListHostsRequest, SubmitRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
-from headstart.v1.fleet_pb2 import AttendRequest, Hello
+from headstart.v1.fleet_pb2 import AttendRequest, FetchContextRequest, Hello
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
-from support.attending import OPEN_PORT, attend, channel_to, collecting, hello, in_loop, submit
+from headstart.words.features import FEATURE_NAMES
+from support.attending import (
+    EXPERIMENT,
+    OPEN_PORT,
+    attend,
+    channel_to,
+    collecting,
+    hello,
+    in_loop,
+    submit,
+)
 from support.certificates import Authority, Certificate, self_signed
 from support.collector_process import collector_process
+from support.contexts import archive_of, requests
 
 
 def fetch(port: int, path: str = "/metrics") -> str:
@@ -172,6 +183,39 @@ async def test_an_agents_certificate_must_name_its_host(tmp_path: Path) -> None:
             code, words = await greeting(channel, hello("bench-2", "s2"))
         assert code == grpc.StatusCode.PERMISSION_DENIED
         assert words == "the agent calls itself 'bench-2', its certificate is for bench-1"
+
+
+@in_loop
+async def test_a_context_goes_to_the_host_of_its_run_by_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, one, other = (authority.issue(name) for name in ("localhost", "bench-1", "bench-2"))
+    tls = TlsFiles(own.certificate, own.key, authority.certificate)
+    archive, data = archive_of(tmp_path / "context", {"Dockerfile": ""})
+    said = hello("bench-1")
+    said.features.extend(FEATURE_NAMES)
+    build = "{build: {context: src}}"
+    text = EXPERIMENT.replace("{command: [./server, --jit], compilation: jit}", build)
+    async with (
+        collecting(tmp_path / "data", tls=tls) as collector,
+        secure_channel(collector.port, authority.certificate, one) as channel,
+        secure_channel(collector.port, authority.certificate, other) as foreign,
+    ):
+        stub = ExperimentsServiceStub(channel)
+        stream = FleetServiceStub(channel).Attend()
+        await stream.write(AttendRequest(hello=said))
+        await stream.read()
+        await stub.SendContext(requests(archive, data))
+        request = SubmitRequest(source_text=text, base_directory="/", contexts={"jit": archive})
+        await stub.Submit(request)
+        lease = (await stream.read()).lease
+        asked = FetchContextRequest(attempt=lease.attempt, sha256=archive.sha256)
+        pieces = [each.piece async for each in FleetServiceStub(channel).FetchContext(asked)]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await FleetServiceStub(foreign).FetchContext(asked).read()
+        stream.cancel()
+
+    assert b"".join(pieces) == data
+    assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
 
 
 @in_loop

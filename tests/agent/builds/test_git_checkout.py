@@ -120,8 +120,9 @@ def test_a_server_that_says_nothing_is_given_up_and_a_cancellation_ends_it(tmp_p
     cancelled = Cancellation()
     with git_server(tmp_path, "stalls") as server:
         url = f"{server.address}/team/app"
-        impatient = Git(tmp_path / "repository", tmp_path / "tree", LIMIT, 0.3, Cancellation())
-        impatient.run("init", "--quiet")
+        folders = tmp_path / "repository", tmp_path / "tree"
+        Git(*folders, LIMIT, 60, Cancellation()).run("init", "--quiet")
+        impatient = Git(*folders, LIMIT, 0.3, Cancellation())
         with pytest.raises(GitStopped, match="not there within"):
             impatient.run("fetch", "--", url, NONE, protocol="http")
         asked = len(server.asked)
@@ -135,9 +136,7 @@ def test_a_server_that_says_nothing_is_given_up_and_a_cancellation_ends_it(tmp_p
         with pytest.raises(Cancelled):
             checked_out(url, NONE, tmp_path / "made", cancelled=cancelled)
         waiting.join()
-        left = [each.pid for each in psutil.process_iter(["cmdline"]) if asks(each, url)]
-
-    assert left == []
+        wait_until(lambda: not any(asks(each, url) for each in psutil.process_iter(["cmdline"])))
 
 
 def test_nothing_of_a_repository_or_of_the_user_is_run(

@@ -72,7 +72,7 @@ def check_out(
             *("ls-tree", "-r", "-l", "-z", "--full-tree", source.commit),
             most_output=_MOST_LISTED_BYTES,
         )
-        submodules = _require_bounds(listed, most_bytes)
+        submodules = require_bounds(listed, most_bytes)
         git.run("checkout", "--quiet", "--force", "--detach", source.commit, "--")
         found = git.run("rev-parse", "--verify", "HEAD").decode("utf-8", "replace").strip()
     except GitStopped as stopped:
@@ -100,7 +100,7 @@ def folder_within(tree: Path, name: str) -> Path:
     return place
 
 
-def _require_bounds(listed: bytes, most_bytes: int) -> list[str]:
+def require_bounds(listed: bytes, most_bytes: int) -> list[str]:
     """Hold what a checkout will write against the bounds, before it does; its submodules."""
     total, submodules = 0, []
     entries = listed.split(b"\0")[:-1]
@@ -108,7 +108,13 @@ def _require_bounds(listed: bytes, most_bytes: int) -> list[str]:
         raise CannotCheckOut(f"the commit has {len(entries):,} files; {MOST_ENTRIES:,} are taken")
     for entry in entries:
         facts, _, name = entry.partition(b"\t")
-        mode, kind, _, size = facts.split()
+        try:
+            mode, kind, _, size = facts.split()
+            size_bytes = 0 if kind == b"commit" else int(size)
+        except ValueError:
+            # "BAD": an object that the server left out.
+            said = clean.line(facts.decode("utf-8", "replace"), _SHOWN_CHARACTERS)
+            raise CannotCheckOut(f"the commit is not whole: git says {said!r} of a file") from None
         if len(name) > LONGEST_NAME_BYTES or name.count(b"/") >= DEEPEST:
             raise CannotCheckOut(
                 "the commit nests folders too deep, or has names that are too long"
@@ -116,7 +122,7 @@ def _require_bounds(listed: bytes, most_bytes: int) -> list[str]:
         if kind == b"commit" or mode == b"160000":
             submodules.append(clean.line(name.decode("utf-8", "replace"), _SHOWN_CHARACTERS))
         else:
-            total += int(size)
+            total += size_bytes
     if total > most_bytes:
         raise CannotCheckOut(
             f"the commit has {total / (1 << 20):,.0f} MiB of files; the policy of this host allows"

@@ -26,6 +26,8 @@ def _builds(result: RunResult) -> Iterator[str]:
         memory = f"{row.memory}, {row.memory_detail}" if row.memory_detail else row.memory
         cells = (row.variant, clean, row.cached, row.cpu, memory, row.builder)
         yield f"| {' | '.join(map(md, cells))} |"
+    for words in build_view.context_lines(result):
+        yield from ("", f"Context of {md(words)}")
     names, parts = build_view.split_rows(result)
     if parts:
         yield ""

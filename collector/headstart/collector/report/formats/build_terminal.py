@@ -28,6 +28,7 @@ def build_tables(result: RunResult) -> Iterator[Table | Text]:
             cells = (row.cached, row.cpu, row.memory, splits.get(row.variant, ""))
             table.add_row(Text(row.variant), clean, *map(Text, cells))
         yield table
+        yield from (Text(f"Context of {each}") for each in build_view.context_lines(result))
     names, packages = build_view.package_table(result)
     if packages:
         table = _table("Package")

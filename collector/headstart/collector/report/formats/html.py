@@ -175,6 +175,7 @@ def build_parts(result: RunResult) -> dict[str, Any]:
     return {
         "builds": build_view.build_rows(result),
         "build_note": build_view.BUILD_NOTE,
+        "build_contexts": build_view.context_lines(result),
         "build_names": names,
         "build_splits": splits,
         "build_steps": [

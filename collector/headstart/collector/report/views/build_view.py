@@ -16,7 +16,7 @@ from headstart.collector.findings import (
 )
 from headstart.collector.findings.quantities import quantity
 from headstart.collector.report.sentences.text import line
-from headstart.collector.report.views.view import variant_names
+from headstart.collector.report.views.view import build_context, variant_names
 
 BUILD_NOTE = (
     "Each variant was built here before the first trial. Memory is the highest that a step's "
@@ -117,6 +117,15 @@ def build_rows(result: RunResult) -> list[BuildRow]:
         _row(name, [build for build in result.builds if build.variant == name])
         for name in _variants(result)
     ]
+
+
+def context_lines(result: RunResult) -> list[str]:
+    """What was built, as far as it was brought here: names of the variants, and which bytes."""
+    names: dict[str, list[str]] = {}
+    for build in result.builds:
+        if (words := build_context(build)) and build.variant not in names.setdefault(words, []):
+            names[words].append(build.variant)
+    return [f"{', '.join(each)}: {words}" for words, each in names.items()]
 
 
 def shown_builds(result: RunResult) -> list[VariantBuild]:
