@@ -6,6 +6,7 @@ from array import array
 from fuzz.target import Table, require
 from headstart.agent.http.checks import evaluate
 from headstart.agent.http.json_compare import DIFFERENCE_LIMIT, differences
+from headstart.agent.http.junit import MalformedReport, Report, ReportReader
 from headstart.agent.http.response import Answer, NotHttp
 from headstart.agent.load.frames import FrameReader, Window
 from headstart.agent.load.h2load_log import LogTally, parse_protocol, parse_sums
@@ -50,6 +51,20 @@ _CHECK = HttpCheck(status=200, json_subset='{"items": [{"id": 1, "name": null}],
 @TABLE.add("the app, over HTTP")
 def check(data: bytes) -> None:
     evaluate(_CHECK, 200, [("content-type", "x")], data)
+
+
+@TABLE.add("a container with tests, in what it leaves of them", MalformedReport)
+def junit_report(data: bytes) -> None:
+    """However the bytes are cut, the report is the same; its counts are whole."""
+    whole = _report([data])
+    require(whole == _report([data[:9], data[9:]]), "a report is another one when cut")
+    require(len(whole.tests) + whole.counts.left_out == whole.total, "tests are lost")
+
+
+def _report(pieces: list[bytes]) -> Report:
+    reader = ReportReader()
+    reader.read("x.xml", pieces)
+    return reader.report()
 
 
 _HEAD_BYTES = len(Window(0, 0, 0, 0, 0, 0, array("I")).pack())

@@ -1,5 +1,5 @@
 /* A static program for images FROM scratch. Each argument is an instruction, done in order:
- * out=TEXT, err=TEXT, exit=N, listen=PORT, listen6=PORT (on ::1 alone), touch=MIB, flood=MIB,
+ * out=TEXT, err=TEXT, exit=N, answer=TEXT (instead of hello), listen=PORT, listen6=PORT (on ::1 alone), touch=MIB, flood=MIB,
  * write=PATH, child, id, wait, tcp=ADDRESS-PORT, udp=ADDRESS-PORT, unix=HEX (of a name): says
  * "reached" where something answers there, or takes what is sent to it. */
 #include <arpa/inet.h>
@@ -67,6 +67,8 @@ static void reach(const char *what, char *value) {
     close(s);
 }
 
+static const char *answered = "hello";
+
 static void listen_on(int family, int port) {
     int one = 1, s = socket(family, SOCK_STREAM, 0), c;
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -79,9 +81,10 @@ static void listen_on(int family, int port) {
         exit(1);
     }
     while ((c = accept(s, 0, 0)) >= 0) {
-        char request[4096];
-        static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-        if (read(c, request, sizeof request) > 0 && write(c, reply, sizeof reply - 1) < 0) exit(2);
+        char request[4096], reply[4096];
+        int size = snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                            strlen(answered), answered);
+        if (read(c, request, sizeof request) > 0 && write(c, reply, size) < 0) exit(2);
         close(c);
     }
 }
@@ -95,6 +98,7 @@ int main(int argc, char **argv) {
         if (!strcmp(verb, "out")) printf("%s\n", value);
         if (!strcmp(verb, "err")) fprintf(stderr, "%s\n", value);
         if (!strcmp(verb, "exit")) return atoi(value);
+        if (!strcmp(verb, "answer")) answered = value;
         if (!strcmp(verb, "listen")) listen_on(AF_INET, atoi(value));
         if (!strcmp(verb, "listen6")) listen_on(AF_INET6, atoi(value));
         if (!strcmp(verb, "tcp") || !strcmp(verb, "udp") || !strcmp(verb, "unix")) reach(verb, value);

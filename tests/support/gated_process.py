@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.agent.instances import ExitFacts
+from headstart.agent.instances import ExitFacts, Surroundings
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.runtimes.launch_gate import GateFolder
@@ -22,6 +22,7 @@ class GatedProcess:
     network: Network.ValueType = Network.NETWORK_HOST
     namespace: NetworkNamespace | None = None
     beside: Beside | None = None
+    surroundings = Surroundings()
     cgroup: Cgroup | None = None
     notes: Sequence[str] = ()
     # What a test wants an exit to look like.

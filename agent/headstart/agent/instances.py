@@ -54,6 +54,16 @@ class InstanceSpec:
     beside: Sequence[CompanionSpec] = ()
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Where an instance is, as an engine is asked for it: another container can be there too."""
+
+    # "host" or "container:ID".
+    network: str = "host"
+    # Names that it resolves without a server.
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+
 class RuntimeFault(Exception):
     """An instance could not be made or did not start; a result, not a bug.
 
@@ -101,6 +111,11 @@ def instance_name(spec: InstanceSpec) -> str:
     The whole run id: several agents may share an engine, and ids of a day begin alike.
     """
     return f"{NAME_PREFIX}{spec.run_id}-{spec.attempt}-t{spec.trial}"
+
+
+def check_name(run_id: str, attempt: int, trial: int, check: int) -> str:
+    """The name of a check's container: `headstart-RUN-ATTEMPT-tTRIAL-check-NUMBER`."""
+    return f"{NAME_PREFIX}{run_id}-{attempt}-t{trial}-check-{check}"
 
 
 def labels(identity: str, spec: InstanceSpec) -> dict[str, str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from headstart.agent.cancellation import Cancellation, apart
 from headstart.agent.counters.read_all import measure_counters
-from headstart.agent.instances import CompanionSpec
 from headstart.agent.linux.affinity import avoid_cpus
 from headstart.agent.linux.exit_accounting import ExitAccounting
 from headstart.agent.linux.proc_connector import ProcConnector
@@ -205,7 +204,7 @@ class _Run:
                 self.outcome.reason = _reason(found, variants)
                 return
             self._image_facts(runtimes, runnable)
-            self._measure(runtimes, runnable, seed, companions_of(self.experiment, others))
+            self._measure(runtimes, runnable, others, seed)
         finally:
             with ExitStack() as ending:
                 for runtime in runtimes.by_name.values():
@@ -305,8 +304,8 @@ class _Run:
         self,
         runtimes: RuntimeTable,
         runnable: dict[str, ResolvedVariant],
+        others: Sequence[ResolvedVariant],
         seed: int,
-        beside: Sequence[CompanionSpec],
     ) -> None:
         """Everything that needs the prober; the agent itself stays off the server's CPUs."""
         with ExitStack() as ending:
@@ -332,7 +331,9 @@ class _Run:
                 emit=self.emit,
                 cancelled=self.held.cancelled,
                 doing=lambda _words: None,
-                beside=beside,
+                beside=companions_of(self.experiment, others),
+                checker=runtimes.checker(),
+                check_containers={each.variant: each for each in others},
             )
             if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
                 context.exits = ending.enter_context(closing(exits))

@@ -310,6 +310,7 @@ class Faulty:
         self.obstacles = runtime.obstacles
         self.builder = runtime.builder
         self.puller = runtime.puller
+        self.checker = runtime.checker
         self.engine = runtime.engine
         self.close = runtime.close
 

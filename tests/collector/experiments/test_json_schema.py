@@ -43,6 +43,8 @@ BEYOND_A_SCHEMA = (
     "check-request-with-exit",
     "check-command-empty",
     "check-covers-of-ready",
+    "check-container-keys",
+    "check-container-of-",
     "check-two-with-one-name",
     "check-pattern",
     "load-duration-range",

@@ -24,6 +24,9 @@ from headstart.v1.experiment_pb2 import (
 )
 from headstart.v1.records_pb2 import (
     BuildOutcome,
+    CaseCounts,
+    CaseResult,
+    CheckOutcome,
     CompanionUse,
     Failure,
     FailureCode,
@@ -60,6 +63,25 @@ def test_a_time_beyond_all_clocks_is_not() -> None:
 def test_a_pull_that_cannot_be_is_refused(pulled: ImagePulled, why: str) -> None:
     with pytest.raises(Unbelievable, match=why):
         check_record(Record(image_pulled=pulled), 0, BOUNDS)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (CheckOutcome(tests=[CaseResult(test="a")]), "has 1 tests and 0 left out, of 0"),
+        (CheckOutcome(test_counts=CaseCounts(passed=9)), "has 0 tests and 0 left out, of 9"),
+        (CheckOutcome(tests=[CaseResult(test="a" * 5000)]), "tests has 5000 characters"),
+        (CheckOutcome(tests=[CaseResult(message="a" * 5000)]), "tests has 5000 characters"),
+        (CheckOutcome(tests=[CaseResult()] * 2001), "tests has 2001 entries"),
+        (
+            CheckOutcome(passed=True, tests=[CaseResult()], test_counts=CaseCounts(failed=1)),
+            "passed, with tests that did not",
+        ),
+    ],
+)
+def test_tests_that_cannot_be_are_refused(outcome: CheckOutcome, why: str) -> None:
+    with pytest.raises(Unbelievable, match=why):
+        check_record(Record(check_outcome=outcome), 0, BOUNDS)
 
 
 def test_an_image_is_pulled_once_for_a_variant() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.words.containers import containers_of
+from headstart.words.containers import checks_of, containers_of
 from headstart.words.foreign.secrets import referred_to
 from headstart.words.readiness import own_ports_of
 
@@ -99,6 +99,11 @@ FEATURES = (
         "ready-steps",
         "readiness in several steps (a list under ready)",
         lambda experiment: bool(experiment.service.before_ready),
+    ),
+    Feature(
+        "container-checks",
+        "checks that are containers (image)",
+        lambda experiment: any(True for _ in checks_of(experiment)),
     ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Mount, Ulimit
@@ -212,8 +213,22 @@ class Engine:
         with self._call(f"give out image {image_id}"):
             yield from self._download(f"/images/{image_id}/get", {})
 
+    def holds(self, container: str, path: str) -> bool:
+        """Whether a container, started or not, has this file or folder."""
+        address = f"{self._client.base_url}/v{self._client.api_version}"
+        with self._call(f"look for {path}"):
+            answer = self._client.head(
+                f"{address}/containers/{container}/archive",
+                params={"path": path},
+                timeout=self._client.timeout,
+            )
+            if answer.status_code == requests.codes.not_found:
+                return False
+            answer.raise_for_status()
+            return True
+
     def file(self, container: str, path: str) -> Generator[bytes, None, None]:
-        """A file of a container, started or not, as an archive of one member, in pieces."""
+        """A file or folder of a container, started or not, as an archive, in pieces."""
         with self._call(f"read {path}"):
             yield from self._download(f"/containers/{container}/archive", {"path": path})
 
@@ -314,9 +329,17 @@ class Engine:
 
     def output(self, container: str, limit_bytes: int, stdout: bool = True) -> str:
         """The end of stderr and (unless told not) stdout, in the order the engine got them."""
+        data = self.output_bytes(container, limit_bytes, stdout, lines=_TAIL_LINES)
+        return data.decode("utf-8", "replace")
+
+    def output_bytes(
+        self, container: str, limit_bytes: int, stdout: bool = True, lines: int | None = None
+    ) -> bytes:
+        """The same, as it is, of so many lines or of all that the engine kept."""
+        tail: Any = "all" if lines is None else lines
         with self._call("read the output of the app", True, _LAST_WORDS_SECONDS):
             pieces = self._client.logs(
-                container, stdout=stdout, stderr=True, tail=_TAIL_LINES, stream=True, follow=False
+                container, stdout=stdout, stderr=True, tail=tail, stream=True, follow=False
             )
             data, got = b"", 0
             try:
@@ -328,7 +351,7 @@ class Engine:
                         break
             finally:
                 pieces.close()
-        return data.decode("utf-8", "replace")
+        return data
 
     def stdout(self, container: str, limit_bytes: int) -> Iterator[bytes]:
         """What stdout holds by now, in pieces, ending with the first beyond the limit."""

@@ -5,7 +5,9 @@ __all__ = [
     "app_tls",
     "check_runner",
     "checks",
+    "container_checks",
     "json_compare",
+    "junit",
     "response",
     "serialise",
 ]

@@ -1,4 +1,4 @@
-"""Runs an experiment's checks against a live app: requests and commands of the user's own."""
+"""Runs an experiment's checks against a live app: requests, and the user's own programs."""
 
 import os
 import select
@@ -15,9 +15,10 @@ from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_client import RequestFault, Session
 from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.checks import BODY_LIMIT_BYTES, evaluate, expectation, unsearched
+from headstart.agent.http.container_checks import CheckContainers, judge_container
 from headstart.agent.http.serialise import authority
 from headstart.agent.linux.netns import NetworkNamespace, inside
-from headstart.v1.experiment_pb2 import Check, CommandCheck, HttpCheck
+from headstart.v1.experiment_pb2 import Check, CommandCheck, ContainerCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
 from headstart.words.foreign.patterns import compile_pattern
 
@@ -51,6 +52,7 @@ def run_checks(
     tls: ssl.SSLContext | None = None,
     namespace: NetworkNamespace | None = None,
     cancelled: Cancellation | None = None,
+    containers: CheckContainers | None = None,
 ) -> list[CheckRun]:
     """Run every check, in order; what fails is a result, and the next one runs.
 
@@ -58,18 +60,19 @@ def run_checks(
     its own. Commands run in `working_directory`, and only where the host's policy
     allows them. `tls`: `port` speaks TLS; a request with a port of its own says what
     that speaks. Both ask from within `namespace`, if there is one; a command reaches
-    nothing else from there. Cancelled when the run is.
+    nothing else from there. `containers` runs checks that are containers; its
+    RuntimeFault is the caller's. Cancelled when the run is.
     """
     cancelled = cancelled or Cancellation()
+    url = f"{'https' if tls else 'http'}://{authority(address, port)}"
     runs = []
-    for check in checks:
+    for number, check in enumerate(checks, 1):
         cancelled.raise_if_set()
         outcome = CheckOutcome(
             trial=trial, check=check.name, stage=stage, monotonic_ns=time.monotonic_ns()
         )
         if check.HasField("command"):
             seconds = check.command.timeout_seconds or timeout_seconds
-            url = f"{'https' if tls else 'http'}://{authority(address, port)}"
             body = (
                 _run_command(
                     check.command, url, seconds, working_directory, outcome, namespace, cancelled
@@ -77,6 +80,8 @@ def run_checks(
                 if commands_allowed
                 else _refuse_command(outcome)
             )
+        elif check.HasField("container"):
+            body = _run_container(check.container, number, url, outcome, containers)
         else:
             there, spoken = (
                 (check.http.port, _spoken(check.http)) if check.http.port else (port, tls)
@@ -86,7 +91,7 @@ def run_checks(
             )
         # What a cancellation cut off says nothing of the app.
         cancelled.raise_if_set()
-        outcome.excerpt = body[:EXCERPT_BYTES]
+        outcome.excerpt = outcome.excerpt or body[:EXCERPT_BYTES]
         runs.append(CheckRun(outcome, body[:BODY_LIMIT_BYTES]))
     return runs
 
@@ -120,6 +125,22 @@ def _run_request(
     outcome.actual = evaluation.actual
     outcome.status = response.status
     return response.body
+
+
+def _run_container(
+    check: ContainerCheck,
+    number: int,
+    url: str,
+    outcome: CheckOutcome,
+    containers: CheckContainers | None,
+) -> bytes:
+    if containers is None:
+        raise ValueError(f"nothing here runs the container of check {number}")
+    ended = containers.run(number, check, url)
+    judge_container(check, ended, outcome)
+    outcome.excerpt = ended.output[-EXCERPT_BYTES:]
+    # What it writes is no answer of the app: times of tests differ from run to run.
+    return b""
 
 
 def _refuse_command(outcome: CheckOutcome) -> bytes:

@@ -21,6 +21,8 @@ _ENGINE_SECONDS, _PROCESS_SECONDS = 1.5, 0.3
 _QUIET_SECONDS = 0.25
 _CHECK_SECONDS = 0.1
 _COMMAND_SECONDS = 1.0
+# A container with tests, from its create call to its removal.
+_TESTS_SECONDS = 10.0
 # Bisecting some hundred MiB to one takes about so many, with those that confirm it.
 _PROBES = 12
 # With `blocks: auto`: most runs need more than the first look.
@@ -82,9 +84,9 @@ def trial_seconds(experiment: Experiment, is_command: bool, loaded: bool) -> flo
         executions = 1 + len(service.checks) + sum(job.repeat for job in experiment.jobs)
         jobs = sum(job.repeat * _JOB_SECONDS.get(job.name, 2.0) for job in experiment.jobs)
         return executions * around + (1 + len(service.checks)) * _START_SECONDS + jobs
+    seconds = {"command": _COMMAND_SECONDS, "container": _TESTS_SECONDS}
     checks = sum(
-        _COMMAND_SECONDS if check.HasField("command") else _CHECK_SECONDS
-        for check in service.checks
+        seconds.get(check.WhichOneof("kind") or "", _CHECK_SECONDS) for check in service.checks
     )
     phases = plan.idle_seconds
     if loaded:
@@ -116,6 +118,8 @@ def assumptions(experiment: Experiment) -> list[str]:
     found += [f"a {job.name} job {_JOB_SECONDS.get(job.name, 2.0):g} s" for job in experiment.jobs]
     if any(check.HasField("command") for check in experiment.service.checks):
         found.append(f"each command that checks {_COMMAND_SECONDS:g} s")
+    if any(check.HasField("container") for check in experiment.service.checks):
+        found.append(f"each container that checks {_TESTS_SECONDS:g} s")
     if experiment.plan.memory_floor:
         found.append(f"a memory floor {_PROBES} probes")
     if any(variant.HasField("build") for variant in experiment.variants):

@@ -27,7 +27,7 @@ from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, HostPath, Network, Pull, Variant
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.container_needs import CAPABILITIES
-from headstart.words.containers import containers_of
+from headstart.words.containers import checks_of, containers_of
 from headstart.words.foreign.git_urls import is_git_pattern
 from headstart.words.foreign.image_reference import (
     ImageReference,
@@ -129,7 +129,7 @@ class Policy:
             memory_limit_bytes=psutil.virtual_memory().total,
             # Half of what is free holds all the same.
             disk_limit_bytes=_UNLIMITED_BYTES,
-            networks=_networks_for(experiment.plan.network),
+            networks=_networks_of(experiment),
             capabilities=tuple(sorted({c for v in variants for c in v.needs.capabilities})),
             host_paths=tuple(
                 sorted({pattern_of(each.host, each.writable) for each in _host_paths(variants)})
@@ -282,10 +282,12 @@ def _pattern(variant: Variant, pull: bool) -> str:
     return variant.image
 
 
-def _networks_for(asked: Network.ValueType) -> tuple[str, ...]:
-    """The default ones, and the one that an experiment asks for."""
-    word = network_word(asked)
-    return (*_DEFAULT_NETWORKS, *({word} & NETWORKS.keys() - set(_DEFAULT_NETWORKS)))
+def _networks_of(experiment: Experiment) -> tuple[str, ...]:
+    """The default ones, the one that it asks for, and that of tests beside a command."""
+    asked = {network_word(experiment.plan.network)}
+    if any(each.HasField("command") for each in experiment.variants) and any(checks_of(experiment)):
+        asked.add(network_word(Network.NETWORK_HOST))
+    return (*_DEFAULT_NETWORKS, *(asked & NETWORKS.keys() - set(_DEFAULT_NETWORKS)))
 
 
 def network_word(network: Network.ValueType) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from headstart.agent.engine.engine import ContainerSpec, Engine, Started
-from headstart.agent.instances import ExitFacts, RuntimeFault, was_cancelled
+from headstart.agent.instances import ExitFacts, RuntimeFault, Surroundings, was_cancelled
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.cgroup_paths import find_cgroup
 from headstart.agent.linux.mountinfo import parse_mountinfo
@@ -86,6 +86,10 @@ class DockerInstance(Gated):
             self.start_call_ns = time.monotonic_ns()
             started = engine.start(self.container, self.name)
             self.pid = started.pid
+            is_shared = spec.network == "host" or spec.network.startswith("container:")
+            self.surroundings = Surroundings(
+                spec.network if is_shared else f"container:{self.container}", spec.hosts
+            )
             self.address = address or started.address
             self.notes = swap_notes(started, psutil.swap_memory().total)
             self._process = self._handle()

@@ -32,11 +32,13 @@ from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
 from headstart.agent.policy.pull_rules import pull_refusal
 from headstart.agent.runtimes.beside import Companions, beside_obstacles, names_of
 from headstart.agent.runtimes.container_specs import container_of
+from headstart.agent.runtimes.docker_checker import DockerChecker
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.lending import Lender, remarks
 from headstart.agent.runtimes.needs_checks import (
     beyond_kernel,
     beyond_memory,
+    most_open_files,
     problems_of,
     stated_limits,
 )
@@ -63,7 +65,6 @@ _HOLDER_MEMORY_BYTES = 6 << 20
 _HOLDER_PIDS = 4
 # An engine switches IPv6 off in a namespace without a network, and ::1 with it.
 _IPV6 = Path("/proc/sys/net/ipv6")
-_MOST_OPEN = Path("/proc/sys/fs/nr_open")
 _WITH_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "0"}
 
 
@@ -114,6 +115,11 @@ class DockerRuntime:
     def puller(self) -> Puller:
         """See `Runtime`."""
         return self
+
+    @property
+    def checker(self) -> DockerChecker:
+        """See `Runtime`."""
+        return DockerChecker(self._engine, self._policy, self._identity, self._folder, self._lender)
 
     def engine(self) -> host_pb2.Engine:
         """What the engine says of itself."""
@@ -202,11 +208,14 @@ class DockerRuntime:
             yield Obstacle(("plan", "memory"), words, FailureCode.FAILURE_CODE_ENGINE)
         limit = plan.memory_limit_bytes or self._policy.memory_limit_bytes
         for placed in containers_of(experiment):
+            if placed.path[0] == "service":
+                # A check's: the checker's, also where no variant is a container.
+                continue
             variant, needs = placed.container, placed.container.needs
             found = [
                 *problems_of(needs, self._policy),
                 *beyond_memory(needs, limit),
-                *beyond_kernel(needs, int(_MOST_OPEN.read_text())),
+                *beyond_kernel(needs, most_open_files()),
             ]
             for key, words, code in found:
                 path = (*placed.path, key)

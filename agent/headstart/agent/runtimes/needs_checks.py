@@ -5,6 +5,7 @@ A collector is trusted with none of it: it is checked here as if nobody had chec
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from headstart.agent.policy.policy import Policy
 from headstart.v1.experiment_pb2 import ContainerNeeds
@@ -29,6 +30,7 @@ from headstart.words.container_needs import (
     is_address,
 )
 
+_MOST_OPEN = Path("/proc/sys/fs/nr_open")
 _REFUSED = FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
 _UNUSABLE = FailureCode.FAILURE_CODE_AGENT
 
@@ -109,7 +111,9 @@ def _problems_of_host_paths(needs: ContainerNeeds) -> Iterator[Problem]:
         seen.add(path.at)
 
 
-def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:
+def beyond_memory(
+    needs: ContainerNeeds, limit_bytes: int, key_of_limit: str = "plan.memory"
+) -> Iterator[Problem]:
     """What is kept in memory and could never be filled: it is charged to the memory limit."""
     for key, size in (
         ("tmpfs", sum(needs.tmpfs_bytes.values())),
@@ -118,9 +122,14 @@ def beyond_memory(needs: ContainerNeeds, limit_bytes: int) -> Iterator[Problem]:
         if size > limit_bytes:
             words = (
                 f"{size >> 20} MiB are kept in memory and charged to the memory limit, which is"
-                f" {limit_bytes >> 20} MiB here (plan.memory, or the policy's memory_limit)"
+                f" {limit_bytes >> 20} MiB here ({key_of_limit}, or the policy's memory_limit)"
             )
             yield key, words, _UNUSABLE
+
+
+def most_open_files() -> int:
+    """fs.nr_open of this host (proc_sys_fs(5))."""
+    return int(_MOST_OPEN.read_text())
 
 
 def beyond_kernel(needs: ContainerNeeds, most_open: int) -> Iterator[Problem]:

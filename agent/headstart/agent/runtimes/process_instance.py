@@ -17,6 +17,7 @@ from headstart.agent.instances import (
     MARK_VARIABLE,
     ExitFacts,
     RuntimeFault,
+    Surroundings,
     mark,
     mark_entry,
     was_cancelled,
@@ -67,6 +68,7 @@ class ProcessInstance(Gated):
     # A process of this host is in the agent's.
     namespace: NetworkNamespace | None = None
     beside: Beside | None = None
+    surroundings = Surroundings()
     notes: Sequence[str] = ()
 
     def __init__(

@@ -41,6 +41,7 @@ class ProcessRuntime:
     left_behind: Sequence[str] = ()
     builder = None
     puller = None
+    checker = None
 
     def __init__(self, state: Path, policy: Policy, cancelled: Cancellation | None = None) -> None:
         """`cancelled`: of the run that it serves."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from headstart.agent.cancellation import Cancellation
-from headstart.agent.instances import ExitFacts, InstanceSpec, RuntimeFault
+from headstart.agent.http.container_checks import CheckContainers
+from headstart.agent.instances import ExitFacts, InstanceSpec, RuntimeFault, Surroundings
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.policy.policy import Policy
@@ -66,6 +67,8 @@ class Instance(Protocol):
     network: Network.ValueType
     # None: clients stay where they are. Open until `stop`.
     namespace: NetworkNamespace | None
+    # What an engine is asked for, so that another container is where the app is.
+    surroundings: Surroundings
     # The process that becomes the app: the gate's pid, kept over execve.
     pid: int
     cgroup: Cgroup | None
@@ -146,6 +149,28 @@ class Puller(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class ChecksSpec:
+    """Whose tests run: a trial's. The checks' containers are resolved, by name."""
+
+    run_id: str
+    attempt: int
+    trial: int
+    containers: Mapping[str, ResolvedVariant]
+    # A cpuset list, that of the load; empty: all CPUs.
+    cpus: str = ""
+
+
+class Checker(Protocol):
+    """Runs checks that are containers beside an instance of any runtime."""
+
+    def checks_beside(self, instance: Instance, spec: ChecksSpec) -> CheckContainers:
+        """What runs them, as long as the instance is there."""
+
+    def check_obstacles(self, experiment: Experiment) -> Iterable[Obstacle]:
+        """What of them cannot be done on this host."""
+
+
 class Runtime(Protocol):
     """Makes instances of the variants that `headstart.words.runtimes` gives to its name."""
 
@@ -158,6 +183,10 @@ class Runtime(Protocol):
     @property
     def puller(self) -> Puller | None:
         """Pulls the images that `resolve` then knows; None: it pulls none."""
+
+    @property
+    def checker(self) -> Checker | None:
+        """Runs checks that are containers; None: it runs none."""
 
     def engine(self) -> Engine | None:
         """What the engine behind it says of itself; None: there is none."""
@@ -232,6 +261,13 @@ class RuntimeTable:
         """That of the runtime which runs images."""
         try:
             return self.for_variant(Variant(image="any")).puller
+        except RuntimeFault:
+            return None
+
+    def checker(self) -> Checker | None:
+        """That of the runtime which runs images, whatever runs the variants."""
+        try:
+            return self.for_variant(Variant(image="any")).checker
         except RuntimeFault:
             return None
 

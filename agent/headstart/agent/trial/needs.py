@@ -79,13 +79,13 @@ def resolve(
 def unresolved(placed: Placed, resolved: ResolvedVariant) -> Iterator[Obstacle]:
     """The failure of a variant or another container as an obstacle, if it has one.
 
-    Without its companions an app is another one.
+    Without its companions an app is another one, and nothing is measured untested.
     """
     if resolved.HasField("failure"):
         container, failure = placed.container, resolved.failure
         path = (*placed.path, container.WhichOneof("source") or "image")
         variant = container.name if placed.path[0] == "variants" else ""
-        forbids = placed.path[0] == "beside"
+        forbids = placed.path[0] != "variants"
         yield Obstacle(path, failure.message, failure.code, variant, forbids=forbids)
 
 
@@ -274,6 +274,8 @@ def _plan(host: Host) -> Iterator[Obstacle]:
     """What the runtimes of its variants cannot apply of the plan."""
     for runtime in _used(host).values():
         yield from runtime.obstacles(host.experiment)
+    if (checker := host.runtimes.checker()) is not None:
+        yield from checker.check_obstacles(host.experiment)
 
 
 def _runs_unconfined(host: Host) -> bool:

@@ -69,7 +69,12 @@ def _patterns(experiment: Experiment) -> Iterator[tuple[FilePath, str, str]]:
         if companion.ready.log_pattern:
             yield ("beside", companion.name, "ready"), companion.name, companion.ready.log_pattern
     for path, check in checks:
-        for pattern in (check.http.body_pattern, check.command.output_pattern):
+        patterns = (
+            check.http.body_pattern,
+            check.command.output_pattern,
+            check.container.output_pattern,
+        )
+        for pattern in patterns:
             if pattern:
                 yield path, check.name, pattern
 

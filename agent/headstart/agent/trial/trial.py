@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headstart.agent.cancellation import Cancellation, Cancelled, apart
 from headstart.agent.deadline import Deadline
 from headstart.agent.http.app_tls import client_context
 from headstart.agent.http.check_runner import CheckRun, run_checks
+from headstart.agent.http.container_checks import CheckContainers
 from headstart.agent.instances import LOOPBACK, CompanionSpec, InstanceSpec, RuntimeFault
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.exit_accounting import ExitAccounting
@@ -19,7 +20,7 @@ from headstart.agent.load.driver import LoadDriver, LoadTask, PreparedLoad
 from headstart.agent.load.scratch import scratch
 from headstart.agent.load.validity import load_flags
 from headstart.agent.probe.prober import Prober
-from headstart.agent.runtimes.runtime import Instance, Runtime
+from headstart.agent.runtimes.runtime import Checker, ChecksSpec, Instance, Runtime
 from headstart.agent.sampling.memory import phase_memory
 from headstart.agent.sampling.sampler import Sampler
 from headstart.agent.trial.companion_use import failed_beside, record_beside
@@ -82,6 +83,9 @@ class TrialContext:
     exits: ExitAccounting | None = None
     # What stands beside the app in every trial.
     beside: Sequence[CompanionSpec] = ()
+    # Runs checks that are containers, which are resolved here by name.
+    checker: Checker | None = None
+    check_containers: Mapping[str, ResolvedVariant] = field(default_factory=dict)
 
 
 class Ended(Exception):
@@ -368,23 +372,42 @@ class _Trial:
         if not service.checks:
             return
         self.context.doing("checks")
-        self.checks = run_checks(
-            service.checks,
-            instance.address,
-            service.port,
-            self.slot.trial,
-            self.stage,
-            working_directory=self.context.experiment.base_directory or None,
-            commands_allowed=self.context.commands_allowed,
-            tls=client_context(service.tls_verified) if service.tls else None,
-            namespace=instance.namespace,
-            cancelled=self.context.cancelled,
-        )
+        try:
+            self.checks = run_checks(
+                service.checks,
+                instance.address,
+                service.port,
+                self.slot.trial,
+                self.stage,
+                working_directory=self.context.experiment.base_directory or None,
+                commands_allowed=self.context.commands_allowed,
+                tls=client_context(service.tls_verified) if service.tls else None,
+                namespace=instance.namespace,
+                cancelled=self.context.cancelled,
+                containers=self._checks_beside(instance),
+            )
+        except RuntimeFault:
+            # No container can join the network of an app that has ended.
+            self._raise_if_ended(instance, "during its checks")
+            raise
         for check in self.checks:
             self.context.emit(check.outcome)
         self.outcome.checks_passed = sum(check.outcome.passed for check in self.checks)
         self.outcome.checks_failed = len(self.checks) - self.outcome.checks_passed
         self._raise_if_ended(instance, "during its checks")
+
+    def _checks_beside(self, instance: Instance) -> CheckContainers | None:
+        context = self.context
+        if context.checker is None:
+            return None
+        spec = ChecksSpec(
+            run_id=context.run_id,
+            attempt=context.attempt,
+            trial=self.slot.trial,
+            containers=context.check_containers,
+            cpus=context.experiment.plan.load_cpus,
+        )
+        return context.checker.checks_beside(instance, spec)
 
     def _phase_memory(self, phase: Phase.ValueType, instance: Instance, sampler: Sampler) -> None:
         if instance.exited() is None:

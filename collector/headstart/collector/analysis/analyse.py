@@ -20,6 +20,7 @@ from headstart.collector.analysis.trials.trial_records import RunRecords, Trial,
 from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict import memory_floor
 from headstart.collector.analysis.verdict.break_even_of_run import break_evens
+from headstart.collector.analysis.verdict.check_containers import check_containers
 from headstart.collector.analysis.verdict.comparison import compare, unavailable
 from headstart.collector.analysis.verdict.confounders import confounders
 from headstart.collector.analysis.verdict.decidable import asks_for_steady
@@ -143,7 +144,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
         ),
         source_text=experiment.source_text,
         plan_description=tuple(plan_description(experiment, run.trials)),
-        method=tuple(method(run)),
+        method=(*method(run), *check_containers(experiment, run)),
         images=image_results(experiment, run.images),
         builds=variant_builds(experiment, run.builds),
         diagnostics=variant_diagnostics(experiment, run),

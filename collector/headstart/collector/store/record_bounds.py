@@ -26,6 +26,7 @@ from headstart.words.container_needs import CAPABILITIES, MOST_FOLDERS, MOST_HOS
 from headstart.words.containers import COMPANION_PREFIX, MOST_COMPANIONS, other_names
 from headstart.words.foreign.image_reference import MAXIMUM_REFERENCE
 from headstart.words.packed_values import may_be_long
+from headstart.words.test_reports import LONGEST_MESSAGE, LONGEST_NAME, MOST_TESTS
 
 # No size, count or time of a machine comes near; sums of two still fit into 64 bits.
 _LARGEST_INTEGER = 1 << 62
@@ -52,6 +53,7 @@ _MOST = {
     "capabilities": len(CAPABILITIES),
     "hosts": MOST_HOSTS,
     "host_paths": MOST_FOLDERS,
+    "tests": MOST_TESTS,
 }
 # Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
 # and lists within them are bounded by the layout of histograms.
@@ -368,6 +370,21 @@ def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:
         raise Unbelievable(f"image_pulled has {message.layers} layers, of which {told} are told")
 
 
+def _check_outcome(message: pb.CheckOutcome, _bounds: Bounds) -> None:
+    for test in message.tests:
+        _short("check_outcome.tests", test.test, LONGEST_NAME)
+        _short("check_outcome.tests", test.message, LONGEST_MESSAGE)
+    counts = message.test_counts
+    known = counts.passed + counts.failed + counts.errored + counts.skipped
+    if known != len(message.tests) + counts.left_out:
+        raise Unbelievable(
+            f"check_outcome.tests has {len(message.tests)} tests and {counts.left_out} left out,"
+            f" of {known}"
+        )
+    if message.passed and counts.failed + counts.errored:
+        raise Unbelievable("check_outcome passed, with tests that did not")
+
+
 def _run_outcome(message: pb.RunOutcome, bounds: Bounds) -> None:
     _at_most("run_outcome.trials", message.trials, bounds.trials)
     _at_most("run_outcome.trials_failed", message.trials_failed, message.trials)
@@ -399,6 +416,7 @@ _CHECKS: Mapping[str, Callable[[Any, Bounds], None]] = {
     "load_windows": _load_windows,
     "build_outcome": _build,
     "image_pulled": _image_pulled,
+    "check_outcome": _check_outcome,
     "run_outcome": _run_outcome,
     "samples": _samples,
 }

@@ -177,6 +177,31 @@ LATENCY_BASIS_INTENDED_SEND: LatencyBasis.ValueType  # 2
 """From the intended send of an open loop."""
 Global___LatencyBasis: _TypeAlias = LatencyBasis  # noqa: Y015
 
+class _CaseStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CASE_STATUS_UNSPECIFIED: _CaseStatus.ValueType  # 0
+    CASE_STATUS_PASSED: _CaseStatus.ValueType  # 1
+    CASE_STATUS_FAILED: _CaseStatus.ValueType  # 2
+    """What it asserts does not hold."""
+    CASE_STATUS_ERRORED: _CaseStatus.ValueType  # 3
+    """It broke off by itself."""
+    CASE_STATUS_SKIPPED: _CaseStatus.ValueType  # 4
+
+class CaseStatus(_CaseStatus, metaclass=_CaseStatusEnumTypeWrapper): ...
+
+CASE_STATUS_UNSPECIFIED: CaseStatus.ValueType  # 0
+CASE_STATUS_PASSED: CaseStatus.ValueType  # 1
+CASE_STATUS_FAILED: CaseStatus.ValueType  # 2
+"""What it asserts does not hold."""
+CASE_STATUS_ERRORED: CaseStatus.ValueType  # 3
+"""It broke off by itself."""
+CASE_STATUS_SKIPPED: CaseStatus.ValueType  # 4
+Global___CaseStatus: _TypeAlias = CaseStatus  # noqa: Y015
+
 class _CheckStage:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1113,6 +1138,8 @@ class CheckOutcome(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     DIFFERENCES_FIELD_NUMBER: _builtins.int
     MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    TESTS_FIELD_NUMBER: _builtins.int
+    TEST_COUNTS_FIELD_NUMBER: _builtins.int
     trial: _builtins.int
     check: _builtins.str
     stage: Global___CheckStage.ValueType
@@ -1127,6 +1154,14 @@ class CheckOutcome(_message.Message):
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Difference]:
         """Differences from the baseline's body: JSON path and both values."""
 
+    @_builtins.property
+    def tests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CaseResult]:
+        """Of a container that left JUnit XML: its tests, those first that did not pass; as many as
+        fit. Counts are of all of them.
+        """
+
+    @_builtins.property
+    def test_counts(self) -> Global___CaseCounts: ...
     def __init__(
         self,
         *,
@@ -1140,14 +1175,78 @@ class CheckOutcome(_message.Message):
         status: _builtins.int = ...,
         differences: _abc.Iterable[Global___Difference] | None = ...,
         monotonic_ns: _builtins.int = ...,
+        tests: _abc.Iterable[Global___CaseResult] | None = ...,
+        test_counts: Global___CaseCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["test_counts", b"test_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actual", b"actual", "check", b"check", "differences", b"differences", "excerpt", b"excerpt", "expected", b"expected", "monotonic_ns", b"monotonic_ns", "passed", b"passed", "stage", b"stage", "status", b"status", "trial", b"trial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actual", b"actual", "check", b"check", "differences", b"differences", "excerpt", b"excerpt", "expected", b"expected", "monotonic_ns", b"monotonic_ns", "passed", b"passed", "stage", b"stage", "status", b"status", "test_counts", b"test_counts", "tests", b"tests", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckOutcome: _TypeAlias = CheckOutcome  # noqa: Y015
+
+@_typing.final
+class CaseResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEST_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    test: _builtins.str
+    """Class (or suite) and name."""
+    status: Global___CaseStatus.ValueType
+    seconds: _builtins.float
+    message: _builtins.str
+    """First line of why it did not pass."""
+    def __init__(
+        self,
+        *,
+        test: _builtins.str = ...,
+        status: Global___CaseStatus.ValueType = ...,
+        seconds: _builtins.float = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "seconds", b"seconds", "status", b"status", "test", b"test"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseResult: _TypeAlias = CaseResult  # noqa: Y015
+
+@_typing.final
+class CaseCounts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PASSED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    ERRORED_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    passed: _builtins.int
+    failed: _builtins.int
+    errored: _builtins.int
+    skipped: _builtins.int
+    left_out: _builtins.int
+    """How many of them are not in the list of tests."""
+    def __init__(
+        self,
+        *,
+        passed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        errored: _builtins.int = ...,
+        skipped: _builtins.int = ...,
+        left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errored", b"errored", "failed", b"failed", "left_out", b"left_out", "passed", b"passed", "skipped", b"skipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseCounts: _TypeAlias = CaseCounts  # noqa: Y015
 
 @_typing.final
 class Difference(_message.Message):

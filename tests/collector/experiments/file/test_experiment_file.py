@@ -170,6 +170,36 @@ def test_a_check_names_the_packages_that_it_runs_through() -> None:
     ]
 
 
+def test_a_check_may_be_a_container_with_all_that_a_container_is_given() -> None:
+    _, integration, other = load("container-checks.yaml").service.checks
+
+    assert (integration.name, other.name) == ("integration", "tests:2")
+    assert list(integration.covers) == ["AutoMapper"]
+    assert integration.container == pb.ContainerCheck(
+        container=pb.Variant(
+            name="check.2",
+            image="tests:1",
+            arguments=["--fast"],
+            environment={"BROWSER": "none"},
+            secret_environment={"PASSWORD": pb.SecretReference(variable="TESTS_PASSWORD")},
+            needs=pb.ContainerNeeds(
+                user="1000:1000", tmpfs_bytes={"/tmp": 16 << 20}, volumes=["/results"]
+            ),
+        ),
+        exit_status=3,
+        output_pattern="passed",
+        timeout_seconds=300,
+        junit="/results",
+        memory_limit_bytes=256 << 20,
+    )
+    assert other.container == pb.ContainerCheck(
+        container=pb.Variant(
+            name="check.3", image="tests:2", entrypoint=["/bin/run"], working_directory="/app"
+        ),
+        timeout_seconds=30,
+    )
+
+
 def test_a_program_without_a_slash_is_left_to_the_agent() -> None:
     experiment = load("batch.yaml")
 

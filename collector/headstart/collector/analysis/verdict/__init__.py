@@ -2,6 +2,7 @@
 
 __all__ = [
     "break_even_of_run",
+    "check_containers",
     "comparison",
     "confounders",
     "decidable",

@@ -6,22 +6,34 @@ from pydantic import Discriminator, Field, Tag
 
 from headstart.collector.experiments.file.forms import (
     Argument,
+    EnvironmentName,
+    FolderPath,
     Form,
     Header,
     Line,
     Shorthand,
     written,
 )
+from headstart.collector.experiments.file.image_forms import Image
 from headstart.collector.experiments.file.load_forms import Tls
+from headstart.collector.experiments.file.needs_forms import NeedsForm
 from headstart.collector.experiments.file.requests import HeaderName, Pattern, Request, RequestLine
-from headstart.collector.experiments.file.units import Duration, Text, Whole
-from headstart.collector.experiments.file.value_forms import HeaderValue
+from headstart.collector.experiments.file.units import Duration, Size, Text, Whole
+from headstart.collector.experiments.file.value_forms import HeaderValue, VariableValue
 from headstart.words.readiness import MOST_STEPS
+from headstart.words.test_reports import JUNIT_PATTERN, LONGEST_JUNIT
 
 PACKAGES = Text(
     what="a package or an assembly such as 'AutoMapper' or 'Microsoft.EntityFrameworkCore*'",
     pattern=r"[A-Za-z0-9_.*?+-]+",
     maximum=256,
+)
+
+
+_JUNIT = Text(
+    "an absolute path in the container, without '..', a blank, ':' or ','",
+    JUNIT_PATTERN,
+    maximum=LONGEST_JUNIT,
 )
 
 
@@ -57,29 +69,50 @@ class RequestForm(Form):
     """What a correct answer is."""
 
 
-class CheckForm(RequestForm):
-    """A request, or a command of the user's own, and what is correct."""
+class CheckForm(RequestForm, NeedsForm):
+    """A request, a command of the user's own or a container of tests, and what is correct."""
 
-    EXACTLY_ONE: ClassVar = ("request", "command")
-    COMMAND_KEYS: ClassVar = frozenset({"exit", "output", "timeout"})
+    EXACTLY_ONE: ClassVar = ("request", "command", "image")
+    MAY_FOLLOW: ClassVar = {"command": "image"}
+    # Of a command and of a container.
+    PROGRAM_KEYS: ClassVar = frozenset({"exit", "output", "timeout"})
     REQUEST_KEYS: ClassVar = frozenset({"json", "body", "headers", "expect", "port", "tls"})
 
     name: Line | None = None
-    """Name in reports, unique in the experiment; made from the request or the command."""
+    """Name in reports, unique in the experiment; made from what it runs."""
     port: Annotated[int, Whole(1, 65535)] | None = None
     """Another port than the app's that it is sent to, as one for management."""
     tls: Annotated[str, Tls()] = written(False)
     """Whether that port speaks TLS; `unverified` accepts any certificate."""
     command: list[Argument] | None = Field(default=None, max_length=256)
-    """A program and its arguments, run on the host with HEADSTART_URL set."""
+    """A program and its arguments, run on the host with HEADSTART_URL set; with `image` what it
+    is given in place of the image's CMD."""
+    image: Annotated[str, Image()] | None = None
+    """An image whose container runs tests in the app's network, with HEADSTART_URL set."""
     exit: Annotated[int, Whole(0, 255)] = written(0)
-    """Exit status of the command that is correct."""
+    """Exit status of the command or the container that is correct."""
     output: Annotated[str, Pattern()] | None = None
-    """A regular expression that must be found in what the command writes."""
+    """A regular expression that must be found in what it writes."""
     timeout: Annotated[float, Duration("100ms", "1h")] = written("30s")
-    """How long the command may take."""
+    """How long the command may take; a container takes 5min when it is left out."""
+    junit: Annotated[str, _JUNIT] | None = None
+    """File or folder of the container in which it leaves JUnit XML, read test by test."""
+    entrypoint: list[Argument] | None = Field(default=None, min_length=1, max_length=256)
+    """Replaces the entrypoint and the command of the container's image."""
+    env: dict[EnvironmentName, VariableValue] = Field(default_factory=dict, max_length=256)
+    """Environment variables that the container is given."""
+    workdir: FolderPath | None = None
+    """Working directory in the container."""
+    memory: Annotated[float, Size("6MiB", "16384GiB")] | None = None
+    """Memory limit of the container; the policy's when it is left out."""
     covers: list[Annotated[str, PACKAGES]] = Field(default_factory=list, max_length=100)
     """Packages or assemblies that it runs through: `[AutoMapper, "Microsoft.Entity*"]`."""
+
+    @classmethod
+    def container_keys(cls) -> frozenset[str]:
+        """Those that go with `image` only."""
+        own = {"junit", "entrypoint", "env", "workdir", "memory"}
+        return frozenset(own | NeedsForm.known_keys().keys())
 
 
 Check = Annotated[CheckForm, Shorthand("request", RequestLine())]

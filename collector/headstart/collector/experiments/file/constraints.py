@@ -10,6 +10,12 @@ from typing import Any
 from headstart.collector.experiments.file.beside_forms import CompanionForm
 from headstart.collector.experiments.file.beside_rules import broken_beside_rules
 from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm, steps_in
+from headstart.collector.experiments.file.check_rules import (
+    broken_check_rules,
+    containers_without_port,
+    is_command,
+    is_request,
+)
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
@@ -36,11 +42,8 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
         if issubclass(form, RequestForm):
             yield from _request(path, mapping)
         if form is CheckForm:
-            yield from _check(path, mapping)
+            yield from broken_check_rules(path, mapping)
             yield from _port_of_its_own(path, mapping, _mapping(data, "service"))
-            if "covers" in mapping and path[:2] != ("service", "checks"):
-                message = "'covers' belongs to the checks, whose outcome says what works"
-                yield (*path, "covers"), message, True
     yield from _variants(data)
     yield from _service(data)
     yield from broken_job_rules(data)
@@ -72,7 +75,7 @@ def _values_are_there(path: Path, form: type[Form], mapping: dict[str, Any]) -> 
 
 def _exactly_one(path: Path, form: type[Form], mapping: dict[str, Any]) -> Iterator[Found]:
     keys = form.EXACTLY_ONE
-    there = [key for key in keys if key in mapping]
+    there = [key for key in keys if key in mapping and form.MAY_FOLLOW.get(key) not in mapping]
     if keys and not there:
         yield path, f"expected {listed(map(quoted, keys))}", True
     for key in there[1:]:
@@ -135,20 +138,6 @@ def _request(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
         yield (*path, "expect", "status"), message, True
 
 
-def _check(path: Path, mapping: dict[str, Any]) -> Iterator[Found]:
-    if ("command" in mapping) == ("request" in mapping):
-        return
-    if "command" in mapping:
-        for key in CheckForm.REQUEST_KEYS & mapping.keys():
-            yield (*path, key), f"'{key}' belongs to a request, and this is a command", True
-    else:
-        for key in CheckForm.COMMAND_KEYS & mapping.keys():
-            yield (*path, key), f"'{key}' belongs to a command, and this is a request", True
-    # The command of a batch program's `ready` is its arguments, and may be empty.
-    if mapping.get("command") == [] and path != ("service", "ready"):
-        yield (*path, "command"), "expected a program and its arguments", True
-
-
 def _port_of_its_own(
     path: Path, mapping: dict[str, Any], service: dict[str, Any]
 ) -> Iterator[Found]:
@@ -163,28 +152,25 @@ def _port_of_its_own(
         yield (*path, "port"), message, False
 
 
-def _is_command(check: object) -> bool:
-    return isinstance(check, dict) and "command" in check
-
-
 def _service(data: dict[str, Any]) -> Iterator[Found]:
     """A port is what requests go to; an app without one is a batch program."""
     service = data.get("service")
     if not isinstance(service, dict):
         return
     checks = service.get("checks")
-    requests = [not _is_command(check) for check in (checks if isinstance(checks, list) else [])]
+    requests = [is_request(check) for check in (checks if isinstance(checks, list) else [])]
     first_data = service.get("first_data")
     steps, is_list = steps_in(service.get("ready")), isinstance(service.get("ready"), list)
     if "port" in service:
         for number, step in enumerate(steps):
-            if _is_command(step):
+            if is_command(step):
                 path: Path = ("service", "ready", number) if is_list else ("service", "ready")
                 message = "expected a request: an app with a port is ready when it answers one"
                 yield path, message, True
     else:
+        yield from containers_without_port(checks)
         senders = {
-            "ready": any(step is not None and not _is_command(step) for step in steps),
+            "ready": any(step is not None and is_request(step) for step in steps),
             "checks": any(requests),
             "first_data": first_data is not None,
             "load": data.get("load") is not None,
@@ -196,7 +182,7 @@ def _service(data: dict[str, Any]) -> Iterator[Found]:
         elif is_list and len(steps) > 1:
             message = "expected one command: a batch program has one trivial case"
             yield ("service", "ready"), message, True
-    if _is_command(first_data):
+    if is_command(first_data):
         yield ("service", "first_data"), "expected a request", True
     if service.get("compare_with_baseline") is True:
         if "port" in service and not any(requests):

@@ -7,6 +7,7 @@ from typing import Any
 
 from headstart.collector.experiments.file.beside_forms import companions_of
 from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm
+from headstart.collector.experiments.file.container_form import container_check
 from headstart.collector.experiments.file.gate_forms import GateForm
 from headstart.collector.experiments.file.job_forms import jobs_of
 from headstart.collector.experiments.file.load_forms import fill_in, name_host
@@ -161,7 +162,9 @@ def _service(form: ServiceForm, base_directory: str) -> pb.Service:
         port=form.port or 0,
         before_ready=[_check(step, names.of(step)) for step in before],
         ready=_check(ready, names.of(ready, "ready")),
-        checks=[_check(check, names.of(check)) for check in form.checks],
+        checks=[
+            _check(check, names.of(check), number) for number, check in enumerate(form.checks, 1)
+        ],
         compare_with_baseline=form.compare_with_baseline,
         volatile_fields=form.volatile,
         startup_timeout_seconds=form.startup_timeout,
@@ -202,15 +205,19 @@ def _made_name(check: CheckForm) -> str:
     if check.request is not None:
         at = f" on port {check.port}" if check.port else ""
         return f"{check.request.method} {without_values(check.request.target)}{at}"
+    if check.image is not None:
+        return " ".join((check.image, *shown_words(check.command or ())))[:200]
     return " ".join(shown_words(check.command or ()))[:200]
 
 
-def _check(form: CheckForm, name: str) -> pb.Check:
+def _check(form: CheckForm, name: str, number: int = 0) -> pb.Check:
     if form.request is not None:
         http = _http_check(form, form.request)
         http.port = form.port or 0
         http.tls, http.tls_verified = form.tls != "no", form.tls == "verified"
         return pb.Check(name=name, http=http, covers=form.covers)
+    if form.image is not None:
+        return pb.Check(name=name, container=container_check(form, number), covers=form.covers)
     command = pb.CommandCheck(
         argv=form.command or (),
         exit_status=form.exit,

@@ -28,6 +28,8 @@ class Form(BaseModel):
 
     # Of these keys exactly one is there.
     EXACTLY_ONE: ClassVar[tuple[str, ...]] = ()
+    # Those of them that stand beside another one too, where they mean something else.
+    MAY_FOLLOW: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def known_keys(cls) -> dict[str, Any]:
@@ -43,7 +45,12 @@ class Form(BaseModel):
             if name in cls.model_fields:
                 found["properties"][cls.model_fields[name].alias or name]["description"] = text
         if cls.EXACTLY_ONE:
-            found["oneOf"] = [{"required": [key]} for key in cls.EXACTLY_ONE]
+            found["oneOf"] = [
+                {"required": [key], "not": {"required": [cls.MAY_FOLLOW[key]]}}
+                if key in cls.MAY_FOLLOW
+                else {"required": [key]}
+                for key in cls.EXACTLY_ONE
+            ]
         return found
 
 
