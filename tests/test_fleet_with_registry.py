@@ -1,4 +1,4 @@
-"""A fleet whose engines hold nothing: two agents pull what they measure, and give it all back."""
+"""Two agents pull what they measure, and what it needs, into engines that held nothing."""
 
 import base64
 import json
@@ -6,23 +6,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from support import api_with_postgres as example
 from support.engines import engine, held
 from support.headstart_programs import program
-from support.images import image_of
 from support.registries import LOGIN, PASSWORD, USER, push, registry
 from support.running import Ran, headstart
-from support.truth_server import build_truth_server
 
 pytestmark = [
     pytest.mark.alone,
     pytest.mark.docker,
     pytest.mark.registry,
-    pytest.mark.compiler,
+    pytest.mark.examples,
     pytest.mark.root,
     pytest.mark.timeout(300),
 ]
@@ -72,33 +70,19 @@ def fleet(folder: Path, sockets: Path, hub: str) -> Iterator[Fleet]:
         yield Fleet(target, engines)
 
 
-def test_a_fleet_pulls_what_it_measures_by_its_login_and_keeps_nothing(
+def test_a_fleet_pulls_an_app_and_its_database_measures_them_and_keeps_nothing(
     tmp_path: Path, short_path: Path
 ) -> None:
-    truth = build_truth_server(tmp_path)
+    example.have_images()
     with registry(tmp_path, login=True) as hub:
-        with image_of(truth, "headstart-test/truth:pulled") as local:
-            push(local, f"{hub}/perf/truth:1", LOGIN)
-        content: dict[str, Any] = {
-            "experiment": "pulled",
-            "baseline": "slow",
-            "variants": {
-                name: {"image": f"{hub}/perf/truth:1", "entrypoint": ["/bin/app", "9400", delay]}
-                for name, delay in (("slow", "60"), ("fast", "0"))
-            },
-            "service": {"port": 9400, "ready": "GET /", "checks": ["GET /x -> 200"]},
-            "plan": {
-                "blocks": 2,
-                "idle": "100ms",
-                "settle": "100ms",
-                "quiet": "0s",
-                "pull": "missing",
-                "remove_pulled": True,
-            },
-            "hosts": {"labels": {"pool": "perf"}},
-        }
+        images = example.images()
+        for name in images:
+            push(name, f"{hub}/perf/{name}", LOGIN)
+        content = example.short_experiment(blocks=2, hub=f"{hub}/perf")
+        content["plan"] |= {"pull": "missing", "remove_pulled": True}
+        content["hosts"] = {"labels": {"pool": "perf"}}
         file = tmp_path / "experiment.yaml"
-        file.write_text(yaml.safe_dump(content))
+        file.write_text(yaml.safe_dump(content, sort_keys=False))
         with fleet(tmp_path, short_path, hub) as found:
             before = {host: held(address) for host, address in found.engines.items()}
             reports = found.measured(file)
@@ -108,9 +92,13 @@ def test_a_fleet_pulls_what_it_measures_by_its_login_and_keeps_nothing(
     assert sorted(reports) == ["alpha", "beta"]
     for ran in reports.values():
         report = ran.report()
-        assert {v["variant"]: v["outcome"] for v in report["variants"]} == {
-            "slow": "measured",
-            "fast": "measured",
-        }
-        assert {each["metric"] for each in report["figures"]} > {"pull_transferred_bytes"}
+        assert ran.status == 0, ran.errors
+        assert (report["state"], report["blocks_completed"]) == ("done", 2)
+        assert [v["outcome"] for v in report["variants"]] == ["measured", "measured"]
+        assert [(v["checks_passed"], v["checks_failed"]) for v in report["variants"]] == [
+            (6, 0)
+        ] * 2
+        assert [(each["name"], each["starts"]) for each in report["companions"]] == [("db", 4)]
+        pulled = [each for each in report["remarks"] if "was pulled before the first" in each]
+        assert all(any(f"/{name}," in each for each in pulled) for name in images), pulled
     assert after == {"alpha": NOTHING, "beta": NOTHING}

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from debian_packages import Packages  # found beside this file
-from postgres_image import IMAGE as POSTGRES, PACKAGES, PASSWORD, build_postgres
+from postgres_image import IMAGE as POSTGRES, PACKAGES, build_postgres
 from rootfs import RootFs, build  # found in the folder above
 
 HERE = Path(__file__).parent
@@ -28,14 +29,8 @@ NAME = "api-with-postgres"
 JIT, AOT, TESTS = f"{NAME}:jit", f"{NAME}:aot-cache", f"{NAME}:tests"
 PORT = 8080
 DRIVER = "/usr/share/java/postgresql.jar"
-# As experiment.yaml has it.
-DATABASE = {
-    "DATABASE_HOST": "db",
-    "DATABASE_PORT": "5432",
-    "DATABASE_NAME": "postgres",
-    "DATABASE_USER": "postgres",
-    "DATABASE_PASSWORD": PASSWORD,
-}
+# The app's environment and its database are those of the experiment.
+EXPERIMENT = yaml.safe_load((HERE / "experiment.yaml").read_text())
 # What no server needs.
 UNUSED = ("awt", "fontmanager", "freetype", "mlib_image", "lcms", "splashscreen", "javajpeg")
 
@@ -94,12 +89,15 @@ def train(folder: Path) -> None:
         # The one network of all: the first container's, which is alone in it.
         database = start(POSTGRES, network_mode="none", extra_hosts={"db": "127.0.0.1"})
         _wait_for(database, b"database system is ready")
-        _sql(database, (HERE / "players.sql").read_text())
+        seed = EXPERIMENT["beside"]["db"]["seed"]
+        seeded = database.exec_run([*seed["command"], "-c", seed["input"]])
+        if seeded.exit_code:
+            sys.exit(f"psql failed:\n{seeded.output.decode()}")
         java = start(
             JIT,
             entrypoint=["/jre/bin/java", "-Xmx256m", "-XX:AOTCacheOutput=/out/app.aot"],
             command=["-cp", "/app/app.jar:/app/postgresql.jar", "Api", str(PORT)],
-            environment=DATABASE,
+            environment=EXPERIMENT["variants"]["jit"]["env"],
             network_mode=f"container:{database.id}",
             volumes={str(folder): {"bind": "/out", "mode": "rw"}},
         )
@@ -140,12 +138,6 @@ def _wait_for(container: Any, words: bytes) -> None:
         if words in said:
             return
     sys.exit(f"a container ended before it was ready:\n{said.decode()}")
-
-
-def _sql(database: Any, commands: str) -> None:
-    done = database.exec_run(["psql", "-v", "ON_ERROR_STOP=1", "-c", commands])
-    if done.exit_code:
-        sys.exit(f"psql failed:\n{done.output.decode()}")
 
 
 def _emptied(folder: Path, *within: str) -> Path:

@@ -16,7 +16,7 @@ from rootfs import RootFs, build  # found in the folder above
 
 IMAGE = "postgres-example:15"
 # Of the superuser `postgres`, over TCP. In an image that anybody may read, so no secret.
-PASSWORD = "players"  # noqa: S105
+PASSWORD = "example-only"  # noqa: S105
 PACKAGES = ("postgresql-15", "postgresql-client-15", "tzdata", "dash")
 
 _HOME = "/usr/lib/postgresql/15"

@@ -1,4 +1,4 @@
-"""The API with PostgreSQL beside it: its images."""
+"""The API with PostgreSQL beside it: its images, and the experiment."""
 
 import shutil
 import subprocess
@@ -10,7 +10,10 @@ from typing import Any
 import docker
 import pytest
 
+from headstart.words import metrics
 from support import api_with_postgres as example
+from support.engines import held
+from support.running import left_behind, run
 
 pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.examples]
 
@@ -41,6 +44,25 @@ def test_the_api_keeps_its_contract_with_a_database_beside_it(
     assert set(tested.tests.values()) == {None}
     # What was posted is in the table, not in the app.
     assert example.sql(database, "SELECT count(*), max(goals) FROM players") == "101|39\n"
+
+
+def test_the_experiment_measures_both_beside_a_database_and_leaves_nothing(tmp_path: Path) -> None:
+    ran = run(tmp_path, example.short_experiment())
+    report = ran.report()
+
+    assert ran.status == 0, ran.errors
+    assert {v["variant"]: v["outcome"] for v in report["variants"]} == {
+        "jit": "measured",
+        "aot-cache": "measured",
+    }
+    assert [(v["checks_passed"], v["checks_failed"]) for v in report["variants"]] == [(9, 0)] * 2
+    database = next(each for each in report["companions"] if each["name"] == "db")
+    assert (database["starts"], database["failure_message"]) == (6, "")
+    assert {each["variant"] for each in database["took"]} == {"jit", "aot-cache"}
+    startup_cpu = next(c for c in report["comparisons"] if c["metric"] == metrics.STARTUP_CPU.name)
+    assert startup_cpu["interval"]["high"] < 1
+    assert left_behind(tmp_path) == []
+    assert [name for name in held()["containers"] if report["run_id"] in name] == []
 
 
 def test_the_tests_name_what_fails(start: Callable[..., Any]) -> None:
@@ -95,7 +117,7 @@ def test_the_database_is_no_root_and_asks_for_a_password(start: Callable[..., An
 
     over_tcp = ["psql", "-w", "-h", "127.0.0.1", "-c", "SELECT 1"]
     refused = database.exec_run(over_tcp)
-    taken = database.exec_run(over_tcp, environment={"PGPASSWORD": "players"})
+    taken = database.exec_run(over_tcp, environment={"PGPASSWORD": "example-only"})
 
     assert refused.exit_code == 2
     assert b"no password supplied" in refused.output

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import docker
 import pytest
+import yaml
 
 from support.waiting import wait_until
 
@@ -24,13 +25,6 @@ NAME = "api-with-postgres"
 JIT, AOT, TESTS = f"{NAME}:jit", f"{NAME}:aot-cache", f"{NAME}:tests"
 POSTGRES = "postgres-example:15"
 IMAGES = (JIT, AOT, TESTS, POSTGRES)
-DATABASE = {
-    "DATABASE_HOST": "db",
-    "DATABASE_PORT": "5432",
-    "DATABASE_NAME": "postgres",
-    "DATABASE_USER": "postgres",
-    "DATABASE_PASSWORD": "players",
-}
 PORT = 8080
 
 
@@ -54,7 +48,8 @@ def have_images() -> None:
 def _state() -> dict[str, str]:
     """What the images are made of, and which they are."""
     sources = hashlib.sha256()
-    for file in sorted((*EXAMPLE.glob("*.*"), EXAMPLE.parent / "rootfs.py")):
+    named = (EXAMPLE / "app.jar", EXAMPLE / "experiment.yaml", EXAMPLE.parent / "rootfs.py")
+    for file in (*sorted(EXAMPLE.glob("*.py")), *named):
         sources.update(file.read_bytes())
     return {"sources": sources.hexdigest()} | {name: _id_of(name) for name in IMAGES}
 
@@ -65,6 +60,34 @@ def _id_of(name: str) -> str:
             return str(client.inspect_image(name)["Id"])  # type: ignore[no-untyped-call]  # stub
         except docker.errors.ImageNotFound:
             return ""
+
+
+def experiment() -> dict[str, Any]:
+    """What the experiment file states."""
+    found: dict[str, Any] = yaml.safe_load((EXAMPLE / "experiment.yaml").read_text())
+    return found
+
+
+def short_experiment(blocks: int = 3, hub: str = "") -> dict[str, Any]:
+    """The same in few blocks without load; `hub`: with the images of a registry."""
+    content = experiment()
+    for key in ("load", "gates"):
+        del content[key]
+    del content["plan"]["load_every"]
+    content["plan"] |= {"blocks": blocks, "idle": "100ms", "settle": "100ms", "quiet": "0s"}
+    for each in _with_images(content):
+        each["image"] = f"{hub}/{each['image']}" if hub else each["image"]
+    return content
+
+
+def images() -> list[str]:
+    """Those that the experiment names."""
+    return [each["image"] for each in _with_images(experiment())]
+
+
+def _with_images(content: dict[str, Any]) -> list[dict[str, Any]]:
+    checks = [check for check in content["service"]["checks"] if "image" in check]
+    return [*content["variants"].values(), *content["beside"].values(), *checks]
 
 
 @contextmanager
@@ -90,7 +113,7 @@ def database(start: Callable[..., Any]) -> Any:
 
 def table() -> str:
     """The table of players, with those in it that the tests expect."""
-    return (EXAMPLE / "players.sql").read_text()
+    return str(experiment()["beside"]["db"]["seed"]["input"])
 
 
 def sql(database: Any, commands: str) -> str:
@@ -102,9 +125,9 @@ def sql(database: Any, commands: str) -> str:
 
 def api(start: Callable[..., Any], image: str, database: Any, **environment: str) -> Any:
     """The API in the database's network, serving, or ended."""
-    found = start(
-        image, network_mode=f"container:{database.id}", environment=DATABASE | environment
-    )
+    stated = experiment()["variants"]["jit"]["env"]
+    network = f"container:{database.id}"
+    found = start(image, network_mode=network, environment=stated | environment)
 
     def serves_or_ended() -> bool:
         found.reload()

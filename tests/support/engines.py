@@ -19,10 +19,10 @@ _BRIDGES = "hst-"
 def engine(folder: Path) -> Iterator[str]:
     """An engine that holds nothing; its address, for DOCKER_HOST. Skips where none can be.
 
-    It pulls from registries on this host's loopback.
+    For root. It pulls from registries on this host's loopback.
     """
-    if os.geteuid() != 0 or shutil.which("dockerd") is None:
-        pytest.skip("an engine of its own needs root and dockerd")
+    if missing := [name for name in ("dockerd", "ip", "setpriv") if shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
     address = f"unix://{folder}/docker.sock"
     folder.mkdir(parents=True)
     # Without a bridge (`--bridge=none`) it would remove docker0, which is the host's engine's.
@@ -49,8 +49,8 @@ def engine(folder: Path) -> Iterator[str]:
         shutil.rmtree(folder / "data")
 
 
-def held(address: str) -> dict[str, list[str]]:
-    """What an engine has: images by tag or id, containers and volumes by name."""
+def held(address: str | None = None) -> dict[str, list[str]]:
+    """What an engine, or this host's, has: images by tag or id, containers, volumes by name."""
     with closing(docker.APIClient(base_url=address)) as client:
         images = [(each["RepoTags"] or [each["Id"]])[0] for each in client.images(all=True)]
         containers = [each["Names"][0] for each in client.containers(all=True)]
