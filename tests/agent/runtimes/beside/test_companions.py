@@ -177,7 +177,7 @@ FAULTS: dict[str, tuple[list[str], dict[str, Any], str]] = {
     ),
     "a command that never succeeds": (
         ["wait"],
-        {"ready": CompanionReady(command=Words(argv=["app", "exit=7"]), timeout_seconds=0.5)},
+        {"ready": CompanionReady(command=Words(argv=["app", "exit=7"]), timeout_seconds=3)},
         "app exit=7 did not succeed; last output 'status 7'",
     ),
     "a command that hangs": (
