@@ -1,7 +1,8 @@
 /* A static program that can be a companion, its client and an app beside it. Each argument is an
  * instruction, done in order: out=TEXT, exit=N, wait,
  * keep=PORT: keeps one text for whoever connects: "?" asks for it, "!" has it end with status 3,
- *   "~" has it burn 200 ms of CPU time, anything else is kept in its place;
+ *   "~" has it burn 200 ms of CPU time, "+" has a child of it take memory until it is killed,
+ *   anything else is kept in its place;
  * put=PORT: gives it what is read from stdin; ask=PORT: prints what it keeps, or exits with 1;
  * serve=PORT: an app: GET answers with what db:5432 keeps, GET /X sends it X first. */
 #include <netdb.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,7 +37,11 @@ static void keep(int port) {
         if (length == 1 && *got == '!') exit(3);
         if (length == 1 && *got == '~')
             for (clock_t until = clock() + CLOCKS_PER_SEC / 5; clock() < until;) continue;
-        else if (length > 0 && !(length == 1 && *got == '?'))
+        else if (length == 1 && *got == '+') {
+            if (!fork())
+                for (char *more; (more = malloc(1 << 20)); memset(more, 1, 1 << 20)) continue;
+            wait(NULL);
+        } else if (length > 0 && !(length == 1 && *got == '?'))
             memcpy(kept, got, size = (size_t)length);
         if (write(c, kept, size) < 0) exit(2);
         close(c);

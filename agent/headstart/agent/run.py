@@ -37,6 +37,7 @@ from headstart.v1.records_pb2 import (
     RunOutcome,
     RunStarted,
     RunStatus,
+    TrialOutcome,
 )
 from headstart.words.containers import containers_of, other_names
 from headstart.words.foreign.secrets import masks_of, named_values
@@ -136,6 +137,7 @@ class _Run:
         self.started = time.monotonic()
         self.conformance = Conformance(held.experiment)
         self.failed_starts: dict[str, int] = {}
+        self.why_failed: dict[str, str] = {}
         self.masks = masks_of(named_values(self.experiment))
         self.time_left = TimeLeft(held.experiment)
 
@@ -391,6 +393,7 @@ class _Run:
                 self.conformance.take(result)
                 started = result.outcome.startup.first_correct_response_monotonic_ns > 0
                 self.failed_starts[name] = 0 if started else self.failed_starts.get(name, 0) + 1
+                self.why_failed[name] = _why_failed(result.outcome)
             for differing in self.conformance.block_done():
                 self.emit(differing)
             self.outcome.blocks_completed = block
@@ -414,7 +417,8 @@ class _Run:
             if failed >= GIVE_UP_AFTER and name in runnable:
                 del runnable[name]
                 self.held.progress.trials_planned = 0
-                self._note(f"{name} is not tried again: it did not start {failed} times in a row")
+                why = self.why_failed[name]
+                self._note(f"{name} is not tried again: {why} {failed} times in a row")
 
     def _count(self, failed: bool) -> None:
         self.outcome.trials += 1
@@ -441,3 +445,9 @@ class _Run:
 
     def _note(self, text: str) -> None:
         self.emit(Event(monotonic_ns=time.monotonic_ns(), name="note", text=text))
+
+
+def _why_failed(outcome: TrialOutcome) -> str:
+    if outcome.failure.code == FailureCode.FAILURE_CODE_COMPANION:
+        return "what stands beside it failed"
+    return "it did not start"

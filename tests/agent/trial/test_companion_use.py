@@ -24,6 +24,7 @@ from headstart.v1.experiment_pb2 import (
     Check,
     Command,
     CommandCheck,
+    CompanionLife,
     CompanionReady,
     Experiment,
     HttpCheck,
@@ -122,6 +123,29 @@ def test_a_companion_that_ends_in_the_middle_fails_the_trial_and_not_the_app(
     assert all(trial.startup.first_correct_response_monotonic_ns for trial in done)
 
 
+@pytest.mark.parametrize(
+    "life", [CompanionLife.COMPANION_LIFE_TRIAL, CompanionLife.COMPANION_LIFE_RUN]
+)
+def test_a_companion_that_loses_a_process_to_its_memory_limit_fails_the_trial_and_not_the_app(
+    image: str, tmp_path: Path, life: CompanionLife.ValueType
+) -> None:
+    """It lives on, as a database does that lost one of its backends."""
+    eat = HttpCheck(request=HttpRequest(method="GET", target="/+"), status=500)
+    db = database(image, memory_limit_bytes=32 << 20, life=life)
+    experiment = experiment_beside(image, db)
+    experiment.service.checks.append(Check(name="makes it eat", http=eat))
+    done = outcomes(ran(tmp_path, experiment))
+
+    assert [trial.failure.code for trial in done] == [FailureCode.FAILURE_CODE_COMPANION] * 2
+    assert done[0].failure.message == (
+        "the companion 'db' lost a process in the middle, which the kernel killed for want of"
+        " memory: give it more (beside.db.memory); it wrote nothing"
+    )
+    # One of the run that lost something is no longer what the next trial expects.
+    assert [trial.beside[0].oom_kills for trial in done] == [1, 1]
+    assert all(trial.beside[0].ready_seconds > 0 for trial in done)
+
+
 def test_an_app_that_cannot_start_since_its_companion_ended_is_not_at_fault(
     image: str, tmp_path: Path
 ) -> None:
@@ -144,6 +168,10 @@ def test_a_companion_that_is_never_ready_is_told_once_a_trial(image: str, tmp_pa
     # Nobody waits for it for ever.
     assert len(done) == 4
     assert "did not listen on port 9 within 0.2 s" in done[0].failure.message
+    notes = {each.event.text for each in spool.records if "not tried" in each.event.text}
+    assert notes == {
+        f"{name} is not tried again: what stands beside it failed 2 times in a row" for name in "ab"
+    }
 
 
 def test_the_executions_of_a_batch_program_have_their_companion_too(

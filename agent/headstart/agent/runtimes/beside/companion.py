@@ -9,7 +9,13 @@ from headstart.agent.instances import CompanionSpec, InstanceSpec, instance_name
 from headstart.agent.linux.cgroup import PeakSince, open_cgroup
 from headstart.agent.linux.sysfs import online_cpus, parse_cpus
 from headstart.agent.policy.policy import Policy
-from headstart.agent.runtimes.beside.companion_ready import put_in, raise_if_ended, wait_until_ready
+from headstart.agent.runtimes.beside.companion_ready import (
+    fault,
+    put_in,
+    quoted,
+    raise_if_ended,
+    wait_until_ready,
+)
 from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.lending import Lender
@@ -42,6 +48,7 @@ class Companion:
                 undo.callback(self._reader.close)
                 self._peak = PeakSince(self._reader)
             self._cpu_ns = 0
+            self._oom_kills = 0
             self._undo = undo.pop_all()
 
     def begin(self, is_new: bool) -> None:
@@ -51,6 +58,25 @@ class Companion:
         if self._reader is not None:
             self._peak.begin()
             self._cpu_ns = self._reader.cpu_ns() or 0
+            self._oom_kills = 0 if is_new else self._reader.oom_kills() or 0
+
+    def raise_if_spoilt(self) -> None:
+        """RuntimeFault(COMPANION) where it ended since `begin`, or lost a process to its limit.
+
+        What lives on then was not what the app had asked for.
+        """
+        shown = f"the companion {self.name!r}"
+        raise_if_ended(shown, self.instance, "in the middle")
+        kills = (self._reader.oom_kills() or 0) if self._reader is not None else 0
+        if kills > self._oom_kills:
+            count = kills - self._oom_kills
+            what = "a process" if count == 1 else f"{count} processes"
+            tail = self.instance.output_tail()
+            raise fault(
+                f"{shown} lost {what} in the middle, which the kernel killed for want of memory:"
+                f" give it more (beside.{self.name}.memory){quoted(tail)}",
+                tail,
+            )
 
     def use(self) -> CompanionUse:
         """What it took since `begin`; what cannot be read stays 0."""

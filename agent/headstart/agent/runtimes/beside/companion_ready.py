@@ -51,9 +51,7 @@ def put_in(name: str, instance: DockerInstance, seed: Seed, engine: Engine) -> N
         if done.status is None
         else f"ended with status {done.status}"
     )
-    raise fault(
-        f"the seed of {name} ({_words(seed.argv)}) {end}{_quoted(done.output)}", done.output
-    )
+    raise fault(f"the seed of {name} ({_words(seed.argv)}) {end}{quoted(done.output)}", done.output)
 
 
 def raise_if_ended(name: str, instance: DockerInstance, when: str) -> None:
@@ -62,7 +60,7 @@ def raise_if_ended(name: str, instance: DockerInstance, when: str) -> None:
         tail = instance.output_tail()
         limit = ended.limit()
         how = f"was killed: {limit[1]}" if limit else f"ended with status {ended.status}"
-        raise fault(f"{name} {how} {when}{_quoted(tail)}", tail)
+        raise fault(f"{name} {how} {when}{quoted(tail)}", tail)
 
 
 def fault(message: str, output_tail: str = "") -> RuntimeFault:
@@ -83,7 +81,7 @@ def _wait_for_port(
     found = sorted({str(each) for each in listeners(instance.pids(), alone=False) if each.port})
     where = f"; it listens on {' and '.join(found[:3])}" if found else ""
     tail = instance.output_tail()
-    message = f"{name} did not listen on port {port} within {seconds:g} s{where}{_quoted(tail)}"
+    message = f"{name} did not listen on port {port} within {seconds:g} s{where}{quoted(tail)}"
     raise fault(message, tail)
 
 
@@ -102,7 +100,7 @@ def _wait_for_command(
 
     if not _poll(succeeds, name, instance, seconds, engine.cancelled, _POLL_SECONDS):
         message = f"{name} was not ready within {seconds:g} s: {_words(argv)} did not succeed"
-        raise fault(f"{message}{_quoted(last)}", instance.output_tail())
+        raise fault(f"{message}{quoted(last)}", instance.output_tail())
 
 
 def _wait_for_line(
@@ -120,7 +118,7 @@ def _wait_for_line(
             f"{name} was not ready within {seconds:g} s: no line of its output (the first"
             f" {_OUTPUT_BYTES >> 20} MiB) has /{text}/"
         )
-        raise fault(f"{message}{_quoted(tail)}", tail)
+        raise fault(f"{message}{quoted(tail)}", tail)
 
 
 def _poll(
@@ -153,7 +151,7 @@ def _words(argv: Sequence[str]) -> str:
     return re.sub(r"\s+", " ", " ".join(shown_words(argv)))[:200]
 
 
-def _quoted(output: str) -> str:
+def quoted(output: str) -> str:
     """Its last lines, as the end of a sentence."""
     last = " / ".join(line.strip() for line in output.splitlines()[-3:] if line.strip())
     return f"; last output {last[-_SHOWN_CHARACTERS:]!r}" if last else "; it wrote nothing"

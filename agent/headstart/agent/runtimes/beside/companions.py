@@ -10,7 +10,6 @@ from headstart.agent.engine.engine import ContainerSpec, Engine
 from headstart.agent.instances import InstanceSpec, RuntimeFault
 from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.beside.companion import Companion, companion_container
-from headstart.agent.runtimes.beside.companion_ready import raise_if_ended
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.lending import Lender
 from headstart.v1.records_pb2 import CompanionUse, Failure
@@ -62,7 +61,7 @@ class Companions:
         """See `Beside`."""
         for each in self._living:
             try:
-                raise_if_ended(f"the companion {each.name!r}", each.instance, "in the middle")
+                each.raise_if_spoilt()
             except RuntimeFault as fault:
                 return Failure(
                     code=fault.code, message=fault.message, output_tail=fault.output_tail

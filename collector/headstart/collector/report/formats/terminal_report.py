@@ -187,7 +187,7 @@ class _Printer:
         if not rows:
             return
         table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-        for name in ("service", "variant", ""):
+        for name in ("Service", "Variant", ""):
             table.add_column(name)
         for name in COMPANION_COLUMNS:
             table.add_column(name, justify="right")

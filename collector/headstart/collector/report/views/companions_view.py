@@ -13,7 +13,7 @@ NOTE = (
     " the baseline's they are, without a verdict; CPU from before the app was let go to the end of"
     " the trial; memory with the page cache."
 )
-COLUMNS = ("trials", "CPU", "CPU per answer", "memory at the end", "highest")
+COLUMNS = ("Trials", "CPU", "CPU per answer", "Memory at the end", "Highest")
 _NOTHING = "–"
 _LIVES = {"trial": "made anew for each trial", "run": "one for all trials of the run"}
 
