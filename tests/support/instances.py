@@ -1,5 +1,6 @@
 """What tests of the runtimes share."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -16,13 +17,15 @@ from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
 from support.waiting import wait_until
 
+# Of the containers of this process: another session of tests may use the same engine.
+RUN = f"test-{os.getpid()}"
 _TESTS = Path(__file__).parent.parent
 
 
 def spec_for(variant: ResolvedVariant, trial: int = 1, port: int = 0, **plan: Any) -> InstanceSpec:
     """A trial of a variant that can be run."""
     assert not variant.HasField("failure"), variant.failure.message
-    return InstanceSpec("0123456789abcdef", 1, trial, variant, Plan(**plan), port)
+    return InstanceSpec(RUN, 1, trial, variant, Plan(**plan), port)
 
 
 def output_with(instance: Instance, text: str) -> str:

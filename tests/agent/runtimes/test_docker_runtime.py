@@ -20,6 +20,7 @@ from headstart.v1.experiment_pb2 import Build, Network, Variant
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from support.images import build_app, image_of
 from support.instances import (
+    RUN,
     answer_of,
     end_of,
     free_port,
@@ -100,7 +101,7 @@ def test_the_app_starts_when_the_gate_opens_and_not_before(
     assert output == "hello\n"
     assert pids == [instance.pid]
     assert program == "/bin/app"
-    assert instance.name == "headstart-0123456789abcdef-1-t1"
+    assert instance.name == f"headstart-{RUN}-1-t1"
 
 
 def test_what_runs_is_what_the_image_says_unless_the_variant_says_otherwise(
@@ -498,7 +499,7 @@ def test_a_holder_lends_its_network_to_trial_after_trial(
     assert all(answer.endswith(b"hello") for answer in answers)
     assert len(addresses) == 1
     assert addresses != {"127.0.0.1"}
-    assert between == ["headstart-0123456789abcdef-1-t1-network"]
+    assert between == [f"headstart-{RUN}-1-t1-network"]
 
 
 def test_a_holder_that_was_removed_is_made_anew(runtime: DockerRuntime, image: str) -> None:
@@ -506,7 +507,7 @@ def test_a_holder_that_was_removed_is_made_anew(runtime: DockerRuntime, image: s
     first = runtime.create(spec_for(app, network=Network.NETWORK_HOLDER))
     first.stop()
     subprocess.run(
-        ["docker", "rm", "-f", "headstart-0123456789abcdef-1-t1-network"],
+        ["docker", "rm", "-f", f"headstart-{RUN}-1-t1-network"],
         check=True,
         capture_output=True,
     )

@@ -34,7 +34,7 @@ from headstart.v1.experiment_pb2 import (
 )
 from headstart.v1.records_pb2 import CheckStage, FailureCode
 from support.images import build_app, image_of
-from support.instances import answer_of
+from support.instances import RUN, answer_of
 from support.load_tasks import load_of, request, run_load, task_of
 from support.policies import everything_allowed
 from support.truth_server import build_truth_server
@@ -85,9 +85,7 @@ def waiting(
     """A container of a plan that says nothing of its network, in its gate."""
     variant = Variant(name="app", image=image, entrypoint=["app", *instructions])
     resolved = runtime.resolve(variant, "/")
-    spec = InstanceSpec(
-        "0123456789abcdef", 1, trial, resolved, Plan(), 8080, batch=batch, address=address
-    )
+    spec = InstanceSpec(RUN, 1, trial, resolved, Plan(), 8080, batch=batch, address=address)
     instance = runtime.create(spec)
     try:
         yield instance

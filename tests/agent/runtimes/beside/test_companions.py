@@ -32,13 +32,13 @@ from headstart.v1.experiment_pb2 import (
 )
 from headstart.v1.records_pb2 import FailureCode
 from support.beside import companion_image, database
-from support.instances import answer_of, owner
+from support.instances import RUN, answer_of, owner
 from support.policies import everything_allowed
 from support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
 
-CONTAINER = "headstart-0123456789abcdef-1-t1-beside-db"
+CONTAINER = f"headstart-{RUN}-1-t1-beside-db"
 OF_THE_RUN = CompanionLife.COMPANION_LIFE_RUN
 
 
@@ -62,7 +62,7 @@ def spec_beside(
     found = [CompanionSpec(each, runtime.resolve(each.container, "/")) for each in companions]
     assert not [each.resolved.failure for each in found if each.resolved.HasField("failure")]
     resolved = runtime.resolve(app, "/")
-    return InstanceSpec("0123456789abcdef", 1, trial, resolved, Plan(**plan), 8080, beside=found)
+    return InstanceSpec(RUN, 1, trial, resolved, Plan(**plan), 8080, beside=found)
 
 
 def told_by(runtime: DockerRuntime, spec: InstanceSpec) -> bytes:
@@ -220,7 +220,7 @@ def test_a_companion_that_does_not_get_ready_is_a_fault_of_its_own_and_leaves_no
     assert expected in fault.value.message
     assert fault.value.code == FailureCode.FAILURE_CODE_COMPANION
     # The network of the run stays until its end.
-    assert made_by(tmp_path) == ["headstart-0123456789abcdef-1-t1-network"]
+    assert made_by(tmp_path) == [f"headstart-{RUN}-1-t1-network"]
     runtime.close()
     assert made_by(tmp_path) == []
 
