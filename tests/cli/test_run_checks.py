@@ -69,6 +69,12 @@ def test_a_variant_whose_tests_fail_is_rejected_with_their_names(failed: Ran) ->
         "integration: expected exit status 0 and no test that fails,"
         " got exit status 0, 1 of 4 tests fails: Api.body"
     )
+    told = {each["variant"]: each["cases"] for each in failed.report()["cases"]}
+    assert told["jit"] == []
+    assert [(case["test"], case["outcome"], case["baseline"]) for case in told["aot"]] == [
+        ("Api.body", "failed", "passed"),
+        ("Api.json", "skipped", "passed"),
+    ]
     (advice,) = failed.report()["recommendations"]
     assert advice["decision"] == "reject"
 

@@ -25,6 +25,7 @@ from headstart.collector.findings.report_schema import report_schema
 from headstart.v1.records_pb2 import Phase, Record, RuntimeCounter, RuntimeCounters
 from headstart.words.json_schema_number import SCHEMA
 from support.beside_runs import beside_result
+from support.case_runs import case_result
 from support.fake_batches import batch_result
 from support.fake_builds import builds
 from support.fake_runs import Fake, small
@@ -92,6 +93,7 @@ REPORTS: dict[str, Callable[[], RunResult]] = {
     "batch programs": batch_result,
     "builds and counters": built_and_counted,
     "beside": beside_result,
+    "tests": case_result,
 }
 
 

@@ -20,6 +20,7 @@ from headstart.collector.analysis.trials.trial_records import RunRecords, Trial,
 from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict import memory_floor
 from headstart.collector.analysis.verdict.break_even_of_run import break_evens
+from headstart.collector.analysis.verdict.cases_of_variants import variant_cases
 from headstart.collector.analysis.verdict.check_containers import check_containers
 from headstart.collector.analysis.verdict.comparison import compare, unavailable
 from headstart.collector.analysis.verdict.confounders import confounders
@@ -172,6 +173,7 @@ def analyse_run(info: RunInfo, records: Iterable[Record | PackedSamples]) -> Run
             [trial.outcome for trial in trials],
             experiment.service,
         ),
+        cases=variant_cases(experiment, run.trials),
         aa=experiment.aa,
         companions=tuple(companions(experiment, run)),
     )

@@ -16,6 +16,7 @@ from headstart.collector.findings.builds import (
     VariantDiagnostics,
     Working,
 )
+from headstart.collector.findings.cases import Case, CaseWord, VariantCases
 from headstart.collector.findings.companions import Companion, CompanionTook
 from headstart.collector.findings.counters import CounterReading, RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure, Interval
@@ -60,14 +61,15 @@ from headstart.words.verdicts import Basis, Decision, GateStatus, Verdict
 # fmt: off
 __all__ = [
     "RULE",
-    "AdviceGrade", "BaseKnown", "Basis", "BreakEven", "BuildPart", "BuildStage", "Category",
-    "Companion", "CompanionTook", "Comparison", "CounterReading", "Decision", "DiagnosticExample",
-    "DiagnosticGroup", "Effect", "Fact", "Figure", "FloorStep", "GateLimit", "GateOutcome",
-    "GateStatus",
+    "AdviceGrade", "BaseKnown", "Basis", "BreakEven", "BuildPart", "BuildStage", "Case", "CaseWord",
+    "Category", "Companion", "CompanionTook", "Comparison", "CounterReading", "Decision",
+    "DiagnosticExample", "DiagnosticGroup", "Effect", "Fact", "Figure", "FloorStep", "GateLimit",
+    "GateOutcome", "GateStatus",
     "HostAdvice", "HostCheck", "Image", "ImageLayer", "Interval", "InvalidTrial",
     "JobBreakEven", "JobOvertaking", "MemoryFloor", "Overtaking", "PackageCheck", "PhaseSplit",
     "PhaseWord", "Ramp", "Recommendation", "Risk", "RunHost", "RunLoad", "RunMemory", "RunResult",
-    "RuntimeCounters", "Series", "Shape", "Start", "VariantBuild", "VariantDiagnostics",
+    "RuntimeCounters", "Series", "Shape", "Start", "VariantBuild", "VariantCases",
+    "VariantDiagnostics",
     "VariantOutcome", "VariantWarmup", "Verdict", "Warmup", "WindowSeries", "Working",
     "as_far_as", "comparability", "json", "packed_samples", "points", "quantities", "report_schema",
     "run_info", "starts", "usable",

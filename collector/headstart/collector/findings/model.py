@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from headstart.collector.findings.builds import PackageCheck, VariantBuild, VariantDiagnostics
+from headstart.collector.findings.cases import VariantCases
 from headstart.collector.findings.companions import Companion
 from headstart.collector.findings.counters import RuntimeCounters
 from headstart.collector.findings.figures import Comparison, Figure
@@ -147,6 +148,8 @@ class RunResult:
     system_broke: bool = False
     # For each variant that was started, that of its median trial.
     starts: tuple[Start, ...] = ()
+    # Tests in containers that left results, by check and variant.
+    cases: tuple[VariantCases, ...] = ()
     # What stood beside the app, in the order of the file.
     companions: tuple[Companion, ...] = ()
 

@@ -2,6 +2,7 @@
 
 __all__ = [
     "break_even_of_run",
+    "cases_of_variants",
     "check_containers",
     "comparison",
     "confounders",

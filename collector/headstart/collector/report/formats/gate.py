@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from headstart.collector.analysis.verdict.gates import asked
 from headstart.collector.findings import (
+    CaseWord,
     Decision,
     GateOutcome,
     GateStatus,
@@ -13,6 +14,7 @@ from headstart.collector.findings import (
 )
 from headstart.collector.findings.usable import cut_short, why_unmeasured, without_usable_trial
 from headstart.collector.report.sentences.text import fenced, line, markdown as md, tail
+from headstart.collector.report.views.cases_view import case_sentence
 from headstart.collector.report.views.decision import DECISION_SIGNS
 from headstart.words.foreign import clean
 
@@ -23,6 +25,7 @@ GATE_SIGNS = {
     GateStatus.NOT_MEASURED: "➖",
 }
 _TAIL_LINES = 12
+_TESTS_SHOWN = 20
 _COUNTS = ("tests", "failures", "errors", "skipped")
 
 
@@ -69,6 +72,13 @@ def _summary(result: RunResult) -> Iterator[str]:
             yield ""
         for point in each.missing:
             yield f"- {md(point)}"
+        sentences = [why for _, _, why in _tests(result, each.variant)]
+        if sentences:
+            yield ""
+        for sentence in sentences[:_TESTS_SHOWN]:
+            yield f"- {md(sentence)}"
+        if len(sentences) > _TESTS_SHOWN:
+            yield f"- and {len(sentences) - _TESTS_SHOWN} more tests"
         if each.output_tail:
             yield ""
             yield fenced(tail(each.output_tail, _TAIL_LINES), "text")
@@ -83,8 +93,19 @@ def _evidence(gate: GateOutcome) -> str:
     return gate.text.partition(": ")[2]
 
 
+def _tests(result: RunResult, variant: str) -> Iterator[tuple[str, bool, str]]:
+    """Of each test that is told of a variant: a title, whether it fails, and the sentence."""
+    for cases in result.cases:
+        for case in cases.cases if cases.variant == variant else ():
+            fails = case.outcome in (CaseWord.FAILED, CaseWord.ERRORED)
+            yield f"{cases.check}: {case.test}", fails, case_sentence(case, cases, result.baseline)
+
+
 def junit_xml(results: Sequence[RunResult]) -> str:
     """One suite per run and variant; a case for the variant itself and one for each gate.
+
+    And one for each test in a container that fails on it, or that it does not run as the baseline
+    does: those that pass are in the tests' own report.
 
     Undecided is skipped, not failed: it is no evidence that anything is wrong. What was not
     measured is an error, no pass; so is a baseline that was not, and a run that was cut short.
@@ -141,6 +162,12 @@ def _suite(
         error = ElementTree.SubElement(works, "error", message=line(unmeasured))
         error.text = tail(each.output_tail, _TAIL_LINES)
     skipped = 0
+    tests = list(_tests(result, each.variant))
+    for title, fails, why in tests:
+        case = ElementTree.SubElement(suite, "testcase", classname=name, name=line(title))
+        ElementTree.SubElement(case, "failure" if fails else "skipped", message=line(why))
+        failures += fails
+        skipped += not fails
     for gate in gates:
         case = ElementTree.SubElement(
             suite, "testcase", classname=name, name=line(asked(gate.limit, result.baseline))
@@ -154,6 +181,6 @@ def _suite(
             )
     # A gate of what was not measured may still fail: the image's size is known.
     errors = int(works.find("error") is not None)
-    counts = (len(gates) + 1, failures, errors, skipped)
+    counts = (len(gates) + len(tests) + 1, failures, errors, skipped)
     for key, count in zip(_COUNTS, counts, strict=True):
         suite.set(key, str(count))

@@ -16,6 +16,12 @@ from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import build_view, decision, memory_view, view
+from headstart.collector.report.views.cases_view import (
+    COLUMNS as CASE_COLUMNS,
+    NOTE as CASES_NOTE,
+    case_lists,
+    case_rows,
+)
 from headstart.collector.report.views.companions_view import (
     COLUMNS as COMPANION_COLUMNS,
     NOTE as COMPANIONS_NOTE,
@@ -135,6 +141,10 @@ def render_html(result: RunResult) -> str:
         mislabelled=image_parts.MISLABELLED,
         start=start_table(result),
         start_note=START_NOTE,
+        cases_note=CASES_NOTE,
+        case_columns=CASE_COLUMNS,
+        case_rows=case_rows(result),
+        case_lists=case_lists(result),
         companions=companion_sentences(result),
         companions_note=COMPANIONS_NOTE,
         companion_columns=COMPANION_COLUMNS,

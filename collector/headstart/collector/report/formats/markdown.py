@@ -13,6 +13,12 @@ from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import fenced, markdown as md
 from headstart.collector.report.views import decision, memory_view, view
+from headstart.collector.report.views.cases_view import (
+    COLUMNS as CASE_COLUMNS,
+    NOTE as CASES_NOTE,
+    case_lists,
+    case_rows,
+)
 from headstart.collector.report.views.companions_view import (
     COLUMNS as COMPANION_COLUMNS,
     NOTE as COMPANIONS_NOTE,
@@ -44,6 +50,7 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield from _listed("## Limits of this run", result.remarks)
     yield from _findings(result)
     yield from _troubles(result)
+    yield from _cases(result)
     for variant in view.variant_names(result)[1:]:
         yield from _table(result, variant)
     if result.comparisons:
@@ -136,6 +143,23 @@ def _troubles(result: RunResult) -> Iterator[str]:
             yield "The last lines of its output:"
             yield ""
             yield fenced(trouble.output_tail, "text")
+
+
+def _cases(result: RunResult) -> Iterator[str]:
+    rows = case_rows(result)
+    if not rows:
+        return
+    yield ""
+    yield "## Tests"
+    yield ""
+    yield md(CASES_NOTE)
+    yield ""
+    yield f"| Check | Variant | {' | '.join(column.capitalize() for column in CASE_COLUMNS)} |"
+    yield f"|---|---|{'---|' * len(CASE_COLUMNS)}"
+    for row in rows:
+        yield f"| {' | '.join(map(md, (row.check, row.variant, *row.counts)))} |"
+    for found in case_lists(result):
+        yield from _listed(f"### {md(found.title)}", found.sentences)
 
 
 def _table(result: RunResult, variant: str) -> Iterator[str]:

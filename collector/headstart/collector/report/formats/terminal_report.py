@@ -14,6 +14,11 @@ from headstart.collector.report.sentences.interval_words import interval_note
 from headstart.collector.report.sentences.job_catching_up import job_sentences
 from headstart.collector.report.sentences.text import line
 from headstart.collector.report.views import decision, view
+from headstart.collector.report.views.cases_view import (
+    COLUMNS as CASE_COLUMNS,
+    case_lists,
+    case_rows,
+)
 from headstart.collector.report.views.companions_view import (
     COLUMNS as COMPANION_COLUMNS,
     companion_rows,
@@ -59,6 +64,7 @@ def print_result(result: RunResult, console: Console) -> None:
     printer.listed("Jobs by their length", job_sentences(result))
     for trouble in view.troubles(result):
         printer.trouble(trouble)
+    printer.cases(result)
     for part in build_tables(result):
         printer.say(Text())
         printer.say(part)
@@ -195,6 +201,22 @@ class _Printer:
             table.add_row(*map(Text, (row.companion, row.variant, row.kind, *row.values)))
         self.say(Text())
         self.say(table)
+
+    def cases(self, result: RunResult) -> None:
+        rows = case_rows(result)
+        if not rows:
+            return
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+        table.add_column("Tests")
+        table.add_column("variant")
+        for column in CASE_COLUMNS:
+            table.add_column(column, justify="right")
+        for row in rows:
+            table.add_row(Text(row.check), Text(row.variant), *map(Text, row.counts))
+        self.say(Text())
+        self.say(table)
+        for found in case_lists(result):
+            self.listed(found.title, list(found.sentences))
 
     def images(self, result: RunResult) -> None:
         rows = image_parts.image_rows(result)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "build_view",
+    "cases_view",
     "companions_view",
     "counters_view",
     "decision",
