@@ -6,6 +6,7 @@ from statistics import median
 from headstart.collector.analysis.trials.trial_records import RunRecords, Trial
 from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.findings import Companion, CompanionTook
+from headstart.collector.findings.unlike_companions import settings_beside, settings_digest
 from headstart.v1 import experiment_pb2 as pb
 from headstart.v1.records_pb2 import CompanionUse, ResolvedVariant
 from headstart.words.containers import COMPANION_PREFIX
@@ -20,6 +21,7 @@ def companions(experiment: pb.Experiment, run: RunRecords) -> Iterator[Companion
     """One for each of the file, in its order."""
     resolved = {each.variant: each for each in run.started.others} if run.started else {}
     names = [variant.name for variant in experiment.variants]
+    stated = settings_beside(experiment.source_text) if experiment.beside else {}
     for companion in experiment.beside:
         found = resolved.get(COMPANION_PREFIX + companion.name, ResolvedVariant())
         uses = [
@@ -47,6 +49,7 @@ def companions(experiment: pb.Experiment, run: RunRecords) -> Iterator[Companion
             oom_kills=_killed(life, [use for _, use in uses]),
             failure_message=found.failure.message,
             took=tuple(_took(names, uses)),
+            settings=settings_digest(stated.get(companion.name, {})),
         )
 
 

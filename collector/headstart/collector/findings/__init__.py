@@ -72,5 +72,5 @@ __all__ = [
     "VariantDiagnostics",
     "VariantOutcome", "VariantWarmup", "Verdict", "Warmup", "WindowSeries", "Working",
     "as_far_as", "comparability", "json", "packed_samples", "points", "quantities", "report_schema",
-    "run_info", "starts", "usable",
+    "run_info", "starts", "unlike_companions", "usable",
 ]

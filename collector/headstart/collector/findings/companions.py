@@ -51,3 +51,5 @@ class Companion:
     failure_message: str = ""
     # For each variant, trials with load and those without.
     took: tuple[CompanionTook, ...] = ()
+    # A digest of what the file says of it besides its image; secret values are alike there.
+    settings: str = ""

@@ -1,6 +1,7 @@
 """Whether runs measured alike: what of them may be set against each other, and what differs."""
 
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
 import yaml
@@ -57,16 +58,23 @@ def settings_of(run: RunResult) -> dict[str, dict[str, Any]]:
 
     Secret values are alike there: files are kept without them.
     """
+    return masked_section(run.source_text, "variants", _OF_A_REVISION)
+
+
+def masked_section(
+    source_text: str, section: str, without: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """By name, what a section of a file says of each, without some keys and without secrets."""
     try:
-        content = yaml.safe_load(run.source_text)
+        content = yaml.safe_load(source_text)
     except yaml.YAMLError:
         return {}
-    variants = content.get("variants") if isinstance(content, dict) else None
-    if not isinstance(variants, dict):
+    found = content.get(section) if isinstance(content, dict) else None
+    if not isinstance(found, dict):
         return {}
     return {
-        str(name): {k: _masked(v) for k, v in stated.items() if k not in _OF_A_REVISION}
-        for name, stated in variants.items()
+        str(name): {k: _masked(v) for k, v in stated.items() if k not in without}
+        for name, stated in found.items()
         if isinstance(stated, dict)
     }
 
@@ -96,6 +104,9 @@ def said(settings: dict[str, Any]) -> str:
 
 
 def setup_of(run: RunResult, under_load: bool) -> str:
-    """A short digest over limits and, for figures taken under it, load and its generator."""
+    """A short digest over limits, what stands beside the app and, for figures taken under load,
+    the load and its generator."""
     facts = [*limits_of(run), run.load.description if under_load else ""]
+    # Another database is another measurement, whatever the revision.
+    facts += [f"{c.name} {c.digest or c.image} {c.settings}" for c in run.companions]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]

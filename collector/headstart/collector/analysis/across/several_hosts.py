@@ -187,6 +187,16 @@ def _environment(runs: Sequence[tuple[str, RunResult]]) -> Iterator[str]:
         if len(groups := _grouped(settings)) > 1:
             each = "; ".join(f"{words} on {enumerated(n)}" for words, n in groups.items())
             yield f"{variant} was run with other settings: {each}."
+    for companion in dict.fromkeys(c.name for _, run in runs for c in run.companions):
+        images = [
+            (name, c.digest)
+            for name, run in runs
+            for c in run.companions
+            if c.name == companion and c.digest
+        ]
+        if len(groups := _grouped(images)) > 1:
+            each = "; ".join(f"{digest[:19]} on {enumerated(n)}" for digest, n in groups.items())
+            yield f"{companion} beside the app is not the same program everywhere: {each}."
     for fact in _FACTS:
         values = [
             (name, stated.value)

@@ -23,6 +23,7 @@ from headstart.collector.findings.comparability import (
     settings_of,
     unlike_metrics,
 )
+from headstart.collector.findings.unlike_companions import unlike_companions
 from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS
 from headstart.words.states import RunWord
@@ -118,10 +119,14 @@ def _flags(before: RunResult, after: RunResult, same_host: bool) -> Iterator[str
                 f"{name}: whether {' and '.join(both)} differs is not known, since the values are "
                 "masked in both runs."
             )
+    beside = list(unlike_companions(before, after))
+    for clause in beside:
+        yield f"{clause}: the difference may come from there."
     images = {v.variant: v.digest for v in before.variants}
     same = [v.variant for v in after.variants if v.digest and images.get(v.variant) == v.digest]
     if same and same_host:
-        yield f"{', '.join(same)}: the same image in both runs; what differs is the host's doing."
+        doing = "the host's doing" + (", or that of what stands beside the app" if beside else "")
+        yield f"{', '.join(same)}: the same image in both runs; what differs is {doing}."
     facts = {fact.name: fact.value for fact in before.host.facts}
     for fact in after.host.facts if same_host else ():
         known = facts.get(fact.name, fact.value)
