@@ -70,7 +70,7 @@ def fleet(folder: Path, sockets: Path, hub: str) -> Iterator[Fleet]:
         yield Fleet(target, engines)
 
 
-def test_a_fleet_pulls_an_app_and_its_database_measures_them_and_keeps_nothing(
+def test_a_fleet_pulls_an_app_its_database_and_its_tests_measures_and_keeps_nothing(
     tmp_path: Path, short_path: Path
 ) -> None:
     example.have_images()

@@ -40,8 +40,7 @@ def test_the_api_keeps_its_contract_with_a_database_beside_it(
     tested = example.tested(start, database)
 
     assert tested.status == 0, tested.output
-    assert len(tested.tests) == 6
-    assert set(tested.tests.values()) == {None}
+    assert tested.tests == dict.fromkeys(example.CONTRACT)
     # What was posted is in the table, not in the app.
     assert example.sql(database, "SELECT count(*), max(goals) FROM players") == "101|39\n"
 
@@ -56,6 +55,7 @@ def test_the_experiment_measures_both_beside_a_database_and_leaves_nothing(tmp_p
         "aot-cache": "measured",
     }
     assert [(v["checks_passed"], v["checks_failed"]) for v in report["variants"]] == [(9, 0)] * 2
+    example.assert_tested_in_every_trial(tmp_path / "data/collector", report["run_id"], trials=6)
     database = next(each for each in report["companions"] if each["name"] == "db")
     assert (database["starts"], database["failure_message"]) == (6, "")
     assert {each["variant"] for each in database["took"]} == {"jit", "aot-cache"}
@@ -63,6 +63,18 @@ def test_the_experiment_measures_both_beside_a_database_and_leaves_nothing(tmp_p
     assert startup_cpu["interval"]["high"] < 1
     assert left_behind(tmp_path) == []
     assert [name for name in held()["containers"] if report["run_id"] in name] == []
+
+
+def test_the_report_names_the_test_that_fails(tmp_path: Path) -> None:
+    content = example.short_experiment(blocks=1)
+    # The HTTP checks and all other tests hold.
+    content["beside"]["db"]["seed"]["input"] += "UPDATE players SET goals = 99 WHERE id = 3;"
+    ran = run(tmp_path, content)
+
+    for variant in ran.report()["variants"]:
+        (failing,) = variant["failing_checks"]
+        assert variant["outcome"] == "checks fail"
+        assert "1 of 6 tests fails: Contract.a player is found by number" in failing
 
 
 def test_the_tests_name_what_fails(start: Callable[..., Any]) -> None:

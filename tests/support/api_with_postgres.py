@@ -18,6 +18,8 @@ import docker
 import pytest
 import yaml
 
+from headstart.v1.records_pb2 import CaseStatus
+from support.recorded import check_outcomes
 from support.waiting import wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "api-with-postgres"
@@ -26,6 +28,15 @@ JIT, AOT, TESTS = f"{NAME}:jit", f"{NAME}:aot-cache", f"{NAME}:tests"
 POSTGRES = "postgres-example:15"
 IMAGES = (JIT, AOT, TESTS, POSTGRES)
 PORT = 8080
+# The tests, by name.
+CONTRACT = (
+    "the database is reached",
+    "players are listed by their number",
+    "a player is found by number",
+    "a player who is not there is a 404",
+    "a player who is posted can be read",
+    "what is no player is a 400",
+)
 
 
 def have_images() -> None:
@@ -88,6 +99,17 @@ def images() -> list[str]:
 def _with_images(content: dict[str, Any]) -> list[dict[str, Any]]:
     checks = [check for check in content["service"]["checks"] if "image" in check]
     return [*content["variants"].values(), *content["beside"].values(), *checks]
+
+
+def assert_tested_in_every_trial(data: Path, run_id: str, trials: int) -> None:
+    """That the records of a run have each test of the contract, passed, in each trial."""
+    outcomes = check_outcomes(data, run_id)
+    found = [
+        {case.test.removeprefix("Contract."): case.status for case in outcome.tests}
+        for outcome in outcomes
+        if outcome.check == "integration"
+    ]
+    assert found == [dict.fromkeys(CONTRACT, CaseStatus.CASE_STATUS_PASSED)] * trials
 
 
 @contextmanager

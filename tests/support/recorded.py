@@ -10,11 +10,13 @@ from headstart.collector.store import (
     records as store_records,
     runs as store_runs,
 )
+from headstart.collector.store.decode import decode
+from headstart.collector.store.sqlite import reader_engine
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
-from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
+from headstart.v1.records_pb2 import CheckOutcome, Record, RecordKind, RunOutcome, RunStatus
 from support.attending import envelope, hello
 
 
@@ -60,3 +62,11 @@ def recorded(
             return [await record(store, experiment, records, host=host) for records in runs]
 
     return asyncio.run(write())
+
+
+def check_outcomes(data: Path, run_id: str) -> list[CheckOutcome]:
+    """What became of each check in each trial, from the folder of a collector."""
+    engine = reader_engine(data / "headstart.sqlite")
+    kinds = [RecordKind.RECORD_KIND_CHECK_OUTCOME]
+    found = store_records.envelopes(engine, run_id, 1, kinds)
+    return [decode(each).check_outcome for each in found]
