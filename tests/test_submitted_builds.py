@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler]
 
 NAME = f"submitted-{os.getpid()}"
 HOSTS = ("alpha", "beta")
+# The figures are nobody's: no need to wait for others on this machine.
+GO_ON = ("--if-busy", "go-on")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,8 @@ def agent(folder: Path, host: str, policy: str = "builds = true\n") -> Any:
     (folder / f"{host}.toml").write_text(policy)
     target = f"unix:{folder / 'collector.sock'}"
     arguments = ("--collector", target, "--host", host, "--state", folder / host)
-    return program(folder / f"{host}.log", "agent", *arguments, "--policy", folder / f"{host}.toml")
+    options = ("--policy", folder / f"{host}.toml", *GO_ON)
+    return program(folder / f"{host}.log", "agent", *arguments, *options)
 
 
 def attends(folder: Path, *hosts: str) -> None:
@@ -203,7 +206,7 @@ def test_a_commit_is_built_where_the_policy_allows_its_repository(
             found = {each["host"]["name"]: each for each in (report(tmp_path, r) for r in runs)}
             left = contexts(tmp_path)
         checked = headstart("check", file)
-        local = headstart("run", file, "--data", tmp_path / "data", "--json")
+        local = headstart("run", file, "--data", tmp_path / "data", "--json", *GO_ON)
 
     alpha, beta = found["alpha"], found["beta"]
     assert submitted.errors == ""
@@ -215,3 +218,29 @@ def test_a_commit_is_built_where_the_policy_allows_its_repository(
     assert left == []
     assert checked.status == 0
     assert f"a: the run fetches {url} at {sha}" in checked.output
+
+
+def test_a_context_that_is_gone_measures_nothing_and_is_told_as_such(
+    base: str, tmp_path: Path
+) -> None:
+    file = source(tmp_path / "mine", base)
+    with ExitStack() as stack:
+        stack.enter_context(collector(tmp_path))
+        wait_until((tmp_path / "collector.sock").exists, 30)
+        with agent(tmp_path, "alpha"):
+            attends(tmp_path, "alpha")
+        # The host is known, and its agent away: the run waits.
+        (run,) = [line.split()[0] for line in submit(tmp_path, file).output.splitlines()]
+        for path in (tmp_path / "store/contexts").iterdir():
+            if path.is_file():
+                path.unlink()
+        stack.enter_context(agent(tmp_path, "alpha"))
+        found = report(tmp_path, run)
+
+    assert found["state"] == "failed"
+    assert [v["outcome"] for v in found["variants"]] == ["build context missing"] * 2
+    assert found["reason"].startswith(
+        "a: the context that was submitted could not be brought here: the collector says: the"
+        " collector does not have the context any more: submit the file again"
+    )
+    assert found["builds"] == []

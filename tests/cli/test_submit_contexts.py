@@ -62,24 +62,28 @@ def test_everything_that_cannot_be_sent_is_told_with_its_line_and_what_to_do(
 ) -> None:
     write_tree(tmp_path, {"src/Dockerfile": "", "other/Dockerfile": ""})
     os.mkfifo(tmp_path / "other/pipe")
+    (tmp_path / "src/link").symlink_to("../other/Dockerfile")
     file = file_with(
         tmp_path,
         a={"context": "gone"},
         b={"context": "src", "dockerfile": "Dockerfile.b"},
         c={"context": "other"},
         d={"context": "gone", "context_on_host": True},
+        e={"context": "src", "dockerfile": "link"},
     )
 
     ran = submit(file)
 
     assert ran.status == 2
     gone = f"there is no folder {tmp_path}/gone here to send; 'context_on_host: true' says that"
+    out = "is a link that leads out of the context"
     special = "holds what cannot be sent: pipe (a FIFO)"
     told = [line.strip().removeprefix("headstart: ") for line in ran.errors.splitlines()]
     assert told == [
         f"{file}:6:16: variants.a.build.context: {gone} it is a folder of each host",
         f"{file}:10:19: variants.b.build.dockerfile: no Dockerfile {tmp_path}/src/Dockerfile.b",
         f"{file}:13:16: variants.c.build.context: {tmp_path}/other {special}",
+        f"{file}:21:19: variants.e.build.dockerfile: {tmp_path}/src/link {out}",
     ]
 
 

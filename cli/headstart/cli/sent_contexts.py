@@ -1,5 +1,6 @@
 """The contexts of builds that `submit` packs and sends, so that no host needs the folders."""
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -151,14 +152,18 @@ def _packed(build: Build, into: IO[bytes]) -> Packed:
     folder = Path(build.context)
     if not folder.is_dir():
         raise _Missing("context", f"there is no folder {folder} here to send; {_ON_HOST}")
-    if not (folder / build.dockerfile).is_file():
-        message = f"no Dockerfile {folder / build.dockerfile}"
-        raise _Missing("dockerfile", message)
+    dockerfile = folder / build.dockerfile
+    if not dockerfile.is_file():
+        raise _Missing("dockerfile", f"no Dockerfile {dockerfile}")
+    if not dockerfile.resolve().is_relative_to(folder.resolve()):
+        raise _Missing("dockerfile", f"{dockerfile} is a link that leads out of the context")
     builders = {BUILDER_CLASSIC: (False,), BUILDER_BUILDKIT: (True,)}
     return pack_archive(folder, build.dockerfile, builders.get(build.builder, (False, True)), into)
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"cannot be packed: {tempfile.gettempdir()} is full (TMPDIR names another folder)"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.filename or ''}: {error.strerror}"
     return f"cannot be read: {error}" if isinstance(error, OSError) else str(error)

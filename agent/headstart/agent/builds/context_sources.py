@@ -101,6 +101,10 @@ class ContextSources:
             log.warning("contexts of builds are removed when this agent starts next: %s", error)
 
     def _once(self, key: str, bring: Callable[[], Path]) -> Path:
+        if not self._brought:
+            # What an earlier run could not remove is in the way.
+            with _told("what an earlier run left could not be removed"):
+                remove_contexts(self._state)
         if key not in self._brought:
             try:
                 self._brought[key] = bring()

@@ -54,7 +54,7 @@ class Contexts:
 
     def __init__(self, folder: Path, quotas: Quotas) -> None:
         """OSError where the folder cannot be made."""
-        self._folder = private_folder(folder)
+        self._folder = private_folder(folder, marks=("incoming",))
         self._incoming = private_folder(folder / "incoming")
         self._quotas = quotas
         # What those take, at most, that come now.
