@@ -71,10 +71,12 @@ def test_the_report_names_the_test_that_fails(tmp_path: Path) -> None:
     content["beside"]["db"]["seed"]["input"] += "UPDATE players SET goals = 99 WHERE id = 3;"
     ran = run(tmp_path, content)
 
-    for variant in ran.report()["variants"]:
-        (failing,) = variant["failing_checks"]
-        assert variant["outcome"] == "checks fail"
-        assert "1 of 6 tests fails: Contract.a player is found by number" in failing
+    assert [v["outcome"] for v in ran.report()["variants"]] == ["checks fail"] * 2
+    for told in ran.report()["cases"]:
+        (failing,) = told["cases"]
+        assert (told["passed"], told["failed"]) == (5, 1)
+        assert failing["test"] == "Contract.a player is found by number"
+        assert '"goals":99' in failing["message"]
 
 
 def test_the_tests_name_what_fails(start: Callable[..., Any]) -> None:
