@@ -134,6 +134,7 @@ def test_a_folder_that_no_agent_can_see_is_built_on_every_host(base: str, tmp_pa
     file = source(tmp_path / "mine", base)
     with fleet(tmp_path):
         submitted = submit(tmp_path, file)
+        in_place = headstart("run", file, "--data", tmp_path / "data", "--json", *GO_ON)
         shutil.rmtree(tmp_path / "mine")
         runs = [line.split()[0] for line in submitted.output.splitlines()]
         reports = [report(tmp_path, run) for run in runs]
@@ -151,6 +152,7 @@ def test_a_folder_that_no_agent_can_see_is_built_on_every_host(base: str, tmp_pa
         assert [v["outcome"] for v in each["variants"]] == ["measured"] * 2, each["variants"]
         assert [b["context_sha256"] for b in each["builds"]] == [said[1]] * 2
     assert f"sha256:{said[1]}" in words
+    assert {b["context_sha256"] for b in in_place.report()["builds"]} == {said[1]}
     assert kept == [said[1]]
 
 

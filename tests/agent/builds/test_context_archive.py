@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from headstart.agent.builds.context import pack_context
 from headstart.agent.builds.context_archive import CannotBeSent, Packed, pack_archive
+from headstart.agent.builds.context_hash import hash_of_packed
+from headstart.agent.cancellation import Cancellation
 from support.trees import write_tree
 
 FILES = {"Dockerfile": "FROM scratch", "src/b.cs": "b", "src/a.cs": "a" * 5000, "run.sh": "#!"}
@@ -116,3 +119,28 @@ def test_what_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CannotBeSent, match="deeper than 256 folders"):
         packed(tmp_path)
+
+
+def test_what_is_built_in_place_has_the_hash_that_it_would_be_sent_by(tmp_path: Path) -> None:
+    folder = write_tree(tmp_path / "context", FILES | {LONG: "x", ".dockerignore": "run.sh"})
+    (folder / "link").symlink_to("src")
+    (folder / "src").chmod(0o2755)
+    os.link(folder / "src/a.cs", folder / "again")
+    for name in ("z" * 120, "src/e"):
+        (folder / name).mkdir()
+    into = io.BytesIO()
+    pack_context(folder, "Dockerfile", into)
+
+    assert hash_of_packed(into, Cancellation()) == packed(folder)[0].sha256
+
+
+def test_what_could_not_be_sent_has_no_hash(tmp_path: Path) -> None:
+    folder = write_tree(tmp_path, FILES)
+    (folder / "run.sh").chmod(0o4755)
+    setuid, fifo = io.BytesIO(), io.BytesIO()
+    pack_context(folder, "Dockerfile", setuid)
+    (folder / "run.sh").unlink()
+    os.mkfifo(folder / "run.sh")
+    pack_context(folder, "Dockerfile", fifo)
+
+    assert [hash_of_packed(each, Cancellation()) for each in (setuid, fifo)] == ["", ""]

@@ -180,13 +180,15 @@ def test_a_build_is_of_the_context_that_was_sent_or_named_for_it() -> None:
         BuildOutcome(variant="a"),
         BuildOutcome(variant="b", git_url=url, git_commit=commit),
         BuildOutcome(variant="c"),
+        # A folder of the host.
+        BuildOutcome(variant="c", context_sha256="1" * 64),
     )
     others = (
         BuildOutcome(variant="a", context_sha256="2" * 64),
         BuildOutcome(variant="a", git_url=url, git_commit=commit),
         BuildOutcome(variant="b", git_url=url, git_commit="2" * 40),
         BuildOutcome(variant="b", git_url=url),
-        BuildOutcome(variant="c", context_sha256="1" * 64),
+        BuildOutcome(variant="c", git_url=url, git_commit=commit),
     )
 
     for built in believed:
@@ -194,3 +196,6 @@ def test_a_build_is_of_the_context_that_was_sent_or_named_for_it() -> None:
     for built in others:
         with pytest.raises(Unbelievable, match="it was sent"):
             check_record(Record(build_outcome=built), 0, bounds)
+    odd = BuildOutcome(variant="c", context_sha256="<b>")
+    with pytest.raises(Unbelievable, match="which is none"):
+        check_record(Record(build_outcome=odd), 0, bounds)

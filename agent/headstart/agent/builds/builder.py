@@ -1,6 +1,7 @@
 """One build, from the context to what there is to say of it."""
 
 import logging
+import os
 import re
 import tempfile
 import time
@@ -16,6 +17,7 @@ from headstart.agent.builds.build_engine import BuildEngine, Order
 from headstart.agent.builds.buildkit import BuildKitDecoder
 from headstart.agent.builds.classic import ClassicDecoder
 from headstart.agent.builds.context import pack_context
+from headstart.agent.builds.context_hash import hash_of_packed
 from headstart.agent.builds.context_sources import Context
 from headstart.agent.builds.leavings import Leavings
 from headstart.agent.builds.ledger import Ledger
@@ -103,12 +105,15 @@ def run_build(
     )
     usage = Usage()
     leavings = Leavings(engine)
+    packed_again = -1
     began = time.monotonic()
     try:
         leavings.begin()
         began = time.monotonic()
         with tempfile.TemporaryFile(prefix="headstart-context-") as packed:
             _pack(context, request.build.dockerfile, packed, cancelled, builder)
+            # The engine's client closes what it was given.
+            packed_again = os.dup(packed.fileno())
             order = _order(request, builder)
             running = _Running(
                 recorder, usage, leavings, ledger, began, builder == BUILDER_BUILDKIT
@@ -132,6 +137,10 @@ def run_build(
         for container in leavings.containers if not recorder.image else ():
             # The engine does so itself, unless it was killed as well.
             engine.remove_container(container)
+    if packed_again >= 0:
+        with os.fdopen(packed_again, "rb") as built, suppress(Cancelled, OSError):
+            if not context.is_brought:
+                outcome.context_sha256 = hash_of_packed(built, cancelled)
     outcome.duration_seconds = ended
     outcome.digest = recorder.image
     outcome.memory_peak_bytes = usage.peak_bytes

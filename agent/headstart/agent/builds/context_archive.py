@@ -76,14 +76,7 @@ def pack_archive(
     sink = _Sink(into, largest_bytes)
     largest: list[tuple[int, str]] = []
     special: list[str] = []
-    # Without `seek`: what was written is hashed already.
-    with tarfile.open(
-        fileobj=sink,  # type: ignore[call-overload]  # "w|" only writes
-        mode="w|",
-        format=tarfile.GNU_FORMAT,
-        encoding="utf-8",
-        errors="surrogateescape",
-    ) as archive:
+    with sink.archive() as archive:
         for path in paths:
             cancelled.raise_if_set()
             if what := _add(archive, folder, path):
@@ -135,17 +128,10 @@ def _add(archive: tarfile.TarFile, folder: Path, path: str) -> str:
     """Add what stands at a path; what it is instead, where it cannot be sent."""
     place = folder / path
     status = os.lstat(place)  # a text, of which there are many
-    member = tarfile.TarInfo(path)
-    member.uname = member.gname = "root"
-    member.mtime = SENT_TIME
-    member.mode = stat.S_IMODE(status.st_mode) & 0o777
     if stat.S_ISDIR(status.st_mode):
-        # Whose group what is made in it belongs to is the machine's matter.
-        member.type = tarfile.DIRTYPE
-        archive.addfile(member)
+        archive.addfile(member_of(path, tarfile.DIRTYPE, status.st_mode))
     elif stat.S_ISLNK(status.st_mode):
-        member.type = tarfile.SYMTYPE
-        member.mode = 0o777
+        member = member_of(path, tarfile.SYMTYPE, status.st_mode)
         member.linkname = os.readlink(place)  # noqa: PTH115
         archive.addfile(member)
     elif stat.S_ISREG(status.st_mode):
@@ -154,6 +140,7 @@ def _add(archive: tarfile.TarFile, folder: Path, path: str) -> str:
         # Nothing is followed or waited for, whatever stands there by now.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with os.fdopen(os.open(place, flags), "rb") as file:
+            member = member_of(path, tarfile.REGTYPE, status.st_mode)
             member.size = os.fstat(file.fileno()).st_size
             archive.addfile(member, file)
     else:
@@ -161,17 +148,54 @@ def _add(archive: tarfile.TarFile, folder: Path, path: str) -> str:
     return ""
 
 
+def member_of(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    """An entry as it is everywhere.
+
+    Whose group what is made in a folder belongs to, by its bits, is the machine's matter.
+    """
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    member.uname = member.gname = "root"
+    member.mtime = SENT_TIME
+    member.mode = 0o777 if kind == tarfile.SYMTYPE else stat.S_IMODE(mode) & 0o777
+    return member
+
+
 def _listed(names: Sequence[str], most: int) -> str:
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-class _Sink:
-    """Hashes and counts a tar on its way into a frame."""
+class HashingSink:
+    """Hashes and counts a tar."""
 
-    def __init__(self, into: IO[bytes], largest_bytes: int) -> None:
+    def __init__(self) -> None:
         self.hash = hashlib.sha256()
         self.bytes = 0
+
+    def archive(self) -> tarfile.TarFile:
+        """To write into; it never goes back to what was hashed already."""
+        archive: tarfile.TarFile = tarfile.open(  # noqa: SIM115  # the caller's to close
+            fileobj=self,  # type: ignore[call-overload]  # "w|" only writes
+            mode="w|",
+            format=tarfile.GNU_FORMAT,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+        return archive
+
+    def write(self, data: bytes) -> int:
+        """Take some of it."""
+        self.hash.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+
+class _Sink(HashingSink):
+    """The same on its way into a frame."""
+
+    def __init__(self, into: IO[bytes], largest_bytes: int) -> None:
+        super().__init__()
         self.member_began = 0
         self._into = into
         self._largest_bytes = largest_bytes
@@ -179,8 +203,8 @@ class _Sink:
         self._frame = compressor.stream_writer(into, closefd=False)
 
     def write(self, data: bytes) -> int:
-        self.hash.update(data)
-        self.bytes += len(data)
+        """Take some of it. CannotBeSent: it is too much."""
+        super().write(data)
         if self.bytes > self._largest_bytes:
             raise CannotBeSent(
                 f"holds more than {self._largest_bytes / (1 << 30):g} GiB: leave out in"

@@ -47,6 +47,11 @@ class Context:
     time_of_all: int | None = None
 
     @property
+    def is_brought(self) -> bool:
+        """Whether it was fetched, and so is known by something better than its bytes."""
+        return self.time_of_all is not None
+
+    @property
     def name(self) -> str:
         """What its author knows it by, and not where it was brought to."""
         if self.sha256:

@@ -58,7 +58,7 @@ class VariantBuild:
     # Of the log as it was written, and whether all of it was kept.
     log_bytes: int = 0
     log_cut: bool = False
-    # SHA-256 of the tar of the context that was submitted; empty: a folder of the host.
+    # SHA-256 of the tar of its context, as `submit` packs it; empty: not known.
     context_sha256: str = ""
     # The repository and the commit that its context was fetched from; empty: from none.
     git_url: str = ""

@@ -10,6 +10,7 @@ figures, which an agent can still make up.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -55,6 +56,7 @@ _MOST = {
     "host_paths": MOST_FOLDERS,
     "tests": MOST_TESTS,
 }
+_SHA256 = re.compile("(?:[0-9a-f]{64})?")
 # Of these all numbers are looked at together, as bytes: a long load has thousands of windows,
 # and lists within them are bounded by the layout of histograms.
 _WHOLE_NUMBERS = frozenset({"load_windows"})
@@ -352,8 +354,12 @@ def _histogram(name: str, histogram: pb.Histogram) -> None:
 def _build(message: pb.BuildOutcome, bounds: Bounds) -> None:
     found = message.context_sha256, message.git_url, message.git_commit
     asked = bounds.contexts.get(message.variant, ("", "", ""))
-    # One that it could not bring it does not name.
-    if any(found) and found != asked:
+    if not any(asked) and not any(found[1:]):
+        # A folder of the host, which only its agent has seen.
+        if not _SHA256.fullmatch(found[0]):
+            raise Unbelievable(f"build_outcome.context_sha256 is {found[0][:80]!r}, which is none")
+    elif any(found) and found != asked:
+        # One that could not be brought is not named.
         said, sent = (" ".join(filter(None, each))[:300] or "nothing" for each in (found, asked))
         raise Unbelievable(f"build_outcome is of the context {said!r}; it was sent {sent!r}")
 

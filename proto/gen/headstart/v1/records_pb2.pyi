@@ -1836,8 +1836,9 @@ class BuildOutcome(_message.Message):
     log_clipped: _builtins.bool
     """The builder kept back output of a step: `diagnostics` are the least there are."""
     context_sha256: _builtins.str
-    """ContextArchive.sha256 of what was built from, as the agent found it, or the repository and
-    the commit that it checked out; all empty: a folder of the host.
+    """ContextArchive.sha256 of what was built from, as the agent found it, also where it was a
+    folder of the host (empty: too large, or nothing that could be sent); or the repository and
+    the commit that it checked out.
     """
     git_url: _builtins.str
     git_commit: _builtins.str

@@ -141,7 +141,7 @@ def reproduction(result: RunResult) -> list[tuple[str, str]]:
 def build_context(build: VariantBuild) -> str:
     """Which bytes were built; empty: those of a folder of the host, which nobody named."""
     if build.context_sha256:
-        return f"as submitted, sha256:{build.context_sha256}"
+        return line(f"sha256:{build.context_sha256}")
     return line(f"{build.git_url} at {build.git_commit}") if build.git_url else ""
 
 
