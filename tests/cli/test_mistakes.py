@@ -50,7 +50,11 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("export r -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
     ("dashboards -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
     ("report r -o report", ("say --format, or end the name in .json, .md, .html or .log",), 2),
-    ("watch ''", ("RUN_ID: the name is empty",), 2),
+    ("watch ''", ("RUN: the name is empty",), 2),
+    ("watch", ("name runs, or --experiment",), 2),
+    ("cancel", ("name runs, or say which by --experiment, --host or --label",), 2),
+    ("cancel r --experiment x", ("name runs, or say which",), 2),
+    ("cancel --label pool", ("--label: expected name=value, got 'pool'",), 2),
     ("history ''", ("EXPERIMENT: the name is empty",), 2),
     ("status --host=", ("--host: the name is empty",), 2),
     # Reports and runs.

@@ -53,6 +53,14 @@ class Program:
             if found := re.search(pattern, line):
                 return found
 
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end: its exit code, and all that it said."""
+        self.wait()
+        status, self.process.returncode = self.process.returncode, 0
+        while (line := self._lines.get()) is not None:
+            self.said.append(line)
+        return status, "".join(self.said)
+
 
 @contextmanager
 def program(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Program]:

@@ -23,7 +23,8 @@ class ProgressLines:
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty() and not is_dumb()
-        self._last = ""
+        # None: nothing was printed yet.
+        self._last: str | None = None
 
     def show(self, run: RunSummary) -> None:
         """Print the state of a run if it differs from what was printed last."""

@@ -8,6 +8,7 @@ import codecs
 import locale
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -53,6 +54,14 @@ def is_dumb() -> bool:
 def rewrite(line: str) -> None:
     """Replace the line on standard error that the last call wrote, on a terminal."""
     sys.stderr.write(f"\r\x1b[K{clean.line(line)}")
+    sys.stderr.flush()
+
+
+def rewrite_block(lines: Sequence[str], before: int) -> None:
+    """Replace the last `before` lines on standard error that this wrote, on a terminal."""
+    up = f"\x1b[{before}A" if before else ""
+    kept = [*lines, *[""] * (before - len(lines))]
+    sys.stderr.write(f"\r{up}" + "".join(f"\x1b[K{clean.line(line)}\n" for line in kept))
     sys.stderr.flush()
 
 

@@ -14,6 +14,7 @@ from headstart.collector.api.answers import (
     trials_that_fit,
 )
 from headstart.collector.api.context_calls import ContextCalls
+from headstart.collector.api.queue_calls import QueueCalls
 from headstart.collector.api.status_codes import EXPECTED, Status, abort
 from headstart.collector.api.submission import experiment_of, hosts_for
 from headstart.collector.config import CollectorConfig
@@ -25,7 +26,6 @@ from headstart.collector.store import (
     points as store_points,
     queries,
     records as store_records,
-    runs as store_runs,
     shifts as store_shifts,
 )
 from headstart.collector.store.contexts import Contexts
@@ -35,8 +35,6 @@ from headstart.collector.transport.callers import who_is
 from headstart.v1.experiments_pb2 import (
     AcceptShiftRequest,
     AcceptShiftResponse,
-    CancelRequest,
-    CancelResponse,
     ExportFormat,
     ExportRequest,
     ExportResponse,
@@ -53,11 +51,8 @@ from headstart.v1.experiments_pb2 import (
     ReportRequest,
     ReportResponse,
     RunState,
-    RunSummary,
     SubmitRequest,
     SubmitResponse,
-    WatchRequest,
-    WatchResponse,
 )
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceServicer
 from headstart.v1.records_pb2 import RecordKind, TrialOutcome
@@ -69,7 +64,7 @@ _DEFAULT_POINTS = 50
 _MOST_POINTS = 1000
 
 
-class ExperimentsServer(ContextCalls, ExperimentsServiceServicer):
+class ExperimentsServer(ContextCalls, QueueCalls, ExperimentsServiceServicer):
     """Contexts are Any: the generated types are of both kinds of server at once."""
 
     def __init__(
@@ -82,11 +77,10 @@ class ExperimentsServer(ContextCalls, ExperimentsServiceServicer):
         exporter: Exporter,
         regressions: Regressions,
     ) -> None:
-        super().__init__(contexts)
+        ContextCalls.__init__(self, contexts)
+        QueueCalls.__init__(self, store, fleet)
         self._config = config
         self._regressions = regressions
-        self._store = store
-        self._fleet = fleet
         self._analyst = analyst
         self._exporter = exporter
 
@@ -101,12 +95,6 @@ class ExperimentsServer(ContextCalls, ExperimentsServiceServicer):
             return SubmitResponse(runs=[await self._summary(run_id) for run_id in run_ids])
         except EXPECTED as error:
             await abort(context, error)
-
-    async def _summary(self, run_id: str) -> RunSummary:
-        return await self._store.read(lambda c: queries.summary(c, run_id))
-
-    async def _resolve(self, prefix: str) -> str:
-        return await self._store.read(lambda c: queries.resolve(c, prefix))
 
     async def List(self, request: ListRequest, context: Any) -> ListResponse:
         """The newest runs first."""
@@ -142,34 +130,6 @@ class ExperimentsServer(ContextCalls, ExperimentsServiceServicer):
             if request.trial in (0, envelope.trial)
         )
         return trials_that_fit(o for o in outcomes if request.variant in ("", o.variant))
-
-    async def Watch(self, request: WatchRequest, context: Any) -> AsyncIterator[WatchResponse]:
-        """The state at once and at every change, until the run ended."""
-        try:
-            run_id = await self._resolve(request.run_id)
-            before = None
-            with self._fleet.dispatch.changes.watch(run_id) as changed:
-                while True:
-                    changed.clear()
-                    now = await self._summary(run_id)
-                    if now != before:
-                        yield WatchResponse(run=now)
-                    if now.state in store_runs.ENDED:
-                        return
-                    before = now
-                    await changed.wait()
-        except EXPECTED as error:
-            await abort(context, error)
-
-    async def Cancel(self, request: CancelRequest, context: Any) -> CancelResponse:
-        """Durable when it returns; what has ended stays as it is."""
-        try:
-            run_id = await self._resolve(request.run_id)
-            reason = request.reason[:_LONGEST_REASON] or "cancelled"
-            await self._fleet.dispatch.cancel(run_id, reason)
-            return CancelResponse(run=await self._summary(run_id))
-        except EXPECTED as error:
-            await abort(context, error)
 
     async def Report(self, request: ReportRequest, context: Any) -> AsyncIterator[ReportResponse]:
         """The report in pieces; JSON when no format is named."""

@@ -213,13 +213,18 @@ class Dispatch:
         if change is not None:
             self._lost(change)
 
-    async def cancel(self, run_id: str, reason: str) -> None:
-        """Durable; the agent is told until the run's terminal record comes."""
-        await self._tasks.through(self._cancel(run_id, reason), "a cancellation")
+    async def cancel(self, run_id: str, reason: str, *, only_queued: bool = False) -> None:
+        """Durable; the agent is told until the run's terminal record comes.
 
-    async def _cancel(self, run_id: str, reason: str) -> None:
+        `only_queued`: a run that an agent has is left alone.
+        """
+        await self._tasks.through(self._cancel(run_id, reason, only_queued), "a cancellation")
+
+    async def _cancel(self, run_id: str, reason: str, only_queued: bool) -> None:
         now = self._store.now()
-        change = await self._store.write(lambda c: store_runs.cancel(c, run_id, reason, now))
+        change = await self._store.write(
+            lambda c: store_runs.cancel(c, run_id, reason, now, only_queued=only_queued)
+        )
         if change is None:
             return
         if change.state != RunState.RUN_STATE_LEASED:

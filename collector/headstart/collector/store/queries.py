@@ -86,6 +86,15 @@ def summary(connection: Connection, run_id: str) -> RunSummary:
     return _summary(row)
 
 
+def summaries_of(connection: Connection, run_ids: Sequence[str]) -> list[RunSummary]:
+    """These runs by id; one that is gone raises NoSuchRun."""
+    rows = connection.execute(_runs().where(runs.c.run_id.in_(run_ids)).order_by(runs.c.run_id))
+    found = [_summary(row) for row in rows]
+    if gone := set(run_ids) - {run.run_id for run in found}:
+        raise NoSuchRun(min(gone))
+    return found
+
+
 def summaries(
     connection: Connection,
     experiment: str = "",

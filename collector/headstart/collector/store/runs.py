@@ -445,8 +445,13 @@ def fail(connection: Connection, attempt: Attempt, reason: str, now: float) -> C
     )
 
 
-def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Change | None:
-    """Ask for the end of a run; a queued one ends at once. None: it has ended already."""
+def cancel(
+    connection: Connection, run_id: str, reason: str, now: float, *, only_queued: bool = False
+) -> Change | None:
+    """Ask for the end of a run; a queued one ends at once. None: it has ended already.
+
+    `only_queued`: None also for a run that an agent has.
+    """
     row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
     if row is None:
         raise NoSuchRun(run_id)
@@ -459,7 +464,7 @@ def cancel(connection: Connection, run_id: str, reason: str, now: float) -> Chan
         )
         _forget_values(connection, row)
         return _ended(row, state, reason, now)
-    if row.state == LEASED:
+    if row.state == LEASED and not only_queued:
         connection.execute(
             update(runs).where(runs.c.run_id == run_id).values(cancel_requested=True, reason=reason)
         )

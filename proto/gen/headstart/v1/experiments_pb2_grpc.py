@@ -55,6 +55,11 @@ class ExperimentsServiceStub:
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.WatchRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_experiments__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.WatchRuns = channel.unary_stream(
+                '/headstart.v1.ExperimentsService/WatchRuns',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.WatchRunsRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.WatchResponse.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/headstart.v1.ExperimentsService/Cancel',
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.CancelRequest.SerializeToString,
@@ -125,6 +130,13 @@ class ExperimentsServiceServicer:
 
     def Watch(self, request, context):
         """Sends the run's state at once and at every change until it ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRuns(self, request, context):
+        """The same of many: each run's state at once and at every change, until all have ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +221,11 @@ def add_ExperimentsServiceServicer_to_server(servicer, server):
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
                     request_deserializer=headstart_dot_v1_dot_experiments__pb2.WatchRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.WatchResponse.SerializeToString,
+            ),
+            'WatchRuns': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRuns,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.WatchRunsRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_experiments__pb2.WatchResponse.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
@@ -360,6 +377,33 @@ class ExperimentsService:
             target,
             '/headstart.v1.ExperimentsService/Watch',
             headstart_dot_v1_dot_experiments__pb2.WatchRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/WatchRuns',
+            headstart_dot_v1_dot_experiments__pb2.WatchRunsRequest.SerializeToString,
             headstart_dot_v1_dot_experiments__pb2.WatchResponse.FromString,
             options,
             channel_credentials,

@@ -43,6 +43,8 @@ class ExperimentsServiceStub:
     Get: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.GetRequest, _experiments_pb2.GetResponse]
     Watch: _grpc.UnaryStreamMultiCallable[_experiments_pb2.WatchRequest, _experiments_pb2.WatchResponse]
     """Sends the run's state at once and at every change until it ended."""
+    WatchRuns: _grpc.UnaryStreamMultiCallable[_experiments_pb2.WatchRunsRequest, _experiments_pb2.WatchResponse]
+    """The same of many: each run's state at once and at every change, until all have ended."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.CancelRequest, _experiments_pb2.CancelResponse]
     """Durable; repeated to the agent until the run ended."""
     Report: _grpc.UnaryStreamMultiCallable[_experiments_pb2.ReportRequest, _experiments_pb2.ReportResponse]
@@ -79,6 +81,8 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     Get: _aio.UnaryUnaryMultiCallable[_experiments_pb2.GetRequest, _experiments_pb2.GetResponse]  # type: ignore[assignment]
     Watch: _aio.UnaryStreamMultiCallable[_experiments_pb2.WatchRequest, _experiments_pb2.WatchResponse]  # type: ignore[assignment]
     """Sends the run's state at once and at every change until it ended."""
+    WatchRuns: _aio.UnaryStreamMultiCallable[_experiments_pb2.WatchRunsRequest, _experiments_pb2.WatchResponse]  # type: ignore[assignment]
+    """The same of many: each run's state at once and at every change, until all have ended."""
     Cancel: _aio.UnaryUnaryMultiCallable[_experiments_pb2.CancelRequest, _experiments_pb2.CancelResponse]  # type: ignore[assignment]
     """Durable; repeated to the agent until the run ended."""
     Report: _aio.UnaryStreamMultiCallable[_experiments_pb2.ReportRequest, _experiments_pb2.ReportResponse]  # type: ignore[assignment]
@@ -136,6 +140,14 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_experiments_pb2.WatchResponse], _abc.AsyncIterator[_experiments_pb2.WatchResponse]]:
         """Sends the run's state at once and at every change until it ended."""
+
+    @_abc_1.abstractmethod
+    def WatchRuns(
+        self,
+        request: _experiments_pb2.WatchRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_experiments_pb2.WatchResponse], _abc.AsyncIterator[_experiments_pb2.WatchResponse]]:
+        """The same of many: each run's state at once and at every change, until all have ended."""
 
     @_abc_1.abstractmethod
     def Cancel(

@@ -1,0 +1,64 @@
+"""What ended runs of a collector found, and the exit code of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import grpc
+
+from headstart.cli.aa_status import say_aa_status
+from headstart.cli.client import Reachable, experiments, fetch_report
+from headstart.cli.exit_codes import ExitCode
+from headstart.cli.progress import describe
+from headstart.cli.results import read_report
+from headstart.cli.terminal import say
+from headstart.cli.verdict_code import first_of, say_unmeasured, verdict_code
+from headstart.v1.experiments_pb2 import ReportFormat, RunState, RunSummary
+
+if TYPE_CHECKING:
+    from headstart.collector.findings import RunResult
+    from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+
+# Whose records, or whose agent, are gone.
+_GONE = (RunState.RUN_STATE_LOST, RunState.RUN_STATE_INCOMPLETE)
+
+
+def code_of_runs(collector: Reachable, ended: Sequence[RunSummary], strict: bool) -> ExitCode:
+    """As `headstart gate` has it over several; what was not measured is said."""
+    results, codes = results_of(collector, ended)
+    for result in results:
+        if result.aa:
+            say_aa_status(result)
+    say_unmeasured(results)
+    return first_of([*codes, *(verdict_code(result, strict) for result in results)])
+
+
+def results_of(
+    collector: Reachable, ended: Sequence[RunSummary]
+) -> tuple[list[RunResult], list[ExitCode]]:
+    """The results, and the codes of runs that have none: they ended before they measured.
+
+    Of the latter it is said why.
+    """
+    results, codes = [], []
+    with experiments(collector) as stub:
+        for run in ended:
+            content = _report(stub, run.run_id)
+            if content is None:
+                say(f"headstart: {describe(run)}; nothing was measured", err=True)
+                gone = run.state in _GONE
+                codes.append(ExitCode.SYSTEM_FAILED if gone else ExitCode.NOT_MEASURED)
+            else:
+                results.append(read_report(content))
+    return results, codes
+
+
+def _report(stub: ExperimentsServiceStub, run_id: str) -> bytes | None:
+    """None: the run has no records."""
+    try:
+        return fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON)
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
+            return None
+        raise
