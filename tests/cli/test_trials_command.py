@@ -15,6 +15,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
 )
 from headstart.words import metrics
+from support.beside_runs import BesideFake
 from support.fake_runs import small
 from support.hostile_words import HOSTILE, hostile_in
 from support.recorded import recorded
@@ -144,3 +145,18 @@ def test_what_is_not_there_is_said(run: tuple[Path, str]) -> None:
     assert "has no trial of variant 'go' that has ended" in variant.errors
     assert "has no trial 99 that has ended" in trial.errors
     assert "there is no run 'zz'" in unknown.errors
+
+
+def test_what_stood_beside_the_app_is_shown_with_its_trial(tmp_path: Path) -> None:
+    fake = BesideFake(blocks=1)
+    recorded(tmp_path / "collector", fake.experiment(), fake.records())
+    (shown,) = (headstart("trials", "--trial", "1", "--data", tmp_path).output,)
+    told = json.loads(headstart("trials", "--trial", "2", "--json", "--data", tmp_path).output)
+
+    assert "  beside the app: db, ready after 1.50 s, CPU time " in shown
+    assert "  beside the app: cache, ready after 250 ms, 2 of its processes killed" in shown
+    (trial,) = told["trials"]
+    db, cache = trial["beside"]
+    assert (db["name"], db["ready_seconds"]) == ("db", 1.5)
+    assert db["memory_peak_bytes"] > db["memory_bytes"] > 0
+    assert (cache["ready_seconds"], cache["cpu_seconds"], cache["oom_kills"]) == (None, None, 2)

@@ -16,7 +16,7 @@ from headstart.collector.analysis.trials.trial_records import outcome_word
 from headstart.collector.findings.quantities import quantity
 from headstart.collector.findings.starts import FIRST_RESPONSE, STAMPS, Start, title_of
 from headstart.v1.experiments_pb2 import GetRequest
-from headstart.v1.records_pb2 import FlagEffect, Job, Startup, TrialOutcome
+from headstart.v1.records_pb2 import CompanionUse, FlagEffect, Job, Startup, TrialOutcome
 from headstart.words import metrics
 from headstart.words.enums import word
 
@@ -91,6 +91,7 @@ def _as_json(outcome: TrialOutcome) -> dict[str, Any]:
         metrics.STARTUP.name: _startup(start),
         "start": None,
         "jobs": [_job(job) for job in outcome.jobs],
+        "beside": [_used(use) for use in outcome.beside],
     }
     if start is not None:
         told["start"] = {
@@ -134,6 +135,18 @@ def _job(job: Job) -> dict[str, Any]:
         "output_sha256": job.output_sha256,
         # What the agent saw of the exit came so long after the kernel's event.
         "exit_seen_after_seconds": late_ns / 1e9 if job.exit_kernel_monotonic_ns else None,
+    }
+
+
+def _used(use: CompanionUse) -> dict[str, Any]:
+    """What stood beside the app; null: not measured, or, of `ready_seconds`, it stood there."""
+    return {
+        "name": use.name,
+        "ready_seconds": use.ready_seconds or None,
+        "cpu_seconds": use.cpu_seconds or None,
+        "memory_bytes": use.memory_bytes or None,
+        "memory_peak_bytes": use.memory_peak_bytes or None,
+        "oom_kills": use.oom_kills,
     }
 
 
@@ -181,8 +194,24 @@ def _detail(outcome: TrialOutcome) -> Iterator[str]:
         ended = f"exit {job.exit_status}, {job.output_bytes:,} bytes"
         digest = f", SHA-256 {job.output_sha256[:12]}" if job.output_sha256 else ""
         yield f"  job {job.input}: {quantity(job.duration_seconds, 'seconds')}, {ended}{digest}"
+    for use in outcome.beside:
+        yield f"  beside the app: {use.name}{''.join(_use_words(use))}"
     for tail in (outcome.failure.output_tail or outcome.output_tail).splitlines():
         yield f"  | {tail}"
+
+
+def _use_words(use: CompanionUse) -> Iterator[str]:
+    """What was measured of it."""
+    if use.ready_seconds:
+        yield f", ready after {quantity(use.ready_seconds, 'seconds')}"
+    if use.cpu_seconds:
+        yield f", CPU time {quantity(use.cpu_seconds, 'seconds')}"
+    if use.memory_bytes:
+        yield f", {quantity(use.memory_bytes, 'bytes')} of memory at the end"
+    if use.memory_peak_bytes:
+        yield f", {quantity(use.memory_peak_bytes, 'bytes')} at most"
+    if use.oom_kills:
+        yield f", {use.oom_kills} of its processes killed for want of memory"
 
 
 def _start_lines(start: Start) -> Iterator[str]:

@@ -15,6 +15,7 @@ from headstart.words.foreign.secrets import shown_words, without_values
 from headstart.words.metric import Stage
 
 _Used = tuple[Trial, CompanionUse]
+_MOST_CPUS = 9999
 
 
 def companions(experiment: pb.Experiment, run: RunRecords) -> Iterator[Companion]:
@@ -51,6 +52,35 @@ def companions(experiment: pb.Experiment, run: RunRecords) -> Iterator[Companion
             took=tuple(_took(names, uses)),
             settings=settings_digest(stated.get(companion.name, {})),
         )
+
+
+def companion_remarks(experiment: pb.Experiment) -> Iterator[str]:
+    """Where one may take the CPUs of the app, which then waits for them."""
+    server = _cpus(experiment.plan.server_cpus)
+    for companion in experiment.beside:
+        shared = server & _cpus(companion.cpus)
+        if shared:
+            listed = ", ".join(map(str, sorted(shared)))
+            yield (
+                f"{companion.name} beside the app may run on CPU {listed}, as the app does: what it"
+                " takes there, the app waits for. `cpus` of it says where it may run."
+            )
+        elif not server:
+            yield (
+                f"{companion.name} beside the app may run on the app's CPUs, since"
+                " `plan.cpus.server` does not say which these are: what it takes there, the app"
+                " waits for."
+            )
+
+
+def _cpus(listed: str) -> set[int]:
+    """Of a cpuset list; what is none has none."""
+    found: set[int] = set()
+    for part in filter(None, listed.split(",")):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (last or first).isdecimal():
+            found.update(range(int(first), min(int(last or first), _MOST_CPUS) + 1))
+    return found
 
 
 def _ready_when(ready: pb.CompanionReady) -> str:

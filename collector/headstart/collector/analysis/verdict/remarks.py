@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from headstart.collector.analysis.companions import companion_remarks
 from headstart.collector.analysis.images import denied_remarks, image_remarks
 from headstart.collector.analysis.pulls import pull_remarks
 from headstart.collector.analysis.statistics.intervals import MINIMUM_BLOCKS
@@ -32,6 +33,7 @@ def remarks(
     """Whatever a reader must know before believing the figures; the gravest first."""
     yield from _state(info, run)
     yield from pull_remarks(run.pulls)
+    yield from companion_remarks(info.experiment)
     yield from image_remarks(info.experiment, run.images)
     yield from denied_remarks(info.experiment, run.trials)
     yield from _flagged(figures, comparisons)
