@@ -107,6 +107,29 @@ def test_beside_commands_it_asks_in_the_hosts_network(tests: str, tmp_path: Path
     assert [each["checks_passed"] for each in ran.report()["variants"]] == [2, 2]
 
 
+def test_tests_that_cannot_be_started_are_no_fault_of_the_variant(
+    app: str, tests: str, tmp_path: Path
+) -> None:
+    ran = run(tmp_path, asked(app, {"image": tests, "entrypoint": ["/absent"]}), "--json")
+
+    aot, jit = ran.variant("aot"), ran.variant("jit")
+    assert [each["outcome"] for each in (jit, aot)] == ["measured"] * 2
+    assert "exec of /absent failed" in aot["failure_message"]
+    assert ran.report()["recommendations"][0]["decision"] == "defer"
+
+
+def test_an_app_that_ends_while_it_is_tested_dies(app: str, tests: str, tmp_path: Path) -> None:
+    document = asked(app, {"image": tests, "command": ["get", "wait"]})
+    # One answer makes it ready, the next is to the tests.
+    document["variants"]["aot"]["entrypoint"].insert(1, "answers=2")
+    document["variants"]["jit"]["entrypoint"].insert(1, "answers=2")
+    ran = run(tmp_path, document, "--json")
+
+    aot = ran.variant("aot")
+    assert aot["failure"] == "dies"
+    assert "ended during its checks with status 7" in aot["failure_message"]
+
+
 def test_a_killed_run_leaves_its_tests_to_the_next(app: str, tests: str, tmp_path: Path) -> None:
     file = tmp_path / "e.yaml"
     file.write_text(yaml.safe_dump(asked(app, {"image": tests, "command": ["wait"]})))

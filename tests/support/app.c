@@ -1,5 +1,5 @@
 /* A static program for images FROM scratch. Each argument is an instruction, done in order:
- * out=TEXT, err=TEXT, exit=N, answer=TEXT (instead of hello), listen=PORT, listen6=PORT (on ::1 alone), touch=MIB, flood=MIB,
+ * out=TEXT, err=TEXT, exit=N, answer=TEXT (instead of hello), answers=N (then it ends with 7), listen=PORT, listen6=PORT (on ::1 alone), touch=MIB, flood=MIB,
  * write=PATH, child, id, wait, tcp=ADDRESS-PORT, udp=ADDRESS-PORT, unix=HEX (of a name): says
  * "reached" where something answers there, or takes what is sent to it. */
 #include <arpa/inet.h>
@@ -68,6 +68,7 @@ static void reach(const char *what, char *value) {
 }
 
 static const char *answered = "hello";
+static int answers = -1;
 
 static void listen_on(int family, int port) {
     int one = 1, s = socket(family, SOCK_STREAM, 0), c;
@@ -86,6 +87,7 @@ static void listen_on(int family, int port) {
                             strlen(answered), answered);
         if (read(c, request, sizeof request) > 0 && write(c, reply, size) < 0) exit(2);
         close(c);
+        if (!--answers) exit(7);
     }
 }
 
@@ -99,6 +101,7 @@ int main(int argc, char **argv) {
         if (!strcmp(verb, "err")) fprintf(stderr, "%s\n", value);
         if (!strcmp(verb, "exit")) return atoi(value);
         if (!strcmp(verb, "answer")) answered = value;
+        if (!strcmp(verb, "answers")) answers = atoi(value);
         if (!strcmp(verb, "listen")) listen_on(AF_INET, atoi(value));
         if (!strcmp(verb, "listen6")) listen_on(AF_INET6, atoi(value));
         if (!strcmp(verb, "tcp") || !strcmp(verb, "udp") || !strcmp(verb, "unix")) reach(verb, value);

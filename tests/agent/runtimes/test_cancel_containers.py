@@ -171,6 +171,14 @@ def test_a_batch_job_in_a_container(image: str, tmp_path: Path) -> None:
     assert_nothing_left(ended)
 
 
+def test_a_container_with_tests(image: str, tmp_path: Path) -> None:
+    asked = container(image, "listen={port}")
+    asked["service"]["checks"] = [{"image": image, "entrypoint": ["app", "wait"]}]
+    ended = cancel_when(doing("checks"), asked, tmp_path)
+
+    assert_nothing_left(ended)
+
+
 def test_a_search_for_a_memory_floor(image: str, tmp_path: Path) -> None:
     asked = container(image, "listen={port}", plan={"blocks": 1, "memory_floor": {"load": "100s"}})
     ended = cancel_when(doing("memory floor"), asked, tmp_path)

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import docker
@@ -17,12 +18,13 @@ from headstart.agent.image.reader import ImageReader, _Container
 from headstart.agent.instances import LABEL_STATE, state_id
 from headstart.agent.run import execute
 from headstart.agent.runtimes.docker_runtime import DockerRuntime
-from headstart.agent.runtimes.runtime import RuntimeTable
+from headstart.agent.runtimes.runtime import ChecksSpec, Instance, RuntimeTable
 from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.v1.experiment_pb2 import (
     Check,
+    ContainerCheck,
     ContainerNeeds,
     Experiment,
     HttpCheck,
@@ -35,8 +37,9 @@ from headstart.v1.experiment_pb2 import (
 from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind, TrialOutcome
 from support.images import build_app, image_of
-from support.instances import end_of, free_port, spec_for
+from support.instances import RUN, end_of, free_port, spec_for
 from support.policies import everything_allowed
+from support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.compiler]
 
@@ -61,6 +64,23 @@ def inspected(container: str) -> dict[str, Any]:
         return dict(client.inspect_container(container))
 
 
+@contextmanager
+def checks_running(runtime: DockerRuntime, instance: Instance, image: str) -> Iterator[None]:
+    """The container of a check beside an app, until the app is killed."""
+    container = Variant(name="check.1", image=image, entrypoint=["app", "wait"])
+    spec = ChecksSpec(RUN, 1, 1, {"check.1": runtime.resolve(container, "/")})
+    containers = runtime.checker.checks_beside(instance, spec)
+    asked = ContainerCheck(container=container, timeout_seconds=60)
+    thread = Thread(target=lambda: containers.run(1, asked, "http://127.0.0.1:1"))
+    thread.start()
+    with closing(docker.APIClient()) as client:
+        name = f"headstart-{RUN}-1-t1-check-1"
+        wait_until(lambda: client.containers(filters={"name": name, "status": "running"}) != [])
+    yield
+    instance.kill()
+    thread.join()
+
+
 def made_by(state: Path) -> list[dict[str, Any]]:
     with closing(Engine.connect()) as engine:
         return [inspected(each) for each in engine.labelled(LABEL_STATE, state_id(state))]
@@ -69,7 +89,7 @@ def made_by(state: Path) -> list[dict[str, Any]]:
 def test_every_container_that_an_agent_makes_is_granted_nothing(
     runtime: DockerRuntime, program: Path, tmp_path: Path
 ) -> None:
-    """A trial's, the holder of its network and the one through which an image is read."""
+    """A trial's, the holder of its network, the one through which an image is read, and tests."""
     with image_of(program, f"headstart-test:hygiene-{os.getpid()}") as image:
         resolved = runtime.resolve(Variant(name="a", image=image, entrypoint=["app", "wait"]), "/")
         instance = runtime.create(spec_for(resolved, network=Network.NETWORK_HOLDER))
@@ -78,12 +98,13 @@ def test_every_container_that_an_agent_makes_is_granted_nothing(
             reader = ImageReader(engine, ImageCache(tmp_path / "images"), labels)
             with closing(_Container(reader, f"headstart-image-{os.getpid()}", image)) as read:
                 content = b"".join(read.file("/bin/app"))
-                made = made_by(tmp_path)
+                with checks_running(runtime, instance, image):
+                    made = made_by(tmp_path)
         instance.stop()
         runtime.close()
 
     assert b"\x7fELF" in content
-    assert len(made) == 3
+    assert len(made) == 4
     for container in made:
         host = container["HostConfig"]
         assert host["CapDrop"] == ["ALL"]

@@ -22,6 +22,7 @@ from headstart.v1.experiment_pb2 import (
     Check,
     Command,
     Companion,
+    ContainerCheck,
     Experiment,
     HttpCheck,
     Load,
@@ -283,6 +284,10 @@ def two(names: Iterable[str] = ("a", "b"), **fields: Any) -> Experiment:
     return Experiment(variants=[Variant(name=name) for name in names], **fields)
 
 
+def check_in(container: Variant) -> Check:
+    return Check(container=ContainerCheck(container=container))
+
+
 MALFORMED = {
     "nothing": (Experiment(), "has no variant"),
     "the same variant twice": (two(("a", "a")), "2 variants, 1 of them different"),
@@ -332,6 +337,22 @@ MALFORMED = {
     "a companion that no host can be": (
         two(beside=[Companion(name="a/b", container=Variant(name="beside.a/b", image="db"))]),
         "a companion is named 'a/b'",
+    ),
+    "tests that are a command": (
+        two(service=Service(port=80, checks=[check_in(Variant(name="check.1"))])),
+        "check.1 has no image",
+    ),
+    "tests under a variant's name": (
+        two(service=Service(port=80, checks=[check_in(Variant(name="a", image="t"))])),
+        "the container 'check.1' is named 'a'",
+    ),
+    "tests of a batch program": (
+        two(service=Service(checks=[check_in(Variant(name="check.1", image="t"))])),
+        "a container is to check an app without a port",
+    ),
+    "tests that say when the app is ready": (
+        two(service=Service(port=80, ready=check_in(Variant(image="t")))),
+        "a container is to say whether the app is ready",
     ),
     "margins that are none": (two(margins={"x": math.nan}), "experiment.margins is nan"),
 }

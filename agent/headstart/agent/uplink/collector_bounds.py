@@ -124,6 +124,12 @@ def _others_fault(experiment: Experiment) -> str:
     for companion in experiment.beside:
         if not _DNS_LABEL.fullmatch(companion.name):
             return f"a companion is named {companion.name[:80]!r}, which no host can be"
+    service = experiment.service
+    asked_first = (*service.before_ready, service.ready, service.first_data)
+    if any(check.HasField("container") for check in asked_first):
+        return "a container is to say whether the app is ready"
+    if not service.port and any(check.HasField("container") for check in service.checks):
+        return "a container is to check an app without a port"
     if len({companion.name for companion in experiment.beside}) < len(experiment.beside):
         return "two companions have the same name"
     return ""

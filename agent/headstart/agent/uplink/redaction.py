@@ -19,7 +19,17 @@ R = TypeVar("R", bound=AnyRecord)
 _NUMBERS = (SampleBatch, LoadWindows)
 # What was cut, or quotes what was cut: a value may be left in part at an end.
 _CUT = frozenset(
-    {"output_tail", "excerpt", "log", "message", "reason", "expected", "actual", "first_fault"}
+    {
+        "output_tail",
+        "excerpt",
+        "log",
+        "message",
+        "reason",
+        "expected",
+        "actual",
+        "first_fault",
+        "test",
+    }
 )
 # What the collector finds a record by, or knows before: a value may happen to be such a word.
 _KEPT = frozenset(
