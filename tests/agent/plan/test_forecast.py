@@ -9,6 +9,8 @@ from headstart.v1.experiment_pb2 import (
     Check,
     Command,
     CommandCheck,
+    Companion,
+    CompanionLife,
     Experiment,
     Load,
     Plan,
@@ -63,6 +65,17 @@ def test_what_nobody_can_know_is_named() -> None:
         "a memory floor 12 probes",
         "builds are not in it",
     ]
+
+
+def test_what_stands_beside_the_app_takes_its_time_in_each_trial_that_it_is_made_for() -> None:
+    plain, fresh, kept = planned(), planned(), planned()
+    fresh.beside.append(Companion(name="db"))
+    kept.beside.append(Companion(name="db", life=CompanionLife.COMPANION_LIFE_RUN))
+
+    assert forecast(fresh).likely == pytest.approx(forecast(plain).likely + 12 * 2)
+    assert forecast(kept).likely == forecast(plain).likely
+    assert "each service of `beside` 2 s" in assumptions(fresh)
+    assert assumptions(kept) == assumptions(plain)
 
 
 def test_what_comes_after_the_blocks_counts() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from headstart.agent.plan.order import has_load
-from headstart.v1.experiment_pb2 import Experiment
+from headstart.v1.experiment_pb2 import Companion, CompanionLife, Experiment
 from headstart.words.job_names import JobName
 from headstart.words.looks import LOOKS
 
@@ -23,6 +23,8 @@ _CHECK_SECONDS = 0.1
 _COMMAND_SECONDS = 1.0
 # A container with tests, from its create call to its removal.
 _TESTS_SECONDS = 10.0
+# What stands beside the app and is made anew for a trial, from its create call to ready and seeded.
+_COMPANION_SECONDS = 2.0
 # Bisecting some hundred MiB to one takes about so many, with those that confirm it.
 _PROBES = 12
 # With `blocks: auto`: most runs need more than the first look.
@@ -80,10 +82,11 @@ def trial_seconds(experiment: Experiment, is_command: bool, loaded: bool) -> flo
     around = (_PROCESS_SECONDS if is_command else _ENGINE_SECONDS) + min(
         plan.quiet_seconds, _QUIET_SECONDS
     )
+    beside = len(_made_anew(experiment)) * _COMPANION_SECONDS
     if not service.port:
         executions = 1 + len(service.checks) + sum(job.repeat for job in experiment.jobs)
         jobs = sum(job.repeat * _JOB_SECONDS.get(job.name, 2.0) for job in experiment.jobs)
-        return executions * around + (1 + len(service.checks)) * _START_SECONDS + jobs
+        return beside + executions * around + (1 + len(service.checks)) * _START_SECONDS + jobs
     seconds = {"command": _COMMAND_SECONDS, "container": _TESTS_SECONDS}
     checks = sum(
         seconds.get(check.WhichOneof("kind") or "", _CHECK_SECONDS) for check in service.checks
@@ -91,7 +94,12 @@ def trial_seconds(experiment: Experiment, is_command: bool, loaded: bool) -> flo
     phases = plan.idle_seconds
     if loaded:
         phases = experiment.load.duration_seconds + plan.settle_seconds
-    return around + _START_SECONDS + phases + checks
+    return beside + around + _START_SECONDS + phases + checks
+
+
+def _made_anew(experiment: Experiment) -> list[Companion]:
+    """What stands beside the app and is made for each trial."""
+    return [c for c in experiment.beside if c.life != CompanionLife.COMPANION_LIFE_RUN]
 
 
 def _after_blocks(experiment: Experiment) -> float:
@@ -120,6 +128,8 @@ def assumptions(experiment: Experiment) -> list[str]:
         found.append(f"each command that checks {_COMMAND_SECONDS:g} s")
     if any(check.HasField("container") for check in experiment.service.checks):
         found.append(f"each container that checks {_TESTS_SECONDS:g} s")
+    if _made_anew(experiment):
+        found.append(f"each service of `beside` {_COMPANION_SECONDS:g} s")
     if experiment.plan.memory_floor:
         found.append(f"a memory floor {_PROBES} probes")
     if any(variant.HasField("build") for variant in experiment.variants):

@@ -95,7 +95,7 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _origin(companion: Companion) -> tuple[str, ...]:
-    return line(companion.image), companion.digest, line(" ".join(companion.argv))
+    return line(companion.image), line(companion.digest), line(" ".join(companion.argv))
 
 
 def _of_baseline(
