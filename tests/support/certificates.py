@@ -1,5 +1,6 @@
 """Throw-away certificates for tests, made by the openssl program."""
 
+import json
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -51,11 +52,14 @@ class Authority:
             capture_output=True,
         )
 
-    def issue(self, name: str, days: int = 2) -> Certificate:
-        """A certificate whose one subject alternative name is `name`; of 0 days it is over."""
+    def issue(self, name: str, days: int = 2, kind: str = "DNS", value: str = "") -> Certificate:
+        """A certificate whose one subject alternative name is `name`; of 0 days it is over.
+
+        `kind` is DNS, email or URI; `value` stands for a name that is no name of a file.
+        """
         made = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName=DNS:{name}")
+        extensions.write_text(f"subjectAltName={kind}:{value or name}")
         subprocess.run(
             [
                 *("openssl", "req", "-new", "-nodes", "-subj", f"/CN={name}"),
@@ -75,6 +79,13 @@ class Authority:
             capture_output=True,
         )
         return made
+
+
+def roles_file(folder: Path, **roles: list[str]) -> Path:
+    """A file of roles: `operator=["alice"]`."""
+    path = folder / "roles.toml"
+    path.write_text("".join(f"{role} = {json.dumps(names)}\n" for role, names in roles.items()))
+    return path
 
 
 def _require_openssl() -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -21,6 +21,9 @@ from headstart.v1.experiments_pb2 import (
 )
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 
+if TYPE_CHECKING:
+    from headstart.v1.access_pb2_grpc import AccessServiceStub
+
 ENDED = (
     RunState.RUN_STATE_DONE,
     RunState.RUN_STATE_FAILED,
@@ -33,6 +36,9 @@ _INPUT_CODES = (
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.FAILED_PRECONDITION,
+    # The certificate that was given has not the role: trying again changes nothing.
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
 )
 
 
@@ -50,6 +56,19 @@ def experiments(collector: Reachable) -> Iterator[ExperimentsServiceStub]:
     with connection.channel() as channel:
         try:
             yield ExperimentsServiceStub(channel)
+        except grpc.RpcError as error:
+            raise explained(error, connection) from error
+
+
+@contextmanager
+def access(collector: Reachable) -> Iterator["AccessServiceStub"]:
+    """As `experiments`, for who may do what."""
+    from headstart.v1.access_pb2_grpc import AccessServiceStub
+
+    connection = collector.reached()
+    with connection.channel() as channel:
+        try:
+            yield AccessServiceStub(channel)
         except grpc.RpcError as error:
             raise explained(error, connection) from error
 

@@ -50,6 +50,13 @@ log = logging.getLogger(__name__)
     "Authority of the clients' certificates, PEM: clients without one are refused.",
 )
 @click.option(
+    "--roles",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML: which names of certificates are operators, readers, agents. Default: each "
+    "certificate of --tls-client-authority is an agent's, for the host that it names.",
+)
+@click.option(
     "--metrics-tls", is_flag=True, help="Serve /metrics with the same certificate and authority."
 )
 @click.option(
@@ -116,6 +123,7 @@ def command(
     tls_certificate: Path | None,
     tls_key: Path | None,
     tls_client_authority: Path | None,
+    roles: Path | None,
     metrics_tls: bool,
     metrics_anyone_can_read: bool,
     plaintext_anyone_can_submit: bool,
@@ -147,6 +155,8 @@ def command(
             "--tls-certificate, --tls-key and --tls-client-authority go together: without the "
             "authority anyone who reaches the port can submit"
         )
+    if roles is not None:
+        _check_roles(roles, tls is not None)
     asked = {
         "run_bytes": run_bytes,
         "agent_bytes": agent_bytes,
@@ -161,6 +171,7 @@ def command(
         metrics_listen=None if metrics_listen == "none" else metrics_listen,
         tls=tls,
         metrics_tls=tls if metrics_tls else None,
+        roles=roles,
         plaintext=plaintext_anyone_can_submit,
         metrics_open=metrics_anyone_can_read,
         retention=Retention(age_seconds=age, store_bytes=store_bytes),
@@ -169,6 +180,20 @@ def command(
     )
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
     asyncio.run(_serve(config))
+
+
+def _check_roles(path: Path, has_certificates: bool) -> None:
+    from headstart.collector.identity.roles_file import RolesFile, RolesFileError
+
+    if not has_certificates:
+        raise InputError(
+            "--roles is about certificates: it goes with --tls-certificate, --tls-key and "
+            "--tls-client-authority"
+        )
+    try:
+        RolesFile(path)
+    except RolesFileError as error:
+        raise InputError(*str(error).splitlines()) from error
 
 
 async def _serve(config: "CollectorConfig") -> None:

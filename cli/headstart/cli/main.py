@@ -37,6 +37,9 @@ COMMANDS = {
     "history": "Show an experiment's figures over revisions, and what shifted.",
     "accept": "End an open shift: its new level is what is wanted.",
     "gate": "Hold a run against its gates, for CI.",
+    "identities": "List who has which role, and whose certificate is revoked.",
+    "revoke": "Refuse a certificate from now on.",
+    "audit": "List who did what, and who was refused.",
     "dashboards": "Write Grafana dashboards and Prometheus rules.",
     "schema": "Print the JSON Schema of the experiment file, or of reports.",
 }

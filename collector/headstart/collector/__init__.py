@@ -3,4 +3,13 @@
 docs/ARCHITECTURE.md shows its rooms and how a sample goes through them.
 """
 
-__all__ = ["analysis", "config", "experiments", "findings", "report", "server", "store"]
+__all__ = [
+    "analysis",
+    "config",
+    "experiments",
+    "findings",
+    "identity",
+    "report",
+    "server",
+    "store",
+]

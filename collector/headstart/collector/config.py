@@ -112,6 +112,8 @@ class CollectorConfig:
     # For each TCP address of `listen`.
     tls: TlsFiles | None = None
     metrics_tls: TlsFiles | None = None
+    # Who has which role by a certificate of `tls.client_authority`; None: each is an agent's.
+    roles: Path | None = None
     # Allows a loopback port without certificates: whatever runs on this machine can submit.
     plaintext: bool = False
     # Allows /metrics without certificates where other machines reach it.

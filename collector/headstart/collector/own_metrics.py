@@ -37,6 +37,19 @@ class Refusal(StrEnum):
     IDENTITY = "identity"
 
 
+class Denial(StrEnum):
+    """Why a call was refused to whoever made it."""
+
+    # It takes a role that its caller does not have.
+    ROLE = "role"
+    # The caller's certificate was revoked.
+    REVOKED = "revoked"
+    # An agent that says it is a host which its certificate does not name.
+    HOST = "host"
+    # A method that is nobody's.
+    UNKNOWN = "unknown"
+
+
 class Dropped(StrEnum):
     """Why a connection was closed that its client did not close."""
 
@@ -93,6 +106,14 @@ class SelfMetrics:
         # nothing to one, so the first refusal would raise no alert.
         for reason in Refusal:
             self._refused.labels(reason.value)
+        self._denied = Counter(
+            "headstart_collector_denied_calls",
+            "Calls that were refused to whoever made them, by reason: headstart audit says whose.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for denial in Denial:
+            self._denied.labels(denial.value)
         self._dropped = Counter(
             "headstart_collector_dropped_connections",
             "Connections of strangers that the collector closed, by door and reason.",
@@ -177,6 +198,10 @@ class SelfMetrics:
     def refused(self, reason: Refusal, times: int = 1) -> None:
         """Something that an agent sent was not taken."""
         self._refused.labels(reason.value).inc(times)
+
+    def denied(self, reason: Denial) -> None:
+        """A call was refused to its caller."""
+        self._denied.labels(reason.value).inc()
 
     def dropped(self, door: str, reason: Dropped) -> None:
         """A connection was closed that asked for nothing."""

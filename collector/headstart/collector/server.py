@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from sqlalchemy.exc import OperationalError
 
+from headstart.collector.api.access_service import AccessServer
 from headstart.collector.api.service import ExperimentsServer
 from headstart.collector.config import CollectorConfig
 from headstart.collector.faults import FolderInUse, StartFault
@@ -25,6 +26,12 @@ from headstart.collector.fleet.context_requests import ContextRequests
 from headstart.collector.fleet.decisions import Decide
 from headstart.collector.fleet.fleet import Fleet
 from headstart.collector.fleet.service import FleetServer
+from headstart.collector.identity.audit_trail import AuditTrail
+from headstart.collector.identity.caller import WhoCalls
+from headstart.collector.identity.guard import Guard
+from headstart.collector.identity.revoked_callers import RevokedCallers
+from headstart.collector.identity.roles_file import RolesFile
+from headstart.collector.identity.sightings import Sightings
 from headstart.collector.judge.analyst import Analyst
 from headstart.collector.judge.exporter import Exporter
 from headstart.collector.judge.regressions import Regressions
@@ -37,6 +44,7 @@ from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
 from headstart.collector.transport.callers import Callers
 from headstart.collector.transport.listening import check_exposure, listen, server_options
+from headstart.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
 from headstart.words.foreign.addresses import socket_path
@@ -48,7 +56,12 @@ log = logging.getLogger(__name__)
 # For calls under way when the collector stops; streams of agents are closed at once.
 _GRACE_SECONDS = 0.5
 _HOSTS_SECONDS = 5.0
-_SERVICES = ("", "headstart.v1.FleetService", "headstart.v1.ExperimentsService")
+_SERVICES = (
+    "",
+    "headstart.v1.FleetService",
+    "headstart.v1.ExperimentsService",
+    "headstart.v1.AccessService",
+)
 
 
 class Collector:
@@ -59,6 +72,7 @@ class Collector:
         config: CollectorConfig,
         store: Store,
         contexts: Contexts,
+        who_calls: WhoCalls,
         decide: Decide | None = None,
     ) -> None:
         """For `start` alone."""
@@ -93,6 +107,15 @@ class Collector:
             on_shifts=lambda shifts: self._exposition.update(shifts=shifts),
         )
         self._analyst.on_stored(self._regressions.stored)
+        self._who_calls = who_calls
+        self._revoked = RevokedCallers(store)
+        self._trail = AuditTrail(store)
+        self._sightings = Sightings(store)
+        self._guard = Guard(who_calls, self._revoked, self._trail, self._sightings, self._own)
+        self._guard.open_calls.on_ended(
+            lambda call: self._fleet.expel(call.caller.serial, call.ended)
+        )
+        self._fleet.refused_host = self._revoked.of_host
         self._tasks = Tasks()
         self._parts = AsyncExitStack()
 
@@ -103,6 +126,7 @@ class Collector:
         `decide` says whether a run does another block; by default the verdicts do.
         """
         check_exposure(config)
+        roles = RolesFile(config.roles) if config.roles is not None else None
         try:
             store = Store(
                 config.data, group_seconds=config.timing.group_seconds, quotas=config.quotas
@@ -114,7 +138,8 @@ class Collector:
         except OSError as error:
             await store.close()
             raise StartFault(f"{config.data} cannot hold contexts of builds: {error}") from error
-        collector = cls(config, store, contexts, decide)
+        who_calls = WhoCalls(roles, config.plaintext)
+        collector = cls(config, store, contexts, who_calls, decide)
         try:
             await collector._start()
         except BaseException:
@@ -126,6 +151,11 @@ class Collector:
         # Stopped in the opposite order.
         self._parts.push_async_callback(self._store.close)
         self._parts.push_async_callback(self._tasks.stop)
+        await self._revoked.load()
+        self._tasks.start(self._trail.keep(), "the audit")
+        self._parts.push_async_callback(self._trail.finish)
+        self._tasks.start(self._sightings.keep(), "the noting of callers")
+        self._tasks.start(self._guard.keep_roles(), "the following of the roles file")
         self._exporter.clear()
         await self._publisher.stored()
         self._parts.push_async_callback(self._analyst.stop)
@@ -143,16 +173,16 @@ class Collector:
         config = self._config
         server = grpc.aio.server(
             options=server_options(config),
-            interceptors=[Callers(self._own)] if config.tls is not None else None,
+            # Counted before they are refused.
+            interceptors=[*([Callers(self._own)] if config.tls else []), self._guard],
         )
-        verified = config.tls is not None
         add_FleetServiceServicer_to_server(
             FleetServer(
                 self._fleet,
                 config.timing,
                 self._own,
                 ContextRequests(self._store, self._contexts),
-                verified,
+                self._who_calls,
             ),
             server,
         )
@@ -168,6 +198,25 @@ class Collector:
             ),
             server,
         )
+        add_AccessServiceServicer_to_server(
+            AccessServer(
+                self._store,
+                self._who_calls,
+                self._revoked,
+                self._sightings,
+                self._guard.open_calls,
+                self._trail,
+            ),
+            server,
+        )
+        if config.tls is not None and config.roles is None:
+            log.warning(
+                "each certificate of %s is an agent's, for the host that it names, and may do "
+                "nothing else: to have operators and readers, write operator = "
+                '["NAME-IN-CERTIFICATE"] into a file and start with --roles FILE. Whoever may open '
+                "the collector's socket is an operator",
+                config.tls.client_authority,
+            )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         sockets = ExitStack()

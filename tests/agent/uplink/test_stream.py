@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from headstart.agent.uplink import stream
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Refused
@@ -24,6 +25,7 @@ from headstart.v1.fleet_pb2 import (
     Welcome,
 )
 from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
+from headstart.words.denied import DENIED_KEY, REVOKED
 from support.scripted_collector import Peer, attend, spool_with
 
 
@@ -216,6 +218,40 @@ def test_an_agent_that_is_refused_says_why_and_stops(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match="protocol 1 is too old"):
         asyncio.run(attend(Spool(tmp_path), script, stops_itself=True))
+
+
+def test_an_agent_whose_certificate_was_revoked_gives_back_its_run_and_waits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[HeldRun] = []
+    monkeypatch.setattr(stream, "_REVOKED_SECONDS", 0.2)
+    monkeypatch.setattr(stream, "_LOOK_SECONDS", 0.1)
+
+    def execute(held: HeldRun) -> None:
+        held.cancelled.wait(20)
+        ended.append(held)
+
+    async def first(peer: Peer) -> None:
+        await peer.welcome()
+        attempt = Attempt(run_id="run", attempt=1)
+        await peer.send(AttendResponse(lease=Lease(attempt=attempt, experiment=Experiment())))
+        while not (await peer.expect("heartbeat")).heartbeat.running:
+            pass
+        await peer.context.abort(
+            grpc.StatusCode.PERMISSION_DENIED,
+            "the certificate of 'h' was revoked: stolen",
+            ((DENIED_KEY, REVOKED),),
+        )
+
+    async def second(peer: Peer) -> None:
+        await peer.welcome()
+        assert list(peer.hello.running) == []
+
+    asyncio.run(attend(Spool(tmp_path), first, second, execute=execute))
+
+    assert [(held.run_id, held.given_back) for held in ended] == [("run", True)]
+    assert "the certificate of 'h' was revoked: stolen" in caplog.text
+    assert "headstart revoke --take-back" in caplog.text
 
 
 def test_a_spool_that_is_older_than_the_collector_begins_a_new_stream(

@@ -15,7 +15,7 @@ from headstart.v1.experiments_pb2 import ListHostsRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.foreign.addresses import channel_options
 from support.attending import OPEN_PORT, collecting, in_loop
-from support.certificates import Authority
+from support.certificates import Authority, roles_file
 from support.collector_process import collector_process
 
 
@@ -61,7 +61,11 @@ async def test_a_socket_and_a_port_with_certificates_are_served_together(tmp_pat
     tls = TlsFiles(own.certificate, own.key, authority.certificate)
     path = f"unix:{tmp_path / 'c.sock'}"
     async with collecting(
-        tmp_path / "data", listen=(path, "localhost:0"), tls=tls, plaintext=False
+        tmp_path / "data",
+        listen=(path, "localhost:0"),
+        tls=tls,
+        roles=roles_file(tmp_path, reader=["localhost"]),
+        plaintext=False,
     ) as collector:
         assert await hosts(collector.addresses[0]) == 0
         credentials = grpc.ssl_channel_credentials(

@@ -23,7 +23,7 @@ from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.v1.fleet_pb2 import AttendRequest, AttendResponse
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from support.attending import attend, collecting, experiments, hello, in_loop, submit
-from support.certificates import Authority, Certificate
+from support.certificates import Authority, Certificate, roles_file
 
 # Few enough to be held by a test.
 FEW = Limits(agents=1)
@@ -146,7 +146,11 @@ async def secured(folder: Path) -> Any:
     own = authority.issue("localhost")
     tls = TlsFiles(own.certificate, own.key, authority.certificate)
     async with collecting(
-        folder / "data", listen="localhost:0", tls=tls, plaintext=False
+        folder / "data",
+        listen="localhost:0",
+        tls=tls,
+        roles=roles_file(folder, reader=["bench-1"]),
+        plaintext=False,
     ) as collector:
         yield Secured(collector, authority)
 

@@ -41,6 +41,14 @@ class ClientTls:
         except KeyExposed as error:
             raise CertificateProblem(str(error)) from error
 
+    def stamp(self) -> tuple[int, int] | None:
+        """What tells that the own certificate was replaced; None: there is none to be read."""
+        try:
+            status = self.certificate.stat() if self.certificate is not None else None
+        except OSError:
+            status = None
+        return (status.st_mtime_ns, status.st_size) if status is not None else None
+
     def problem(self, address: str) -> str:
         """Why a collector cannot be reached, where it is about certificates; empty: it is not.
 

@@ -42,6 +42,7 @@ from headstart.v1.fleet_pb2 import (
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
+from headstart.words.denied import DENIED_KEY, REVOKED
 from headstart.words.features import FEATURE_NAMES
 from headstart.words.foreign.certificates import CertificateProblem
 from headstart.words.protocol import PROTOCOL_VERSION
@@ -55,6 +56,9 @@ _BATCH_ENVELOPES = 32
 _MOST_UNACKED = 1000
 _FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 15.0
+# Of an agent whose certificate was revoked, unless it gets another one.
+_REVOKED_SECONDS = 300.0
+_LOOK_SECONDS = 5.0
 # Keepalive alone notices a frozen peer after 45 s and more; with ping_timeout
 # set it takes time + timeout. The collector allows pings this often.
 CHANNEL_OPTIONS = [
@@ -127,6 +131,10 @@ class Attendance:
                     await self._session(channel)
                 backoff = _FIRST_BACKOFF_SECONDS
             except grpc.aio.AioRpcError as error:
+                if _is_revoked(error):
+                    await self._wait_revoked(words_of(error.details() or ""))
+                    backoff = _FIRST_BACKOFF_SECONDS
+                    continue
                 if error.code() in (
                     grpc.StatusCode.FAILED_PRECONDITION,
                     grpc.StatusCode.PERMISSION_DENIED,
@@ -149,6 +157,28 @@ class Attendance:
             self.on_connected(False)
             await self._pause(backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
             backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    async def _wait_revoked(self, why: str) -> None:
+        """End what runs, say what to do, and try again much later or with another certificate."""
+        self._connected = False
+        self.on_connected(False)
+        log.error(
+            "%s. What ran here is given back, and nothing is measured. Ask whoever operates the "
+            "collector %s to take that back (headstart revoke --take-back) or for another "
+            "certificate: one that changed is tried at once, this one every %.0f min",
+            why,
+            self.target,
+            _REVOKED_SECONDS / 60,
+        )
+        await asyncio.to_thread(self.runs.give_all_back, why)
+        shown = self.tls.stamp() if self.tls is not None else None
+        waited = 0.0
+        while waited < _REVOKED_SECONDS and not self.stopping.is_set():
+            await self._pause(_LOOK_SECONDS)
+            waited += _LOOK_SECONDS
+            if self.tls is not None and await asyncio.to_thread(self.tls.stamp) != shown:
+                log.info("the certificate changed: it is shown to the collector")
+                return
 
     def _tell_lost(self, why: str, seconds: float) -> None:
         log.warning(
@@ -384,6 +414,12 @@ class Attendance:
                 why,
                 self._refused_leases,
             )
+
+
+def _is_revoked(error: grpc.aio.AioRpcError) -> bool:
+    return error.code() is grpc.StatusCode.PERMISSION_DENIED and any(
+        key == DENIED_KEY and value == REVOKED for key, value in error.trailing_metadata() or ()
+    )
 
 
 def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:

@@ -1,3 +1,3 @@
 """`ExperimentsService`: what people and CI ask of a collector."""
 
-__all__ = ["service"]
+__all__ = ["access_service", "service"]

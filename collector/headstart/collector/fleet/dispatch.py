@@ -204,14 +204,20 @@ class Dispatch:
                 losing = self._lose(attempt, session.not_ready)
                 await self._tasks.through(losing, "a declined lease")
 
-    async def _lose(self, attempt: Attempt, reason: str) -> None:
+    async def _lose(self, attempt: Attempt, reason: str, counted: bool = False) -> None:
         now = self._store.now()
         change = await self._store.write(
-            lambda c: store_runs.lose(c, attempt, reason, now, counted=False)
+            lambda c: store_runs.lose(c, attempt, reason, now, counted=counted)
         )
         self._leases.end(attempt.run_id, attempt.attempt)
         if change is not None:
             self._lost(change)
+
+    async def expel(self, host: str, reason: str) -> None:
+        """The agent of a host is refused: its attempt counts as one that died."""
+        run_id = self._leases.of_host(host)
+        if attempt := self._leases.attempt_of(run_id):
+            await self._lose(attempt, reason, counted=True)
 
     async def cancel(self, run_id: str, reason: str, *, only_queued: bool = False) -> None:
         """Durable; the agent is told until the run's terminal record comes.

@@ -63,6 +63,8 @@ class Fleet:
         self._decide = decide
         self._sessions: dict[str, Session] = {}
         self._tasks = Tasks()
+        # Why the agent of a host is refused; empty: it is not.
+        self.refused_host: Callable[[str], str] = lambda _host: ""
         self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended)
 
     async def start(self) -> None:
@@ -80,8 +82,11 @@ class Fleet:
         await self._tasks.stop()
         await self.dispatch.stop()
 
-    async def greet(self, hello: Hello) -> tuple[Session, Welcome]:
-        """Begin a session. The newest stream of a host wins. Raises Refused."""
+    async def greet(self, hello: Hello, serial: str = "") -> tuple[Session, Welcome]:
+        """Begin a session. The newest stream of a host wins. Raises Refused.
+
+        `serial` is that of the certificate that was shown.
+        """
         limits, timing = self._config.limits, self._config.timing
         _check(hello, limits)
         host = hello.host.host
@@ -100,7 +105,7 @@ class Fleet:
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"{limits.agents} agents attend already; this collector takes no more",
             )
-        session = Session(hello, self._store, limits, self._metrics, self.dispatch.ended)
+        session = Session(hello, self._store, limits, self._metrics, self.dispatch.ended, serial)
         self._sessions[host] = session
         self._metrics.stream_opened()
         if older is not None:
@@ -159,6 +164,13 @@ class Fleet:
         self._tasks.start(
             self._store.write(lambda c: store_hosts.seen(c, session.host, now)), "last seen"
         )
+
+    def expel(self, serial: str, reason: str) -> None:
+        """Whoever has this certificate is refused: what it has leased is lost, as by its death."""
+        for session in list(self._sessions.values()):
+            if serial and session.serial == serial:
+                session.close(Refused(grpc.StatusCode.PERMISSION_DENIED, reason))
+                self._tasks.start(self.dispatch.expel(session.host, reason), "an expulsion")
 
     async def take(self, session: Session, batch: RecordBatch) -> None:
         """Records. Raises Refused."""
@@ -257,6 +269,8 @@ class Fleet:
                 state.last_seen_time_seconds = self._store.now() - silent_seconds
                 state.spool_bytes = session.last_heartbeat.spool_bytes
                 state.not_ready = session.not_ready
+            else:
+                state.not_ready = self.refused_host(state.host.host)
         return states
 
 

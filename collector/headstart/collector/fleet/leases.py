@@ -62,6 +62,11 @@ class Leases:
         """The run that a host has; empty: none."""
         return next((run for run, lease in self._leases.items() if lease.host == host), "")
 
+    def attempt_of(self, run_id: str) -> Attempt | None:
+        """The attempt at a run that is leased; None: none is."""
+        lease = self._leases.get(run_id)
+        return Attempt(run_id=run_id, attempt=lease.attempt) if lease is not None else None
+
     def tick(self) -> list[Attempt] | None:
         """Leases whose deadline has passed; they stay until `end`.
 

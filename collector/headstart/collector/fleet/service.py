@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -15,9 +15,10 @@ from headstart.collector.fleet.context_requests import ContextRequests
 from headstart.collector.fleet.fleet import Fleet
 from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
+from headstart.collector.identity.caller import Caller, WhoCalls
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.collector.store.writer import StoreFault
-from headstart.collector.transport.callers import names_of, who_is
+from headstart.collector.transport.callers import who_is
 from headstart.v1.fleet_pb2 import (
     AttendResponse,
     EnrollRequest,
@@ -44,14 +45,14 @@ class FleetServer(FleetServiceServicer):
         timing: Timing,
         metrics: SelfMetrics,
         contexts: ContextRequests,
-        verified: bool = False,
+        who_calls: WhoCalls,
     ) -> None:
-        """`verified`: agents show certificates, which must name the host that they claim."""
+        """`who_calls` tells whose call it is: an agent attends as its own host."""
         self._fleet = fleet
         self._timing = timing
         self._metrics = metrics
         self._contexts = contexts
-        self._verified = verified
+        self._who_calls = who_calls
 
     async def Attend(  # type: ignore[override]  # generated as a method that returns an iterator
         self,
@@ -73,8 +74,9 @@ class FleetServer(FleetServiceServicer):
         await context.abort(refused.code, refused.message)
 
     async def _attend(self, context: Any) -> None:
-        hello = await self._hello(context)
-        session, welcome = await self._fleet.greet(hello)
+        caller = self._who_calls(context)
+        hello = await self._hello(context, caller)
+        session, welcome = await self._fleet.greet(hello, caller.serial)
         try:
             await context.write(AttendResponse(welcome=welcome))
             log.info("agent attends", extra=with_fields(host=session.host, who=who_is(context)))
@@ -84,7 +86,7 @@ class FleetServer(FleetServiceServicer):
             self._fleet.part(session)
             log.info("agent has left", extra=with_fields(host=session.host))
 
-    async def _hello(self, context: Any) -> Hello:
+    async def _hello(self, context: Any, caller: Caller) -> Hello:
         seconds = self._timing.hello_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -99,9 +101,7 @@ class FleetServer(FleetServiceServicer):
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT, "a stream begins with a hello", Refusal.PROTOCOL
             )
-        # Whoever may open the socket is the collector's own user, and has no certificate.
-        if self._verified and not context.peer().startswith("unix:"):
-            _check_host(names_of(context), first.hello.host.host)
+        _check_host(caller, first.hello.host.host)
         return Hello.FromString(first.hello.SerializeToString())
 
     async def _converse(self, session: Session, context: Any) -> None:
@@ -151,8 +151,7 @@ class FleetServer(FleetServiceServicer):
         """See fleet.proto."""
         try:
             host = await self._contexts.host_of(request)
-            if self._verified and not context.peer().startswith("unix:"):
-                _check_host(names_of(context), host)
+            _check_host(self._who_calls(context), host)
             async with aclosing(self._contexts.pieces(request)) as pieces:
                 async for piece in pieces:
                     yield FetchContextResponse(piece=piece)
@@ -178,12 +177,12 @@ class FleetServer(FleetServiceServicer):
         raise AssertionError("abort raises")
 
 
-def _check_host(names: Collection[str], host: str) -> None:
+def _check_host(caller: Caller, host: str) -> None:
     """Refuse an agent whose certificate does not name the host that it claims to be."""
-    if host not in names:
+    if caller.hosts is not None and host not in caller.hosts:
         raise Refused(
             grpc.StatusCode.PERMISSION_DENIED,
             f"the agent calls itself '{host}', its certificate is for "
-            f"{', '.join(names) or 'no host'}",
+            f"{', '.join(sorted(caller.hosts)) or 'no host'}",
             Refusal.IDENTITY,
         )

@@ -49,8 +49,11 @@ class Session:
         limits: Limits,
         metrics: SelfMetrics,
         on_ended: Callable[[Change], None],
+        serial: str = "",
     ) -> None:
         self.host = hello.host.host
+        # Of its agent's certificate; empty: it has none.
+        self.serial = serial
         self.stream_id = hello.stream_id
         self.replaces_stream_id = hello.replaces_stream_id
         self.life = hello.life

@@ -1,6 +1,7 @@
 """The store: a folder with one SQLite file, its tables, its one writer, its queries."""
 
 __all__ = [
+    "audit_rows",
     "contexts",
     "decode",
     "hello",
@@ -12,6 +13,7 @@ __all__ = [
     "records",
     "results",
     "retention",
+    "revocations",
     "runs",
     "shifts",
     "sqlite",

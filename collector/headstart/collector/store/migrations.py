@@ -11,13 +11,16 @@ from headstart.collector.findings.json import from_json
 from headstart.collector.findings.points import points_of
 from headstart.collector.store.tables import (
     ROW_BYTES,
+    audit,
     batches,
     certificates,
     hosts,
+    identities,
     judged,
     metadata,
     points,
     results,
+    revoked,
     runs,
     shifts,
     tokens,
@@ -74,9 +77,20 @@ def _add_identity(connection: Connection) -> None:
     metadata.create_all(connection, tables=[tokens, certificates])
 
 
+def _add_audit(connection: Connection) -> None:
+    """Whose certificates are refused, who was seen, and who did what."""
+    metadata.create_all(connection, tables=[revoked, identities, audit])
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
-UPGRADES: Sequence[Upgrade] = (_add_series, _count_bytes, _add_stream_marks, _add_identity)
+UPGRADES: Sequence[Upgrade] = (
+    _add_series,
+    _count_bytes,
+    _add_stream_marks,
+    _add_identity,
+    _add_audit,
+)
 
 
 class StoreVersionError(StartFault):

@@ -237,3 +237,48 @@ certificates = Table(
     Index("certificates_by_name", "role", "name"),
     Index("certificates_by_token", "token_id", "key_hash"),
 )
+
+# Whose certificates are refused: by serial number, or by a name; the other one is empty.
+revoked = Table(
+    "revoked",
+    metadata,
+    Column("serial", String(64), primary_key=True),
+    Column("name", String(253), primary_key=True),
+    Column("reason", Text, nullable=False),
+    # Who revoked it, as the audit calls a caller.
+    Column("by", Text, nullable=False),
+    Column("revoked_seconds", Float, nullable=False),
+)
+
+# Certificates that somebody showed, whatever authority made them.
+identities = Table(
+    "identities",
+    metadata,
+    Column("serial", String(64), primary_key=True),
+    Column("name", String(253), primary_key=True),
+    # As of the last call; several have + between them.
+    Column("role", String(40), nullable=False),
+    # Whether the collector's own authority made it.
+    Column("own", Boolean, nullable=False),
+    Column("expires_seconds", Float, nullable=False),
+    Column("first_seen_seconds", Float, nullable=False),
+    Column("last_seen_seconds", Float, nullable=False),
+)
+
+# What was done and what was refused. Never what somebody must not read: no values, no tokens.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time_seconds", Float, nullable=False),
+    Column("who", String(253), nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("serial", String(64), nullable=False),
+    Column("peer", String(100), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("object", Text, nullable=False),
+    Column("outcome", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index("audit_by_time", "time_seconds"),
+)

@@ -1,0 +1,178 @@
+"""The audit: what was done and refused, to the store and the log, and never in anybody's way.
+
+An entry is durable before its command is answered, unless the store takes longer than a
+second. Refusals are counted: the first of somebody is told at once, those that follow it in one
+entry a minute.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from headstart.collector.identity.caller import Caller
+from headstart.collector.store import audit_rows
+from headstart.collector.store.audit_rows import AuditBounds, Entry
+from headstart.collector.store.store import Store
+from headstart.collector.store.writer import StoreClosed
+from headstart.words.log_fields import with_fields
+
+log = logging.getLogger(__name__)
+
+# How long a command waits for its entry.
+_PATIENCE_SECONDS = 1.0
+# Entries that wait for a store which takes none; the oldest are lost, and the log says so.
+_MOST_WAITING = 5000
+_FINISH_SECONDS = 3.0
+_TICK_SECONDS = 1.0
+_DENIALS_SECONDS = 60.0
+# Callers whose refusals are counted apart; those beyond are counted together.
+_MOST_DENIED = 500
+_OTHERS = "others"
+
+
+@dataclass
+class _Denied:
+    entry: Entry
+    until: float
+    more: int = 0
+
+
+class AuditTrail:
+    """Use from one event loop."""
+
+    def __init__(self, store: Store, bounds: AuditBounds | None = None) -> None:
+        self._store = store
+        self._bounds = bounds or AuditBounds()
+        self._waiting: deque[tuple[Entry, asyncio.Future[None]]] = deque()
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._lost = 0
+        self._denied: dict[tuple[str, str], _Denied] = {}
+
+    async def done(
+        self, caller: Caller, action: str, what: str, outcome: str, detail: str = ""
+    ) -> None:
+        """Somebody changed something, or tried to. Returns when it is durable, or soon."""
+        self._log(logging.INFO, entry := self._entry(caller, action, what, outcome, detail))
+        self._put(entry)
+        await self.written()
+
+    def left(self, caller: Caller, action: str, what: str) -> None:
+        """Somebody went away before the answer; what was asked for may have been done."""
+        self._log(logging.INFO, entry := self._entry(caller, action, what, "left", ""))
+        self._put(entry)
+
+    def denied(self, caller: Caller, action: str, detail: str) -> int:
+        """Somebody was refused; how often since the last entry of it."""
+        key = (caller.serial or caller.name, action)
+        if key not in self._denied and len(self._denied) >= _MOST_DENIED:
+            key = (_OTHERS, _OTHERS)
+        if (known := self._denied.get(key)) is not None:
+            known.more += 1
+            return known.more
+        entry = self._entry(caller, action, "", "denied", detail)
+        if key[0] == _OTHERS:
+            entry = replace(entry, who=_OTHERS, serial="", role="", peer="", action=_OTHERS)
+        self._denied[key] = _Denied(entry, self._store.now() + _DENIALS_SECONDS)
+        self._log(logging.WARNING, entry)
+        self._put(entry)
+        return 0
+
+    async def written(self) -> None:
+        """Return when all entries so far are durable, or soon."""
+        if not self._waiting:
+            return
+        _, durable = self._waiting[-1]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await asyncio.shield(durable)
+
+    async def keep(self) -> None:
+        """Write what comes, for as long as the collector lives."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
+            self._count_denied(self._store.now())
+            await self._write(self._store.write_at_last)
+
+    async def finish(self) -> None:
+        """Write what is left; called before `keep` is cancelled and the store closed."""
+        self._count_denied(float("inf"))
+
+        async def once(change: Callable[..., None], _what: str) -> None:
+            await self._store.write(change)
+
+        try:
+            async with asyncio.timeout(_FINISH_SECONDS):
+                await self._write(once)
+        except Exception as error:
+            log.error("%d entries of the audit are lost: %s", len(self._waiting), error)
+
+    async def _write(self, write: Callable[..., object]) -> None:
+        async with self._writing:
+            if self._waiting:
+                await self._write_waiting(write)
+
+    async def _write_waiting(self, write: Callable[..., object]) -> None:
+        taken = list(self._waiting)
+        now = self._store.now()
+        entries = [entry for entry, _ in taken]
+        with suppress(StoreClosed):
+            await write(  # type: ignore[misc]  # one of two methods of the store
+                lambda c: audit_rows.append(c, entries, now, self._bounds), "the audit"
+            )
+        for each in taken:
+            # What is new came behind these; a flood may have pushed some of them out.
+            if self._waiting and self._waiting[0] is each:
+                self._waiting.popleft()
+            if not each[1].done():
+                each[1].set_result(None)
+        if self._lost:
+            log.error("%d entries of the audit are lost: the store was too slow", self._lost)
+            self._lost = 0
+
+    def _put(self, entry: Entry) -> None:
+        if len(self._waiting) >= _MOST_WAITING:
+            self._waiting.popleft()
+            self._lost += 1
+        self._waiting.append((entry, asyncio.get_running_loop().create_future()))
+        self._wake.set()
+
+    def _count_denied(self, now: float) -> None:
+        """Tell of refusals that repeated; who repeats none is forgotten."""
+        for key, known in list(self._denied.items()):
+            if known.until > now:
+                continue
+            if known.more == 0:
+                del self._denied[key]
+                continue
+            entry = replace(known.entry, time_seconds=self._store.now(), times=known.more)
+            known.more, known.until = 0, now + _DENIALS_SECONDS
+            self._log(logging.WARNING, entry)
+            self._put(entry)
+
+    def _entry(self, caller: Caller, action: str, what: str, outcome: str, detail: str) -> Entry:
+        return Entry(
+            self._store.now(),
+            *(caller.name, caller.role, caller.serial, caller.peer),
+            *(action, what, outcome, detail),
+        )
+
+    def _log(self, level: int, entry: Entry) -> None:
+        fields = with_fields(
+            who=entry.who,
+            role=entry.role,
+            serial=entry.serial,
+            peer=entry.peer,
+            action=entry.action,
+            object=entry.object,
+            outcome=entry.outcome,
+            detail=entry.detail,
+            times=entry.times if entry.times > 1 else None,
+        )
+        log.log(level, "call refused" if entry.outcome == "denied" else "command", extra=fields)

@@ -1,0 +1,61 @@
+"""Which calls change something, and what of them the audit says: never a value, never a token."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Many runs come of one submission.
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A call's word in the audit, and on what it acts, of its request and its answer or None."""
+
+    action: str
+    what: Callable[[Any, Any], str]
+    # Of the request; shown as it is.
+    detail: Callable[[Any], str] = lambda _request: ""
+
+
+def _submitted(request: Any, response: Any) -> str:
+    runs = list(response.runs) if response is not None else []
+    if not runs:
+        return request.file_name or "a file"
+    named = [f"{run.run_id} on {run.host}" for run in runs[:_MOST_NAMED]]
+    more = f" and {len(runs) - _MOST_NAMED} more" if len(runs) > _MOST_NAMED else ""
+    return f"{runs[0].experiment}: run{'s' if len(runs) > 1 else ''} {', '.join(named)}{more}"
+
+
+def _revoked(request: Any, _response: Any) -> str:
+    return request.name or f"serial {request.serial}"
+
+
+_EXPERIMENTS = "/headstart.v1.ExperimentsService/"
+_ACCESS = "/headstart.v1.AccessService/"
+
+AUDITED: Mapping[str, Audited] = {
+    f"{_EXPERIMENTS}Submit": Audited("submit", _submitted),
+    f"{_EXPERIMENTS}Cancel": Audited(
+        "cancel",
+        lambda request, response: f"run {response.run.run_id if response else request.run_id}",
+        lambda request: request.reason,
+    ),
+    f"{_EXPERIMENTS}AcceptShift": Audited(
+        "accept",
+        lambda request, _response: f"shift {request.shift_id}",
+        lambda request: request.reason,
+    ),
+    f"{_EXPERIMENTS}SendContext": Audited(
+        "send context", lambda request, _response: f"context {request.archive.sha256[:12]}"
+    ),
+    f"{_ACCESS}Revoke": Audited("revoke", _revoked, lambda request: request.reason),
+}
+# What takes an operator and changes nothing.
+UNCHANGING = frozenset(
+    {
+        f"{_EXPERIMENTS}FindContexts",
+        f"{_ACCESS}ListIdentities",
+        f"{_ACCESS}ListAudit",
+    }
+)

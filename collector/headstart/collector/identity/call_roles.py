@@ -1,0 +1,54 @@
+"""Which role each call takes. What is not in the table, nobody may call."""
+
+from collections.abc import Mapping
+
+from headstart.words.roles import Role
+
+_AGENTS = frozenset({Role.AGENT})
+_READERS = frozenset({Role.READER, Role.OPERATOR})
+_OPERATORS = frozenset({Role.OPERATOR})
+
+_FLEET = "/headstart.v1.FleetService/"
+_EXPERIMENTS = "/headstart.v1.ExperimentsService/"
+_ACCESS = "/headstart.v1.AccessService/"
+
+# Also without a certificate. Enroll holds its caller against a token itself.
+OPEN = frozenset(
+    {
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.health.v1.Health/List",
+        f"{_FLEET}Enroll",
+    }
+)
+
+# Method -> the roles of which a caller has one. An agent's calls hold it against its host too.
+ROLES: Mapping[str, frozenset[Role]] = {
+    f"{_FLEET}Attend": _AGENTS,
+    f"{_FLEET}FetchContext": _AGENTS,
+    f"{_EXPERIMENTS}List": _READERS,
+    f"{_EXPERIMENTS}Get": _READERS,
+    f"{_EXPERIMENTS}Watch": _READERS,
+    f"{_EXPERIMENTS}Report": _READERS,
+    f"{_EXPERIMENTS}ListHosts": _READERS,
+    f"{_EXPERIMENTS}Export": _READERS,
+    f"{_EXPERIMENTS}History": _READERS,
+    f"{_EXPERIMENTS}Submit": _OPERATORS,
+    f"{_EXPERIMENTS}Cancel": _OPERATORS,
+    f"{_EXPERIMENTS}AcceptShift": _OPERATORS,
+    f"{_EXPERIMENTS}FindContexts": _OPERATORS,
+    f"{_EXPERIMENTS}SendContext": _OPERATORS,
+    f"{_ACCESS}Revoke": _OPERATORS,
+    f"{_ACCESS}ListIdentities": _OPERATORS,
+    f"{_ACCESS}ListAudit": _OPERATORS,
+}
+
+
+def is_open(method: str) -> bool:
+    """Whether everybody may call it."""
+    return method in OPEN
+
+
+def roles_for(method: str) -> frozenset[Role]:
+    """The roles of which one is enough; none for a method that is not in the table."""
+    return ROLES.get(method, frozenset())

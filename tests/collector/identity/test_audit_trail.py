@@ -1,0 +1,128 @@
+"""The audit: what it keeps, how much of it, and that nobody waits for it."""
+
+import asyncio
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from headstart.collector.identity.audit_trail import AuditTrail
+from headstart.collector.identity.caller import Caller
+from headstart.collector.store import audit_rows
+from headstart.collector.store.audit_rows import AuditBounds, Entry
+from headstart.collector.store.store import FILE_NAME, Store
+from headstart.v1.experiments_pb2 import SubmitRequest
+from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from headstart.words.roles import Role
+from support.attending import EXPERIMENT, attend, channel_to, collecting, in_loop
+from support.roles import status
+
+BENCH = Caller("bench-1", frozenset({Role.AGENT}), "ipv4:10.0.0.7:4711", "abc")
+
+
+def entry(number: int, at: float = 0.0) -> Entry:
+    return Entry(at, f"caller {number}", "reader", "", "unix", "submit", "", "done")
+
+
+async def kept(store: Store) -> list[Any]:
+    """Oldest first."""
+    found = await store.read(lambda c: audit_rows.newest(c, 0.0, "", 10_000))
+    return list(reversed(found))
+
+
+@in_loop
+async def test_refusals_that_repeat_are_one_entry_with_how_many(tmp_path: Path) -> None:
+    now = 1000.0
+    async with Store(tmp_path, now=lambda: now) as store:
+        trail = AuditTrail(store)
+        for _ in range(500):
+            trail.denied(BENCH, "Submit", "takes the role 'operator'")
+        trail.denied(BENCH, "Cancel", "takes the role 'operator'")
+        for number in range(2000):
+            trail.denied(Caller(f"name {number}", frozenset(), "p", f"{number:x}"), "Submit", "")
+        await trail.finish()
+
+        entries = await kept(store)
+        assert len(entries) < 600
+        assert [(e.action, e.times) for e in entries if e.who == "bench-1"] == [
+            ("Submit", 1),
+            ("Cancel", 1),
+            ("Submit", 499),
+        ]
+        others = [e.times for e in entries if e.who == "others"]
+        assert sum(e.times for e in entries if e.who.startswith("name ")) + sum(others) == 2000
+
+
+@in_loop
+async def test_the_oldest_go_by_number_and_by_age(tmp_path: Path) -> None:
+    bounds = AuditBounds(entries=10, age_seconds=100.0)
+    async with Store(tmp_path) as store:
+        for number in range(25):
+            made = [entry(number, at=float(number))]
+            await store.write(partial(audit_rows.append, entries=made, now=50.0, bounds=bounds))
+        assert [e.who for e in await kept(store)] == [f"caller {n}" for n in range(15, 25)]
+
+        await store.write(lambda c: audit_rows.append(c, [], 122.0, bounds))
+        assert [e.who for e in await kept(store)] == ["caller 22", "caller 23", "caller 24"]
+
+
+@in_loop
+async def test_what_a_caller_chooses_is_cut(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        trail = AuditTrail(store)
+        keeping = asyncio.create_task(trail.keep())
+        long = "x" * 100_000
+        await trail.done(Caller(long, frozenset(), long, long), long, long, "done", long)
+        (one,) = await kept(store)
+        assert one.ByteSize() < 3000
+        keeping.cancel()
+
+
+@in_loop
+async def test_a_store_that_takes_nothing_holds_up_a_command_for_a_second_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        trail = AuditTrail(store)
+        keeping = asyncio.create_task(trail.keep())
+
+        def block(connection: Any) -> None:
+            connection.exec_driver_sql("ALTER TABLE audit RENAME TO away")
+
+        await store.write(block)
+        async with asyncio.timeout(20):
+            await trail.done(BENCH, "cancel", "run 1", "done")
+        with caplog.at_level(logging.ERROR):
+            await trail.finish()
+        assert "of the audit" in caplog.text
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+@in_loop
+async def test_what_a_file_states_is_in_no_entry(tmp_path: Path) -> None:
+    secret = "hunter2-of-the-file"
+    text = EXPERIMENT.replace(
+        "jit: {command: [./server, --jit]",
+        f"jit: {{env: {{A: {secret}}}, command: [./server, --jit]",
+    )
+    assert secret in text
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port),
+        channel_to(collector.port) as channel,
+    ):
+        stub = ExperimentsServiceStub(channel)
+        good = SubmitRequest(source_text=text, base_directory="/srv", file_name="a.yaml")
+        bad = SubmitRequest(source_text=text.replace("blocks: 3", f"blocks: {secret}"))
+        assert (await status(stub.Submit(good)))[0] is grpc.StatusCode.OK
+        assert (await status(stub.Submit(bad)))[0] is grpc.StatusCode.INVALID_ARGUMENT
+        async with asyncio.timeout(20):
+            while len(entries := await kept(collector._store)) < 2:
+                await asyncio.sleep(0.01)
+        assert [e.outcome for e in entries] == ["done", "invalid_argument"]
+        assert all(secret not in str(e) for e in entries)
+    assert (tmp_path / FILE_NAME).exists()
