@@ -474,6 +474,26 @@ def test_a_host_whose_policy_allows_no_builds_builds_nothing(
     assert "builds = true" in built.failures["jit"].message
 
 
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_what_lacks_its_context_keeps_others_from_being_built_unless_the_plan_goes_on(
+    base: str, tmp_path: Path, state: Path, keep_going: bool
+) -> None:
+    asked = experiment(base, tmp_path / "context", jit="ENV A=1", aot="ENV A=2")
+    asked.variants[1].build.archive.sha256 = "1" * 64
+    asked.plan.keep_going = keep_going
+    outcomes: list[BuildOutcome] = []
+    built = build_variants(
+        asked, 7, state, Policy(builds=True), outcomes.append, Cancellation(), lambda _words: None
+    )
+
+    assert built.images.keys() == ({"jit"} if keep_going else set())
+    assert {each.variant for each in outcomes} == built.images.keys()
+    assert built.failures.keys() == {"jit", "aot"} - built.images.keys()
+    assert {each.code for each in built.failures.values()} == {FailureCode.FAILURE_CODE_CONTEXT}
+    assert "there is no collector to fetch it from" in built.failures["aot"].message
+    assert not (state / "contexts").exists()
+
+
 BUILDING_AGENT = """
 import sys
 from pathlib import Path

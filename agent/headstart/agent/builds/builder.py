@@ -9,15 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import zstandard
 
 from headstart.agent.builds.build_engine import BuildEngine, Order
 from headstart.agent.builds.buildkit import BuildKitDecoder
 from headstart.agent.builds.classic import ClassicDecoder
-from headstart.agent.builds.context import pack_context
 from headstart.agent.builds.context_hash import hash_of_packed
+from headstart.agent.builds.context_packing import pack
 from headstart.agent.builds.context_sources import Context
 from headstart.agent.builds.leavings import Leavings
 from headstart.agent.builds.ledger import Ledger
@@ -27,7 +26,6 @@ from headstart.agent.builds.usage import BUILDKIT, Usage
 from headstart.agent.cancellation import Cancellation, Cancelled
 from headstart.agent.engine.event_stream import EventStream, OrderRefused
 from headstart.agent.instances import RuntimeFault
-from headstart.agent.linux.paths import is_file, is_folder
 from headstart.v1.experiment_pb2 import (
     BUILD_NETWORK_NONE,
     BUILDER_BUILDKIT,
@@ -111,7 +109,7 @@ def run_build(
         leavings.begin()
         began = time.monotonic()
         with tempfile.TemporaryFile(prefix="headstart-context-") as packed:
-            _pack(context, request.build.dockerfile, packed, cancelled, builder)
+            pack(context, request.build.dockerfile, packed, cancelled, builder)
             # The engine's client closes what it was given.
             packed_again = os.dup(packed.fileno())
             order = _order(request, builder)
@@ -161,31 +159,6 @@ def _note_leavings(leavings: Leavings, recorder: Recorder, ledger: Ledger) -> No
     except RuntimeFault as fault:
         log.warning("images of the build of an engine that was lost may be left: %s", fault)
     ledger.note(leavings.images)
-
-
-def _pack(
-    context: Context,
-    dockerfile: str,
-    into: IO[bytes],
-    cancelled: Cancellation,
-    builder: Builder.ValueType,
-) -> None:
-    folder = context.folder
-    if not is_folder(folder):
-        raise OrderRefused(f"this host has no folder {folder} to build in")
-    if not is_file(folder / dockerfile):
-        raise OrderRefused(f"there is no {dockerfile} in {context.name}")
-    try:
-        pack_context(
-            folder,
-            dockerfile,
-            into,
-            cancelled,
-            builder == BUILDER_BUILDKIT,
-            time_of_all=context.time_of_all,
-        )
-    except OSError as error:
-        raise OrderRefused(f"the build context {context.name} can't be read: {error}") from error
 
 
 def _order(request: Request, builder: Builder.ValueType) -> Order:
