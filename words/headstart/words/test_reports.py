@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from headstart.words.container_needs import FOLDER_PATTERN, LONGEST_FOLDER
 
+# In the environment of a check's program or container: where the app is asked.
+URL_VARIABLE = "HEADSTART_URL"
 # Tests of one container that a record lists, those first that did not pass.
 MOST_TESTS = 2_000
 # Of a test's name as it is read, of the one that is recorded (two of one name are numbered, and

@@ -21,6 +21,7 @@ from headstart.agent.linux.netns import NetworkNamespace, inside
 from headstart.v1.experiment_pb2 import Check, CommandCheck, ContainerCheck, HttpCheck
 from headstart.v1.records_pb2 import CheckOutcome, CheckStage
 from headstart.words.foreign.patterns import compile_pattern
+from headstart.words.test_reports import URL_VARIABLE
 
 EXCERPT_BYTES = 4096
 _TIMEOUT_SECONDS = 10.0
@@ -165,7 +166,7 @@ def _run_command(
         ended = run_bounded(
             list(check.argv),
             {name: os.environ[name] for name in _INHERITED if name in os.environ}
-            | {"HEADSTART_URL": url},
+            | {URL_VARIABLE: url},
             timeout_seconds,
             working_directory,
             namespace,

@@ -56,7 +56,7 @@ def judge_container(check: ContainerCheck, ended: ContainerEnded, outcome: Check
     # Where tests say why, the runner's last words are no news; they differ from run to run.
     if faults and not (ended.report and _failing(ended.report)):
         last = ended.output.decode(errors="replace")[-_LAST_WORDS:].strip()
-        actual.append(f"last output {last!r}")
+        actual.append(f"last output {last!r}" if last else "no output")
     outcome.actual = ", ".join(actual)
     if ended.report is not None:
         outcome.tests.extend(ended.report.tests)

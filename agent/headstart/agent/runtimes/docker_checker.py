@@ -22,9 +22,7 @@ from headstart.agent.runtimes.runtime import ChecksSpec, Instance
 from headstart.v1.experiment_pb2 import ContainerCheck, Experiment, Network, Plan
 from headstart.v1.records_pb2 import FailureCode, ResolvedVariant
 from headstart.words.containers import CHECK_PREFIX, checks_of
-from headstart.words.test_reports import junit_fault
-
-_URL = "HEADSTART_URL"
+from headstart.words.test_reports import URL_VARIABLE, junit_fault
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ class _Tests:
         )
         return replace(
             container,
-            environment={**found.environment, _URL: url},
+            environment={**found.environment, URL_VARIABLE: url},
             hosts={**around.hosts, **container.hosts},
             cpuset=run.cpus,
         )

@@ -6,7 +6,7 @@ from typing import Any
 from headstart.collector.experiments.file.check_forms import CheckForm
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.needs_forms import folders_twice
-from headstart.words.test_reports import junit_fault
+from headstart.words.test_reports import URL_VARIABLE, junit_fault
 
 # Path, message, and whether it is said of the key.
 Found = tuple[Path, str, bool]
@@ -61,6 +61,9 @@ def _container(path: Path, check: dict[str, Any]) -> Iterator[Found]:
     for key in CheckForm.REQUEST_KEYS & check.keys():
         yield (*path, key), f"'{key}' belongs to a request, and this is a container", True
     yield from folders_twice(path, check)
+    if isinstance(env := check.get("env"), dict) and URL_VARIABLE in env:
+        message = f"{URL_VARIABLE} is where the agent says at which address the app is asked"
+        yield (*path, "env", URL_VARIABLE), message, True
     junit, tmpfs = check.get("junit"), check.get("tmpfs")
     in_memory = [each for each in tmpfs if isinstance(each, str)] if isinstance(tmpfs, dict) else []
     if isinstance(junit, str) and junit.startswith("/") and in_memory:
