@@ -31,7 +31,7 @@ from support.attending import (
     in_loop,
     submit,
 )
-from support.certificates import Authority, Certificate, self_signed
+from support.certificates import Authority, Certificate, roles_file, self_signed
 from support.collector_process import collector_process
 from support.contexts import archive_of, requests
 
@@ -188,7 +188,9 @@ async def test_an_agents_certificate_must_name_its_host(tmp_path: Path) -> None:
 @in_loop
 async def test_a_context_goes_to_the_host_of_its_run_by_certificate(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
-    own, one, other = (authority.issue(name) for name in ("localhost", "bench-1", "bench-2"))
+    names = ("localhost", "bench-1", "bench-2", "alice")
+    own, one, other, alice = (authority.issue(name) for name in names)
+    roles = roles_file(tmp_path, operator=["alice"])
     tls = TlsFiles(own.certificate, own.key, authority.certificate)
     archive, data = archive_of(tmp_path / "context", {"Dockerfile": ""})
     said = hello("bench-1")
@@ -196,11 +198,12 @@ async def test_a_context_goes_to_the_host_of_its_run_by_certificate(tmp_path: Pa
     build = "{build: {context: src}}"
     text = EXPERIMENT.replace("{command: [./server, --jit], compilation: jit}", build)
     async with (
-        collecting(tmp_path / "data", tls=tls) as collector,
+        collecting(tmp_path / "data", tls=tls, roles=roles) as collector,
         secure_channel(collector.port, authority.certificate, one) as channel,
         secure_channel(collector.port, authority.certificate, other) as foreign,
+        secure_channel(collector.port, authority.certificate, alice) as operator,
     ):
-        stub = ExperimentsServiceStub(channel)
+        stub = ExperimentsServiceStub(operator)
         stream = FleetServiceStub(channel).Attend()
         await stream.write(AttendRequest(hello=said))
         await stream.read()
