@@ -102,3 +102,5 @@ def test_a_fleet_pulls_an_app_its_database_and_its_tests_measures_and_keeps_noth
         pulled = [each for each in report["remarks"] if "was pulled before the first" in each]
         assert all(any(f"/{name}," in each for each in pulled) for name in images), pulled
     assert after == {"alpha": NOTHING, "beta": NOTHING}
+    kept = [each for host in ("alpha", "beta") for each in (tmp_path / host).glob("containers/*")]
+    assert kept == []
