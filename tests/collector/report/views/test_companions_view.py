@@ -1,5 +1,6 @@
 """What stood beside the app, from the records to every format of the report."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -123,3 +124,13 @@ def test_a_run_without_companions_says_nothing_of_them() -> None:
     assert found.companions == ()
     for shown in (render_html(found), render_markdown(found), terminal(found)):
         assert "Beside the app" not in shown
+
+
+def test_a_report_file_with_figures_beyond_all_bounds_is_shown() -> None:
+    found = beside_result()
+    (db, cache) = found.companions
+    extreme = {"jit": 5e-324, "aot": 1e308}
+    took = tuple(replace(each, cpu_seconds=extreme[each.variant]) for each in db.took)
+    rows = companion_rows(replace(found, companions=(replace(db, took=took), cache)))
+
+    assert not any("×" in row.values[1] for row in rows)

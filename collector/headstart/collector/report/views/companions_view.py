@@ -1,5 +1,6 @@
 """What stood beside the app: a sentence for each, and what it took by variant."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -118,7 +119,8 @@ def _against(took: CompanionTook, base: CompanionTook | None, field: str) -> str
     value: float | None = getattr(took, field)
     theirs: float | None = getattr(base, field, None)
     shown = _value(value, "seconds")
-    return f"{shown} ({digits(value / theirs)}×)" if value and theirs else shown
+    times = value / theirs if value and theirs else math.inf
+    return f"{shown} ({digits(times)}×)" if math.isfinite(times) else shown
 
 
 def _value(value: float | None, unit: str) -> str:
