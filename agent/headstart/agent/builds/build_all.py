@@ -97,8 +97,8 @@ def build_variants(
                 built.failures[name] = outcome.failure
         ledger.keep(_tidy(engine, [*replaced, *ledger.images], set(built.images.values())))
     finally:
-        engine.close()
         sources.remove()
+        engine.close()
     # What the builds wrote is not to be written back while the first trial is measured.
     with suppress(Cancelled):
         apart(os.sync, cancelled)

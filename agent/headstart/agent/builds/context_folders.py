@@ -19,6 +19,12 @@ def remove_contexts(state: Path) -> list[str]:
     return sorted(names)
 
 
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing. OSError."""
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder with all that is in it, folders that nobody may enter too. OSError."""
     below = [folder]

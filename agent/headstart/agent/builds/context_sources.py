@@ -2,14 +2,20 @@
 
 import hashlib
 import logging
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.agent.builds.context_archive import SENT_TIME
-from headstart.agent.builds.context_folders import contexts_folder, remove_contexts
+from headstart.agent.builds.context_folders import (
+    contexts_folder,
+    remove_contexts,
+    remove_if_empty,
+    remove_tree,
+)
 from headstart.agent.builds.context_unpacking import (
     BadArchive,
     UnpackBounds,
@@ -82,6 +88,7 @@ class ContextSources:
         self._fetch = fetch
         self._cancelled = cancelled
         self._doing = doing
+        self._folders: list[Path] = []
         # Key of what was brought -> its tree, or why there is none.
         self._brought: dict[str, Path | RuntimeFault] = {}
 
@@ -99,9 +106,16 @@ class ContextSources:
             return Context(folder_within(tree, build.context), "", build.git, SENT_TIME)
 
     def remove(self) -> None:
-        """Remove all of it."""
+        """Remove all of it, and nothing of another run's.
+
+        A run that was abandoned may come here when the next one builds.
+        """
         try:
-            remove_contexts(self._state)
+            for folder in self._folders:
+                if folder.is_dir():
+                    remove_tree(folder)
+            with suppress(FileNotFoundError):
+                remove_if_empty(contexts_folder(self._state))
         except OSError as error:
             log.warning("contexts of builds are removed when this agent starts next: %s", error)
 
@@ -155,8 +169,9 @@ class ContextSources:
         if not (name.isalnum() and name.isascii()):
             raise CannotFetch(f"it is called {name[:80]!r}")
         private_folder(contexts_folder(self._state))
-        folder = contexts_folder(self._state) / name
+        folder = contexts_folder(self._state) / f"{name}-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
+        self._folders.append(folder)
         return folder
 
     def _require_room(self, needed: int) -> None:
