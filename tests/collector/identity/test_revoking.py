@@ -1,12 +1,15 @@
 """A certificate that is revoked: what is open ends, what is new is refused, a restart included."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 
+from headstart.collector.api.service import ExperimentsServer
 from headstart.collector.config import CollectorConfig, TlsFiles
 from headstart.collector.server import Collector
 from headstart.v1.access_pb2 import ListIdentitiesRequest, RevokeRequest
@@ -15,6 +18,8 @@ from headstart.v1.experiments_pb2 import (
     CancelRequest,
     GetRequest,
     ListHostsRequest,
+    ReportRequest,
+    ReportResponse,
     RunState,
     SubmitRequest,
     WatchRequest,
@@ -153,6 +158,51 @@ async def test_one_certificate_is_revoked_by_its_serial_number(tmp_path: Path) -
         del door._issued[READER]
         async with door.channel(READER) as channel:
             await ExperimentsServiceStub(channel).ListHosts(ListHostsRequest())
+
+
+@in_loop
+async def test_whoever_loses_a_role_in_the_file_is_cut_off(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as door, door.channel(BENCH) as bench:
+        agent = await attending(bench)
+        run_id = await submitted(door)
+        async with door.channel(READER) as channel:
+            watch = ExperimentsServiceStub(channel).Watch(WatchRequest(run_id=run_id))
+            await watch.read()
+            door.roles.write_text(f'operator = ["{OPERATOR}"]')
+            async with asyncio.timeout(20):
+                assert await watch.code() is DENIED
+            assert "may not call Watch" in (await watch.details() or "")
+        agent.stream.cancel()
+
+
+@in_loop
+async def test_a_call_whose_client_reads_nothing_is_ended_too(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as door:
+        behaviour = ExperimentsServer.Report
+
+        async def endless(_self: Any, _request: Any, _context: Any) -> Any:
+            while True:
+                yield ReportResponse(chunk=b"x" * 500_000)
+
+        ExperimentsServer.Report = endless  # type: ignore[assignment,method-assign]
+        try:
+            await door.collector.stop()
+            door.collector = await Collector.start(door.collector._config)
+        finally:
+            ExperimentsServer.Report = behaviour  # type: ignore[method-assign]
+        async with door.channel(READER) as channel:
+            report = ExperimentsServiceStub(channel).Report(ReportRequest(run_id="1"))
+            await report.read()
+            async with asyncio.timeout(20):
+                done = await door.revoke(READER)
+                assert done.ended_calls == 1
+                while door.collector._guard.open_calls.by_serial().total() > 1:
+                    await asyncio.sleep(0.02)
+                with suppress(grpc.aio.AioRpcError):
+                    while (await report.read()) is not grpc.aio.EOF:
+                        pass
+                assert await report.code() is DENIED
+        await door.collector.stop()
 
 
 @pytest.mark.parametrize(
