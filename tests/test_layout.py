@@ -1,6 +1,7 @@
 """The rooms of the house and who may enter which."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -58,6 +59,20 @@ def modules(*rooms: str) -> Iterator[tuple[str, Path]]:
         for file in (ROOT / room).rglob("*.py"):
             names = file.relative_to(ROOT / room).with_suffix("").parts
             yield ".".join(names[:-1] if names[-1] == "__init__" else names), file
+
+
+def test_each_call_takes_a_role_or_nobody_may_make_it() -> None:
+    from headstart.collector.identity.call_roles import OPEN, ROLES
+
+    called = {
+        f"/headstart.v1.{service[1]}/{call}"
+        for file in (ROOT / "proto/headstart/v1").glob("*.proto")
+        for service in re.finditer(r"^service (\w+) {(.*?)^}", file.read_text(), re.M | re.S)
+        for call in re.findall(r"^  rpc (\w+)\(", service[2], re.M)
+    }
+
+    assert len(called) > 15
+    assert called - (OPEN | ROLES.keys()) == set(), "collector/identity/call_roles.py"
 
 
 def test_each_room_says_what_it_is_for() -> None:

@@ -29,6 +29,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
     f"{_EXPERIMENTS}List": _READERS,
     f"{_EXPERIMENTS}Get": _READERS,
     f"{_EXPERIMENTS}Watch": _READERS,
+    f"{_EXPERIMENTS}WatchRuns": _READERS,
     f"{_EXPERIMENTS}Report": _READERS,
     f"{_EXPERIMENTS}ListHosts": _READERS,
     f"{_EXPERIMENTS}Export": _READERS,
