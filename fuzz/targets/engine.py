@@ -1,4 +1,4 @@
-"""What an agent is told to run: by a collector, by an experiment, by its own policy."""
+"""What an agent is told to run, by a collector, an experiment, its policy; and an engine's log."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ from google.protobuf.message import DecodeError
 
 from fuzz.target import Table, require
 from headstart.agent.policy.policy import PolicyError, parse_policy
+from headstart.agent.runtimes.line_watch import LINE_BYTES, LineWatch
+from headstart.agent.runtimes.log_stream import Frames
 from headstart.agent.uplink.collector_bounds import (
     CollectorFault,
     check_attempt,
@@ -15,6 +17,7 @@ from headstart.agent.uplink.collector_bounds import (
 )
 from headstart.v1.fleet_pb2 import AttendResponse
 from headstart.words.foreign.image_reference import MalformedReference, parse_image
+from headstart.words.foreign.patterns import compile_pattern
 
 TABLE = Table()
 
@@ -39,3 +42,23 @@ def collector_message(data: bytes) -> None:
     require(len(words_of(found.cancel.reason)) <= 600, "a reason without an end")
     check_attempt(found.lease.attempt)
     experiment_fault(found.lease.experiment)
+
+
+@TABLE.add("the app, in its log, through the engine")
+def container_log(data: bytes) -> None:
+    """A line is found where each by itself has it, however the frames and pieces are cut."""
+    lines = [line[:LINE_BYTES].removesuffix(b"\r") for line in data.split(b"\n")[:-1]]
+    for text in _LINES:
+        pattern = compile_pattern(text)
+        is_there = any(pattern.found_in(line) for line in lines)
+        for size in (5, len(data) or 1):
+            watch = LineWatch([text], lambda: None)
+            for at in range(0, len(data), size):
+                watch.take(data[at : at + size])
+            require(watch.is_ready == is_there, f"/{text}/ in pieces of {size}")
+    framed = LineWatch(_LINES, lambda: None)
+    for stream, part in Frames().feed(data):
+        framed.take(part, stream)
+
+
+_LINES = ("^a b?$", r"\Aready\b", "(?i)[^x]y$", r"\s\S")

@@ -10,6 +10,7 @@ from headstart.agent.instances import ExitFacts, Surroundings
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.runtimes.launch_gate import GateFolder
+from headstart.agent.runtimes.line_watch import LineWatch
 from headstart.agent.runtimes.output import Digest
 from headstart.agent.runtimes.runtime import Beside, Written
 from headstart.v1.experiment_pb2 import Network
@@ -61,6 +62,12 @@ class GatedProcess:
     def output_tail(self, limit_bytes: int = 16384) -> str:
         self._output.seek(0)
         return self._output.read()[-limit_bytes:].decode()
+
+    def follow(self, watch: LineWatch) -> None:
+        raise NotImplementedError
+
+    def read_on(self, timeout_seconds: float) -> None:
+        raise NotImplementedError
 
     def written(self) -> Written:
         digest = Digest()

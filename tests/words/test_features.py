@@ -3,12 +3,14 @@
 from headstart.v1.experiment_pb2 import (
     Build,
     Check,
+    CommandCheck,
     ContainerNeeds,
     ContextArchive,
     Experiment,
     GitSource,
     HostPath,
     HttpCheck,
+    LogCheck,
     SecretReference,
     Service,
     Variant,
@@ -93,3 +95,13 @@ def test_an_agent_that_would_take_a_folder_of_a_repository_for_its_own_gets_none
 
     assert "build.git" in unknown_to(("secrets",), asking)
     assert unknown_to(FEATURE_NAMES, asking) == ""
+
+
+def test_an_agent_that_would_take_a_worker_for_a_batch_program_is_leased_none() -> None:
+    line = Check(log=LogCheck(pattern="ready"))
+    worker = Experiment(service=Service(ready=line))
+    batch = Experiment(service=Service(ready=Check(command=CommandCheck())))
+
+    assert unknown_to((), batch) == ""
+    assert "by a line of the log" in unknown_to(("ready-port", "ready-steps"), worker)
+    assert unknown_to(FEATURE_NAMES, worker) == ""

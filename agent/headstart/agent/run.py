@@ -42,6 +42,7 @@ from headstart.v1.records_pb2 import (
 from headstart.words.containers import containers_of, other_names
 from headstart.words.foreign.secrets import masks_of, named_values
 from headstart.words.log_fields import with_fields
+from headstart.words.readiness import Kind, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -337,10 +338,14 @@ class _Run:
                 checker=runtimes.checker(),
                 check_containers={each.variant: each for each in others},
             )
-            if not self.experiment.service.port and (exits := ExitAccounting.open()) is not None:
+            if self._is_batch and (exits := ExitAccounting.open()) is not None:
                 context.exits = ending.enter_context(closing(exits))
             self._blocks(context, runtimes, runnable, seed)
             self._after_blocks(context, runtimes, runnable)
+
+    @property
+    def _is_batch(self) -> bool:
+        return kind_of(self.experiment) is Kind.BATCH
 
     def _after_blocks(
         self, context: TrialContext, runtimes: RuntimeTable, runnable: dict[str, ResolvedVariant]
@@ -368,7 +373,7 @@ class _Run:
         seed: int,
     ) -> None:
         by_name = {variant.name: variant for variant in self.experiment.variants}
-        trial = run_trial if self.experiment.service.port else run_batch_trial
+        trial = run_batch_trial if self._is_batch else run_trial
         maximum = self.plan.blocks or self.plan.maximum_blocks
         self.held.progress.trials_planned = self.plan.blocks * len(runnable)
         for block in range(1, maximum + 1):

@@ -92,6 +92,13 @@ def test_a_command_finds_the_app_by_its_url() -> None:
     assert run.body == b"http://127.0.0.1:4711\n"
 
 
+def test_a_command_that_checks_a_worker_is_given_no_url() -> None:
+    code = "import os, sys; sys.exit('HEADSTART_URL' in os.environ)"
+
+    assert run_one(python(code), port=0).outcome.passed
+    assert not run_one(python(code), port=9).outcome.passed
+
+
 def test_a_command_does_not_see_the_agents_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADSTART_TOKEN", "secret")
 

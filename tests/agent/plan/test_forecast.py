@@ -13,6 +13,7 @@ from headstart.v1.experiment_pb2 import (
     CompanionLife,
     Experiment,
     Load,
+    LogCheck,
     Plan,
     Service,
     Variant,
@@ -98,6 +99,16 @@ def test_a_batch_program_takes_its_jobs() -> None:
 
     assert trial_seconds(experiment, True, False) > 3 * 2 + 20
     assert forecast(experiment).likely > 3 * 2 * 26
+
+
+def test_a_worker_takes_its_rest_and_no_job() -> None:
+    worker = Experiment(
+        variants=[Variant(name=name, command=Command(argv=[name])) for name in ("jit", "aot")],
+        service=Service(ready=Check(log=LogCheck(pattern="ready"))),
+        plan=Plan(blocks=3, idle_seconds=7),
+    )
+
+    assert 7 < trial_seconds(worker, True, False) < 10
 
 
 def test_time_left_is_corrected_by_what_trials_took() -> None:

@@ -53,6 +53,15 @@ def test_what_the_policy_lets_is_not_refused(stated: Experiment, allowed: bool) 
     assert list(refusals(stated, allowed, Policy().network_refusal)) == []
 
 
+def test_commands_that_check_a_worker_are_the_hosts_and_its_patterns_are_patterns() -> None:
+    worker = experiment(0, command("tests"))
+    worker.service.ready.log.pattern = "(x"
+    no_commands, no_pattern = refusals(worker, False, Policy().network_refusal)
+
+    assert no_commands.path == ("service", "checks", 0)
+    assert no_pattern.path == ("service", "ready")
+
+
 @pytest.mark.parametrize(
     ("asked", "allowed", "refused"),
     [

@@ -194,6 +194,13 @@ def test_a_missing_answer_with_data_is_noted(stamp_ns: int, flagged: bool) -> No
     assert all("status 500" in flag.text for flag in found)
 
 
+@pytest.mark.parametrize(("kibibytes", "flagged"), [(511, False), (512, True)])
+def test_a_log_that_was_not_read_in_time_invalidates(kibibytes: int, flagged: bool) -> None:
+    found = flags_of(a_startup(), ProbeResult(log_backlog_bytes=kibibytes << 10))
+
+    assert codes(found) == ({"log-backlog": INVALID} if flagged else {})
+
+
 def test_what_may_not_have_been_the_apps_is_told_for_its_bounds() -> None:
     # Its clocks were read 2 ms after the stamp: so long it may have gone on, on both CPUs.
     result = ProbeResult(

@@ -11,7 +11,7 @@ from typing import Any
 
 from headstart.words.containers import checks_of, containers_of
 from headstart.words.foreign.secrets import referred_to
-from headstart.words.readiness import own_ports_of
+from headstart.words.readiness import own_ports_of, steps_of
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,11 @@ FEATURES = (
         "container-checks",
         "checks that are containers (image)",
         lambda experiment: any(True for _ in checks_of(experiment)),
+    ),
+    Feature(
+        "ready-log",
+        "readiness by a line of the log (log under ready)",
+        lambda experiment: any(check.HasField("log") for _, check in steps_of(experiment.service)),
     ),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)

@@ -21,6 +21,7 @@ class FlagCode(StrEnum):
     ASKED_MEANWHILE = "asked-meanwhile"
     REQUEST_UNANSWERED = "request-unanswered"
     NO_DATA_RESPONSE = "no-data-response"
+    LOG_BACKLOG = "log-backlog"
     # Load.
     GENERATOR_SATURATED = "generator-saturated"
     GENERATOR_STARVED = "generator-starved"

@@ -21,7 +21,7 @@ STARTUP = Metric(
     title="Startup",
     unit=Unit.SECONDS,
     description="From exec to the first correct response; of a batch program, to the exit of "
-    "its trivial case.",
+    "its trivial case; of a worker, to the line of its log.",
     stage=Stage.STARTUP,
     rank=Rank.HEADLINE,
 )

@@ -19,11 +19,20 @@ class Kind(StrEnum):
     SERVICE = "service"
     # It is started for each piece of work, and ends by itself.
     BATCH = "batch"
+    # It stays and is asked nothing; a line of its log says that it is ready.
+    WORKER = "worker"
 
 
 def kind_of(experiment: Any) -> Kind:
     """Of all variants of an experiment."""
-    return Kind.SERVICE if experiment.service.port else Kind.BATCH
+    return kind_of_service(experiment.service)
+
+
+def kind_of_service(service: Any) -> Kind:
+    """The same by what a `Service` says."""
+    if service.port:
+        return Kind.SERVICE
+    return Kind.WORKER if service.ready.HasField("log") else Kind.BATCH
 
 
 def steps_of(service: Any) -> list[tuple[tuple[str | int, ...], Any]]:

@@ -13,6 +13,7 @@ from headstart.agent.runtimes.runtime import Instance, Runtime
 from headstart.agent.trial.trial import Slot, TrialContext, run_trial
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.records_pb2 import Phase, ResolvedVariant, RuntimeCounter, RuntimeCounters
+from headstart.words.readiness import Kind, kind_of
 
 _PHASES = (Phase.PHASE_STARTUP, Phase.PHASE_IDLE, Phase.PHASE_LOAD)
 
@@ -41,7 +42,7 @@ def _measured(
     doing: Callable[[str], None],
 ) -> RuntimeCounters:
     record = RuntimeCounters(trial=number, variant=variant.variant)
-    if not context.experiment.service.port:
+    if kind_of(context.experiment) is Kind.BATCH:
         record.reason = "a batch program has ended before it could be asked"
         return record
 

@@ -353,6 +353,23 @@ class Engine:
                 pieces.close()
         return data
 
+    def attach(self, container: str, name: str) -> socket.socket:
+        """A connection on which all that it writes from now on comes, in frames; close it.
+
+        The engine holds a MB for a reader that is late, and lets the app wait then.
+        """
+        with self._call(f"attach to {name}"):
+            found = self._client.attach_socket(
+                container, params={"stdout": 1, "stderr": 1, "stream": 1}
+            )
+            # docker-py gives the file that it reads answers from, or the socket below it.
+            connection: socket.socket = getattr(found, "_sock", found)
+            # docker-py's own would be left to the garbage collector, with its answer.
+            own = connection.dup()
+            getattr(found, "_response", found).close()
+            connection.close()
+            return own
+
     def stdout(self, container: str, limit_bytes: int) -> Iterator[bytes]:
         """What stdout holds by now, in pieces, ending with the first beyond the limit."""
         with self._call("read the output of the app"):

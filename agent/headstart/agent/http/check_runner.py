@@ -65,7 +65,8 @@ def run_checks(
     RuntimeFault is the caller's. Cancelled when the run is.
     """
     cancelled = cancelled or Cancellation()
-    url = f"{'https' if tls else 'http'}://{authority(address, port)}"
+    # A worker has no port that could be asked.
+    url = f"{'https' if tls else 'http'}://{authority(address, port)}" if port else ""
     runs = []
     for number, check in enumerate(checks, 1):
         cancelled.raise_if_set()
@@ -166,7 +167,7 @@ def _run_command(
         ended = run_bounded(
             list(check.argv),
             {name: os.environ[name] for name in _INHERITED if name in os.environ}
-            | {URL_VARIABLE: url},
+            | ({URL_VARIABLE: url} if url else {}),
             timeout_seconds,
             working_directory,
             namespace,

@@ -24,6 +24,7 @@ from headstart.v1.records_pb2 import (
     TrialOutcome,
 )
 from headstart.words.flags import FlagCode
+from headstart.words.readiness import Kind, kind_of
 
 # More answers than this that are wrong or never came: it does not do its work.
 _BAD_SHARE = 0.01
@@ -66,7 +67,7 @@ class FloorProbe:
         slot = Slot(self.trial, block=0, position=0, variant=self.variant, load=True)
         self.trial += 1
         context = self._context(limit_bytes)
-        trial = run_trial if context.experiment.service.port else run_batch_trial
+        trial = run_batch_trial if kind_of(context.experiment) is Kind.BATCH else run_trial
         outcome = trial(slot, self.runtime, context).outcome
         step = self._judged(limit_bytes, outcome)
         slowest = self.reference
@@ -88,14 +89,14 @@ class FloorProbe:
         return replace(
             self.context,
             experiment=experiment,
-            driver=choose(experiment.load) if experiment.service.port else None,
+            driver=choose(experiment.load) if kind_of(experiment) is Kind.SERVICE else None,
             emit=lambda _record: None,
             doing=lambda words: self.doing(f"memory floor, {size}: {words}"),
         )
 
     @property
     def _work(self) -> str:
-        return "correct responses" if self.context.experiment.service.port else "jobs"
+        return "jobs" if kind_of(self.context.experiment) is Kind.BATCH else "correct responses"
 
     def _judged(self, limit_bytes: int, outcome: TrialOutcome) -> MemoryFloorStep:
         memory, jobs = outcome.memory, outcome.jobs
@@ -156,7 +157,12 @@ def _experiment(original: Experiment, limit_bytes: int, load_seconds: float) -> 
     # instance that is gone: only what is read anew counts against this limit.
     plan.page_cache = PageCache.PAGE_CACHE_COLD
     plan.idle_seconds = plan.settle_seconds = plan.quiet_seconds = 0.0
-    if not experiment.service.port:
+    kind = kind_of(experiment)
+    if kind is Kind.WORKER:
+        # There is nothing to ask of it: it is to live on for as long.
+        plan.settle_seconds = load_seconds
+        return experiment
+    if kind is Kind.BATCH:
         del experiment.jobs[1:]
         for job in experiment.jobs:
             job.repeat = 1

@@ -12,6 +12,7 @@ from headstart.agent.plan.order import has_load
 from headstart.v1.experiment_pb2 import Companion, CompanionLife, Experiment
 from headstart.words.job_names import JobName
 from headstart.words.looks import LOOKS
+from headstart.words.readiness import Kind, kind_of
 
 _START_SECONDS = 1.0
 _JOB_SECONDS: dict[str, float] = {JobName.SHORT: 2.0, JobName.LONG: 20.0}
@@ -83,7 +84,7 @@ def trial_seconds(experiment: Experiment, is_command: bool, loaded: bool) -> flo
         plan.quiet_seconds, _QUIET_SECONDS
     )
     beside = len(_made_anew(experiment)) * _COMPANION_SECONDS
-    if not service.port:
+    if kind_of(experiment) is Kind.BATCH:
         executions = 1 + len(service.checks) + sum(job.repeat for job in experiment.jobs)
         jobs = sum(job.repeat * _JOB_SECONDS.get(job.name, 2.0) for job in experiment.jobs)
         return beside + executions * around + (1 + len(service.checks)) * _START_SECONDS + jobs
@@ -104,11 +105,11 @@ def _made_anew(experiment: Experiment) -> list[Companion]:
 
 def _after_blocks(experiment: Experiment) -> float:
     """Counters in a trial of their own, and the search of memory floors."""
-    plan, service = experiment.plan, experiment.service
+    plan = experiment.plan
     seconds = 0.0
     for variant in experiment.variants:
         around = _PROCESS_SECONDS if variant.HasField("command") else _ENGINE_SECONDS
-        if plan.runtime_counters and service.port:
+        if plan.runtime_counters and kind_of(experiment) is not Kind.BATCH:
             seconds += around + _START_SECONDS + experiment.load.duration_seconds
             seconds += 0.0 if experiment.HasField("load") else plan.idle_seconds
         if plan.memory_floor:

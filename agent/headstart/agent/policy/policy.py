@@ -37,6 +37,7 @@ from headstart.words.foreign.image_reference import (
 from headstart.words.foreign.secrets import fits_pattern, referred_to
 from headstart.words.foreign.text_files import NotUtf8, read_text
 from headstart.words.networks import NETWORKS
+from headstart.words.readiness import Kind, kind_of
 
 _UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
@@ -119,7 +120,7 @@ class Policy:
         Commands of a batch program's checks are its own arguments.
         """
         variants = [placed.container for placed in containers_of(experiment)]
-        checks = experiment.service.checks if experiment.service.port else ()
+        checks = () if kind_of(experiment) is Kind.BATCH else experiment.service.checks
         pull = experiment.plan.pull in (Pull.PULL_MISSING, Pull.PULL_ALWAYS)
         images = [each for each in variants if each.HasField("image")]
         return cls(

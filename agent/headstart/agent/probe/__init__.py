@@ -1,3 +1,3 @@
-"""The first correct response: a process of its own waits for it and stamps it."""
+"""The first correct response, for which a process of its own waits; or a line of a log."""
 
-__all__ = ["prober", "readings", "task"]
+__all__ = ["log_probe", "prober", "readings", "task"]

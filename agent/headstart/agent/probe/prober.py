@@ -129,6 +129,10 @@ class Prober:
             raise self._died(f"the prober said {result!r} instead of a result")
         return result
 
+    def last_look(self) -> ProbeResult | None:
+        """None: of an app that has ended nothing more can be asked."""
+        return None
+
     def cancel(self) -> None:
         """End what it does; harmless when it does nothing."""
         state, self._state = self._state, "idle"

@@ -95,3 +95,8 @@ class ProbeResult:
     wrong: str = ""
     listened: bool = False
     incorrect_there: int = 0
+    # Of a log: its lines and bytes up to the line that was looked for, and the most that had
+    # been written without having been read.
+    log_lines: int = 0
+    log_bytes: int = 0
+    log_backlog_bytes: int = 0

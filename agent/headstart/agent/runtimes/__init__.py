@@ -7,6 +7,7 @@ __all__ = [
     "commands",
     "docker_runtime",
     "first_look",
+    "line_watch",
     "members",
     "obstacles",
     "ports",

@@ -21,6 +21,8 @@ from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.policy.host_paths import LentPath
 from headstart.agent.runtimes.hosts_file import write_hosts
 from headstart.agent.runtimes.launch_gate import Gated, GateFolder
+from headstart.agent.runtimes.line_watch import LineWatch
+from headstart.agent.runtimes.log_stream import LogStream
 from headstart.agent.runtimes.members import Handle
 from headstart.agent.runtimes.output import Digest
 from headstart.agent.runtimes.runtime import Beside, Written
@@ -70,6 +72,7 @@ class DockerInstance(Gated):
         self._stopped = False
         self._facts: ExitFacts | None = None
         self._disk_reason = ""
+        self._log: LogStream | None = None
         if folder.exists():
             raise FileExistsError(f"{folder} is in use")
         # Each part says how it is undone, as far as can be before it is made, since
@@ -141,6 +144,16 @@ class DockerInstance(Gated):
         except RuntimeFault as fault:
             tail = f"[{fault.message}]\n"
         return self.with_exec_error(tail)
+
+    def follow(self, watch: LineWatch) -> None:
+        """See `Instance`; stdout and stderr are told apart."""
+        self._log = LogStream(self._engine.attach(self.container, self.name), watch)
+        self._undo.callback(self._log.close)
+
+    def read_on(self, timeout_seconds: float) -> None:
+        """See `Instance`."""
+        if self._log is not None:
+            self._log.wait(timeout_seconds)
 
     def written(self) -> Written:
         """See `Instance`; at most 128 MiB."""

@@ -57,6 +57,7 @@ from headstart.v1.records_pb2 import (
     ResolvedVariant,
 )
 from headstart.words.containers import Placed, containers_of
+from headstart.words.readiness import Kind, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ class DockerRuntime:
         # What the policy says of the network itself is a refusal of the whole experiment.
         if self._policy.network_refusal(plan.network) is None:
             try:
-                self._network(plan.network, not experiment.service.port)
+                self._network(plan.network, kind_of(experiment) is Kind.BATCH)
             except RuntimeFault as fault:
                 yield Obstacle(("plan", "network"), fault.message, fault.code)
         if words := self._policy.memory_refusal(plan.memory_limit_bytes):

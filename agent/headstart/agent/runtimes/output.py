@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from headstart.agent.runtimes.line_watch import LineWatch
 from headstart.agent.runtimes.runtime import Written
 
 _KEPT_BYTES = 64 << 10
@@ -64,8 +65,18 @@ class OutputPipe:
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
         self._lock = threading.Lock()
+        self._watch: LineWatch | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._drain, name="output", daemon=True)
+
+    def follow(self, watch: LineWatch) -> None:
+        """From now on what is read is for this watch too, at once, until it is over.
+
+        Call it before anything is written: the app waits in its gate.
+        """
+        with self._lock:
+            watch.begin(self._thread.native_id or 0)
+            self._watch = watch
 
     def started(self) -> None:
         """The process has its copy of `write_end`: close ours and begin to read."""
@@ -106,7 +117,7 @@ class OutputPipe:
                 got = self._read_all()
             if got is None:
                 return
-            if got < self._capacity // 4:
+            if got < self._capacity // 4 and self._watch is None:
                 self._closing.wait(self._rest_seconds)
 
     def _read_all(self) -> int | None:
@@ -116,13 +127,22 @@ class OutputPipe:
             try:
                 data = os.read(self._read_end, _KEPT_BYTES)
             except BlockingIOError:
+                if self._watch is not None:
+                    self._watch.caught_up()
                 return got
             if not data:
                 return None
             got += len(data)
             self._take(data)
+            self._show(data)
             self._kept.append(data)
             self._kept_bytes += len(data)
             while self._kept_bytes - len(self._kept[0]) >= _KEPT_BYTES:
                 self._kept_bytes -= len(self._kept.popleft())
         return got
+
+    def _show(self, data: bytes) -> None:
+        if self._watch is not None:
+            self._watch.take(data)
+            if self._watch.over.is_set():
+                self._watch = None

@@ -25,6 +25,7 @@ from headstart.agent.instances import (
 from headstart.agent.linux.cgroup import open_cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.runtimes.launch_gate import Gated, GateFolder
+from headstart.agent.runtimes.line_watch import LineWatch
 from headstart.agent.runtimes.members import Members, kill_all, marked
 from headstart.agent.runtimes.output import Digest, OutputPipe
 from headstart.agent.runtimes.process_cgroup import CgroupParent, Limits, ProcessCgroup
@@ -165,6 +166,14 @@ class ProcessInstance(Gated):
         """See `Instance`."""
         tail = self._output.tail(limit_bytes) or self._stdout.tail(limit_bytes)
         return self.with_exec_error(tail)
+
+    def follow(self, watch: LineWatch) -> None:
+        """See `Instance`; stdout and stderr are one stream."""
+        self._output.follow(watch)
+
+    def read_on(self, timeout_seconds: float) -> None:  # noqa: ARG002  # Instance
+        """See `Instance`."""
+        self._output.tail(0)
 
     def written(self) -> Written:
         """See `Instance`."""

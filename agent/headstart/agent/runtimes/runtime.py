@@ -18,6 +18,7 @@ from headstart.agent.instances import ExitFacts, InstanceSpec, RuntimeFault, Sur
 from headstart.agent.linux.cgroup import Cgroup
 from headstart.agent.linux.netns import NetworkNamespace
 from headstart.agent.policy.policy import Policy
+from headstart.agent.runtimes.line_watch import LineWatch
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.agent.uplink.context_fetch import Fetch
 from headstart.v1.experiment_pb2 import Build, Experiment, Network, Pull, Variant
@@ -100,6 +101,15 @@ class Instance(Protocol):
 
         Of a batch program, whose stdout is its work: stderr, or stdout where that is empty.
         """
+
+    def follow(self, watch: LineWatch) -> None:
+        """Let the watch see all that the app writes, as it is read; before `open_gate`.
+
+        RuntimeFault when it cannot be. Ends when the watch is over, or with `stop`.
+        """
+
+    def read_on(self, timeout_seconds: float) -> None:
+        """Wait until the watch has seen all that an app has written that ended."""
 
     def written(self) -> Written:
         """What a batch program wrote to its stdout, up to now; ask when it has ended."""

@@ -32,7 +32,7 @@ from headstart.agent.trial.scripts import missing_script
 from headstart.v1.experiment_pb2 import Build, Experiment, Network, PageCache, Pull, Variant
 from headstart.v1.records_pb2 import Failure, FailureCode, ResolvedVariant
 from headstart.words.containers import Placed, containers_of
-from headstart.words.readiness import own_ports_of, stated
+from headstart.words.readiness import Kind, kind_of, own_ports_of, stated
 from headstart.words.runtimes import RUNTIMES
 
 
@@ -199,7 +199,7 @@ def _scripts(host: Host) -> Iterator[Obstacle]:
 def _check_programs(host: Host) -> Iterator[Obstacle]:
     """Programs among the checks; of a batch program they are its arguments."""
     service = host.experiment.service
-    if not service.port or not host.commands_allowed:
+    if kind_of(host.experiment) is Kind.BATCH or not host.commands_allowed:
         return
     for number, check in enumerate(service.checks):
         argv = check.command.argv

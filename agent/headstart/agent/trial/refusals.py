@@ -6,7 +6,7 @@ from headstart.agent.runtimes.obstacles import FilePath, Obstacle
 from headstart.v1.experiment_pb2 import Check, Experiment, Network
 from headstart.v1.records_pb2 import FailureCode
 from headstart.words.foreign.patterns import MalformedPattern, compile_pattern
-from headstart.words.readiness import placed_checks
+from headstart.words.readiness import Kind, kind_of, placed_checks
 
 
 def refusals(
@@ -73,6 +73,7 @@ def _patterns(experiment: Experiment) -> Iterator[tuple[FilePath, str, str]]:
             check.http.body_pattern,
             check.command.output_pattern,
             check.container.output_pattern,
+            check.log.pattern,
         )
         for pattern in patterns:
             if pattern:
@@ -88,7 +89,7 @@ def _commands_refused(experiment: Experiment, commands_allowed: bool) -> Iterato
     """
     checks = enumerate(experiment.service.checks)
     commands = [(number, check.name) for number, check in checks if check.HasField("command")]
-    if commands_allowed or not commands or not experiment.service.port:
+    if commands_allowed or not commands or kind_of(experiment) is Kind.BATCH:
         return
     names = ", ".join(f"'{name}'" for _, name in commands)
     what = "a command" if len(commands) == 1 else "commands"

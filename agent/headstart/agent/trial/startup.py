@@ -6,12 +6,14 @@ docs/METHODOLOGY.md, section Startup, says what each stamp is and how wrong it c
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from headstart.agent.deadline import Deadline
 from headstart.agent.host.quiet import Quiet, wait_until_quiet
 from headstart.agent.instances import ExitFacts
 from headstart.agent.linux.affinity import avoid_cpus
 from headstart.agent.linux.proc_connector import ProcConnector
+from headstart.agent.probe.log_probe import LogProbe
 from headstart.agent.probe.prober import PortInUse, Prober, ProberDied
 from headstart.agent.probe.task import ProbeResult
 from headstart.agent.runtimes.ports import Listener, listeners
@@ -19,7 +21,7 @@ from headstart.agent.runtimes.runtime import Instance
 from headstart.agent.trial import startup_failures, startup_validity
 from headstart.v1.experiment_pb2 import Network, Plan, Service
 from headstart.v1.records_pb2 import ExecStamp, Failure, Flag, Startup
-from headstart.words.readiness import steps_of
+from headstart.words.readiness import Kind, kind_of_service, steps_of
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -50,7 +52,7 @@ def measure_startup(
     cancelled: Callable[[], bool],
     on_gate_opened: Callable[[int], None] = lambda _opened_ns: None,
 ) -> StartupOutcome:
-    """Open the instance's gate on a quiet host and wait for its first correct response.
+    """Open the instance's gate on a quiet host and wait until it is ready.
 
     Waits no longer than the plan's quiet wait and the service's timeout, and
     ends early when the app does or the run is cancelled. A prober that dies or hangs is
@@ -67,7 +69,7 @@ def measure_startup(
             start.startup, failure=startup_failures.unseen(error, instance.output_tail())
         )
     finally:
-        prober.cancel()
+        start.probe.cancel()
 
 
 def new_startup(instance: Instance) -> Startup:
@@ -99,6 +101,18 @@ def stamp_exec(startup: Startup, instance: Instance, connector: ProcConnector | 
         startup.exec_stamp = ExecStamp.EXEC_STAMP_DEGRADED
 
 
+class _Readiness(Protocol):
+    """What finds the moment at which an app is ready: a prober, or what reads its log."""
+
+    def go(self) -> None: ...
+
+    def poll(self, timeout_seconds: float) -> ProbeResult | None: ...
+
+    def last_look(self) -> ProbeResult | None: ...
+
+    def cancel(self) -> None: ...
+
+
 class _Start:
     def __init__(
         self,
@@ -119,12 +133,15 @@ class _Start:
         self.on_gate_opened = on_gate_opened
         self.timeout_seconds = service.startup_timeout_seconds or DEFAULT_TIMEOUT_SECONDS
         self.startup = new_startup(instance)
+        self.probe: _Readiness = prober
 
     def measure(self) -> StartupOutcome:
-        requests = all(check.HasField("http") for _, check in steps_of(self.service))
-        if self.service.port == 0 or not requests:
+        kind = kind_of_service(self.service)
+        what = "log" if kind is Kind.WORKER else "http"
+        is_known = all(check.HasField(what) for _, check in steps_of(self.service))
+        if kind is Kind.BATCH or not is_known:
             return StartupOutcome(self.startup, failure=startup_failures.not_a_service())
-        self._arm()
+        self._arm_log() if kind is Kind.WORKER else self._arm()
         quiet = wait_until_quiet(self.plan.quiet_seconds, self.cancelled)
         self.startup.quiet_wait_seconds = quiet.waited_seconds
         self.startup.idle_share = quiet.idle_share
@@ -153,10 +170,15 @@ class _Start:
             namespace=self.instance.namespace,
         )
 
+    def _arm_log(self) -> None:
+        patterns = [check.log.pattern for _, check in steps_of(self.service)]
+        probe = self.probe = LogProbe(self.instance, patterns, self.timeout_seconds)
+        probe.arm()
+
     def _open_gate(self) -> None:
         if self.connector is not None:
             self.connector.forget()
-        self.prober.go()
+        self.probe.go()
         opened_ns = self.instance.open_gate()
         self.startup.gate_opened_monotonic_ns = opened_ns
         self.on_gate_opened(opened_ns)
@@ -167,7 +189,9 @@ class _Start:
         while True:
             # Looked at before the probe is: what ended after its answer has answered.
             ended = self.instance.exited()
-            result = self.prober.poll(_POLL_SECONDS)
+            result = self.probe.poll(_POLL_SECONDS)
+            if result is None and ended is not None:
+                result = self.probe.last_look()
             if result is not None or ended is not None or self.cancelled():
                 return result, ended
             if deadline.passed():
@@ -184,6 +208,7 @@ class _Start:
             setattr(startup, f"ready_step_{number}_monotonic_ns", stamp_ns)
         startup.first_data_response_monotonic_ns = result.first_data_response_ns
         startup.incorrect_responses = result.incorrect_responses
+        startup.log_lines, startup.log_bytes = result.log_lines, result.log_bytes
         startup.prober_run_delay_seconds = result.prober_run_delay_ns / 1e9
         if result.spent is not None:
             startup.cpu_seconds = (result.spent.cpu_ns or 0) / 1e9
@@ -203,6 +228,10 @@ class _Start:
         elif ended is not None:
             outcome.failure = startup_failures.ended(
                 ended, self._lived_seconds(), self.service, self.instance.output_tail()
+            )
+        elif result is not None and self.service.ready.HasField("log"):
+            outcome.failure = startup_failures.no_line(
+                result, self.timeout_seconds, self.service, self.instance.output_tail()
             )
         elif result is not None and result.outcome == "timeout":
             outcome.failure = startup_failures.not_ready(

@@ -9,6 +9,7 @@ from headstart.agent.http.serialise import authority
 from headstart.agent.instances import LOOPBACK, ExitFacts
 from headstart.agent.probe.prober import PortInUse, ProberDied
 from headstart.agent.probe.task import ProbeResult
+from headstart.agent.runtimes.line_watch import MOST_BYTES, MOST_LINES
 from headstart.agent.runtimes.ports import Listener
 from headstart.v1.experiment_pb2 import HttpCheck, Service
 from headstart.v1.records_pb2 import Failure, FailureCode
@@ -29,7 +30,8 @@ def not_a_service() -> Failure:
     """Nothing that a probe could ask."""
     return Failure(
         code=FailureCode.FAILURE_CODE_AGENT,
-        message="this agent starts services only: a port, and an HTTP request that tests it",
+        message="this agent starts services, ready when they answer HTTP requests at a port, and"
+        " workers, ready at lines of their log",
     )
 
 
@@ -53,8 +55,7 @@ def unseen(error: ProberDied, output_tail: str) -> Failure:
 
 def ended(facts: ExitFacts, after_seconds: float, service: Service, output_tail: str) -> Failure:
     """The app ended before its first correct response."""
-    ready = request_line(service.ready.http)
-    before = f"after {after_seconds:.2f} s, before it answered {ready} correctly"
+    before = f"after {after_seconds:.2f} s, before {_readiness(service)}"
     if (limit := facts.limit()) is not None:
         code, words = limit
         return Failure(
@@ -70,6 +71,36 @@ def ended(facts: ExitFacts, after_seconds: float, service: Service, output_tail:
         exit_status=facts.status,
         output_tail=output_tail,
     )
+
+
+def _readiness(service: Service) -> str:
+    if service.ready.HasField("log"):
+        return f"a line of its log matched /{service.ready.log.pattern}/"
+    return f"it answered {request_line(service.ready.http)} correctly"
+
+
+def no_line(
+    result: ProbeResult, timeout_seconds: float, service: Service, output_tail: str
+) -> Failure:
+    """The worker lives, but no line of its log said that it is ready."""
+    patterns = [check.log.pattern for _, check in steps_of(service)]
+    done = len(result.steps_ns)
+    if result.log_lines >= MOST_LINES or result.log_bytes >= MOST_BYTES:
+        where = (
+            f"none of the first {result.log_lines:,} lines of its log ({result.log_bytes:,} bytes)"
+            f" matched /{patterns[done]}/, and no more are looked at"
+        )
+    else:
+        lines = "1 line" if result.log_lines == 1 else f"{result.log_lines:,} lines"
+        if result.log_bytes and not result.log_lines:
+            lines = f"{result.log_bytes:,} bytes without a line's end"
+        where = (
+            f"no line of its log matched /{patterns[done]}/ within {timeout_seconds:g} s;"
+            f" it wrote {lines}"
+        )
+    if done:
+        where += f", of which one matched /{patterns[done - 1]}/ before"
+    return Failure(code=FailureCode.FAILURE_CODE_NOT_READY, message=where, output_tail=output_tail)
 
 
 def not_ready(

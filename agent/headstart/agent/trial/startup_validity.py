@@ -16,6 +16,8 @@ SERVER_RUN_DELAY_SECONDS = 0.0003
 PROBER_RUN_DELAY_SECONDS = 0.002
 PROBE_ERROR_SECONDS = 0.0005
 EXEC_DISAGREEMENT_SECONDS = 0.0005
+# Half of what a pipe of ours and an engine hold of a log, before the app has to wait.
+LOG_BACKLOG_BYTES = 512 << 10
 
 _NOTE = FlagEffect.FLAG_EFFECT_NOTE
 _INVALID = FlagEffect.FLAG_EFFECT_STARTUP_INVALID
@@ -35,6 +37,7 @@ def flags(
         _retried(result),
         _unanswered(startup, result),
         _no_data_response(result, service),
+        _log_backlog(result),
     ]
     return [flag for flag in found if flag is not None]
 
@@ -208,6 +211,21 @@ def _no_data_response(result: ProbeResult, service: Service) -> Flag | None:
         code=FlagCode.NO_DATA_RESPONSE,
         effect=_NOTE,
         text=f"no correct answer to the first data request: {result.wrong}",
+    )
+
+
+def _log_backlog(result: ProbeResult) -> Flag | None:
+    """How fast a log is read is the agent's and the engine's, not the app's."""
+    value = result.log_backlog_bytes
+    if value < LOG_BACKLOG_BYTES:
+        return None
+    return Flag(
+        code=FlagCode.LOG_BACKLOG,
+        effect=_INVALID,
+        text=f"{value >> 10} KiB of its log had not been read before it was ready: it may have"
+        " waited for its reader",
+        value=float(value),
+        limit=float(LOG_BACKLOG_BYTES),
     )
 
 

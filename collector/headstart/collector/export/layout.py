@@ -117,6 +117,8 @@ _TRIAL = (
     ),
     _count("start_connect_attempts", "connects that were tried before the first that succeeded"),
     _count("start_incorrect_responses", "answers before the first that was correct"),
+    _count("start_log_lines", "of a worker: lines of its log up to the one that made it ready"),
+    _count("start_log_bytes", "their size", "bytes"),
     _seconds("start_quiet_wait_seconds", "how long a quiet host was waited for"),
     _share("start_idle_share", "idle time of all CPUs in that time"),
     _seconds("start_run_delay_seconds", "it could run and did not, from exec to first response"),

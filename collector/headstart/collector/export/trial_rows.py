@@ -20,6 +20,7 @@ from headstart.v1.host_pb2 import HostFacts
 from headstart.v1.records_pb2 import ExecStamp, TrialOutcome
 from headstart.words.enums import word
 from headstart.words.metric import Stage
+from headstart.words.readiness import Kind, kind_of
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _kind(origin: Origin, trial: Trial) -> str:
     """By the plan, so that it is known of a trial that did not start."""
     experiment = origin.info.experiment
     every = experiment.plan.load_every
-    if not experiment.service.port:
+    if kind_of(experiment) is Kind.BATCH:
         return "batch"
     loads = experiment.HasField("load") and every > 0 and (trial.outcome.block - 1) % every == 0
     return "load" if loads else "idle"
@@ -122,6 +123,8 @@ def _start(outcome: TrialOutcome) -> dict[str, Value]:
         **{f"start_{stamp.name}_seconds": seen.get(stamp.name) for stamp in STAMPS},
         "start_connect_attempts": start.connect_attempts if start else None,
         "start_incorrect_responses": start.incorrect_responses if start else None,
+        "start_log_lines": (start.log_lines or None) if start else None,
+        "start_log_bytes": (start.log_bytes or None) if start else None,
         "start_quiet_wait_seconds": start.quiet_wait_seconds if start else None,
         "start_idle_share": start.idle_share if start else None,
         "start_run_delay_seconds": start.server_run_delay_seconds if start else None,

@@ -53,7 +53,7 @@ STAMPS = (
         FIRST_RESPONSE,
         "first correct response",
         "first correct response, of several steps that of the last; of a batch program the exit"
-        " of its trivial case",
+        " of its trivial case, of a worker the line of its log",
     ),
     Stamp("first_data_response", "first response with data", "answer to `first_data`"),
     Stamp("exit_kernel", "exit, by the kernel", "a batch program's exit by the proc connector"),
@@ -86,17 +86,22 @@ class Start:
     valid: bool = True
     # Names of the steps before the one that makes it ready, such as "GET /healthz on port 8081".
     steps: tuple[str, ...] = ()
+    # Of a worker: lines and bytes of its log up to the line that made it ready.
+    log_lines: int = 0
+    log_bytes: int = 0
 
 
 def title_of(stamp: Stamp, starts: Iterable[Start]) -> str:
     """A stamp's title; a batch program, to which nobody connects, has an exit instead.
 
-    The steps of readiness are those of the experiment, the same in all starts.
+    A worker has a line of its log. The steps of readiness are the same in all starts.
     """
     if stamp in READY_STEPS:
         steps = next((start.steps for start in starts if start.steps), ())
         number = READY_STEPS.index(stamp)
         return f"{stamp.title}: {steps[number]}" if number < len(steps) else stamp.title
+    if stamp.name == FIRST_RESPONSE and any(start.log_lines for start in starts):
+        return "line of the log"
     if stamp.name == FIRST_RESPONSE and not any(start.connect_attempts for start in starts):
         return "exit of the trivial case"
     return stamp.title

@@ -1013,7 +1013,9 @@ class Service(_message.Message):
     BEFORE_READY_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     port: _builtins.int
-    """0: a batch program; ready means exited with the expected status and output."""
+    """0: a worker, if `ready` is a line of its log; else a batch program, where ready means
+    exited with the expected status and output.
+    """
     compare_with_baseline: _builtins.bool
     """Bodies of the checks are compared field by field with the baseline's."""
     startup_timeout_seconds: _builtins.float
@@ -1047,8 +1049,8 @@ class Service(_message.Message):
 
     @_builtins.property
     def before_ready(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
-        """Steps before `ready`: requests, each of which must be answered correctly before the next
-        one is asked, and `ready` last. At most 4.
+        """Steps before `ready`, all of its kind, each of which must be answered correctly (or found
+        in the log) before the next one is asked (or looked for), and `ready` last. At most 4.
         """
 
     def __init__(
@@ -1085,6 +1087,7 @@ class Check(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     COMMAND_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
     CONTAINER_FIELD_NUMBER: _builtins.int
     COVERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -1093,6 +1096,10 @@ class Check(_message.Message):
     def http(self) -> Global___HttpCheck: ...
     @_builtins.property
     def command(self) -> Global___CommandCheck: ...
+    @_builtins.property
+    def log(self) -> Global___LogCheck:
+        """Of a worker's readiness alone."""
+
     @_builtins.property
     def container(self) -> Global___ContainerCheck: ...
     @_builtins.property
@@ -1107,14 +1114,15 @@ class Check(_message.Message):
         name: _builtins.str = ...,
         http: Global___HttpCheck | None = ...,
         command: Global___CommandCheck | None = ...,
+        log: Global___LogCheck | None = ...,
         container: Global___ContainerCheck | None = ...,
         covers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "http", b"http", "kind", b"kind"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "http", b"http", "kind", b"kind", "log", b"log"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "covers", b"covers", "http", b"http", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "container", b"container", "covers", b"covers", "http", b"http", "kind", b"kind", "log", b"log", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["http", "command", "container"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["http", "command", "log", "container"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1228,6 +1236,26 @@ class HttpCheck(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HttpCheck: _TypeAlias = HttpCheck  # noqa: Y015
+
+@_typing.final
+class LogCheck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATTERN_FIELD_NUMBER: _builtins.int
+    pattern: _builtins.str
+    """A regular expression of RE2 that must be found in a line of stdout or stderr."""
+    def __init__(
+        self,
+        *,
+        pattern: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pattern", b"pattern"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogCheck: _TypeAlias = LogCheck  # noqa: Y015
 
 @_typing.final
 class CommandCheck(_message.Message):

@@ -1343,6 +1343,8 @@ class Startup(_message.Message):
     READY_STEP_2_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
     READY_STEP_3_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
     READY_STEP_4_MONOTONIC_NS_FIELD_NUMBER: _builtins.int
+    LOG_LINES_FIELD_NUMBER: _builtins.int
+    LOG_BYTES_FIELD_NUMBER: _builtins.int
     create_monotonic_ns: _builtins.int
     start_call_monotonic_ns: _builtins.int
     engine_ready_monotonic_ns: _builtins.int
@@ -1383,6 +1385,11 @@ class Startup(_message.Message):
     ready_step_2_monotonic_ns: _builtins.int
     ready_step_3_monotonic_ns: _builtins.int
     ready_step_4_monotonic_ns: _builtins.int
+    log_lines: _builtins.int
+    """Of a worker: lines and bytes of its log up to the piece that the line which made it ready
+    came in; first_correct_response_monotonic_ns is when the agent had read that piece.
+    """
+    log_bytes: _builtins.int
     @_builtins.property
     def disturbance(self) -> Global___Disturbance:
         """How far the startup time may be from the app's own. Absent: an agent that does not
@@ -1418,10 +1425,12 @@ class Startup(_message.Message):
         ready_step_2_monotonic_ns: _builtins.int = ...,
         ready_step_3_monotonic_ns: _builtins.int = ...,
         ready_step_4_monotonic_ns: _builtins.int = ...,
+        log_lines: _builtins.int = ...,
+        log_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance", "disturbance", b"disturbance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance", "connect_attempts", b"connect_attempts", "connected_monotonic_ns", b"connected_monotonic_ns", "cpu_resolution_seconds", b"cpu_resolution_seconds", "cpu_seconds", b"cpu_seconds", "create_monotonic_ns", b"create_monotonic_ns", "disturbance", b"disturbance", "engine_ready_monotonic_ns", b"engine_ready_monotonic_ns", "exec_kernel_monotonic_ns", b"exec_kernel_monotonic_ns", "exec_monotonic_ns", b"exec_monotonic_ns", "exec_stamp", b"exec_stamp", "exit_kernel_monotonic_ns", b"exit_kernel_monotonic_ns", "first_byte_monotonic_ns", b"first_byte_monotonic_ns", "first_correct_response_monotonic_ns", b"first_correct_response_monotonic_ns", "first_data_response_monotonic_ns", b"first_data_response_monotonic_ns", "gate_opened_monotonic_ns", b"gate_opened_monotonic_ns", "idle_share", b"idle_share", "incorrect_responses", b"incorrect_responses", "last_refused_monotonic_ns", b"last_refused_monotonic_ns", "prober_run_delay_seconds", b"prober_run_delay_seconds", "quiet_wait_seconds", b"quiet_wait_seconds", "ready_step_1_monotonic_ns", b"ready_step_1_monotonic_ns", "ready_step_2_monotonic_ns", b"ready_step_2_monotonic_ns", "ready_step_3_monotonic_ns", b"ready_step_3_monotonic_ns", "ready_step_4_monotonic_ns", b"ready_step_4_monotonic_ns", "server_run_delay_seconds", b"server_run_delay_seconds", "start_call_monotonic_ns", b"start_call_monotonic_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance", "connect_attempts", b"connect_attempts", "connected_monotonic_ns", b"connected_monotonic_ns", "cpu_resolution_seconds", b"cpu_resolution_seconds", "cpu_seconds", b"cpu_seconds", "create_monotonic_ns", b"create_monotonic_ns", "disturbance", b"disturbance", "engine_ready_monotonic_ns", b"engine_ready_monotonic_ns", "exec_kernel_monotonic_ns", b"exec_kernel_monotonic_ns", "exec_monotonic_ns", b"exec_monotonic_ns", "exec_stamp", b"exec_stamp", "exit_kernel_monotonic_ns", b"exit_kernel_monotonic_ns", "first_byte_monotonic_ns", b"first_byte_monotonic_ns", "first_correct_response_monotonic_ns", b"first_correct_response_monotonic_ns", "first_data_response_monotonic_ns", b"first_data_response_monotonic_ns", "gate_opened_monotonic_ns", b"gate_opened_monotonic_ns", "idle_share", b"idle_share", "incorrect_responses", b"incorrect_responses", "last_refused_monotonic_ns", b"last_refused_monotonic_ns", "log_bytes", b"log_bytes", "log_lines", b"log_lines", "prober_run_delay_seconds", b"prober_run_delay_seconds", "quiet_wait_seconds", b"quiet_wait_seconds", "ready_step_1_monotonic_ns", b"ready_step_1_monotonic_ns", "ready_step_2_monotonic_ns", b"ready_step_2_monotonic_ns", "ready_step_3_monotonic_ns", b"ready_step_3_monotonic_ns", "ready_step_4_monotonic_ns", b"ready_step_4_monotonic_ns", "server_run_delay_seconds", b"server_run_delay_seconds", "start_call_monotonic_ns", b"start_call_monotonic_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disturbance: _TypeAlias = _typing.Literal["disturbance"]  # noqa: Y015
     _WhichOneofArgType__disturbance: _TypeAlias = _typing.Literal["_disturbance", b"_disturbance"]  # noqa: Y015

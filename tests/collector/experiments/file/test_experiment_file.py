@@ -12,6 +12,7 @@ from headstart.collector.experiments.file import (
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words import metrics
 from headstart.words.foreign.secrets import references_in
+from headstart.words.readiness import Kind, kind_of
 
 FILES = Path(__file__).parents[1] / "experiment_files"
 
@@ -331,6 +332,26 @@ def test_readiness_may_have_several_steps_of_which_the_last_is_ready() -> None:
         assert header(check.http, "Host") == ["players.example"]
     places = [path for path, _ in references_in(load("steps.yaml"))]
     assert places == [("service", "ready", 0, "headers", "X-Token")]
+
+
+def test_a_worker_has_lines_of_its_log_for_readiness_and_no_port() -> None:
+    experiment = load("worker.yaml")
+    service = experiment.service
+
+    assert kind_of(experiment) is Kind.WORKER
+    (connected,) = service.before_ready
+    assert (connected.name, connected.log.pattern) == (
+        "log /queue: connected/",
+        "queue: connected",
+    )
+    assert (service.ready.name, service.ready.log.pattern) == (
+        "takes mail",
+        r"^worker ready in \d+ ms$",
+    )
+    # A program of the host's, as with a service.
+    assert list(service.checks[0].command.argv) == ["/home/me/players/has-sent-mail.sh"]
+    assert kind_of(load("minimal.yaml")) is Kind.SERVICE
+    assert kind_of(load("batch.yaml")) is Kind.BATCH
 
 
 def test_names_of_checks_are_unique() -> None:

@@ -41,6 +41,8 @@ def start_of(outcome: TrialOutcome, service: Service | None = None) -> Start | N
         cpu_seconds=startup.cpu_seconds,
         cpu_resolution_seconds=startup.cpu_resolution_seconds,
         valid=not any(flag.effect in _INVALID for flag in outcome.flags),
+        log_lines=startup.log_lines,
+        log_bytes=startup.log_bytes,
         steps=tuple(check.name for check in service.before_ready) if service else (),
     )
 

@@ -17,6 +17,7 @@ from headstart.words import metrics
 from headstart.words.gate_profiles import PROFILES
 from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS, STEADY_METRICS
+from headstart.words.readiness import Kind, kind_of
 from headstart.words.verdicts import LimitKind
 
 _STEADY = metrics.THROUGHPUT_STEADY.name
@@ -101,7 +102,7 @@ def _is_measured(experiment: Experiment, metric: Metric) -> bool:
         return experiment.HasField("load") and asked
     if metric is metrics.RSS_IDLE:
         every_block = experiment.HasField("load") and experiment.plan.load_every == 1
-        return bool(experiment.service.port) and not every_block
+        return kind_of(experiment) is not Kind.BATCH and not every_block
     return True
 
 

@@ -34,6 +34,7 @@ from headstart.words.gate_profiles import (
 from headstart.words.job_names import JobName
 from headstart.words.metric import Unit
 from headstart.words.metrics import METRICS, STEADY_METRICS
+from headstart.words.readiness import Kind, kind_of
 from headstart.words.verdicts import LimitKind
 
 DISTURBED_BETWEEN = "the worst case reaches across the limit"
@@ -48,12 +49,12 @@ _MOST_BLOCKS = 200
 def subjects_of(experiment: Experiment) -> tuple[Subject, ...]:
     """What there is to measure in an experiment, so that a profile asks for nothing else."""
     loaded = experiment.HasField("load")
+    batch = kind_of(experiment) is Kind.BATCH
     found = {
-        Subject.SERVICE: bool(experiment.service.port),
-        Subject.BATCH: not experiment.service.port,
+        Subject.SERVICE: not batch,
+        Subject.BATCH: batch,
         Subject.LOAD: loaded,
-        Subject.IDLE: bool(experiment.service.port)
-        and not (loaded and experiment.plan.load_every == 1),
+        Subject.IDLE: not batch and not (loaded and experiment.plan.load_every == 1),
         Subject.IMAGE: all(v.WhichOneof("source") != "command" for v in experiment.variants),
         **{SUBJECT_OF_JOB[JobName(job.name)]: True for job in experiment.jobs},
     }

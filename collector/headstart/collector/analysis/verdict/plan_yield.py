@@ -21,6 +21,7 @@ from headstart.words.drivers import gives_series, without_series
 from headstart.words.looks import LOOKS
 from headstart.words.metric import Stage
 from headstart.words.metrics import FIRST_SECONDS, METRICS, STEADY_METRICS
+from headstart.words.readiness import Kind, kind_of
 from headstart.words.windows import FINE_SECONDS
 
 # As the analysis allows for windows that end a little early.
@@ -61,8 +62,10 @@ def lack_of(experiment: Experiment, metric: str, variant: Variant, needed: int) 
         return Lack(f"the experiment has no {known.job} job", f"add `jobs.{known.job}`", ("jobs",))
     if known.under_load:
         return _of_load(experiment, metric, variant) or _loads(experiment, needed)
-    if metric in _OF_SERVICES and not experiment.service.port:
+    if metric in _OF_SERVICES and kind_of(experiment) is Kind.BATCH:
         return Lack("a batch program has none", "", ())
+    if metric == metrics.STARTUP_DATA.name and kind_of(experiment) is Kind.WORKER:
+        return Lack("a worker is asked for no data", "", ())
     if metric == metrics.STARTUP_DATA.name and not experiment.service.HasField("first_data"):
         path = ("service", "first_data")
         return Lack("no request is the first for data", "add `service.first_data`", path)
@@ -89,7 +92,7 @@ def blocks_of(experiment: Experiment) -> int:
 
 def _least_seconds(experiment: Experiment, block: int) -> float:
     """What a block takes at least: the phases whose length the plan states."""
-    if not experiment.service.port:
+    if kind_of(experiment) is Kind.BATCH:
         return 0.0
     plan = experiment.plan
     loaded = plan.load_every > 0 and (block - 1) % plan.load_every == 0
@@ -126,6 +129,8 @@ def _of_image(variant: Variant) -> Lack | None:
 
 def _of_load(experiment: Experiment, metric: str, variant: Variant) -> Lack | None:
     """What the load itself rules out, however often it is applied."""
+    if kind_of(experiment) is Kind.WORKER:
+        return Lack("a worker is put under no load", "", ())
     if not experiment.HasField("load"):
         return Lack("the experiment applies no load", "add `load`", ("load",))
     load = experiment.load

@@ -18,6 +18,7 @@ from headstart.words.enums import word
 from headstart.words.flags import FlagCode
 from headstart.words.foreign.secrets import without_values
 from headstart.words.metrics import METRICS
+from headstart.words.readiness import Kind, kind_of
 
 # Of a median beyond which the steps of a clock colour a comparison.
 _COARSE = 0.05
@@ -250,7 +251,7 @@ _NETWORK_WORDS = {
 def _networks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[str]:
     """Those that the containers of a service had; a batch program is not reached through any."""
     containers = {v.name for v in experiment.variants if not v.HasField("command")}
-    if not containers or not experiment.service.port:
+    if not containers or kind_of(experiment) is Kind.BATCH:
         return
     asked = experiment.plan.network or Network.NETWORK_OWN
     of_containers = [trial for trial in trials if trial.variant in containers]

@@ -70,9 +70,10 @@ class RequestForm(Form):
 
 
 class CheckForm(RequestForm, NeedsForm):
-    """A request, a command of the user's own or a container of tests, and what is correct."""
+    """A request, a command of the user's own, a container of tests or a line of a worker's log,
+    and what is correct."""
 
-    EXACTLY_ONE: ClassVar = ("request", "command", "image")
+    EXACTLY_ONE: ClassVar = ("request", "command", "image", "log")
     MAY_FOLLOW: ClassVar = {"command": "image"}
     # Of a command and of a container.
     PROGRAM_KEYS: ClassVar = frozenset({"exit", "output", "timeout"})
@@ -105,6 +106,8 @@ class CheckForm(RequestForm, NeedsForm):
     """Working directory in the container."""
     memory: Annotated[float, Size("6MiB", "16384GiB")] | None = None
     """Memory limit of the container; the policy's when it is left out."""
+    log: Annotated[str, Pattern()] | None = None
+    """Under `ready`, of a worker: a regular expression that a line of its log must match."""
     covers: list[Annotated[str, PACKAGES]] = Field(default_factory=list, max_length=100)
     """Packages or assemblies that it runs through: `[AutoMapper, "Microsoft.Entity*"]`."""
 

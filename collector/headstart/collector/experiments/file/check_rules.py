@@ -24,7 +24,12 @@ def is_container(check: object) -> bool:
 
 def is_request(check: object) -> bool:
     """Whether a check is a request, also in its short form."""
-    return not is_command(check) and not is_container(check)
+    return not (is_command(check) or is_container(check) or is_log(check))
+
+
+def is_log(check: object) -> bool:
+    """Whether a step of readiness is a line of a worker's log."""
+    return isinstance(check, dict) and "log" in check
 
 
 def broken_check_rules(path: Path, check: dict[str, Any]) -> Iterator[Found]:
@@ -40,7 +45,10 @@ def broken_check_rules(path: Path, check: dict[str, Any]) -> Iterator[Found]:
         if "request" not in check:
             yield from _container(path, check)
         return
-    if "command" in check and "request" in check:
+    if sum(key in check for key in ("command", "request", "log")) > 1:
+        return
+    if is_log(check):
+        yield from _log(path, check)
         return
     if "command" in check:
         for key in CheckForm.REQUEST_KEYS & check.keys():
@@ -55,6 +63,19 @@ def broken_check_rules(path: Path, check: dict[str, Any]) -> Iterator[Found]:
     # The command of a batch program's `ready` is its arguments, and may be empty.
     if check.get("command") == [] and path != ("service", "ready"):
         yield (*path, "command"), "expected a program and its arguments", True
+
+
+def _log(path: Path, check: dict[str, Any]) -> Iterator[Found]:
+    if path[:2] != ("service", "ready"):
+        yield (*path, "log"), "'log' belongs under 'ready'; expected a request or a command", True
+    kinds = {
+        "a request": CheckForm.REQUEST_KEYS,
+        "a command": CheckForm.PROGRAM_KEYS,
+        "a container (image)": CheckForm.container_keys(),
+    }
+    for kind, keys in kinds.items():
+        for key in keys & check.keys():
+            yield (*path, key), f"'{key}' belongs to {kind}, and this is a line of the log", True
 
 
 def _container(path: Path, check: dict[str, Any]) -> Iterator[Found]:

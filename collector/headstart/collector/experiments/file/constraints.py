@@ -9,13 +9,8 @@ from typing import Any
 
 from headstart.collector.experiments.file.beside_forms import CompanionForm
 from headstart.collector.experiments.file.beside_rules import broken_beside_rules
-from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm, steps_in
-from headstart.collector.experiments.file.check_rules import (
-    broken_check_rules,
-    containers_without_port,
-    is_command,
-    is_request,
-)
+from headstart.collector.experiments.file.check_forms import CheckForm, RequestForm
+from headstart.collector.experiments.file.check_rules import broken_check_rules
 from headstart.collector.experiments.file.document import Path
 from headstart.collector.experiments.file.forms import Form, walk
 from headstart.collector.experiments.file.job_forms import broken_job_rules
@@ -23,6 +18,7 @@ from headstart.collector.experiments.file.load_forms import broken_load_rules
 from headstart.collector.experiments.file.models import BuildForm, ExperimentForm, VariantForm
 from headstart.collector.experiments.file.needs_forms import folders_twice, needs_of_a_command
 from headstart.collector.experiments.file.phrases import listed, meant, quoted
+from headstart.collector.experiments.file.service_rules import broken_service_rules
 
 # Path, message, and whether it is said of the key.
 Found = tuple[Path, str, bool]
@@ -45,7 +41,7 @@ def broken_rules(data: dict[str, Any]) -> Iterator[Found]:
             yield from broken_check_rules(path, mapping)
             yield from _port_of_its_own(path, mapping, _mapping(data, "service"))
     yield from _variants(data)
-    yield from _service(data)
+    yield from broken_service_rules(data)
     yield from broken_job_rules(data)
     yield from _check_names(data)
     yield from broken_load_rules(data)
@@ -150,47 +146,6 @@ def _port_of_its_own(
     elif "port" in service and mapping.get("port") == service["port"]:
         message = "it is service.port, to which a request without 'port' goes; leave the key out"
         yield (*path, "port"), message, False
-
-
-def _service(data: dict[str, Any]) -> Iterator[Found]:
-    """A port is what requests go to; an app without one is a batch program."""
-    service = data.get("service")
-    if not isinstance(service, dict):
-        return
-    checks = service.get("checks")
-    requests = [is_request(check) for check in (checks if isinstance(checks, list) else [])]
-    first_data = service.get("first_data")
-    steps, is_list = steps_in(service.get("ready")), isinstance(service.get("ready"), list)
-    if "port" in service:
-        for number, step in enumerate(steps):
-            if is_command(step):
-                path: Path = ("service", "ready", number) if is_list else ("service", "ready")
-                message = "expected a request: an app with a port is ready when it answers one"
-                yield path, message, True
-    else:
-        yield from containers_without_port(checks)
-        senders = {
-            "ready": any(step is not None and is_request(step) for step in steps),
-            "checks": any(requests),
-            "first_data": first_data is not None,
-            "load": data.get("load") is not None,
-        }
-        if names := [f"'{name}'" for name, sends in senders.items() if sends]:
-            verb = "sends" if len(names) == 1 else "send"
-            message = f"the key 'port' is missing: {listed(names, 'and')} {verb} requests to it"
-            yield ("service", "port"), message, True
-        elif is_list and len(steps) > 1:
-            message = "expected one command: a batch program has one trivial case"
-            yield ("service", "ready"), message, True
-    if is_command(first_data):
-        yield ("service", "first_data"), "expected a request", True
-    if service.get("compare_with_baseline") is True:
-        if "port" in service and not any(requests):
-            message = "there is nothing to compare: expected at least one check that is a request"
-            yield ("service", "compare_with_baseline"), message, False
-        elif "port" not in service and not (requests or _mapping(data, "jobs")):
-            message = "there is nothing to compare: expected 'jobs' or at least one check"
-            yield ("service", "compare_with_baseline"), message, False
 
 
 def _check_names(data: dict[str, Any]) -> Iterator[Found]:

@@ -25,6 +25,7 @@ from headstart.collector.experiments.file.value_forms import put_environment, se
 from headstart.v1 import experiment_pb2 as pb
 from headstart.words.foreign.secrets import shown_words, without_values
 from headstart.words.networks import NETWORKS
+from headstart.words.readiness import Kind, kind_of_service
 
 _COMPILATIONS = {
     "jit": pb.COMPILATION_JIT,
@@ -176,8 +177,9 @@ def _service(form: ServiceForm, base_directory: str) -> pb.Service:
         name = names.of(form.first_data, "first data")
         service.first_data.CopyFrom(_check(form.first_data, name))
     # Of a batch program every command is what follows the variant's own.
+    is_batch = kind_of_service(service) is Kind.BATCH
     for check in service.checks:
-        if check.HasField("command") and service.port:
+        if check.HasField("command") and not is_batch:
             check.command.argv[:] = _absolute_program(list(check.command.argv), base_directory)
     return service
 
@@ -207,6 +209,8 @@ def _made_name(check: CheckForm) -> str:
         return f"{check.request.method} {without_values(check.request.target)}{at}"
     if check.image is not None:
         return " ".join((check.image, *shown_words(check.command or ())))[:200]
+    if check.log is not None:
+        return f"log /{without_values(check.log)}/"[:200]
     return " ".join(shown_words(check.command or ()))[:200]
 
 
@@ -218,6 +222,8 @@ def _check(form: CheckForm, name: str, number: int = 0) -> pb.Check:
         return pb.Check(name=name, http=http, covers=form.covers)
     if form.image is not None:
         return pb.Check(name=name, container=container_check(form, number), covers=form.covers)
+    if form.log is not None:
+        return pb.Check(name=name, log=pb.LogCheck(pattern=form.log))
     command = pb.CommandCheck(
         argv=form.command or (),
         exit_status=form.exit,

@@ -123,9 +123,9 @@ class ServiceForm(Form):
     """What the app offers, the same in every variant."""
 
     port: Annotated[int, Whole(1, 65535)] | None = None
-    """TCP port that the app listens on; without one the app is a batch program."""
+    """TCP port that the app listens on; without one it is a batch program or a worker."""
     ready: Steps
-    """First request that must be answered correctly; it ends startup. A list: the last of them."""
+    """What ends startup: the first correct answer, or a line of a worker's log; or a list."""
     checks: list[Check] = Field(default_factory=list, max_length=100)
     """What every variant must answer or do, before and after load."""
     compare_with_baseline: Annotated[bool, Switch()] = written(False)

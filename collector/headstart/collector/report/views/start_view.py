@@ -65,6 +65,13 @@ def _cpu(start: Start) -> str:
     return f"{quantity(start.cpu_seconds, 'seconds')}, known to {step}"
 
 
+def _log(start: Start) -> str:
+    if not start.log_lines:
+        return _NOTHING
+    lines = "1 line" if start.log_lines == 1 else f"{start.log_lines:,} lines"
+    return f"{lines}, {quantity(start.log_bytes, 'bytes')}"
+
+
 def _count(value: int) -> str:
     return f"{value:,}" if value else _NOTHING
 
@@ -84,6 +91,7 @@ _BESIDE: dict[str, Callable[[Start], str]] = {
     "listening known to": _listening,
     "connects tried": lambda start: _count(start.connect_attempts),
     "answers that were not correct": lambda start: _count(start.incorrect_responses),
+    "log up to it": _log,
     "CPU time": _cpu,
     "app waited for a CPU": lambda start: _waited(start.server_run_delay_seconds),
     "prober waited for a CPU": lambda start: _waited(start.prober_run_delay_seconds),
