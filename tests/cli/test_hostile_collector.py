@@ -19,6 +19,9 @@ from support.running import HEADSTART
 
 CALLS = {
     "status": ("status",),
+    "hosts": ("host", "list"),
+    "a host": ("host", "show", "r"),
+    "a drain": ("host", "drain", "r"),
     "status as JSON": ("status", "--json"),
     "watch": ("watch", "r"),
     "cancel": ("cancel", "r"),

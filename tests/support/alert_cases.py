@@ -375,6 +375,16 @@ CASES = (
     ),
     Case(
         "HeadstartAgentLost",
+        "a host that was drained before it was taken away for maintenance",
+        {
+            'headstart_host_up{host="alpha"}': "1x4 0x20",
+            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': "0+60x4 240x20",
+            'headstart_host_takes_no_run{host="alpha", reason="drained"}': "0x3 1x21",
+        },
+        at="11m",
+    ),
+    Case(
+        "HeadstartAgentLost",
         "a machine that was taken away a week ago",
         {
             'headstart_host_up{host="alpha"}': "0x30",

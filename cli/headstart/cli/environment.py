@@ -17,6 +17,9 @@ def name_options(command: click.Command, name: str) -> None:
     for option in command.params:
         if isinstance(option, click.Option) and option.envvar is None:
             option.envvar = f"{_stem(name)}{_long(option)}"
+    if isinstance(command, click.Group):
+        for below, each in command.commands.items():
+            name_options(each, f"{name}-{below}")
 
 
 def unknown(environment: Iterable[str], name: str, command: click.Command) -> Mapping[str, str]:
@@ -24,6 +27,7 @@ def unknown(environment: Iterable[str], name: str, command: click.Command) -> Ma
 
     Those of other commands are theirs to judge.
     """
+    environment = list(environment)
     known = set(OTHERS)
     for option in command.params:
         if isinstance(option, click.Option):
@@ -32,6 +36,10 @@ def unknown(environment: Iterable[str], name: str, command: click.Command) -> Ma
                 f"{_stem(name)}{_long(option)}",
                 f"{_stem(name)}{(option.name or '').upper()}",
             }
+    if isinstance(command, click.Group):
+        # Which of them is called is not known yet.
+        stems = tuple(_stem(f"{name}-{below}") for below in command.commands)
+        known |= {given for given in environment if given.startswith(stems)}
     return {
         given: next(iter(difflib.get_close_matches(given, sorted(known), 1, 0.7)), "")
         for given in sorted(environment)

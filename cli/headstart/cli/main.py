@@ -27,6 +27,7 @@ COMMANDS = {
     "agent": "Run experiments on this host for a collector.",
     "submit": "Submit an experiment to all hosts that match.",
     "status": "List runs and hosts.",
+    "host": "List hosts, and drain or resume one.",
     "watch": "Follow runs until they ended.",
     "cancel": "Stop runs.",
     "report": "Print or write the report of a run.",
@@ -64,8 +65,10 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101  # our own modules
         command.epilog = command.epilog or help_line(name)
         environment.name_options(command, name)
-        if command.callback is not None:
-            command.callback = refused_first(command.callback)
+        subcommands = command.commands.values() if isinstance(command, click.Group) else ()
+        for each in (command, *subcommands):
+            if each.callback is not None:
+                each.callback = refused_first(each.callback)
         return command
 
     def resolve_command(

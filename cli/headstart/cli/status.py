@@ -1,16 +1,15 @@
 """`headstart status`."""
 
-import time
-
 import click
 
 from headstart.cli.client import experiments
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
+from headstart.cli.host_words import host_line
 from headstart.cli.json_output import in_words, say_object
 from headstart.cli.progress import describe
 from headstart.cli.terminal import say
-from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest
+from headstart.v1.experiments_pb2 import ListHostsRequest, ListRequest
 
 
 @click.command("status")
@@ -38,20 +37,10 @@ def command(
         say_object(found)
         return
     for state in hosts:
-        say(_host_line(state))
+        say(host_line(state))
     if hosts and runs:
         say()
     for run in runs:
         say(f"{run.run_id}  {describe(run)}")
     if not hosts:
         say("no agent has attended this collector yet", err=True)
-
-
-def _host_line(state: HostState) -> str:
-    labels = ",".join(f"{k}={v}" for k, v in sorted(state.host.labels.items())) or "no labels"
-    ago = max(0.0, time.time() - state.last_seen_time_seconds)
-    seen = "connected" if state.connected else f"last seen {ago:.0f} s ago"
-    if state.not_ready:
-        seen += f", takes no runs: {state.not_ready}"
-    busy = f", runs {state.running_run_id}" if state.running_run_id else ""
-    return f"{state.host.host}: {seen}, {state.host.cpu.model or 'unknown CPU'}, {labels}{busy}"

@@ -177,7 +177,8 @@ FLEET = (
         "HeadstartAgentLost",
         "warning",
         "headstart_host_up == 0 and on (host) "
-        f"(time() - headstart_host_last_seen_timestamp_seconds < {7 * 24 * 3600})",
+        f"(time() - headstart_host_last_seen_timestamp_seconds < {7 * 24 * 3600}) "
+        'unless on (host) headstart_host_takes_no_run{reason="drained"} == 1',
         "5m",
         "The agent of {{ $labels.host }} is away",
         "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",

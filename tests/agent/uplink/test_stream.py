@@ -20,6 +20,7 @@ from headstart.v1.fleet_pb2 import (
     AttendResponse,
     BlockDecision,
     Cancel,
+    Drained,
     Hello,
     Lease,
     Welcome,
@@ -41,6 +42,23 @@ def test_what_was_not_acked_is_sent_again_after_the_stream_broke(tmp_path: Path)
         assert await peer.sequences(2) == [4, 5]
 
     asyncio.run(attend(spool_with(tmp_path, 5), first, second))
+
+
+def test_a_drained_host_says_so_in_its_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.send(AttendResponse(drained=Drained(drained=True, reason="new\ndisk")))
+        await peer.send(AttendResponse(drained=Drained()))
+        await peer.send(AttendResponse(ack=Ack(sequence=1)))
+        assert await peer.sequences(1) == [1]
+
+    with caplog.at_level("INFO"):
+        asyncio.run(attend(spool_with(tmp_path, 1), script))
+
+    assert "gives this host no new run, by an operator's word (new\\ndisk)" in caplog.text
+    assert "the collector gives this host runs again" in caplog.text
 
 
 def test_no_more_than_the_ack_window_is_in_flight(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from headstart.collector.store import (
     runs as store_runs,
     shifts as store_shifts,
 )
-from headstart.collector.store.migrations import prepare
+from headstart.collector.store.migrations import UPGRADES, prepare
 from headstart.collector.store.points import series_of
 from headstart.collector.store.tables import hosts, judged, points, runs, shifts
 from headstart.v1.experiments_pb2 import (
@@ -47,6 +47,7 @@ from support.attending import (
     watched,
 )
 from support.fake_runs import AOT, JIT, small
+from support.older_stores import without_a_queue
 from support.running import headstart
 
 pytestmark = pytest.mark.usefixtures("forked_workers")
@@ -286,6 +287,7 @@ async def test_results_of_an_older_store_become_history_and_never_alarm(tmp_path
         before = await collector._store.read(lambda c: series_of(c, "players", "", "", "", 9))
 
         def as_version_1(connection: Any) -> None:
+            without_a_queue(connection)
             for table in (shifts, judged, points):
                 table.drop(connection)
             for table in (runs, hosts):
@@ -293,7 +295,7 @@ async def test_results_of_an_older_store_become_history_and_never_alarm(tmp_path
             for column in ("streams DROP mark", "runs DROP returns", "runs DROP stream_id"):
                 connection.exec_driver_sql(f"ALTER TABLE {column}")
             connection.exec_driver_sql("UPDATE version SET version = 1")
-            assert prepare(connection) == 4
+            assert prepare(connection) == len(UPGRADES) + 1
             assert store_records.open_stream(connection, "s1", "h1") is not None
             store_runs.leases(connection)
 

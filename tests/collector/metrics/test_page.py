@@ -378,11 +378,11 @@ def test_one_run_too_large_for_the_cap_leaves_room_for_others() -> None:
 def test_too_many_hosts_leave_out_those_that_are_away() -> None:
     away = [host_state(f"away-{i}", connected=False, last_seen=float(i)) for i in range(5)]
 
-    scraped = Scraped(maximum_series=5 * 8 * 3).update(hosts=[*away, host_state("here")])
+    scraped = Scraped(maximum_series=5 * 11 * 3).update(hosts=[*away, host_state("here")])
 
     shown = {s.labels["host"] for s in scraped.samples("headstart_host_up")}
     assert shown == {"here", "away-4", "away-3"}
-    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 8
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 11
 
 
 def test_what_is_exposed_is_what_the_tables_say(scraped: Scraped) -> None:

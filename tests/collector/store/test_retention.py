@@ -25,6 +25,7 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support.attending import ending, envelope, hello, in_loop
+from support.older_stores import QUEUE
 
 DAY = 86400.0
 
@@ -218,6 +219,8 @@ async def test_an_older_store_learns_what_its_runs_take(tmp_path: Path) -> None:
         # What later versions added.
         for added in ("streams DROP mark", "runs DROP returns", "runs DROP stream_id"):
             database.execute(f"ALTER TABLE {added}")
+        for statement in QUEUE:
+            database.execute(statement)
         database.execute("UPDATE version SET version = 2")
     database.close()
     async with Store(tmp_path) as store:

@@ -23,6 +23,7 @@ from headstart.collector.store.writer import Append, Appended, StoreFault
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import envelope, in_loop
+from support.older_stores import without_a_queue
 
 
 def greet(connection: Connection, host: str = "h1") -> None:
@@ -239,12 +240,38 @@ def test_an_older_store_is_upgraded_step_by_step(tmp_path: Path) -> None:
     assert "rack" in {column.name for column in columns}
 
 
+def test_a_store_from_before_there_was_a_queue_gets_what_it_lacks(tmp_path: Path) -> None:
+    def schema(connection: Connection) -> dict[str, list[tuple[str, str, int]]]:
+        return {
+            table: sorted(
+                (row.name, row.type, row.notnull)
+                for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")
+            )
+            for table in ("hosts", "runs", "former_names")
+        }
+
+    engines = [writer_engine(tmp_path / name) for name in ("old", "new")]
+    found = []
+    for engine in engines:
+        with engine.begin() as connection:
+            prepare(connection)
+            if engine is engines[0]:
+                without_a_queue(connection)
+                connection.exec_driver_sql("UPDATE version SET version = 5")
+                prepare(connection)
+            found.append(schema(connection))
+        engine.dispose()
+
+    assert found[0] == found[1]
+
+
 def test_a_store_from_before_there_were_identities_gets_their_tables(tmp_path: Path) -> None:
     engine = writer_engine(tmp_path / FILE_NAME)
     with engine.begin() as connection:
         prepare(connection, UPGRADES[:3])
         for table in ("tokens", "certificates"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
+        without_a_queue(connection)
     with engine.begin() as connection:
         prepare(connection)
         columns = {

@@ -33,6 +33,7 @@ from headstart.v1.fleet_pb2 import (
     AttendRequest,
     AttendResponse,
     BlockFinished,
+    Drained,
     Heartbeat,
     Hello,
     Lease,
@@ -376,10 +377,23 @@ class Attendance:
                 await self._take(response.lease)
             case "cancel":
                 self.runs.cancel(response.cancel.attempt, words_of(response.cancel.reason))
+            case "drained":
+                self._tell_drained(response.drained)
             case "block_decision":
                 decision = response.block_decision
                 if held := self.runs.get(decision.attempt):
                     held.decide(decision.blocks_done, decision.another, words_of(decision.reason))
+
+    def _tell_drained(self, said: Drained) -> None:
+        """In the log: who looks at the host shall know why it stands still."""
+        if said.drained:
+            log.warning(
+                "the collector gives this host no new run, by an operator's word (%s); "
+                "`headstart host resume` ends that",
+                words_of(said.reason) or "no reason was given",
+            )
+        else:
+            log.info("the collector gives this host runs again")
 
     async def _take(self, lease: Lease) -> None:
         check_attempt(lease.attempt)

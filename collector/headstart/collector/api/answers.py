@@ -31,6 +31,7 @@ def hosts_that_fit(states: list[HostState]) -> list[HostState]:
     """All of them; where they are too many, those that say more than their share say less."""
     for state in states:
         state.not_ready = _cut(state.not_ready)
+        state.drain_reason = _cut(state.drain_reason)
     if sum(state.ByteSize() for state in states) <= LARGEST_BYTES:
         return states
     share = LARGEST_BYTES // len(states)
@@ -42,6 +43,7 @@ def hosts_that_fit(states: list[HostState]) -> list[HostState]:
             # A name is short: it was checked at the hello.
             state.host.CopyFrom(HostFacts(host=state.host.host))
             state.not_ready = state.not_ready[:100]
+            state.drain_reason = state.drain_reason[:100]
     return states
 
 

@@ -9,11 +9,11 @@ import grpc
 
 from headstart.collector.api.answers import (
     LARGEST_BYTES,
-    hosts_that_fit,
     runs_that_fit,
     trials_that_fit,
 )
 from headstart.collector.api.context_calls import ContextCalls
+from headstart.collector.api.host_calls import HostCalls
 from headstart.collector.api.queue_calls import QueueCalls
 from headstart.collector.api.status_codes import EXPECTED, Status, abort
 from headstart.collector.api.submission import experiment_of, hosts_for
@@ -43,8 +43,6 @@ from headstart.v1.experiments_pb2 import (
     GetResponse,
     HistoryRequest,
     HistoryResponse,
-    ListHostsRequest,
-    ListHostsResponse,
     ListRequest,
     ListResponse,
     ReportFormat,
@@ -64,7 +62,7 @@ _DEFAULT_POINTS = 50
 _MOST_POINTS = 1000
 
 
-class ExperimentsServer(ContextCalls, QueueCalls, ExperimentsServiceServicer):
+class ExperimentsServer(ContextCalls, HostCalls, QueueCalls, ExperimentsServiceServicer):
     """Contexts are Any: the generated types are of both kinds of server at once."""
 
     def __init__(
@@ -78,6 +76,7 @@ class ExperimentsServer(ContextCalls, QueueCalls, ExperimentsServiceServicer):
         regressions: Regressions,
     ) -> None:
         ContextCalls.__init__(self, contexts)
+        HostCalls.__init__(self, fleet)
         QueueCalls.__init__(self, store, fleet)
         self._config = config
         self._regressions = regressions
@@ -164,17 +163,6 @@ class ExperimentsServer(ContextCalls, QueueCalls, ExperimentsServiceServicer):
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield ExportResponse(chunk=piece)
-        except EXPECTED as error:
-            await abort(context, error)
-
-    async def ListHosts(
-        self,
-        request: ListHostsRequest,  # noqa: ARG002  # empty
-        context: Any,
-    ) -> ListHostsResponse:
-        """Every host that ever attended, by name."""
-        try:
-            return ListHostsResponse(hosts=hosts_that_fit(await self._fleet.hosts()))
         except EXPECTED as error:
             await abort(context, error)
 

@@ -6,6 +6,7 @@ import grpc
 
 from headstart.collector.judge.analyst import NoRecords, ReportFault
 from headstart.collector.judge.exporter import ExportFault, NoParquet, RecordsPruned
+from headstart.collector.store.host_changes import NoSuchHost
 from headstart.collector.store.queries import NoSuchRun
 from headstart.collector.store.shifts import NoSuchShift
 from headstart.collector.store.writer import StoreFault
@@ -33,6 +34,7 @@ class Status(Exception):
 EXPECTED = (
     Status,
     NoSuchRun,
+    NoSuchHost,
     NoSuchShift,
     NoRecords,
     ReportFault,
@@ -61,6 +63,8 @@ def _status_of(error: Exception) -> Status:
         case NoSuchRun(candidates=candidates):
             code = grpc.StatusCode.INVALID_ARGUMENT if candidates else grpc.StatusCode.NOT_FOUND
             return Status(code, str(error))
+        case NoSuchHost():
+            return Status(grpc.StatusCode.NOT_FOUND, str(error))
         case NoSuchShift(exists=exists):
             code = grpc.StatusCode.FAILED_PRECONDITION if exists else grpc.StatusCode.NOT_FOUND
             return Status(code, str(error))

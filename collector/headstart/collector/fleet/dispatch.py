@@ -79,6 +79,8 @@ class Dispatch:
             self.changes.publish(change.run_id)
         for change in greeted.lost:
             self._lost(change)
+        if greeted.drained is not None:
+            session.say_drained(greeted.drained)
         for attempt in greeted.stale:
             session.say_cancel(attempt, _NOT_CURRENT)
         session.repeat_cancels()

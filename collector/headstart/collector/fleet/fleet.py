@@ -11,6 +11,7 @@ import grpc
 from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.fleet.decisions import Decide, answer
 from headstart.collector.fleet.dispatch import Dispatch
+from headstart.collector.fleet.host_orders import HostOrders
 from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import Refusal, SelfMetrics
@@ -66,6 +67,7 @@ class Fleet:
         # Why the agent of a host is refused; empty: it is not.
         self.refused_host: Callable[[str], str] = lambda _host: ""
         self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended)
+        self.orders = HostOrders(store, self._sessions, self.dispatch)
 
     async def start(self) -> None:
         """Take up what the store holds and watch over leases and streams."""
@@ -80,6 +82,7 @@ class Fleet:
     async def stop(self) -> None:
         """After the last stream has ended."""
         await self._tasks.stop()
+        await self.orders.stop()
         await self.dispatch.stop()
 
     async def greet(self, hello: Hello, serial: str = "") -> tuple[Session, Welcome]:

@@ -23,6 +23,7 @@ from headstart.v1.fleet_pb2 import (
     Attempt,
     AttendResponse,
     Cancel,
+    Drained,
     Heartbeat,
     Hello,
     RecordBatch,
@@ -98,6 +99,11 @@ class Session:
             ("cancel", attempt.run_id, attempt.attempt),
             AttendResponse(cancel=Cancel(attempt=attempt, reason=reason)),
         )
+
+    def say_drained(self, reason: str | None) -> None:
+        """Tell the agent why it is given no run; None: it is again."""
+        said = Drained(drained=reason is not None, reason=reason or "")
+        self.outbox.put("drained", AttendResponse(drained=said))
 
     def repeat_cancels(self) -> None:
         """Tell again what was asked and has not come about."""

@@ -49,6 +49,12 @@ AUDITED: Mapping[str, Audited] = {
     f"{_EXPERIMENTS}SendContext": Audited(
         "send context", lambda request, _response: f"context {request.archive.sha256[:12]}"
     ),
+    f"{_EXPERIMENTS}DrainHost": Audited(
+        "drain", lambda request, _response: f"host {request.host}", lambda request: request.reason
+    ),
+    f"{_EXPERIMENTS}ResumeHost": Audited(
+        "resume", lambda request, _response: f"host {request.host}"
+    ),
     f"{_ACCESS}Revoke": Audited("revoke", _revoked, lambda request: request.reason),
 }
 # What takes an operator and changes nothing.

@@ -37,6 +37,8 @@ ROLES: Mapping[str, frozenset[Role]] = {
     f"{_EXPERIMENTS}Submit": _OPERATORS,
     f"{_EXPERIMENTS}Cancel": _OPERATORS,
     f"{_EXPERIMENTS}AcceptShift": _OPERATORS,
+    f"{_EXPERIMENTS}DrainHost": _OPERATORS,
+    f"{_EXPERIMENTS}ResumeHost": _OPERATORS,
     f"{_EXPERIMENTS}FindContexts": _OPERATORS,
     f"{_EXPERIMENTS}SendContext": _OPERATORS,
     f"{_ACCESS}Revoke": _OPERATORS,

@@ -130,6 +130,12 @@ HOST_FAMILIES = (
         "1 while the host's agent is connected and takes runs; 0: `headstart status` says why.",
         ("host",),
     ),
+    Family(
+        "headstart_host_takes_no_run",
+        "1 for each reason for which the host is given no run: drained (by an operator), not_ready "
+        "(its agent says so) or not_connected.",
+        ("host", "reason"),
+    ),
     Family("headstart_host_busy", "1 while the host has a run.", ("host",)),
     Family(
         "headstart_host_last_seen_timestamp_seconds",
@@ -302,6 +308,13 @@ def host_samples(state: HostState) -> Iterator[Sample]:
     host = (label(facts.host),)
     yield Sample("headstart_host_up", host, float(state.connected))
     yield Sample("headstart_host_ready", host, float(state.connected and not state.not_ready))
+    reasons = {
+        "drained": state.drained_time_seconds > 0,
+        "not_ready": bool(state.not_ready),
+        "not_connected": not state.connected,
+    }
+    for reason, holds in reasons.items():
+        yield Sample("headstart_host_takes_no_run", (*host, reason), float(holds))
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
     yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
     yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)

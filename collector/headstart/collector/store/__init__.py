@@ -5,6 +5,7 @@ __all__ = [
     "contexts",
     "decode",
     "hello",
+    "host_changes",
     "hosts",
     "packed",
     "points",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from headstart.collector.store import (
+    host_changes,
     hosts as store_hosts,
     records as store_records,
     runs as store_runs,
@@ -30,6 +31,8 @@ class Greeted:
     stale: list[Attempt] = field(default_factory=list)
     # Run id -> attempt and reason.
     cancels: dict[str, tuple[int, str]] = field(default_factory=dict)
+    # Why the host is given no run; None: it is.
+    drained: str | None = None
 
 
 def greet(
@@ -61,5 +64,6 @@ def greet(
                 now,
             )
             greeted.lost += [lost] if lost else []
+    greeted.drained = host_changes.drained(connection, host)
     greeted.cancels = store_runs.cancels_of(connection, host)
     return greeted

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from headstart.collector.store.tables import hosts, runs, streams
-from headstart.v1.experiments_pb2 import HostState
+from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.v1.host_pb2 import HostFacts, Policy
 
 
@@ -80,9 +80,20 @@ def seen(connection: Connection, host: str, now: float) -> None:
 
 def states(connection: Connection) -> list[HostState]:
     """Every host by name, as of its last hello."""
+    counted = select(
+        runs.c.host,
+        func.count().label("stored"),
+        func.count().filter(runs.c.state == RunState.RUN_STATE_QUEUED).label("queued"),
+    ).group_by(runs.c.host)
+    of_host = {row.host: row for row in connection.execute(counted)}
     return [
         HostState(
-            host=HostFacts.FromString(row.facts), last_seen_time_seconds=row.last_seen_seconds
+            host=HostFacts.FromString(row.facts),
+            last_seen_time_seconds=row.last_seen_seconds,
+            drained_time_seconds=row.drained_seconds,
+            drain_reason=row.drain_reason,
+            queued_runs=of_host[row.host].queued if row.host in of_host else 0,
+            stored_runs=of_host[row.host].stored if row.host in of_host else 0,
         )
         for row in connection.execute(select(hosts).order_by(hosts.c.host))
     ]

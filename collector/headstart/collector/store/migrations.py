@@ -14,6 +14,7 @@ from headstart.collector.store.tables import (
     audit,
     batches,
     certificates,
+    former_names,
     hosts,
     identities,
     judged,
@@ -82,6 +83,20 @@ def _add_audit(connection: Connection) -> None:
     metadata.create_all(connection, tables=[revoked, identities, audit])
 
 
+def _add_queue(connection: Connection) -> None:
+    """What operators say of hosts and of the order of runs."""
+    for table, column in (
+        ("hosts", "drained_seconds FLOAT DEFAULT '0' NOT NULL"),
+        ("hosts", "drain_reason TEXT DEFAULT '' NOT NULL"),
+        ("runs", "priority INTEGER DEFAULT '0' NOT NULL"),
+        ("runs", "expires_seconds FLOAT DEFAULT '0' NOT NULL"),
+        ("runs", "candidates TEXT DEFAULT '' NOT NULL"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+    metadata.create_all(connection, tables=[former_names])
+    next(index for index in runs.indexes if index.name == "runs_of_any_host").create(connection)
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
 UPGRADES: Sequence[Upgrade] = (
@@ -90,6 +105,7 @@ UPGRADES: Sequence[Upgrade] = (
     _add_stream_marks,
     _add_identity,
     _add_audit,
+    _add_queue,
 )
 
 

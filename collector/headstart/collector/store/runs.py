@@ -13,7 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from headstart.collector.store import completeness, records as store_records, stored_values
+from headstart.collector.store import (
+    completeness,
+    host_changes,
+    records as store_records,
+    stored_values,
+)
 from headstart.collector.store.queries import NoSuchRun
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
@@ -168,13 +173,15 @@ def leases_of(connection: Connection, host: str) -> list[Change]:
 
 
 def lease_next(connection: Connection, host: str, now: float, stream_id: str = "") -> Leased | None:
-    """Lease the host's oldest queued run as a new attempt, unless it has a run already.
+    """Lease the host's oldest queued run as a new attempt, unless it has one or is drained.
 
     The attempt's records must come in this stream (empty: in any).
     """
     if connection.execute(
         select(runs.c.run_id).where(runs.c.host == host, runs.c.state == LEASED)
     ).first():
+        return None
+    if host_changes.drained(connection, host) is not None:
         return None
     row = connection.execute(
         select(runs.c.run_id, runs.c.attempt, experiments.c.experiment, hosts.c.facts)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -39,6 +40,18 @@ hosts = Table(
     Column("last_seen_seconds", Float, nullable=False),
     # Of the raw batches of all its runs; with ROW_BYTES each.
     Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
+    # Since when it is given no run by an operator's word, and why.
+    Column("drained_seconds", Float, nullable=False, server_default="0"),
+    Column("drain_reason", Text, nullable=False, server_default=""),
+)
+
+# What hosts were called before: an agent that still says so is told the name that it has.
+former_names = Table(
+    "former_names",
+    metadata,
+    Column("former", String(253), primary_key=True),
+    Column("host", ForeignKey("hosts.host"), nullable=False),
+    Column("renamed_seconds", Float, nullable=False),
 )
 
 streams = Table(
@@ -94,8 +107,15 @@ runs = Table(
     Column("pruned_seconds", Float, nullable=False),
     # Of its raw batches, of all attempts.
     Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
+    # The highest goes first.
+    Column("priority", Integer, nullable=False, server_default="0"),
+    # By when an agent must have it; 0: none was stated.
+    Column("expires_seconds", Float, nullable=False, server_default="0"),
+    # Where any of several hosts may have it: their names, each between two line breaks.
+    Column("candidates", Text, nullable=False, server_default=""),
     Index("runs_by_host_and_state", "host", "state"),
     Index("runs_by_time", "submitted_seconds"),
+    Index("runs_of_any_host", "state", sqlite_where=text("candidates <> ''")),
 )
 
 # The envelopes, header as columns, payload opaque.

@@ -833,12 +833,22 @@ class HostState(_message.Message):
     SPOOL_BYTES_FIELD_NUMBER: _builtins.int
     RUNNING_RUN_ID_FIELD_NUMBER: _builtins.int
     NOT_READY_FIELD_NUMBER: _builtins.int
+    DRAINED_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    DRAIN_REASON_FIELD_NUMBER: _builtins.int
+    QUEUED_RUNS_FIELD_NUMBER: _builtins.int
+    STORED_RUNS_FIELD_NUMBER: _builtins.int
     connected: _builtins.bool
     last_seen_time_seconds: _builtins.float
     spool_bytes: _builtins.int
     running_run_id: _builtins.str
     not_ready: _builtins.str
     """Why its agent takes no run now; empty: it does."""
+    drained_time_seconds: _builtins.float
+    """Unix time since when an operator has it given no run; 0: it is given some."""
+    drain_reason: _builtins.str
+    queued_runs: _builtins.int
+    """Runs that wait for it and for no other, and all that the store has of it."""
+    stored_runs: _builtins.int
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
     def __init__(
@@ -850,14 +860,99 @@ class HostState(_message.Message):
         spool_bytes: _builtins.int = ...,
         running_run_id: _builtins.str = ...,
         not_ready: _builtins.str = ...,
+        drained_time_seconds: _builtins.float = ...,
+        drain_reason: _builtins.str = ...,
+        queued_runs: _builtins.int = ...,
+        stored_runs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "drain_reason", b"drain_reason", "drained_time_seconds", b"drained_time_seconds", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "queued_runs", b"queued_runs", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes", "stored_runs", b"stored_runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HostState: _TypeAlias = HostState  # noqa: Y015
+
+@_typing.final
+class DrainHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainHostRequest: _TypeAlias = DrainHostRequest  # noqa: Y015
+
+@_typing.final
+class DrainHostResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def host(self) -> Global___HostState: ...
+    def __init__(
+        self,
+        *,
+        host: Global___HostState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainHostResponse: _TypeAlias = DrainHostResponse  # noqa: Y015
+
+@_typing.final
+class ResumeHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeHostRequest: _TypeAlias = ResumeHostRequest  # noqa: Y015
+
+@_typing.final
+class ResumeHostResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def host(self) -> Global___HostState: ...
+    def __init__(
+        self,
+        *,
+        host: Global___HostState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeHostResponse: _TypeAlias = ResumeHostResponse  # noqa: Y015
 
 @_typing.final
 class HistoryRequest(_message.Message):

@@ -75,6 +75,16 @@ class ExperimentsServiceStub:
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.ListHostsRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_experiments__pb2.ListHostsResponse.FromString,
                 _registered_method=True)
+        self.DrainHost = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/DrainHost',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.DrainHostRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.DrainHostResponse.FromString,
+                _registered_method=True)
+        self.ResumeHost = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/ResumeHost',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostResponse.FromString,
+                _registered_method=True)
         self.Export = channel.unary_stream(
                 '/headstart.v1.ExperimentsService/Export',
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.ExportRequest.SerializeToString,
@@ -161,6 +171,19 @@ class ExperimentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainHost(self, request, context):
+        """The host gets no new run until ResumeHost; the one that it has goes on. Durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeHost(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Export(self, request, context):
         """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
         that goes on as far as it is stored now. docs/EXPORT.md has every column with its
@@ -242,6 +265,16 @@ def add_ExperimentsServiceServicer_to_server(servicer, server):
                     servicer.ListHosts,
                     request_deserializer=headstart_dot_v1_dot_experiments__pb2.ListHostsRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_experiments__pb2.ListHostsResponse.SerializeToString,
+            ),
+            'DrainHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainHost,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.DrainHostRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.DrainHostResponse.SerializeToString,
+            ),
+            'ResumeHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeHost,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostResponse.SerializeToString,
             ),
             'Export': grpc.unary_stream_rpc_method_handler(
                     servicer.Export,
@@ -486,6 +519,60 @@ class ExperimentsService:
             '/headstart.v1.ExperimentsService/ListHosts',
             headstart_dot_v1_dot_experiments__pb2.ListHostsRequest.SerializeToString,
             headstart_dot_v1_dot_experiments__pb2.ListHostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/DrainHost',
+            headstart_dot_v1_dot_experiments__pb2.DrainHostRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.DrainHostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/ResumeHost',
+            headstart_dot_v1_dot_experiments__pb2.ResumeHostRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.ResumeHostResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,9 @@ class ExperimentsServiceStub:
     """Durable; repeated to the agent until the run ended."""
     Report: _grpc.UnaryStreamMultiCallable[_experiments_pb2.ReportRequest, _experiments_pb2.ReportResponse]
     ListHosts: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.ListHostsRequest, _experiments_pb2.ListHostsResponse]
+    DrainHost: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.DrainHostRequest, _experiments_pb2.DrainHostResponse]
+    """The host gets no new run until ResumeHost; the one that it has goes on. Durable."""
+    ResumeHost: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.ResumeHostRequest, _experiments_pb2.ResumeHostResponse]
     Export: _grpc.UnaryStreamMultiCallable[_experiments_pb2.ExportRequest, _experiments_pb2.ExportResponse]
     """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
     that goes on as far as it is stored now. docs/EXPORT.md has every column with its
@@ -87,6 +90,9 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     """Durable; repeated to the agent until the run ended."""
     Report: _aio.UnaryStreamMultiCallable[_experiments_pb2.ReportRequest, _experiments_pb2.ReportResponse]  # type: ignore[assignment]
     ListHosts: _aio.UnaryUnaryMultiCallable[_experiments_pb2.ListHostsRequest, _experiments_pb2.ListHostsResponse]  # type: ignore[assignment]
+    DrainHost: _aio.UnaryUnaryMultiCallable[_experiments_pb2.DrainHostRequest, _experiments_pb2.DrainHostResponse]  # type: ignore[assignment]
+    """The host gets no new run until ResumeHost; the one that it has goes on. Durable."""
+    ResumeHost: _aio.UnaryUnaryMultiCallable[_experiments_pb2.ResumeHostRequest, _experiments_pb2.ResumeHostResponse]  # type: ignore[assignment]
     Export: _aio.UnaryStreamMultiCallable[_experiments_pb2.ExportRequest, _experiments_pb2.ExportResponse]  # type: ignore[assignment]
     """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
     that goes on as far as it is stored now. docs/EXPORT.md has every column with its
@@ -170,6 +176,21 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiments_pb2.ListHostsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_experiments_pb2.ListHostsResponse, _abc.Awaitable[_experiments_pb2.ListHostsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DrainHost(
+        self,
+        request: _experiments_pb2.DrainHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.DrainHostResponse, _abc.Awaitable[_experiments_pb2.DrainHostResponse]]:
+        """The host gets no new run until ResumeHost; the one that it has goes on. Durable."""
+
+    @_abc_1.abstractmethod
+    def ResumeHost(
+        self,
+        request: _experiments_pb2.ResumeHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.ResumeHostResponse, _abc.Awaitable[_experiments_pb2.ResumeHostResponse]]: ...
 
     @_abc_1.abstractmethod
     def Export(

@@ -67,6 +67,7 @@ class AttendResponse(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     BLOCK_DECISION_FIELD_NUMBER: _builtins.int
     LEASE_RENEWED_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -81,6 +82,12 @@ class AttendResponse(_message.Message):
     def block_decision(self) -> Global___BlockDecision: ...
     @_builtins.property
     def lease_renewed(self) -> Global___LeaseRenewed: ...
+    @_builtins.property
+    def drained(self) -> Global___Drained:
+        """After the welcome where the host is drained, and at each change. For the agent's log: the
+        collector leases it nothing meanwhile.
+        """
+
     def __init__(
         self,
         *,
@@ -90,12 +97,13 @@ class AttendResponse(_message.Message):
         cancel: Global___Cancel | None = ...,
         block_decision: Global___BlockDecision | None = ...,
         lease_renewed: Global___LeaseRenewed | None = ...,
+        drained: Global___Drained | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "block_decision", b"block_decision", "cancel", b"cancel", "lease", b"lease", "lease_renewed", b"lease_renewed", "message", b"message", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "block_decision", b"block_decision", "cancel", b"cancel", "drained", b"drained", "lease", b"lease", "lease_renewed", b"lease_renewed", "message", b"message", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "block_decision", b"block_decision", "cancel", b"cancel", "lease", b"lease", "lease_renewed", b"lease_renewed", "message", b"message", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "block_decision", b"block_decision", "cancel", b"cancel", "drained", b"drained", "lease", b"lease", "lease_renewed", b"lease_renewed", "message", b"message", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "lease", "ack", "cancel", "block_decision", "lease_renewed"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "lease", "ack", "cancel", "block_decision", "lease_renewed", "drained"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -260,6 +268,29 @@ class Lease(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Lease: _TypeAlias = Lease  # noqa: Y015
+
+@_typing.final
+class Drained(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAINED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    drained: _builtins.bool
+    """False: it gets runs again."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        drained: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drained", b"drained", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Drained: _TypeAlias = Drained  # noqa: Y015
 
 @_typing.final
 class LeaseRenewed(_message.Message):

@@ -1,0 +1,20 @@
+"""A store as releases of before made it."""
+
+from typing import Any
+
+# What the step of `migrations` for the queue adds.
+QUEUE = (
+    "DROP TABLE former_names",
+    "DROP INDEX runs_of_any_host",
+    "ALTER TABLE hosts DROP COLUMN drained_seconds",
+    "ALTER TABLE hosts DROP COLUMN drain_reason",
+    "ALTER TABLE runs DROP COLUMN priority",
+    "ALTER TABLE runs DROP COLUMN expires_seconds",
+    "ALTER TABLE runs DROP COLUMN candidates",
+)
+
+
+def without_a_queue(connection: Any) -> None:
+    """Without drains, priorities and names of before, by a connection of SQLAlchemy."""
+    for statement in QUEUE:
+        connection.exec_driver_sql(statement)
