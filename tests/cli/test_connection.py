@@ -52,7 +52,10 @@ def test_a_home_too_long_for_a_socket_is_told(user: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("connection", "message"),
     [
-        (Connection("127.0.0.1:7070"), "is TCP: give --tls-authority.* or say --plaintext"),
+        (
+            Connection("127.0.0.1:7070"),
+            "is TCP: enroll first .*--tls-authority.* or say --plaintext",
+        ),
         (Connection("c:1", authority=Path("a"), plaintext=True), "exclude each other"),
         (Connection("unix:/run/x", authority=Path("a")), "is a socket: it needs no"),
         (Connection("c:1", authority=Path("a"), key=Path("k")), "go together"),
@@ -97,7 +100,7 @@ def test_a_command_gets_the_address_of_the_environment_or_of_the_option() -> Non
     [
         (["--insecure"], "--insecure is no more: --plaintext-anyone-can-submit"),
         (["--tls-certificate", "c", "--tls-key", "k"], "--tls-client-authority go together"),
-        (["--metrics-tls"], "--tls-client-authority go together"),
+        (["--metrics-tls"], "--metrics-tls needs certificates"),
     ],
 )
 def test_a_collector_that_lets_anyone_in_does_not_start(options: list[str], message: str) -> None:

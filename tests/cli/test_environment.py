@@ -24,7 +24,17 @@ def test_every_option_has_the_variable_that_its_long_form_says(name: str) -> Non
         if isinstance(option, click.Option):
             long = max(option.opts, key=len).removeprefix("--").replace("-", "_").upper()
             expected = f"HEADSTART_{name.upper()}_{long}"
-            assert option.envvar == ("HEADSTART_COLLECTOR" if long == "COLLECTOR" else expected)
+            shared = long in ("COLLECTOR", "IDENTITY")
+            assert option.envvar == (f"HEADSTART_{long}" if shared else expected)
+
+
+def test_a_command_below_another_has_its_name_too() -> None:
+    group = loaded("token")
+    assert isinstance(group, click.Group)
+    (option,) = (each for each in group.commands["create"].params if each.name == "expires")
+
+    assert option.envvar == "HEADSTART_TOKEN_CREATE_EXPIRES"
+    assert unknown(["HEADSTART_TOKEN_CREATE_EXPIRES"], "token", group) == {}
 
 
 def test_a_variable_that_nothing_reads_is_warned_of_once_with_the_nearest() -> None:

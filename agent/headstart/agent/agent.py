@@ -28,6 +28,7 @@ from headstart.agent.trial.tools import Tools
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.agent.uplink.context_fetch import fetch_context
 from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
+from headstart.agent.uplink.renewal import keep_renewed
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
 from headstart.agent.uplink.wire import envelope_of
@@ -58,6 +59,8 @@ class AgentConfig:
     labels: dict[str, str] = field(default_factory=dict)
     # None: a socket, or plaintext that was asked for.
     tls: ClientTls | None = None
+    # Where the certificate of `headstart enroll` is, which is renewed there. None: it is not.
+    identity: Path | None = None
     spool_limit_bytes: int = 1 << 30
     # The one run that is taken, once it is known, as `headstart run` wants it. None: any.
     only_run: asyncio.Future[str] | None = None
@@ -193,6 +196,7 @@ class Agent:
         """Attend until stopped; then give back what runs, and tell the collector if it hears."""
         attending = asyncio.create_task(self.attendance.run())
         asked = asyncio.create_task(self._stop_asked.wait())
+        renewing = asyncio.create_task(self._keep_renewed())
         try:
             await asyncio.wait({attending, asked}, return_when=asyncio.FIRST_COMPLETED)
             deadline = Deadline(_STOP_SECONDS)
@@ -203,6 +207,7 @@ class Agent:
                 await self.attendance.delivered(min(_DELIVERY_SECONDS, deadline.left()))
         finally:
             asked.cancel()
+            renewing.cancel()
             self.attendance.stopping.set()
             self.attendance.wake()
             try:
@@ -210,6 +215,10 @@ class Agent:
             finally:
                 self.spool.close()
                 self._lock.close()
+
+    async def _keep_renewed(self) -> None:
+        if self.config.identity is not None:
+            await keep_renewed(self.config.identity, self.config.target)
 
     def stop(self) -> None:
         """Make `run` return; call it in the loop's thread."""

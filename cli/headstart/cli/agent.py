@@ -8,18 +8,30 @@ import click
 from headstart.agent.agent import Agent, AgentConfig
 from headstart.agent.host.machine import WhenBusy
 from headstart.agent.policy.policy import Policy
+from headstart.agent.uplink.enrolled import FOLDER_NAME
 from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
-from headstart.cli.connection import Connection, collector_options
+from headstart.cli.connection import (
+    Connection,
+    default_address,
+    enrolled_connection,
+    given_collector,
+)
 from headstart.cli.errors import InputError
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
+from headstart.words.foreign.addresses import socket_path
 from headstart.words.private_files import private_folder
+from headstart.words.roles import Role
 
 
 @click.command("agent")
-@click.option("--host", type=Name(), help="Name of this host in results. Default: its hostname.")
+@click.option(
+    "--host",
+    type=Name(),
+    help="Name of this host in results. Default: that of its certificate, else its hostname.",
+)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
 @click.option(
     "--policy",
@@ -30,7 +42,8 @@ from headstart.words.private_files import private_folder
 @click.option(
     "--state",
     type=OutputFolder(),
-    help="Folder of the spool. Default: ~/.local/state/headstart/agent.",
+    help="Folder of the spool, and of the identity that `headstart enroll` put there. "
+    "Default: ~/.local/state/headstart/agent.",
 )
 @click.option(
     "--spool-mib", default=1024, show_default=True, help="Most that samples may fill on disk."
@@ -43,7 +56,7 @@ from headstart.words.private_files import private_folder
     help="While another run measures on this machine: wait for its end, or go on beside it.",
 )
 @log_options("info")
-@collector_options
+@given_collector
 def command(
     host: str | None,
     labels: tuple[str, ...],
@@ -51,7 +64,7 @@ def command(
     state: Path | None,
     spool_mib: int,
     if_busy: str,
-    collector: Connection,
+    collector: Connection | None,
 ) -> None:
     """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP."""
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
@@ -62,21 +75,47 @@ def command(
         raise InputError(
             f"--state {folder}: {error.strerror}; name a folder that this user can write"
         ) from error
+    collector = _connection(collector, folder)
+    own_name = collector.enrolled.identity.name if collector.enrolled is not None else None
+    if host and own_name and host != own_name:
+        raise InputError(
+            f"--host {host}: this host is enrolled as '{own_name}'; leave --host out, or enroll it "
+            "under the other name (headstart enroll TOKEN --name NAME)"
+        )
     with agent_faults():
         agent = Agent(
             AgentConfig(
                 target=collector.target,
                 state=folder,
-                host=host_name(host),
+                host=own_name or host_name(host),
                 policy=Policy.load(policy_file) if policy_file else Policy.default(),
                 policy_file=policy_file.absolute() if policy_file else None,
                 labels=parse_labels(labels),
                 tls=collector.tls(),
                 spool_limit_bytes=spool_mib << 20,
                 when_busy=WhenBusy(if_busy),
+                identity=collector.enrolled.folder if collector.enrolled is not None else None,
             )
         )
         asyncio.run(_attend(agent))
+
+
+def _connection(given: Connection | None, state: Path) -> Connection:
+    """What was said stands above what the state folder holds, and that above the default."""
+    folder = state / FOLDER_NAME
+    if given is None:
+        found = enrolled_connection(folder) or Connection(default_address())
+    elif given.authority is None and not given.plaintext and socket_path(given.target) is None:
+        found = enrolled_connection(folder, given.target) or given
+    else:
+        found = given
+    if found.enrolled is not None and found.enrolled.identity.role is not Role.AGENT:
+        raise InputError(
+            f"{found.enrolled.file} is for {found.enrolled.identity.role} "
+            f"'{found.enrolled.identity.name}', not for an agent: enroll this host with a token "
+            "of --role agent"
+        )
+    return found
 
 
 async def _attend(agent: Agent) -> None:

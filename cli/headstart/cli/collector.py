@@ -14,6 +14,7 @@ from headstart.cli.given import OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.size_option import size_bytes
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
+from headstart.words.foreign.addresses import socket_path
 from headstart.words.log_fields import with_fields
 
 if TYPE_CHECKING:
@@ -35,7 +36,27 @@ log = logging.getLogger(__name__)
     multiple=True,
     metavar="unix:PATH|HOST:PORT",
     help="gRPC; may be repeated. Default: a socket of this user's, which commands find by "
-    "themselves. TCP needs the three --tls files.",
+    "themselves. TCP takes certificates of the collector's own authority, or by the three --tls "
+    "files of another; with its own it listens on that socket too.",
+)
+@click.option(
+    "--enroll-listen",
+    metavar="HOST:PORT",
+    help="Where tokens (headstart token create) are traded for certificates. Default: nowhere.",
+)
+@click.option(
+    "--advertise",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="By what others reach this collector; may be repeated, the first goes into tokens. "
+    "Default: this host's name and what --listen says.",
+)
+@click.option(
+    "--certificate-days",
+    type=click.FloatRange(min=0.0, min_open=True, max=90),
+    default=7.0,
+    show_default=True,
+    help="How long certificates of agents and people hold; they are renewed after half of it.",
 )
 @click.option(
     "--metrics-listen",
@@ -119,6 +140,9 @@ log = logging.getLogger(__name__)
 def command(
     data: Path,
     listen: tuple[str, ...],
+    enroll_listen: str | None,
+    advertise: tuple[str, ...],
+    certificate_days: float,
     metrics_listen: str,
     tls_certificate: Path | None,
     tls_key: Path | None,
@@ -139,18 +163,24 @@ def command(
     """Receive, store and judge what agents measure, until SIGINT, SIGTERM or SIGHUP."""
     # Late: they bring gRPC, which `--help` does without.
     from headstart.cli.connection import default_address
-    from headstart.collector.config import CollectorConfig, Quotas, Retention, TlsFiles
+    from headstart.collector.config import (
+        CollectorConfig,
+        IdentitySettings,
+        Quotas,
+        Retention,
+        TlsFiles,
+    )
 
     if insecure:
         raise InputError(
             "--insecure is no more: --plaintext-anyone-can-submit allows a loopback port without "
             "certificates, --metrics-anyone-can-read a /metrics that other machines read; "
-            "a gRPC port that other machines reach needs the three --tls files"
+            "a gRPC port that other machines reach takes certificates"
         )
     tls = None
     if tls_certificate and tls_key and tls_client_authority:
         tls = TlsFiles(tls_certificate, tls_key, tls_client_authority)
-    elif tls_certificate or tls_key or tls_client_authority or metrics_tls:
+    elif tls_certificate or tls_key or tls_client_authority:
         raise InputError(
             "--tls-certificate, --tls-key and --tls-client-authority go together: without the "
             "authority anyone who reaches the port can submit"
@@ -170,7 +200,9 @@ def command(
         listen=listen or default_address(),
         metrics_listen=None if metrics_listen == "none" else metrics_listen,
         tls=tls,
-        metrics_tls=tls if metrics_tls else None,
+        identity=IdentitySettings(
+            advertise, enroll_listen, client_seconds=certificate_days * 86400
+        ),
         roles=roles,
         plaintext=plaintext_anyone_can_submit,
         metrics_open=metrics_anyone_can_read,
@@ -178,6 +210,16 @@ def command(
         quotas=replace(Quotas(), **quotas),
         confirm_regressions=reruns,
     )
+    if config.has_authority and all(socket_path(each) is None for each in config.addresses):
+        # Where the first token is made.
+        config = replace(config, listen=(*config.addresses, default_address()))
+    if metrics_tls:
+        if config.port_tls is None:
+            raise InputError(
+                "--metrics-tls needs certificates: the three --tls files, or a --listen HOST:PORT "
+                "that takes those of the collector's own authority"
+            )
+        config = replace(config, metrics_tls=config.port_tls)
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
     asyncio.run(_serve(config))
 
@@ -204,7 +246,11 @@ async def _serve(config: "CollectorConfig") -> None:
         collector = await Collector.start(config)
     stop = asyncio.Event()
     addresses = " and ".join(collector.addresses)
-    fields = with_fields(addresses=addresses, metrics_port=collector.metrics_port)
+    fields = with_fields(
+        addresses=addresses,
+        metrics_port=collector.metrics_port,
+        enrolment_port=collector.enrolment_port,
+    )
     log.info("collector listens", extra=fields)
     with interrupt.stopping(stop.set):
         await stop.wait()

@@ -2,8 +2,9 @@
 
 import functools
 import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import click
 import grpc
 
 from headstart.agent.uplink.collector_tls import ClientTls, channel_to
+from headstart.agent.uplink.enrolled import FOLDER_NAME, Enrolled, enrolled_in
 from headstart.cli.errors import InputError
-from headstart.cli.given import Name
+from headstart.cli.given import Folder, Name
+from headstart.cli.terminal import say
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
 from headstart.words.foreign.addresses import (
     PROXY_VARIABLE,
@@ -21,6 +24,7 @@ from headstart.words.foreign.addresses import (
     unix_address,
 )
 from headstart.words.foreign.certificates import CertificateProblem
+from headstart.words.private_files import KeyExposed
 
 SOCKET_NAME = "collector.sock"
 
@@ -63,10 +67,12 @@ class Connection:
     authority: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    # Where the certificate is one of `headstart enroll`; the files are its own then.
+    enrolled: Enrolled | None = None
 
     def reached(self) -> "Connection":
-        """Itself; see `Reachable`."""
-        return self
+        """Itself, its certificate renewed where that is due; see `Reachable`."""
+        return renewed_when_due(self) if self.enrolled is not None else self
 
     def tls(self) -> ClientTls | None:
         """The files of TLS; None for a socket, or where plaintext was asked for.
@@ -79,9 +85,9 @@ class Connection:
                 raise InputError("--tls-certificate and --tls-key need --tls-authority")
             if socket_path(self.target) is None and not self.plaintext:
                 raise InputError(
-                    f"--collector {self.target} is TCP: give --tls-authority, --tls-certificate "
-                    "and --tls-key, or say --plaintext to speak without encryption and without "
-                    "knowing who answers"
+                    f"--collector {self.target} is TCP: enroll first (headstart enroll), or give "
+                    "--tls-authority, --tls-certificate and --tls-key, or say --plaintext to speak "
+                    "without encryption and without knowing who answers"
                 )
             return None
         if socket_path(self.target) is not None:
@@ -90,12 +96,16 @@ class Connection:
             raise InputError("--plaintext and --tls-authority exclude each other")
         if (self.certificate is None) != (self.key is None):
             raise InputError("--tls-certificate and --tls-key go together")
-        tls = ClientTls(self.authority, self.certificate, self.key)
+        tls = ClientTls(self.authority, self.certificate, self.key, self._remedy)
         try:
             tls.credentials()
         except CertificateProblem as problem:
             raise InputError(str(problem)) from problem
         return tls
+
+    @property
+    def _remedy(self) -> str:
+        return self.enrolled.remedy if self.enrolled is not None else ""
 
     def channel(self) -> grpc.Channel:
         """A channel for calls; nothing is sent yet. Raises InputError as `tls`."""
@@ -107,12 +117,77 @@ class Connection:
         return tls.problem(self.target) if tls is not None else ""
 
 
+def enrolled_connection(folder: Path, target: str = "") -> Connection | None:
+    """By the identity in a folder, to its collector or another address; None: there is none.
+
+    Raises InputError when what is there cannot be used.
+    """
+    try:
+        enrolled = enrolled_in(folder)
+    except (CertificateProblem, KeyExposed) as problem:
+        raise InputError(str(problem)) from problem
+    if enrolled is None:
+        return None
+    tls = enrolled.tls
+    return Connection(
+        target or enrolled.collector, False, tls.authority, tls.certificate, tls.key, enrolled
+    )
+
+
+def renewed_when_due(connection: Connection) -> Connection:
+    """A command of a person renews the certificate that it uses, after half of its time."""
+    enrolled = connection.enrolled
+    now = time.time()
+    if enrolled is None or not enrolled.renewal_time <= now < enrolled.holds.ends:
+        return connection
+    # Late: two calls in a week.
+    from headstart.agent.uplink.renewal import NotRenewed, renew
+
+    try:
+        found = renew(enrolled, connection.target)
+    except NotRenewed as problem:
+        left = (enrolled.holds.ends - now) / 3600
+        say(f"headstart: the certificate ends in {left:.0f} h, not renewed: {problem}", err=True)
+        return connection
+    return replace(connection, enrolled=found)
+
+
+def own_identity_folder() -> Path:
+    """Where `headstart enroll` keeps a person's identity: XDG's folder for configuration."""
+    if configured := os.environ.get("XDG_CONFIG_HOME"):
+        return Path(configured) / "headstart" / FOLDER_NAME
+    try:
+        return Path.home() / ".config" / "headstart" / FOLDER_NAME
+    except RuntimeError:
+        raise InputError("this user has no home folder: set HOME, or say --identity") from None
+
+
+def own_connection(folder: Path | None = None, target: str = "") -> Connection | None:
+    """By this user's identity, or that in a folder that was given; None: there is none."""
+    if folder is not None:
+        # As `headstart enroll --state` was told, or the folder in it.
+        for each in (folder / FOLDER_NAME, folder):
+            if (found := enrolled_connection(each, target)) is not None:
+                return found
+        raise InputError(
+            f"--identity {folder}: no identity is there; expected a folder of `headstart enroll "
+            "--state`"
+        )
+    try:
+        own = own_identity_folder()
+    except InputError:
+        return None
+    return enrolled_connection(own, target)
+
+
 def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--collector and how it is reached; the command gets them as `collector`, a Connection."""
 
     @functools.wraps(command)
     def connected(*arguments: Any, collector: Connection | None, **options: Any) -> Any:
-        return command(*arguments, collector=collector or Connection(default_address()), **options)
+        if collector is None:
+            collector = own_connection() or Connection(default_address())
+        return command(*arguments, collector=collector, **options)
 
     return given_collector(connected)
 
@@ -128,6 +203,7 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         tls_authority: Path | None,
         tls_certificate: Path | None,
         tls_key: Path | None,
+        identity: Path | None,
         **options: Any,
     ) -> Any:
         proxy = os.environ.get(PROXY_VARIABLE, "")
@@ -135,11 +211,25 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
             raise InputError(f"{PROXY_VARIABLE} is {proxy!r}; expected http://HOST:PORT")
         how = (plaintext, tls_authority, tls_certificate, tls_key)
         connection = None
-        if target or any(how):
-            connection = Connection(target or default_address(), *how)
+        if identity is not None and any(how):
+            raise InputError("--identity says what --plaintext and the --tls files say otherwise")
+        if identity is not None:
+            connection = own_connection(identity, target or "")
+        elif target or any(how):
+            is_port = target is not None and socket_path(target) is None and not any(how)
+            own = own_connection(None, target or "") if is_port else None
+            connection = own or Connection(target or default_address(), *how)
         return command(*arguments, collector=connection, **options)
 
     for option in (
+        click.option(
+            "--identity",
+            type=Folder(),
+            metavar="DIR",
+            envvar="HEADSTART_IDENTITY",
+            help="Where `headstart enroll --state DIR` put key and certificate. Default: this "
+            "user's, if enrolled.",
+        ),
         key_option,
         certificate_option,
         pem_option(

@@ -9,7 +9,13 @@ import click
 
 PREFIX = "HEADSTART_"
 # What is no option: given to checks and to measured apps, or read by every command.
-OTHERS = ("HEADSTART_COLLECTOR", "HEADSTART_INSTANCE", "HEADSTART_PROXY", "HEADSTART_URL")
+OTHERS = (
+    "HEADSTART_COLLECTOR",
+    "HEADSTART_IDENTITY",
+    "HEADSTART_INSTANCE",
+    "HEADSTART_PROXY",
+    "HEADSTART_URL",
+)
 
 
 def name_options(command: click.Command, name: str) -> None:

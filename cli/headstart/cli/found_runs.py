@@ -10,7 +10,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from headstart.cli.connection import Connection, default_address, given_collector
+from headstart.cli.connection import (
+    Connection,
+    default_address,
+    given_collector,
+    own_connection,
+)
 from headstart.cli.data_folder import DEFAULT, listens, opened, store_folder
 from headstart.cli.errors import CommandError, InputError
 from headstart.cli.given import Folder
@@ -42,12 +47,18 @@ class Runs:
                 )
             return _held(folder)
         if self.collector is not None:
-            return self.collector
+            return self.collector.reached()
         return _looked_for()
 
 
 def _looked_for() -> Connection:
-    """This user's collector if it listens, else the runs in the working directory."""
+    """The collector that this user is enrolled at; else this user's own, if it listens; else the
+    runs in the working directory.
+    """
+    if (own := own_connection()) is not None:
+        if store_folder(DEFAULT) is not None:
+            _say_others(f"the collector at {own.target}")
+        return own.reached()
     address, problem = "", ""
     try:
         address = default_address()
@@ -57,11 +68,7 @@ def _looked_for() -> Connection:
     folder = store_folder(DEFAULT)
     if path is not None and listens(path):
         if folder is not None:
-            say(
-                f"headstart: asking this user's collector; {DEFAULT} here holds runs too: "
-                f"--data {DEFAULT}",
-                err=True,
-            )
+            _say_others("this user's collector")
         return Connection(address)
     if folder is not None:
         return _held(folder)
@@ -70,6 +77,10 @@ def _looked_for() -> Connection:
         f"{DEFAULT.absolute()}, where `headstart run` keeps its runs, holds none",
         "name a folder with --data, or a collector with --collector",
     )
+
+
+def _say_others(asked: str) -> None:
+    say(f"headstart: asking {asked}; {DEFAULT} here holds runs too: --data {DEFAULT}", err=True)
 
 
 def _held(folder: Path) -> Connection:

@@ -25,6 +25,8 @@ COMMANDS = {
     "doctor": "Say what about this host spoils measurements.",
     "collector": "Receive, store and judge what agents measure.",
     "agent": "Run experiments on this host for a collector.",
+    "token": "Make, list and revoke tokens that let hosts and people in.",
+    "enroll": "Trade a token for this host's or this person's certificate.",
     "submit": "Submit an experiment to all hosts that match.",
     "status": "List runs and hosts.",
     "host": "List hosts, and drain or resume one.",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headstart.words.foreign.addresses import socket_path
+
 MEBIBYTE = 1 << 20
 # The socket in a data folder.
 SOCKET_NAME = "collector.sock"
@@ -17,6 +19,20 @@ class TlsFiles:
     # Every client must show a certificate of this authority, and an agent's must name the
     # host that it claims to be: a port that asks for none is one where anyone can submit.
     client_authority: Path
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """The collector's own authority, where it has one: see `CollectorConfig.has_authority`."""
+
+    # "host" or "host:port" by which others reach the collector; what its certificate is for.
+    # The first goes into tokens. Empty: this host's name and what is listened on.
+    advertise: tuple[str, ...] = ()
+    # "host:port" where tokens are traded for certificates. None: nobody is let in anew.
+    enroll_listen: str | None = None
+    # How long certificates hold: those of agents and people, and the collector's own.
+    client_seconds: float = 7 * 86400.0
+    server_seconds: float = 30 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -109,11 +125,12 @@ class CollectorConfig:
     listen: str | tuple[str, ...] = ()
     # None: no /metrics.
     metrics_listen: str | None = None
-    # For each TCP address of `listen`.
+    # For each TCP address of `listen`. None: of an authority of the collector's own.
     tls: TlsFiles | None = None
     metrics_tls: TlsFiles | None = None
     # Who has which role by a certificate of `tls.client_authority`; None: each is an agent's.
     roles: Path | None = None
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
     # Allows a loopback port without certificates: whatever runs on this machine can submit.
     plaintext: bool = False
     # Allows /metrics without certificates where other machines reach it.
@@ -132,3 +149,28 @@ class CollectorConfig:
         if isinstance(self.listen, str):
             return (self.listen,)
         return self.listen or (f"unix:{(self.data / SOCKET_NAME).absolute()}",)
+
+    @property
+    def has_authority(self) -> bool:
+        """Whether certificates are of an authority of the collector's own."""
+        return (
+            self.tls is None
+            and not self.plaintext
+            and any(socket_path(address) is None for address in self.addresses)
+        )
+
+    @property
+    def identity_folder(self) -> Path:
+        """Where that authority is."""
+        return (self.data / "identity").absolute()
+
+    @property
+    def own_tls(self) -> TlsFiles:
+        """The files of that authority: the first holds certificate and key."""
+        own = self.identity_folder / "server.pem"
+        return TlsFiles(own, own, self.identity_folder / "authority.pem")
+
+    @property
+    def port_tls(self) -> TlsFiles | None:
+        """What is shown and asked for at each TCP address; None: nothing is."""
+        return self.own_tls if self.has_authority else self.tls

@@ -10,7 +10,7 @@ import logging
 from contextlib import AsyncExitStack, ExitStack
 from importlib.metadata import version
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 import grpc.aio
@@ -31,6 +31,7 @@ from headstart.collector.identity.caller import WhoCalls
 from headstart.collector.identity.guard import Guard
 from headstart.collector.identity.revoked_callers import RevokedCallers
 from headstart.collector.identity.roles_file import RolesFile
+from headstart.collector.identity.service import IdentityServer
 from headstart.collector.identity.sightings import Sightings
 from headstart.collector.judge.analyst import Analyst
 from headstart.collector.judge.exporter import Exporter
@@ -47,7 +48,11 @@ from headstart.collector.transport.listening import check_exposure, listen, serv
 from headstart.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
+from headstart.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
 from headstart.words.foreign.addresses import socket_path
+
+if TYPE_CHECKING:
+    from headstart.collector.identity.own_identity import OwnIdentity
 
 __all__ = ["Collector", "FolderInUse", "StartFault"]
 
@@ -61,6 +66,7 @@ _SERVICES = (
     "headstart.v1.FleetService",
     "headstart.v1.ExperimentsService",
     "headstart.v1.AccessService",
+    "headstart.v1.IdentityService",
 )
 
 
@@ -73,12 +79,14 @@ class Collector:
         store: Store,
         contexts: Contexts,
         who_calls: WhoCalls,
+        identity: "OwnIdentity | None",
         decide: Decide | None = None,
     ) -> None:
         """For `start` alone."""
         # What it listens on, as it can be dialled.
         self.addresses: tuple[str, ...] = ()
         self.metrics_port: int | None = None
+        self.enrolment_port: int | None = None
         self._config = config
         self._store = store
         self._contexts = contexts
@@ -116,6 +124,7 @@ class Collector:
             lambda call: self._fleet.expel(call.caller.serial, call.ended)
         )
         self._fleet.refused_host = self._revoked.of_host
+        self._identity = identity
         self._tasks = Tasks()
         self._parts = AsyncExitStack()
 
@@ -138,8 +147,14 @@ class Collector:
         except OSError as error:
             await store.close()
             raise StartFault(f"{config.data} cannot hold contexts of builds: {error}") from error
-        who_calls = WhoCalls(roles, config.plaintext)
-        collector = cls(config, store, contexts, who_calls, decide)
+        try:
+            identity = _own_identity(config, store) if config.has_authority else None
+        except StartFault:
+            await store.close()
+            raise
+        own = [identity.authority.pem] if identity is not None else []
+        who_calls = WhoCalls(roles, config.plaintext, lambda: own)
+        collector = cls(config, store, contexts, who_calls, identity, decide)
         try:
             await collector._start()
         except BaseException:
@@ -165,6 +180,8 @@ class Collector:
         self._parts.push_async_callback(self._regressions.stop)
         await self._regressions.start()
         await self._serve()
+        if self._identity is not None:
+            await self._serve_enrolment(self._identity)
         await self._serve_metrics()
         self._tasks.start(keep_within(self._store, self._config.retention), "retention")
         self._tasks.start(self._contexts.keep_needed(self._store), "the removal of contexts")
@@ -174,7 +191,7 @@ class Collector:
         server = grpc.aio.server(
             options=server_options(config),
             # Counted before they are refused.
-            interceptors=[*([Callers(self._own)] if config.tls else []), self._guard],
+            interceptors=[*([Callers(self._own)] if config.port_tls else []), self._guard],
         )
         add_FleetServiceServicer_to_server(
             FleetServer(
@@ -217,6 +234,9 @@ class Collector:
                 "the collector's socket is an operator",
                 config.tls.client_authority,
             )
+        add_IdentityServiceServicer_to_server(
+            IdentityServer(self._store, self._identity, config.identity), server
+        )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         sockets = ExitStack()
@@ -232,6 +252,18 @@ class Collector:
             await server.stop(_GRACE_SECONDS)
 
         self._parts.push_async_callback(stop)
+
+    async def _serve_enrolment(self, identity: "OwnIdentity") -> None:
+        from headstart.collector.identity.enrolment_port import open_enrolment
+
+        identity.port = self.port
+        self._tasks.start(identity.keep_fresh(), "the renewal of the certificate")
+        opened = await open_enrolment(
+            self._config, identity, self._store, self._fleet.attends, self._trail, self._own
+        )
+        if opened is not None:
+            self._parts.push_async_callback(opened.close)
+            self.enrolment_port = opened.port
 
     async def _serve_metrics(self) -> None:
         config = self._config
@@ -263,9 +295,8 @@ class Collector:
 
     @property
     def port(self) -> int:
-        """The port of its one TCP address."""
-        (port,) = (int(a.rpartition(":")[2]) for a in self.addresses if socket_path(a) is None)
-        return port
+        """The port of its first TCP address."""
+        return next(int(a.rpartition(":")[2]) for a in self.addresses if socket_path(a) is None)
 
     async def stop(self) -> None:
         """Close every stream, finish what was taken, release the folder's lock. Idempotent."""
@@ -281,3 +312,10 @@ class Collector:
         _trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+
+def _own_identity(config: CollectorConfig, store: Store) -> "OwnIdentity":
+    # Late: what signs takes 18 MB, which a collector on a socket saves.
+    from headstart.collector.identity.own_identity import OwnIdentity
+
+    return OwnIdentity(config, store.now)

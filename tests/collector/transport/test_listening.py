@@ -4,12 +4,13 @@ import asyncio
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 
-from headstart.collector.config import CollectorConfig, TlsFiles
+from headstart.collector.config import CollectorConfig, IdentitySettings, TlsFiles
 from headstart.collector.server import Collector, StartFault
 from headstart.v1.experiments_pb2 import ListHostsRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
@@ -144,22 +145,47 @@ async def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
         await Collector.start(CollectorConfig(data=tmp_path / "data", listen=address))
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:7070", "[::1]:7070"])
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "[::1]:0", "0.0.0.0:0"])
 @in_loop
 async def test_a_port_without_certificates_must_be_asked_for(tmp_path: Path, address: str) -> None:
-    with pytest.raises(StartFault, match="say --plaintext-anyone-can-submit"):
-        await Collector.start(CollectorConfig(data=tmp_path, listen=address))
-    assert not list(tmp_path.iterdir())
+    async with collecting(tmp_path, listen=address, plaintext=False) as collector:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await hosts(f"localhost:{collector.port}")
+
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert stat.S_IMODE((tmp_path / "identity").stat().st_mode) == 0o700
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.glob("identity/*")}
+    assert modes == dict.fromkeys(("authority.key", "authority.pem", "server.pem"), 0o600)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:7070", "collector:7070"])
 @in_loop
 async def test_a_port_that_others_reach_needs_certificates(tmp_path: Path, address: str) -> None:
-    for plaintext in (False, True):
-        with pytest.raises(StartFault, match="it needs --tls-certificate"):
-            await Collector.start(
-                CollectorConfig(data=tmp_path, listen=address, plaintext=plaintext)
-            )
+    with pytest.raises(StartFault, match="leave --plaintext-anyone-can-submit out"):
+        await Collector.start(CollectorConfig(data=tmp_path, listen=address, plaintext=True))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"listen": ()}, "gives certificates that open no port: add --listen"),
+        ({"plaintext": True}, "without --plaintext-anyone-can-submit"),
+        ({"enroll": "7071"}, "--enroll-listen 7071: expected host:port"),
+        ({"advertise": ("a b",)}, "--advertise a b: expected HOST or HOST:PORT"),
+        ({"advertise": ("c:port",)}, "--advertise c:port: expected HOST or HOST:PORT"),
+    ],
+)
+@in_loop
+async def test_an_enrolment_that_cannot_be_is_told(
+    tmp_path: Path, settings: dict[str, Any], fault: str
+) -> None:
+    identity = IdentitySettings(
+        settings.pop("advertise", ()), settings.pop("enroll", "127.0.0.1:0")
+    )
+    config: dict[str, Any] = {"listen": "127.0.0.1:0", "identity": identity} | settings
+    with pytest.raises(StartFault, match=fault):
+        await Collector.start(CollectorConfig(data=tmp_path, **config))
     assert not list(tmp_path.iterdir())
 
 

@@ -7,6 +7,7 @@ release, which had left it to the umask, are tightened when they are opened.
 import fcntl
 import logging
 import os
+import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,6 +79,31 @@ def private_database(path: Path) -> Path:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner reads."""
     private_file(path).write_bytes(content)
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Put a file that only its owner reads in the place of another: whole, or not at all.
+
+    It is on disk when this returns. Raises OSError.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            # A umask may have taken bits of the owner's own.
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _tighten(path: Path, mode: int) -> None:

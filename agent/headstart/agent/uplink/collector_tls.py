@@ -25,6 +25,8 @@ class ClientTls:
     authority: Path
     certificate: Path | None = None
     key: Path | None = None
+    # What to do where nobody would accept them; empty: nothing in particular.
+    remedy: str = ""
 
     def credentials(self) -> grpc.ChannelCredentials:
         """For a channel. Raises CertificateProblem when nobody would accept them."""
@@ -34,7 +36,7 @@ class ClientTls:
                 return grpc.ssl_channel_credentials(authority)
             key = read_private_key(self.key)
             if problem := own_problem(self.certificate, self.key):
-                raise CertificateProblem(problem)
+                raise CertificateProblem(f"{problem}; {self.remedy}" if self.remedy else problem)
             return grpc.ssl_channel_credentials(authority, key, self.certificate.read_bytes())
         except OSError as error:
             raise CertificateProblem(f"{error.filename}: {error.strerror}") from error

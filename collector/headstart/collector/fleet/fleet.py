@@ -261,6 +261,10 @@ class Fleet:
                     Refused(grpc.StatusCode.UNAVAILABLE, f"nothing came for {silence:g} s")
                 )
 
+    def attends(self, host: str) -> bool:
+        """Whether an agent of this host is here now."""
+        return host in self._sessions
+
     async def hosts(self) -> list[HostState]:
         """Every host, with what its agent says now."""
         states = await self._store.read(store_hosts.states)

@@ -21,8 +21,6 @@ from headstart.collector.store.writer import StoreFault
 from headstart.collector.transport.callers import who_is
 from headstart.v1.fleet_pb2 import (
     AttendResponse,
-    EnrollRequest,
-    EnrollResponse,
     FetchContextRequest,
     FetchContextResponse,
     Hello,
@@ -162,19 +160,6 @@ class FleetServer(FleetServiceServicer):
             refused = Refused(grpc.StatusCode.UNAVAILABLE, str(error))
         log.warning("%s: %s: %s", context.peer(), refused.code.name, refused.message)
         await context.abort(refused.code, refused.message)
-
-    async def Enroll(
-        self,
-        request: EnrollRequest,  # noqa: ARG002
-        context: Any,
-    ) -> EnrollResponse:
-        """This release leaves certificates to the operator's own authority."""
-        await context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "this collector issues no certificates: have the authority of --tls-client-authority "
-            "sign one whose subject alternative name is the agent's host name",
-        )
-        raise AssertionError("abort raises")
 
 
 def _check_host(caller: Caller, host: str) -> None:

@@ -1,13 +1,17 @@
-"""Who calls, which role each call takes, whose certificate is revoked, and who did what."""
+"""Who calls and may: roles, revocation, audit; the own authority, tokens, enrolment, renewal."""
 
 __all__ = [
     "audit_trail",
     "audited_calls",
     "call_roles",
     "caller",
+    "enrolment",
+    "enrolment_port",
     "guard",
     "open_calls",
+    "own_identity",
     "revoked_callers",
     "roles_file",
+    "service",
     "sightings",
 ]

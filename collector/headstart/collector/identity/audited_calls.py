@@ -31,8 +31,14 @@ def _revoked(request: Any, _response: Any) -> str:
     return request.name or f"serial {request.serial}"
 
 
+def _token(request: Any, response: Any) -> str:
+    whom = f"{request.role} '{request.name}'" if request.name else f"any {request.role}"
+    return f"token {response.token.token_id} for {whom}" if response else f"a token for {whom}"
+
+
 _EXPERIMENTS = "/headstart.v1.ExperimentsService/"
 _ACCESS = "/headstart.v1.AccessService/"
+_IDENTITY = "/headstart.v1.IdentityService/"
 
 AUDITED: Mapping[str, Audited] = {
     f"{_EXPERIMENTS}Submit": Audited("submit", _submitted),
@@ -55,12 +61,22 @@ AUDITED: Mapping[str, Audited] = {
     f"{_EXPERIMENTS}ResumeHost": Audited(
         "resume", lambda request, _response: f"host {request.host}"
     ),
+    f"{_IDENTITY}CreateToken": Audited(
+        "create token", _token, lambda request: f"{request.uses} uses, {request.lifetime_seconds} s"
+    ),
+    f"{_IDENTITY}RevokeToken": Audited(
+        "revoke token",
+        lambda request, response: (
+            f"token {response.token.token_id if response else request.token_id}"
+        ),
+    ),
     f"{_ACCESS}Revoke": Audited("revoke", _revoked, lambda request: request.reason),
 }
 # What takes an operator and changes nothing.
 UNCHANGING = frozenset(
     {
         f"{_EXPERIMENTS}FindContexts",
+        f"{_IDENTITY}ListTokens",
         f"{_ACCESS}ListIdentities",
         f"{_ACCESS}ListAudit",
     }

@@ -57,7 +57,8 @@ def _advice(caller: Caller, wanted: frozenset[Role], roles_path: str) -> str:
     if caller.name == NOBODY or not caller.serial:
         return "Show a certificate that has it, or use the collector's socket on its machine"
     if caller.own:
-        return f"Have an operator give out a certificate for it: `headstart token --role {best}`"
+        anew = f"headstart token create --role {best}"
+        return f"Have an operator make a token for a certificate that does: `{anew}`"
     line = f'{best} = ["{caller.name[:_LONGEST_SHOWN]}"]'
     if roles_path:
         return f"Whoever keeps the collector writes {line} into {roles_path}, which holds at once"

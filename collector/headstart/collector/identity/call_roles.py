@@ -11,14 +11,15 @@ _OPERATORS = frozenset({Role.OPERATOR})
 _FLEET = "/headstart.v1.FleetService/"
 _EXPERIMENTS = "/headstart.v1.ExperimentsService/"
 _ACCESS = "/headstart.v1.AccessService/"
+_IDENTITY = "/headstart.v1.IdentityService/"
 
-# Also without a certificate. Enroll holds its caller against a token itself.
+# Also without a certificate. Enroll has a port of its own, and holds its caller against a token.
 OPEN = frozenset(
     {
         "/grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Watch",
         "/grpc.health.v1.Health/List",
-        f"{_FLEET}Enroll",
+        "/headstart.v1.EnrolmentService/Enroll",
     }
 )
 
@@ -41,6 +42,11 @@ ROLES: Mapping[str, frozenset[Role]] = {
     f"{_EXPERIMENTS}ResumeHost": _OPERATORS,
     f"{_EXPERIMENTS}FindContexts": _OPERATORS,
     f"{_EXPERIMENTS}SendContext": _OPERATORS,
+    # The same role and name again.
+    f"{_IDENTITY}Renew": frozenset(Role),
+    f"{_IDENTITY}CreateToken": _OPERATORS,
+    f"{_IDENTITY}ListTokens": _OPERATORS,
+    f"{_IDENTITY}RevokeToken": _OPERATORS,
     f"{_ACCESS}Revoke": _OPERATORS,
     f"{_ACCESS}ListIdentities": _OPERATORS,
     f"{_ACCESS}ListAudit": _OPERATORS,

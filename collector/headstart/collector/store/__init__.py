@@ -7,6 +7,7 @@ __all__ = [
     "hello",
     "host_changes",
     "hosts",
+    "issued",
     "packed",
     "points",
     "queries",
@@ -20,5 +21,6 @@ __all__ = [
     "sqlite",
     "store",
     "stored_values",
+    "tokens",
     "writer",
 ]

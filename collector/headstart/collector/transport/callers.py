@@ -30,6 +30,11 @@ def names_of(context: Any) -> list[str]:
     return _words(context, _NAMES)
 
 
+def certificate_of(context: Any) -> bytes:
+    """A caller's certificate, PEM; empty without one."""
+    return next(iter(context.auth_context().get("x509_pem_cert", ())), b"")
+
+
 def who_is(context: Any) -> str:
     """A caller for the log: by the certificate, and where it calls from."""
     names = names_of(context) or _words(context, _COMMON_NAME)

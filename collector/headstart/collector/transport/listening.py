@@ -14,11 +14,12 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from headstart.collector.config import CollectorConfig, TlsFiles
+from headstart.collector.config import CollectorConfig
 from headstart.collector.faults import StartFault
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.transport.tls import ConfigurationError, server_credentials
-from headstart.words.foreign.addresses import is_loopback, socket_path, unix_address
+from headstart.words.enrolment_token import is_address
+from headstart.words.foreign.addresses import host_of, is_loopback, socket_path, unix_address
 from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0
@@ -28,7 +29,8 @@ def check_exposure(config: CollectorConfig) -> None:
     """Refuse addresses that strangers could use. Raises ConfigurationError."""
     for address in config.addresses:
         if socket_path(address) is None:
-            _check_tcp(address, config.tls, config.plaintext)
+            _check_tcp(address, config)
+    _check_enrolment(config)
     metrics = config.metrics_listen
     if metrics is None or is_loopback(metrics) or config.metrics_tls or config.metrics_open:
         return
@@ -39,28 +41,51 @@ def check_exposure(config: CollectorConfig) -> None:
     )
 
 
-def _check_tcp(address: str, tls: TlsFiles | None, plaintext: bool) -> None:
-    host, separator, port = address.rpartition(":")
-    if not (separator and host and port.isdecimal()) or address.startswith("unix-abstract:"):
+def _check_tcp(address: str, config: CollectorConfig) -> None:
+    if not _is_port(address):
         # Abstract sockets have no folder that guards them.
         raise ConfigurationError(
             f"--listen {address}: expected host:port, or unix:PATH for a socket"
         )
-    if tls is not None:
-        return
-    if not is_loopback(address):
+    if config.plaintext and config.tls is None and not is_loopback(address):
         raise ConfigurationError(
             f"--listen {address} is reached from other machines, and whoever reaches it can "
-            "have containers run on every agent: it needs --tls-certificate, --tls-key and "
-            "--tls-client-authority"
+            "have containers run on every agent: leave --plaintext-anyone-can-submit out, so that "
+            "only certificates let in"
         )
-    if not plaintext:
+
+
+def _check_enrolment(config: CollectorConfig) -> None:
+    identity = config.identity
+    for advertised in identity.advertise:
+        host = host_of(advertised)
+        rest = advertised.removeprefix(host)
+        if not is_address(f"{host}:1") or not (rest == "" or is_address(f"{host}{rest}")):
+            raise ConfigurationError(
+                f"--advertise {advertised}: expected HOST or HOST:PORT, by which agents and "
+                "people reach this collector"
+            )
+    if (address := identity.enroll_listen) is None:
+        return
+    if not _is_port(address):
+        raise ConfigurationError(f"--enroll-listen {address}: expected host:port")
+    if config.tls is not None:
         raise ConfigurationError(
-            f"--listen {address} is reached by everything that runs on this machine, containers "
-            "in the host's network among it, and whoever reaches it can submit: use "
-            "unix:PATH, or certificates (--tls-certificate, --tls-key, --tls-client-authority), "
-            "or say --plaintext-anyone-can-submit"
+            "--enroll-listen gives certificates of the collector's own authority, and the three "
+            "--tls files name another: leave either out"
         )
+    if not config.has_authority:
+        raise ConfigurationError(
+            f"--enroll-listen {address} gives certificates that open no port: add --listen "
+            "HOST:PORT, without --plaintext-anyone-can-submit"
+        )
+
+
+def _is_port(address: str) -> bool:
+    host, separator, port = address.rpartition(":")
+    return bool(separator and host and port.isdecimal()) and not address.startswith(
+        "unix-abstract:"
+    )
 
 
 def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
@@ -92,7 +117,7 @@ def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
         # Below an agent's interval, or its pings are taken for abuse.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ]
-    if config.tls is not None:
+    if config.port_tls is not None:
         # Open streams survive a rotation of certificates; grpc adds jitter of a tenth.
         options += [
             ("grpc.max_connection_age_ms", 3_600_000),
@@ -115,14 +140,22 @@ def listen(
             bound.append(_listen_unix(server, path, ending))
             continue
         try:
-            if config.tls is not None:
-                port = server.add_secure_port(address, server_credentials(config.tls, metrics))
+            if (files := config.port_tls) is not None:
+                port = bind_secure(server, address, server_credentials(files, metrics))
             else:
                 port = server.add_insecure_port(address)
         except RuntimeError as error:
             raise _taken(address) from error
         bound.append(f"{address.rpartition(':')[0]}:{port}")
     return tuple(bound)
+
+
+def bind_secure(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:
+    """Bind "host:port" with TLS; the port. Raises StartFault."""
+    try:
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise _taken(address) from error
 
 
 def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:

@@ -38,6 +38,22 @@ def server_credentials(files: TlsFiles, metrics: SelfMetrics) -> grpc.ServerCred
     )
 
 
+def open_credentials(files: TlsFiles, metrics: SelfMetrics) -> grpc.ServerCredentials:
+    """The same for clients that have no certificate yet: none is asked for."""
+    following = Following(files, _grpc_own, metrics)
+    return grpc.dynamic_ssl_server_credentials(
+        following(),
+        following.changed,  # type: ignore[arg-type]  # as above
+        require_client_authentication=False,
+    )
+
+
+def _grpc_own(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(read_private_key(files.key), files.certificate.read_bytes())]
+    )
+
+
 def _grpc_certificates(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
     pair = (read_private_key(files.key), files.certificate.read_bytes())
     return grpc.ssl_server_certificate_configuration([pair], files.client_authority.read_bytes())

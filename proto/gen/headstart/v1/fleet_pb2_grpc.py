@@ -45,11 +45,6 @@ class FleetServiceStub:
                 request_serializer=headstart_dot_v1_dot_fleet__pb2.FetchContextRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_fleet__pb2.FetchContextResponse.FromString,
                 _registered_method=True)
-        self.Enroll = channel.unary_unary(
-                '/headstart.v1.FleetService/Enroll',
-                request_serializer=headstart_dot_v1_dot_fleet__pb2.EnrollRequest.SerializeToString,
-                response_deserializer=headstart_dot_v1_dot_fleet__pb2.EnrollResponse.FromString,
-                _registered_method=True)
 
 
 class FleetServiceServicer:
@@ -72,13 +67,6 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Enroll(self, request, context):
-        """Trades a one-time token and a certificate signing request for a certificate.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_FleetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -91,11 +79,6 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.FetchContext,
                     request_deserializer=headstart_dot_v1_dot_fleet__pb2.FetchContextRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_fleet__pb2.FetchContextResponse.SerializeToString,
-            ),
-            'Enroll': grpc.unary_unary_rpc_method_handler(
-                    servicer.Enroll,
-                    request_deserializer=headstart_dot_v1_dot_fleet__pb2.EnrollRequest.FromString,
-                    response_serializer=headstart_dot_v1_dot_fleet__pb2.EnrollResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -153,33 +136,6 @@ class FleetService:
             '/headstart.v1.FleetService/FetchContext',
             headstart_dot_v1_dot_fleet__pb2.FetchContextRequest.SerializeToString,
             headstart_dot_v1_dot_fleet__pb2.FetchContextResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Enroll(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/headstart.v1.FleetService/Enroll',
-            headstart_dot_v1_dot_fleet__pb2.EnrollRequest.SerializeToString,
-            headstart_dot_v1_dot_fleet__pb2.EnrollResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,8 +41,6 @@ class FleetServiceStub:
     """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
     an offset on: what broke off goes on.
     """
-    Enroll: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.EnrollRequest, _fleet_pb2.EnrollResponse]
-    """Trades a one-time token and a certificate signing request for a certificate."""
 
 @_typing.type_check_only
 class FleetServiceAsyncStub(FleetServiceStub):
@@ -57,8 +55,6 @@ class FleetServiceAsyncStub(FleetServiceStub):
     """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
     an offset on: what broke off goes on.
     """
-    Enroll: _aio.UnaryUnaryMultiCallable[_fleet_pb2.EnrollRequest, _fleet_pb2.EnrollResponse]  # type: ignore[assignment]
-    """Trades a one-time token and a certificate signing request for a certificate."""
 
 class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Between agents and the collector. Agents dial out; they listen on nothing."""
@@ -82,13 +78,5 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
         """The context of a build, to the agent whose run it is of; NOT_FOUND to everybody else. From
         an offset on: what broke off goes on.
         """
-
-    @_abc_1.abstractmethod
-    def Enroll(
-        self,
-        request: _fleet_pb2.EnrollRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_fleet_pb2.EnrollResponse, _abc.Awaitable[_fleet_pb2.EnrollResponse]]:
-        """Trades a one-time token and a certificate signing request for a certificate."""
 
 def add_FleetServiceServicer_to_server(servicer: FleetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -69,3 +69,19 @@ def channel_options(address: str, proxy: str = "") -> list[tuple[str, int | str]
 def is_proxy(text: str) -> bool:
     """Whether it is "http://HOST:PORT"."""
     return _PROXY.fullmatch(text) is not None
+
+
+def host_of(address: str) -> str:
+    """The host of "host:port", or of a host alone; of IPv6 with its brackets."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not (port.isdecimal() or not port) or host.endswith(":"):
+        return address
+    return address if ":" in host and not host.endswith("]") else host
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether listening there means every address of the machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return not host or host == "*"

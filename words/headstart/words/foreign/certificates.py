@@ -15,6 +15,8 @@ from typing import Any
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name: the dates of a
 # certificate that has expired are wanted too.
 _NO_CHECK_TIME = 0x200000
+# X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
+_NAME_MISMATCHES = (62, 64)
 _CONNECT_SECONDS = 3.0
 # How long a refusal may take to arrive behind a handshake that this side has finished.
 _REFUSAL_SECONDS = 1.0
@@ -26,35 +28,42 @@ class CertificateProblem(Exception):
 
 @dataclass(frozen=True)
 class Validity:
-    """Seconds since 1970."""
+    """When a certificate holds, in seconds since 1970, and for whom."""
 
     begins: float
     ends: float
+    # Its subject alternative names, without their kinds.
+    names: tuple[str, ...] = ()
 
 
 def validity(certificate: Path, key: Path) -> Validity:
-    """The dates of a certificate. Raises CertificateProblem or OSError."""
+    """The dates and names of a certificate. Raises CertificateProblem or OSError.
+
+    What it is for is left to those it is shown to; here it is trusted as it is.
+    """
     certificate.read_bytes(), key.read_bytes()  # OSError here names the file
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
+    own, reader = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        server.load_cert_chain(certificate, key, password=_no_password)
-        client.load_verify_locations(certificate)
+        own.load_cert_chain(certificate, key, password=_no_password)
+        reader.load_verify_locations(certificate)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise CertificateProblem(f"{key} is not the key of {certificate}") from None
         raise CertificateProblem(
             f"{certificate} and {key} are not a certificate and its key in PEM: {error.reason}"
         ) from None
-    # What it is for is left to those it is shown to; here it is trusted as it is.
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
     try:
-        shown = _shown(server, client)
+        try:
+            shown = _shown_by_server(own, reader)
+        except ssl.SSLCertVerificationError:
+            # Perhaps since it is for clients alone.
+            shown = _shown_by_client(own, certificate, key)
     except ssl.SSLError as error:
         raise CertificateProblem(f"{certificate}: {error.reason or error}") from None
     return Validity(
-        ssl.cert_time_to_seconds(shown["notBefore"]), ssl.cert_time_to_seconds(shown["notAfter"])
+        ssl.cert_time_to_seconds(shown["notBefore"]),
+        ssl.cert_time_to_seconds(shown["notAfter"]),
+        tuple(name for _, name in shown.get("subjectAltName", ())),
     )
 
 
@@ -62,17 +71,42 @@ def _no_password() -> str:
     raise ssl.SSLError("a key with a password is not supported")
 
 
-def _shown(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, Any]:
+def _shown_by_server(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, Any]:
     """The certificate that a server's context shows, as its client reads it."""
+    client.check_hostname = False
+    _trust_as_it_is(client)
+    return _handshake(server, client)[1].getpeercert() or {}
+
+
+def _shown_by_client(server: ssl.SSLContext, certificate: Path, key: Path) -> dict[str, Any]:
+    """The certificate that a client shows, as the server reads it."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    client.load_cert_chain(certificate, key, password=_no_password)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(certificate)
+    _trust_as_it_is(server)
+    return _handshake(server, client)[0].getpeercert() or {}
+
+
+def _trust_as_it_is(reader: ssl.SSLContext) -> None:
+    reader.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
+
+
+def _handshake(
+    server: ssl.SSLContext, client: ssl.SSLContext
+) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """Both ends after a handshake in memory."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     serving = server.wrap_bio(to_server, to_client, server_side=True)
     asking = client.wrap_bio(to_client, to_server)
-    for side in (asking, serving, asking):
+    for side in (asking, serving, asking, serving):
         try:
             side.do_handshake()
         except ssl.SSLWantReadError:
             continue
-    return asking.getpeercert() or {}
+    return serving, asking
 
 
 def own_problem(certificate: Path, key: Path, now: float | None = None) -> str:
@@ -132,8 +166,7 @@ def _about_theirs(error: ssl.SSLCertVerificationError, host: str, authority: Pat
     # By OpenSSL's X509_V_ERR_*: no issuer, self-signed, self-signed in chain, leaf unverified.
     if error.verify_code in (2, 18, 19, 20, 21):
         return f"the collector's certificate is not of the authority {authority} ({said})"
-    # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
-    if error.verify_code in (62, 64):
+    if error.verify_code in _NAME_MISMATCHES:
         return f"the collector's certificate is not for '{host}': dial it by a name that it has"
     return f"the collector's certificate is not accepted: {said}"
 
@@ -155,4 +188,51 @@ def _about_ours(reason: str, certificate: Path | None) -> str:
     return (
         f"the collector does not accept {certificate}: its --tls-client-authority is another, "
         "or the certificate is not one for clients"
+    )
+
+
+def pinned_problem(address: str, authority: str) -> str:
+    """Why whoever answers at "host:port" is not taken for a collector of one authority (PEM).
+
+    Dates are not held against the collector but against this host's clock. Empty: no reason
+    is found. Takes some seconds where nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=authority)
+    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    try:
+        with (
+            socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS) as connection,
+            context.wrap_socket(connection, server_hostname=host) as secured,
+        ):
+            shown: dict[str, Any] = secured.getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code in _NAME_MISMATCHES:
+            return (
+                f"the collector's certificate is not for '{host}': start it with --advertise "
+                f"{host}, and have a token made"
+            )
+        return (
+            "another collector answers there than the one that made the token, or somebody in "
+            "its place: nothing was sent to it; have the collector that answers make a token"
+        )
+    except ssl.SSLError:
+        return "what answers there speaks no TLS: it is no collector's port for enrolment"
+    except TimeoutError:
+        return "nobody answers: is the port open, and the collector started with --enroll-listen?"
+    except OSError as error:
+        return (
+            f"{error.strerror or error}: is the collector up, with --enroll-listen, and is this "
+            "its address?"
+        )
+    begins, ends = (ssl.cert_time_to_seconds(shown[key]) for key in ("notBefore", "notAfter"))
+    now = time.time()
+    if begins <= now <= ends:
+        return ""
+    return (
+        f"this host's clock is {'behind' if now < begins else 'ahead'}: it says {_date(now)}, and "
+        f"the collector's certificate holds from {_date(begins)} to {_date(ends)}; set the clock "
+        "right (timedatectl set-ntp true)"
     )
