@@ -62,7 +62,9 @@ def modules(*rooms: str) -> Iterator[tuple[str, Path]]:
 
 
 def test_each_call_takes_a_role_or_nobody_may_make_it() -> None:
+    from headstart.collector.identity.audited_calls import AUDITED, UNCHANGING
     from headstart.collector.identity.call_roles import OPEN, ROLES
+    from headstart.words.roles import Role
 
     called = {
         f"/headstart.v1.{service[1]}/{call}"
@@ -72,7 +74,10 @@ def test_each_call_takes_a_role_or_nobody_may_make_it() -> None:
     }
 
     assert len(called) > 15
+    of_operators = {call for call, roles in ROLES.items() if roles == {Role.OPERATOR}}
+
     assert called - (OPEN | ROLES.keys()) == set(), "collector/identity/call_roles.py"
+    assert of_operators == AUDITED.keys() | UNCHANGING, "collector/identity/audited_calls.py"
 
 
 def test_each_room_says_what_it_is_for() -> None:

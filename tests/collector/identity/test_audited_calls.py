@@ -1,6 +1,6 @@
 """What changes something is in the audit."""
 
-from headstart.collector.identity.audited_calls import AUDITED, UNCHANGING
+from headstart.collector.identity.audited_calls import AUDITED, UNCHANGING, Audited
 from headstart.collector.identity.call_roles import ROLES
 from headstart.words.roles import Role
 
@@ -10,3 +10,9 @@ def test_every_call_that_takes_an_operator_is_audited_or_changes_nothing() -> No
 
     assert of_operators == AUDITED.keys() | UNCHANGING
     assert AUDITED.keys() & UNCHANGING == set()
+
+
+def test_what_cannot_be_described_is_no_fault_of_the_call() -> None:
+    broken = Audited("drain", lambda request, _response: request.no_such_field)
+
+    assert broken.described(object(), None) == ("", "")

@@ -1,9 +1,15 @@
 """Who a certificate makes somebody, above all where two authorities are trusted."""
 
+import datetime
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from headstart.collector.identity.caller import WhoCalls
 from headstart.collector.identity.roles_file import RolesFile
@@ -64,6 +70,25 @@ def test_one_of_the_own_authority_that_says_nobody_is_nobodys(tmp_path: Path) ->
     caller = who(showing(own.issue("localhost").certificate.read_bytes()))
 
     assert (caller.roles, caller.serial) == (frozenset(), "")
+
+
+def test_one_that_says_its_names_twice_is_nobodys(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "eve")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = [b"\x30\x07\x82\x05alice", b"\x30\x05\x82\x03bob"]
+    # Two kinds of one length, of which one is made the other afterwards.
+    kinds = [x509.ObjectIdentifier("2.5.29.17"), x509.ObjectIdentifier("2.5.29.99")]
+    builder = x509.CertificateBuilder(who, who, key.public_key(), 7, now, now)
+    for kind, value in zip(kinds, names, strict=True):
+        builder = builder.add_extension(x509.UnrecognizedExtension(kind, value), critical=False)
+    der = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    twice = der.replace(b"\x55\x1d\x63", b"\x55\x1d\x11")
+    assert twice != der
+
+    caller = WhoCalls()(showing(ssl.DER_cert_to_PEM_cert(twice).encode()))
+
+    assert (caller.roles, caller.names) == (frozenset(), ())
 
 
 @pytest.mark.parametrize(

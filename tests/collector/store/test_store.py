@@ -269,19 +269,21 @@ def test_a_store_from_before_there_were_identities_gets_their_tables(tmp_path: P
     engine = writer_engine(tmp_path / FILE_NAME)
     with engine.begin() as connection:
         prepare(connection, UPGRADES[:3])
-        for table in ("tokens", "certificates"):
+        for table in ("tokens", "certificates", "revoked", "identities", "audit"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         without_a_queue(connection)
     with engine.begin() as connection:
         prepare(connection)
         columns = {
             table: [row.name for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")]
-            for table in ("tokens", "certificates")
+            for table in ("tokens", "certificates", "revoked", "identities", "audit")
         }
     engine.dispose()
 
     assert columns["tokens"][:2] == ["token_id", "secret_hash"]
     assert columns["certificates"][:2] == ["serial", "role"]
+    assert columns["revoked"][:2] == columns["identities"][:2] == ["serial", "name"]
+    assert columns["audit"][:2] == ["id", "time_seconds"]
 
 
 def test_an_upgrade_that_breaks_changes_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Which calls change something, and what of them the audit says: never a value, never a token."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 # Many runs come of one submission.
 _MOST_NAMED = 10
@@ -16,6 +19,16 @@ class Audited:
     what: Callable[[Any, Any], str]
     # Of the request; shown as it is.
     detail: Callable[[Any], str] = lambda _request: ""
+
+    def described(self, request: Any, response: Any) -> tuple[str, str]:
+        """On what, and the detail; a call that was done is not undone by what cannot be said."""
+        if request is None:
+            return "", ""
+        try:
+            return self.what(request, response), self.detail(request)
+        except Exception:
+            log.exception("what was done by '%s' is not in the audit", self.action)
+            return "", ""
 
 
 def _submitted(request: Any, response: Any) -> str:

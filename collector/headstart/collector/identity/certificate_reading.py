@@ -1,5 +1,6 @@
 """Certificates that OpenSSL let through, read for who shows them."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 from headstart.collector.identity.shown import Shown
 from headstart.words.roles import identity_in
+
+log = logging.getLogger(__name__)
 
 _MOST_NAMES = 32
 _LONGEST_NAME = 253
@@ -24,7 +27,9 @@ def read_certificate(pem: bytes, own_authorities: Sequence[bytes]) -> Shown | No
         names = tuple(_names(certificate))
         serial = f"{certificate.serial_number:x}"
         expires = certificate.not_valid_after_utc.timestamp()
-    except (ValueError, x509.UnsupportedGeneralNameType):
+    except Exception as error:
+        # Such as two extensions of one kind, which OpenSSL lets through.
+        log.warning("a certificate that cannot be read is nobody's: %s", error)
         return None
     own = any(_issued(certificate, authority) for authority in own_authorities)
     if own:

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from headstart.collector.identity.audit_trail import AuditTrail
-from headstart.collector.identity.audited_calls import AUDITED
+from headstart.collector.identity.audited_calls import AUDITED, Audited
 from headstart.collector.identity.call_refusals import Refusal, refusal_of
 from headstart.collector.identity.call_roles import is_open
 from headstart.collector.identity.caller import Caller, WhoCalls
@@ -122,7 +122,8 @@ class Guard(grpc.aio.ServerInterceptor):
             response = await _run(behaviour, first.passed_on, context)
         except asyncio.CancelledError:
             if audited is not None:
-                self._trail.left(caller, audited.action, audited.what(first.message, None))
+                what, _ = audited.described(first.message, None)
+                self._trail.left(caller, audited.action, what)
             raise
         except BaseException:
             code = context.code()
@@ -139,10 +140,9 @@ class Guard(grpc.aio.ServerInterceptor):
         return response
 
     async def _audit(
-        self, audited: Any, caller: Caller, request: Any, response: Any, outcome: str
+        self, audited: Audited, caller: Caller, request: Any, response: Any, outcome: str
     ) -> None:
-        what = audited.what(request, response) if request is not None else ""
-        detail = audited.detail(request) if request is not None else ""
+        what, detail = audited.described(request, response)
         await self._trail.done(caller, audited.action, what, outcome, detail)
 
     async def _deny(self, context: Any, caller: Caller, method: str, refusal: Refusal) -> NoReturn:

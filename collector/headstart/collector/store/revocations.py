@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from headstart.collector.store.tables import certificates, identities, revoked
+from headstart.collector.store.tables import certificates, identities, revoked, tokens
 
 # Who was seen longest ago makes room.
 _MOST_IDENTITIES = 10_000
@@ -46,7 +46,14 @@ def revoke(connection: Connection, entries: Sequence[Revocation]) -> None:
     """Store revocations; one that there is already stays as it is."""
     for entry in entries:
         connection.execute(upsert(revoked).values(**vars(entry)).on_conflict_do_nothing())
-        if entry.serial:
+        if not entry.serial:
+            # Nor is anybody let in anew by what was made for the name before.
+            connection.execute(
+                update(tokens)
+                .where(tokens.c.name == entry.name, tokens.c.revoked_seconds == 0.0)
+                .values(revoked_seconds=entry.revoked_seconds)
+            )
+        else:
             of_serial = certificates.c.serial == entry.serial
             connection.execute(
                 update(certificates)
