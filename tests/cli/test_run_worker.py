@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headstart.words import metrics
-from support.running import experiment, left_behind, run
+from support.running import experiment, headstart, left_behind, run
 
 pytestmark = pytest.mark.alone
 
@@ -50,6 +50,10 @@ def test_a_worker_is_measured_from_its_start_to_its_rest(tmp_path: Path) -> None
         assert start["log_lines"] == 2
         assert 0 < stamps["ready_step_1"] <= stamps["first_correct_response"]
         assert "connected" not in stamps
+    told = headstart("trials", "--data", tmp_path / "data", "--trial", "1").output
+    assert "ready step 1" in told
+    assert "line of the log" in told
+    assert "lines of its log up to it: 2, 23 bytes" in told
     assert left_behind(tmp_path) == []
 
 

@@ -219,8 +219,11 @@ def _start_lines(start: Start) -> Iterator[str]:
     for stamp in STAMPS:
         if stamp.name in start.stamps:
             yield f"  {start.stamps[stamp.name] * 1e3:12.3f}  {title_of(stamp, [start])}"
-    attempts = f"{start.connect_attempts} connects tried"
-    yield f"  {attempts}, {start.incorrect_responses} answers that were not correct"
+    if start.log_lines:
+        yield f"  lines of its log up to it: {start.log_lines:,}, {start.log_bytes:,} bytes"
+    else:
+        attempts = f"{start.connect_attempts} connects tried"
+        yield f"  {attempts}, {start.incorrect_responses} answers that were not correct"
     delays = start.server_run_delay_seconds, start.prober_run_delay_seconds
     app, prober = (quantity(seconds, "seconds") for seconds in delays)
     yield f"  waited for a CPU: the app {app}, the prober {prober}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from headstart.words.readiness import MOST_STEPS
 
 FIRST_RESPONSE = "first_correct_response"
+# What a worker has in its place.
+LINE_OF_THE_LOG = "line of the log"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def title_of(stamp: Stamp, starts: Iterable[Start]) -> str:
         number = READY_STEPS.index(stamp)
         return f"{stamp.title}: {steps[number]}" if number < len(steps) else stamp.title
     if stamp.name == FIRST_RESPONSE and any(start.log_lines for start in starts):
-        return "line of the log"
+        return LINE_OF_THE_LOG
     if stamp.name == FIRST_RESPONSE and not any(start.connect_attempts for start in starts):
         return "exit of the trivial case"
     return stamp.title

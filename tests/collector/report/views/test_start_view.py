@@ -56,6 +56,22 @@ def test_steps_of_readiness_stand_by_their_names() -> None:
     assert "ready step 2" not in rows
 
 
+def test_a_worker_has_a_line_of_its_log_and_no_answer() -> None:
+    fake = small(blocks=3)
+    records = list(fake.records())
+    for record in records:
+        if record.WhichOneof("record") == "trial_outcome":
+            startup = record.trial_outcome.startup
+            startup.log_lines, startup.log_bytes = 12, 3400
+    found = from_json(to_json(analyse_run(fake.info(), records)))
+    rows = dict(start_table(found).rows)
+
+    assert rows["log up to it"] == ("12 lines, 3.40 kB", "12 lines, 3.40 kB")
+    assert "line of the log" in rows
+    assert "first correct response" not in rows
+    assert "exec to line of the log, ms" in render_html(found)
+
+
 def test_it_stands_in_every_format_and_survives_the_store() -> None:
     found = from_json(to_json(result(small(blocks=3))))
     terminal = StringIO()

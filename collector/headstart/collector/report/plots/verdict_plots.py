@@ -5,6 +5,7 @@ from typing import Any
 
 from headstart.collector.findings import RunResult
 from headstart.collector.findings.quantities import digits, scale
+from headstart.collector.findings.starts import LINE_OF_THE_LOG
 from headstart.collector.report.plots.axes import (
     colour_of,
     legend,
@@ -26,6 +27,8 @@ def startup_plot(result: RunResult) -> str | None:
     """Startup of every trial, by variant: valid ones filled, left-out ones hollow."""
     rows = [(name, metrics.STARTUP.name, name) for name in variant_names(result)]
     end = "exit of the trivial case" if _has_jobs(result) else "first correct response"
+    if any(start.log_lines for start in result.starts):
+        end = LINE_OF_THE_LOG
     return _strip_plot(
         result, rows, f"exec to {end}", "startup", "Startup of every trial, by variant"
     )
