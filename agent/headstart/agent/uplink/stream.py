@@ -166,7 +166,8 @@ class Attendance:
         log.error(
             "%s. What ran here is given back, and nothing is measured. Ask whoever operates the "
             "collector %s to take that back (headstart revoke --take-back) or for another "
-            "certificate: one that changed is tried at once, this one every %.0f min",
+            "certificate (headstart enroll with a new token): one that changed is tried at once, "
+            "this one every %.0f min",
             why,
             self.target,
             _REVOKED_SECONDS / 60,

@@ -64,8 +64,8 @@ class Fleet:
         self._decide = decide
         self._sessions: dict[str, Session] = {}
         self._tasks = Tasks()
-        # Why the agent of a host is refused; empty: it is not.
-        self.refused_host: Callable[[str], str] = lambda _host: ""
+        # Why the agent of a host that was last here at a time is refused; empty: it is not.
+        self.refused_host: Callable[[str, float], str] = lambda _host, _seen: ""
         self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended)
         self.orders = HostOrders(store, self._sessions, self.dispatch)
 
@@ -277,7 +277,7 @@ class Fleet:
                 state.spool_bytes = session.last_heartbeat.spool_bytes
                 state.not_ready = session.not_ready
             else:
-                state.not_ready = self.refused_host(state.host.host)
+                state.not_ready = self.refused_host(state.host.host, state.last_seen_time_seconds)
         return states
 
 

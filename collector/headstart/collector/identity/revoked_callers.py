@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 
+from sqlalchemy import Connection
+
 from headstart.collector.identity.caller import Caller
 from headstart.collector.store import revocations as store_revocations
 from headstart.collector.store.revocations import Revocation
 from headstart.collector.store.store import Store
+
+# Within this an agent has left that is revoked.
+_LEAVING_SECONDS = 10.0
 
 
 class RevokedCallers:
@@ -46,12 +51,13 @@ class RevokedCallers:
         found = self._by_serial.get(serial)
         return found or (None if own else self._by_name.get(name))
 
-    def of_host(self, host: str) -> str:
+    def of_host(self, host: str, last_seen_seconds: float) -> str:
         """Why the agent of a host is refused, as far as its name tells; empty: it is not."""
         found = self._by_name.get(host) or next(
             (each for each in self._by_serial.values() if each.name == host), None
         )
-        if found is None:
+        # It was let in again by another certificate.
+        if found is None or last_seen_seconds > found.revoked_seconds + _LEAVING_SECONDS:
             return ""
         return f"its certificate was revoked{f': {found.reason}' if found.reason else ''}"
 
@@ -61,14 +67,20 @@ class RevokedCallers:
 
     async def revoke(self, name: str, serial: str, reason: str, by: str) -> list[str]:
         """Durable when it returns; the serial numbers that are refused by it."""
-        serials = [serial] if serial else await self._serials(name)
         now = self._store.now()
-        # Whose it is, where only the number was said.
-        of = name or await self._store.read(lambda c: store_revocations.name_of(c, serial))
-        entries = [Revocation(each, of, reason, by, now) for each in serials]
-        if name:
-            entries.append(Revocation("", name, reason, by, now))
-        await self._store.write(lambda c: store_revocations.revoke(c, entries))
+
+        def change(connection: Connection) -> list[str]:
+            # At once: a certificate that is renewed meanwhile is among them.
+            serials = [serial] if serial else store_revocations.serials_of(connection, name)
+            # Whose it is, where only the number was said.
+            of = name or store_revocations.name_of(connection, serial)
+            entries = [Revocation(each, of, reason, by, now) for each in serials]
+            if name:
+                entries.append(Revocation("", name, reason, by, now))
+            store_revocations.revoke(connection, entries)
+            return serials
+
+        serials = await self._store.write(change)
         await self.load()
         self._on_change()
         return serials
