@@ -8,10 +8,16 @@ import psutil
 import pytest
 
 from headstart.agent.builds import git_program
+from headstart.agent.builds.context_archive import SENT_TIME
+from headstart.agent.builds.context_sources import ContextSources
 from headstart.agent.builds.git_checkout import CannotCheckOut, check_out, folder_within
 from headstart.agent.builds.git_program import Git, GitStopped, git_problem
 from headstart.agent.cancellation import Cancellation, Cancelled
-from headstart.v1.experiment_pb2 import GitSource
+from headstart.agent.instances import RuntimeFault
+from headstart.agent.policy.policy import Policy
+from headstart.agent.uplink.context_fetch import no_fetch
+from headstart.v1.experiment_pb2 import Build, GitSource
+from headstart.v1.records_pb2 import FailureCode
 from support.git_serving import commit, git, git_server
 from support.running import free_port
 from support.waiting import wait_until
@@ -217,3 +223,52 @@ def test_a_host_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert "this host has no git" in str(git_problem())
     finally:
         git_program._version_problem.cache_clear()
+
+
+def test_a_tag_is_no_commit(tmp_path: Path) -> None:
+    """It has an id of its own, by which a server gives out its commit."""
+    sha = commit(tmp_path / "app", FILES)
+    git(tmp_path / "app", "tag", "--annotate", "--message", "m", "v1")
+    tag = git(tmp_path / "app", "rev-parse", "v1")
+    with (
+        git_server(tmp_path) as server,
+        pytest.raises(CannotCheckOut, match=f"what was checked out is '{sha}'"),
+    ):
+        checked_out(f"{server.address}/app", tag, tmp_path / "made")
+
+
+def brought(state: Path, policy: Policy) -> ContextSources:
+    state.mkdir(exist_ok=True)
+    return ContextSources(state, policy, no_fetch, Cancellation(), lambda _words: None)
+
+
+def test_builds_of_one_commit_share_what_was_fetched(tmp_path: Path) -> None:
+    sha = commit(tmp_path / "app", FILES | {"other/Dockerfile": ""})
+    with git_server(tmp_path) as server:
+        source = GitSource(url=f"{server.address}/app", commit=sha)
+        sources = brought(tmp_path / "state", Policy(git=(f"{server.address}/*",)))
+        app = sources.of(Build(git=source, context="app"))
+        asked = len(server.asked)
+        other = sources.of(Build(git=source, context="other"))
+        with pytest.raises(RuntimeFault, match="no folder gone at this commit") as fault:
+            sources.of(Build(git=source, context="gone"))
+
+    assert (app.folder.name, other.folder.name) == ("app", "other")
+    assert app.folder.parent == other.folder.parent
+    assert (app.git, app.sha256, app.time_of_all) == (source, "", SENT_TIME)
+    assert len(server.asked) == asked
+    assert fault.value.code == FailureCode.FAILURE_CODE_CONTEXT
+    sources.remove()
+    assert not (tmp_path / "state/contexts").exists()
+
+
+def test_what_the_policy_does_not_allow_is_asked_of_no_server(tmp_path: Path) -> None:
+    sha = commit(tmp_path / "app", FILES)
+    with git_server(tmp_path) as server:
+        build = Build(git=GitSource(url=f"{server.address}/app", commit=sha), context=".")
+        for policy in (Policy(), Policy(git=(f"{server.address}/other/*",))):
+            with pytest.raises(RuntimeFault, match="no pattern of the policy") as fault:
+                brought(tmp_path / "state", policy).of(build)
+            assert fault.value.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
+
+    assert server.asked == []
