@@ -124,6 +124,7 @@ def a_made_up_runtime() -> None:
         name = "microvm"
         builder = None
         puller = None
+        checker = None
 
         def engine(self) -> None:
             return None
