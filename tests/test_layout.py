@@ -14,7 +14,17 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("words", "agent", "collector", "dashboards", "cli")
 HALVES = ("agent", "collector")
 # Heavy packages that an agent must not need.
-NOT_IN_AGENT = {"numpy", "scipy", "pandas", "matplotlib", "rich", "yaml", "pydantic", "sqlalchemy"}
+NOT_IN_AGENT = {
+    "cryptography",
+    "numpy",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "rich",
+    "yaml",
+    "pydantic",
+    "sqlalchemy",
+}
 
 
 def imports(file: Path, each_name: bool = False) -> set[str]:

@@ -2,8 +2,10 @@
 
 import os
 import re
+import ssl
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.uplink.enrolled import enrolled_in, keep
+from headstart.collector.identity.authority import Authority
+from headstart.collector.identity.presented import requested_key
 from headstart.words.enrolment_token import EnrolmentToken, token_of
+from headstart.words.foreign.certificates import pinned_problem
+from support.enrolling import request_of
 from support.headstart_programs import Program, program
 from support.running import HEADSTART, Ran, headstart
 
@@ -188,6 +195,54 @@ def test_what_answers_nowhere_or_by_another_name_is_told(
     assert len(list(tmp_path.glob("a/identity/pending-*.pem"))) == 1
     assert anna.says("enroll", token.text(), "--state", tmp_path / "a", "--name", "a").status == 0
     assert not list(tmp_path.glob("a/identity/pending-*.pem"))
+
+
+def test_an_agent_whose_certificate_is_over_says_what_to_do_and_finds_the_next(
+    here: Here, anna: Person, tmp_path: Path
+) -> None:
+    state = tmp_path / "a"
+    first = here.token("--role", "agent", "--name", "a")
+    assert anna.says("enroll", first, "--state", state).status == 0
+    found = enrolled_in(state / "identity")
+    assert found is not None
+    long_ago = Authority(here.owner.home / "data" / "identity", lambda: time.time() - 8 * 86400)
+    key = found.file.read_bytes()
+    requested = requested_key(request_of(key))
+    over = long_ago.issue(requested, found.identity, 7 * 86400)
+    keep(found.folder, found.collector, long_ago.pem, key, over.pem, found.identity)
+
+    with program("agent", "--state", state, env=anna.env) as agent:
+        told = agent.line(r"expired on 20.*UTC.*")[0]
+        assert "headstart token create --role agent --name a" in told
+        assert f"headstart enroll TOKEN --state {state}" in told
+        again = here.token("--role", "agent", "--name", "a")
+        assert anna.says("enroll", again, "--state", state).status == 0
+        agent.line("attending 127.0.0.1:")
+
+
+def test_an_agent_renews_while_it_runs(tmp_path: Path, anna: Person) -> None:
+    # Of six seconds: half of them are over soon.
+    with collector(tmp_path / "collector", "--certificate-days", "0.00007") as here:
+        token = here.token("--role", "agent", "--name", "a")
+        assert anna.says("enroll", token, "--state", tmp_path / "a").status == 0
+        with program("agent", "--state", tmp_path / "a", env=anna.env) as agent:
+            agent.line("attending 127.0.0.1:")
+            agent.line("the certificate of a is renewed, until 20")
+            agent.line("the certificate of a is renewed, until 20")
+
+
+def test_a_clock_beyond_the_collectors_certificate_is_told_with_both_times(
+    here: Here, tmp_path: Path
+) -> None:
+    token = token_of(here.token("--role", "agent"))
+    pem = ssl.DER_cert_to_PEM_cert(token.authority)
+    found = [
+        pinned_problem(token.address, pem, time.time() + days * 86400) for days in (-20, 0, 400)
+    ]
+
+    assert found[1] == ""
+    assert re.search(r"clock is behind: it says 20.*UTC, and .* from 20.* to 20.*UTC", found[0])
+    assert re.search(r"clock is ahead: it says 20.*UTC, and .* from 20.* to 20.*UTC", found[2])
 
 
 @pytest.mark.parametrize("token", ["hst1-nonsense", "abc", "hst1-"])

@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,16 @@ class Fleet:
     def authority(self) -> bytes:
         return (self.data / "identity" / "authority.pem").read_bytes()
 
-    async def token(self, role: str = "agent", **fields: Any) -> EnrolmentToken:
+    async def token(self, role: str = "agent", **more: Any) -> EnrolmentToken:
         """Made by the collector's owner."""
         async with grpc.aio.insecure_channel(self.collector.addresses[0]) as channel:
             values: dict[str, Any] = {"role": role, "lifetime_seconds": 600, "uses": 1}
-            request = CreateTokenRequest(**(values | fields))
+            request = CreateTokenRequest(**(values | more))
             answer = await IdentityServiceStub(channel).CreateToken(request)
         return token_of(answer.text)
 
     async def enroll(
-        self, token: EnrolmentToken, name: str = "h1", key: bytes = b"", **fields: Any
+        self, token: EnrolmentToken, name: str = "h1", key: bytes = b"", **more: Any
     ) -> EnrollResponse:
         """As `headstart enroll` does; raises what the collector says."""
         credentials = grpc.ssl_channel_credentials(self.authority)
@@ -59,7 +59,7 @@ class Fleet:
             f"127.0.0.1:{self.collector.enrolment_port}", credentials, options
         ) as channel:
             answer: EnrollResponse = await EnrolmentServiceStub(channel).Enroll(
-                EnrollRequest(**(values | fields)), timeout=20
+                EnrollRequest(**(values | more)), timeout=20
             )
         return answer
 
@@ -96,14 +96,17 @@ def secret_hash(token: EnrolmentToken) -> bytes:
 
 
 @asynccontextmanager
-async def fleet(tmp_path: Path, **identity: Any) -> AsyncIterator[Fleet]:
-    """Started on free ports and a socket."""
+async def fleet(tmp_path: Path, **given: Any) -> AsyncIterator[Fleet]:
+    """Started on free ports and a socket; with settings of its identity, or others."""
     data = tmp_path / "data"
-    settings = IdentitySettings(**({"enroll_listen": "127.0.0.1:0"} | identity))
+    known = {each.name for each in fields(IdentitySettings)}
+    own = {name: value for name, value in given.items() if name in known}
+    settings = IdentitySettings(**({"enroll_listen": "127.0.0.1:0"} | own))
     async with collecting(
         data,
         listen=(f"unix:{data / 'c.sock'}", "127.0.0.1:0"),
         plaintext=False,
         identity=settings,
+        **{name: value for name, value in given.items() if name not in known},
     ) as collector:
         yield Fleet(collector, data)

@@ -91,7 +91,8 @@ def command(
                 policy=Policy.load(policy_file) if policy_file else Policy.default(),
                 policy_file=policy_file.absolute() if policy_file else None,
                 labels=parse_labels(labels),
-                tls=collector.tls(),
+                # One of `headstart enroll` that is over may be replaced at any time.
+                tls=collector.enrolled.tls if collector.enrolled else collector.tls(),
                 spool_limit_bytes=spool_mib << 20,
                 when_busy=WhenBusy(if_busy),
                 identity=collector.enrolled.folder if collector.enrolled is not None else None,

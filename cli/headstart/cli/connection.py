@@ -137,7 +137,7 @@ def enrolled_connection(folder: Path, target: str = "") -> Connection | None:
 def renewed_when_due(connection: Connection) -> Connection:
     """A command of a person renews the certificate that it uses, after half of its time."""
     enrolled = connection.enrolled
-    now = time.time()
+    now = _now()
     if enrolled is None or not enrolled.renewal_time <= now < enrolled.holds.ends:
         return connection
     # Late: two calls in a week.
@@ -150,6 +150,10 @@ def renewed_when_due(connection: Connection) -> Connection:
         say(f"headstart: the certificate ends in {left:.0f} h, not renewed: {problem}", err=True)
         return connection
     return replace(connection, enrolled=found)
+
+
+def _now() -> float:
+    return time.time()
 
 
 def own_identity_folder() -> Path:

@@ -1,7 +1,10 @@
 """Tokens for certificates: once, in time, by whom they were meant for, and nobody else."""
 
 import asyncio
+import ssl
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from headstart.cli.enrolling import new_key
+from headstart.collector.config import CollectorConfig
 from headstart.collector.identity.wrong_secrets import WrongSecrets
 from headstart.collector.store import tokens as store_tokens
 from headstart.collector.store.issued import Certificate
@@ -27,6 +31,7 @@ from headstart.v1.identity_pb2_grpc import IdentityServiceStub
 from headstart.words.enrolment_token import EnrolmentToken
 from support.attending import hello, in_loop
 from support.enrolling import Fleet, fleet, request_of, secret_hash
+from support.roles import guarded
 
 Code = grpc.StatusCode
 
@@ -301,6 +306,32 @@ async def test_all_mistakes_of_a_token_are_told_together(tmp_path: Path) -> None
     assert "30 days at the latest" in said
     assert "once to 1000 times" in said
     assert "expected HOST:PORT" in said
+
+
+@in_loop
+async def test_with_an_authority_of_the_operators_there_are_no_tokens(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as here, grpc.aio.insecure_channel(here.socket) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="has no authority of its own: start it"):
+            await IdentityServiceStub(channel).ListTokens(ListTokensRequest())
+
+
+@in_loop
+async def test_metrics_are_read_by_a_certificate_of_the_own_authority_too(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    config = CollectorConfig(data=data, listen="127.0.0.1:0")
+    async with fleet(tmp_path, metrics_listen="127.0.0.1:0", metrics_tls=config.own_tls) as here:
+        prometheus = await here.enrolled(tmp_path / "p", "reader", "prometheus")
+        url = f"https://127.0.0.1:{here.collector.metrics_port}/metrics"
+        context = ssl.create_default_context(cafile=str(prometheus.authority))
+
+        def read() -> bytes:
+            with urllib.request.urlopen(url, context=context, timeout=20) as answer:
+                return bytes(answer.read())
+
+        with pytest.raises((ssl.SSLError, ConnectionError, urllib.error.URLError)):
+            await asyncio.to_thread(read)
+        context.load_cert_chain(prometheus.file, prometheus.file)
+        assert b"headstart_collector_info" in await asyncio.to_thread(read)
 
 
 @in_loop

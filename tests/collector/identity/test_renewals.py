@@ -1,15 +1,28 @@
 """Renewal: the same role and name for whoever has a certificate that holds, never more."""
 
 import asyncio
+import ssl
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
+from sqlalchemy import Connection
 
 from headstart.agent.uplink.enrolled import enrolled_in
-from headstart.agent.uplink.renewal import NotRenewed, keep_renewed, renew
+from headstart.agent.uplink.renewal import NotRenewed, _look, keep_renewed, renew
+from headstart.cli.connection import enrolled_connection
 from headstart.cli.enrolling import new_key
+from headstart.collector.identity.revoked_callers import RevokedCallers
+from headstart.collector.store.issued import (
+    Certificate,
+    add_certificate,
+    holds_until,
+    of_serial,
+)
+from headstart.collector.store.store import Store
 from headstart.v1.identity_pb2 import RenewRequest
 from headstart.v1.identity_pb2_grpc import IdentityServiceStub
 from headstart.words.foreign.certificates import CertificateProblem
@@ -98,6 +111,36 @@ async def test_what_was_revoked_forgotten_or_is_over_is_not_renewed(
 
 
 @in_loop
+async def test_a_name_that_is_revoked_keeps_no_certificate_that_was_renewed_meanwhile(
+    tmp_path: Path,
+) -> None:
+    def certificate(serial: str, renewed_from: str = "") -> Certificate:
+        return Certificate(
+            serial, "agent", "h1", 1.0, 2e9, b"key", b"pem", renewed_from=renewed_from
+        )
+
+    def renew_unless_revoked(connection: Connection) -> None:
+        before = of_serial(connection, "1")
+        assert before is not None
+        if before.revoked_at is None and of_serial(connection, "2") is None:
+            add_certificate(connection, certificate("2", renewed_from="1"))
+
+    class Slow(Store):
+        """Behind each reading, a certificate is renewed that still may be."""
+
+        async def read(self, query: Callable[[Connection], Any]) -> Any:
+            found = await super().read(query)
+            await self.write(renew_unless_revoked)
+            return found
+
+    async with Slow(tmp_path) as store:
+        await store.write(lambda c: add_certificate(c, certificate("1")))
+        await RevokedCallers(store).revoke("h1", "", "taken over", "a test")
+
+        assert await store.write(lambda c: holds_until(c, "agent", "h1", 10.0)) == 0
+
+
+@in_loop
 async def test_nobody_renews_without_end(tmp_path: Path) -> None:
     async with fleet(tmp_path) as here:
         who = await here.enrolled(tmp_path / "bench")
@@ -136,6 +179,58 @@ async def test_an_agent_renews_past_half_of_the_time_and_not_before(tmp_path: Pa
 
     assert found is not None
     assert found.identity == who.identity
+
+
+@in_loop
+async def test_a_collector_is_not_asked_all_the_time_however_short_its_certificates(
+    tmp_path: Path,
+) -> None:
+    async with fleet(tmp_path, client_seconds=600.0) as here:
+        who = await here.enrolled(tmp_path / "bench")
+        wait = await asyncio.to_thread(_look, who.folder, who.collector, lambda: who.holds.ends)
+
+    assert wait is not None
+    assert wait >= 1.0
+
+
+@in_loop
+async def test_a_command_renews_the_certificate_that_it_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fleet(tmp_path) as here:
+        who = await here.enrolled(tmp_path / "anna", "operator", "anna")
+        early = enrolled_connection(who.folder)
+        assert early is not None
+        assert (await asyncio.to_thread(early.reached)) == early
+        before = who.file.read_bytes()
+        monkeypatch.setattr("headstart.cli.connection._now", lambda: who.renewal_time + 1)
+        late = await asyncio.to_thread(early.reached)
+
+    assert late.enrolled is not None
+    assert late.enrolled.identity == who.identity
+    assert who.file.read_bytes() != before
+
+
+@in_loop
+async def test_the_collectors_own_new_certificate_is_shown_at_the_next_handshake(
+    tmp_path: Path,
+) -> None:
+    async with fleet(tmp_path) as here:
+        own = here.collector._identity
+        assert own is not None
+        assert here.collector.enrolment_port is not None
+        ports = (here.collector.port, here.collector.enrolment_port)
+
+        def shown() -> list[str]:
+            return [ssl.get_server_certificate(("127.0.0.1", port), timeout=10) for port in ports]
+
+        before = await asyncio.to_thread(shown)
+        (here.data / "identity" / "server.pem").unlink()
+        assert own.refresh()
+        after = await asyncio.to_thread(shown)
+
+    assert before[0] == before[1]
+    assert after[0] == after[1] != before[0]
 
 
 async def here_again(folder: Path) -> bytes:

@@ -84,7 +84,7 @@ class Enrolled:
             self.folder,
             self.collector,
             self.authority.read_bytes(),
-            blocks[b"PRIVATE KEY"] + blocks[b"CERTIFICATE REQUEST"],
+            blocks.get(b"PRIVATE KEY", b"") + blocks.get(b"CERTIFICATE REQUEST", b""),
             certificate,
             self.identity,
         )

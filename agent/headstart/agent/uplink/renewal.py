@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 _CALL_SECONDS = 10.0
 # The clock may be set, and a laptop sleeps: it is looked at this often.
 _LOOK_SECONDS = 600.0
+# Whatever a collector gives, it is not asked all the time.
+_SHORTEST_SECONDS = 1.0
 _FIRST_AGAIN_SECONDS = 10.0
 _LONGEST_AGAIN_SECONDS = 3600.0
 
@@ -77,4 +79,4 @@ def _look(folder: Path, target: str, now: Callable[[], float]) -> float | None:
         return None
     until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found.holds.ends))
     log.info("the certificate of %s is renewed, until %s", found.identity.name, until)
-    return min(max(found.renewal_time - now(), 0.0), _LOOK_SECONDS)
+    return min(max(found.renewal_time - now(), _SHORTEST_SECONDS), _LOOK_SECONDS)

@@ -105,7 +105,7 @@ class Authority:
             identity.name,
             names,
             ExtendedKeyUsageOID.CLIENT_AUTH,
-            (now - _CLIENT_EARLIER_SECONDS, now + seconds),
+            (now - min(_CLIENT_EARLIER_SECONDS, seconds / 10), now + seconds),
         )
         ends = certificate.not_valid_after_utc.timestamp()
         return Issued(f"{certificate.serial_number:x}", identity, now, ends, _pem(certificate))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from headstart.collector.config import IdentitySettings
+from headstart.collector.identity.caller import SOCKET
 from headstart.collector.identity.endings import EXPECTED, NotGiven, abort
 from headstart.collector.store import tokens as store_tokens
 from headstart.collector.store.store import Store
@@ -81,7 +82,7 @@ class IdentityServer(IdentityServiceServicer):
             role=request.role,
             name=request.name,
             uses=request.uses,
-            made_by=who_is(context),
+            made_by=SOCKET if context.peer().startswith("unix") else who_is(context),
             expires_seconds=now + request.lifetime_seconds,
         )
         await self._store.write(lambda c: store_tokens.add(c, token, now))

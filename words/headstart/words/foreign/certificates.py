@@ -191,7 +191,7 @@ def _about_ours(reason: str, certificate: Path | None) -> str:
     )
 
 
-def pinned_problem(address: str, authority: str) -> str:
+def pinned_problem(address: str, authority: str, now: float | None = None) -> str:
     """Why whoever answers at "host:port" is not taken for a collector of one authority (PEM).
 
     Dates are not held against the collector but against this host's clock. Empty: no reason
@@ -228,7 +228,7 @@ def pinned_problem(address: str, authority: str) -> str:
             "its address?"
         )
     begins, ends = (ssl.cert_time_to_seconds(shown[key]) for key in ("notBefore", "notAfter"))
-    now = time.time()
+    now = time.time() if now is None else now
     if begins <= now <= ends:
         return ""
     return (
