@@ -200,3 +200,51 @@ async def test_only_the_attempt_that_builds_from_it_needs_it(tmp_path: Path) -> 
         assert await needs(run_id, 2, archive.sha256) is None
         assert await needs("other", 1, archive.sha256) is None
         assert await needs(run_id, 1, "0" * 64) is None
+
+
+@in_loop
+async def test_a_run_whose_agent_was_just_lost_may_come_back_for_it(tmp_path: Path) -> None:
+    contexts = Contexts(tmp_path / "contexts", Quotas())
+    archive, data = archive_of(tmp_path / "a", FILES)
+    now = 1.8e9
+    async with Store(tmp_path / "store", now=lambda: now) as store:
+        run_id = await run_from(store, archive)
+        for attempt in range(1, store_runs.MAXIMUM_LOSSES + 2):
+            await store.write(lambda c: store_runs.lease_next(c, "h1", now))
+            lost = Attempt(run_id=run_id, attempt=attempt)
+            change = await store.write(
+                lambda c, lost=lost: store_runs.lose(c, lost, "it is away", now)  # type: ignore[misc]
+            )
+        assert change is not None
+        assert change.state == store_runs.LOST
+        await contexts.take(archive, in_pieces(data))
+        os.utime(tmp_path / "contexts" / archive.sha256, (0, 0))
+        await contexts.remove_unneeded(store)
+        soon = kept(tmp_path / "contexts")
+        now += 3601
+        await contexts.remove_unneeded(store)
+
+    assert soon == [archive.sha256]
+    assert kept(tmp_path / "contexts") == []
+
+
+@in_loop
+async def test_an_archive_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts = Contexts(tmp_path / "contexts", Quotas())
+    archive, data = archive_of(tmp_path / "a", FILES)
+    real_sync, synced = os.fsync, []
+
+    def sync(descriptor: int) -> None:
+        synced.append(
+            (Path(f"/proc/self/fd/{descriptor}").readlink(), contexts.has(archive.sha256))
+        )
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    await contexts.take(archive, in_pieces(data))
+
+    (file, had_name), (folder, has_name) = synced
+    assert (file.parent.name, had_name) == ("incoming", False)
+    assert (folder.name, has_name) == ("contexts", True)
