@@ -1,9 +1,20 @@
 """The table of targets; importing it imports every parser."""
 
 from fuzz.target import Target
-from fuzz.targets import build, counters, engine, experiment, image, kernel, load, records, words
+from fuzz.targets import (
+    build,
+    counters,
+    engine,
+    experiment,
+    identity,
+    image,
+    kernel,
+    load,
+    records,
+    words,
+)
 
-_MODULES = (load, counters, image, build, engine, kernel, experiment, records, words)
+_MODULES = (load, counters, image, build, engine, kernel, experiment, records, words, identity)
 
 TARGETS: dict[str, Target] = {
     target.name: target for module in _MODULES for target in module.TABLE.targets

@@ -192,12 +192,16 @@ async def test_what_is_no_request_for_a_certificate_is_refused_and_uses_nothing(
 ) -> None:
     whole = request_of(new_key())
     broken = signed(ec.generate_private_key(ec.SECP384R1()))
+    corpus = Path(__file__).parents[3] / "fuzz/corpus/signing-request"
     requests = {
         b"": "no certificate signing request in PEM",
         b"nonsense": "no certificate signing request in PEM",
         whole[:120]: "no certificate signing request in PEM",
         whole + bytes(4096): "has 4",
         broken: "no key on the curve P-256",
+        (corpus / "rsa").read_bytes(): "no key on the curve P-256",
+        (corpus / "version-6").read_bytes(): "5 is not a valid CSR version",
+        (corpus / "signature-of-another").read_bytes(): "is not signed with its own key",
     }
     async with fleet(tmp_path) as here:
         token = await here.token()

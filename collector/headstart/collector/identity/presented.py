@@ -14,6 +14,9 @@ from headstart.collector.identity.endings import NotGiven
 LARGEST_REQUEST_BYTES = 4096
 
 
+_NO_REQUEST = (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion)
+
+
 def _refused(message: str) -> NotGiven:
     return NotGiven(grpc.StatusCode.INVALID_ARGUMENT, message)
 
@@ -32,7 +35,7 @@ def requested_key(pem: bytes) -> ec.EllipticCurvePublicKey:
         request = x509.load_pem_x509_csr(pem)
         key = request.public_key()
         signed = request.is_signature_valid
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+    except _NO_REQUEST as error:
         raise _refused(f"no certificate signing request in PEM: {error}") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _refused("the certificate signing request has no key on the curve P-256")
