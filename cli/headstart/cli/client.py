@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from headstart.cli.connection import Connection
-from headstart.cli.errors import CommandError, InputError
+from headstart.cli.errors import Busy, CommandError, InputError
 from headstart.v1.experiments_pb2 import (
     ListRequest,
     ReportFormat,
@@ -95,6 +95,8 @@ def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
         return CommandError(
             f"the collector at {target} is older than this command: it does not know the call"
         )
+    if call.code() == grpc.StatusCode.ABORTED:
+        return Busy(call.details() or "the hosts are busy")
     kind = InputError if call.code() in _INPUT_CODES else CommandError
     return kind(call.details() or call.code().name)
 

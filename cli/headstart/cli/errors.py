@@ -16,6 +16,12 @@ class CommandError(Exception):
         return "\n".join(self.lines)
 
 
+class Busy(CommandError):
+    """Something else is measured, and this was not to wait: nobody is to blame."""
+
+    exit_code: ExitCode = ExitCode.NOT_MEASURED
+
+
 class InputError(CommandError):
     """What was given is wrong: a file, a name, an option."""
 

@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 # The commands that judge runs, so that 1 and 4 may come of what was measured.
-JUDGING = ("run", "aa", "try", "watch", "gate", "compare", "pool")
+JUDGING = ("run", "aa", "try", "watch", "submit", "gate", "compare", "pool")
 
 
 class ExitCode(IntEnum):

@@ -8,20 +8,13 @@ from typing import Any
 
 import click
 
-from headstart.cli.errors import CommandError
-from headstart.cli.exit_codes import ExitCode
+from headstart.cli.errors import Busy
 
 _KEY = "headstart.if_busy"
 _HELP = (
     "While another run measures on this machine: wait for its end, fail with exit code 4, or "
     "go on beside it."
 )
-
-
-class _Busy(CommandError):
-    """Nobody is to blame that nothing was measured."""
-
-    exit_code = ExitCode.NOT_MEASURED
 
 
 def if_busy_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,4 +45,4 @@ def machine_held() -> Iterator[None]:
         with alone(Cancellation(), asked):
             yield
     except MachineBusy as busy:
-        raise _Busy(str(busy)) from busy
+        raise Busy(str(busy)) from busy

@@ -3,6 +3,8 @@
 import math
 import re
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 from headstart.cli.plan_words import span
@@ -11,6 +13,7 @@ from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.v1.fleet_pb2 import Progress
 from headstart.words.enums import word
 
+_NAMED_HOSTS = 3
 _BLOCK = re.compile(r"block \d+\b")
 
 
@@ -51,6 +54,8 @@ def describe(run: RunSummary) -> str:
     """`players-api on perf1: 34 %, about 9 min left; trial 7 of 20, block 2, aot: load`."""
     head = f"{run.experiment} on {run.host}"
     progress = run.progress
+    if run.state == RunState.RUN_STATE_QUEUED:
+        return f"{_waiting_head(run)}: {', '.join(_waiting(run))}"
     if run.state != RunState.RUN_STATE_LEASED or not progress.doing:
         return f"{head}: {word(RunState, run.state)}{f' ({run.reason})' if run.reason else ''}"
     if not progress.doing.startswith("block "):
@@ -58,6 +63,22 @@ def describe(run: RunSummary) -> str:
         return f"{head}: {progress.doing}"
     planned = f" of {progress.trials_planned}" if progress.trials_planned else ""
     return f"{head}: {_left(progress)}trial {progress.trials_done + 1}{planned}, {progress.doing}"
+
+
+def _waiting_head(run: RunSummary) -> str:
+    others = [name for name in run.candidates if name != run.host]
+    if len(others) > _NAMED_HOSTS:
+        return f"{run.experiment} on {run.host} or {len(others)} others"
+    return f"{run.experiment} on {' or '.join([run.host, *others])}"
+
+
+def _waiting(run: RunSummary) -> Iterator[str]:
+    yield f"queued{f' ({run.reason})' if run.reason else ''}"
+    if run.priority:
+        yield f"priority {run.priority}"
+    if run.expires_time_seconds:
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.expires_time_seconds))
+        yield f"expires {until}"
 
 
 def _left(progress: Progress) -> str:

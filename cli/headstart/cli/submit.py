@@ -1,15 +1,19 @@
 """`headstart submit`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.json_output import in_words, say_object
 from headstart.cli.plan_options import plan_options, with_options
 from headstart.cli.terminal import say
+from headstart.cli.verdict_code import strict_option
+from headstart.cli.waiting_options import Waiting, waiting_options
 from headstart.v1.experiments_pb2 import SubmitRequest
 from headstart.words.foreign.text_files import NotUtf8, read_text
 
@@ -22,6 +26,13 @@ from headstart.words.foreign.text_files import NotUtf8, read_text
 @click.option(
     "--keep-going", is_flag=True, help="Measure what a host can, though something is missing there."
 )
+@waiting_options
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Follow the runs until all ended; exit with what they found, as `headstart run` does.",
+)
+@strict_option
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @collector_options
 def command(
@@ -32,26 +43,48 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     keep_going: bool,
+    any_host: bool,
+    priority: int,
+    expires: float | None,
+    if_busy: str,
+    wait: bool,
+    strict: bool,
     as_json: bool,
     collector: Connection,
-) -> None:
+) -> int:
     """Submit the experiment in FILE: one run on every host whose labels match."""
+    if strict and not wait:
+        raise InputError("--strict goes with --wait")
     changes = blocks, duration, settings
     request = submission(file, revision, aa, changes=changes, keep_going=keep_going)
+    waiting = Waiting(any_host, priority, expires, if_busy)
+    waiting.put(request)
     # Late: what packs and reads files takes longer to import than most files to submit.
     from headstart.cli.sent_contexts import packed_contexts
 
     with packed_contexts(request) as contexts, experiments(collector) as stub:
+        waiting.require(stub, request)
         contexts.send(stub, request)
-        runs = stub.Submit(request).runs
-    if as_json:
-        sent = {"contexts": contexts.as_json()} if contexts.by_variant else {}
-        say_object({"runs": [in_words(run) for run in runs], **sent})
-        return
-    for line in contexts.lines():
-        say(line, err=True)
-    for run in runs:
-        say(f"{run.run_id}  {run.experiment} on {run.host}")
+        answer = stub.Submit(request)
+    runs = answer.runs
+    more: dict[str, Any] = {"warnings": list(answer.warnings)}
+    if contexts.by_variant:
+        more["contexts"] = contexts.as_json()
+    for warning in answer.warnings:
+        say(f"headstart: warning: {warning}", err=True)
+    if as_json and not wait:
+        say_object({"runs": [in_words(run) for run in runs], **more})
+        return ExitCode.OK
+    if not as_json:
+        for line in contexts.lines():
+            say(line, err=True)
+        for run in runs:
+            say(f"{run.run_id}  {run.experiment} on {run.host}")
+    if not wait:
+        return ExitCode.OK
+    from headstart.cli.submit_and_wait import wait_for
+
+    return wait_for(collector, runs, strict, more if as_json else None)
 
 
 def submission(

@@ -14,9 +14,10 @@ from headstart.collector.api.answers import (
 )
 from headstart.collector.api.context_calls import ContextCalls
 from headstart.collector.api.host_calls import HostCalls
+from headstart.collector.api.placing import placed
 from headstart.collector.api.queue_calls import QueueCalls
 from headstart.collector.api.status_codes import EXPECTED, Status, abort
-from headstart.collector.api.submission import experiment_of, hosts_for
+from headstart.collector.api.submission import experiment_of, hosts_for, wish_of
 from headstart.collector.config import CollectorConfig
 from headstart.collector.fleet.fleet import Fleet
 from headstart.collector.judge.analyst import Analyst
@@ -89,9 +90,18 @@ class ExperimentsServer(ContextCalls, HostCalls, QueueCalls, ExperimentsServiceS
             limits = self._config.limits
             experiment = await experiment_of(request, limits, self._contexts)
             seen_after = self._store.now() - self._config.timing.host_expiry_seconds
-            hosts = hosts_for(experiment, await self._fleet.hosts(), seen_after, limits)
-            run_ids = await self._fleet.dispatch.submit(experiment, hosts, who_is(context))
-            return SubmitResponse(runs=[await self._summary(run_id) for run_id in run_ids])
+            known = await self._fleet.hosts()
+            at = placed(
+                hosts_for(experiment, known, seen_after, limits),
+                known,
+                lambda host: self._fleet.lacking(host, experiment),
+                self._store.now(),
+                any_host=request.any_host,
+            )
+            wish = wish_of(request, at.candidates, self._store.now())
+            run_ids = await self._fleet.dispatch.submit(experiment, at.hosts, who_is(context), wish)
+            runs = [await self._summary(run_id) for run_id in run_ids]
+            return SubmitResponse(runs=runs, warnings=at.warnings)
         except EXPECTED as error:
             await abort(context, error)
 

@@ -8,6 +8,7 @@ from headstart.collector.judge.analyst import NoRecords, ReportFault
 from headstart.collector.judge.exporter import ExportFault, NoParquet, RecordsPruned
 from headstart.collector.store.host_changes import NoSuchHost
 from headstart.collector.store.queries import NoSuchRun
+from headstart.collector.store.queue import HostsBusy
 from headstart.collector.store.shifts import NoSuchShift
 from headstart.collector.store.writer import StoreFault
 
@@ -35,6 +36,7 @@ EXPECTED = (
     Status,
     NoSuchRun,
     NoSuchHost,
+    HostsBusy,
     NoSuchShift,
     NoRecords,
     ReportFault,
@@ -63,6 +65,8 @@ def _status_of(error: Exception) -> Status:
         case NoSuchRun(candidates=candidates):
             code = grpc.StatusCode.INVALID_ARGUMENT if candidates else grpc.StatusCode.NOT_FOUND
             return Status(code, str(error))
+        case HostsBusy():
+            return Status(grpc.StatusCode.ABORTED, str(error))
         case NoSuchHost():
             return Status(grpc.StatusCode.NOT_FOUND, str(error))
         case NoSuchShift(exists=exists):

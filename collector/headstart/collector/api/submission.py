@@ -1,7 +1,7 @@
 """From a submitted file to an experiment and the hosts that it runs on, or what is wrong."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import grpc
 
@@ -12,12 +12,15 @@ from headstart.collector.config import Limits
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
 from headstart.collector.store import hosts as store_hosts
 from headstart.collector.store.contexts import Contexts
+from headstart.collector.store.queue import Wish
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import HostState, Problem, SubmitRequest
 
 # A lease must fit into a message beside little else.
 _LARGEST_EXPERIMENT_SHARE = 0.9
 _LISTED_HOSTS = 10
+MOST_PRIORITY = 100
+_LONGEST_WAIT_SECONDS = 366 * 86400.0
 
 
 async def experiment_of(
@@ -72,6 +75,25 @@ def hosts_for(
             "ask for labels that fewer have"
         )
     return hosts
+
+
+def wish_of(request: SubmitRequest, candidates: Sequence[str], now: float) -> Wish:
+    """How it wants to wait. Raises Status with every mistake."""
+    mistakes = []
+    if abs(request.priority) > MOST_PRIORITY:
+        mistakes.append(
+            f"the priority is {request.priority}; expected -{MOST_PRIORITY} to {MOST_PRIORITY}"
+        )
+    if not 0 <= request.expires_seconds <= _LONGEST_WAIT_SECONDS:
+        mistakes.append(f"it expires in {request.expires_seconds:g} s; expected a year at most")
+    if mistakes:
+        raise mistaken("; ".join(mistakes), [Problem(message=each) for each in mistakes])
+    return Wish(
+        priority=request.priority,
+        expires_seconds=now + request.expires_seconds if request.expires_seconds else 0.0,
+        candidates=tuple(candidates),
+        unless_busy=request.unless_busy,
+    )
 
 
 def _refused(message: str) -> Status:

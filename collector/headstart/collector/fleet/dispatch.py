@@ -9,8 +9,9 @@ from headstart.collector.fleet.changes import Changes
 from headstart.collector.fleet.leases import Leases
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.collector.store import runs as store_runs
+from headstart.collector.store import queue as store_queue, runs as store_runs
 from headstart.collector.store.hello import Greeted
+from headstart.collector.store.queue import PLAIN, Wish
 from headstart.collector.store.runs import Change
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
@@ -50,6 +51,7 @@ class Dispatch:
         self._leases = Leases(
             timing.lease_seconds, timing.tick_seconds, time.monotonic, timing.heartbeat_seconds
         )
+        self._host_expiry_seconds = timing.host_expiry_seconds
         self._look_seconds = timing.heartbeat_seconds
         self._next_look = time.monotonic() + self._look_seconds
         # Hosts that may have a queued run.
@@ -60,7 +62,7 @@ class Dispatch:
         """Take up the stored leases, each with a fresh deadline."""
         for lease in await self._store.read(store_runs.leases):
             self._leases.grant(lease.run_id, lease.attempt, lease.host)
-        self._waiting = await self._store.read(store_runs.waiting_hosts)
+        self._waiting = await self._store.read(store_queue.waiting_hosts)
         await self._count_runs()
 
     async def stop(self) -> None:
@@ -127,21 +129,23 @@ class Dispatch:
         return self._leases.renew(attempt.run_id, attempt.attempt, session.host)
 
     async def submit(
-        self, experiment: Experiment, hosts: Sequence[str], who: str = ""
+        self, experiment: Experiment, hosts: Sequence[str], who: str = "", wish: Wish = PLAIN
     ) -> list[str]:
         """Store the experiment, queue a run on each of the hosts, offer them; the run ids.
 
-        `who` is for the log. One transaction. Once it is durable the offers are made, whether
-        or not whoever asked still waits.
+        Raises HostsBusy. `who` is for the log. One transaction. Once it is durable the offers
+        are made, whether or not whoever asked still waits.
         """
-        return await self._tasks.through(self._submit(experiment, hosts, who), "a submission")
+        return await self._tasks.through(self._submit(experiment, hosts, who, wish), "a submission")
 
-    async def _submit(self, experiment: Experiment, hosts: Sequence[str], who: str) -> list[str]:
+    async def _submit(
+        self, experiment: Experiment, hosts: Sequence[str], who: str, wish: Wish
+    ) -> list[str]:
         now = self._store.now()
-        made = await self._store.write(lambda c: store_runs.submit(c, experiment, hosts, now))
+        made = await self._store.write(lambda c: store_runs.submit(c, experiment, hosts, now, wish))
         for run_id, host in zip(made, hosts, strict=True):
             store_runs.log_submitted(run_id, experiment, host, who)
-        await self.queued(hosts)
+        await self.queued(dict.fromkeys((*hosts, *wish.candidates)))
         return made
 
     async def queued(self, hosts: Iterable[str]) -> None:
@@ -166,7 +170,11 @@ class Dispatch:
         host, stream_id = session.host, session.stream_id
         self._waiting.discard(host)
         now = self._store.now()
-        leased = await self._store.write(lambda c: store_runs.lease_next(c, host, now, stream_id))
+        leased = await self._store.write(
+            lambda c: store_runs.lease_next(
+                c, host, now, stream_id, lambda asked: not unknown_to(session.features, asked)
+            )
+        )
         if leased is None:
             return
         # There may be more; looking costs little.
@@ -304,8 +312,17 @@ class Dispatch:
         return True
 
     async def _look(self) -> None:
-        """Offer what is queued for agents that attend, whoever should have done so before."""
-        self._waiting |= await self._store.read(store_runs.waiting_hosts)
+        """Offer what is queued for agents that attend, whoever should have done so before.
+
+        What has waited too long ends.
+        """
+        now, here = self._store.now(), frozenset(self._sessions)
+        gone_before = now - self._host_expiry_seconds
+        for run_id, why in await self._store.read(
+            lambda c: store_queue.expired(c, now, gone_before, here)
+        ):
+            await self.cancel(run_id, why, only_queued=True)
+        self._waiting |= await self._store.read(store_queue.waiting_hosts)
         for host in sorted(self._waiting):
             if session := self._sessions.get(host):
                 await self.offer(session)

@@ -22,6 +22,7 @@ from headstart.collector.store.record_bounds import Unbelievable, check_numbers
 from headstart.collector.store.records import ForeignStream
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
+from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import HostState
 from headstart.v1.fleet_pb2 import (
     AttendResponse,
@@ -32,6 +33,7 @@ from headstart.v1.fleet_pb2 import (
     RecordBatch,
     Welcome,
 )
+from headstart.words.features import unknown_to
 from headstart.words.foreign.host_names import EXPECTED, is_host_name
 from headstart.words.protocol import PROTOCOL_VERSION
 
@@ -264,6 +266,11 @@ class Fleet:
     def attends(self, host: str) -> bool:
         """Whether an agent of this host is here now."""
         return host in self._sessions
+
+    def lacking(self, host: str, experiment: Experiment) -> str:
+        """Why a host's agent cannot run an experiment; empty: it can, or is not here."""
+        session = self._sessions.get(host)
+        return unknown_to(session.features, experiment) if session else ""
 
     async def hosts(self) -> list[HostState]:
         """Every host, with what its agent says now."""

@@ -11,6 +11,7 @@ __all__ = [
     "packed",
     "points",
     "queries",
+    "queue",
     "record_bounds",
     "records",
     "results",

@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from headstart.collector.findings.run_info import RunInfo
+from headstart.collector.store.queue import of_column
 from headstart.collector.store.record_bounds import Bounds, bounds_of
 from headstart.collector.store.tables import experiments, results, runs
 from headstart.v1.experiment_pb2 import Experiment
-from headstart.v1.experiments_pb2 import RunSummary
+from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.v1.fleet_pb2 import Progress
 from headstart.v1.host_pb2 import HostFacts
 
@@ -57,6 +58,9 @@ def _summary(row: Row[Any]) -> RunSummary:
         ended_time_seconds=row.ended_seconds,
         reason="; ".join(part for part in (row.reason, fault) if part),
         progress=Progress.FromString(row.progress),
+        priority=row.priority,
+        expires_time_seconds=row.expires_seconds,
+        candidates=of_column(row.candidates) if row.state == RunState.RUN_STATE_QUEUED else (),
     )
 
 

@@ -7,7 +7,7 @@ that what belongs together is committed together.
 import logging
 import secrets
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from headstart.collector.store import (
     stored_values,
 )
 from headstart.collector.store.queries import NoSuchRun
+from headstart.collector.store.queue import PLAIN, Wish, as_column, next_queued, require_free
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
@@ -95,9 +96,15 @@ def new_run_id(now: float) -> str:
 
 
 def submit(
-    connection: Connection, experiment: Experiment, on_hosts: Iterable[str], now: float
+    connection: Connection,
+    experiment: Experiment,
+    on_hosts: Sequence[str],
+    now: float,
+    wish: Wish = PLAIN,
 ) -> list[str]:
-    """Store the experiment and one queued run for every host; the run ids."""
+    """Store the experiment and one queued run for every host; the run ids. Raises HostsBusy."""
+    if wish.unless_busy:
+        require_free(connection, on_hosts)
     experiment_id = connection.execute(
         insert(experiments).values(
             name=experiment.name,
@@ -127,6 +134,9 @@ def submit(
                 ended_seconds=0.0,
                 progress=b"",
                 pruned_seconds=0.0,
+                priority=wish.priority,
+                expires_seconds=wish.expires_seconds,
+                candidates=as_column(wish.candidates),
             )
         )
         made.append(run_id)
@@ -156,11 +166,6 @@ def counts(connection: Connection) -> dict[RunState.ValueType, int]:
     return {row.state: row.number for row in rows}
 
 
-def waiting_hosts(connection: Connection) -> set[str]:
-    """Hosts with a queued run."""
-    return set(connection.execute(select(runs.c.host).where(runs.c.state == QUEUED)).scalars())
-
-
 def leases(connection: Connection) -> list[Change]:
     """Every lease that stands."""
     rows = connection.execute(select(runs).where(runs.c.state == LEASED))
@@ -172,8 +177,14 @@ def leases_of(connection: Connection, host: str) -> list[Change]:
     return [lease for lease in leases(connection) if lease.host == host]
 
 
-def lease_next(connection: Connection, host: str, now: float, stream_id: str = "") -> Leased | None:
-    """Lease the host's oldest queued run as a new attempt, unless it has one or is drained.
+def lease_next(
+    connection: Connection,
+    host: str,
+    now: float,
+    stream_id: str = "",
+    fits: Callable[[Experiment], bool] = lambda _experiment: True,
+) -> Leased | None:
+    """Lease the run that is next on a host as a new attempt, unless it has one or is drained.
 
     The attempt's records must come in this stream (empty: in any).
     """
@@ -183,25 +194,20 @@ def lease_next(connection: Connection, host: str, now: float, stream_id: str = "
         return None
     if host_changes.drained(connection, host) is not None:
         return None
-    row = connection.execute(
-        select(runs.c.run_id, runs.c.attempt, experiments.c.experiment, hosts.c.facts)
-        .join(experiments)
-        .join(hosts, hosts.c.host == runs.c.host)
-        .where(runs.c.host == host, runs.c.state == QUEUED)
-        .order_by(runs.c.submitted_seconds, runs.c.run_id)
-        .limit(1)
-    ).first()
+    row = next_queued(connection, host, fits)
     if row is None:
         return None
     attempt = row.attempt + 1
+    facts = connection.execute(select(hosts.c.facts).where(hosts.c.host == host)).scalar_one()
     connection.execute(
         update(runs)
         .where(runs.c.run_id == row.run_id)
         .values(
             state=LEASED,
+            host=host,
             attempt=attempt,
             stream_id=stream_id,
-            facts=row.facts,
+            facts=facts,
             started_seconds=now,
             progress=b"",
             reason="",
@@ -243,6 +249,8 @@ def lose(
             losses=losses,
             reason=words[state],
             ended_seconds=0.0 if state == QUEUED else now,
+            # Its agent may come back with records of it: nobody else can have it.
+            candidates="" if counted else row.candidates,
         )
     )
     _forget_values(connection, row)

@@ -208,6 +208,9 @@ class RunSummary(_message.Message):
     ENDED_TIME_SECONDS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    EXPIRES_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     experiment: _builtins.str
     host: _builtins.str
@@ -221,8 +224,15 @@ class RunSummary(_message.Message):
     ended_time_seconds: _builtins.float
     reason: _builtins.str
     """Why, for FAILED, CANCELLED, LOST, INCOMPLETE."""
+    priority: _builtins.int
+    expires_time_seconds: _builtins.float
+    """Unix time by which an agent must have it; 0: none was stated."""
     @_builtins.property
     def progress(self) -> _fleet_pb2.Progress: ...
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Hosts of which any may take it, until one has."""
+
     def __init__(
         self,
         *,
@@ -238,10 +248,13 @@ class RunSummary(_message.Message):
         ended_time_seconds: _builtins.float = ...,
         reason: _builtins.str = ...,
         progress: _fleet_pb2.Progress | None = ...,
+        priority: _builtins.int = ...,
+        expires_time_seconds: _builtins.float = ...,
+        candidates: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "ended_time_seconds", b"ended_time_seconds", "experiment", b"experiment", "fingerprint", b"fingerprint", "host", b"host", "progress", b"progress", "reason", b"reason", "revision", b"revision", "run_id", b"run_id", "started_time_seconds", b"started_time_seconds", "state", b"state", "submitted_time_seconds", b"submitted_time_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "candidates", b"candidates", "ended_time_seconds", b"ended_time_seconds", "experiment", b"experiment", "expires_time_seconds", b"expires_time_seconds", "fingerprint", b"fingerprint", "host", b"host", "priority", b"priority", "progress", b"progress", "reason", b"reason", "revision", b"revision", "run_id", b"run_id", "started_time_seconds", b"started_time_seconds", "state", b"state", "submitted_time_seconds", b"submitted_time_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,6 +294,10 @@ class SubmitRequest(_message.Message):
     KEEP_GOING_FIELD_NUMBER: _builtins.int
     CONTEXTS_FIELD_NUMBER: _builtins.int
     SENDS_CONTEXTS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    EXPIRES_SECONDS_FIELD_NUMBER: _builtins.int
+    ANY_HOST_FIELD_NUMBER: _builtins.int
+    UNLESS_BUSY_FIELD_NUMBER: _builtins.int
     source_text: _builtins.str
     """The experiment file, YAML, at most 256 KiB."""
     base_directory: _builtins.str
@@ -298,6 +315,14 @@ class SubmitRequest(_message.Message):
     """This client sends contexts: a build that has none here, and whose file does not say that
     it is on the host, is a mistake.
     """
+    priority: _builtins.int
+    """The highest goes first on its host, then the oldest; -100 to 100."""
+    expires_seconds: _builtins.float
+    """Seconds from now by which an agent must have it, or it ends; 0: whenever."""
+    any_host: _builtins.bool
+    """One run, on whichever of the matching hosts takes it first."""
+    unless_busy: _builtins.bool
+    """ABORTED, and nothing submitted, where a run waits or goes on on a host that would get one."""
     @_builtins.property
     def contexts(self) -> _containers.MessageMap[_builtins.str, _experiment_pb2.ContextArchive]:
         """Variant -> the context of its build, which the collector has."""
@@ -314,10 +339,14 @@ class SubmitRequest(_message.Message):
         keep_going: _builtins.bool = ...,
         contexts: _abc.Mapping[_builtins.str, _experiment_pb2.ContextArchive] | None = ...,
         sends_contexts: _builtins.bool = ...,
+        priority: _builtins.int = ...,
+        expires_seconds: _builtins.float = ...,
+        any_host: _builtins.bool = ...,
+        unless_busy: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "base_directory", b"base_directory", "contexts", b"contexts", "file_name", b"file_name", "keep_going", b"keep_going", "revision", b"revision", "sends_contexts", b"sends_contexts", "source_text", b"source_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aa", b"aa", "aa_variant", b"aa_variant", "any_host", b"any_host", "base_directory", b"base_directory", "contexts", b"contexts", "expires_seconds", b"expires_seconds", "file_name", b"file_name", "keep_going", b"keep_going", "priority", b"priority", "revision", b"revision", "sends_contexts", b"sends_contexts", "source_text", b"source_text", "unless_busy", b"unless_busy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,16 +450,22 @@ class SubmitResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUNS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunSummary]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps a run waiting, or will fail it, a sentence each."""
+
     def __init__(
         self,
         *,
         runs: _abc.Iterable[Global___RunSummary] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["runs", b"runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["runs", b"runs", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
