@@ -172,7 +172,6 @@ class Collector:
         self._tasks.start(self._sightings.keep(), "the noting of callers")
         self._tasks.start(self._guard.keep_roles(), "the following of the roles file")
         self._exporter.clear()
-        await self._publisher.stored()
         self._parts.push_async_callback(self._analyst.stop)
         await self._analyst.start()
         self._parts.push_async_callback(self._fleet.stop)
@@ -273,7 +272,9 @@ class Collector:
         from headstart.collector.metrics.application import metrics_application
         from headstart.collector.transport.http_server import HttpServer
 
-        application = metrics_application(self._exposition, lambda: self._store.problem)
+        application = metrics_application(
+            self._exposition, lambda: self._store.problem, self._publisher.is_whole
+        )
         try:
             server = await HttpServer.start(
                 config.metrics_listen, application, self._own, config.metrics_tls
@@ -282,6 +283,7 @@ class Collector:
             raise StartFault(f"{config.metrics_listen} cannot be listened on: {error}") from error
         self.metrics_port = server.port
         self._parts.push_async_callback(server.close)
+        self._tasks.start(self._publisher.take_up(), "the exposition of stored results")
         self._tasks.start(self._expose_hosts(), "the exposition of hosts")
 
     async def _expose_hosts(self) -> None:

@@ -1,11 +1,16 @@
 """What a scrape and a health check are answered."""
 
+import asyncio
 import gzip
 import http.client
 from contextlib import closing
 
 import pytest
 
+from headstart.collector.metrics import application
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.transport.http_server import HttpServer
+from support.attending import in_loop
 from support.http_serving import FIXED_TEXT, Fixed, serving
 
 
@@ -37,6 +42,30 @@ def test_compresses_for_a_client_that_accepts_it() -> None:
     assert response.headers["Content-Encoding"] == "gzip"
     assert int(response.headers["Content-Length"]) == len(body)
     assert gzip.decompress(body) == FIXED_TEXT
+
+
+@in_loop
+async def test_a_scrape_waits_until_what_was_stored_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of the series would look as if the others had ended."""
+    is_whole = asyncio.Event()
+    served = application.metrics_application(Fixed(), is_whole=is_whole)
+    server = await HttpServer.start("127.0.0.1:0", served, SelfMetrics("test"))
+    monkeypatch.setattr(application, "_WHOLE_SECONDS", 0.05)
+    response, body = await asyncio.to_thread(get, server.port)
+    health, _ = await asyncio.to_thread(get, server.port, "/healthz")
+    monkeypatch.setattr(application, "_WHOLE_SECONDS", 20)
+    asking = asyncio.create_task(asyncio.to_thread(get, server.port))
+    await asyncio.sleep(0)
+    is_whole.set()
+    later, _ = await asking
+    await server.close()
+
+    assert (response.status, response.headers["Retry-After"]) == (503, "5")
+    assert b"being taken up" in body
+    assert health.status == 200
+    assert later.status == 200
 
 
 def test_health_is_ok_or_says_what_is_wrong() -> None:

@@ -11,6 +11,8 @@ from prometheus_client.exposition import gzip_accepted
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+# Shorter than Prometheus waits (scrape_timeout, 10 s).
+_WHOLE_SECONDS = 8.0
 # Threads of their own: many scrapes at once keep nothing waiting but each other.
 _SCRAPES_AT_ONCE = 2
 
@@ -23,12 +25,23 @@ class Provider(Protocol):
 
 
 def metrics_application(
-    provider: Provider, problem: Callable[[], str] = lambda: ""
+    provider: Provider,
+    problem: Callable[[], str] = lambda: "",
+    is_whole: asyncio.Event | None = None,
 ) -> web.Application:
-    """/metrics, and /healthz: 200, or 503 with the text that `problem` returns."""
+    """/metrics, and /healthz: 200, or 503 with the text that `problem` returns.
+
+    Until `is_whole` a scrape waits: half of the series would look as if the others had ended.
+    """
     scrapes = ThreadPoolExecutor(_SCRAPES_AT_ONCE, thread_name_prefix="scrape")
 
     async def metrics(request: web.Request) -> web.Response:
+        if is_whole is not None and not is_whole.is_set():
+            try:
+                await asyncio.wait_for(is_whole.wait(), _WHOLE_SECONDS)
+            except TimeoutError:
+                words = "the results that are stored are being taken up; ask again\n"
+                return web.Response(text=words, status=503, headers={hdrs.RETRY_AFTER: "5"})
         compressed = gzip_accepted(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(scrapes, provider.scrape, compressed)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import Gauge, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -71,6 +71,8 @@ class _Page:
     compressed: bytes
     series: int
     dropped: Counter[str]
+    # Results of which nothing is shown.
+    left_out: int = 0
 
 
 class Exposition:
@@ -89,6 +91,7 @@ class Exposition:
         self._results = _page(RESULT_FAMILIES, [])
         self._hosts = _page(HOST_FAMILIES, [])
         self._shifts = _page(SHIFT_FAMILIES, [])
+        self._unread = 0
         self._gauges = _Gauges(own)
         self._show(0.0)
 
@@ -116,6 +119,18 @@ class Exposition:
                 self._shifts = self._shift_page(shifts)
             self._show(time.perf_counter() - began)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a result had to be left out, so that an older one would be as well."""
+        with self._updating:
+            return self._results.left_out > 0
+
+    def leave_out(self, results: int) -> None:
+        """So many results are older than all that there was room for, and are not rendered."""
+        with self._updating:
+            self._unread = results
+            self._show(0.0)
+
     def runs_on(self, host: str) -> list[str]:
         """The runs on a host that are shown now."""
         with self._updating:
@@ -136,7 +151,7 @@ class Exposition:
         return self._results, self._hosts, self._shifts
 
     def _show(self, seconds: float) -> None:
-        self._gauges.show(self._pages(), seconds)
+        self._gauges.show(self._pages(), self._unread, seconds)
 
     def _add(self, result: RunResult) -> bool:
         key = (label(result.experiment), label(result.host.name))
@@ -158,9 +173,11 @@ class Exposition:
         room = self._run_room
         kept: list[_Fragment] = []
         dropped: Counter[str] = Counter()
+        left_out = 0
         for run in sorted(self._runs.values(), key=lambda run: -run.ended_unix_seconds):
             if run.figures.series > room:
                 dropped["cap"] += run.figures.series + run.curve.series
+                left_out += 1
                 continue
             kept.append(run.figures)
             room -= run.figures.series
@@ -169,7 +186,7 @@ class Exposition:
                 continue
             kept.append(run.curve)
             room -= run.curve.series
-        return _page(RESULT_FAMILIES, kept, dropped)
+        return replace(_page(RESULT_FAMILIES, kept, dropped), left_out=left_out)
 
     def _host_page(self, hosts: Sequence[HostState]) -> _Page:
         """Connected hosts first, then those heard of last, while there is room."""
@@ -220,19 +237,26 @@ class _Gauges:
             ["reason"],
             registry=registry,
         )
+        self._left_out = Gauge(
+            "headstart_exposition_dropped_results",
+            "Results of which no series is exposed, since newer ones take all the room; of those"
+            " that were older still at the start the series are not counted.",
+            registry=registry,
+        )
         self._build_seconds = Gauge(
             "headstart_exposition_build_seconds",
             "Time that the latest change of the exposition took to render.",
             registry=registry,
         )
 
-    def show(self, pages: Sequence[_Page], seconds: float) -> None:
+    def show(self, pages: Sequence[_Page], unread: int, seconds: float) -> None:
         self._series.set(sum(page.series for page in pages))
         self._bytes.labels("plain").set(sum(len(page.plain) for page in pages))
         self._bytes.labels("gzip").set(sum(len(page.compressed) for page in pages))
         dropped = sum((page.dropped for page in pages), Counter[str]())
         for reason in ("cap", "not_finite", "duplicate", "unknown"):
             self._dropped.labels(reason).set(dropped[reason])
+        self._left_out.set(unread + sum(page.left_out for page in pages))
         self._build_seconds.set(seconds)
 
 

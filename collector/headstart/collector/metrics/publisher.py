@@ -7,6 +7,7 @@ is recommended of it. `with_host_check` joins the two, here as for every report.
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from headstart.collector.analysis.aa_of_host import latest_telling, with_host_check
 from headstart.collector.findings import RunResult
@@ -17,22 +18,38 @@ from headstart.collector.store.store import Store
 
 log = logging.getLogger(__name__)
 
+# Results that are read and rendered before the page is joined anew.
+_AT_ONCE = 50
+
 
 class Publisher:
     """Use from one event loop."""
 
     def __init__(self, store: Store, exposition: Exposition) -> None:
+        # Whether what was stored before is shown.
+        self.is_whole = asyncio.Event()
         self._store = store
         self._exposition = exposition
         # Else a result that was joined with an older A/A run could be shown after the newer
         # run had its turn.
         self._turn = asyncio.Lock()
 
-    async def stored(self) -> None:
-        """Show the newest result of every experiment on every host."""
-        async with self._turn:
-            for text in await self._store.read(store_results.latest):
-                await self._show(text)
+    async def take_up(self) -> None:
+        """Show the newest result of every experiment on every host, as many as there is room for.
+
+        The newest first, some at a time: a result that arrives meanwhile waits for no more than
+        these, and joining the page for each alone would take the square of their number.
+        """
+        try:
+            runs = await self._store.read(store_results.latest)
+            for begin in range(0, len(runs), _AT_ONCE):
+                if self._exposition.is_full:
+                    self._exposition.leave_out(len(runs) - begin)
+                    break
+                async with self._turn:
+                    await self._show_stored(runs[begin : begin + _AT_ONCE])
+        finally:
+            self.is_whole.set()
 
     async def ended(self, result_json: str) -> None:
         """Show a result that was just stored, and after an A/A run the host's others anew."""
@@ -44,6 +61,20 @@ class Publisher:
                 if run_id != shown.run_id:
                     await self._show_again(run_id)
 
+    async def _show_stored(self, runs: Sequence[str]) -> None:
+        told: dict[str, RunResult | None] = {}
+        shown = []
+        for run_id in runs:
+            stored = await self._store.read(partial(store_results.get, run_id=run_id))
+            if stored is None or (result := await self._read(stored.result_json)) is None:
+                continue
+            host = result.host.name
+            if host not in told:
+                latest = await self._store.read(partial(store_results.latest_aa, run_id=run_id))
+                told[host] = await asyncio.to_thread(_telling, latest)
+            shown.append(with_host_check(result, told[host]))
+        await asyncio.to_thread(self._exposition.update, shown)
+
     async def _show_again(self, run_id: str) -> None:
         stored = await self._store.read(lambda c: store_results.get(c, run_id))
         if stored is not None and not stored.fault:
@@ -51,16 +82,29 @@ class Publisher:
 
     async def _show(self, result_json: str) -> RunResult | None:
         """None: it cannot be read, and is not shown."""
+        if (result := await self._read(result_json)) is None:
+            return None
+        run_id = result.run_id
+        latest = await self._store.read(lambda c: store_results.latest_aa(c, run_id))
+        # Rendering takes milliseconds of CPU.
+        await asyncio.to_thread(self._join_and_show, result, latest)
+        return result
+
+    async def _read(self, result_json: str) -> RunResult | None:
         try:
-            result = await asyncio.to_thread(from_json, result_json)
-            run_id = result.run_id
-            latest = await self._store.read(lambda c: store_results.latest_aa(c, run_id))
-            # Rendering takes milliseconds of CPU.
-            await asyncio.to_thread(self._join_and_show, result, latest)
+            return await asyncio.to_thread(from_json, result_json)
         except UnreadableResult as error:
             log.error("a stored result is not shown: %s", error)
             return None
-        return result
 
     def _join_and_show(self, result: RunResult, latest_aa: Sequence[str]) -> None:
-        self._exposition.update([with_host_check(result, latest_telling(latest_aa))])
+        self._exposition.update([with_host_check(result, _telling(latest_aa))])
+
+
+def _telling(latest_aa: Sequence[str]) -> RunResult | None:
+    """None also where one of a release that this one cannot read is in the way."""
+    try:
+        return latest_telling(latest_aa)
+    except UnreadableResult as error:
+        log.error("the A/A runs of a host are not shown: %s", error)
+        return None

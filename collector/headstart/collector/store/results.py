@@ -83,7 +83,7 @@ def latest_aa(connection: Connection, run_id: str) -> list[str]:
 
 
 def latest(connection: Connection) -> list[str]:
-    """The newest good result of every experiment on every host, as JSON, oldest first."""
+    """The runs with the newest good result of every experiment on every host, newest first."""
     query = (
         select(experiments.c.name, runs.c.host, results.c.run_id)
         .select_from(results)
@@ -96,5 +96,4 @@ def latest(connection: Connection) -> list[str]:
     for name, host, run_id in connection.execute(query):
         newest.pop((name, host), None)
         newest[(name, host)] = run_id
-    # One at a time: a result may be a megabyte.
-    return [found.result_json for run in newest.values() if (found := get(connection, run))]
+    return list(reversed(newest.values()))

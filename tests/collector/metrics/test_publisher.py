@@ -1,0 +1,48 @@
+"""What a collector shows after its start of what it stored before."""
+
+from pathlib import Path
+
+from headstart.collector.metrics.page import Exposition
+from headstart.collector.metrics.publisher import Publisher
+from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store.store import Store
+from support.attending import in_loop
+from support.stored_results import fill
+
+# Room for the figures and curves of some three results.
+ROOM = 2000
+
+
+async def shown_after_start(data: Path, maximum_series: int) -> tuple[str, Exposition]:
+    store = Store(data)
+    exposition = Exposition(SelfMetrics("1"), maximum_series)
+    publisher = Publisher(store, exposition)
+    await publisher.take_up()
+    await store.close()
+    assert publisher.is_whole.is_set()
+    return exposition.scrape().decode(), exposition
+
+
+@in_loop
+async def test_all_results_are_shown_where_there_is_room(tmp_path: Path) -> None:
+    await fill(tmp_path / "data", 60)
+    text, exposition = await shown_after_start(tmp_path / "data", 100_000)
+
+    assert all(f'experiment="e{number}"' in text for number in range(60))
+    assert not exposition.is_full
+    assert "headstart_exposition_dropped_results 0.0\n" in text
+
+
+@in_loop
+async def test_the_newest_are_shown_where_there_is_room_for_few_and_the_others_are_not_read(
+    tmp_path: Path,
+) -> None:
+    await fill(tmp_path / "data", 120)
+    text, exposition = await shown_after_start(tmp_path / "data", ROOM)
+
+    assert exposition.is_full
+    assert 'experiment="e119"' in text
+    assert 'experiment="e0"' not in text
+    shown = {number for number in range(120) if f'experiment="e{number}"' in text}
+    assert f"headstart_exposition_dropped_results {120 - len(shown)}.0\n" in text
+    assert shown == set(range(min(shown), 120))
