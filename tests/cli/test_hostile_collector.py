@@ -28,6 +28,12 @@ CALLS = {
     "accept": ("accept", "1"),
     "history": ("history", "x", "--metric", metrics.STARTUP.name),
     "history as JSON": ("history", "x", "--json"),
+    "identities": ("identities",),
+    "identities as JSON": ("identities", "--json"),
+    "audit": ("audit",),
+    "audit as JSON": ("audit", "--json"),
+    "revoke": ("revoke", "r"),
+    "tokens": ("token", "list"),
     "report": ("report", "r"),
     "report as Markdown": ("report", "r", "--format", "markdown"),
     "report as JSON": ("report", "r", "--format", "json"),
@@ -64,13 +70,32 @@ def with_garbage(_kind: type[Message], context: Any) -> Iterator[Message]:
     yield from ()
 
 
+def out_of_time(kind: type[Message], _context: Any) -> Iterator[Message]:
+    yield full(kind, seconds=1e300)
+
+
+def at_no_time(kind: type[Message], _context: Any) -> Iterator[Message]:
+    yield full(kind, seconds=float("nan"))
+
+
+# Those that show a time of the collector's.
+TIMED = ("status", "hosts", "a host", "history", "identities", "audit", "tokens")
+
+
 # How a call fails is said in one place for all of them.
 FEW = ("status", "watch", "submit", "export")
 
 
 @pytest.mark.parametrize(
     ("answer", "names"),
-    [(in_words, tuple(CALLS)), (refusing, FEW), (with_problems, FEW), (with_garbage, FEW)],
+    [
+        (in_words, tuple(CALLS)),
+        (refusing, FEW),
+        (with_problems, FEW),
+        (with_garbage, FEW),
+        (out_of_time, TIMED),
+        (at_no_time, TIMED),
+    ],
 )
 def test_no_client_prints_a_control_a_forged_line_or_a_traceback(
     answer: Any, names: tuple[str, ...], tmp_path: Path
@@ -93,7 +118,7 @@ def test_no_client_prints_a_control_a_forged_line_or_a_traceback(
             # Those three quote what the collector calls a report.
             if name not in ("report as Markdown", "report as JSON", "build logs"):
                 wrong += forged_in(output)
-            if b"Traceback" in output:
+            if b"Traceback" in output or b"a fault of its own" in output:
                 wrong.append(output.decode())
             if wrong:
                 found[name] = wrong

@@ -10,12 +10,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from headstart.v1 import experiments_pb2, fleet_pb2
+from headstart.v1 import access_pb2, experiments_pb2, fleet_pb2, identity_pb2
 from support.hostile_words import HOSTILE
 
 _SERVICES = (
     experiments_pb2.DESCRIPTOR.services_by_name["ExperimentsService"],
     fleet_pb2.DESCRIPTOR.services_by_name["FleetService"],
+    access_pb2.DESCRIPTOR.services_by_name["AccessService"],
+    identity_pb2.DESCRIPTOR.services_by_name["IdentityService"],
 )
 
 
@@ -33,15 +35,18 @@ def hostile_collector(answer: Callable[[type[Message], Any], Iterator[Message]])
             server.stop(None).wait()
 
 
-def full(kind: type[Message], depth: int = 6) -> Message:
-    """A message with hostile words in every field that can hold them; runs have ended."""
+def full(kind: type[Message], depth: int = 6, seconds: float = 0.0) -> Message:
+    """A message with hostile words in every field that can hold them; runs have ended.
+
+    `seconds` is what each time is.
+    """
     message = kind()
     for field in kind.DESCRIPTOR.fields:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             getattr(message, field.name)[HOSTILE] = HOSTILE
         elif field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
             if depth and field.message_type is not None:
-                within = full(GetMessageClass(field.message_type), depth - 1)  # type: ignore[arg-type]  # one of two kinds
+                within = full(GetMessageClass(field.message_type), depth - 1, seconds)  # type: ignore[arg-type]  # one of two kinds
                 target = getattr(message, field.name)
                 (target.add() if field.is_repeated else target).CopyFrom(within)
         elif field.type == FieldDescriptor.TYPE_STRING:
@@ -51,6 +56,8 @@ def full(kind: type[Message], depth: int = 6) -> Message:
                 setattr(message, field.name, HOSTILE)
         elif field.type == FieldDescriptor.TYPE_BYTES and not field.is_repeated:
             setattr(message, field.name, HOSTILE.encode())
+        elif field.name.endswith("time_seconds"):
+            setattr(message, field.name, seconds)
         elif field.name == "state" and not field.is_repeated:
             message.state = experiments_pb2.RunState.RUN_STATE_FAILED  # type: ignore[attr-defined]  # by its name
     return message

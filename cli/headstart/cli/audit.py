@@ -7,6 +7,7 @@ import click
 
 from headstart.cli.client import access
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.dates import second
 from headstart.cli.errors import InputError
 from headstart.cli.given import Name
 from headstart.cli.json_output import in_words, say_object
@@ -59,7 +60,7 @@ def _since(text: str | None) -> float:
 
 
 def _line(entry: AuditEntry) -> str:
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry.time_seconds))
+    at = second(entry.time_seconds)
     times = f" {entry.times} times" if entry.times > 1 else ""
     on = f" {entry.object}" if entry.object else ""
     why = f" ({entry.detail})" if entry.detail else ""

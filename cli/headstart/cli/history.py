@@ -1,12 +1,12 @@
 """`headstart history`."""
 
 import difflib
-import time
 from collections.abc import Iterable
 
 import click
 
 from headstart.cli.client import experiments
+from headstart.cli.dates import minute
 from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
@@ -90,7 +90,7 @@ def _series_lines(series: FigureSeries, shifts: Iterable[Shift]) -> list[str]:
         if shift := begins.get(point.run_id):
             marks.append(f"shift {shift.shift_id} begins")
         lines.append(
-            f"  {_date(point.ended_time_seconds)}  {point.revision[:12] or '-':12}"
+            f"  {minute(point.ended_time_seconds)}  {point.revision[:12] or '-':12}"
             f"  {_value(point.value, series.metric):>12}  {point.trials:3} trials  {point.run_id}"
             f"{'  ' + ', '.join(marks) if marks else ''}"
         )
@@ -111,12 +111,8 @@ def _shift_text(shift: Shift) -> str:
         f" was ({'worse' if shift.worse else 'better'}): {_value(shift.before, shift.metric)} to"
         f" {_value(shift.after, shift.metric)} since revision {shift.since_revision or '-'}"
         f" (run {shift.since_run_id}), {state}{confirmed}, first seen"
-        f" {_date(shift.first_seen_time_seconds)}{note}"
+        f" {minute(shift.first_seen_time_seconds)}{note}"
     )
-
-
-def _date(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
 
 
 def _value(value: float, metric: str) -> str:

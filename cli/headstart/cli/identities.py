@@ -6,6 +6,7 @@ import click
 
 from headstart.cli.client import access
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.dates import minute
 from headstart.cli.json_output import in_words, say_object
 from headstart.cli.terminal import say
 from headstart.v1.access_pb2 import CallerIdentity, ListIdentitiesRequest
@@ -34,20 +35,17 @@ def _line(identity: CallerIdentity) -> str:
     parts = [identity.role or "role not known"]
     if identity.expires_time_seconds:
         over = identity.expires_time_seconds < time.time()
-        parts.append(f"{'expired' if over else 'until'} {date(identity.expires_time_seconds)}")
+        parts.append(f"{'expired' if over else 'until'} {minute(identity.expires_time_seconds)}")
     if identity.open_calls:
         parts.append("calls now")
     elif identity.last_seen_time_seconds:
-        parts.append(f"last seen {date(identity.last_seen_time_seconds)}")
+        parts.append(f"last seen {minute(identity.last_seen_time_seconds)}")
     else:
         parts.append("never seen")
     if identity.revoked_time_seconds:
         why = f" ({identity.revoked_reason})" if identity.revoked_reason else ""
-        parts.append(f"revoked {date(identity.revoked_time_seconds)} by {identity.revoked_by}{why}")
+        parts.append(
+            f"revoked {minute(identity.revoked_time_seconds)} by {identity.revoked_by}{why}"
+        )
     serial = f"  serial {identity.serial}" if identity.serial else ""
     return f"{identity.name}: {', '.join(parts)}{serial}"
-
-
-def date(seconds: float) -> str:
-    """A time as lists show it."""
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))

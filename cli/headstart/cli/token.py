@@ -9,6 +9,7 @@ import grpc
 
 from headstart.cli.client import explained
 from headstart.cli.connection import Connection, collector_options
+from headstart.cli.dates import minute
 from headstart.cli.duration_option import seconds
 from headstart.cli.given import Name
 from headstart.cli.json_output import in_words, say_object
@@ -150,4 +151,4 @@ def _state(token: Token) -> str:
 
 
 def _clock(unix: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(unix))
+    return f"{minute(unix)} UTC"
