@@ -13,7 +13,11 @@ from headstart.collector.config import TlsFiles
 from headstart.collector.server import Collector
 from headstart.v1.access_pb2 import AuditEntry, ListAuditRequest, RevokeRequest, RevokeResponse
 from headstart.v1.access_pb2_grpc import AccessServiceStub
-from support.attending import collecting
+from headstart.v1.experiments_pb2 import SubmitRequest
+from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from headstart.v1.fleet_pb2 import AttendRequest, AttendResponse
+from headstart.v1.fleet_pb2_grpc import FleetServiceStub
+from support.attending import EXPERIMENT, Attending, collecting, hello
 from support.certificates import Authority, Certificate, roles_file
 
 OPERATOR, READER, BENCH = "alice@example.com", "bob@example.com", "bench-1"
@@ -85,3 +89,22 @@ async def status(call: Any) -> tuple[grpc.StatusCode, str]:
     except grpc.aio.AioRpcError as error:
         return error.code(), error.details() or ""
     return grpc.StatusCode.OK, ""
+
+
+async def attending(channel: grpc.aio.Channel, host: str = BENCH) -> Attending:
+    """An agent on a connection."""
+    stream = FleetServiceStub(channel).Attend()
+    await stream.write(AttendRequest(hello=hello(host)))
+    first = await stream.read()
+    assert isinstance(first, AttendResponse)
+    return Attending(stream, first.welcome)
+
+
+async def submitted(door: Guarded) -> str:
+    """A run of the operator's, by its id."""
+    async with door.channel(OPERATOR) as channel:
+        stub = ExperimentsServiceStub(channel)
+        made = await stub.Submit(
+            SubmitRequest(source_text=EXPERIMENT, base_directory="/srv", file_name="players.yaml")
+        )
+    return str(made.runs[0].run_id)

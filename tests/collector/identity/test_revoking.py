@@ -21,34 +21,24 @@ from headstart.v1.experiments_pb2 import (
     ReportRequest,
     ReportResponse,
     RunState,
-    SubmitRequest,
     WatchRequest,
 )
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
-from headstart.v1.fleet_pb2 import AttendRequest, AttendResponse
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.words.denied import DENIED_KEY, REVOKED
-from support.attending import EXPERIMENT, Attending, hello, in_loop
-from support.roles import BENCH, OPERATOR, READER, Guarded, guarded, status
+from support.attending import in_loop
+from support.roles import (
+    BENCH,
+    OPERATOR,
+    READER,
+    Guarded,
+    attending,
+    guarded,
+    status,
+    submitted,
+)
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
-
-
-async def attending(channel: grpc.aio.Channel, host: str = BENCH) -> Attending:
-    stream = FleetServiceStub(channel).Attend()
-    await stream.write(AttendRequest(hello=hello(host)))
-    first = await stream.read()
-    assert isinstance(first, AttendResponse)
-    return Attending(stream, first.welcome)
-
-
-async def submitted(door: Guarded) -> str:
-    async with door.channel(OPERATOR) as channel:
-        stub = ExperimentsServiceStub(channel)
-        made = await stub.Submit(
-            SubmitRequest(source_text=EXPERIMENT, base_directory="/srv", file_name="players.yaml")
-        )
-    return str(made.runs[0].run_id)
 
 
 async def identities(door: Guarded) -> dict[str, str]:
