@@ -4,6 +4,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 from headstart.agent.runtimes.line_watch import LineWatch
 
@@ -61,6 +62,9 @@ class LogStream:
     def close(self) -> None:
         """Stop reading; the app's output goes where it went. Idempotent."""
         self._closing.set()
+        # Wakes the thread; OSError: it has closed it.
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._connection.close()
 
