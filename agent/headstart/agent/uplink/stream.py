@@ -56,6 +56,7 @@ _BATCH_ENVELOPES = 32
 # Runs whose end waits for an ack. With more no lease is taken: each would add one.
 _MOST_UNACKED = 1000
 _FIRST_BACKOFF_SECONDS = 0.2
+_CERTIFICATE_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 15.0
 # Of an agent whose certificate was revoked, unless it gets another one.
 _REVOKED_SECONDS = 300.0
@@ -144,6 +145,8 @@ class Attendance:
                     raise Refused(error.details() or error.code().name) from error
                 self._tell_lost(await self._why(error), backoff)
             except CertificateProblem as problem:
+                # Somebody has to do something first.
+                backoff = max(backoff, _CERTIFICATE_SECONDS)
                 self._tell_lost(str(problem), backoff)
             except NewStream as new:
                 log.warning(

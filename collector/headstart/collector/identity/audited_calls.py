@@ -46,7 +46,7 @@ def _revoked(request: Any, _response: Any) -> str:
 
 def _token(request: Any, response: Any) -> str:
     whom = f"{request.role} '{request.name}'" if request.name else f"any {request.role}"
-    return f"token {response.token.token_id} for {whom}" if response else f"a token for {whom}"
+    return f"{response.token.token_id} for {whom}" if response else f"for {whom}"
 
 
 _EXPERIMENTS = "/headstart.v1.ExperimentsService/"
@@ -79,9 +79,7 @@ AUDITED: Mapping[str, Audited] = {
     ),
     f"{_IDENTITY}RevokeToken": Audited(
         "revoke token",
-        lambda request, response: (
-            f"token {response.token.token_id if response else request.token_id}"
-        ),
+        lambda request, response: response.token.token_id if response else request.token_id,
     ),
     f"{_ACCESS}Revoke": Audited("revoke", _revoked, lambda request: request.reason),
 }
