@@ -51,8 +51,8 @@ def test_a_drained_host_says_so_in_its_log(
         await peer.welcome()
         await peer.send(AttendResponse(drained=Drained(drained=True, reason="new\ndisk")))
         await peer.send(AttendResponse(drained=Drained()))
-        await peer.send(AttendResponse(ack=Ack(sequence=1)))
         assert await peer.sequences(1) == [1]
+        await peer.send(AttendResponse(ack=Ack(sequence=1)))
 
     with caplog.at_level("INFO"):
         asyncio.run(attend(spool_with(tmp_path, 1), script))
