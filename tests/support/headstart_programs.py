@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,11 @@ class Program:
             if found := re.search(pattern, line):
                 return found
 
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.process.kill()
+        self.ended()
+
     def ended(self) -> tuple[int, str]:
         """Wait for its end: its exit code, and all that it said."""
         self.wait()
@@ -63,10 +68,12 @@ class Program:
 
 
 @contextmanager
-def program(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """Start `headstart ...`; ended by SIGTERM."""
+def program(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, within: Sequence[str] = ()
+) -> Iterator[Program]:
+    """Start `headstart ...`, as an argument of the words `within`; ended by SIGTERM."""
     process = subprocess.Popen(
-        [HEADSTART, *arguments],
+        [*within, HEADSTART, *arguments],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | dict(env or {}),
