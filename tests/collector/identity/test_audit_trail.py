@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ async def test_refusals_that_repeat_are_one_entry_with_how_many(tmp_path: Path) 
         await trail.finish()
 
         entries = await kept(store)
-        assert len(entries) < 600
+        assert len(entries) < 150
         assert [(e.action, e.times) for e in entries if e.who == "bench-1"] == [
             ("Submit", 1),
             ("Cancel", 1),
@@ -58,15 +57,34 @@ async def test_refusals_that_repeat_are_one_entry_with_how_many(tmp_path: Path) 
 
 @in_loop
 async def test_the_oldest_go_by_number_and_by_age(tmp_path: Path) -> None:
-    bounds = AuditBounds(entries=10, age_seconds=100.0)
+    bounds = AuditBounds(entries=10, denied=5, age_seconds=100.0)
     async with Store(tmp_path) as store:
-        for number in range(25):
-            made = [entry(number, at=float(number))]
-            await store.write(partial(audit_rows.append, entries=made, now=50.0, bounds=bounds))
+        made = [entry(number, at=float(number)) for number in range(25)]
+        await store.write(lambda c: audit_rows.append(c, made))
+        await store.write(lambda c: audit_rows.prune(c, 50.0, bounds))
         assert [e.who for e in await kept(store)] == [f"caller {n}" for n in range(15, 25)]
 
-        await store.write(lambda c: audit_rows.append(c, [], 122.0, bounds))
+        await store.write(lambda c: audit_rows.prune(c, 122.0, bounds))
         assert [e.who for e in await kept(store)] == ["caller 22", "caller 23", "caller 24"]
+
+
+@in_loop
+async def test_what_was_refused_washes_away_nothing_that_was_done(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        trail = AuditTrail(store, AuditBounds(entries=10, denied=20))
+        keeping = asyncio.create_task(trail.keep())
+        await trail.done(BENCH, "cancel", "run 1", "done")
+        for number in range(2000):
+            trail.denied(BENCH, f"method {number % 90}", "")
+            trail._denied.clear()
+            if number % 400 == 399:
+                await trail.written()
+        await trail.written()
+
+        entries = await kept(store)
+        assert [e.object for e in entries if e.outcome == "done"] == ["run 1"]
+        assert len(entries) < 20 + 2 * 500
+        keeping.cancel()
 
 
 @in_loop

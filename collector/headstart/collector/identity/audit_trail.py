@@ -12,9 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
 from headstart.collector.identity.caller import Caller
 from headstart.collector.store import audit_rows
-from headstart.collector.store.audit_rows import AuditBounds, Entry
+from headstart.collector.store.audit_rows import DENIED, AuditBounds, Entry
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreClosed
 from headstart.words.log_fields import with_fields
@@ -28,8 +30,10 @@ _MOST_WAITING = 5000
 _FINISH_SECONDS = 3.0
 _TICK_SECONDS = 1.0
 _DENIALS_SECONDS = 60.0
+# Looking for what is too old or too many reads the whole audit.
+_PRUNED_ENTRIES = 500
 # Callers whose refusals are counted apart; those beyond are counted together.
-_MOST_DENIED = 500
+_MOST_DENIED = 100
 _OTHERS = "others"
 
 
@@ -49,6 +53,8 @@ class AuditTrail:
         self._waiting: deque[tuple[Entry, asyncio.Future[None]]] = deque()
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        # The first is due: what was there before may be too old.
+        self._unpruned = _PRUNED_ENTRIES
         self._lost = 0
         self._denied: dict[tuple[str, str], _Denied] = {}
 
@@ -73,7 +79,7 @@ class AuditTrail:
         if (known := self._denied.get(key)) is not None:
             known.more += 1
             return known.more
-        entry = self._entry(caller, action, "", "denied", detail)
+        entry = self._entry(caller, action, "", DENIED, detail)
         if key[0] == _OTHERS:
             entry = replace(entry, who=_OTHERS, serial="", role="", peer="", action=_OTHERS)
         self._denied[key] = _Denied(entry, self._store.now() + _DENIALS_SECONDS)
@@ -122,10 +128,18 @@ class AuditTrail:
         taken = list(self._waiting)
         now = self._store.now()
         entries = [entry for entry, _ in taken]
+        self._unpruned += len(entries)
+        is_due = self._unpruned >= _PRUNED_ENTRIES
+
+        def change(connection: Connection) -> None:
+            audit_rows.append(connection, entries)
+            if is_due:
+                audit_rows.prune(connection, now, self._bounds)
+
         with suppress(StoreClosed):
-            await write(  # type: ignore[misc]  # one of two methods of the store
-                lambda c: audit_rows.append(c, entries, now, self._bounds), "the audit"
-            )
+            await write(change, "the audit")  # type: ignore[misc]  # one of two of the store's
+        if is_due:
+            self._unpruned = 0
         for each in taken:
             # What is new came behind these; a flood may have pushed some of them out.
             if self._waiting and self._waiting[0] is each:
@@ -175,4 +189,4 @@ class AuditTrail:
             detail=entry.detail,
             times=entry.times if entry.times > 1 else None,
         )
-        log.log(level, "call refused" if entry.outcome == "denied" else "command", extra=fields)
+        log.log(level, "call refused" if entry.outcome == DENIED else "command", extra=fields)

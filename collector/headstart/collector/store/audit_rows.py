@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from headstart.collector.store.tables import audit
 from headstart.v1.access_pb2 import AuditEntry as AuditMessage
@@ -11,13 +11,19 @@ from headstart.v1.access_pb2 import AuditEntry as AuditMessage
 # What is cut where it is longer: a caller chooses some of it.
 _LONGEST = {"who": 253, "role": 40, "serial": 64, "peer": 100, "action": 60, "object": 400}
 _LONGEST_DETAIL = 1000
+# The outcome of what was refused.
+DENIED = "denied"
 
 
 @dataclass(frozen=True)
 class AuditBounds:
-    """What is kept; the oldest goes first."""
+    """What is kept; the oldest goes first.
+
+    Apart, or whoever is refused often enough would wash away what was done.
+    """
 
     entries: int = 100_000
+    denied: int = 20_000
     age_seconds: float = 400 * 86400.0
 
 
@@ -37,17 +43,20 @@ class Entry:
     times: int = 1
 
 
-def append(
-    connection: Connection, entries: Sequence[Entry], now: float, bounds: AuditBounds
-) -> None:
-    """Store entries, and delete what is too old or too many."""
-    if entries:
-        connection.execute(insert(audit), [_bounded(entry) for entry in entries])
+def append(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Store entries."""
+    connection.execute(insert(audit), [_bounded(entry) for entry in entries])
+
+
+def prune(connection: Connection, now: float, bounds: AuditBounds) -> None:
+    """Delete what is too old or too many."""
     connection.execute(delete(audit).where(audit.c.time_seconds < now - bounds.age_seconds))
-    # Ids follow each other, and only the oldest are ever deleted.
-    last = connection.execute(select(func.max(audit.c.id))).scalar_one()
-    if last is not None and last > bounds.entries:
-        connection.execute(delete(audit).where(audit.c.id <= last - bounds.entries))
+    is_denied = audit.c.outcome == DENIED
+    for kind, most in ((~is_denied, bounds.entries), (is_denied, bounds.denied)):
+        newest_gone = select(audit.c.id).where(kind).order_by(audit.c.id.desc())
+        last = connection.execute(newest_gone.offset(most).limit(1)).scalar()
+        if last is not None:
+            connection.execute(delete(audit).where(kind, audit.c.id <= last))
 
 
 def _bounded(entry: Entry) -> dict[str, object]:
