@@ -52,6 +52,14 @@ def test_two_commands_that_end_are_compared_at_once(tmp_path: Path) -> None:
     assert yaml.safe_load(report["source_text"])["plan"]["blocks"] == 4
 
 
+def test_a_program_that_stays_and_listens_nowhere_is_told_what_it_may_be() -> None:
+    stays = f"{shlex.quote(sys.executable)} -c 'import signal; signal.pause()'"
+    ran = headstart("init", stays, f"{stays} again")
+
+    assert ran.status == 2
+    assert "a worker, ready at a line of its log, needs a file" in ran.errors
+
+
 def test_a_service_is_compared_by_what_it_does_when_it_is_started_once(tmp_path: Path) -> None:
     port = free_port()
     pair = served(port, "slow"), served(port)

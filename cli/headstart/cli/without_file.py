@@ -248,8 +248,10 @@ def _looked(base: Any, port: int, ready: str, local: Any) -> _Service:
         seen = f"listens on {', '.join(map(str, look.ports))}" if look.ports else (
             "neither ended nor listened on a port within 10 s"
         )  # fmt: skip
+        worker = "" if look.ports else "; a worker, ready at a line of its log, needs a file"
         raise InputError(
-            f"{base.text} {seen} when it was started once: --port says which port, or --batch: none"
+            f"{base.text} {seen} when it was started once: --port says which port, or --batch:"
+            f" none{worker}"
         )
     if not port:
         port = look.ports[0]
