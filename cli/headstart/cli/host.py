@@ -8,11 +8,14 @@ from headstart.cli.errors import InputError
 from headstart.cli.given import Name
 from headstart.cli.host_words import host_facts, host_line
 from headstart.cli.json_output import in_words, say_object
+from headstart.cli.lost_words import lost_words
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import (
     DrainHostRequest,
     HostState,
     ListHostsRequest,
+    RemoveHostRequest,
+    RenameHostRequest,
     ResumeHostRequest,
 )
 
@@ -21,7 +24,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print it as
 
 @click.group("host")
 def command() -> None:
-    """List hosts, and drain or resume one."""
+    """List hosts; drain, resume, rename or remove one."""
 
 
 @command.command("list")
@@ -82,6 +85,44 @@ def resume(name: str, as_json: bool, collector: Connection) -> None:
     with experiments(collector) as stub:
         state = stub.ResumeHost(ResumeHostRequest(host=name)).host
     _say_ordered(state, as_json)
+
+
+@command.command("rename")
+@click.argument("old", type=Name())
+@click.argument("new", type=Name())
+@_json_option
+@collector_options
+def rename(old: str, new: str, as_json: bool, collector: Connection) -> None:
+    """Call the host OLD by the name NEW: its runs, results and metrics go on under it.
+
+    Its agent ends, told to be started with --host NEW. Not while it has a run.
+    """
+    with experiments(collector) as stub:
+        state = stub.RenameHost(RenameHostRequest(host=old, new_name=new)).host
+    _say_ordered(state, as_json)
+    if not as_json:
+        say(f"on the host, start its agent with --host {new}", err=True)
+
+
+@command.command("remove")
+@click.argument("name", type=Name())
+@click.option("--force", is_flag=True, help="With its runs, their results and all that they say.")
+@_json_option
+@collector_options
+def remove(name: str, force: bool, as_json: bool, collector: Connection) -> None:
+    """Forget the host NAME, which is gone for good. Not while its agent is connected.
+
+    Where it has runs, without --force it is said what would be lost. A name of before, which
+    `headstart host rename` left, is free again.
+    """
+    with experiments(collector) as stub:
+        answer = stub.RemoveHost(RemoveHostRequest(host=name, force=force))
+    if as_json:
+        say_object(in_words(answer))
+    elif answer.former_name_of:
+        say(f"{name} is free; it was called so before {answer.former_name_of}")
+    else:
+        say(f"removed {name}, with {lost_words(answer.lost)}")
 
 
 def _say_ordered(state: HostState, as_json: bool) -> None:

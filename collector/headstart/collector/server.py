@@ -115,6 +115,8 @@ class Collector:
             on_shifts=lambda shifts: self._exposition.update(shifts=shifts),
         )
         self._analyst.on_stored(self._regressions.stored)
+        self._fleet.orders.on_changed(self._publisher.changed)
+        self._fleet.orders.on_changed(self._regressions.show)
         self._who_calls = who_calls
         self._revoked = RevokedCallers(store)
         self._trail = AuditTrail(store)

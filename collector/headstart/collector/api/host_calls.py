@@ -2,22 +2,35 @@
 
 from typing import Any
 
+import grpc
+
 from headstart.collector.api.answers import hosts_that_fit
-from headstart.collector.api.status_codes import EXPECTED, abort
+from headstart.collector.api.status_codes import EXPECTED, Status, abort
 from headstart.collector.fleet.fleet import Fleet
+from headstart.collector.store.forgetting import Lost
 from headstart.collector.store.host_changes import NoSuchHost
 from headstart.collector.transport.callers import who_is
+from headstart.v1 import experiments_pb2
 from headstart.v1.experiments_pb2 import (
     DrainHostRequest,
     DrainHostResponse,
+    ForgetRequest,
+    ForgetResponse,
     HostState,
     ListHostsRequest,
     ListHostsResponse,
+    RemoveHostRequest,
+    RemoveHostResponse,
+    RenameHostRequest,
+    RenameHostResponse,
     ResumeHostRequest,
     ResumeHostResponse,
 )
 
 _LONGEST_REASON = 1000
+_MOST_NAMES = 1000
+# Of each kind, in an answer.
+_NAMED = 100
 
 
 class HostCalls:
@@ -54,9 +67,53 @@ class HostCalls:
         except EXPECTED as error:
             await abort(context, error)
 
+    async def RenameHost(self, request: RenameHostRequest, context: Any) -> RenameHostResponse:
+        """See experiments.proto."""
+        try:
+            await self._fleet.orders.rename(request.host, request.new_name, who_is(context))
+            return RenameHostResponse(host=await self._state(request.new_name))
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def RemoveHost(self, request: RemoveHostRequest, context: Any) -> RemoveHostResponse:
+        """See experiments.proto."""
+        try:
+            lost, former = await self._fleet.orders.remove(
+                request.host, who_is(context), force=request.force
+            )
+            return RemoveHostResponse(lost=_said(lost), former_name_of=former)
+        except EXPECTED as error:
+            await abort(context, error)
+
+    async def Forget(self, request: ForgetRequest, context: Any) -> ForgetResponse:
+        """See experiments.proto."""
+        try:
+            if not 0 < len(request.names) <= _MOST_NAMES:
+                raise Status(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"{len(request.names)} names; 1 to {_MOST_NAMES} were expected",
+                )
+            lost = await self._fleet.orders.forget(
+                list(request.names), who_is(context), dry_run=request.dry_run
+            )
+            return ForgetResponse(lost=_said(lost))
+        except EXPECTED as error:
+            await abort(context, error)
+
     async def _state(self, host: str) -> HostState:
         for state in await self._fleet.hosts():
             if state.host.host == host:
                 return hosts_that_fit([state])[0]
         # Removed since.
         raise NoSuchHost(host)
+
+
+def _said(lost: Lost) -> experiments_pb2.Lost:
+    return experiments_pb2.Lost(
+        runs=len(lost.run_ids),
+        results=lost.results,
+        stored_bytes=lost.stored_bytes,
+        experiments=lost.experiments[:_NAMED],
+        hosts=lost.hosts[:_NAMED],
+        run_ids=lost.run_ids[:_NAMED],
+    )

@@ -6,9 +6,11 @@ import grpc
 
 from headstart.collector.judge.analyst import NoRecords, ReportFault
 from headstart.collector.judge.exporter import ExportFault, NoParquet, RecordsPruned
+from headstart.collector.store.forgetting import CannotForget
 from headstart.collector.store.host_changes import NoSuchHost
 from headstart.collector.store.queries import NoSuchRun
 from headstart.collector.store.queue import HostsBusy
+from headstart.collector.store.renaming import CannotRename
 from headstart.collector.store.shifts import NoSuchShift
 from headstart.collector.store.writer import StoreFault
 
@@ -36,6 +38,8 @@ EXPECTED = (
     Status,
     NoSuchRun,
     NoSuchHost,
+    CannotForget,
+    CannotRename,
     HostsBusy,
     NoSuchShift,
     NoRecords,
@@ -65,6 +69,8 @@ def _status_of(error: Exception) -> Status:
         case NoSuchRun(candidates=candidates):
             code = grpc.StatusCode.INVALID_ARGUMENT if candidates else grpc.StatusCode.NOT_FOUND
             return Status(code, str(error))
+        case CannotForget() | CannotRename():
+            return Status(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         case HostsBusy():
             return Status(grpc.StatusCode.ABORTED, str(error))
         case NoSuchHost():

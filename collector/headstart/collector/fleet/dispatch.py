@@ -229,6 +229,18 @@ class Dispatch:
         if attempt := self._leases.attempt_of(run_id):
             await self._lose(attempt, reason, counted=True)
 
+    async def end_all(self, host: str, reason: str) -> None:
+        """End what waits for a host, and the leases of one whose agent is not here."""
+        now = self._store.now()
+        changes = await self._store.write(lambda c: store_runs.end_all(c, host, reason, now))
+        for change in changes:
+            if change.state in store_runs.ENDED:
+                self.ended(change)
+            else:
+                # Another host may have it.
+                self._waiting.add(change.host)
+                self.changes.publish(change.run_id)
+
     async def cancel(self, run_id: str, reason: str, *, only_queued: bool = False) -> None:
         """Durable; the agent is told until the run's terminal record comes.
 

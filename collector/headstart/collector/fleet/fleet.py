@@ -17,7 +17,7 @@ from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.collector.store import hello as store_hello, hosts as store_hosts, runs as store_runs
 from headstart.collector.store.hello import Greeted
-from headstart.collector.store.hosts import HostRoom, TooManyHosts
+from headstart.collector.store.hosts import HostRoom, RenamedHost, TooManyHosts
 from headstart.collector.store.record_bounds import Unbelievable, check_numbers
 from headstart.collector.store.records import ForeignStream
 from headstart.collector.store.store import Store
@@ -122,7 +122,7 @@ class Fleet:
         except TooManyHosts as error:
             self.part(session)
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), Refusal.QUOTA) from error
-        except ForeignStream as error:
+        except (ForeignStream, RenamedHost) as error:
             self.part(session)
             raise Refused(
                 grpc.StatusCode.FAILED_PRECONDITION, str(error), Refusal.IDENTITY

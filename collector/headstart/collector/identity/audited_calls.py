@@ -71,6 +71,19 @@ AUDITED: Mapping[str, Audited] = {
     f"{_EXPERIMENTS}DrainHost": Audited(
         "drain", lambda request, _response: f"host {request.host}", lambda request: request.reason
     ),
+    f"{_EXPERIMENTS}RenameHost": Audited(
+        "rename", lambda request, _response: f"host {request.host} to {request.new_name}"
+    ),
+    f"{_EXPERIMENTS}RemoveHost": Audited(
+        "remove",
+        lambda request, _response: f"host {request.host}",
+        lambda request: "with its runs" if request.force else "",
+    ),
+    f"{_EXPERIMENTS}Forget": Audited(
+        "forget",
+        lambda request, _response: ", ".join(request.names[:_MOST_NAMED]),
+        lambda request: "only asked what would be lost" if request.dry_run else "",
+    ),
     f"{_EXPERIMENTS}ResumeHost": Audited(
         "resume", lambda request, _response: f"host {request.host}"
     ),

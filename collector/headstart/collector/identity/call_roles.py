@@ -40,6 +40,9 @@ ROLES: Mapping[str, frozenset[Role]] = {
     f"{_EXPERIMENTS}AcceptShift": _OPERATORS,
     f"{_EXPERIMENTS}DrainHost": _OPERATORS,
     f"{_EXPERIMENTS}ResumeHost": _OPERATORS,
+    f"{_EXPERIMENTS}RenameHost": _OPERATORS,
+    f"{_EXPERIMENTS}RemoveHost": _OPERATORS,
+    f"{_EXPERIMENTS}Forget": _OPERATORS,
     f"{_EXPERIMENTS}FindContexts": _OPERATORS,
     f"{_EXPERIMENTS}SendContext": _OPERATORS,
     # The same role and name again.

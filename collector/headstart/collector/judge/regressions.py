@@ -70,6 +70,10 @@ class Regressions:
         await self._show()
         return accepted
 
+    async def show(self) -> None:
+        """Runs were forgotten, and shifts with them."""
+        await self._tasks.through(self._show(), "the open shifts")
+
     async def idle(self) -> None:
         """Return once everything stored so far is judged."""
         await self._tasks.idle()

@@ -136,6 +136,19 @@ class Exposition:
         with self._updating:
             return [run.run_id for (_, name), run in self._runs.items() if name == label(host)]
 
+    def shown(self) -> dict[tuple[str, str], str]:
+        """The run that is shown of each experiment on each host, both as labels."""
+        with self._updating:
+            return {key: run.run_id for key, run in self._runs.items()}
+
+    def remove(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Show nothing of these any more."""
+        with self._updating:
+            for key in keys:
+                self._runs.pop(key, None)
+            self._results = self._result_page()
+            self._show(0.0)
+
     def scrape(self, compressed: bool = False) -> bytes:
         """The whole exposition, Prometheus text format 0.0.4, gzip when `compressed`.
 

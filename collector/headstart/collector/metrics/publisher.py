@@ -15,11 +15,14 @@ from headstart.collector.findings.json import UnreadableResult, from_json
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.store import results as store_results
 from headstart.collector.store.store import Store
+from headstart.words.foreign.clean import label
 
 log = logging.getLogger(__name__)
 
 # Results that are read and rendered before the page is joined anew.
 _AT_ONCE = 50
+# Of results in a row that show nothing, more are not tried.
+_TRIED = 5
 
 
 class Publisher:
@@ -75,6 +78,29 @@ class Publisher:
             shown.append(with_host_check(result, told[host]))
         await asyncio.to_thread(self._exposition.update, shown)
 
+    async def changed(self) -> None:
+        """Hosts were renamed, or runs forgotten: show what is left, by its names of now."""
+        async with self._turn:
+            shown = self._exposition.shown()
+            run_ids = list(shown.values())
+            places = await self._store.read(lambda c: store_results.places(c, run_ids))
+            stale = [key for key, run in shown.items() if _labels(places.get(run)) != key]
+            if not stale:
+                return
+            newest = await self._store.read(store_results.newest)
+            await asyncio.to_thread(self._exposition.remove, stale)
+            renamed = [shown[key] for key in stale if shown[key] in places]
+            for begin in range(0, len(renamed), _AT_ONCE):
+                await self._show_stored(renamed[begin : begin + _AT_ONCE])
+            for key in stale:
+                if shown[key] in places:
+                    continue
+                older = [run for name, host, run in newest if (label(name), label(host)) == key]
+                for run_id in older[:_TRIED]:
+                    await self._show_again(run_id)
+                    if key in self._exposition.shown():
+                        break
+
     async def _show_again(self, run_id: str) -> None:
         stored = await self._store.read(lambda c: store_results.get(c, run_id))
         if stored is not None and not stored.fault:
@@ -108,3 +134,7 @@ def _telling(latest_aa: Sequence[str]) -> RunResult | None:
     except UnreadableResult as error:
         log.error("the A/A runs of a host are not shown: %s", error)
         return None
+
+
+def _labels(place: tuple[str, str] | None) -> tuple[str, str] | None:
+    return place and (label(place[0]), label(place[1]))

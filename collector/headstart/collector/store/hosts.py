@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from headstart.collector.store.tables import hosts, runs, streams
+from headstart.collector.store.tables import former_names, hosts, runs, streams
 from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.v1.host_pb2 import HostFacts, Policy
 
@@ -28,6 +28,22 @@ class TooManyHosts(Exception):
         )
 
 
+class RenamedHost(Exception):
+    """An agent attends under a name that its host no longer has."""
+
+    def __init__(self, former: str, name: str) -> None:
+        super().__init__(renamed_words(former, name))
+
+
+def renamed_words(former: str, name: str) -> str:
+    """For whoever looks at the agent."""
+    return (
+        f"host '{former}' is called '{name}' now: start the agent with --host {name}, and where it "
+        f"shows a certificate, with one for that name. If this is another machine that is to be "
+        f"called '{former}': `headstart host remove {former}` frees the name"
+    )
+
+
 def greet(
     connection: Connection,
     facts: HostFacts,
@@ -35,7 +51,7 @@ def greet(
     now: float,
     room: HostRoom = HostRoom(),  # it is frozen
 ) -> None:
-    """Store what a hello says. Raises TooManyHosts."""
+    """Store what a hello says. Raises RenamedHost and TooManyHosts."""
     values = {
         "facts": facts.SerializeToString(),
         "policy": policy.SerializeToString(),
@@ -45,6 +61,9 @@ def greet(
         update(hosts).where(hosts.c.host == facts.host).values(**values)
     ).rowcount
     if not known:
+        former = select(former_names.c.host).where(former_names.c.former == facts.host)
+        if (name := connection.execute(former).scalar()) is not None:
+            raise RenamedHost(facts.host, name)
         _make_room(connection, now, room)
         connection.execute(insert(hosts).values(host=facts.host, first_seen_seconds=now, **values))
 
@@ -63,6 +82,7 @@ def _make_room(connection: Connection, now: float, room: HostRoom) -> None:
         .where(hosts.c.last_seen_seconds < now - room.forgotten_seconds)
         .where(hosts.c.host.not_in(select(runs.c.host)))
     )
+    connection.execute(delete(former_names).where(former_names.c.host.in_(gone)))
     connection.execute(delete(streams).where(streams.c.host.in_(gone)))
     connection.execute(delete(hosts).where(hosts.c.host.in_(gone)))
     if _count(connection) >= room.hosts:

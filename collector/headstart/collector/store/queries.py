@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.store.queue import of_column
 from headstart.collector.store.record_bounds import Bounds, bounds_of
-from headstart.collector.store.tables import experiments, results, runs
+from headstart.collector.store.tables import experiments, former_names, results, runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.v1.fleet_pb2 import Progress
@@ -149,4 +149,11 @@ def bounds(connection: Connection, run_id: str) -> Bounds | None:
         .join(experiments)
         .where(runs.c.run_id == run_id)
     ).first()
-    return row and bounds_of(row.host, Experiment.FromString(row.experiment))
+    if row is None:
+        return None
+    former = select(former_names.c.former).where(former_names.c.host == row.host)
+    return bounds_of(
+        row.host,
+        Experiment.FromString(row.experiment),
+        connection.execute(former).scalars(),
+    )

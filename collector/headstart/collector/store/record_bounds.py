@@ -11,7 +11,7 @@ figures, which an agent can still make up.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -87,6 +87,7 @@ class ForeignHost(Unbelievable):
 class Bounds:
     """What the plan of a run allows. Made by `bounds_of`."""
 
+    # Empty: any.
     host: str
     variants: frozenset[str]
     blocks: int
@@ -97,9 +98,11 @@ class Bounds:
     others: frozenset[str] = frozenset()
     # Variant -> what was sent or named for its build: SHA-256, or repository and commit.
     contexts: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    # What the host was called before, as records say that waited in its spool.
+    former: frozenset[str] = frozenset()
 
 
-def bounds_of(host: str, experiment: Experiment) -> Bounds:
+def bounds_of(host: str, experiment: Experiment, former: Iterable[str] = ()) -> Bounds:
     """The bounds of an experiment's run on a host."""
     variants = frozenset(variant.name for variant in experiment.variants)
     blocks = experiment.plan.blocks or experiment.plan.maximum_blocks
@@ -114,7 +117,16 @@ def bounds_of(host: str, experiment: Experiment) -> Bounds:
         )
         for variant in experiment.variants
     }
-    return Bounds(host, variants, blocks, blocks * len(variants), int(load * 1e6), others, contexts)
+    return Bounds(
+        host,
+        variants,
+        blocks,
+        blocks * len(variants),
+        int(load * 1e6),
+        others,
+        contexts,
+        frozenset(former),
+    )
 
 
 def check_record(record: pb.Record, trial: int, bounds: Bounds) -> None:
@@ -271,7 +283,8 @@ def _container(name: str, found: str, known: frozenset[str]) -> None:
 
 
 def _run_started(message: pb.RunStarted, bounds: Bounds) -> None:
-    if message.host.host and message.host.host != bounds.host:
+    named = message.host.host
+    if named and bounds.host and named not in (bounds.host, *bounds.former):
         raise ForeignHost(
             f"run_started.host is {message.host.host[:80]!r}; its agent attends as {bounds.host!r}"
         )

@@ -1,5 +1,6 @@
 """Results of ended runs: a RunResult as JSON, or why there is none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
@@ -82,18 +83,33 @@ def latest_aa(connection: Connection, run_id: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def latest(connection: Connection) -> list[str]:
-    """The runs with the newest good result of every experiment on every host, newest first."""
+def places(connection: Connection, run_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The experiment and the host of each of these runs that there is."""
+    query = select(runs.c.run_id, runs.c.host, experiments.c.name).join(experiments)
+    found = {}
+    for start in range(0, len(run_ids), 500):
+        part = run_ids[start : start + 500]
+        for row in connection.execute(query.where(runs.c.run_id.in_(part))):
+            found[row.run_id] = (row.name, row.host)
+    return found
+
+
+def newest(connection: Connection) -> list[tuple[str, str, str]]:
+    """Experiment, host and run of every good result, the newest first."""
     query = (
         select(experiments.c.name, runs.c.host, results.c.run_id)
         .select_from(results)
         .join(runs, runs.c.run_id == results.c.run_id)
         .join(experiments, experiments.c.id == runs.c.experiment_id)
         .where(results.c.fault == "", runs.c.state != RunState.RUN_STATE_INCOMPLETE)
-        .order_by(runs.c.ended_seconds)
+        .order_by(runs.c.ended_seconds.desc())
     )
-    newest: dict[tuple[str, str], str] = {}
-    for name, host, run_id in connection.execute(query):
-        newest.pop((name, host), None)
-        newest[(name, host)] = run_id
-    return list(reversed(newest.values()))
+    return [(row.name, row.host, row.run_id) for row in connection.execute(query)]
+
+
+def latest(connection: Connection) -> list[str]:
+    """The runs with the newest good result of every experiment on every host, newest first."""
+    of_each: dict[tuple[str, str], str] = {}
+    for name, host, run_id in newest(connection):
+        of_each.setdefault((name, host), run_id)
+    return list(of_each.values())

@@ -95,6 +95,19 @@ async def _give_back(store: Store, retention: Retention, aloud: bool) -> None:
         raise StoreFault(f"the store could not be written anew: {error}") from error
 
 
+async def give_back(store: Store) -> None:
+    """Give the room of what was deleted back, where that can be done in small steps."""
+    if await store.read(sqlite.gives_back):
+        while await store.alone(lambda engine: sqlite.give_back(engine, _PAGES_AT_ONCE)):
+            pass
+    await store.cut_log()
+
+
+async def prune_run(store: Store, run_id: str) -> None:
+    """Delete the raw batches of one run."""
+    await _prune_run(store, run_id)
+
+
 async def _oldest(store: Store, ended_before: float, limit: int) -> list[str]:
     return await store.read(lambda c: store_records.prunable(c, ended_before, limit))
 

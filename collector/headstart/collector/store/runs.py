@@ -20,7 +20,14 @@ from headstart.collector.store import (
     stored_values,
 )
 from headstart.collector.store.queries import NoSuchRun
-from headstart.collector.store.queue import PLAIN, Wish, as_column, next_queued, require_free
+from headstart.collector.store.queue import (
+    PLAIN,
+    Wish,
+    as_column,
+    next_queued,
+    of_column,
+    require_free,
+)
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
@@ -485,6 +492,28 @@ def cancel(
         )
         return Change(run_id, row.host, row.attempt, LEASED)
     return None
+
+
+def end_all(connection: Connection, host: str, reason: str, now: float) -> list[Change]:
+    """End what waits for a host and what it has; what others may have as well goes to them."""
+    changes: list[Change] = []
+    query = select(runs).where(runs.c.host == host, runs.c.state.in_((QUEUED, LEASED)))
+    for row in connection.execute(query).all():
+        others = [name for name in of_column(row.candidates) if name != host]
+        if row.state == QUEUED and others:
+            connection.execute(
+                update(runs)
+                .where(runs.c.run_id == row.run_id)
+                .values(host=others[0], candidates=as_column(others))
+            )
+            changes.append(Change(row.run_id, others[0], row.attempt, QUEUED))
+            continue
+        change = cancel(connection, row.run_id, reason, now)
+        if change is not None and change.state == LEASED:
+            attempt = Attempt(run_id=row.run_id, attempt=row.attempt)
+            change = lose(connection, attempt, reason, now, counted=False)
+        changes += [change] if change else []
+    return changes
 
 
 def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:

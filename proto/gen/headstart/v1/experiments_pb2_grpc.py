@@ -85,6 +85,21 @@ class ExperimentsServiceStub:
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostRequest.SerializeToString,
                 response_deserializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostResponse.FromString,
                 _registered_method=True)
+        self.RenameHost = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/RenameHost',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.RenameHostRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.RenameHostResponse.FromString,
+                _registered_method=True)
+        self.RemoveHost = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/RemoveHost',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.RemoveHostRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.RemoveHostResponse.FromString,
+                _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/headstart.v1.ExperimentsService/Forget',
+                request_serializer=headstart_dot_v1_dot_experiments__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=headstart_dot_v1_dot_experiments__pb2.ForgetResponse.FromString,
+                _registered_method=True)
         self.Export = channel.unary_stream(
                 '/headstart.v1.ExperimentsService/Export',
                 request_serializer=headstart_dot_v1_dot_experiments__pb2.ExportRequest.SerializeToString,
@@ -184,6 +199,28 @@ class ExperimentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenameHost(self, request, context):
+        """All that is stored of a host goes on under the new name, and an agent that attends under the
+        old one is told so. FAILED_PRECONDITION says what is in the way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveHost(self, request, context):
+        """FAILED_PRECONDITION while it is connected, and without `force` where it has runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Forget(self, request, context):
+        """Ended runs with all that came of them; FAILED_PRECONDITION where one has not ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Export(self, request, context):
         """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
         that goes on as far as it is stored now. docs/EXPORT.md has every column with its
@@ -275,6 +312,21 @@ def add_ExperimentsServiceServicer_to_server(servicer, server):
                     servicer.ResumeHost,
                     request_deserializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostRequest.FromString,
                     response_serializer=headstart_dot_v1_dot_experiments__pb2.ResumeHostResponse.SerializeToString,
+            ),
+            'RenameHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameHost,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.RenameHostRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.RenameHostResponse.SerializeToString,
+            ),
+            'RemoveHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveHost,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.RemoveHostRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.RemoveHostResponse.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=headstart_dot_v1_dot_experiments__pb2.ForgetRequest.FromString,
+                    response_serializer=headstart_dot_v1_dot_experiments__pb2.ForgetResponse.SerializeToString,
             ),
             'Export': grpc.unary_stream_rpc_method_handler(
                     servicer.Export,
@@ -573,6 +625,87 @@ class ExperimentsService:
             '/headstart.v1.ExperimentsService/ResumeHost',
             headstart_dot_v1_dot_experiments__pb2.ResumeHostRequest.SerializeToString,
             headstart_dot_v1_dot_experiments__pb2.ResumeHostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/RenameHost',
+            headstart_dot_v1_dot_experiments__pb2.RenameHostRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.RenameHostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/RemoveHost',
+            headstart_dot_v1_dot_experiments__pb2.RemoveHostRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.RemoveHostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headstart.v1.ExperimentsService/Forget',
+            headstart_dot_v1_dot_experiments__pb2.ForgetRequest.SerializeToString,
+            headstart_dot_v1_dot_experiments__pb2.ForgetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,14 @@ class ExperimentsServiceStub:
     DrainHost: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.DrainHostRequest, _experiments_pb2.DrainHostResponse]
     """The host gets no new run until ResumeHost; the one that it has goes on. Durable."""
     ResumeHost: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.ResumeHostRequest, _experiments_pb2.ResumeHostResponse]
+    RenameHost: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.RenameHostRequest, _experiments_pb2.RenameHostResponse]
+    """All that is stored of a host goes on under the new name, and an agent that attends under the
+    old one is told so. FAILED_PRECONDITION says what is in the way.
+    """
+    RemoveHost: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.RemoveHostRequest, _experiments_pb2.RemoveHostResponse]
+    """FAILED_PRECONDITION while it is connected, and without `force` where it has runs."""
+    Forget: _grpc.UnaryUnaryMultiCallable[_experiments_pb2.ForgetRequest, _experiments_pb2.ForgetResponse]
+    """Ended runs with all that came of them; FAILED_PRECONDITION where one has not ended."""
     Export: _grpc.UnaryStreamMultiCallable[_experiments_pb2.ExportRequest, _experiments_pb2.ExportResponse]
     """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
     that goes on as far as it is stored now. docs/EXPORT.md has every column with its
@@ -93,6 +101,14 @@ class ExperimentsServiceAsyncStub(ExperimentsServiceStub):
     DrainHost: _aio.UnaryUnaryMultiCallable[_experiments_pb2.DrainHostRequest, _experiments_pb2.DrainHostResponse]  # type: ignore[assignment]
     """The host gets no new run until ResumeHost; the one that it has goes on. Durable."""
     ResumeHost: _aio.UnaryUnaryMultiCallable[_experiments_pb2.ResumeHostRequest, _experiments_pb2.ResumeHostResponse]  # type: ignore[assignment]
+    RenameHost: _aio.UnaryUnaryMultiCallable[_experiments_pb2.RenameHostRequest, _experiments_pb2.RenameHostResponse]  # type: ignore[assignment]
+    """All that is stored of a host goes on under the new name, and an agent that attends under the
+    old one is told so. FAILED_PRECONDITION says what is in the way.
+    """
+    RemoveHost: _aio.UnaryUnaryMultiCallable[_experiments_pb2.RemoveHostRequest, _experiments_pb2.RemoveHostResponse]  # type: ignore[assignment]
+    """FAILED_PRECONDITION while it is connected, and without `force` where it has runs."""
+    Forget: _aio.UnaryUnaryMultiCallable[_experiments_pb2.ForgetRequest, _experiments_pb2.ForgetResponse]  # type: ignore[assignment]
+    """Ended runs with all that came of them; FAILED_PRECONDITION where one has not ended."""
     Export: _aio.UnaryStreamMultiCallable[_experiments_pb2.ExportRequest, _experiments_pb2.ExportResponse]  # type: ignore[assignment]
     """Every trial, window or sample of a run's last attempt as one Parquet file, of a run
     that goes on as far as it is stored now. docs/EXPORT.md has every column with its
@@ -191,6 +207,32 @@ class ExperimentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiments_pb2.ResumeHostRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_experiments_pb2.ResumeHostResponse, _abc.Awaitable[_experiments_pb2.ResumeHostResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RenameHost(
+        self,
+        request: _experiments_pb2.RenameHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.RenameHostResponse, _abc.Awaitable[_experiments_pb2.RenameHostResponse]]:
+        """All that is stored of a host goes on under the new name, and an agent that attends under the
+        old one is told so. FAILED_PRECONDITION says what is in the way.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveHost(
+        self,
+        request: _experiments_pb2.RemoveHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.RemoveHostResponse, _abc.Awaitable[_experiments_pb2.RemoveHostResponse]]:
+        """FAILED_PRECONDITION while it is connected, and without `force` where it has runs."""
+
+    @_abc_1.abstractmethod
+    def Forget(
+        self,
+        request: _experiments_pb2.ForgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiments_pb2.ForgetResponse, _abc.Awaitable[_experiments_pb2.ForgetResponse]]:
+        """Ended runs with all that came of them; FAILED_PRECONDITION where one has not ended."""
 
     @_abc_1.abstractmethod
     def Export(
