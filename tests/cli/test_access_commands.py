@@ -17,9 +17,10 @@ from headstart.cli import collector as collector_command
 from headstart.cli.errors import InputError
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import in_loop
-from support.certificates import Certificate
+from support.certificates import Authority, Certificate, roles_file
+from support.headstart_programs import program
 from support.roles import BENCH, OPERATOR, READER, Guarded, guarded
-from support.running import Ran, headstart
+from support.running import Ran, free_port, headstart
 
 
 async def said(door: Guarded, *arguments: str, by: str = "") -> Ran:
@@ -84,6 +85,10 @@ async def test_what_nobody_has_is_refused_all_the_same_and_said(tmp_path: Path) 
         assert nobody.status == 0
         assert "nobody has shown such a certificate yet" in nobody.errors
         assert "carol@example.com: role not known" in (await said(door, "identities")).output
+
+        number = await said(door, "revoke", "00:de:ad:be:ef:00")
+        assert number.output == "the certificate 00:de:ad:be:ef:00 is refused from now on\n"
+        assert "nobody has shown such a certificate yet" in number.errors
 
         twice = await said(door, "revoke", "dave", "--take-back")
         assert twice.status == 2
@@ -174,3 +179,34 @@ async def test_a_revoked_agent_waits_and_comes_back_with_another_certificate(
             attendance.spool.close()
     finally:
         agent_stream._LOOK_SECONDS = before
+
+
+def test_a_revocation_and_its_audit_outlive_a_collector_that_is_killed(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    own, bob = authority.issue("localhost"), authority.issue("bob")
+    roles = roles_file(tmp_path, reader=["bob"])
+    socket, port = f"unix:{tmp_path / 's' / 'c.sock'}", free_port()
+    collector = (
+        *("collector", "--data", tmp_path / "data", "--metrics-listen", "none"),
+        *("--listen", socket, "--listen", f"localhost:{port}", "--roles", roles),
+        *("--tls-certificate", own.certificate, "--tls-key", own.key),
+        *("--tls-client-authority", authority.certificate),
+    )
+    as_bob = (
+        *("--collector", f"localhost:{port}", "--tls-authority", authority.certificate),
+        *("--tls-certificate", bob.certificate, "--tls-key", bob.key),
+    )
+    with program(*collector) as killed:
+        killed.line("collector listens")
+        assert headstart("status", *as_bob).status == 0
+        assert headstart("revoke", "bob", "--reason", "left", "--collector", socket).status == 0
+        killed.kill()
+    with program(*collector) as again:
+        again.line("collector listens")
+        refused = headstart("status", *as_bob)
+        audit = headstart("audit", "--collector", socket).output.splitlines()
+
+    assert refused.status == 2
+    assert refused.errors == "headstart: the certificate of 'bob' was revoked: left\n"
+    assert audit[0].endswith("revoke bob: done (left)")
+    assert "bob [reader]" in audit[1]

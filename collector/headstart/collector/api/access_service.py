@@ -65,8 +65,12 @@ class AccessServer(AccessServiceServicer):
             if request.take_back:
                 return await self._take_back(name, serial)
             open_before = self._open_calls.ended_calls
-            known = bool(serial) or await self._store.read(
-                lambda c: store_revocations.is_known(c, name)
+            known = await self._store.read(
+                lambda c: (
+                    bool(store_revocations.name_of(c, serial))
+                    if serial
+                    else store_revocations.is_known(c, name)
+                )
             )
             serials = await self._revoked.revoke(
                 name, serial, request.reason[:_LONGEST_REASON], str(self._who_calls(context))
