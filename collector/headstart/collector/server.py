@@ -29,6 +29,7 @@ from headstart.collector.fleet.service import FleetServer
 from headstart.collector.identity.audit_trail import AuditTrail
 from headstart.collector.identity.caller import WhoCalls
 from headstart.collector.identity.guard import Guard
+from headstart.collector.identity.late import own_identity, serve_enrolment
 from headstart.collector.identity.revoked_callers import RevokedCallers
 from headstart.collector.identity.roles_file import RolesFile
 from headstart.collector.identity.service import IdentityServer
@@ -150,7 +151,7 @@ class Collector:
             await store.close()
             raise StartFault(f"{config.data} cannot hold contexts of builds: {error}") from error
         try:
-            identity = _own_identity(config, store) if config.has_authority else None
+            identity = own_identity(config, store)
         except StartFault:
             await store.close()
             raise
@@ -182,7 +183,17 @@ class Collector:
         await self._regressions.start()
         await self._serve()
         if self._identity is not None:
-            await self._serve_enrolment(self._identity)
+            self._identity.port = self.port
+            self._tasks.start(self._identity.keep_fresh(), "the renewal of the certificate")
+            self.enrolment_port = await serve_enrolment(
+                self._config,
+                self._identity,
+                self._store,
+                self._fleet.attends,
+                self._trail,
+                self._own,
+                self._parts,
+            )
         await self._serve_metrics()
         self._tasks.start(keep_within(self._store, self._config.retention), "retention")
         self._tasks.start(self._contexts.keep_needed(self._store), "the removal of contexts")
@@ -254,18 +265,6 @@ class Collector:
 
         self._parts.push_async_callback(stop)
 
-    async def _serve_enrolment(self, identity: "OwnIdentity") -> None:
-        from headstart.collector.identity.enrolment_port import open_enrolment
-
-        identity.port = self.port
-        self._tasks.start(identity.keep_fresh(), "the renewal of the certificate")
-        opened = await open_enrolment(
-            self._config, identity, self._store, self._fleet.attends, self._trail, self._own
-        )
-        if opened is not None:
-            self._parts.push_async_callback(opened.close)
-            self.enrolment_port = opened.port
-
     async def _serve_metrics(self) -> None:
         config = self._config
         if config.metrics_listen is None:
@@ -316,10 +315,3 @@ class Collector:
         _trace: TracebackType | None,
     ) -> None:
         await self.stop()
-
-
-def _own_identity(config: CollectorConfig, store: Store) -> "OwnIdentity":
-    # Late: what signs takes 18 MB, which a collector on a socket saves.
-    from headstart.collector.identity.own_identity import OwnIdentity
-
-    return OwnIdentity(config, store.now)

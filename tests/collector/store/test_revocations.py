@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from headstart.collector.store import revocations
+from headstart.collector.store.identity_tables import certificates, tokens
 from headstart.collector.store.revocations import Revocation, Seen
 from headstart.collector.store.store import Store
-from headstart.collector.store.tables import certificates, tokens
 from support.attending import in_loop
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from headstart.collector.store.tables import certificates
+from headstart.collector.store.identity_tables import certificates
 
 # After its end nobody can show one; what it was given for is kept for so long.
 _KEPT_SECONDS = 90 * 86400.0

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, func, insert, inspect, select, update
 from headstart.collector.faults import StartFault
 from headstart.collector.findings.json import from_json
 from headstart.collector.findings.points import points_of
+from headstart.collector.store.identity_tables import certificates, tokens
 from headstart.collector.store.tables import (
     ROW_BYTES,
     audit,
     batches,
-    certificates,
     former_names,
     hosts,
     identities,
@@ -24,7 +24,6 @@ from headstart.collector.store.tables import (
     revoked,
     runs,
     shifts,
-    tokens,
     version,
 )
 

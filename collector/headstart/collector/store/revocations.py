@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from headstart.collector.store.tables import certificates, identities, revoked, tokens
+from headstart.collector.store.identity_tables import certificates, tokens
+from headstart.collector.store.tables import identities, revoked
 
 # Who was seen longest ago makes room.
 _MOST_IDENTITIES = 10_000

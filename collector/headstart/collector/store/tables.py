@@ -215,49 +215,6 @@ shifts = Table(
     Index("shifts_by_experiment", "experiment", "first_seen_seconds"),
 )
 
-# What lets somebody in, once or a few times; of its secret only a hash is kept.
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("token_id", String(32), primary_key=True),
-    # SHA-256 of the secret.
-    Column("secret_hash", LargeBinary, nullable=False),
-    Column("role", String(16), nullable=False),
-    # Whoever uses it is called so; empty: by the name that it gives itself.
-    Column("name", String(253), nullable=False),
-    Column("uses", Integer, nullable=False),
-    Column("uses_left", Integer, nullable=False),
-    # Who made it, as the log calls a caller.
-    Column("made_by", Text, nullable=False),
-    Column("made_seconds", Float, nullable=False),
-    Column("expires_seconds", Float, nullable=False),
-    Column("revoked_seconds", Float, nullable=False),
-)
-
-# Every certificate of the collector's own authority that was given to somebody.
-certificates = Table(
-    "certificates",
-    metadata,
-    # Of a certificate, in lower-case hexadecimal without leading zeros.
-    Column("serial", String(40), primary_key=True),
-    Column("role", String(16), nullable=False),
-    Column("name", String(253), nullable=False),
-    Column("issued_seconds", Float, nullable=False),
-    Column("expires_seconds", Float, nullable=False),
-    # The token that it was given for; empty: it renews another.
-    Column("token_id", String(32), nullable=False),
-    # The serial of that one; empty: none.
-    Column("renewed_from", String(40), nullable=False),
-    # None: it holds.
-    Column("revoked_at", Float, nullable=True),
-    # SHA-256 of its public key, by which whoever lost the answer gets it again.
-    Column("key_hash", LargeBinary, nullable=False),
-    # PEM.
-    Column("certificate", LargeBinary, nullable=False),
-    Index("certificates_by_name", "role", "name"),
-    Index("certificates_by_token", "token_id", "key_hash"),
-)
-
 # Whose certificates are refused: by serial number, or by a name; the other one is empty.
 revoked = Table(
     "revoked",

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from headstart.collector.store.identity_tables import tokens
 from headstart.collector.store.issued import Certificate, add_certificate, given_for
-from headstart.collector.store.tables import tokens
 
 # Those that are over are shown for so long.
 _SHOWN_SECONDS = 7 * 86400.0
