@@ -68,6 +68,7 @@ def test_one_that_was_killed_half_way_is_finished(tmp_path: Path) -> None:
     assert Authority(tmp_path, lambda: NOW).certificate.public_key() == (
         first.certificate.public_key()
     )
+    assert {each.name for each in tmp_path.iterdir()} == {"authority.key", "authority.pem"}
 
 
 def test_a_lost_key_is_told_and_not_replaced(tmp_path: Path) -> None:

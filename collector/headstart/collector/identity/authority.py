@@ -60,6 +60,9 @@ class Authority:
         key_file = folder / "authority.key"
         try:
             private_folder(folder, marks=(key_file.name,))
+            for unfinished in folder.glob(".*.*"):
+                # By a collector that was killed while it wrote.
+                unfinished.unlink()
             if self.file.exists() and not key_file.exists():
                 raise StartFault(
                     f"{key_file} is missing, without which {self.file} can sign nothing: put it "
