@@ -9,7 +9,10 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from headstart.cli.enrolling import new_key
 from headstart.collector.config import CollectorConfig
 from headstart.v1.identity_pb2 import ListTokensRequest
 from headstart.v1.identity_pb2_grpc import IdentityServiceStub
@@ -29,6 +32,22 @@ async def test_the_store_keeps_no_secret(tmp_path: Path) -> None:
 
     assert secret_hash(token) in files
     assert token.secret not in files
+
+
+@in_loop
+async def test_a_key_stays_where_it_was_made(tmp_path: Path) -> None:
+    key = new_key()
+    made = serialization.load_pem_private_key(key, None)
+    assert isinstance(made, ec.EllipticCurvePrivateKey)
+    secret = made.private_numbers().private_value.to_bytes(32, "big")
+    async with fleet(tmp_path) as here:
+        answer = await here.enroll(await here.token(), key=key)
+        await here.collector._store.flush()
+        files = b"".join(each.read_bytes() for each in here.data.rglob("*") if each.is_file())
+
+    assert answer.issued.certificate_pem in files
+    assert secret not in files
+    assert key.splitlines()[1] not in files
 
 
 @in_loop
