@@ -44,6 +44,8 @@ COMMANDS = {
     "identities": "List who has which role, and whose certificate is revoked.",
     "revoke": "Refuse a certificate from now on.",
     "audit": "List who did what, and who was refused.",
+    "backup": "Copy a collector's folder, also while it runs.",
+    "restore": "Make a collector's folder of a backup.",
     "dashboards": "Write Grafana dashboards and Prometheus rules.",
     "schema": "Print the JSON Schema of the experiment file, or of reports.",
 }

@@ -2,6 +2,7 @@
 
 __all__ = [
     "audit_rows",
+    "backups",
     "contexts",
     "decode",
     "forgetting",
@@ -16,6 +17,7 @@ __all__ = [
     "record_bounds",
     "records",
     "renaming",
+    "restoring",
     "results",
     "retention",
     "revocations",

@@ -108,6 +108,9 @@ UPGRADES: Sequence[Upgrade] = (
 )
 
 
+KNOWN_VERSION = len(UPGRADES) + 1
+
+
 class StoreVersionError(StartFault):
     """The store cannot be used by this release; the message says what to do."""
 

@@ -1,6 +1,8 @@
 """Everything of the store that is SQLite's own; another database is another such module."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -73,6 +75,54 @@ def reader_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def copy_into(path: Path, target: Path) -> None:
+    """Write all that is durable in a file, as of one moment, into an empty one.
+
+    Whoever writes goes on meanwhile; the write-ahead log is cut afterwards. Raises sqlite3.Error.
+    """
+    with _raw(path) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
+
+
+def faults_of(path: Path) -> list[str]:
+    """What is wrong with a file, read through; empty: nothing. Raises sqlite3.Error."""
+    with _raw(path) as connection:
+        try:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        # Some are of several lines.
+        found = [" ".join(fault.split())[:300] for fault in found if fault != "ok"]
+        return found or [
+            f"a row of {row[0]} refers to a row of {row[2]} that is not there"
+            for row in connection.execute("PRAGMA foreign_key_check").fetchmany(5)
+        ]
+
+
+def version_of(path: Path) -> int:
+    """The version of a store's tables. Raises sqlite3.Error."""
+    with _raw(path) as connection:
+        row = connection.execute("SELECT version FROM version").fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise sqlite3.DatabaseError("it has no version")
+    return row[0]
+
+
+@contextmanager
+def _raw(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=ro",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def insert_new(table: Table) -> Insert:

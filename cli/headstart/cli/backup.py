@@ -1,0 +1,40 @@
+"""`headstart backup`."""
+
+from pathlib import Path
+
+import click
+
+from headstart.cli.data_folder import store_folder
+from headstart.cli.errors import CommandError, InputError
+from headstart.cli.given import Folder
+from headstart.cli.terminal import say
+
+
+@click.command("backup")
+@click.argument("destination", type=Folder(), metavar="DESTINATION")
+@click.option(
+    "--data",
+    type=Folder(),
+    default=Path("headstart-data"),
+    show_default=True,
+    help="Folder of the collector, which may be running, or of `headstart run`.",
+)
+def command(destination: Path, data: Path) -> None:
+    """Copy a collector's store, authority and contexts into a new folder, as of one moment.
+
+    A collector that runs goes on meanwhile. The folder has its name once it is whole; it is
+    private, since it has the authority's key and what secrets the queued files state.
+    """
+    # Late: it brings the database, which `--help` does without.
+    from headstart.collector.store.backups import BackupFault, BackupRefused, make
+
+    folder = store_folder(data)
+    if folder is None:
+        raise InputError(f"--data {data}: no store is there; expected the collector's --data")
+    try:
+        made = make(folder, destination.absolute())
+    except BackupRefused as error:
+        raise InputError(str(error)) from error
+    except BackupFault as error:
+        raise CommandError(str(error)) from error
+    say(f"{destination}: {len(made.files)} files, {made.bytes} bytes, of {folder}")

@@ -1,0 +1,49 @@
+"""Attempts that are told from those of a later state of the store, which is no more.
+
+A store that is set back to an earlier state gave out attempts that it does not know of, and
+agents may still have records of them. The next attempt at a run gets a number that none of them
+can have: they would be taken for records of it.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, or_, update
+
+from headstart.collector.store.tables import runs
+from headstart.v1.experiments_pb2 import RunState
+
+# More than a run has attempts within the life of a store.
+_STEP = 1000
+# Agents and stores hold numbers of 31 bits.
+_LARGEST = 1 << 30
+
+_QUEUED = RunState.RUN_STATE_QUEUED
+
+
+def after_restore(path: Path) -> None:
+    """In a store of any version that no collector has: for all runs that wait. sqlite3.Error."""
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            connection.execute(
+                f"UPDATE runs SET attempt = (attempt / {_STEP} + 1) * {_STEP} "  # noqa: S608
+                "WHERE state = ? AND attempt < ?",
+                (int(_QUEUED), _LARGEST),
+            )
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+def after_hello(connection: Connection, host: str) -> None:
+    """For the runs that wait for a host, or for one of several of which it is one."""
+    connection.execute(
+        update(runs)
+        .where(
+            runs.c.state == _QUEUED,
+            runs.c.attempt < _LARGEST,
+            or_(runs.c.host == host, runs.c.candidates.contains(f"\n{host}\n", autoescape=True)),
+        )
+        .values(attempt=(runs.c.attempt.op("/")(_STEP) + 1) * _STEP)
+    )
