@@ -76,7 +76,7 @@ async def test_a_host_is_renamed_and_removed(tmp_path: Path) -> None:
         assert renamed.errors == "on the host, start its agent with --host perf1\n"
         assert old.errors == "headstart: there is no host 'h1': it is called 'perf1' now\n"
         assert kept.status == 2
-        assert "'perf1' has 1 runs of players, 0 results" in kept.errors
+        assert "'perf1' has runs (1, of players), results (0)" in kept.errors
         assert freed.output == "h1 is free; it was called so before perf1\n"
         assert removed.output == (
             "removed perf1, with 1 run of players on perf1, 0 results, 0.0 MiB of records\n"

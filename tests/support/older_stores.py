@@ -5,7 +5,7 @@ from typing import Any
 # What the step of `migrations` for the queue adds.
 QUEUE = (
     "DROP TABLE former_names",
-    "DROP INDEX runs_of_any_host",
+    "DROP INDEX runs_that_wait",
     "ALTER TABLE hosts DROP COLUMN drained_seconds",
     "ALTER TABLE hosts DROP COLUMN drain_reason",
     "ALTER TABLE runs DROP COLUMN priority",

@@ -19,7 +19,7 @@ def host_line(state: HostState) -> str:
     if state.running_run_id:
         parts.append(f"runs {state.running_run_id}")
     if state.queued_runs:
-        parts.append(f"{state.queued_runs} wait")
+        parts.append(f"{state.queued_runs} wait{'s' if state.queued_runs == 1 else ''}")
     return f"{state.host.host}: {', '.join(parts)}"
 
 

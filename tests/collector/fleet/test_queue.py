@@ -6,13 +6,19 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from sqlalchemy import event
 
 from headstart.collector.config import Timing
+from headstart.collector.store import queue
+from headstart.collector.store.migrations import prepare
+from headstart.collector.store.sqlite import writer_engine
 from headstart.v1.experiments_pb2 import (
     DrainHostRequest,
+    ForgetRequest,
     RunState,
     SubmitRequest,
     SubmitResponse,
+    WatchRunsRequest,
 )
 from headstart.v1.fleet_pb2 import Hello
 from headstart.v1.records_pb2 import RunStatus
@@ -238,3 +244,44 @@ async def test_a_wish_that_cannot_be_is_refused(
 
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert caught.value.details() == message
+
+
+@in_loop
+async def test_a_call_names_a_thousand_runs_at_most(tmp_path: Path) -> None:
+    names = [f"run{number}" for number in range(1001)]
+
+    async def watching(stub: Any) -> None:
+        async for _ in stub.WatchRuns(WatchRunsRequest(run_ids=names)):
+            pass
+
+    async with collecting(tmp_path) as collector, experiments(collector.port) as stub:
+        for call in (stub.Forget(ForgetRequest(names=names)), watching(stub)):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            assert "1001" in str(caught.value.details())
+
+
+def test_a_look_at_the_queue_reads_no_run_that_has_ended(tmp_path: Path) -> None:
+    engine = writer_engine(tmp_path / "store.sqlite")
+    looks = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_c: Any, _cursor: Any, text: str, values: Any, _context: Any, _many: Any) -> None:
+        if "FROM runs" in text and not text.startswith("EXPLAIN"):
+            looks.append((text, values))
+
+    with engine.begin() as connection:
+        prepare(connection)
+        looks.clear()
+        queue.next_queued(connection, "h1")
+        queue.waiting_hosts(connection)
+        queue.expired(connection, 2e9, 1e9, ())
+        plans = [
+            " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {t}", v))
+            for t, v in list(looks)
+        ]
+    engine.dispose()
+
+    assert len(plans) == 3
+    assert all("USING INDEX runs_that_wait" in plan for plan in plans), plans

@@ -225,7 +225,7 @@ async def test_a_host_is_removed_with_its_runs_where_that_is_forced(tmp_path: Pa
         removed = await remove(port, force=True)
 
         assert connected[1] == "'h1' is connected: stop its agent first"
-        assert refused_[1].startswith("'h1' has 2 runs of players, 1 results and ")
+        assert refused_[1].startswith("'h1' has runs (2, of players), results (1) and ")
         assert "--force removes them too" in refused_[1]
         assert list(removed.lost.run_ids) == [run_id, waiting]
         assert await hosts_of(port) == []

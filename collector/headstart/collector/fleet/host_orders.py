@@ -72,9 +72,9 @@ class HostOrders:
         lost = await self._store.read(lambda c: forgetting.what_is_lost(c, run_ids))
         if run_ids and not force:
             raise CannotForget(
-                f"'{host}' has {len(run_ids)} runs of {_few(lost.experiments)}, {lost.results} "
-                f"results and {lost.stored_bytes} bytes of records, which would be lost: --force "
-                f"removes them too. To keep them under another name: headstart host rename {host}"
+                f"'{host}' has runs ({len(run_ids)}, of {_few(lost.experiments)}), results "
+                f"({lost.results}) and {lost.stored_bytes} bytes of records, all lost then. "
+                f"--force removes them too; `headstart host rename {host}` keeps them"
             )
         # Also of those that wait for it among others.
         await self._dispatch.end_all(host, "its host was removed")

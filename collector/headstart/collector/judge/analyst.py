@@ -125,6 +125,12 @@ class Analyst:
                     # Reports do not wait for a disk that is full.
                     over.set()
                     await self._put(analysed, run_id, began, self._put_at_last)
+                now = await self._store.read(lambda c: queries.info(c, run_id))
+                if now.host.host != info.host.host:
+                    # It was renamed meanwhile; the result has the name of before.
+                    await self._analyse_and_store(run_id)
+        except queries.NoSuchRun:
+            log.info("run %s was forgotten before it was analysed", run_id)
         finally:
             over.set()
             if self._pending.get(run_id) is over:

@@ -93,7 +93,7 @@ def _add_queue(connection: Connection) -> None:
     ):
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
     metadata.create_all(connection, tables=[former_names])
-    next(index for index in runs.indexes if index.name == "runs_of_any_host").create(connection)
+    next(index for index in runs.indexes if index.name == "runs_that_wait").create(connection)
 
 
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed

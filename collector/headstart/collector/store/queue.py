@@ -10,8 +10,8 @@ from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 
-# As the index says it, or it is not used.
-_OF_ANY_HOST = text("candidates <> ''")
+# RUN_STATE_QUEUED as the index says it, or it is not used.
+_WAITS = text("runs.state = 1")
 _HAS_RUN = (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED)
 
 
@@ -76,8 +76,8 @@ def next_queued(
         select(runs.c.run_id, runs.c.attempt, runs.c.candidates, experiments.c.experiment)
         .join(experiments)
         .where(
-            runs.c.state == RunState.RUN_STATE_QUEUED,
-            or_(runs.c.host == host, _OF_ANY_HOST & here),
+            _WAITS,
+            or_(runs.c.host == host, here),
         )
         .order_by(runs.c.priority.desc(), runs.c.submitted_seconds, runs.c.run_id)
     )
@@ -89,7 +89,7 @@ def next_queued(
 
 def waiting_hosts(connection: Connection) -> set[str]:
     """Hosts that a queued run waits for."""
-    query = select(runs.c.host, runs.c.candidates).where(runs.c.state == RunState.RUN_STATE_QUEUED)
+    query = select(runs.c.host, runs.c.candidates).where(_WAITS)
     found = set()
     for row in connection.execute(query.distinct()):
         found |= {row.host, *of_column(row.candidates)}
@@ -111,7 +111,7 @@ def expired(
             runs.c.submitted_seconds,
             runs.c.expires_seconds,
         )
-        .where(runs.c.state == RunState.RUN_STATE_QUEUED)
+        .where(_WAITS)
         .where(
             ((runs.c.expires_seconds > 0) & (runs.c.expires_seconds <= now))
             | (runs.c.submitted_seconds < gone_before)
