@@ -22,14 +22,17 @@ from headstart.v1.experiment_pb2 import (
     Check,
     Command,
     Companion,
+    CompanionReady,
     ContainerCheck,
     Experiment,
     HttpCheck,
     Load,
     Plan,
+    Seed,
     Service,
     Variant,
     WeightedRequest,
+    Words,
 )
 from headstart.v1.fleet_pb2 import (
     Ack,
@@ -288,6 +291,10 @@ def check_in(container: Variant) -> Check:
     return Check(container=ContainerCheck(container=container))
 
 
+def beside(**fields: Any) -> Companion:
+    return Companion(name="db", container=Variant(name="beside.db", image="db"), **fields)
+
+
 MALFORMED = {
     "nothing": (Experiment(), "has no variant"),
     "the same variant twice": (two(("a", "a")), "2 variants, 1 of them different"),
@@ -337,6 +344,26 @@ MALFORMED = {
     "a companion that no host can be": (
         two(beside=[Companion(name="a/b", container=Variant(name="beside.a/b", image="db"))]),
         "a companion is named 'a/b'",
+    ),
+    "a companion that is asked by no command": (
+        two(beside=[beside(ready=CompanionReady(command=Words()))]),
+        "the command that says whether the companion 'db' is ready is empty",
+    ),
+    "a seed that is no command": (
+        two(beside=[beside(seed=Seed(input=b"x"))]),
+        "the seed of the companion 'db' has no command",
+    ),
+    "a seed without end": (
+        two(beside=[beside(seed=Seed(argv=["x"], input=bytes((64 << 10) + 1)))]),
+        "the seed of the companion 'db' has 65537 bytes of input; at most 65536",
+    ),
+    "a seed that goes on for ever": (
+        two(beside=[beside(seed=Seed(argv=["x"], timeout_seconds=1e12))]),
+        "the seed of the companion 'db' may take 1e+12 s; at most 3600 s",
+    ),
+    "a companion that is waited for for ever": (
+        two(beside=[beside(ready=CompanionReady(port=1, timeout_seconds=1e12))]),
+        "the companion 'db' is waited for for 1e+12 s; at most 3600 s",
     ),
     "tests that are a command": (
         two(service=Service(port=80, checks=[check_in(Variant(name="check.1"))])),

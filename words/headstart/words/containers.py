@@ -13,6 +13,9 @@ COMPANION_PREFIX = "beside."
 CHECK_PREFIX = "check."
 # Of an experiment; each is started before every trial.
 MOST_COMPANIONS = 8
+# What the seed of one reads, and how long it, and getting ready, may take.
+LARGEST_SEED_BYTES = 64 * 1024
+LONGEST_COMPANION_SECONDS = 3600
 
 
 @dataclass(frozen=True)

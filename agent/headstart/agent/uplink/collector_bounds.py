@@ -13,9 +13,15 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from headstart.v1.experiment_pb2 import Experiment, Load, Service
+from headstart.v1.experiment_pb2 import Companion, Experiment, Load, Service
 from headstart.v1.fleet_pb2 import Attempt, Welcome
-from headstart.words.containers import MOST_COMPANIONS, other_names, others_of
+from headstart.words.containers import (
+    LARGEST_SEED_BYTES,
+    LONGEST_COMPANION_SECONDS,
+    MOST_COMPANIONS,
+    other_names,
+    others_of,
+)
 from headstart.words.foreign import clean
 from headstart.words.readiness import MOST_STEPS, own_ports_of, steps_of
 from headstart.words.windows import MOST_WINDOWS, windows_of
@@ -122,8 +128,8 @@ def _others_fault(experiment: Experiment) -> str:
         if other.WhichOneof("source") != "image":
             return f"{name} has no image"
     for companion in experiment.beside:
-        if not _DNS_LABEL.fullmatch(companion.name):
-            return f"a companion is named {companion.name[:80]!r}, which no host can be"
+        if fault := _companion_fault(companion):
+            return fault
     service = experiment.service
     asked_first = (*service.before_ready, service.ready, service.first_data)
     if any(check.HasField("container") for check in asked_first):
@@ -132,6 +138,26 @@ def _others_fault(experiment: Experiment) -> str:
         return "a container is to check an app without a port"
     if len({companion.name for companion in experiment.beside}) < len(experiment.beside):
         return "two companions have the same name"
+    return ""
+
+
+def _companion_fault(companion: Companion) -> str:
+    """A name that none can be, a command that is none, or a time without end."""
+    if not _DNS_LABEL.fullmatch(companion.name):
+        return f"a companion is named {companion.name[:80]!r}, which no host can be"
+    shown, ready, seed = f"the companion {companion.name!r}", companion.ready, companion.seed
+    longest = LONGEST_COMPANION_SECONDS
+    if ready.HasField("command") and not ready.command.argv:
+        return f"the command that says whether {shown} is ready is empty"
+    if ready.timeout_seconds > longest:
+        return f"{shown} is waited for for {ready.timeout_seconds:g} s; at most {longest} s"
+    if companion.HasField("seed") and not seed.argv:
+        return f"the seed of {shown} has no command"
+    if len(seed.input) > LARGEST_SEED_BYTES:
+        size, most = len(seed.input), LARGEST_SEED_BYTES
+        return f"the seed of {shown} has {size} bytes of input; at most {most}"
+    if seed.timeout_seconds > longest:
+        return f"the seed of {shown} may take {seed.timeout_seconds:g} s; at most {longest} s"
     return ""
 
 

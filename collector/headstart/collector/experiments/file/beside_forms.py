@@ -29,9 +29,8 @@ from headstart.collector.experiments.file.units import (
 )
 from headstart.collector.experiments.file.value_forms import VariableValue, put_environment
 from headstart.v1 import experiment_pb2 as pb
-from headstart.words.containers import COMPANION_PREFIX
+from headstart.words.containers import COMPANION_PREFIX, LARGEST_SEED_BYTES
 
-LARGEST_INPUT = 64 * 1024
 _MOST_PORTS = 64
 _PORT = Whole(1, 65535)
 _LIVES = {"trial": pb.COMPANION_LIFE_TRIAL, "run": pb.COMPANION_LIFE_RUN}
@@ -84,7 +83,7 @@ class SeedForm(Form):
 
     command: list[Argument] = Field(min_length=1, max_length=256)
     """Run in its container each time that it was started and is ready; it must exit with 0."""
-    input: Annotated[str, Input("text", maximum=LARGEST_INPUT)] = written("")
+    input: Annotated[str, Input("text", maximum=LARGEST_SEED_BYTES)] = written("")
     """What the command reads from its standard input, at most 64 KiB."""
     timeout: Annotated[float, Duration("100ms", "1h")] = written("60s")
     """How long the command may take."""
