@@ -209,6 +209,8 @@ def hello(
     life: int = 0,
     replaces: str = "",
     not_ready: str = "",
+    acked: int = 0,
+    partly: Iterable[tuple[str, int]] = (),
 ) -> Hello:
     """A hello as an agent says it."""
     return Hello(
@@ -220,6 +222,8 @@ def hello(
         not_ready=not_ready,
         running=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in running],
         unacked=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in unacked],
+        acked_sequence=acked,
+        partly_acked=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in partly],
     )
 
 

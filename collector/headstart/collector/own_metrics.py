@@ -157,6 +157,11 @@ class SelfMetrics:
             "Streams that agents began since their spool and this store did not hold the same: "
             "a machine or this store was reset to an earlier state or copied.",
         )
+        self._set_back = self._counter(
+            "store_set_back",
+            "Times that an agent had records acknowledged, or attempts, of which this store knows "
+            "nothing: it was set back to an earlier state, as by a restore.",
+        )
         self._runs = Gauge(
             "headstart_collector_runs",
             "Runs that have not ended, by state.",
@@ -238,6 +243,10 @@ class SelfMetrics:
     def stream_replaced(self) -> None:
         """An agent began a stream in the place of one that is not its spool's."""
         self._replaced.inc()
+
+    def store_set_back(self) -> None:
+        """An agent knows of what was stored once and is not."""
+        self._set_back.inc()
 
     def set_runs(self, queued: int, leased: int) -> None:
         """Runs that wait and runs that an agent has."""

@@ -9,6 +9,7 @@ import pytest
 
 from headstart.agent.uplink.spool import Spool, SpoolError
 from headstart.agent.uplink.wire import envelope_of
+from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import (
     Envelope,
     Event,
@@ -327,3 +328,23 @@ def test_the_number_of_a_life_is_within_what_a_hello_may_say(tmp_path: Path) -> 
 
     assert len(lives) == 20
     assert all(0 < life < 1 << 62 for life in lives)
+
+
+def test_it_knows_of_which_attempts_records_were_acked(tmp_path: Path) -> None:
+    first, second = Attempt(run_id="r1", attempt=1), Attempt(run_id="r2", attempt=1)
+    spool = Spool(tmp_path)
+    for run_id in ("r1", "r1", "r2", "r2"):
+        spool.append(envelope_of(Event(), run_id, 1))
+    assert not spool.is_partly_acked(first)
+    spool.ack(1)
+    assert spool.is_partly_acked(first)
+    assert not spool.is_partly_acked(second)
+    assert spool.acked == 1
+    spool.ack(2)
+    spool.close()
+
+    # What the other life had acked of it is not known.
+    again = Spool(tmp_path)
+    assert again.is_partly_acked(second)
+    again.begin_stream()
+    assert again.acked == 0

@@ -162,3 +162,67 @@ async def test_a_declined_lease_is_offered_again_without_being_counted(tmp_path:
                 pass
             assert run.reason == f"attempt {attempt} was lost: its disk is full"
             await agent.beat()
+
+
+@in_loop
+async def test_a_store_that_was_set_back_makes_anew_what_is_partly_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port) as agent:
+            (run_id,) = await submit(collector.port)
+            await agent.until("lease")
+            await agent.send(starting(1, run_id), envelope(2, run_id))
+            await agent.acked(2)
+        # Three times, so that a loss that counts would end it.
+        for said in range(3):
+            acked = hello(acked=9, running=[(run_id, 1)], partly=[(run_id, 1)])
+            async with attend(collector.port, acked) as agent:
+                assert "set back" in (await agent.until("cancel")).reason
+                run = await run_of(collector.port, run_id)
+                assert run.state == QUEUED
+                if not said:
+                    assert "7 records of its host were acknowledged and are not here" in run.reason
+        async with attend(
+            collector.port, hello(stream_id="s2", replaces="s1", unacked=[(run_id, 1)])
+        ) as agent:
+            leased = (await agent.until("lease")).attempt
+            # What is left of the other one does not count as a record of this one.
+            await agent.send(ending(1, run_id, 1, trials=5))
+            assert leased.attempt == 1001
+            await agent.send(starting(2, run_id, 1001), ending(3, run_id, 1001))
+            assert (await watched(collector.port, run_id, DONE)).attempt == 1001
+    assert "(7 records of stream s1 after record 2): the store was set back" in caplog.text
+
+
+@in_loop
+async def test_an_attempt_that_is_whole_in_the_spool_goes_on_in_a_store_that_was_set_back(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port) as agent:
+            (run_id,) = await submit(collector.port)
+            await agent.until("lease")
+        async with attend(collector.port, hello(acked=9, unacked=[(run_id, 1)])):
+            assert (await run_of(collector.port, run_id)).state == LEASED
+        said = hello(stream_id="s2", replaces="s1", unacked=[(run_id, 1)])
+        async with attend(collector.port, said) as agent:
+            await agent.send(starting(1, run_id), ending(2, run_id))
+            assert (await watched(collector.port, run_id, DONE)).attempt == 1
+
+
+@in_loop
+async def test_an_attempt_that_the_store_never_gave_out_is_not_given_out_again(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port):
+            pass
+        (run_id,) = await submit(collector.port)
+        async with attend(collector.port, running=[(run_id, 1)]) as agent:
+            assert "set back" in (await agent.until("cancel")).reason
+            await agent.send(starting(1, run_id), ending(2, run_id))
+            await agent.acked(2)
+            assert (await run_of(collector.port, run_id)).state == QUEUED
+            await agent.beat()
+            assert (await agent.until("lease")).attempt.attempt == 1001

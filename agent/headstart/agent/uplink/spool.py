@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _FILE_NAME = "spool.sqlite"
 _SAMPLES = RecordKind.RECORD_KIND_SAMPLES
 _OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
+# Attempts that are remembered to have been acked in part: more than an agent has at once.
+_MOST_PARTLY = 2000
 # Free on the spool's disk, below which no run is taken; of a quarter of it sample batches
 # take nothing, so that the end of a run finds room.
 RESERVE_BYTES = 64 << 20
@@ -70,6 +72,11 @@ class Spool:
         if host and self._file.meta.host != host:
             self._file.keep(replace(self._file.meta, host=host))
         self._bytes = self._file.bytes()
+        # Attempts of which records were acked, the newest last. What an earlier life had acked
+        # is not known: it may be what the next record's attempt began with.
+        self._partly = dict.fromkeys(
+            (first.run_id, first.attempt) for _, first in self._file.read(0, 1)
+        )
         self._draw_life()
 
     def _set_aside(self, host: str) -> None:
@@ -249,6 +256,7 @@ class Spool:
             if acked <= meta.acked:
                 return
             mark, freed = self._mark_at(acked), self._file.bytes(upto=acked)
+            partly = self._file.attempts_upto(acked)
             try:
                 self._file.forget(replace(meta, acked=acked, acked_mark=mark))
             except sqlite3.Error as error:
@@ -256,6 +264,10 @@ class Spool:
                 log.warning("acked records stay in the spool for now: %s", error)
                 return
             self._bytes -= freed
+            for attempt in partly:
+                self._partly[attempt] = self._partly.pop(attempt, None)
+            while len(self._partly) > _MOST_PARTLY:
+                del self._partly[next(iter(self._partly))]
 
     def _mark_at(self, position: int) -> int:
         meta = self._file.meta
@@ -295,6 +307,17 @@ class Spool:
                 replace(meta, stream_id=uuid.uuid4().hex, replaces=meta.stream_id, began=meta.acked)
             )
             self._draw_life()
+
+    @property
+    def acked(self) -> int:
+        """The highest sequence of the stream that was acked."""
+        with self._lock:
+            return self._file.meta.acked - self._file.meta.began
+
+    def is_partly_acked(self, attempt: Attempt) -> bool:
+        """Whether records of an attempt are not here any more, or perhaps are not."""
+        with self._lock:
+            return (attempt.run_id, attempt.attempt) in self._partly
 
     def unacked_attempts(self) -> list[Attempt]:
         """Attempts whose terminal record is here and not yet acked."""

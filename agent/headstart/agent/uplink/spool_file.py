@@ -167,6 +167,12 @@ class SpoolFile:
             "SELECT DISTINCT run_id, attempt FROM records WHERE kind = ?", (kind,)
         ).fetchall()
 
+    def attempts_upto(self, position: int) -> list[tuple[str, int]]:
+        """Attempts of which a record lies at a position or before it."""
+        return self._db.execute(
+            "SELECT DISTINCT run_id, attempt FROM records WHERE sequence <= ?", (position,)
+        ).fetchall()
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

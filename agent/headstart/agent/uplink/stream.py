@@ -269,6 +269,8 @@ class Attendance:
 
     def _hello(self) -> Hello:
         self._told_policy = self.policy()
+        running = [held.key() for held in self.runs.running()]
+        unacked = self.spool.unacked_attempts()
         return Hello(
             protocol_version=PROTOCOL_VERSION,
             host=self.host(),
@@ -278,8 +280,10 @@ class Attendance:
             life=self.spool.life,
             not_ready=self.not_ready(),
             features=FEATURE_NAMES,
-            running=[held.key() for held in self.runs.running()],
-            unacked=self.spool.unacked_attempts(),
+            running=running,
+            unacked=unacked,
+            acked_sequence=self.spool.acked,
+            partly_acked=[*filter(self.spool.is_partly_acked, [*running, *unacked])],
         )
 
     async def _write(self, stream: _Stream, terms: Terms) -> None:

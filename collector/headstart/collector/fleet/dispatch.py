@@ -25,6 +25,9 @@ from headstart.words.log_fields import with_fields
 log = logging.getLogger(__name__)
 
 _NOT_CURRENT = "this attempt does not count any more"
+_SET_BACK = (
+    "this attempt does not count any more: the collector's store was set back to an earlier state"
+)
 
 
 class Dispatch:
@@ -84,7 +87,7 @@ class Dispatch:
         if greeted.drained is not None:
             session.say_drained(greeted.drained)
         for attempt in greeted.stale:
-            session.say_cancel(attempt, _NOT_CURRENT)
+            session.say_cancel(attempt, _SET_BACK if greeted.set_back else _NOT_CURRENT)
         session.repeat_cancels()
 
     def delivers(self, session: Session) -> None:

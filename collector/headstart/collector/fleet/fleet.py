@@ -139,6 +139,8 @@ class Fleet:
                 hello.stream_id,
                 hello.replaces_stream_id,
             )
+        if greeted.set_back:
+            self._tell_set_back(session, greeted)
         acked = session.resume(greeted.acked)
         return session, Welcome(
             protocol_version=PROTOCOL_VERSION,
@@ -151,11 +153,28 @@ class Fleet:
             maximum_batch_bytes=limits.message_bytes // 2,
         )
 
+    def _tell_set_back(self, session: Session, greeted: Greeted) -> None:
+        self._metrics.store_set_back()
+        here = greeted.acked.sequence if greeted.acked is not None else 0
+        log.error(
+            "host %s has attempts, or had records acknowledged, of which this store knows nothing "
+            "(%d records of stream %s after record %d): the store was set back to an earlier "
+            "state, as by a restore. What the agent still has is taken, what is partly gone is "
+            "made again",
+            session.host,
+            greeted.gone,
+            session.stream_id,
+            here,
+        )
+
     async def _take_up(self, session: Session, hello: Hello) -> Greeted:
         now = self._store.now()
         room = HostRoom(self._config.limits.hosts, self._config.timing.host_expiry_seconds)
         # Follows all that was taken from the older stream.
         greeted = await self._store.write(lambda c: store_hello.greet(c, hello, now, room))
+        if greeted.gone:
+            # It comes again with another stream, and is offered nothing before.
+            session.not_ready = "its records begin a new stream"
         self.dispatch.take_up(session, greeted)
         return greeted
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from headstart.collector.store import (
     host_changes,
     hosts as store_hosts,
+    later_attempts,
     records as store_records,
     runs as store_runs,
 )
@@ -33,6 +34,10 @@ class Greeted:
     cancels: dict[str, tuple[int, str]] = field(default_factory=dict)
     # Why the host is given no run; None: it is.
     drained: str | None = None
+    # Records of the stream that were acked and are not here: the store was set back.
+    gone: int = 0
+    # The agent has attempts that this store never gave out: it was set back, too.
+    set_back: bool = False
 
 
 def greet(
@@ -47,13 +52,23 @@ def greet(
     store_hosts.greet(connection, hello.host, hello.policy, now, room or HostRoom())
     greeted = Greeted(store_records.open_stream(connection, hello.stream_id, host))
     held: Sequence[Attempt] = [*hello.running, *hello.unacked]
-    for attempt in held:
+    here = greeted.acked.sequence if greeted.acked is not None else 0
+    greeted.gone = max(0, hello.acked_sequence - here)
+    greeted.set_back = bool(greeted.gone) or later_attempts.unheard_of(connection, host, held)
+    if greeted.gone:
+        _lose_what_is_gone(connection, hello, greeted, now)
+    for attempt in [] if greeted.gone else held:
         if change := store_runs.adopt(
             connection, attempt, host, hello.stream_id, hello.replaces_stream_id
         ):
             greeted.kept.append(change)
         elif attempt in hello.running:
             greeted.stale.append(attempt)
+    if greeted.gone:
+        # The agent comes again with a stream of its own, by which it goes on with what is whole.
+        later_attempts.after_hello(connection, host)
+        greeted.drained = host_changes.drained(connection, host)
+        return greeted
     has = {(change.run_id, change.attempt) for change in greeted.kept}
     for lease in store_runs.leases_of(connection, host):
         if (lease.run_id, lease.attempt) not in has:
@@ -64,6 +79,29 @@ def greet(
                 now,
             )
             greeted.lost += [lost] if lost else []
+    if greeted.set_back:
+        later_attempts.after_hello(connection, host)
     greeted.drained = host_changes.drained(connection, host)
     greeted.cancels = store_runs.cancels_of(connection, host)
     return greeted
+
+
+def _lose_what_is_gone(connection: Connection, hello: Hello, greeted: Greeted, now: float) -> None:
+    """End the leases of attempts whose records are partly gone: they are made again, uncounted."""
+    held = {(each.run_id, each.attempt): each for each in (*hello.running, *hello.unacked)}
+    partly = {(each.run_id, each.attempt) for each in hello.partly_acked}
+    reason = (
+        f"{greeted.gone} records of its host were acknowledged and are not here: this store was "
+        "set back to an earlier state"
+    )
+    kept = set()
+    for lease in store_runs.leases_of(connection, hello.host.host):
+        key = (lease.run_id, lease.attempt)
+        if key in held and key not in partly and not store_records.any_of(connection, *key):
+            kept.add(key)
+            greeted.kept.append(lease)
+            continue
+        attempt = Attempt(run_id=lease.run_id, attempt=lease.attempt)
+        lost = store_runs.lose(connection, attempt, reason, now, counted=False)
+        greeted.lost += [lost] if lost else []
+    greeted.stale = [each for each in hello.running if (each.run_id, each.attempt) not in kept]

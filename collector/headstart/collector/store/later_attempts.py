@@ -6,12 +6,14 @@ can have: they would be taken for records of it.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, or_, select, update
 
 from headstart.collector.store.tables import runs
 from headstart.v1.experiments_pb2 import RunState
+from headstart.v1.fleet_pb2 import Attempt
 
 # More than a run has attempts within the life of a store.
 _STEP = 1000
@@ -28,7 +30,7 @@ def after_restore(path: Path) -> None:
         with connection:
             connection.execute(
                 f"UPDATE runs SET attempt = (attempt / {_STEP} + 1) * {_STEP} "  # noqa: S608
-                "WHERE state = ? AND attempt < ?",
+                f"WHERE state = ? AND attempt < ? AND (attempt = 0 OR attempt % {_STEP} <> 0)",
                 (int(_QUEUED), _LARGEST),
             )
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -43,7 +45,20 @@ def after_hello(connection: Connection, host: str) -> None:
         .where(
             runs.c.state == _QUEUED,
             runs.c.attempt < _LARGEST,
+            # Else none was given out since the last time.
+            or_(runs.c.attempt == 0, runs.c.attempt % _STEP != 0),
             or_(runs.c.host == host, runs.c.candidates.contains(f"\n{host}\n", autoescape=True)),
         )
         .values(attempt=(runs.c.attempt.op("/")(_STEP) + 1) * _STEP)
     )
+
+
+def unheard_of(connection: Connection, host: str, held: Sequence[Attempt]) -> bool:
+    """Whether an agent has an attempt that was not given out yet, by what is stored."""
+    newest = {each.run_id: each.attempt for each in sorted(held, key=lambda each: each.attempt)}
+    if not newest:
+        return False
+    rows = connection.execute(
+        select(runs.c.run_id, runs.c.attempt).where(runs.c.run_id.in_(newest), runs.c.host == host)
+    )
+    return any(newest[row.run_id] > row.attempt for row in rows)

@@ -149,6 +149,8 @@ class Hello(_message.Message):
     REPLACES_STREAM_ID_FIELD_NUMBER: _builtins.int
     NOT_READY_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
+    ACKED_SEQUENCE_FIELD_NUMBER: _builtins.int
+    PARTLY_ACKED_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1 since the first release; the collector refuses what it does not know."""
     stream_id: _builtins.str
@@ -163,6 +165,10 @@ class Hello(_message.Message):
     """
     not_ready: _builtins.str
     """Why this agent takes no run now; empty: it does."""
+    acked_sequence: _builtins.int
+    """Highest sequence of this stream that a collector acked. A collector that has less of it
+    was set back to an earlier state.
+    """
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
     @_builtins.property
@@ -179,6 +185,10 @@ class Hello(_message.Message):
         silence, such as "secrets"; a run that asks for another is not leased to it.
         """
 
+    @_builtins.property
+    def partly_acked(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Those of `running` and `unacked` of which not every record is in the spool any more."""
+
     def __init__(
         self,
         *,
@@ -192,10 +202,12 @@ class Hello(_message.Message):
         replaces_stream_id: _builtins.str = ...,
         not_ready: _builtins.str = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
+        acked_sequence: _builtins.int = ...,
+        partly_acked: _abc.Iterable[Global___Attempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "host", b"host", "life", b"life", "not_ready", b"not_ready", "policy", b"policy", "protocol_version", b"protocol_version", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_sequence", b"acked_sequence", "features", b"features", "host", b"host", "life", b"life", "not_ready", b"not_ready", "partly_acked", b"partly_acked", "policy", b"policy", "protocol_version", b"protocol_version", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
