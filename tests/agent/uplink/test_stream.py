@@ -1,6 +1,7 @@
 """The agent's side of the stream, against a real gRPC server that plays the collector."""
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 
@@ -338,3 +339,27 @@ def test_an_agent_without_room_declines_a_lease_and_says_why(tmp_path: Path) -> 
     )
 
     assert started == []
+
+
+@pytest.mark.parametrize(
+    ("good_seconds", "pauses"), [(0.0, ["0.2", "0.2", "0.2"]), (60.0, ["0.2", "0.4", "0.8"])]
+)
+def test_only_a_stream_that_lasted_makes_the_next_try_come_soon(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    good_seconds: float,
+    pauses: list[str],
+) -> None:
+    monkeypatch.setattr(stream, "_GOOD_SECONDS", good_seconds)
+
+    async def cut(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+
+    async def last(peer: Peer) -> None:
+        await peer.welcome()
+
+    asyncio.run(attend(Spool(tmp_path), cut, cut, cut, last))
+
+    assert re.findall(r"again in ([0-9.]+) s", caplog.text) == pauses

@@ -8,6 +8,7 @@ after a reconnect, sending resumes behind the highest acked sequence.
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ _MOST_UNACKED = 1000
 _FIRST_BACKOFF_SECONDS = 0.2
 _CERTIFICATE_SECONDS = 5.0
 _LONGEST_BACKOFF_SECONDS = 15.0
+# After a stream that lasted so long the next try comes as soon as after a start.
+_GOOD_SECONDS = 15.0
 # Of an agent whose certificate was revoked, unless it gets another one.
 _REVOKED_SECONDS = 300.0
 _LOOK_SECONDS = 5.0
@@ -115,6 +118,8 @@ class Attendance:
     # Why no run is taken any more; empty: the agent stays.
     leaving: str = ""
     _connected: bool = False
+    # Until the next try, if this one fails.
+    _backoff: float = _FIRST_BACKOFF_SECONDS
     _beat_now: bool = False
     # Leases that were not taken, to be told in the next heartbeat.
     _declined: deque[Attempt] = field(default_factory=deque)
@@ -126,16 +131,14 @@ class Attendance:
         self.runs.on_end(self.wake)
         # What an earlier life of the agent left was perhaps sent.
         self._ever_sent = self.spool.last
-        backoff = _FIRST_BACKOFF_SECONDS
         while not self.stopping.is_set():
             try:
                 async with aio_channel_to(self.target, self.tls, CHANNEL_OPTIONS) as channel:
                     await self._session(channel)
-                backoff = _FIRST_BACKOFF_SECONDS
             except grpc.aio.AioRpcError as error:
                 if _is_revoked(error):
                     await self._wait_revoked(words_of(error.details() or ""))
-                    backoff = _FIRST_BACKOFF_SECONDS
+                    self._backoff = _FIRST_BACKOFF_SECONDS
                     continue
                 if error.code() in (
                     grpc.StatusCode.FAILED_PRECONDITION,
@@ -143,11 +146,11 @@ class Attendance:
                     grpc.StatusCode.UNAUTHENTICATED,
                 ):
                     raise Refused(error.details() or error.code().name) from error
-                self._tell_lost(await self._why(error), backoff)
+                self._tell_lost(await self._why(error), self._backoff)
             except CertificateProblem as problem:
                 # Somebody has to do something first.
-                backoff = max(backoff, _CERTIFICATE_SECONDS)
-                self._tell_lost(str(problem), backoff)
+                self._backoff = max(self._backoff, _CERTIFICATE_SECONDS)
+                self._tell_lost(str(problem), self._backoff)
             except NewStream as new:
                 log.warning(
                     "stream %s begins in the place of %s, with the records that wait: %s",
@@ -156,11 +159,11 @@ class Attendance:
                     new,
                 )
             except CollectorFault as fault:
-                self._tell_lost(f"the collector is at fault: {fault}", backoff)
+                self._tell_lost(f"the collector is at fault: {fault}", self._backoff)
             self._connected = False
             self.on_connected(False)
-            await self._pause(backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
-            backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+            await self._pause(self._backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
+            self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF_SECONDS)
 
     async def _wait_revoked(self, why: str) -> None:
         """End what runs, say what to do, and try again much later or with another certificate."""
@@ -238,6 +241,7 @@ class Attendance:
         await asyncio.to_thread(self.spool.ack, welcome.acked_sequence)
         self._acked = self._sent = welcome.acked_sequence
         self._connected = True
+        since = time.monotonic()
         self.on_connected(True)
         log.info("attending %s, resuming after sequence %d", self.target, self._acked)
         reader = asyncio.create_task(self._read(stream))
@@ -246,6 +250,8 @@ class Attendance:
         try:
             await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            if time.monotonic() - since >= _GOOD_SECONDS:
+                self._backoff = _FIRST_BACKOFF_SECONDS
             for task in (reader, writer, stopper):
                 task.cancel()
             await asyncio.gather(reader, writer, stopper, return_exceptions=True)
