@@ -212,6 +212,7 @@ def test_an_agent_whose_certificate_is_over_says_what_to_do_and_finds_the_next(
     keep(found.folder, found.collector, long_ago.pem, key, over.pem, found.identity)
 
     with program("agent", "--state", state, env=anna.env) as agent:
+        agent.line("WARNING without --policy nothing may run on this host")
         told = agent.line(r"expired on 20.*UTC.*")[0]
         assert "headstart token create --role agent --name a" in told
         assert f"headstart enroll TOKEN --state {state}" in told

@@ -73,7 +73,11 @@ async def test_a_host_is_renamed_and_removed(tmp_path: Path) -> None:
         removed = await command(port, "host", "remove", "perf1", "--force")
 
         assert renamed.output.startswith("perf1: last seen ")
-        assert renamed.errors == "on the host, start its agent with --host perf1\n"
+        assert renamed.errors == (
+            "on the host, start its agent with --host perf1; where it was enrolled, without --host "
+            "and after `headstart enroll` with a token of `headstart token create --role agent "
+            "--name perf1`\n"
+        )
         assert old.errors == "headstart: there is no host 'h1': it is called 'perf1' now\n"
         assert kept.status == 2
         assert "'perf1' has runs (1, of players), results (0)" in kept.errors

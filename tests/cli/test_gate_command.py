@@ -1,11 +1,14 @@
 """`headstart gate` and `headstart compare` on files of reports, as CI uses them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from headstart.cli.errors import CommandError
+from headstart.cli.results import read_report
 from headstart.collector.findings import HostCheck, RunResult
 from headstart.collector.findings.json import to_json
 from headstart.words import metrics
@@ -107,3 +110,11 @@ def test_two_files_are_compared(tmp_path: Path, good: RunResult) -> None:
     refused = headstart("compare", one, other)
     assert refused.status == 2
     assert "different experiments" in refused.errors
+
+
+def test_a_report_of_a_later_collector_says_what_to_do(good: RunResult) -> None:
+    later = json.loads(to_json(good))
+    later["variants"][0]["trials_on_the_moon"] = 1
+
+    with pytest.raises(CommandError, match=r"trials_on_the_moon is not known.*: update this one"):
+        read_report(json.dumps(later).encode())

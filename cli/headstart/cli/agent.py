@@ -1,6 +1,7 @@
 """`headstart agent`."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import click
@@ -24,6 +25,8 @@ from headstart.cli.logs import log_options, log_to_stderr
 from headstart.words.foreign.addresses import socket_path
 from headstart.words.private_files import private_folder
 from headstart.words.roles import Role
+
+log = logging.getLogger(__name__)
 
 
 @click.command("agent")
@@ -98,6 +101,8 @@ def command(
                 identity=collector.enrolled.folder if collector.enrolled is not None else None,
             )
         )
+        if policy_file is None:
+            log.warning("without --policy nothing may run on this host: see docs/POLICY.md")
         asyncio.run(_attend(agent))
 
 

@@ -95,13 +95,19 @@ def resume(name: str, as_json: bool, collector: Connection) -> None:
 def rename(old: str, new: str, as_json: bool, collector: Connection) -> None:
     """Call the host OLD by the name NEW: its runs, results and metrics go on under it.
 
-    Its agent ends, told to be started with --host NEW. Not while it has a run.
+    Its agent ends, told to be started with --host NEW or, if it was enrolled, to enroll by that
+    name. Not while it has a run.
     """
     with experiments(collector) as stub:
         state = stub.RenameHost(RenameHostRequest(host=old, new_name=new)).host
     _say_ordered(state, as_json)
     if not as_json:
-        say(f"on the host, start its agent with --host {new}", err=True)
+        say(
+            f"on the host, start its agent with --host {new}; where it was enrolled, without "
+            "--host and after `headstart enroll` with a token of `headstart token create "
+            f"--role agent --name {new}`",
+            err=True,
+        )
 
 
 @command.command("remove")

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from headstart.cli.client import experiments, fetch_report, latest_ended
-from headstart.cli.errors import CommandError, InputError
+from headstart.cli.errors import InputError
 from headstart.cli.formats import REPORTS, listed, suffix
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile, write_output
+from headstart.cli.results import read_report
 from headstart.cli.terminal import say, say_lines
 from headstart.v1.experiments_pb2 import ReportFormat
 
@@ -61,11 +62,6 @@ def print_terminal(report_json: bytes) -> None:
     """The terminal's form of a report that came as JSON."""
     from rich.console import Console
 
-    from headstart.collector.findings.json import UnreadableResult, from_json
     from headstart.collector.report.formats.terminal_report import print_result
 
-    try:
-        result = from_json(report_json)
-    except UnreadableResult as error:
-        raise CommandError(f"the collector's report cannot be read: {error}") from error
-    print_result(result, Console())
+    print_result(read_report(report_json), Console())

@@ -64,7 +64,10 @@ def read_report(content: bytes) -> RunResult:
     try:
         return from_json(content)
     except UnreadableResult as error:
-        raise CommandError(f"the collector's report cannot be read: {error}") from error
+        raise CommandError(
+            f"the collector's report cannot be read: {error}. A collector of a later release has "
+            "more in its reports than this command knows: update this one"
+        ) from error
 
 
 def judged(result: RunResult, profile: str | None) -> RunResult:

@@ -53,6 +53,7 @@ def command(
     what = f"the certificate {whom}" if by_serial else f"'{whom}'"
     if take_back:
         say(f"{what} is let in again")
+        say("an agent that waits comes back within 5 minutes, or when it is restarted", err=True)
         return
     ended = done.ended_calls
     calls = f"; {ended} open call{'s' if ended != 1 else ''} ended" if ended else ""

@@ -138,8 +138,9 @@ async def test_what_a_host_measured_goes_on_under_its_new_name(tmp_path: Path) -
 
         assert code == grpc.StatusCode.FAILED_PRECONDITION
         assert words.startswith(
-            "host 'h1' is called 'perf1' now: start the agent with --host perf1"
+            "host 'h1' is called 'perf1' now: start the agent with --host perf1. Where "
         )
+        assert "`headstart token create --role agent --name perf1`" in words
         assert again == (code, words)
         assert await hosts_of(port) == ["perf1"]
         assert (await run_of(port, run_id)).host == "perf1"

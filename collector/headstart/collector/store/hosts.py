@@ -38,9 +38,10 @@ class RenamedHost(Exception):
 def renamed_words(former: str, name: str) -> str:
     """For whoever looks at the agent."""
     return (
-        f"host '{former}' is called '{name}' now: start the agent with --host {name}, and where it "
-        f"shows a certificate, with one for that name. If this is another machine that is to be "
-        f"called '{former}': `headstart host remove {former}` frees the name"
+        f"host '{former}' is called '{name}' now: start the agent with --host {name}. Where it was "
+        f"enrolled, without --host and after `headstart enroll` with a token for that name "
+        f"(`headstart token create --role agent --name {name}`). If this is another machine that "
+        f"is to be called '{former}': `headstart host remove {former}` frees the name"
     )
 
 
