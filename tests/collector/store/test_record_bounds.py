@@ -15,11 +15,15 @@ from headstart.collector.store.record_bounds import (
 )
 from headstart.v1.experiment_pb2 import (
     Build,
+    Check,
+    ContainerCheck,
     ContainerNeeds,
     ContextArchive,
     Experiment,
     GitSource,
     HostPath,
+    HttpCheck,
+    Service,
     Variant,
 )
 from headstart.v1.records_pb2 import (
@@ -80,8 +84,28 @@ def test_a_pull_that_cannot_be_is_refused(pulled: ImagePulled, why: str) -> None
     ],
 )
 def test_tests_that_cannot_be_are_refused(outcome: CheckOutcome, why: str) -> None:
+    outcome.check = "unit"
     with pytest.raises(Unbelievable, match=why):
-        check_record(Record(check_outcome=outcome), 0, BOUNDS)
+        check_record(Record(check_outcome=outcome), 0, replace(BOUNDS, tested=frozenset({"unit"})))
+
+
+@pytest.mark.parametrize("name", ["answers", "quiet", "invented"])
+def test_only_a_check_that_leaves_results_has_tests(name: str) -> None:
+    """Whoever reads a report takes them for tests of that name in the experiment's file."""
+    checks = [
+        Check(name="unit", container=ContainerCheck(junit="/results")),
+        Check(name="quiet", container=ContainerCheck()),
+        Check(name="answers", http=HttpCheck()),
+    ]
+    bounds = bounds_of("vm", Experiment(service=Service(port=80, checks=checks)))
+    for counts in (CaseCounts(), CaseCounts(passed=1)):
+        outcome = CheckOutcome(check=name, test_counts=counts)
+        outcome.tests.extend([CaseResult(test="a")] * counts.passed)
+        with pytest.raises(Unbelievable, match=f"of '{name}', which leaves no results"):
+            check_record(Record(check_outcome=outcome), 0, bounds)
+        outcome.check = "unit"
+        check_record(Record(check_outcome=outcome), 0, bounds)
+    check_record(Record(check_outcome=CheckOutcome(check=name)), 0, bounds)
 
 
 def test_an_image_is_pulled_once_for_a_variant() -> None:

@@ -100,6 +100,8 @@ class Bounds:
     contexts: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     # What the host was called before, as records say that waited in its spool.
     former: frozenset[str] = frozenset()
+    # Names of the checks whose containers leave results of tests.
+    tested: frozenset[str] = frozenset()
 
 
 def bounds_of(host: str, experiment: Experiment, former: Iterable[str] = ()) -> Bounds:
@@ -126,6 +128,11 @@ def bounds_of(host: str, experiment: Experiment, former: Iterable[str] = ()) -> 
         others,
         contexts,
         frozenset(former),
+        frozenset(
+            check.name
+            for check in experiment.service.checks
+            if check.HasField("container") and check.container.junit
+        ),
     )
 
 
@@ -389,7 +396,11 @@ def _image_pulled(message: pb.ImagePulled, bounds: Bounds) -> None:
         raise Unbelievable(f"image_pulled has {message.layers} layers, of which {told} are told")
 
 
-def _check_outcome(message: pb.CheckOutcome, _bounds: Bounds) -> None:
+def _check_outcome(message: pb.CheckOutcome, bounds: Bounds) -> None:
+    if (message.tests or message.HasField("test_counts")) and message.check not in bounds.tested:
+        raise Unbelievable(
+            f"check_outcome.tests are of {message.check[:80]!r}, which leaves no results of tests"
+        )
     for test in message.tests:
         _short("check_outcome.tests", test.test, LONGEST_NAME)
         _short("check_outcome.tests", test.message, LONGEST_MESSAGE)
