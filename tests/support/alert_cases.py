@@ -22,6 +22,7 @@ def of_collector(name: str, label: str, value: str) -> str:
     return f'{name}{{job="headstart",instance="c:9464",{label}="{value}"}}'
 
 
+FAULTY = 'headstart_collector_store_faulty{job="headstart",instance="c:9464"}'
 ENDED = f"headstart_run_end_timestamp_seconds{{{RUN}}}"
 INFO = 'headstart_collector_info{version="0.1.0"}'
 MEBIBYTE = 1 << 20
@@ -473,6 +474,23 @@ CASES = (
         "a collector is scraped",
         {INFO: "1x30"},
         at="15m",
+    ),
+    Case(
+        "HeadstartStoreFaulty",
+        "its disk is full",
+        {FAULTY: "0x20 1x20"},
+        at="25m",
+        labels=COLLECTOR,
+        says=(
+            "The collector's store cannot be written or read",
+            "Nothing is confirmed to agents, and their spools fill. Its /healthz says why.",
+        ),
+    ),
+    Case(
+        "HeadstartStoreFaulty",
+        "it was full once",
+        {FAULTY: "0x5 1x5 0x40"},
+        at="25m",
     ),
     Case(
         "HeadstartCollectorRefusing",

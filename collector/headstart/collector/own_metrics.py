@@ -4,7 +4,7 @@ Methods instead of bare metric objects: who reports an event needs to know nothi
 Prometheus, and a test reads one registry that nobody else writes to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -162,6 +162,12 @@ class SelfMetrics:
             "Times that an agent had records acknowledged, or attempts, of which this store knows "
             "nothing: it was set back to an earlier state, as by a restore.",
         )
+        self._store_faulty = Gauge(
+            "headstart_collector_store_faulty",
+            "1: what was last taken could not be stored, or a part of the store cannot be read; "
+            "/healthz says why.",
+            registry=self.registry,
+        )
         self._runs = Gauge(
             "headstart_collector_runs",
             "Runs that have not ended, by state.",
@@ -247,6 +253,10 @@ class SelfMetrics:
     def store_set_back(self) -> None:
         """An agent knows of what was stored once and is not."""
         self._set_back.inc()
+
+    def watch_store(self, problem: Callable[[], str]) -> None:
+        """What is wrong with the store is asked at each scrape; empty: nothing."""
+        self._store_faulty.set_function(lambda: 1.0 if problem() else 0.0)
 
     def set_runs(self, queued: int, leased: int) -> None:
         """Runs that wait and runs that an agent has."""

@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.api.access_service import AccessServer
 from headstart.collector.api.service import ExperimentsServer
@@ -42,6 +42,7 @@ from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store.contexts import Contexts
 from headstart.collector.store.retention import keep_within
+from headstart.collector.store.sqlite import is_damaged
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
 from headstart.collector.transport.callers import Callers
@@ -92,6 +93,7 @@ class Collector:
         self._store = store
         self._contexts = contexts
         self._own = SelfMetrics(version("headstart"))
+        self._own.watch_store(lambda: store.problem)
         self._exposition = Exposition(self._own)
         self._publisher = Publisher(store, self._exposition)
         self._analyst = Analyst(
@@ -143,8 +145,14 @@ class Collector:
             store = Store(
                 config.data, group_seconds=config.timing.group_seconds, quotas=config.quotas
             )
-        except (OSError, OperationalError) as error:
-            raise StartFault(f"{config.data} cannot hold the store: {error}") from error
+        except (OSError, DBAPIError) as error:
+            what = str(getattr(error, "orig", error))
+            if isinstance(error, DBAPIError) and is_damaged(error):
+                raise StartFault(
+                    f"the store in {config.data} is damaged ({what}): move the folder away and "
+                    "restore a backup (headstart restore)"
+                ) from error
+            raise StartFault(f"{config.data} cannot hold the store: {what}") from error
         try:
             contexts = Contexts(config.data / "contexts", config.quotas)
         except OSError as error:

@@ -215,6 +215,14 @@ COLLECTOR = (
         "trusted until it does.",
     ),
     Alert(
+        "HeadstartStoreFaulty",
+        "critical",
+        "max by (job, instance) (headstart_collector_store_faulty) > 0",
+        _TWO_SCRAPES,
+        "The collector's store cannot be written or read",
+        "Nothing is confirmed to agents, and their spools fill. Its /healthz says why.",
+    ),
+    Alert(
         "HeadstartCollectorRefusing",
         "critical",
         "sum by (job, instance, reason) (increase(headstart_collector_refused_total[10m])) > 0",

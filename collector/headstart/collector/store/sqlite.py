@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.dml import Insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 # Longer than any checkpoint; only another program on the file makes a writer wait.
 _BUSY_SECONDS = 30
@@ -75,6 +75,17 @@ def reader_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def is_of_the_file(error: DBAPIError) -> bool:
+    """Whether the disk or the file is at fault, such as one that is full or damaged."""
+    # The driver has a class for the disk's faults; of a damaged file it says no more than this.
+    return isinstance(error, OperationalError) or type(error) is DatabaseError
+
+
+def is_damaged(error: DBAPIError) -> bool:
+    """Whether the file is at fault: trying again changes nothing."""
+    return type(error) is DatabaseError
 
 
 def copy_into(path: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
 from headstart.collector.faults import FolderInUse
@@ -62,6 +62,8 @@ class Store:
         private_folder(folder, marks=(FILE_NAME,))
         self.path = (folder / FILE_NAME).absolute()
         self.now = now
+        # What was said when a page could not be read: it stays damaged.
+        self._damage = ""
         self._lock = FolderLock(folder)
         private_database(self.path)
         self._engine = sqlite.writer_engine(self.path)
@@ -84,9 +86,15 @@ class Store:
 
         try:
             return await asyncio.to_thread(run)
-        except OperationalError as error:
-            # The disk or the file is at fault, such as a folder that was moved away.
-            raise StoreFault(f"the store cannot be read: {error.orig}") from error
+        except DBAPIError as error:
+            if not sqlite.is_of_the_file(error):
+                raise
+            # Such as a folder that was moved away.
+            words = f"the store cannot be read: {error.orig}"
+            if sqlite.is_damaged(error) and not self._damage:
+                self._damage = words
+                log.error("%s: restore a backup (headstart restore)", words)
+            raise StoreFault(words) from error
 
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change; durable on return. See `GroupWriter.write`."""
@@ -127,8 +135,8 @@ class Store:
 
     @property
     def problem(self) -> str:
-        """Why the last group could not be made durable; empty: it was."""
-        return self._writer.problem
+        """Why the last group could not be made durable, or what is damaged; empty: nothing is."""
+        return self._writer.problem or self._damage
 
     async def flush(self) -> None:
         """Return once everything taken so far is durable."""

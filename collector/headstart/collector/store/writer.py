@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
 from headstart.collector.store import (
@@ -225,9 +225,12 @@ def _attempt(connection: Connection, control: _Control) -> tuple[Any, Exception 
     try:
         answer = control.change(connection)
         savepoint.commit()
-    except OperationalError:
-        # The disk or the file is at fault, not this change: nothing of the group counts.
-        raise
+    except DBAPIError as error:
+        if sqlite.is_of_the_file(error):
+            # Not this change is at fault: nothing of the group counts.
+            raise
+        savepoint.rollback()
+        return None, error
     except Exception as error:
         savepoint.rollback()
         return None, error
