@@ -195,6 +195,11 @@ FAULTS: dict[str, tuple[list[str], dict[str, Any], str]] = {
         {"seed": Seed(argv=["app", "out=no such table", "exit=2"])},
         "(app out=no such table exit=2) ended with status 2; last output 'no such table'",
     ),
+    "one that listens where the app is to": (
+        ["keep=8080"],
+        {"ready": CompanionReady(command=Words(argv=["app", "ask=8080"]), timeout_seconds=20)},
+        "the companion 'db' listens on port 8080, which is the app's (service.port)",
+    ),
     "a seed that hangs": (
         ["keep=5432"],
         {"seed": Seed(argv=["app", "wait"], timeout_seconds=0.3)},

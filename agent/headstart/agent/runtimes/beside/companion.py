@@ -19,6 +19,7 @@ from headstart.agent.runtimes.beside.companion_ready import (
 from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.docker_instance import DockerInstance
 from headstart.agent.runtimes.lending import Lender
+from headstart.agent.runtimes.ports import listeners
 from headstart.v1.experiment_pb2 import CompanionLife, Plan
 from headstart.v1.records_pb2 import CompanionUse
 
@@ -59,6 +60,21 @@ class Companion:
             self._peak.begin()
             self._cpu_ns = self._reader.cpu_ns() or 0
             self._oom_kills = 0 if is_new else self._reader.oom_kills() or 0
+
+    def raise_if_on_port_of(self, spec: InstanceSpec) -> None:
+        """RuntimeFault(COMPANION) where it listens on a port at which the app will be asked.
+
+        The file states not every port; the app could not listen, or would be mistaken for it.
+        """
+        ports = {**spec.own_ports, **({spec.port: "service.port"} if spec.port else {})}
+        for each in listeners(self.instance.pids(), alone=False):
+            if key := ports.get(each.port):
+                tail = self.instance.output_tail()
+                raise fault(
+                    f"the companion {self.name!r} listens on port {each.port}, which is the app's"
+                    f" ({key}), and both are in one network: let one of them listen on another",
+                    tail,
+                )
 
     def raise_if_spoilt(self) -> None:
         """RuntimeFault(COMPANION) where it ended since `begin`, or lost a process to its limit.

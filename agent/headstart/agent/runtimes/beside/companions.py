@@ -43,12 +43,15 @@ class Companions:
     def stand_beside(self, spec: InstanceSpec, network: str) -> list[str]:
         """Have them ready for a trial: those of a trial anew, once. What there is to say of it.
 
-        RuntimeFault(COMPANION) where one does not get ready; then none is left.
+        RuntimeFault(COMPANION) where one does not get ready, or has a port of the app; then none
+        is left.
         """
         notes = []
         if spec.trial != self._trial or network != self._network or self.failure() is not None:
             try:
                 notes = self._renew(spec, network)
+                for each in self._living:
+                    each.raise_if_on_port_of(spec)
             except BaseException:
                 # What stops them may fail as well: that they did not get ready is what counts.
                 with suppress(RuntimeFault):
