@@ -33,6 +33,8 @@ def takes_none(state: HostState) -> Iterator[str]:
     """Why it is given no run, beside its absence."""
     if state.drained_time_seconds:
         yield f"drained ({state.drain_reason})" if state.drain_reason else "drained"
+    if state.refused_twin_time_seconds:
+        yield "another agent asks to attend as this host and is refused: is its machine a copy?"
     if state.not_ready:
         yield f"takes no runs: {state.not_ready}"
 

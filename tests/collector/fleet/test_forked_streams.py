@@ -1,10 +1,13 @@
 """Hosts that were reset to an earlier state or copied, as the collector sees them."""
 
+import sqlite3
+import time
 from pathlib import Path
 
 import grpc
 import pytest
 
+from headstart.cli.host_words import host_line
 from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendRequest, Heartbeat
 from headstart.v1.records_pb2 import RunStatus
@@ -85,6 +88,10 @@ async def test_a_copy_of_a_host_is_refused_while_the_other_attends(tmp_path: Pat
             code, words = await refused(collector.port, hello(life=2))
             assert code == grpc.StatusCode.UNAVAILABLE
             assert "another agent attends as host 'h1': is this one a copy of it?" in words
+            async with experiments(collector.port) as stub:
+                (state,) = (await stub.ListHosts(ListHostsRequest())).hosts
+            assert state.refused_twin_time_seconds > 0
+            assert "another agent asks to attend as this host" in host_line(state)
             (run_id,) = await submit(collector.port)
             assert (await first.until("lease")).attempt.run_id == run_id
         # An agent that comes back after a restart is not taken for one.
@@ -226,3 +233,15 @@ async def test_an_attempt_that_the_store_never_gave_out_is_not_given_out_again(
             assert (await run_of(collector.port, run_id)).state == QUEUED
             await agent.beat()
             assert (await agent.until("lease")).attempt.attempt == 1001
+
+
+@in_loop
+async def test_a_clock_that_was_ahead_keeps_no_host_for_ever(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port):
+        pass
+    with sqlite3.connect(tmp_path / "headstart.sqlite") as connection:
+        connection.execute("UPDATE hosts SET last_seen_seconds = last_seen_seconds + 1e9")
+    connection.close()
+    async with collecting(tmp_path) as collector, experiments(collector.port) as stub:
+        (state,) = (await stub.ListHosts(ListHostsRequest())).hosts
+    assert state.last_seen_time_seconds <= time.time()

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 # How often a host's presence is written down while it stays.
 _SEEN_SECONDS = 60.0
+# How long a host is said to have a twin after one asked; it asks more often.
+_TWIN_SECONDS = 60.0
 # Acks replace each other, so an agent that reads never comes near this.
 _UNREAD_MESSAGES = 1000
 _STREAM_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
@@ -73,6 +75,8 @@ class Fleet:
 
     async def start(self) -> None:
         """Take up what the store holds and watch over leases and streams."""
+        now = self._store.now()
+        await self._store.write(lambda c: store_hosts.seen_by(c, now))
         await self.dispatch.start()
         self._tasks.start(self._tick_forever(), "the tick")
 
@@ -98,6 +102,7 @@ class Fleet:
         older = self._sessions.get(host)
         if older is not None and hello.life and older.life not in (0, hello.life):
             # A host that was copied. One that lost its power is known to be gone soon.
+            older.refused_twin = time.monotonic()
             raise Refused(
                 grpc.StatusCode.UNAVAILABLE,
                 f"another agent attends as host '{host}': is this one a copy of it? Stop one, or "
@@ -302,6 +307,9 @@ class Fleet:
                 state.last_seen_time_seconds = self._store.now() - silent_seconds
                 state.spool_bytes = session.last_heartbeat.spool_bytes
                 state.not_ready = session.not_ready
+                ago = time.monotonic() - session.refused_twin
+                if ago < _TWIN_SECONDS:
+                    state.refused_twin_time_seconds = self._store.now() - ago
             else:
                 state.not_ready = self.refused_host(state.host.host, state.last_seen_time_seconds)
         return states

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -72,6 +73,8 @@ class Session:
         self.cancels: dict[str, tuple[int, str]] = {}
         self.last_heartbeat = Heartbeat()
         self.last_message = time.monotonic()
+        # When another agent asked to attend as this host, by the monotonic clock.
+        self.refused_twin = -math.inf
         self.last_stored_seconds = store.now()
         self.outbox = Outbox()
         # A block's question is being answered; an agent has one at a time.

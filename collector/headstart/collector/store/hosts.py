@@ -1,5 +1,6 @@
 """Hosts in the store: what an agent said of its machine at its last hello."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from headstart.collector.store.tables import former_names, hosts, runs, streams
 from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.v1.host_pb2 import HostFacts, Policy
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,13 @@ def _count(connection: Connection) -> int:
 def seen(connection: Connection, host: str, now: float) -> None:
     """Note that the agent was there."""
     connection.execute(update(hosts).where(hosts.c.host == host).values(last_seen_seconds=now))
+
+
+def seen_by(connection: Connection, now: float) -> None:
+    """No host was seen later than now: where the clock was ahead, it would be kept for ever."""
+    ahead = update(hosts).where(hosts.c.last_seen_seconds > now).values(last_seen_seconds=now)
+    if number := connection.execute(ahead).rowcount:
+        log.warning("%d hosts were last seen in the future: the clock here was ahead", number)
 
 
 def states(connection: Connection) -> list[HostState]:

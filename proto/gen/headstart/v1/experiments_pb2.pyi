@@ -872,6 +872,7 @@ class HostState(_message.Message):
     DRAIN_REASON_FIELD_NUMBER: _builtins.int
     QUEUED_RUNS_FIELD_NUMBER: _builtins.int
     STORED_RUNS_FIELD_NUMBER: _builtins.int
+    REFUSED_TWIN_TIME_SECONDS_FIELD_NUMBER: _builtins.int
     connected: _builtins.bool
     last_seen_time_seconds: _builtins.float
     spool_bytes: _builtins.int
@@ -884,6 +885,10 @@ class HostState(_message.Message):
     queued_runs: _builtins.int
     """Runs that wait for it and for no other, and all that the store has of it."""
     stored_runs: _builtins.int
+    refused_twin_time_seconds: _builtins.float
+    """Unix time at which another agent asked to attend as this host, within the last minute, and
+    was refused; 0: none did.
+    """
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
     def __init__(
@@ -899,10 +904,11 @@ class HostState(_message.Message):
         drain_reason: _builtins.str = ...,
         queued_runs: _builtins.int = ...,
         stored_runs: _builtins.int = ...,
+        refused_twin_time_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "drain_reason", b"drain_reason", "drained_time_seconds", b"drained_time_seconds", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "queued_runs", b"queued_runs", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes", "stored_runs", b"stored_runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "drain_reason", b"drain_reason", "drained_time_seconds", b"drained_time_seconds", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "queued_runs", b"queued_runs", "refused_twin_time_seconds", b"refused_twin_time_seconds", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes", "stored_runs", b"stored_runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
