@@ -86,3 +86,17 @@ def test_a_terminal_has_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPat
 
     assert screen.getvalue().count("\r") == 2
     assert "\n" not in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("expires", "said"), [(1_764_412_200, "2025-11-29 10:30 UTC"), (1e300, "no date")]
+)
+def test_when_a_run_that_waits_expires_is_in_utc_and_any_number(expires: float, said: str) -> None:
+    run = RunSummary(
+        experiment="players",
+        host="perf1",
+        state=RunState.RUN_STATE_QUEUED,
+        expires_time_seconds=expires,
+    )
+
+    assert describe(run).startswith(f"players on perf1: queued, expires {said}")

@@ -3,10 +3,10 @@
 import math
 import re
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from headstart.cli.dates import minute
 from headstart.cli.plan_words import span
 from headstart.cli.terminal import is_dumb, rewrite, say
 from headstart.v1.experiments_pb2 import RunState, RunSummary
@@ -77,8 +77,7 @@ def _waiting(run: RunSummary) -> Iterator[str]:
     if run.priority:
         yield f"priority {run.priority}"
     if run.expires_time_seconds:
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.expires_time_seconds))
-        yield f"expires {until}"
+        yield f"expires {minute(run.expires_time_seconds)} UTC"
 
 
 def _left(progress: Progress) -> str:
