@@ -268,7 +268,7 @@ def test_what_it_takes_is_counted_from_where_the_app_waits(
     instance.stop()
 
     # The seed's 200 ms came before.
-    assert before.cpu_seconds < 0.1 < 0.19 < after.cpu_seconds
+    assert before.cpu_seconds < 0.19 < after.cpu_seconds - before.cpu_seconds
     assert after.memory_bytes > 0
 
 
