@@ -160,7 +160,7 @@ class SelfMetrics:
         self._set_back = self._counter(
             "store_set_back",
             "Times that an agent had records acknowledged, or attempts, of which this store knows "
-            "nothing: it was set back to an earlier state, as by a restore.",
+            "nothing: it was set back to an earlier state, or the host was removed from it.",
         )
         self._store_faulty = Gauge(
             "headstart_collector_store_faulty",

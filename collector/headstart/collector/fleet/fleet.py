@@ -164,8 +164,8 @@ class Fleet:
         log.error(
             "host %s has attempts, or had records acknowledged, of which this store knows nothing "
             "(%d records of stream %s after record %d): the store was set back to an earlier "
-            "state, as by a restore. What the agent still has is taken, what is partly gone is "
-            "made again",
+            "state, as by a restore, or the host was removed from it. What the agent still has is "
+            "taken, what is partly gone is made again",
             session.host,
             greeted.gone,
             session.stream_id,
