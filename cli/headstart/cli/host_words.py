@@ -16,6 +16,8 @@ def host_line(state: HostState) -> str:
         state.host.cpu.model or "unknown CPU",
         labels,
     ]
+    if state.lacking_features:
+        parts.append("an older agent (`headstart host show` says what it lacks)")
     if state.running_run_id:
         parts.append(f"runs {state.running_run_id}")
     if state.queued_runs:
@@ -54,5 +56,7 @@ def host_facts(state: HostState) -> Iterator[tuple[str, str]]:
     yield "system", host.operating_system
     yield "engine", f"{host.engine.name} {host.engine.version}".strip() or "none"
     yield "agent", host.agent_version
+    if state.lacking_features:
+        yield "older agent", f"cannot do {', '.join(state.lacking_features)}: update it"
     yield "fingerprint", host.fingerprint
     yield "spool", f"{state.spool_bytes} bytes wait on its disk"

@@ -33,7 +33,7 @@ from headstart.v1.fleet_pb2 import (
     RecordBatch,
     Welcome,
 )
-from headstart.words.features import unknown_to
+from headstart.words.features import FEATURE_NAMES, unknown_to
 from headstart.words.foreign.host_names import EXPECTED, is_host_name
 from headstart.words.protocol import PROTOCOL_VERSION
 
@@ -307,6 +307,8 @@ class Fleet:
                 state.last_seen_time_seconds = self._store.now() - silent_seconds
                 state.spool_bytes = session.last_heartbeat.spool_bytes
                 state.not_ready = session.not_ready
+                lacking = (name for name in FEATURE_NAMES if name not in session.features)
+                state.lacking_features.extend(lacking)
                 ago = time.monotonic() - session.refused_twin
                 if ago < _TWIN_SECONDS:
                     state.refused_twin_time_seconds = self._store.now() - ago

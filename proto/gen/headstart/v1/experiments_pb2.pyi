@@ -873,6 +873,7 @@ class HostState(_message.Message):
     QUEUED_RUNS_FIELD_NUMBER: _builtins.int
     STORED_RUNS_FIELD_NUMBER: _builtins.int
     REFUSED_TWIN_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    LACKING_FEATURES_FIELD_NUMBER: _builtins.int
     connected: _builtins.bool
     last_seen_time_seconds: _builtins.float
     spool_bytes: _builtins.int
@@ -891,6 +892,10 @@ class HostState(_message.Message):
     """
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
+    @_builtins.property
+    def lacking_features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of an agent that is here: names of what this collector can ask of agents and it cannot do."""
+
     def __init__(
         self,
         *,
@@ -905,10 +910,11 @@ class HostState(_message.Message):
         queued_runs: _builtins.int = ...,
         stored_runs: _builtins.int = ...,
         refused_twin_time_seconds: _builtins.float = ...,
+        lacking_features: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "drain_reason", b"drain_reason", "drained_time_seconds", b"drained_time_seconds", "host", b"host", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "queued_runs", b"queued_runs", "refused_twin_time_seconds", b"refused_twin_time_seconds", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes", "stored_runs", b"stored_runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "drain_reason", b"drain_reason", "drained_time_seconds", b"drained_time_seconds", "host", b"host", "lacking_features", b"lacking_features", "last_seen_time_seconds", b"last_seen_time_seconds", "not_ready", b"not_ready", "queued_runs", b"queued_runs", "refused_twin_time_seconds", b"refused_twin_time_seconds", "running_run_id", b"running_run_id", "spool_bytes", b"spool_bytes", "stored_runs", b"stored_runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
