@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 FILE = Path(__file__).with_name("protocol_of_0_1.txt")
-_MODULES = ("experiment", "experiments", "fleet", "host", "identity", "packed", "records")
+_MODULES = ("access", "experiment", "experiments", "fleet", "host", "identity", "packed", "records")
 _TYPES = {
     value: name.removeprefix("TYPE_").lower()
     for name, value in vars(FieldDescriptor).items()
