@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+from headstart.words.features import FEATURE_NAMES
 from support.attending import attend, collecting, in_loop, submit
 from support.running import Ran, headstart
 
@@ -17,7 +18,13 @@ async def command(port: int, *arguments: str, **env: str) -> Ran:
 async def test_hosts_are_listed_and_one_is_shown_drained_and_resumed(tmp_path: Path) -> None:
     async with (
         collecting(tmp_path) as collector,
-        attend(collector.port, host="perf1", stream_id="s1", labels={"pool": "perf"}) as agent,
+        attend(
+            collector.port,
+            host="perf1",
+            stream_id="s1",
+            labels={"pool": "perf"},
+            features=FEATURE_NAMES,
+        ) as agent,
         attend(collector.port, host="perf2", stream_id="s2"),
     ):
         port = collector.port

@@ -211,12 +211,14 @@ def hello(
     not_ready: str = "",
     acked: int = 0,
     partly: Iterable[tuple[str, int]] = (),
+    features: Iterable[str] = (),
 ) -> Hello:
     """A hello as an agent says it."""
     return Hello(
         protocol_version=protocol_version,
         host=HostFacts(host=host, labels=labels or {}, fingerprint=f"fingerprint of {host}"),
         stream_id=stream_id,
+        features=features,
         life=life,
         replaces_stream_id=replaces,
         not_ready=not_ready,
