@@ -64,10 +64,10 @@ class GatedProcess:
         return self._output.read()[-limit_bytes:].decode()
 
     def follow(self, watch: LineWatch) -> None:
-        raise NotImplementedError
+        raise AssertionError("no test has a worker of this kind")
 
     def read_on(self, timeout_seconds: float) -> None:
-        raise NotImplementedError
+        raise AssertionError("no test has a worker of this kind")
 
     def written(self) -> Written:
         digest = Digest()

@@ -1,6 +1,5 @@
 """`headstart agent`."""
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from headstart.cli.errors import InputError
 from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
+from headstart.cli.loop import run_loop
 from headstart.words.foreign.addresses import socket_path
 from headstart.words.private_files import private_folder
 from headstart.words.roles import Role
@@ -103,7 +103,7 @@ def command(
         )
         if policy_file is None:
             log.warning("without --policy nothing may run on this host: see docs/POLICY.md")
-        asyncio.run(_attend(agent))
+        run_loop(_attend(agent))
 
 
 def _connection(given: Connection | None, state: Path) -> Connection:

@@ -12,6 +12,7 @@ from headstart.cli import interrupt
 from headstart.cli.errors import InputError
 from headstart.cli.given import OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
+from headstart.cli.loop import run_loop
 from headstart.cli.size_option import size_bytes
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
 from headstart.words.foreign.addresses import socket_path
@@ -221,7 +222,7 @@ def command(
             )
         config = replace(config, metrics_tls=config.port_tls)
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(_serve(config))
+    run_loop(_serve(config))
 
 
 def _check_roles(path: Path, has_certificates: bool) -> None:

@@ -24,6 +24,7 @@ from headstart.cli.formats import BUILD_LOGS, REPORTS, listed, suffix
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.if_busy import if_busy_option, machine_held
 from headstart.cli.logs import log_options, log_to_stderr
+from headstart.cli.loop import run_loop
 from headstart.cli.plan_options import plan_options
 from headstart.cli.progress import ProgressLines
 from headstart.cli.report import print_terminal
@@ -174,7 +175,7 @@ def _run_alone(
         strict=strict,
     )
     try:
-        return asyncio.run(_run(asked))
+        return run_loop(_run(asked))
     except asyncio.CancelledError:
         say("interrupted", err=True)
         return interrupt.status() or _INTERRUPTED

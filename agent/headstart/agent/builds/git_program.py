@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.linux.parent_death import dying_with_parent
 
 # The first that can be kept from the user's configuration (GIT_CONFIG_GLOBAL).
 _OLDEST = (2, 32)
@@ -127,7 +128,7 @@ class Git:
         settings = [word for name in _SETTINGS for word in ("-c", f"{name}={_SETTINGS[name]}")]
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                [*_dying_with_parent(), "git", *settings, *arguments],
+                [*dying_with_parent(), "git", *settings, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -231,13 +232,3 @@ def _end(process: _Process) -> None:
 
 def _has_ended(process: _Process) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-@cache
-def _dying_with_parent() -> tuple[str, ...]:
-    """A prefix to a command; empty where setpriv is missing or cannot do it."""
-    prefix = ("setpriv", "--pdeathsig", "KILL", "--")
-    if shutil.which("setpriv") is None:
-        return ()
-    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    return prefix if tried.returncode == 0 else ()

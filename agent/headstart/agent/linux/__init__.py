@@ -8,6 +8,7 @@ __all__ = [
     "exit_accounting",
     "mountinfo",
     "netns",
+    "parent_death",
     "paths",
     "proc_connector",
     "sysfs",

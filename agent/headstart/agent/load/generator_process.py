@@ -8,12 +8,12 @@ import signal
 import subprocess
 import time
 from collections import deque
-from functools import cache
 from typing import IO
 
 from headstart.agent.deadline import Deadline
 from headstart.agent.linux.cpu_clock import process_cpu_ns
 from headstart.agent.linux.netns import NetworkNamespace, inside
+from headstart.agent.linux.parent_death import dying_with_parent
 from headstart.agent.linux.sysfs import parse_cpus
 from headstart.agent.load.driver import LoadTask
 from headstart.agent.load.validity import SATURATION_LIMIT
@@ -54,7 +54,7 @@ def start_pinned(
     setpriv of util-linux is installed. OSError when it cannot be started, or this
     host has none of these CPUs.
     """
-    argv = [*_dying_with_parent(), *argv]
+    argv = [*dying_with_parent(), *argv]
     wanted = parse_cpus(cpus)
     # A child inherits affinity and namespace of the thread that forks; preexec_fn would run
     # Python between fork and exec, which a process with threads must not do.
@@ -68,16 +68,6 @@ def start_pinned(
             )
     finally:
         os.sched_setaffinity(0, own)
-
-
-@cache
-def _dying_with_parent() -> tuple[str, ...]:
-    """A prefix to a command; empty where setpriv is missing or, as busybox's, cannot do it."""
-    prefix = ("setpriv", "--pdeathsig", "KILL", "--")
-    if shutil.which("setpriv") is None:
-        return ()
-    tried = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    return prefix if tried.returncode == 0 else ()
 
 
 def cores_of(cpus: str) -> int:
