@@ -1,5 +1,6 @@
 """The documents hold together: decisions have one form and an index, and what is named is there."""
 
+import dataclasses
 import re
 import shlex
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from headstart.agent.policy.policy import Policy
 from headstart.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +20,8 @@ _FORM = re.compile(
     r".*^## Context\n.*^## Decision\n.*^## Consequences\n",
     re.DOTALL | re.MULTILINE,
 )
-_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+_FOR_OPERATORS = [f"docs/{each}.md" for each in ("FLEET", "ACCESS", "UPGRADE", "BACKUP", "POLICY")]
 _NAMED = re.compile(r"(?:ADR |adr/)(\d{4})")
 
 
@@ -63,19 +66,38 @@ def test_decisions_that_are_named_exist() -> None:
 
 def test_links_between_documents_lead_somewhere() -> None:
     broken = [
-        f"{path.relative_to(ROOT)}: {target}"
+        f"{path.relative_to(ROOT)}: {target}{'#' if section else ''}{section}"
         for path in _tracked("*.md")
-        for target in _LINK.findall(path.read_text())
-        if not (path.parent / target).exists()
+        for target, section in _LINK.findall(path.read_text())
+        if not _leads_somewhere(path.parent / target if target else path, section)
     ]
 
     assert broken == []
 
 
+def _leads_somewhere(target: Path, section: str) -> bool:
+    if not target.exists() or not section or target.suffix != ".md":
+        return target.exists()
+    prose = re.sub(r"^```.*?^```$", "", target.read_text(), flags=re.DOTALL | re.MULTILINE)
+    # As GitHub names the headings of a document.
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return section in {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_each_key_of_a_policy_is_named_where_a_fleet_is_set_up_and_explained_in_its_table() -> None:
+    keys = {field.name.removesuffix("_bytes") for field in dataclasses.fields(Policy)} - {
+        "kept_back"
+    }  # not of a file
+
+    fleet, policy = ((ROOT / "docs" / name).read_text() for name in ("FLEET.md", "POLICY.md"))
+    assert {key for key in keys if f"`{key}`" not in fleet} == set()
+    assert {key for key in keys if f"\n| `{key}` | " not in policy} == set()
+
+
 def test_commands_of_the_documents_for_operators_exist_with_their_options() -> None:
     said = [
         line.strip()
-        for name in ("docs/FLEET.md", "docs/POLICY.md", "deploy/README.md")
+        for name in (*_FOR_OPERATORS, "deploy/README.md")
         for line in (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         if line.startswith("    headstart ")
     ]

@@ -85,7 +85,7 @@ class Authority:
             raise StartFault(f"{key_file} is not the key of {self.file}")
         left = self.certificate.not_valid_after_utc.timestamp() - now()
         if left < _WARNED_SECONDS:
-            log.warning("%s ends in %.0f days; see docs/FLEET.md", self.file, left / _DAY)
+            log.warning("%s ends in %.0f days; see docs/ACCESS.md", self.file, left / _DAY)
 
     @property
     def pem(self) -> bytes:
