@@ -125,10 +125,10 @@ def steps_into(imported: str) -> Iterator[tuple[str, str]]:
 
 # Modules of one name, since they are about one thing: taken in one part, found or shown in another.
 SAME_THING = {
-    "aa", "builds", "columns", "companions", "counters", "diagnostics", "export", "faults",
-    "figures", "formats", "gate", "gates", "histogram", "history", "host", "images", "jobs", "json",
-    "load", "memory", "memory_floor", "metrics", "outcomes", "points", "ramp", "reference",
-    "report", "results", "run", "runs", "runtimes", "service", "several_hosts",
+    "aa", "builds", "collector", "columns", "companions", "counters", "diagnostics", "export",
+    "faults", "figures", "fleet", "formats", "gate", "gates", "histogram", "history", "host",
+    "images", "jobs", "json", "load", "memory", "memory_floor", "metrics", "outcomes", "points",
+    "ramp", "reference", "report", "results", "run", "runs", "runtimes", "service", "several_hosts",
     "shifts", "startup", "table", "trials", "two_runs", "validity", "windows",
 }  # fmt: skip
 

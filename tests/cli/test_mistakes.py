@@ -48,6 +48,13 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("compare report.json report.json --html none/x", ("--html: there is no folder none",), 2),
     ("pool report.json --html /proc/x", ("/proc/x: No such file or directory",), 2),
     ("export r -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
+    ("rules write -o none/x.yml", ("--output: there is no folder none",), 2),
+    ("rules write -o x.yml --config none.toml", ("none.toml", "cannot be read: No such"), 2),
+    (
+        "rules write -o x.yml --config good.yaml",
+        ("good.yaml is no configuration of dashboards and alerts:", "not TOML: "),
+        2,
+    ),
     ("dashboards -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
     ("report r -o report", ("say --format, or end the name in .json, .md, .html or .log",), 2),
     ("watch ''", ("RUN: the name is empty",), 2),

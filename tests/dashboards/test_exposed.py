@@ -6,9 +6,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import SelfMetrics
+from headstart.dashboards.alerts import rule_file
 from headstart.dashboards.appearance import UNITS, VERDICT_COLOURS
+from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.generate import dashboards
-from headstart.dashboards.rules import rule_file
 from headstart.words.metric import Unit
 from headstart.words.metrics import METRICS
 from headstart.words.verdicts import Verdict
@@ -43,7 +44,9 @@ def test_each_unit_and_each_verdict_has_a_look() -> None:
 
 def queries() -> list[str]:
     """Of all panels, annotations and rules."""
-    rules = [rule["expr"] for group in rule_file()["groups"] for rule in group["rules"]]
+    rules = [
+        rule["expr"] for group in rule_file(Configuration())["groups"] for rule in group["rules"]
+    ]
     return [expr for board in dashboards() for expr in expressions(board)] + rules
 
 

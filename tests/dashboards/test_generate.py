@@ -43,12 +43,6 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_runbooks_can_be_given_an_address_of_ones_own(tmp_path: Path) -> None:
-    *_, rules = write(tmp_path, "https://wiki.example/runbooks")
-
-    assert "https://wiki.example/runbooks/HeadstartAgentLost.md" in rules.read_text()
-
-
 def test_the_sdk_reads_what_it_wrote_and_writes_it_again(board: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

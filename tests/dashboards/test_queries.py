@@ -14,7 +14,7 @@ from headstart.collector.findings import RunResult
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.dashboards import write
-from headstart.dashboards.compared import UID as COMPARED
+from headstart.dashboards.board_uids import COMPARED
 from headstart.dashboards.compared_panels import verdict_series
 from headstart.dashboards.generate import dashboards
 from headstart.words import metrics

@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from headstart.dashboards import write
-from headstart.dashboards.rules import GROUPS, RUNBOOKS
+from headstart.dashboards.alerts import alerts
+from headstart.dashboards.configuration import Configuration
 from support.alert_cases import CASES, Case
 
-ALERTS = {alert.name: alert for alerts in GROUPS.values() for alert in alerts}
+RUNBOOKS = Configuration().external_url.runbooks
+ALERTS = {alert.name: alert for alert in alerts(Configuration())}
 PAGES = Path(__file__).parents[2] / RUNBOOKS
 
 

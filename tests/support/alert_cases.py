@@ -326,7 +326,7 @@ CASES = (
         labels=WHERE,
         says=(
             "The results of players-api on alpha are gone",
-            "They were exposed within the last day and no longer are.",
+            "They were exposed less than 1 day ago and no longer are.",
         ),
     ),
     Case(
@@ -500,7 +500,7 @@ CASES = (
         labels={**COLLECTOR, "reason": "corrupt"},
         says=(
             "The collector refuses what agents send: corrupt",
-            "3 refusals in ten minutes. Measurements may be missing.",
+            "3 refusals in 10 minutes. Measurements may be missing.",
         ),
     ),
     Case(
@@ -520,7 +520,7 @@ CASES = (
         labels={**COLLECTOR, "state": "lost"},
         says=(
             "Runs end as lost",
-            "2 runs within an hour. Their experiments keep the results of the run before.",
+            "2 runs within 1 hour. Their experiments keep the results of the run before.",
         ),
     ),
     Case(
@@ -531,7 +531,7 @@ CASES = (
         labels={**COLLECTOR, "state": "incomplete"},
         says=(
             "Runs end as incomplete",
-            "1 runs within an hour. Their experiments keep the results of the run before.",
+            "1 runs within 1 hour. Their experiments keep the results of the run before.",
         ),
     ),
     Case(

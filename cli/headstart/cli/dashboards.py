@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from headstart.cli.given import Name, OutputFolder
+from headstart.cli.configuration_option import configuration_option, configured
+from headstart.cli.given import OutputFolder
 from headstart.cli.terminal import say
 
 
@@ -17,16 +18,10 @@ from headstart.cli.terminal import say
     show_default=True,
     help="Folder to write to; made when missing.",
 )
-@click.option(
-    "--runbooks",
-    type=Name(),
-    metavar="URL",
-    help="Where the alerts' runbooks are kept. Default: their path in Headstart's repository.",
-)
-def command(output: Path, runbooks: str | None) -> None:
+@configuration_option
+def command(output: Path, config: Path | None) -> None:
     """Write the Grafana dashboards (JSON) and the Prometheus alert rules (YAML)."""
     from headstart.dashboards import write
-    from headstart.dashboards.rules import RUNBOOKS
 
-    for path in write(output, runbooks or RUNBOOKS):
+    for path in write(output, configured(config)):
         say(str(path))

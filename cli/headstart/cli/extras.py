@@ -35,6 +35,7 @@ NEEDED = {
     "gate": "collector",
     "schema": "collector",
     "dashboards": "dashboards",
+    "rules": "dashboards",
 }
 
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "backup": "Copy a collector's folder, also while it runs.",
     "restore": "Make a collector's folder of a backup.",
     "dashboards": "Write Grafana dashboards and Prometheus rules.",
+    "rules": "Write Prometheus alert rules.",
     "schema": "Print the JSON Schema of the experiment file, or of reports.",
 }
 

@@ -1,6 +1,7 @@
 """The dashboard "Variants compared": the latest runs side by side, across hosts and hardware."""
 
 from headstart.dashboards.board import DATASOURCE, Board, Column, columns_table, variable
+from headstart.dashboards.board_uids import COMPARED
 from headstart.dashboards.compared_panels import (
     BY_KEY,
     KEY,
@@ -20,8 +21,6 @@ from headstart.dashboards.compared_panels import (
 from headstart.dashboards.sdk import builder, dashboard, models, prometheus, table
 from headstart.words import metrics
 
-UID = "headstart-compared"
-
 SHIFTS_TITLE = "Shifts"
 
 # Of a kind of host, so without a host.
@@ -32,7 +31,7 @@ _RUN_KEY = ("experiment", "host", "cpu_model")
 def compared() -> builder.Builder[models.Dashboard]:
     """Builds the dashboard."""
     board = Board(
-        UID,
+        COMPARED,
         "Headstart / Variants compared",
         "The latest run of every experiment on every host: ahead-of-time against just-in-time.",
     )

@@ -10,7 +10,8 @@ from headstart.dashboards.board import (
     table_legend,
     variable,
 )
-from headstart.dashboards.compared import UID as COMPARED_UID
+from headstart.dashboards.board_uids import COMPARED, OVERVIEW
+from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.sdk import (
     builder,
     common,
@@ -25,8 +26,6 @@ from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
 from headstart.words.verdicts import Decision, Verdict
 
-UID = "headstart-overview"
-
 # Only one's own collector; with several, those chosen.
 _OWN = 'instance=~"$instance"'
 # process_* and scrape_* exist for every target of a Prometheus: these are the collectors'.
@@ -38,10 +37,10 @@ _ORANGE = "semi-dark-orange"
 _BLUE = "semi-dark-blue"
 
 
-def overview() -> builder.Builder[models.Dashboard]:
+def overview(configuration: Configuration) -> builder.Builder[models.Dashboard]:
     """Builds the dashboard."""
     board = Board(
-        UID,
+        OVERVIEW,
         "Headstart / Overview",
         "Hosts, latest runs, alerts, and the health of the collector.",
     )
@@ -94,7 +93,7 @@ def overview() -> builder.Builder[models.Dashboard]:
             "Of all trials of the latest runs.",
             "sum(headstart_trials_invalid) / sum(headstart_trials)",
             unit="percentunit",
-            bad_from=0.3,
+            bad_from=configuration.thresholds.invalid_share,
         ),
         _number(
             "Alerts firing",
@@ -223,7 +222,7 @@ def _latest_runs() -> table.Panel:
         dashboard.DashboardLink("Compare the variants")
         .type(models.DashboardLinkType.LINK)
         .url(
-            f"/d/{COMPARED_UID}?var-experiment=${{__data.fields.Experiment}}"
+            f"/d/{COMPARED}?var-experiment=${{__data.fields.Experiment}}"
             "&var-host=${__data.fields.Host}"
         )
         .build()
