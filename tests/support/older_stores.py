@@ -2,8 +2,17 @@
 
 from typing import Any
 
-# What the step of `migrations` for the queue adds.
+# What the newest step of `migrations` adds.
+END_ORDER = (
+    "DROP INDEX runs_by_end",
+    "DROP INDEX runs_by_submission",
+    "ALTER TABLE runs DROP COLUMN end_order",
+    "CREATE INDEX runs_by_time ON runs (submitted_seconds)",
+)
+
+# What the step of `migrations` for the queue adds; later steps are undone first.
 QUEUE = (
+    *END_ORDER,
     "DROP TABLE former_names",
     "DROP INDEX runs_that_wait",
     "ALTER TABLE hosts DROP COLUMN drained_seconds",

@@ -40,6 +40,7 @@ from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store.clock import ClockWatch
 from headstart.collector.store.contexts import Contexts
 from headstart.collector.store.retention import keep_within
 from headstart.collector.store.sqlite import is_damaged
@@ -96,6 +97,7 @@ class Collector:
         self._own.watch_store(lambda: store.problem)
         self._exposition = Exposition(self._own)
         self._publisher = Publisher(store, self._exposition)
+        self._clock = ClockWatch(store)
         self._analyst = Analyst(
             store,
             self._own,
@@ -177,6 +179,7 @@ class Collector:
         # Stopped in the opposite order.
         self._parts.push_async_callback(self._store.close)
         self._parts.push_async_callback(self._tasks.stop)
+        await self._clock.begin()
         await self._revoked.load()
         self._tasks.start(self._trail.keep(), "the audit")
         self._parts.push_async_callback(self._trail.finish)
@@ -203,6 +206,9 @@ class Collector:
                 self._parts,
             )
         await self._serve_metrics()
+        self._tasks.start(
+            self._clock.keep(self._publisher.clock_set_back), "the watch over the clock"
+        )
         self._tasks.start(keep_within(self._store, self._config.retention), "retention")
         self._tasks.start(self._contexts.keep_needed(self._store), "the removal of contexts")
 

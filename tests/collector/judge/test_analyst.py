@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from sqlalchemy import update
 
 from headstart.collector.config import CollectorConfig
 from headstart.collector.judge.analyst import Analyst, ReportFault
@@ -24,6 +25,7 @@ from headstart.collector.store import (
     runs as store_runs,
 )
 from headstart.collector.store.store import Store
+from headstart.collector.store.tables import runs
 from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
@@ -180,6 +182,15 @@ async def test_a_run_that_ended_unanalysed_is_analysed_at_the_next_start(tmp_pat
         assert await store.read(store_results.missing) == [run_id]
     async with collecting(tmp_path) as collector, experiments(collector.port) as stub:
         assert run_id in (await report(stub, run_id, JSON)).decode()
+
+
+@in_loop
+async def test_a_run_over_which_the_clock_was_set_back_is_analysed(tmp_path: Path) -> None:
+    async with ended_run(tmp_path) as (store, run_id):
+        began = update(runs).values(started_seconds=runs.c.ended_seconds + 1e6)
+        await store.write(lambda c: c.execute(began))
+    async with collecting(tmp_path) as collector, experiments(collector.port) as stub:
+        assert json.loads(await report(stub, run_id, JSON))["blocks_completed"]
 
 
 @in_loop

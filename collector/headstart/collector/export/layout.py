@@ -108,7 +108,7 @@ _TRIAL = (
     _text("runtime", f"what ran it: {' or '.join(f'`{name}`' for name in RUNTIMES)}"),
     _text("digest", "of the image or, of a command, of its program and files"),
     _text("exec_stamp", "where exec was stamped: `gate`, `proc_connector` or `degraded`"),
-    _seconds("began_unix_seconds", "when the trial began, in Unix time"),
+    _seconds("began_unix_seconds", "when the trial began, in Unix time by the host's clock"),
     _nanoseconds("exec_monotonic_ns", "exec, from which startup counts"),
     _nanoseconds("first_response_monotonic_ns", "first correct response"),
     *(

@@ -126,7 +126,7 @@ class AuditTrail:
 
     async def _write_waiting(self, write: Callable[..., object]) -> None:
         taken = list(self._waiting)
-        now = self._store.now()
+        now = self._store.now() if self._store.believes_clock else None
         entries = [entry for entry, _ in taken]
         self._unpruned += len(entries)
         is_due = self._unpruned >= _PRUNED_ENTRIES

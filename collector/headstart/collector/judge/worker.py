@@ -5,6 +5,7 @@ this one (the interpreter lock): measured, 15 times the commit latency. Heavy
 imports happen here, at the first job, never in the collector.
 """
 
+import math
 import os
 import signal
 import threading
@@ -111,6 +112,9 @@ def _analysed(path: str, run_id: str) -> Analysed:
         bounds = bounds_of("", info.experiment)
         stored = read_packed(store_records.packed(engine, run_id, info.attempt), READ)
         elapsed_seconds = (info.ended_time_seconds or time.time()) - info.started_time_seconds
+        if elapsed_seconds < 0:
+            # The clock was set back meanwhile: nobody knows how long it took here.
+            elapsed_seconds = math.inf
         records = checked(stored, bounds, elapsed_seconds)
         result = analyse_run(info, records)
         text = to_json(result)

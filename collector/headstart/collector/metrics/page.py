@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from prometheus_client import Gauge, generate_latest
@@ -81,8 +81,14 @@ class Exposition:
     `update` may be called from any thread, `scrape` at the same time from others.
     """
 
-    def __init__(self, own: SelfMetrics, maximum_series: int = MAXIMUM_SERIES) -> None:
+    def __init__(
+        self,
+        own: SelfMetrics,
+        maximum_series: int = MAXIMUM_SERIES,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._own = own
+        self._now = now
         self._host_room = maximum_series // _HOST_SHARE
         self._shift_room = maximum_series // _SHIFT_SHARE
         self._run_room = maximum_series - self._host_room - self._shift_room
@@ -170,7 +176,12 @@ class Exposition:
         key = (label(result.experiment), label(result.host.name))
         shown = self._runs.get(key)
         says_something = any(v.trials or v.failure_message for v in result.variants)
-        outdated = shown is not None and shown.ended_unix_seconds > result.ended_unix_seconds
+        result = _ended_by(result, self._now())
+        # What ended in the future was stored while the clock was ahead.
+        outdated = (
+            shown is not None
+            and result.ended_unix_seconds < shown.ended_unix_seconds <= self._now()
+        )
         if outdated or not says_something or result.state == RunWord.INCOMPLETE:
             return False
         self._runs[key] = _ShownRun(
@@ -271,6 +282,18 @@ class _Gauges:
             self._dropped.labels(reason).set(dropped[reason])
         self._left_out.set(unread + sum(page.left_out for page in pages))
         self._build_seconds.set(seconds)
+
+
+def _ended_by(result: RunResult, now: float) -> RunResult:
+    """A run that ended in the future, by a clock that was ahead, ended now: it is no news."""
+    ahead = result.ended_unix_seconds - now
+    if ahead <= 0:
+        return result
+    return replace(
+        result,
+        started_unix_seconds=result.started_unix_seconds - ahead,
+        ended_unix_seconds=now,
+    )
 
 
 class _Families:

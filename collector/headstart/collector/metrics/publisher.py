@@ -78,6 +78,13 @@ class Publisher:
             shown.append(with_host_check(result, told[host]))
         await asyncio.to_thread(self._exposition.update, shown)
 
+    async def clock_set_back(self) -> None:
+        """Show what is shown as of now: none of it ended in the future."""
+        async with self._turn:
+            run_ids = list(self._exposition.shown().values())
+            for begin in range(0, len(run_ids), _AT_ONCE):
+                await self._show_stored(run_ids[begin : begin + _AT_ONCE])
+
     async def changed(self) -> None:
         """Hosts were renamed, or runs forgotten: show what is left, by its names of now."""
         async with self._turn:

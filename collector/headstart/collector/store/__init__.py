@@ -3,6 +3,7 @@
 __all__ = [
     "audit_rows",
     "backups",
+    "clock",
     "contexts",
     "decode",
     "forgetting",

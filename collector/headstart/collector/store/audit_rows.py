@@ -48,9 +48,10 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     connection.execute(insert(audit), [_bounded(entry) for entry in entries])
 
 
-def prune(connection: Connection, now: float, bounds: AuditBounds) -> None:
+def prune(connection: Connection, now: float | None, bounds: AuditBounds) -> None:
     """Delete what is too old or too many."""
-    connection.execute(delete(audit).where(audit.c.time_seconds < now - bounds.age_seconds))
+    if now is not None:
+        connection.execute(delete(audit).where(audit.c.time_seconds < now - bounds.age_seconds))
     is_denied = audit.c.outcome == DENIED
     for kind, most in ((~is_denied, bounds.entries), (is_denied, bounds.denied)):
         newest_gone = select(audit.c.id).where(kind).order_by(audit.c.id.desc())

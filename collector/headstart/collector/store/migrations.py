@@ -1,6 +1,7 @@
 """From an empty or older store to this release's tables, or a refusal."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, func, insert, inspect, select, update
 from headstart.collector.faults import StartFault
 from headstart.collector.findings.json import from_json
 from headstart.collector.findings.points import points_of
+from headstart.collector.store import end_order
 from headstart.collector.store.identity_tables import certificates, tokens
 from headstart.collector.store.tables import (
     ROW_BYTES,
@@ -96,6 +98,15 @@ def _add_queue(connection: Connection) -> None:
     next(index for index in runs.indexes if index.name == "runs_that_wait").create(connection)
 
 
+def _add_end_order(connection: Connection) -> None:
+    """In which order runs ended, whatever the clock said."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN end_order BIGINT DEFAULT '0' NOT NULL")
+    end_order.number_ended(connection, time.time())
+    connection.exec_driver_sql("DROP INDEX runs_by_time")
+    for name in ("runs_by_end", "runs_by_submission"):
+        next(index for index in runs.indexes if index.name == name).create(connection)
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
 UPGRADES: Sequence[Upgrade] = (
@@ -105,6 +116,7 @@ UPGRADES: Sequence[Upgrade] = (
     _add_identity,
     _add_audit,
     _add_queue,
+    _add_end_order,
 )
 
 

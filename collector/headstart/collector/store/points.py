@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from headstart.collector.store.tables import points
+from headstart.collector.store.tables import points, runs
 from headstart.v1.experiments_pb2 import FigureSeries, SeriesPoint
 
 
@@ -39,16 +39,13 @@ def keys_of(connection: Connection, run_id: str) -> list[SeriesKey]:
 
 def series_until(connection: Connection, key: SeriesKey, run_id: str, limit: int) -> list[Row[Any]]:
     """The series up to a run, the oldest point first; disturbed points are left out."""
-    last = select(points.c.ended_seconds).where(points.c.run_id == run_id).limit(1)
-    ended = connection.execute(last).scalar_one()
+    last = select(runs.c.end_order).where(runs.c.run_id == run_id).scalar_subquery()
     query = (
         select(points)
+        .join(runs, runs.c.run_id == points.c.run_id)
         .where(*in_series(points, key), points.c.flagged.is_(False))
-        .where(
-            (points.c.ended_seconds < ended)
-            | ((points.c.ended_seconds == ended) & (points.c.run_id <= run_id))
-        )
-        .order_by(points.c.ended_seconds.desc(), points.c.run_id.desc())
+        .where(runs.c.end_order <= last)
+        .order_by(runs.c.end_order.desc(), runs.c.run_id.desc())
         .limit(limit)
     )
     return list(reversed(connection.execute(query).all()))
@@ -65,8 +62,9 @@ def series_of(
     """The newest `limit` points of each series, the oldest first; empty arguments: all."""
     query = (
         select(points)
+        .join(runs, runs.c.run_id == points.c.run_id)
         .where(*selected(points, experiment, variant, metric, fingerprint))
-        .order_by(points.c.ended_seconds, points.c.run_id)
+        .order_by(runs.c.end_order, runs.c.run_id)
     )
     found: dict[SeriesKey, FigureSeries] = {}
     for row in connection.execute(query):

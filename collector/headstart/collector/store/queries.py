@@ -107,7 +107,7 @@ def summaries(
     limit: int = 100,
 ) -> list[RunSummary]:
     """The newest runs first; empty arguments select everything."""
-    query = _runs().order_by(runs.c.submitted_seconds.desc(), runs.c.run_id.desc()).limit(limit)
+    query = _runs().order_by(runs.c.experiment_id.desc(), runs.c.run_id.desc()).limit(limit)
     if experiment:
         query = query.where(experiments.c.name == experiment)
     if host:

@@ -79,7 +79,7 @@ def next_queued(
             _WAITS,
             or_(runs.c.host == host, here),
         )
-        .order_by(runs.c.priority.desc(), runs.c.submitted_seconds, runs.c.run_id)
+        .order_by(runs.c.priority.desc(), runs.c.experiment_id, runs.c.run_id)
     )
     for row in connection.execute(query):
         if not row.candidates or fits(Experiment.FromString(row.experiment)):

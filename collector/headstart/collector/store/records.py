@@ -217,18 +217,19 @@ def _free(connection: Connection, run_id: str) -> None:
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(stored_bytes=0))
 
 
-def prunable(connection: Connection, ended_before: float, limit: int) -> list[str]:
-    """Ended runs whose raw batches are still there, the oldest first."""
-    query = (
-        select(runs.c.run_id)
-        .where(
-            runs.c.ended_seconds > 0,
-            runs.c.ended_seconds < ended_before,
-            runs.c.pruned_seconds == 0,
+def prunable(connection: Connection, ended_before: float | None, limit: int) -> list[str]:
+    """Ended runs whose raw batches are still there, the oldest first.
+
+    With `ended_before` only those that ended before each run that ended later than that: one
+    whose time says less was stored while the clock was behind.
+    """
+    query = select(runs.c.run_id).where(runs.c.end_order > 0, runs.c.pruned_seconds == 0)
+    if ended_before is not None:
+        young = select(func.min(runs.c.end_order)).where(
+            runs.c.end_order > 0, runs.c.ended_seconds >= ended_before
         )
-        .order_by(runs.c.ended_seconds)
-        .limit(limit)
-    )
+        query = query.where(runs.c.end_order < func.coalesce(young.scalar_subquery(), 1 << 62))
+    query = query.order_by(runs.c.end_order).limit(limit)
     return list(connection.execute(query).scalars())
 
 

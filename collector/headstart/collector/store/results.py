@@ -56,7 +56,7 @@ def missing(connection: Connection) -> list[str]:
             runs.c.pruned_seconds == 0,
             (results.c.run_id.is_(None)) | (results.c.attempt != runs.c.attempt),
         )
-        .order_by(runs.c.ended_seconds)
+        .order_by(runs.c.end_order)
     )
     return list(connection.execute(query).scalars())
 
@@ -77,7 +77,7 @@ def latest_aa(connection: Connection, run_id: str) -> list[str]:
             results.c.fault == "",
             experiments.c.name.endswith(AA_SUFFIX, autoescape=True),
         )
-        .order_by(runs.c.ended_seconds.desc())
+        .order_by(runs.c.end_order.desc())
         .limit(_AA_RUNS)
     )
     return list(connection.execute(query).scalars())
@@ -102,7 +102,7 @@ def newest(connection: Connection) -> list[tuple[str, str, str]]:
         .join(runs, runs.c.run_id == results.c.run_id)
         .join(experiments, experiments.c.id == runs.c.experiment_id)
         .where(results.c.fault == "", runs.c.state != RunState.RUN_STATE_INCOMPLETE)
-        .order_by(runs.c.ended_seconds.desc())
+        .order_by(runs.c.end_order.desc())
     )
     return [(row.name, row.host, row.run_id) for row in connection.execute(query)]
 

@@ -3,7 +3,7 @@
 Runs that go on are never pruned, so that a store can stay too large for as long as they do; that
 is logged every hour. New stores give free pages back some thousand at a time; a store of an older
 release is written anew once (VACUUM), which needs as much free disk as the store holds. Nothing is
-deleted unless it was asked for.
+deleted unless it was asked for, nor for its age while the clock may be wrong (`clock`).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import logging
 import time
 
 from headstart.collector.config import Retention
-from headstart.collector.store import records as store_records, sqlite
+from headstart.collector.store import clock as store_clock, records as store_records, sqlite
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreFault
 
@@ -33,11 +33,20 @@ async def keep_within(store: Store, retention: Retention) -> None:
         if hourly:
             due = time.monotonic() + _HOUR_SECONDS
         try:
+            if hourly:
+                await _mend(store)
             if hourly or await _too_large(store, retention):
                 await prune(store, retention, hourly)
         except Exception:
             log.exception("old batches were not deleted")
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _mend(store: Store) -> None:
+    if store.believes_clock:
+        now = store.now()
+        if wrong := await store.write(lambda c: store_clock.mend(c, now)):
+            log.warning("%d times of runs could not be true: the clock was wrong then", wrong)
 
 
 async def prune(store: Store, retention: Retention, aloud: bool = True) -> list[str]:
@@ -46,7 +55,7 @@ async def prune(store: Store, retention: Retention, aloud: bool = True) -> list[
     `aloud`: what is still too large is logged.
     """
     pruned = []
-    if retention.age_seconds is not None:
+    if retention.age_seconds is not None and store.believes_clock:
         before = store.now() - retention.age_seconds
         while aged := await _oldest(store, before, _RUNS_AT_ONCE):
             for run_id in aged:
@@ -54,7 +63,7 @@ async def prune(store: Store, retention: Retention, aloud: bool = True) -> list[
                 pruned.append(run_id)
     if retention.store_bytes is not None:
         while (used := await store.read(sqlite.used_bytes)) > retention.store_bytes:
-            oldest = await _oldest(store, store.now(), 1)
+            oldest = await _oldest(store, None, 1)
             if not oldest:
                 if aloud:
                     log.error(
@@ -108,7 +117,7 @@ async def prune_run(store: Store, run_id: str) -> None:
     await _prune_run(store, run_id)
 
 
-async def _oldest(store: Store, ended_before: float, limit: int) -> list[str]:
+async def _oldest(store: Store, ended_before: float | None, limit: int) -> list[str]:
     return await store.read(lambda c: store_records.prunable(c, ended_before, limit))
 
 

@@ -19,6 +19,7 @@ from headstart.collector.store import (
     records as store_records,
     stored_values,
 )
+from headstart.collector.store.end_order import NOT_ENDED, ended_at
 from headstart.collector.store.queries import NoSuchRun
 from headstart.collector.store.queue import (
     PLAIN,
@@ -138,7 +139,7 @@ def submit(
                 reason="",
                 submitted_seconds=now,
                 started_seconds=0.0,
-                ended_seconds=0.0,
+                **NOT_ENDED,
                 progress=b"",
                 pruned_seconds=0.0,
                 priority=wish.priority,
@@ -255,7 +256,7 @@ def lose(
             state=state,
             losses=losses,
             reason=words[state],
-            ended_seconds=0.0 if state == QUEUED else now,
+            **(NOT_ENDED if state == QUEUED else ended_at(connection, now)),
             # Its agent may come back with records of it: nobody else can have it.
             candidates="" if counted else row.candidates,
         )
@@ -303,7 +304,7 @@ def adopt(
                 state=LEASED,
                 losses=max(0, row.losses - 1),
                 reason=row.reason if row.cancel_requested else "",
-                ended_seconds=0.0,
+                **NOT_ENDED,
             )
         )
     return Change(row.run_id, row.host, row.attempt, LEASED)
@@ -339,7 +340,7 @@ def finish(
     connection.execute(
         update(runs)
         .where(runs.c.run_id == row.run_id)
-        .values(state=state, reason=reason, ended_seconds=now)
+        .values(state=state, reason=reason, **ended_at(connection, now))
     )
     _forget_values(connection, row)
     return _ended(row, state, reason, now)
@@ -381,7 +382,7 @@ def _take_back(connection: Connection, row: Row[Any], reason: str, now: float) -
             state=state,
             returns=returns,
             reason=words[state],
-            ended_seconds=0.0 if state == QUEUED else now,
+            **(NOT_ENDED if state == QUEUED else ended_at(connection, now)),
         )
     )
     _forget_values(connection, row)
@@ -482,7 +483,12 @@ def cancel(
         connection.execute(
             update(runs)
             .where(runs.c.run_id == run_id)
-            .values(state=state, cancel_requested=True, reason=reason, ended_seconds=now)
+            .values(
+                state=state,
+                cancel_requested=True,
+                reason=reason,
+                **ended_at(connection, now),
+            )
         )
         _forget_values(connection, row)
         return _ended(row, state, reason, now)

@@ -50,7 +50,7 @@ def unjudged(connection: Connection) -> list[str]:
         .join(results, results.c.run_id == runs.c.run_id)
         .outerjoin(judged, judged.c.run_id == runs.c.run_id)
         .where(judged.c.run_id.is_(None), results.c.fault == "")
-        .order_by(runs.c.ended_seconds, runs.c.run_id)
+        .order_by(runs.c.end_order)
     )
     return list(connection.execute(query).scalars())
 
@@ -172,7 +172,7 @@ def open_at(connection: Connection, run_id: str) -> list[Shift]:
         .where(since.c.run_id == shifts.c.since_run_id)
         .where(*(shifts.c[name] == points.c[name] for name in SERIES))
         .where(shifts.c.state == OPEN, shifts.c.worse)
-        .where(since.c.ended_seconds <= runs.c.ended_seconds)
+        .where(since.c.end_order <= runs.c.end_order)
         .order_by(shifts.c.id)
     )
     return [message(row) for row in connection.execute(query)]

@@ -62,6 +62,8 @@ class Store:
         private_folder(folder, marks=(FILE_NAME,))
         self.path = (folder / FILE_NAME).absolute()
         self.now = now
+        # False: `now` may be wrong, so that nothing is to be deleted for its age.
+        self.believes_clock = True
         # What was said when a page could not be read: it stays damaged.
         self._damage = ""
         self._lock = FolderLock(folder)

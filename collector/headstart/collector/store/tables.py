@@ -113,8 +113,12 @@ runs = Table(
     Column("expires_seconds", Float, nullable=False, server_default="0"),
     # Where any of several hosts may have it: their names, each between two line breaks.
     Column("candidates", Text, nullable=False, server_default=""),
+    # The n-th run to end (`end_order`); 0: it has not ended.
+    Column("end_order", BigInteger, nullable=False, server_default="0"),
     Index("runs_by_host_and_state", "host", "state"),
-    Index("runs_by_time", "submitted_seconds"),
+    # Experiments are numbered as they are submitted, so no clock decides which is the newest.
+    Index("runs_by_submission", "experiment_id", "run_id"),
+    Index("runs_by_end", "end_order"),
     # Of thousands of runs those few that are queued (RUN_STATE_QUEUED).
     Index("runs_that_wait", "host", sqlite_where=text("state = 1")),
 )

@@ -15,6 +15,8 @@ _SHOWN_SECONDS = 7 * 86400.0
 _MOST_TOKENS = 1000
 # For so long the same key gets what it got, if the answer was lost.
 _AGAIN_SECONDS = 600.0
+# Clocks are set back by less to be kept right.
+_SET_BACK_SECONDS = 240.0
 
 
 class TokenRefused(Exception):
@@ -113,6 +115,8 @@ def use(connection: Connection, certificate: Certificate, now: float) -> Certifi
             tokens.c.uses_left > 0,
             tokens.c.revoked_seconds == 0,
             tokens.c.expires_seconds > now,
+            # Else it was made while the clock was ahead, and would hold until then.
+            tokens.c.made_seconds <= now + _SET_BACK_SECONDS,
         )
         .values(uses_left=tokens.c.uses_left - 1)
     ).rowcount
@@ -129,5 +133,7 @@ def _worthless(token: Row[Any], now: float) -> str:
     if token.expires_seconds <= now:
         ago = round((now - token.expires_seconds) / 60)
         return f"the token expired {ago} min ago: {anew}"
+    if token.made_seconds > now + _SET_BACK_SECONDS:
+        return f"the token was made while the collector's clock was ahead: {anew}"
     times = "once" if token.uses == 1 else f"{token.uses} times"
     return f"the token was used {times}, which is as often as it may be: {anew}"
