@@ -13,9 +13,13 @@ import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sqlalchemy import update
 
-from headstart.collector.config import CollectorConfig, TlsFiles
+from headstart.collector.config import CollectorConfig, IdentitySettings, TlsFiles
 from headstart.collector.server import Collector, StartFault
+from headstart.collector.store.migrations import KNOWN_VERSION
+from headstart.collector.store.sqlite import version_of, writer_engine
+from headstart.collector.store.tables import version
 from headstart.v1.experiments_pb2 import ListHostsRequest, SubmitRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.v1.fleet_pb2 import AttendRequest, FetchContextRequest, Hello
@@ -34,6 +38,10 @@ from support.attending import (
 from support.certificates import Authority, Certificate, roles_file, self_signed
 from support.collector_process import collector_process
 from support.contexts import archive_of, requests
+from support.older_stores import without_a_queue
+
+# The version of a store as `without_a_queue` leaves it.
+_BEFORE_QUEUES = 6
 
 
 def fetch(port: int, path: str = "/metrics") -> str:
@@ -116,6 +124,42 @@ async def test_a_metrics_port_in_use_is_a_clear_fault(tmp_path: Path) -> None:
         config = CollectorConfig(data=tmp_path, metrics_listen=address, **OPEN_PORT)
         with pytest.raises(StartFault, match=f"{address} cannot be listened on"):
             await Collector.start(config)
+
+
+@pytest.mark.parametrize("where", ["listen", "metrics_listen", "socket", "enroll_listen"])
+@in_loop
+async def test_a_collector_that_cannot_listen_leaves_an_older_store_to_the_release_before(
+    tmp_path: Path, where: str
+) -> None:
+    older = tmp_path / "older" / "headstart.sqlite"
+    async with collecting(older.parent):
+        pass
+    engine = writer_engine(older)
+    with engine.begin() as connection:
+        without_a_queue(connection)
+        connection.execute(update(version).values(version=_BEFORE_QUEUES))
+    engine.dispose()
+    async with collecting(tmp_path / "other", listen=f"unix:{tmp_path / 'other' / 's'}"):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            config = {
+                "listen": CollectorConfig(older.parent, address, plaintext=True),
+                "metrics_listen": CollectorConfig(older.parent, metrics_listen=address),
+                "socket": CollectorConfig(older.parent, f"unix:{tmp_path / 'other' / 's'}"),
+                "enroll_listen": CollectorConfig(
+                    older.parent, "127.0.0.1:0", identity=IdentitySettings(enroll_listen=address)
+                ),
+            }[where]
+            with pytest.raises(StartFault, match="is another collector there"):
+                await Collector.start(config)
+    found = version_of(older)
+    async with collecting(older.parent):
+        pass
+
+    assert found == _BEFORE_QUEUES
+    assert version_of(older) == KNOWN_VERSION
 
 
 @in_loop

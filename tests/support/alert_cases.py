@@ -23,6 +23,7 @@ def of_collector(name: str, label: str, value: str) -> str:
 
 
 FAULTY = 'headstart_collector_store_faulty{job="headstart",instance="c:9464"}'
+SLOW = 'headstart_collector_store_commit_latest_seconds{job="headstart",instance="c:9464"}'
 ENDED = f"headstart_run_end_timestamp_seconds{{{RUN}}}"
 INFO = 'headstart_collector_info{version="0.1.0"}'
 MEBIBYTE = 1 << 20
@@ -490,6 +491,49 @@ CASES = (
         "HeadstartStoreFaulty",
         "it was full once",
         {FAULTY: "0x5 1x5 0x40"},
+        at="25m",
+    ),
+    Case(
+        "HeadstartStoreSlow",
+        "a commit hangs",
+        {SLOW: "0.01x20 30x20"},
+        at="25m",
+        labels=COLLECTOR,
+        says=(
+            "The disk of the collector's store is slow",
+            (
+                "A commit takes 30s. Agents are confirmed late and their spools grow; while one "
+                "hangs, commands are refused."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartStoreSlow",
+        "most batches wait for two seconds",
+        {
+            SLOW: "2x40",
+            of_collector("headstart_collector_commit_seconds_bucket", "le", "1.0"): "0x40",
+            of_collector("headstart_collector_commit_seconds_bucket", "le", "2.5"): "0+60x40",
+            of_collector("headstart_collector_commit_seconds_bucket", "le", "+Inf"): "0+60x40",
+        },
+        at="25m",
+        labels=COLLECTOR,
+        says=(
+            "The disk of the collector's store is slow",
+            (
+                "A commit takes 2.35s. Agents are confirmed late and their spools grow; while one "
+                "hangs, commands are refused."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartStoreSlow",
+        "it hung once, and commits are quick",
+        {
+            SLOW: "0.01x5 8x1 0.06x40",
+            of_collector("headstart_collector_commit_seconds_bucket", "le", "0.1"): "0+60x40",
+            of_collector("headstart_collector_commit_seconds_bucket", "le", "+Inf"): "0+60x40",
+        },
         at="25m",
     ),
     Case(

@@ -168,6 +168,12 @@ class SelfMetrics:
             "/healthz says why.",
             registry=self.registry,
         )
+        self._store_commit = Gauge(
+            "headstart_collector_store_commit_latest_seconds",
+            "What the commit under way has taken so far, or the last one took, whichever is more: "
+            "above 5 s the disk is slow, and /healthz says so.",
+            registry=self.registry,
+        )
         self._runs = Gauge(
             "headstart_collector_runs",
             "Runs that have not ended, by state.",
@@ -254,9 +260,10 @@ class SelfMetrics:
         """An agent knows of what was stored once and is not."""
         self._set_back.inc()
 
-    def watch_store(self, problem: Callable[[], str]) -> None:
-        """What is wrong with the store is asked at each scrape; empty: nothing."""
+    def watch_store(self, problem: Callable[[], str], commit_seconds: Callable[[], float]) -> None:
+        """What is wrong with the store (empty: nothing), and how long it takes, at each scrape."""
         self._store_faulty.set_function(lambda: 1.0 if problem() else 0.0)
+        self._store_commit.set_function(commit_seconds)
 
     def set_runs(self, queued: int, leased: int) -> None:
         """Runs that wait and runs that an agent has."""

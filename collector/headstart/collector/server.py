@@ -47,6 +47,7 @@ from headstart.collector.store.sqlite import is_damaged
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
 from headstart.collector.transport.callers import Callers
+from headstart.collector.transport.free_addresses import check_free
 from headstart.collector.transport.listening import check_exposure, listen, server_options
 from headstart.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
@@ -94,7 +95,7 @@ class Collector:
         self._store = store
         self._contexts = contexts
         self._own = SelfMetrics(version("headstart"))
-        self._own.watch_store(lambda: store.problem)
+        self._own.watch_store(lambda: store.problem, lambda: store.commit_seconds)
         self._exposition = Exposition(self._own)
         self._publisher = Publisher(store, self._exposition)
         self._clock = ClockWatch(store)
@@ -145,7 +146,11 @@ class Collector:
         roles = RolesFile(config.roles) if config.roles is not None else None
         try:
             store = Store(
-                config.data, group_seconds=config.timing.group_seconds, quotas=config.quotas
+                config.data,
+                group_seconds=config.timing.group_seconds,
+                quotas=config.quotas,
+                # A start that fails changes no store: the release before can go on with it.
+                before_change=lambda: check_free(config),
             )
         except (OSError, DBAPIError) as error:
             what = str(getattr(error, "orig", error))
@@ -181,6 +186,7 @@ class Collector:
         self._parts.push_async_callback(self._tasks.stop)
         await self._clock.begin()
         await self._revoked.load()
+        self._tasks.start(self._store.keep_looking(), "the looking after the disk")
         self._tasks.start(self._trail.keep(), "the audit")
         self._parts.push_async_callback(self._trail.finish)
         self._tasks.start(self._sightings.keep(), "the noting of callers")
@@ -288,7 +294,9 @@ class Collector:
         from headstart.collector.transport.http_server import HttpServer
 
         application = metrics_application(
-            self._exposition, lambda: self._store.problem, self._publisher.is_whole
+            self._exposition,
+            lambda: self._store.problem or self._store.slowness,
+            self._publisher.is_whole,
         )
         try:
             server = await HttpServer.start(

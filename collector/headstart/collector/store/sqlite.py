@@ -141,6 +141,12 @@ def insert_new(table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
+def touch(connection: Connection) -> None:
+    """Change what means nothing, so that the commit writes. The same value anew writes nothing."""
+    before = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    connection.exec_driver_sql(f"PRAGMA user_version = {(before + 1) & 0xFFFF}")
+
+
 def used_bytes(connection: Connection) -> int:
     """Bytes of the file that hold something."""
     pages, free, size = _pages(connection)

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import math
 import os
+import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from headstart.collector.config import Quotas
 from headstart.collector.faults import FolderInUse
 from headstart.collector.store import sqlite
+from headstart.collector.store.commit_times import HANGING_SECONDS
 from headstart.collector.store.migrations import prepare
 from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
 from headstart.words.private_files import locked_file, private_database, private_folder
@@ -26,6 +30,11 @@ _GROUP_SECONDS = 0.05
 # Between tries of what is to be stored at last.
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
+_READINGS_AT_ONCE = 8
+# Between looks whether the disk still takes something, where nothing is to be written.
+_LOOK_SECONDS = 5.0
+# Less is a full disk, even if something small finds room in the log's file yet.
+_LEAST_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +66,13 @@ class Store:
         group_seconds: float = _GROUP_SECONDS,
         now: Callable[[], float] = time.time,
         quotas: Quotas | None = None,
+        before_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """Raises FolderInUse and StoreVersionError."""
+        """Raises FolderInUse and StoreVersionError.
+
+        `before_change` is called with the folder locked: what it raises leaves an older store as
+        it was.
+        """
         private_folder(folder, marks=(FILE_NAME,))
         self.path = (folder / FILE_NAME).absolute()
         self.now = now
@@ -66,8 +80,19 @@ class Store:
         self.believes_clock = True
         # What was said when a page could not be read: it stays damaged.
         self._damage = ""
+        # That there is no room, as of the last look.
+        self._full = ""
         self._lock = FolderLock(folder)
-        private_database(self.path)
+        # Of their own: readings of a disk that hangs keep threads from nobody else.
+        self._threads = ThreadPoolExecutor(_READINGS_AT_ONCE, thread_name_prefix="store-reader")
+        # When each reading that is under way began, by the monotonic clock. Of many threads.
+        self._readings: list[float] = []
+        try:
+            before_change()
+            private_database(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
         self._engine = sqlite.writer_engine(self.path)
         try:
             with self._engine.begin() as connection:
@@ -81,13 +106,20 @@ class Store:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a short query on what is durable now, outside the event loop. Raises StoreFault."""
+        self._refuse_hanging()
 
         def run() -> T:
-            with self.readers.begin() as connection:
-                return query(connection)
+            # Here, since a caller may go away and leave the thread to its disk.
+            began = time.monotonic()
+            self._readings.append(began)
+            try:
+                with self.readers.begin() as connection:
+                    return query(connection)
+            finally:
+                self._readings.remove(began)
 
         try:
-            return await asyncio.to_thread(run)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except DBAPIError as error:
             if not sqlite.is_of_the_file(error):
                 raise
@@ -97,6 +129,31 @@ class Store:
                 self._damage = words
                 log.error("%s: restore a backup (headstart restore)", words)
             raise StoreFault(words) from error
+
+    def _refuse_hanging(self) -> None:
+        """Raise StoreFault where neither commits nor readings end: one more would hold a thread."""
+        oldest = min([*self._readings], default=math.inf)
+        if self._writer.times.hangs and time.monotonic() - oldest >= HANGING_SECONDS:
+            raise StoreFault(f"the store cannot be read: {self._writer.times.slowness}")
+
+    async def keep_looking(self) -> None:
+        """Write something now and then: a disk that takes nothing, or takes it again, is noticed
+        before somebody needs it.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._full = await asyncio.to_thread(self._fullness)
+            if self._full or self._writer.times.idle < _LOOK_SECONDS:
+                continue
+            try:
+                await self.write(sqlite.touch)
+            except StoreFault:
+                # `problem` says so, and the log.
+                continue
+
+    def _fullness(self) -> str:
+        free = shutil.disk_usage(self.path.parent).free
+        return f"the store's disk is full: {free >> 10} KiB are free" if free < _LEAST_BYTES else ""
 
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change; durable on return. See `GroupWriter.write`."""
@@ -138,7 +195,17 @@ class Store:
     @property
     def problem(self) -> str:
         """Why the last group could not be made durable, or what is damaged; empty: nothing is."""
-        return self._writer.problem or self._damage
+        return self._writer.problem or self._full or self._damage
+
+    @property
+    def slowness(self) -> str:
+        """That the disk keeps commits waiting, in words; empty: it does not."""
+        return self._writer.times.slowness
+
+    @property
+    def commit_seconds(self) -> float:
+        """What the commit under way has taken so far, or the last one took, whichever is more."""
+        return self._writer.times.latest
 
     async def flush(self) -> None:
         """Return once everything taken so far is durable."""
@@ -147,6 +214,7 @@ class Store:
     async def close(self) -> None:
         """Commit what waits and free the folder."""
         await self._writer.close()
+        self._threads.shutdown(wait=False)
         self._engine.dispose()
         self.readers.dispose()
         self._lock.release()

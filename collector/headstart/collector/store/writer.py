@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -30,7 +31,9 @@ from headstart.collector.store.admission import (
     StoreFault,
     admit,
 )
+from headstart.collector.store.commit_times import CommitTimes
 from headstart.collector.store.records import Watermark
+from headstart.words.disks import with_refusal
 
 __all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
 
@@ -76,6 +79,7 @@ class GroupWriter:
         self._hurry = asyncio.Event()
         self._closing = False
         self.problem = ""
+        self.times = CommitTimes()
         # Whether the write-ahead log may hold what was masked or deleted: after a crash, too.
         self._uncut = True
         self._told_uncut = False
@@ -101,10 +105,12 @@ class GroupWriter:
         """Run a change after everything taken before; returns once it is durable.
 
         What `change` raises undoes its own work alone and is raised here. Raises
-        StoreFault when the commit failed.
+        StoreFault when the commit failed, or would have to wait for one that hangs.
         """
         if self._closing:
             raise StoreClosed("the store is closed")
+        if self.times.hangs:
+            raise StoreFault(f"{self.times.slowness}; nothing of this was stored")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._group.controls.append(_Control(change, done))
         self._wake.set()
@@ -160,14 +166,18 @@ class GroupWriter:
     def _commit(self, group: _Group) -> Callable[[], None]:
         """In the thread: one transaction; returns what the event loop shall do then."""
         try:
-            with self._engine.begin() as connection:
+            with self.times.one(), self._engine.begin() as connection:
                 appended = self._append_all(connection, group.appends)
-                answers = [_attempt(connection, control) for control in group.controls]
+                # Such as the removal of a year's records.
+                with self.times.paused():
+                    answers = [_attempt(connection, control) for control in group.controls]
                 connection_info = connection.info
         except Exception as error:
             log.exception("a group of %d batches was not stored", group.rows)
             # Without the statement: agents are told, and whoever asks for /healthz.
-            self.problem = f"the store cannot write: {getattr(error, 'orig', error)}"
+            said = f"the store cannot write: {getattr(error, 'orig', error)}"
+            # Of a file system that is read-only SQLite says "disk I/O error".
+            self.problem = with_refusal(said, Path(str(self._engine.url.database)).parent)
             fault = StoreFault(self.problem)
             return lambda: _fail(group, fault)
         self.problem = ""

@@ -145,7 +145,7 @@ def listen(
             else:
                 port = server.add_insecure_port(address)
         except RuntimeError as error:
-            raise _taken(address) from error
+            raise taken(address) from error
         bound.append(f"{address.rpartition(':')[0]}:{port}")
     return tuple(bound)
 
@@ -155,7 +155,7 @@ def bind_secure(server: grpc.aio.Server, address: str, credentials: grpc.ServerC
     try:
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
-        raise _taken(address) from error
+        raise taken(address) from error
 
 
 def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
@@ -167,7 +167,7 @@ def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
     try:
         folder_mode = _private_folder(path.parent)
         ending.enter_context(_Lock(path))
-        _refuse_living(path)
+        refuse_living(path)
     except OSError as error:
         raise StartFault(f"{path} cannot be listened on: {error}") from error
     try:
@@ -198,7 +198,7 @@ def _private_folder(folder: Path) -> int:
     return mode
 
 
-def _refuse_living(path: Path) -> None:
+def refuse_living(path: Path) -> None:
     """Raise when something listens at the path or it is no socket; a dead one is left."""
     if not path.exists():
         return
@@ -210,10 +210,11 @@ def _refuse_living(path: Path) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             return
-    raise _taken(str(path))
+    raise taken(str(path))
 
 
-def _taken(address: str) -> StartFault:
+def taken(address: str) -> StartFault:
+    """Something listens there already."""
     return StartFault(f"{address} cannot be listened on: is another collector there?")
 
 
@@ -227,7 +228,7 @@ class _Lock:
         try:
             self._file = locked_file(self._path)
         except BlockingIOError:
-            raise _taken(str(self._path).removesuffix(".lock")) from None
+            raise taken(str(self._path).removesuffix(".lock")) from None
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)

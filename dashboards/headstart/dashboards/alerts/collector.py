@@ -35,6 +35,21 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             ("instance",),
         ),
         Alert(
+            "HeadstartStoreSlow",
+            "warning",
+            # What is under way now, and what most batches waited for.
+            "max by (job, instance) (headstart_collector_store_commit_latest_seconds) "
+            f"> {limits.commit_hangs.seconds} or histogram_quantile(0.9, sum by (job, instance, le)"
+            " (rate(headstart_collector_commit_seconds_bucket[10m]))) "
+            f"> {limits.commit_slow.seconds}",
+            limits.store_slow_for,
+            "The disk of the collector's store is slow",
+            "A commit takes {{ $value | humanizeDuration }}. Agents are confirmed late and their "
+            "spools grow; while one hangs, commands are refused.",
+            OVERVIEW,
+            ("instance",),
+        ),
+        Alert(
             "HeadstartCollectorRefusing",
             "critical",
             "sum by (job, instance, reason) (increase("

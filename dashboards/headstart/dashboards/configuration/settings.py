@@ -117,6 +117,11 @@ class Thresholds:
     )
     spool_for: Duration = _time(10 * _MINUTE, "How long a spool has to grow.")
     collector_down_for: Duration = _time(2 * _MINUTE, "How long no collector has to be scraped.")
+    commit_hangs: Duration = _time(5, "How long one commit of a store may take.")
+    commit_slow: Duration = _time(
+        1, "How long nine of ten batches may wait for their commit, over ten minutes."
+    )
+    store_slow_for: Duration = _time(2 * _MINUTE, "How long commits have to be slow.")
     refused_within: Duration = _time(
         10 * _MINUTE, "A refusal of what an agent sent counts for so long."
     )
