@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test fuzz bench proto dashboards schema reference generated lint format types clean
+.PHONY: help demo test fuzz chaos bench proto dashboards schema reference generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,12 @@ FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 0
 fuzz: $(VENV)/.fuzz ## look for inputs that break a parser, ten minutes for each
 	$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
+CHAOS_SECONDS ?= 3600
+# 0: another one at each call.
+CHAOS_SEED ?= 0
+chaos: $(VENV)/.dev ## kill, cut off and set back a fleet for an hour, and judge its runs; needs root
+	cd tests && ../$(BIN)/python -m support.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
 
 bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 	$(BIN)/python -m bench

@@ -22,10 +22,10 @@ from support.attending import (
     submit,
     watched,
 )
-from support.chaos import fill, free, small_disk
 from support.collector_process import collector_process
 from support.ext4_disk import ext4_disk
 from support.running import free_port
+from support.small_disk import fill, free, small_disk
 
 pytestmark = [pytest.mark.alone, pytest.mark.root]
 

@@ -25,9 +25,9 @@ from support.attending import (
     submit,
     watched,
 )
-from support.chaos import fill, free, small_disk
 from support.policies import everything_allowed
 from support.running import app, experiment, free_port, run
+from support.small_disk import fill, free, small_disk
 from support.waiting import until
 
 pytestmark = [pytest.mark.alone, pytest.mark.root]

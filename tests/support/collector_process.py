@@ -1,15 +1,18 @@
 """A collector in a process of its own, so that it can be killed and frozen.
 
-As a program: `collector_process.py CONFIG_PICKLE` prints its port and serves until killed.
+As a program: `collector_process.py CONFIG_PICKLE` prints its port and serves until SIGTERM.
 """
 
 import asyncio
+import os
 import pickle
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from headstart.collector.config import CollectorConfig
 from headstart.collector.server import Collector
@@ -26,20 +29,36 @@ def collector_process(config: CollectorConfig, port: int = 0) -> Iterator["Colle
 
 
 class CollectorProcess:
-    """`port` stays the same over `restart`."""
+    """`port` stays the same over `restart`. A config that says what to listen on has that."""
 
-    def __init__(self, config: CollectorConfig, port: int = 0) -> None:
+    def __init__(
+        self,
+        config: CollectorConfig,
+        port: int = 0,
+        env: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         self._config = config
+        self._env = os.environ | dict(env or {})
+        self._log = log
         self.port = port
-        self._start()
+        self.start()
 
-    def _start(self) -> None:
-        config = replace(self._config, listen=f"127.0.0.1:{self.port}", plaintext=True)
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        config = self._config
+        if not config.listen:
+            config = replace(config, listen=f"127.0.0.1:{self.port}", plaintext=True)
+        log = self._log.open("ab") if self._log is not None else None
         self.process = subprocess.Popen(
             [sys.executable, __file__, pickle.dumps(config).hex()],
             stdout=subprocess.PIPE,
+            stderr=log,
             text=True,
+            env=self._env,
         )
+        if log is not None:
+            log.close()
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, "the collector did not start"
@@ -47,21 +66,28 @@ class CollectorProcess:
 
     def kill(self) -> None:
         """SIGKILL, and wait for its end."""
-        self.process.kill()
+        self.end(signal.SIGKILL)
+
+    def end(self, number: int) -> None:
+        """Send a signal that ends it, and wait for that."""
+        self.process.send_signal(number)
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def restart(self) -> None:
-        """SIGKILL and start again on the same folder and port."""
-        self.kill()
-        self._start()
+    def restart(self, number: int = signal.SIGKILL) -> None:
+        """End it and start again on the same folder and port."""
+        self.end(number)
+        self.start()
 
 
 async def _serve(config: CollectorConfig) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     collector = await Collector.start(config)
     print(collector.port, flush=True)
-    await asyncio.Event().wait()
+    await stop.wait()
+    await collector.stop()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""Whoever commands the fleet: at the collector's socket, and by a certificate of his own."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+
+from headstart.agent.uplink.enrolled import FOLDER_NAME, enrolled_in
+from headstart.cli.connection import enrolled_connection
+from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from headstart.words.foreign.certificates import CertificateProblem
+from support.running import HEADSTART
+
+_COMMAND_SECONDS = 30.0
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 120.0
+
+
+class Operator:
+    """`folder` gets his identity, `socket` is the collector's."""
+
+    def __init__(self, folder: Path, socket: str, log: Path) -> None:
+        self.folder = folder
+        self._socket = socket
+        self._log = log
+        # Commands renew the certificate that they use: one at a time.
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def experiments(self) -> Iterator[ExperimentsServiceStub]:
+        """Calls over TLS by his certificate, each time by a new connection."""
+        with self._lock:
+            self._let_in()
+            connection = enrolled_connection(self.folder / FOLDER_NAME)
+            assert connection is not None
+            channel = connection.reached().channel()
+        with channel:
+            yield ExperimentsServiceStub(channel)
+
+    def command(self, *arguments: str | Path) -> "subprocess.Popen[bytes]":
+        """`headstart ARGUMENTS` by his certificate, in the background."""
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [HEADSTART, *arguments, "--identity", self.folder],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def enroll(self, role: str, name: str, state: Path, log: Path) -> None:
+        """Make a token at the socket and use it, again until that works. TimeoutError."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._enrolled(role, name, state, log):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{role} {name} is not enrolled: see {log}")
+            time.sleep(_AGAIN_SECONDS)
+
+    def _enrolled(self, role: str, name: str, state: Path, log: Path) -> bool:
+        create = ["token", "create", "--role", role, "--name", name, "--collector", self._socket]
+        with log.open("ab") as said:
+            try:
+                token = subprocess.run(
+                    [HEADSTART, *create],
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    timeout=_COMMAND_SECONDS,
+                    check=True,
+                ).stdout.strip()
+                enroll: list[str | Path] = ["enroll", token, "--name", name, "--state", state]
+                subprocess.run(
+                    [HEADSTART, *enroll],
+                    stdout=said,
+                    stderr=said,
+                    timeout=_COMMAND_SECONDS,
+                    check=True,
+                )
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+                # A collector that is killed or frozen now, or has no room.
+                return False
+        return True
+
+    def _let_in(self) -> None:
+        try:
+            enrolled = enrolled_in(self.folder / FOLDER_NAME)
+        except CertificateProblem:
+            enrolled = None
+        if enrolled is None or enrolled.holds.ends < time.time():
+            self.enroll("operator", "chaos", self.folder, self._log)
+
+
+def is_passing(error: grpc.RpcError) -> bool:
+    """Whether a call failed for what happens here: a collector that is killed, or has no room."""
+    return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
