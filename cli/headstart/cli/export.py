@@ -58,7 +58,7 @@ def command(
     load, .samples.parquet every sample; docs/EXPORT.md has their columns. Invalid trials are
     in them, marked. Files that are there are replaced, all together once all are whole.
 
-    The collector needs pyarrow: pip install 'headstart[parquet]' there.
+    The collector needs pyarrow: pip install 'pyarrow>=19' there.
     """
     with experiments(collector) as stub:
         run = latest_ended(stub) if run_id is None else fetch_summary(stub, run_id)

@@ -33,6 +33,7 @@ NEEDED = {
     "compare": "collector",
     "pool": "collector",
     "gate": "collector",
+    "trials": "collector",
     "schema": "collector",
     "dashboards": "dashboards",
     "rules": "dashboards",
@@ -57,9 +58,11 @@ def explained(error: ModuleNotFoundError) -> CommandError | None:
 
 
 def _lacking(what: str, modules: list[str], extra: str) -> CommandError:
+    from headstart.cli.installed import command_for
+
     packages = "the package" if len(modules) == 1 else "the packages"
     verb = "is" if len(modules) == 1 else "are"
     return CommandError(
         f"{what} needs {packages} {', '.join(modules)}, which {verb} not installed: "
-        f"pip install 'headstart[{extra}]'"
+        + command_for(extra)
     )

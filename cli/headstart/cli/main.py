@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import importlib.metadata
 import keyword
 import os
 import sys
@@ -92,13 +91,29 @@ class _Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _say_release(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from headstart.cli.terminal import say
+        from headstart.words.release import release
+
+        say(f"headstart {release()}")
+        ctx.exit()
+
+
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "HEADSTART"},
     epilog="Every option can be set in the environment: HEADSTART_COLLECTOR_LISTEN is "
     f"--listen of `headstart collector` (docs/ENVIRONMENT.md). {help_table()}",
 )
-@click.version_option(importlib.metadata.version("headstart"), "-V", "--version")
+@click.option(
+    *("-V", "--version"),
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_release,
+    help="Print the release and the commit that it was built from, and end.",
+)
 def cli() -> None:
     """AOT or JIT? Measured on your hardware, on every build."""
 

@@ -300,7 +300,7 @@ async def test_without_the_library_it_says_what_to_install_and_where(
 
     assert code == grpc.StatusCode.FAILED_PRECONDITION
     assert "this collector" in words
-    assert "pip install 'headstart[parquet]'" in words
+    assert "pip install 'pyarrow>=19'" in words
 
 
 def out_of_order() -> Iterator[Record]:

@@ -33,7 +33,7 @@ class NoParquet(Exception):
     def __init__(self) -> None:
         super().__init__(
             "this collector cannot write Parquet files, since pyarrow is not installed where it "
-            "runs: there, pip install 'headstart[parquet]'"
+            "runs: there, pip install 'pyarrow>=19'"
         )
 
 
