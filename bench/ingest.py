@@ -48,7 +48,7 @@ def run(quick: bool) -> list[BenchRow]:
     backlog = ingest(batches, per_message=BACKLOG_ENVELOPES)
     # A group is what arrives within its time.
     raw = insert_raw(batches, group=max(1, round(single.per_second * 0.05)))
-    size = len(_second(1).payload)
+    size = len(second_of_samples(1).payload)
     return [
         _row("one batch a message", single, raw),
         _row(f"{BACKLOG_ENVELOPES} batches a message", backlog, raw),
@@ -135,7 +135,7 @@ async def _stream(
 
 def _seconds(count: int, run_id: str) -> Iterator[Envelope]:
     """Consecutive seconds; a hundred contents in turn."""
-    contents = [_second(n) for n in range(min(count, 100))]
+    contents = [second_of_samples(n) for n in range(min(count, 100))]
     for sequence in range(1, count + 1):
         envelope = Envelope()
         envelope.CopyFrom(contents[sequence % len(contents)])
@@ -144,7 +144,7 @@ def _seconds(count: int, run_id: str) -> Iterator[Envelope]:
         yield envelope
 
 
-def _second(number: int) -> Envelope:
+def second_of_samples(number: int) -> Envelope:
     """A second of samples at 50 Hz as the sampler makes it, of a process that does something."""
     rng = random.Random(number)  # noqa: S311  # readings that vary, not a secret
     rows, rss, cpu = [], 90_000_000, 0

@@ -92,3 +92,17 @@ def test_an_old_attempts_end_leaves_the_new_lease() -> None:
 
     kept.end("r1", 2)
     assert kept.of_host("h1") == ""
+
+
+def test_a_lease_that_goes_to_another_host_leaves_the_first() -> None:
+    clock = Clock()
+    kept = leases(clock)
+    kept.grant("r1", 1, "h1")
+    kept.grant("r1", 2, "h2")
+
+    assert (kept.of_host("h1"), kept.of_host("h2")) == ("", "r1")
+    kept.end("r1", 1)
+    assert kept.of_host("h2") == "r1"
+    kept.end("r1", 2)
+    kept.renew_all("h2")
+    assert kept.of_host("h2") == ""

@@ -12,15 +12,17 @@ from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.fleet.decisions import Decide, answer
 from headstart.collector.fleet.dispatch import Dispatch
 from headstart.collector.fleet.host_orders import HostOrders
+from headstart.collector.fleet.notes import Notes
 from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import Refusal, SelfMetrics
-from headstart.collector.store import hello as store_hello, hosts as store_hosts, runs as store_runs
+from headstart.collector.store import hello as store_hello, hosts as store_hosts
 from headstart.collector.store.hello import Greeted
 from headstart.collector.store.hosts import HostRoom, RenamedHost, TooManyHosts
 from headstart.collector.store.record_bounds import Unbelievable, check_numbers
 from headstart.collector.store.records import ForeignStream
 from headstart.collector.store.store import Store
+from headstart.collector.store.writer import StoreFault
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import HostState
@@ -29,7 +31,6 @@ from headstart.v1.fleet_pb2 import (
     BlockFinished,
     Heartbeat,
     Hello,
-    Progress,
     RecordBatch,
     Welcome,
 )
@@ -68,6 +69,7 @@ class Fleet:
         self._decide = decide
         self._sessions: dict[str, Session] = {}
         self._tasks = Tasks()
+        self._notes = Notes(store)
         # Why the agent of a host that was last here at a time is refused; empty: it is not.
         self.refused_host: Callable[[str, float], str] = lambda _host, _seen: ""
         self.dispatch = Dispatch(store, self._sessions, metrics, config.timing, on_ended)
@@ -88,6 +90,7 @@ class Fleet:
     async def stop(self) -> None:
         """After the last stream has ended."""
         await self._tasks.stop()
+        await self._write_notes()
         await self.orders.stop()
         await self.dispatch.stop()
 
@@ -189,10 +192,7 @@ class Fleet:
             del self._sessions[session.host]
         session.close(Refused(grpc.StatusCode.CANCELLED, "the stream ended"))
         self._metrics.stream_closed()
-        now = self._store.now()
-        self._tasks.start(
-            self._store.write(lambda c: store_hosts.seen(c, session.host, now)), "last seen"
-        )
+        self._notes.seen(session.host, self._store.now())
 
     def expel(self, serial: str, reason: str) -> None:
         """Whoever has this certificate is refused: what it has leased is lost, as by its death."""
@@ -212,40 +212,34 @@ class Fleet:
         Raises Refused.
         """
         size = heartbeat.ByteSize()
-        many = len(heartbeat.running) + len(heartbeat.declined)
+        many = max(len(heartbeat.running) + len(heartbeat.declined), len(heartbeat.progress))
         if size > self._config.limits.heartbeat_bytes or many > self._config.limits.running:
             raise Refused(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"a heartbeat of {size} bytes with {many} attempts",
                 Refusal.TOO_LARGE,
             )
-        before = {p.attempt.run_id: p for p in session.last_heartbeat.progress}
+        before = session.last_heartbeat.progress
         session.last_heartbeat = heartbeat
         session.running = {(attempt.run_id, attempt.attempt) for attempt in heartbeat.running}
         session.not_ready = heartbeat.not_ready
         await self.dispatch.renew(session, heartbeat.running)
         if heartbeat.declined and heartbeat.not_ready:
             await self.dispatch.declined(session, heartbeat.declined)
-        for progress in heartbeat.progress:
-            if before.get(progress.attempt.run_id) != progress:
-                await self._keep_progress(session, progress)
+        if heartbeat.progress != before:
+            self._notes.progress(session.host, heartbeat.progress)
         if heartbeat.HasField("policy"):
-            policy = heartbeat.policy
-            await self._store.write(lambda c: store_hosts.set_policy(c, session.host, policy))
+            self._notes.policy(session.host, heartbeat.policy)
         now = self._store.now()
         if now - session.last_stored_seconds > _SEEN_SECONDS:
             session.last_stored_seconds = now
-            await self._store.write(lambda c: store_hosts.seen(c, session.host, now))
+            self._notes.seen(session.host, now)
         session.repeat_cancels()
         if len(session.outbox) > _UNREAD_MESSAGES:
             raise Refused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "the agent does not read what it is told"
             )
         await self.dispatch.offer(session)
-
-    async def _keep_progress(self, session: Session, progress: Progress) -> None:
-        await self._store.write(lambda c: store_runs.set_progress(c, progress, session.host))
-        self.dispatch.changes.publish(progress.attempt.run_id)
 
     def block_finished(self, session: Session, question: BlockFinished) -> None:
         """The decision takes its time while records go on; a second question has none."""
@@ -274,8 +268,17 @@ class Fleet:
             except Exception:
                 log.exception("the tick")
 
+    async def _write_notes(self) -> None:
+        try:
+            for run_id in await self._notes.write():
+                self.dispatch.changes.publish(run_id)
+        except StoreFault as fault:
+            # The leases are looked after all the same.
+            log.warning("what agents say of themselves is not stored yet: %s", fault)
+
     async def tick(self) -> None:
         """End leases that have passed their deadline and streams that fell silent."""
+        await self._write_notes()
         went_on = await self.dispatch.tick()
         silence = self._config.timing.silence_seconds
         now = time.monotonic()

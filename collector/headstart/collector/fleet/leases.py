@@ -32,11 +32,15 @@ class Leases:
         self._pause_seconds = tick_seconds + heartbeat_seconds
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
+        # Host -> its runs: each batch that comes asks for them.
+        self._of_host: dict[str, set[str]] = {}
         self._last_tick = clock()
 
     def grant(self, run_id: str, attempt: int, host: str) -> None:
         """A lease begins, or a stored one is taken up again; its deadline is fresh."""
+        self._forget(run_id)
         self._leases[run_id] = _Lease(attempt, host, self._clock() + self._lease_seconds)
+        self._of_host.setdefault(host, set()).add(run_id)
 
     def renew(self, run_id: str, attempt: int, host: str) -> bool:
         """The agent showed that it has the attempt; false: it has no such lease."""
@@ -48,19 +52,25 @@ class Leases:
 
     def renew_all(self, host: str) -> None:
         """The agent delivers: what it has finished may wait behind older records."""
-        for lease in self._leases.values():
-            if lease.host == host:
-                lease.deadline = self._clock() + self._lease_seconds
+        for run_id in self._of_host.get(host, ()):
+            self._leases[run_id].deadline = self._clock() + self._lease_seconds
 
     def end(self, run_id: str, attempt: int) -> None:
         """The lease is over, for whatever reason; another attempt's lease stays."""
         lease = self._leases.get(run_id)
         if lease is not None and lease.attempt == attempt:
-            del self._leases[run_id]
+            self._forget(run_id)
+
+    def _forget(self, run_id: str) -> None:
+        if (lease := self._leases.pop(run_id, None)) is not None:
+            runs = self._of_host[lease.host]
+            runs.discard(run_id)
+            if not runs:
+                del self._of_host[lease.host]
 
     def of_host(self, host: str) -> str:
         """The run that a host has; empty: none."""
-        return next((run for run, lease in self._leases.items() if lease.host == host), "")
+        return next(iter(self._of_host.get(host, ())), "")
 
     def attempt_of(self, run_id: str) -> Attempt | None:
         """The attempt at a run that is leased; None: none is."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from headstart.collector.store.tables import former_names, hosts, runs, streams
 from headstart.v1.experiments_pb2 import HostState, RunState
@@ -72,10 +72,16 @@ def greet(
         connection.execute(insert(hosts).values(host=facts.host, first_seen_seconds=now, **values))
 
 
-def set_policy(connection: Connection, host: str, policy: Policy) -> None:
-    """Store the policy that an agent has now."""
-    values = {"policy": policy.SerializeToString()}
-    connection.execute(update(hosts).where(hosts.c.host == host).values(**values))
+def set_policies(connection: Connection, policies: Mapping[str, Policy]) -> None:
+    """Store the policies that agents have now, by host."""
+    if policies:
+        connection.execute(
+            update(hosts).where(hosts.c.host == bindparam("which")),
+            [
+                {"which": host, "policy": each.SerializeToString()}
+                for host, each in policies.items()
+            ],
+        )
 
 
 def _make_room(connection: Connection, now: float, room: HostRoom) -> None:
@@ -97,9 +103,13 @@ def _count(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(hosts)).scalar_one())
 
 
-def seen(connection: Connection, host: str, now: float) -> None:
-    """Note that the agent was there."""
-    connection.execute(update(hosts).where(hosts.c.host == host).values(last_seen_seconds=now))
+def seen(connection: Connection, times: Mapping[str, float]) -> None:
+    """Note when the agents of hosts were there."""
+    if times:
+        connection.execute(
+            update(hosts).where(hosts.c.host == bindparam("which")),
+            [{"which": host, "last_seen_seconds": now} for host, now in times.items()],
+        )
 
 
 def seen_by(connection: Connection, now: float) -> None:

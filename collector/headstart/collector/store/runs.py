@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from headstart.collector.store import (
     completeness,
@@ -47,6 +47,13 @@ _ADD_TO_HOST = (
     update(hosts)
     .where(hosts.c.host == bindparam("which"))
     .values(stored_bytes=hosts.c.stored_bytes + bindparam("added"))
+)
+
+_SET_PROGRESS = update(runs).where(
+    runs.c.run_id == bindparam("which"),
+    runs.c.attempt == bindparam("of_attempt"),
+    runs.c.host == bindparam("of_host"),
+    runs.c.state == RunState.RUN_STATE_LEASED,
 )
 
 QUEUED = RunState.RUN_STATE_QUEUED
@@ -176,13 +183,17 @@ def counts(connection: Connection) -> dict[RunState.ValueType, int]:
 
 def leases(connection: Connection) -> list[Change]:
     """Every lease that stands."""
-    rows = connection.execute(select(runs).where(runs.c.state == LEASED))
-    return [Change(row.run_id, row.host, row.attempt, LEASED) for row in rows]
+    return _leased(connection, runs.c.state == LEASED)
 
 
 def leases_of(connection: Connection, host: str) -> list[Change]:
     """The leases of one host."""
-    return [lease for lease in leases(connection) if lease.host == host]
+    return _leased(connection, runs.c.host == host, runs.c.state == LEASED)
+
+
+def _leased(connection: Connection, *which: ColumnElement[bool]) -> list[Change]:
+    rows = connection.execute(select(runs.c.run_id, runs.c.host, runs.c.attempt).where(*which))
+    return [Change(row.run_id, row.host, row.attempt, LEASED) for row in rows]
 
 
 def lease_next(
@@ -532,16 +543,17 @@ def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:
     return {row.run_id: (row.attempt, row.reason) for row in rows}
 
 
-def set_progress(connection: Connection, progress: Progress, host: str) -> bool:
-    """Keep the latest progress of an attempt; false when it is not a lease of the host."""
-    changed = connection.execute(
-        update(runs)
-        .where(
-            runs.c.run_id == progress.attempt.run_id,
-            runs.c.attempt == progress.attempt.attempt,
-            runs.c.host == host,
-            runs.c.state == LEASED,
-        )
-        .values(progress=progress.SerializeToString())
-    )
-    return bool(changed.rowcount)
+def set_progress(connection: Connection, said: Mapping[str, Sequence[Progress]]) -> None:
+    """Keep the latest progress of attempts, by host; of what is no lease of it nothing is kept."""
+    rows = [
+        {
+            "which": each.attempt.run_id,
+            "of_attempt": each.attempt.attempt,
+            "of_host": host,
+            "progress": each.SerializeToString(),
+        }
+        for host, progress in said.items()
+        for each in progress
+    ]
+    if rows:
+        connection.execute(_SET_PROGRESS, rows)
