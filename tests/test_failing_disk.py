@@ -1,15 +1,17 @@
-"""Disks that fail below a collector's store: read-only, full, hanging, and well again."""
+"""Disks that fail below a store or a spool: read-only, full, hanging, and well again."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import grpc
 import pytest
 
-from headstart.collector.config import CollectorConfig
+from headstart.agent.agent import Agent, AgentConfig
+from headstart.collector.config import CollectorConfig, Timing
 from headstart.collector.faults import StartFault
-from headstart.v1.experiments_pb2 import RunState, SubmitRequest
+from headstart.v1.experiments_pb2 import ListHostsRequest, RunState, SubmitRequest
 from support.attending import (
     EXPERIMENT,
     attend,
@@ -18,18 +20,23 @@ from support.attending import (
     envelope,
     experiments,
     in_loop,
+    run_of,
     starting,
     submit,
     watched,
 )
 from support.collector_process import collector_process
 from support.ext4_disk import ext4_disk
+from support.policies import everything_allowed
 from support.running import free_port
 from support.small_disk import fill, free, small_disk
 
 pytestmark = [pytest.mark.alone, pytest.mark.root]
 
 DONE = RunState.RUN_STATE_DONE
+FAILED = RunState.RUN_STATE_FAILED
+# A silence of 1.5 s is the end of a stream.
+_QUICK = Timing(heartbeat_seconds=0.5)
 
 
 class _Watched:
@@ -185,3 +192,66 @@ async def test_a_disk_that_hangs_is_said_and_all_goes_on_when_it_does_not(tmp_pa
     assert slow >= 5
     assert refused.code() == grpc.StatusCode.UNAVAILABLE
     assert "slow: a commit has taken" in str(refused.details())
+
+
+def _agent(port: int, state: Path) -> Agent:
+    target = f"127.0.0.1:{port}"
+    return Agent(AgentConfig(target, state, host="h1", policy=everything_allowed()))
+
+
+async def _not_ready(port: int, wanted: Callable[[str], bool]) -> str:
+    """What a collector says of the only host, once it is as wanted."""
+    async with experiments(port) as stub:
+        while True:
+            hosts = (await stub.ListHosts(ListHostsRequest())).hosts
+            if hosts and hosts[0].connected and wanted(hosts[0].not_ready):
+                return str(hosts[0].not_ready)
+            await asyncio.sleep(0.05)
+
+
+@in_loop
+async def test_an_agent_whose_disk_hangs_says_so_stays_and_is_ready_when_it_does_not(
+    tmp_path: Path,
+) -> None:
+    with ext4_disk(tmp_path, 128) as disk:
+        async with collecting(tmp_path / "store", timing=_QUICK) as collector:
+            agent = _agent(collector.port, disk.folder / "agent")
+            living = asyncio.create_task(agent.run())
+            await _not_ready(collector.port, lambda said: not said)
+            disk.freeze()
+            try:
+                recording = asyncio.create_task(asyncio.to_thread(agent.spool.look))
+                said = await _not_ready(collector.port, bool)
+                (run_id,) = await submit(collector.port)
+                waits = (await run_of(collector.port, run_id)).state
+            finally:
+                disk.thaw()
+            await recording
+            await _not_ready(collector.port, lambda said: not said)
+            await watched(collector.port, run_id, RunState.RUN_STATE_LEASED, DONE, FAILED)
+            agent.stop()
+            await living
+
+    assert "its spool's disk is slow: a commit has taken" in said
+    assert waits == RunState.RUN_STATE_QUEUED
+
+
+@in_loop
+async def test_an_agent_whose_disk_is_read_only_says_so_and_takes_no_run(tmp_path: Path) -> None:
+    with ext4_disk(tmp_path, 128) as disk:
+        async with collecting(tmp_path / "store", timing=_QUICK) as collector:
+            agent = _agent(collector.port, disk.folder / "agent")
+            living = asyncio.create_task(agent.run())
+            await _not_ready(collector.port, lambda said: not said)
+            disk.fail()
+            (run_id,) = await submit(collector.port)
+            said = await _not_ready(collector.port, bool)
+            run = await run_of(collector.port, run_id)
+            alive = not living.done()
+            agent.stop()
+            await living
+
+    assert "its spool cannot be written: " in said
+    assert "Read-only file system" in said
+    assert run.state == RunState.RUN_STATE_QUEUED
+    assert alive

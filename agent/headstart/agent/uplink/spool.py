@@ -21,6 +21,8 @@ from headstart.agent.uplink.spool_file import SpoolError, SpoolFile
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import Envelope, Gap, RecordKind
+from headstart.words.commit_times import CommitTimes
+from headstart.words.disks import with_refusal
 from headstart.words.private_files import private_database, private_folder
 
 __all__ = ["Spool", "SpoolError"]
@@ -35,6 +37,10 @@ _MOST_PARTLY = 2000
 # Free on the spool's disk, below which no run is taken; of a quarter of it sample batches
 # take nothing, so that the end of a run finds room.
 RESERVE_BYTES = 64 << 20
+# Between looks whether the disk takes something, where no record is made.
+_LOOK_SECONDS = 60.0
+# A commit that takes longer holds nobody up who only asks how it stands.
+_STATE_SECONDS = 0.5
 
 
 @dataclass
@@ -66,6 +72,7 @@ class Spool:
         self._listeners: list[Callable[[], None]] = []
         # Why the last commit failed; empty: it did not.
         self._fault = ""
+        self._times = CommitTimes("its spool's disk")
         self._file = SpoolFile(private_database(folder / _FILE_NAME))
         if host and self._file.meta.host not in ("", host):
             self._set_aside(host)
@@ -78,6 +85,7 @@ class Spool:
             (first.run_id, first.attempt) for _, first in self._file.read(0, 1)
         )
         self._draw_life()
+        self._state = (self._bytes, self._file.count(), self._file.meta.dropped_batches)
 
     def _set_aside(self, host: str) -> None:
         """What another host recorded is not ours to deliver: it does so itself, or nobody."""
@@ -160,11 +168,11 @@ class Spool:
         self._pending_bytes += envelope.ByteSize()
         self._pending.append(envelope)
 
-    def _commit(self) -> bool:
+    def _commit(self, look: bool = False) -> bool:
         """False: the disk takes nothing; what must not be lost waits in memory."""
-        if not self._pending and not self._fault:
+        if not (self._pending or self._fault or look):
             return True
-        # After a fault with nothing to store, how it stands is a try.
+        # With nothing to store, how it stands is a try.
         meta = replace(self._file.meta)
         positions = []
         for envelope in self._pending:
@@ -174,9 +182,11 @@ class Spool:
             meta.next += 1
         meta.dropped_batches += self._dropped_batches
         try:
-            self._file.append(positions, self._pending, meta)
+            with self._times.one():
+                self._file.append(positions, self._pending, meta)
         except sqlite3.Error as error:
-            self._keep_what_must_be(str(error))
+            # Of a file system that is read-only SQLite says "disk I/O error".
+            self._keep_what_must_be(with_refusal(str(error), self._folder))
             return False
         if self._fault:
             log.warning("the spool in %s can be written again", self._folder)
@@ -212,6 +222,8 @@ class Spool:
         """Why no run should be taken now; empty: nothing."""
         if self._fault:
             return f"its spool cannot be written: {self._fault}"
+        if slowness := self._times.slowness:
+            return slowness
         free = self._free_bytes()
         if free < self._reserve_bytes:
             return (
@@ -220,11 +232,16 @@ class Spool:
             )
         return ""
 
+    def look(self) -> None:
+        """Write something, so that `problem` knows of a disk that takes nothing."""
+        with self._lock:
+            self._commit(look=True)
+
     def flush(self) -> None:
         """Commit the sample batches that wait."""
         with self._lock:
             waiting = bool(self._pending)
-            self._commit()
+            self._commit(look=bool(self._times.slowness) or self._times.idle > _LOOK_SECONDS)
         if waiting:
             self._notify()
 
@@ -327,13 +344,20 @@ class Spool:
         return [Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in found]
 
     def state(self) -> tuple[int, int, int]:
-        """Bytes and records that wait for an ack, and sample batches dropped ever."""
-        with self._lock:
-            return (
-                self._bytes + self._pending_bytes,
-                self._file.count() + len(self._pending),
-                self._file.meta.dropped_batches + self._dropped_batches,
-            )
+        """Bytes and records that wait for an ack, and sample batches dropped ever.
+
+        As they were, while a commit takes its time.
+        """
+        if self._lock.acquire(timeout=_STATE_SECONDS):
+            try:
+                self._state = (
+                    self._bytes + self._pending_bytes,
+                    self._file.count() + len(self._pending),
+                    self._file.meta.dropped_batches + self._dropped_batches,
+                )
+            finally:
+                self._lock.release()
+        return self._state
 
     def close(self) -> None:
         """Commit what waits and close the file."""

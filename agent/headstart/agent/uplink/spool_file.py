@@ -131,6 +131,10 @@ class SpoolFile:
             self._db.execute("BEGIN IMMEDIATE")
             if rows:
                 self._db.executemany(statement, rows)
+            else:
+                # What is said anew as it stands is not written: no disk would be asked.
+                (looks,) = self._db.execute("PRAGMA user_version").fetchone()
+                self._db.execute(f"PRAGMA user_version = {(looks + 1) & 0xFFFF}")
             self._db.execute(
                 "UPDATE meta SET stream_id = ?, next_sequence = ?, dropped_batches = ?, "
                 "began = ?, acked = ?, acked_mark = ?, mark = ?, replaces = ?, host = ?",

@@ -295,19 +295,25 @@ class Attendance:
     async def _write(self, stream: _Stream, terms: Terms) -> None:
         loop = asyncio.get_running_loop()
         next_heartbeat = loop.time()
+        gathering: asyncio.Task[list[Envelope]] | None = None
         while True:
-            self._wake.clear()
-            await asyncio.to_thread(self.spool.flush)
+            if gathering is None:
+                self._wake.clear()
+                free = terms.window - (self._sent - self._acked)
+                gathering = asyncio.create_task(
+                    asyncio.to_thread(self._gathered, max(0, min(free, _BATCH_ENVELOPES)))
+                )
+            # A disk that hangs keeps no heartbeat: it says so.
+            await asyncio.wait({gathering}, timeout=max(0.01, next_heartbeat - loop.time()))
             if self._beat_now or loop.time() >= next_heartbeat:
                 self._beat_now = False
                 # It asks the spool's disk, and reads the policy's file.
                 heartbeat = await asyncio.to_thread(self._heartbeat)
                 await _write(stream, AttendRequest(heartbeat=heartbeat))
                 next_heartbeat = loop.time() + terms.heartbeat_seconds
-            free = terms.window - (self._sent - self._acked)
-            batch = await asyncio.to_thread(
-                self.spool.read, self._sent, max(0, min(free, _BATCH_ENVELOPES))
-            )
+            if not gathering.done():
+                continue
+            batch, gathering = gathering.result(), None
             if batch:
                 batch = _fitting(batch, terms.batch_bytes)
                 self._sent = batch[-1].sequence
@@ -323,6 +329,11 @@ class Attendance:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    def _gathered(self, most: int) -> list[Envelope]:
+        """What is to be sent next."""
+        self.spool.flush()
+        return self.spool.read(self._sent, most)
 
     def _heartbeat(self) -> Heartbeat:
         policy = self.policy()
@@ -345,6 +356,13 @@ class Attendance:
     def not_ready(self) -> str:
         """Why no run is taken now; empty: one is."""
         return self.leaving or self.spool.problem()
+
+    def _not_ready_for_run(self) -> str:
+        """The same, once the disk was asked: a run that it cannot hold is better not begun."""
+        if not (reason := self.not_ready()):
+            self.spool.look()
+            reason = self.not_ready()
+        return reason
 
     def leave(self, reason: str) -> None:
         """Take no more runs, and tell the collector so; call it in the loop's thread."""
@@ -418,7 +436,7 @@ class Attendance:
             outcome = RunOutcome(status=RunStatus.RUN_STATUS_FAILED, reason=reason)
             await asyncio.to_thread(self.spool.append, envelope_of(outcome, run_id, attempt))
             return
-        if not_ready := await asyncio.to_thread(self.not_ready):
+        if not_ready := await asyncio.to_thread(self._not_ready_for_run):
             log.warning("the lease of run %s is not taken: %s", run_id, not_ready)
             self._declined.append(lease.attempt)
             self._beat()

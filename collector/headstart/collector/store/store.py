@@ -18,9 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from headstart.collector.config import Quotas
 from headstart.collector.faults import FolderInUse
 from headstart.collector.store import sqlite
-from headstart.collector.store.commit_times import HANGING_SECONDS
 from headstart.collector.store.migrations import prepare
 from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
+from headstart.words.commit_times import HANGING_SECONDS
 from headstart.words.private_files import locked_file, private_database, private_folder
 
 T = TypeVar("T")

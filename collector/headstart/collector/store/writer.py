@@ -31,8 +31,8 @@ from headstart.collector.store.admission import (
     StoreFault,
     admit,
 )
-from headstart.collector.store.commit_times import CommitTimes
 from headstart.collector.store.records import Watermark
+from headstart.words.commit_times import CommitTimes
 from headstart.words.disks import with_refusal
 
 __all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
@@ -79,7 +79,7 @@ class GroupWriter:
         self._hurry = asyncio.Event()
         self._closing = False
         self.problem = ""
-        self.times = CommitTimes()
+        self.times = CommitTimes("the store's disk")
         # Whether the write-ahead log may hold what was masked or deleted: after a crash, too.
         self._uncut = True
         self._told_uncut = False

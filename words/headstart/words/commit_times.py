@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A group waits for 50-100 ms; a disk that takes as long as this holds up the acks of all agents.
+# Such a disk holds up the acks of all agents, or what a run measures.
 SLOW_SECONDS = 5.0
 # A commit that is under way for so long: nothing more is taken, since nobody knows when it ends.
 HANGING_SECONDS = 10.0
@@ -13,7 +13,9 @@ HANGING_SECONDS = 10.0
 class CommitTimes:
     """Written by the thread that commits, read by any. Seconds by the monotonic clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: str) -> None:
+        """`whose` disk it is, in words: "the store's disk"."""
+        self._whose = whose
         self._began: float | None = None
         self._ended = time.monotonic()
         self._took = 0.0
@@ -59,9 +61,9 @@ class CommitTimes:
     def slowness(self) -> str:
         """In words; empty: the disk is not slow."""
         if (under_way := self.under_way) >= SLOW_SECONDS:
-            return f"the store's disk is slow: a commit has taken {under_way:.0f} s so far"
+            return f"{self._whose} is slow: a commit has taken {under_way:.0f} s so far"
         if self._took >= SLOW_SECONDS:
-            return f"the store's disk is slow: the last commit took {self._took:.0f} s"
+            return f"{self._whose} is slow: the last commit took {self._took:.0f} s"
         return ""
 
     @property
