@@ -1,8 +1,10 @@
 """What is released: the wheel and the sdist, what is in them, and how they run installed."""
 
+import json
 import re
 import stat
 import subprocess
+import sys
 import tarfile
 import zipfile
 from importlib.metadata import version
@@ -69,6 +71,17 @@ def test_another_checkout_and_umask_give_the_same_bytes_and_so_does_the_sdist(
     assert again.read_bytes() == sdist.read_bytes()
     assert of_sdist.name == wheel.name == WHEEL
     assert of_sdist.read_bytes() == wheel.read_bytes()
+
+
+def test_a_git_url_builds_a_wheel_that_names_the_commit(source: Path, tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+
+    subprocess.run([*pip, "-w", str(tmp_path), f"git+file://{source}"], check=True)
+
+    with zipfile.ZipFile(tmp_path / WHEEL) as archive:
+        kept = json.loads(archive.read("headstart/words/commit.json"))
+    # pip clones: what was not committed stays where it is.
+    assert kept == {"commit": git(source, "rev-parse", "HEAD").strip(), "changed": False}
 
 
 def test_the_sdist_has_each_file_of_the_commit(source: Path, sdist: Path) -> None:
