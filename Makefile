@@ -73,8 +73,8 @@ $(VENV)/.release: pyproject.toml $(VENV)/.dev
 release: $(VENV)/.release ## wheel, sdist, bill of materials, notes and checksums, in dist/
 	.ci/release
 
-dashboards: $(VENV)/.dev ## generate dashboards/generated
-	$(BIN)/headstart dashboards --output dashboards/generated
+dashboards: $(VENV)/.dev ## generate dashboards/generated and the examples of deploy
+	$(BIN)/python -m headstart.dashboards
 
 schema: $(VENV)/.dev ## generate the JSON Schemas in docs
 	$(BIN)/headstart schema > docs/experiment.schema.json
@@ -86,7 +86,7 @@ reference: $(VENV)/.dev ## generate the tables in docs/{EXPERIMENT,OBSERVABILITY
 	$(BIN)/python -m headstart.collector.export.reference docs/EXPORT.md
 
 generated: proto dashboards schema reference ## regenerate everything; fails when the commit differs
-	git diff --exit-code -- proto/gen dashboards/generated docs
+	git diff --exit-code -- proto/gen dashboards/generated deploy docs
 
 clean: ## remove what was made here
 	rm -rf $(VENV) dist .headstart .mypy_cache .ruff_cache .pytest_cache examples/*/build

@@ -223,11 +223,14 @@ def test_the_schemas_beside_the_package_are_those_that_it_prints(
 def test_the_extra_for_dashboards_alone_writes_them(wheel: Path, tmp_path: Path) -> None:
     installed = install(wheel, tmp_path / "installed", "dashboards")
 
-    ran = installed.run("dashboards", "--output", "written", folder=tmp_path)
+    boards = installed.run("dashboards", "write", "--output", "written", folder=tmp_path)
+    rules = installed.run("rules", "write", "--output", "headstart.rules.yml", folder=tmp_path)
 
-    assert ran.status == 0, ran.errors
-    for kept in (installed.folder / "share/headstart/dashboards").iterdir():
-        assert (tmp_path / "written" / kept.name).read_bytes() == kept.read_bytes()
+    assert (boards.status, rules.status) == (0, 0), boards.errors + rules.errors
+    written = {path.name: path.read_bytes() for path in tmp_path.glob("written/dashboards/*/*")}
+    written["headstart.rules.yml"] = (tmp_path / "headstart.rules.yml").read_bytes()
+    shared = (installed.folder / "share/headstart/dashboards").iterdir()
+    assert written == {path.name: path.read_bytes() for path in shared}
 
 
 @pytest.mark.parametrize(

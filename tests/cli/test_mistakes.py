@@ -55,7 +55,7 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
         ("good.yaml is no configuration of dashboards and alerts:", "not TOML: "),
         2,
     ),
-    ("dashboards -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
+    ("dashboards write -o good.yaml", ("--output: ", "good.yaml is no folder"), 2),
     ("report r -o report", ("say --format, or end the name in .json, .md, .html or .log",), 2),
     ("watch ''", ("RUN: the name is empty",), 2),
     ("watch", ("name runs, or --experiment",), 2),

@@ -14,7 +14,9 @@ import yaml
 from headstart.agent.policy.policy import Policy
 from headstart.cli import agent as agent_command, collector as collector_command, environment
 from headstart.collector.metrics.page import MAXIMUM_SERIES
-from headstart.dashboards import write
+from headstart.dashboards import Configuration, read_configuration, write
+from headstart.dashboards.__main__ import examples
+from headstart.dashboards.delivery import alertmanager_text, prometheus_text
 from headstart.dashboards.generate import RULES_FILE
 from headstart.words.foreign.clean import LABEL_CHARACTERS
 
@@ -41,6 +43,43 @@ def test_prometheus_accepts_its_configuration_with_the_rules(tmp_path: Path) -> 
     shutil.copy(DEPLOY / "prometheus/prometheus.yml", tmp_path)
 
     checked("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+def test_the_examples_are_what_the_default_configuration_makes(tmp_path: Path) -> None:
+    made = {path.relative_to(tmp_path): path.read_text() for path in examples(tmp_path)}
+
+    assert made == {path: (DEPLOY / path).read_text() for path in made}, "run `make dashboards`"
+    assert read_configuration(DEPLOY / "observability.toml") == Configuration()
+
+
+@pytest.mark.prometheus
+def test_prometheus_and_alertmanager_accept_what_another_configuration_makes(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "observability.toml"
+    config.write_text(
+        """
+        [scrape]
+        selector = 'job="headstart",store!~"old|older"'
+        interval = "15s"
+        sample_limit = 200000
+        targets = ["[::1]:9470", "lab.example:9470"]
+        [external_url]
+        grafana = "https://grafana.example"
+        [alerts]
+        labels = { team = "it's \\"ours\\": yes", cost_centre = "0042" }
+        severities = { HeadstartHostUnfit = "info" }
+        off = ["HeadstartAgentLost", "HeadstartRegression", "HeadstartRegressionConfirmed"]
+        """
+    )
+    configuration = read_configuration(config)
+    write(tmp_path, configuration)
+    (tmp_path / "prometheus.yml").write_text(prometheus_text(configuration))
+    (tmp_path / "alertmanager.yml").write_text(alertmanager_text(configuration))
+
+    assert "HeadstartAgentLost" not in (tmp_path / "alertmanager.yml").read_text()
+    checked("promtool", "check", "config", tmp_path / "prometheus.yml")
+    checked("amtool", "check-config", tmp_path / "alertmanager.yml")
 
 
 def test_prometheus_scrapes_where_the_collector_listens_and_takes_all_it_exposes() -> None:
@@ -81,7 +120,7 @@ def test_grafana_is_given_a_data_source_and_the_folder_of_the_dashboards() -> No
     assert source["type"] == "prometheus"
     assert source["jsonData"]["timeInterval"] == scraped_every
     assert provider["type"] == "file"
-    assert provider["options"]["path"] in (DEPLOY / "README.md").read_text()
+    assert provider["options"]["path"] == "/etc/grafana/provisioning/dashboards/headstart"
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)

@@ -11,6 +11,7 @@ PREFIX = "HEADSTART_"
 # What is no option: given to checks and to measured apps, or read by every command.
 OTHERS = (
     "HEADSTART_COLLECTOR",
+    "HEADSTART_GRAFANA_TOKEN",
     "HEADSTART_IDENTITY",
     "HEADSTART_INSTANCE",
     "HEADSTART_PROXY",

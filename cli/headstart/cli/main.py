@@ -45,8 +45,8 @@ COMMANDS = {
     "audit": "List who did what, and who was refused.",
     "backup": "Copy a collector's folder, also while it runs.",
     "restore": "Make a collector's folder of a backup.",
-    "dashboards": "Write Grafana dashboards and Prometheus rules.",
-    "rules": "Write Prometheus alert rules.",
+    "dashboards": "Bring the dashboards to Grafana.",
+    "rules": "Write and check the Prometheus alert rules.",
     "schema": "Print the JSON Schema of the experiment file, or of reports.",
 }
 

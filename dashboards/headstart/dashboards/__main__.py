@@ -1,10 +1,36 @@
-"""`python -m headstart.dashboards [FOLDER]`: dashboards and alert rules."""
+"""`python -m headstart.dashboards [ROOT]`: what the repository has of boards, rules, examples.
+
+ROOT is the working directory unless given.
+"""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from headstart.dashboards.configuration import Configuration
+from headstart.dashboards.configuration_file import default_file
+from headstart.dashboards.delivery import alertmanager_text, prometheus_text, provider_files
 from headstart.dashboards.generate import write
 
-_given = dict(enumerate(sys.argv))
-for _path in write(Path(_given.get(1, "dashboards/generated"))):
-    print(_path)  # noqa: T201  # a path of our own
+
+def examples(deploy: Path) -> Iterator[Path]:
+    """Writes the files of `deploy` that follow from the default configuration."""
+    configuration = Configuration()
+    texts = {
+        "observability.toml": default_file(),
+        "prometheus/prometheus.yml": prometheus_text(configuration),
+        "alertmanager/alertmanager.yml": alertmanager_text(configuration),
+    }
+    providers = provider_files(configuration)
+    texts |= {f"grafana/provisioning/{name}": text for name, text in providers.items()}
+    for name, text in texts.items():
+        path = deploy / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        yield path
+
+
+if __name__ == "__main__":
+    _root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    for _path in (*write(_root / "dashboards/generated"), *examples(_root / "deploy")):
+        print(_path)  # noqa: T201  # a path of our own

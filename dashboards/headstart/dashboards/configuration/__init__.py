@@ -8,17 +8,20 @@ from headstart.dashboards.configuration.settings import (
     AlertSettings,
     Configuration,
     ExternalUrls,
+    Grafana,
     Scrape,
     Thresholds,
 )
-from headstart.dashboards.configuration.values import Duration
+from headstart.dashboards.configuration.values import Duration, is_url
 
 __all__ = [
     "AlertSettings",
     "Configuration",
     "Duration",
     "ExternalUrls",
+    "Grafana",
     "Scrape",
     "Thresholds",
+    "is_url",
     "selected",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headstart.dashboards.configuration.values import (
+    ABSOLUTE,
     COUNT,
     DURATION,
     FOLDER,
@@ -16,6 +17,8 @@ from headstart.dashboards.configuration.values import (
     SEVERITY_TABLE,
     SHARE,
     SIZE,
+    TARGETS,
+    TITLE,
     URL,
     Duration,
     Kind,
@@ -48,6 +51,10 @@ class Scrape:
         60_000, COUNT, "A scrape with more series is refused; above what the collector exposes."
     )
 
+    targets: tuple[str, ...] = _key(
+        ("127.0.0.1:9470",), TARGETS, "Collectors' metrics ports, for the example prometheus.yml."
+    )
+
     @property
     def twice(self) -> Duration:
         """About two scrapes: a restart of the collector is not worth a message."""
@@ -65,6 +72,21 @@ class ExternalUrls:
         "docs/runbooks",
         FOLDER,
         "The folder of the runbooks. The default is their path in Headstart's repository.",
+    )
+
+
+@dataclass(frozen=True)
+class Grafana:
+    """Where boards go in Grafana."""
+
+    folder: str = _key("Headstart", TITLE, "The folder of the boards.")
+    provisioning: str = _key(
+        "/etc/grafana/provisioning",
+        ABSOLUTE,
+        "Where Grafana finds what `headstart dashboards write` wrote.",
+    )
+    prometheus: str = _key(
+        "http://127.0.0.1:9090", URL, "The data source: Prometheus, as Grafana reaches it."
     )
 
 
@@ -137,5 +159,6 @@ class Configuration:
 
     scrape: Scrape = field(default_factory=Scrape)
     external_url: ExternalUrls = field(default_factory=ExternalUrls)
+    grafana: Grafana = field(default_factory=Grafana)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)

@@ -22,7 +22,9 @@ _STRING = r'"(?:[^"\\\n]|\\[^\n])*"'
 _MATCHER = rf"{_LABEL}\s*(?:=~|!~|!=|=)\s*{_STRING}"
 _MATCHERS = re.compile(rf"\s*(?:{_MATCHER}\s*(?:,\s*{_MATCHER}\s*)*,?)?\s*", re.ASCII)
 _URL = re.compile(r"https?://[^\s/?#@\"'`<>]+(?:/[^\s?#\"'`<>]*)?", re.ASCII)
+_TARGET = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}", re.ASCII)
 _LONGEST_TEXT = 2_000
+_MOST_TARGETS = 1_000
 _MOST_LABELS = 50
 
 
@@ -89,10 +91,14 @@ def _matchers(value: object) -> str | None:
     return value.strip().rstrip(",").rstrip() if _MATCHERS.fullmatch(value) else None
 
 
+def is_url(text: str) -> bool:
+    """Whether it is the address of a web server: http or https, without user, query or mark."""
+    return len(text) <= _LONGEST_TEXT and _URL.fullmatch(text) is not None
+
+
 def _url(value: object) -> str | None:
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        return None
-    return value.rstrip("/") if not value or _URL.fullmatch(value) else None
+    fine = isinstance(value, str) and (not value or is_url(value))
+    return str(value).rstrip("/") if fine else None
 
 
 def _folder(value: object) -> str | None:
@@ -124,6 +130,23 @@ def _names(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         return None
     return tuple(value)
+
+
+def _targets(value: object) -> tuple[str, ...] | None:
+    names = _names(value)
+    if not names or len(names) > _MOST_TARGETS:
+        return None
+    return names if all(_TARGET.fullmatch(name) for name in names) else None
+
+
+def _title(value: object) -> str | None:
+    fine = isinstance(value, str) and 0 < len(value.strip()) <= 200 and value.isprintable()
+    return str(value).strip() if fine else None
+
+
+def _absolute(value: object) -> str | None:
+    fine = isinstance(value, str) and re.fullmatch(r"/[^\0\n]*", value)
+    return str(value).rstrip("/") or "/" if fine else None
 
 
 def _text_written(text: object) -> str:
@@ -159,6 +182,13 @@ SEVERITY_TABLE = Kind(
     _severities,
     _table_written,
 )
+TARGETS = Kind(
+    'a list of addresses such as ["127.0.0.1:9470"]',
+    _targets,
+    lambda targets: json.dumps(list(targets)),
+)
+TITLE = Kind("a name of up to 200 characters", _title, _text_written)
+ABSOLUTE = Kind('an absolute path such as "/etc/grafana/provisioning"', _absolute, _text_written)
 NAMES = Kind(
     'a list of alerts such as ["HeadstartHostUnfit"]',
     _names,
