@@ -37,7 +37,7 @@ def command(source: Path, data: Path) -> None:
     made = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(found.made_seconds))
     say(f"{data}: {len(found.files)} files, {found.bytes} bytes, as of {made} UTC")
     say(
-        "what was revoked since then is to be revoked again, and agents that were enrolled or "
-        "renewed since then need a new token once their certificate expires",
+        "what was revoked since then holds again: start the collector without --listen first, "
+        "`headstart revoke` it over the socket, and open the ports then (docs/BACKUP.md)",
         err=True,
     )

@@ -40,6 +40,7 @@ from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store import restores as store_restores
 from headstart.collector.store.clock import ClockWatch
 from headstart.collector.store.contexts import Contexts
 from headstart.collector.store.retention import keep_within
@@ -187,6 +188,7 @@ class Collector:
         await self._clock.begin()
         await self._revoked.load()
         self._tasks.start(self._store.keep_looking(), "the looking after the disk")
+        store_restores.remind(await self._store.read(store_restores.all_of), self._store.now())
         self._tasks.start(self._trail.keep(), "the audit")
         self._parts.push_async_callback(self._trail.finish)
         self._tasks.start(self._sightings.keep(), "the noting of callers")
@@ -267,7 +269,7 @@ class Collector:
                 config.tls.client_authority,
             )
         add_IdentityServiceServicer_to_server(
-            IdentityServer(self._store, self._identity, config.identity), server
+            IdentityServer(self._store, self._identity, config.identity, self._trail), server
         )
         health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ async def revoked(door: Fleet, name: str) -> RevokeResponse:
 async def greeted(door: Fleet, who: Enrolled, host: str) -> grpc.StatusCode:
     async with door.channel(who) as channel:
         stream = FleetServiceStub(channel).Attend()
-        await stream.write(AttendRequest(hello=hello(host, f"stream-{time.monotonic_ns()}")))
+        # A refusal may come before it.
+        with suppress(grpc.aio.AioRpcError):
+            await stream.write(AttendRequest(hello=hello(host, f"stream-{time.monotonic_ns()}")))
         code, _ = await status(stream)
         stream.cancel()
     return code

@@ -228,7 +228,7 @@ def test_the_commands(tmp_path: Path, backup: Path) -> None:
     said = headstart("restore", tmp_path / "b2", "--data", tmp_path / "r2")
     assert said.status == 0
     assert "as of 20" in said.output
-    assert "is to be revoked again" in said.errors
+    assert "what was revoked since then holds again" in said.errors
     _turn(backup / "headstart.sqlite")
     said = headstart("restore", backup, "--data", tmp_path / "r3")
     assert (said.status, said.output) == (3, "")

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from headstart.collector.faults import StartFault
+from headstart.collector.identity.shown import BEGINS_EARLIER_SECONDS
 from headstart.words.private_files import (
     KeyExposed,
     private_folder,
     read_private_key,
     replace_private,
 )
-from headstart.words.roles import Identity, Role
+from headstart.words.roles import Identity, Role, identity_in
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,6 @@ _AUTHORITY_SECONDS = 3650 * _DAY
 # Clocks differ. Those of clients are told apart by what enrolment says of them.
 _AUTHORITY_EARLIER_SECONDS = 2 * _DAY
 _SERVER_EARLIER_SECONDS = _DAY
-_CLIENT_EARLIER_SECONDS = 300.0
 _WARNED_SECONDS = 365 * _DAY
 _LONGEST_COMMON_NAME = 64
 
@@ -108,10 +109,29 @@ class Authority:
             identity.name,
             names,
             ExtendedKeyUsageOID.CLIENT_AUTH,
-            (now - min(_CLIENT_EARLIER_SECONDS, seconds / 10), now + seconds),
+            (now - min(BEGINS_EARLIER_SECONDS, seconds / 10), now + seconds),
         )
         ends = certificate.not_valid_after_utc.timestamp()
         return Issued(f"{certificate.serial_number:x}", identity, now, ends, _pem(certificate))
+
+    def gave(self, pem: bytes) -> tuple[Issued, PublicKey] | None:
+        """What it gave to somebody, and the key of whoever holds it; None: it did not give it."""
+        try:
+            certificate = x509.load_pem_x509_certificate(pem)
+            certificate.verify_directly_issued_by(self.certificate)
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            identity = identity_in(names.value.get_values_for_type(x509.UniformResourceIdentifier))
+            key = certificate.public_key()
+        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+            return None
+        if identity is None or not isinstance(key, ec.EllipticCurvePublicKey):
+            return None
+        begins = certificate.not_valid_before_utc.timestamp()
+        ends = certificate.not_valid_after_utc.timestamp()
+        # As `issue` has it.
+        now = begins + min(BEGINS_EARLIER_SECONDS, (ends - begins) / 11)
+        serial = f"{certificate.serial_number:x}"
+        return Issued(serial, identity, now, ends, _pem(certificate)), key
 
     def issue_server(self, hosts: Sequence[str], seconds: float) -> bytes:
         """A new key and a certificate for the collector itself, PEM."""

@@ -40,6 +40,8 @@ class Caller:
     expires: float = 0.0
     # Whether the collector's own authority made the certificate.
     own: bool = False
+    # When its certificate begins to hold, in Unix seconds.
+    begins: float = 0.0
 
     @property
     def role(self) -> str:
@@ -87,7 +89,7 @@ class WhoCalls:
         if caller.own or not caller.serial:
             return caller
         return self._of_certificate(
-            Shown(caller.serial, caller.names, caller.expires, None), caller.peer
+            Shown(caller.serial, caller.names, caller.begins, caller.expires, None), caller.peer
         )
 
     def _of_certificate(self, shown: Shown, peer: str) -> Caller:
@@ -96,7 +98,9 @@ class WhoCalls:
             hosts = frozenset({name} if role is Role.AGENT else ())
             return Caller(
                 *(name, frozenset({role}), peer, shown.serial),
-                *(shown.names, hosts, shown.expires, True),
+                *(shown.names, hosts, shown.expires),
+                own=True,
+                begins=shown.begins,
             )
         roles = frozenset({Role.AGENT})
         if self.roles_file is not None:

@@ -26,6 +26,7 @@ def read_certificate(pem: bytes, own_authorities: Sequence[bytes]) -> Shown | No
         certificate = x509.load_pem_x509_certificate(pem)
         names = tuple(_names(certificate))
         serial = f"{certificate.serial_number:x}"
+        begins = certificate.not_valid_before_utc.timestamp()
         expires = certificate.not_valid_after_utc.timestamp()
     except Exception as error:
         # Such as two extensions of one kind, which OpenSSL lets through.
@@ -36,8 +37,8 @@ def read_certificate(pem: bytes, own_authorities: Sequence[bytes]) -> Shown | No
         uris = _alternative(certificate, x509.UniformResourceIdentifier)
         identity = identity_in(uris)
         # A certificate of the own authority that says nobody is the collector's, or broken.
-        return Shown(serial, names, expires, identity) if identity is not None else None
-    return Shown(serial, names, expires, None)
+        return Shown(serial, names, begins, expires, identity) if identity is not None else None
+    return Shown(serial, names, begins, expires, None)
 
 
 def _issued(certificate: x509.Certificate, authority: bytes) -> bool:

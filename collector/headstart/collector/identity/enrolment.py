@@ -12,14 +12,14 @@ from headstart.collector.config import IdentitySettings
 from headstart.collector.identity.audit_trail import AuditTrail
 from headstart.collector.identity.caller import NOBODY, Caller
 from headstart.collector.identity.endings import EXPECTED, NotGiven, abort
-from headstart.collector.identity.own_identity import OwnIdentity, renewal_time
+from headstart.collector.identity.handed_over import issued_message, row_of
+from headstart.collector.identity.own_identity import OwnIdentity
 from headstart.collector.identity.presented import key_hash, requested_key
 from headstart.collector.identity.wrong_secrets import WrongSecrets
 from headstart.collector.store import issued as store_issued, tokens as store_tokens
-from headstart.collector.store.issued import Certificate
 from headstart.collector.store.store import Store
 from headstart.collector.store.tokens import NoSuchToken
-from headstart.v1.identity_pb2 import EnrollRequest, EnrollResponse, IssuedCertificate
+from headstart.v1.identity_pb2 import EnrollRequest, EnrollResponse
 from headstart.v1.identity_pb2_grpc import EnrolmentServiceServicer
 from headstart.words.roles import EXPECTED_NAME, Identity, Role, is_name
 
@@ -82,16 +82,7 @@ class EnrolmentServer(EnrolmentServiceServicer):
         if identity.role is Role.AGENT:
             await self._check_free(identity.name, bool(token.name), token.token_id, key_hash(key))
         made = self._own.authority.issue(key, identity, self._settings.client_seconds)
-        row = Certificate(
-            serial=made.serial,
-            role=identity.role,
-            name=identity.name,
-            issued_seconds=made.issued_seconds,
-            expires_seconds=made.expires_seconds,
-            key_hash=key_hash(key),
-            certificate=made.pem,
-            token_id=token.token_id,
-        )
+        row = row_of(made, key, token_id=token.token_id)
         given = await self._store.write(lambda c: store_tokens.use(c, row, self._store.now()))
         caller = Caller(given.name, frozenset({identity.role}), peer, given.serial, own=True)
         await self._trail.done(caller, "enroll", f"token {token.token_id}", "done", "")
@@ -140,16 +131,6 @@ class EnrolmentServer(EnrolmentServiceServicer):
                 f"token create --role agent --name {host}); if it is another, give this one "
                 "another name (headstart enroll --name NAME)",
             )
-
-
-def issued_message(given: Certificate, authority_pem: bytes) -> IssuedCertificate:
-    """What whoever asked is told of a certificate."""
-    return IssuedCertificate(
-        certificate_pem=given.certificate,
-        authority_pem=authority_pem,
-        expires_time_seconds=given.expires_seconds,
-        renew_time_seconds=renewal_time(given.issued_seconds, given.expires_seconds),
-    )
 
 
 def _name(asked: str, allowed: str) -> str:

@@ -7,11 +7,12 @@ import grpc
 from sqlalchemy import Connection
 
 from headstart.collector.config import IdentitySettings
+from headstart.collector.identity.authority import Authority
 from headstart.collector.identity.endings import NotGiven
-from headstart.collector.identity.enrolment import issued_message
+from headstart.collector.identity.handed_over import issued_message, row_of
 from headstart.collector.identity.own_identity import OwnIdentity
-from headstart.collector.identity.presented import key_hash, requested_key, serial_of
-from headstart.collector.store import issued as store_issued
+from headstart.collector.identity.presented import requested_key, serial_of
+from headstart.collector.store import issued as store_issued, restores as store_restores
 from headstart.collector.store.issued import Certificate
 from headstart.collector.store.store import Store
 from headstart.collector.transport.callers import certificate_of, names_of, who_is
@@ -22,6 +23,8 @@ from headstart.words.roles import identity_in
 log = logging.getLogger(__name__)
 
 _ANEW = "have an operator make a token (headstart token create), and enroll again"
+# A backup that was made while a certificate was given may have it or not.
+_ABOUT_SECONDS = 600.0
 
 
 async def renewed(
@@ -30,8 +33,12 @@ async def renewed(
     settings: IdentitySettings,
     request: RenewRequest,
     context: Any,
-) -> RenewResponse:
-    """The same role and name, never more. Raises NotGiven, TooManyCertificates, StoreFault."""
+) -> tuple[RenewResponse, Certificate | None]:
+    """The same role and name, never more; and the certificate shown, where it is taken up.
+
+    Taken up is what was given after the backup of which this store was made, and so is not in
+    it. Raises NotGiven, TooManyCertificates, StoreFault.
+    """
     identity, shown = identity_in(names_of(context)), certificate_of(context)
     if identity is None or not shown:
         raise NotGiven(
@@ -41,28 +48,39 @@ async def renewed(
     serial = serial_of(shown)
     key = requested_key(request.certificate_signing_request_pem)
     made = own.authority.issue(key, identity, settings.client_seconds)
-    row = Certificate(
-        serial=made.serial,
-        role=identity.role,
-        name=identity.name,
-        issued_seconds=made.issued_seconds,
-        expires_seconds=made.expires_seconds,
-        key_hash=key_hash(key),
-        certificate=made.pem,
-        renewed_from=serial,
-    )
+    row = row_of(made, key, renewed_from=serial)
 
-    def keep(connection: Connection) -> None:
+    def keep(connection: Connection) -> Certificate | None:
         # Together: between the two, nobody revokes it.
-        _check(store_issued.of_serial(connection, serial), serial, store.now())
+        before = store_issued.of_serial(connection, serial)
+        lost = _lost(connection, own.authority, shown) if before is None else None
+        _check(before or lost, serial, store.now())
+        if lost is not None:
+            store_issued.add_certificate(connection, lost)
         store_issued.add_certificate(connection, row)
+        return lost
 
-    await store.write(keep)
+    lost = await store.write(keep)
     fields = with_fields(
         role=row.role, name=row.name, serial=row.serial, renewed=serial, who=who_is(context)
     )
+    if lost is not None:
+        log.warning("certificate taken up: it was given after the backup", extra=fields)
     log.info("certificate renewed", extra=fields)
-    return RenewResponse(issued=issued_message(row, own.authority.pem))
+    return RenewResponse(issued=issued_message(row, own.authority.pem)), lost
+
+
+def _lost(connection: Connection, authority: Authority, shown: bytes) -> Certificate | None:
+    """A certificate that the store had until it was made of a backup; None: it is none."""
+    issued = authority.gave(shown)
+    if issued is None:
+        return None
+    made, key = issued
+    for restore in store_restores.all_of(connection):
+        earliest = restore.made_seconds - _ABOUT_SECONDS
+        if earliest <= made.issued_seconds <= restore.restored_seconds + _ABOUT_SECONDS:
+            return row_of(made, key)
+    return None
 
 
 def _check(before: Certificate | None, serial: str, now: float) -> None:

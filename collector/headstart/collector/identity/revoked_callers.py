@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from headstart.collector.identity.caller import Caller
+from headstart.collector.identity.shown import BEGINS_EARLIER_SECONDS
 from headstart.collector.store import revocations as store_revocations
 from headstart.collector.store.revocations import Revocation
 from headstart.collector.store.store import Store
@@ -39,6 +40,11 @@ class RevokedCallers:
         authority's, those of the name that there were then: a host may be let in again.
         """
         found = self._by_serial.get(caller.serial) if caller.serial else None
+        if found is None and caller.own and (named := self._by_name.get(caller.name)) is not None:
+            # One that the store does not have, as when it was made of a backup.
+            # Certificates know whole seconds.
+            given_by = caller.begins + BEGINS_EARLIER_SECONDS + 1.0
+            found = named if given_by <= named.revoked_seconds else None
         if found is None and not caller.own:
             found = next((self._by_name[n] for n in caller.names if n in self._by_name), None)
         if found is None:

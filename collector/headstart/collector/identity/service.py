@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from headstart.collector.config import IdentitySettings
-from headstart.collector.identity.caller import SOCKET
+from headstart.collector.identity.audit_trail import AuditTrail
+from headstart.collector.identity.caller import SOCKET, Caller
 from headstart.collector.identity.endings import EXPECTED, NotGiven, abort
 from headstart.collector.store import tokens as store_tokens
 from headstart.collector.store.store import Store
@@ -46,11 +47,18 @@ _Code = grpc.StatusCode
 class IdentityServer(IdentityServiceServicer):
     """Contexts are Any: the generated types are of both kinds of server at once."""
 
-    def __init__(self, store: Store, own: "OwnIdentity | None", settings: IdentitySettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        own: "OwnIdentity | None",
+        settings: IdentitySettings,
+        trail: AuditTrail,
+    ) -> None:
         """`own`: None where certificates are of an authority of the operator's, or of none."""
         self._store = store
         self._own = own
         self._settings = settings
+        self._trail = trail
 
     async def Renew(self, request: RenewRequest, context: Any) -> RenewResponse:
         """See identity.proto."""
@@ -59,7 +67,14 @@ class IdentityServer(IdentityServiceServicer):
             # What signs and parses certificates is loaded with an authority alone.
             from headstart.collector.identity.renewals import renewed
 
-            return await renewed(self._store, own, self._settings, request, context)
+            response, lost = await renewed(self._store, own, self._settings, request, context)
+            if lost is not None:
+                caller = Caller(
+                    lost.name, frozenset({Role(lost.role)}), context.peer(), lost.serial, own=True
+                )
+                what = f"certificate {lost.serial}"
+                await self._trail.done(caller, "take up", what, "done", "given after the backup")
+            return response
         except EXPECTED as error:
             await abort(context, error)
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from headstart.words.roles import Identity
 
+# A certificate of the own authority begins up to so much before it is given: clocks differ.
+BEGINS_EARLIER_SECONDS = 300.0
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -11,6 +14,7 @@ class Shown:
 
     serial: str
     names: tuple[str, ...]
+    begins: float
     expires: float
     # Of the own authority alone.
     identity: Identity | None

@@ -18,6 +18,7 @@ __all__ = [
     "record_bounds",
     "records",
     "renaming",
+    "restores",
     "restoring",
     "results",
     "retention",

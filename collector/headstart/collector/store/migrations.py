@@ -22,6 +22,7 @@ from headstart.collector.store.tables import (
     judged,
     metadata,
     points,
+    restores,
     results,
     revoked,
     runs,
@@ -107,6 +108,11 @@ def _add_end_order(connection: Connection) -> None:
         next(index for index in runs.indexes if index.name == name).create(connection)
 
 
+def _add_restores(connection: Connection) -> None:
+    """Of which backups the store was made; one that was just restored has the table."""
+    metadata.create_all(connection, tables=[restores])
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
 UPGRADES: Sequence[Upgrade] = (
@@ -117,6 +123,7 @@ UPGRADES: Sequence[Upgrade] = (
     _add_audit,
     _add_queue,
     _add_end_order,
+    _add_restores,
 )
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from headstart.collector.store.backups import (
 )
 from headstart.collector.store.later_attempts import after_restore
 from headstart.collector.store.migrations import KNOWN_VERSION
+from headstart.collector.store.restores import Restore, note
 from headstart.collector.store.store import FILE_NAME, FolderLock
 from headstart.words.private_files import private_folder
 
@@ -56,6 +58,7 @@ def restore(source: Path, data: Path) -> Backup:
                 _copy(source, found, folder)
                 _check_store(source, found, folder / FILE_NAME)
                 after_restore(folder / FILE_NAME)
+                note(folder / FILE_NAME, Restore(found.made_seconds, time.time()))
                 _give_to_owner(data, folder)
                 sync_all(folder)
                 for path in sorted(folder.iterdir(), key=lambda path: path.name == FILE_NAME):

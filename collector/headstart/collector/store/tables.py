@@ -220,6 +220,14 @@ shifts = Table(
     Index("shifts_by_experiment", "experiment", "first_seen_seconds"),
 )
 
+# Backups of which this store was made: what happened between the two times is not in it.
+restores = Table(
+    "restores",
+    metadata,
+    Column("made_seconds", Float, nullable=False),
+    Column("restored_seconds", Float, nullable=False),
+)
+
 # Whose certificates are refused: by serial number, or by a name; the other one is empty.
 revoked = Table(
     "revoked",
