@@ -423,6 +423,26 @@ CASES = (
         at="30m",
     ),
     Case(
+        "HeadstartHostTwin",
+        "a copy of the machine asks again and again",
+        {'headstart_host_twin{host="alpha"}': "0x5 1x60"},
+        at="15m",
+        labels={"host": "alpha"},
+        says=(
+            "Two agents ask to attend as alpha",
+            (
+                "One attends, the other is refused again and again and measures nothing, as after "
+                "a machine was cloned. The collector's log says from where it comes."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartHostTwin",
+        "an agent came back before its end was known",
+        {'headstart_host_twin{host="alpha"}': "0x8 1x2 0x60"},
+        at="11m",
+    ),
+    Case(
         "HeadstartSpoolGrowing",
         "a mebibyte a minute while connected",
         {
@@ -553,6 +573,29 @@ CASES = (
         {
             of_collector("headstart_collector_refused_total", "reason", "gap"): ("0x40"),
             of_collector("headstart_collector_refused_total", "reason", "corrupt"): ("0x5 3x40"),
+        },
+        at="25m",
+    ),
+    Case(
+        "HeadstartCallsDenied",
+        "somebody tries sixty times",
+        {of_collector("headstart_collector_denied_calls_total", "reason", "role"): "0x20 60x20"},
+        at="25m",
+        labels={**COLLECTOR, "reason": "role"},
+        says=(
+            "Many calls are denied: role",
+            (
+                "60 calls in 10 minutes by callers who may not make them. `headstart audit` says "
+                "whose."
+            ),
+        ),
+    ),
+    Case(
+        "HeadstartCallsDenied",
+        "a revoked agent that waits for a new certificate, and what was long ago",
+        {
+            of_collector("headstart_collector_denied_calls_total", "reason", "revoked"): "0+1x40",
+            of_collector("headstart_collector_denied_calls_total", "reason", "role"): "0x5 90x40",
         },
         at="25m",
     ),

@@ -136,6 +136,12 @@ HOST_FAMILIES = (
         "(its agent says so) or not_connected.",
         ("host", "reason"),
     ),
+    Family(
+        "headstart_host_twin",
+        "1 while another agent asks to attend as the host, as after a machine was cloned, and is "
+        "refused.",
+        ("host",),
+    ),
     Family("headstart_host_busy", "1 while the host has a run.", ("host",)),
     Family(
         "headstart_host_last_seen_timestamp_seconds",
@@ -315,6 +321,7 @@ def host_samples(state: HostState) -> Iterator[Sample]:
     }
     for reason, holds in reasons.items():
         yield Sample("headstart_host_takes_no_run", (*host, reason), float(holds))
+    yield Sample("headstart_host_twin", host, float(bool(state.refused_twin_time_seconds)))
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
     yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
     yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)

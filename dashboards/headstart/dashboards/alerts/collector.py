@@ -62,6 +62,19 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             ("instance",),
         ),
         Alert(
+            "HeadstartCallsDenied",
+            "warning",
+            "sum by (job, instance, reason) (increase("
+            f"headstart_collector_denied_calls_total[{limits.refused_within}])) "
+            f"> {limits.denied_calls}",
+            soon,
+            "Many calls are denied: {{ $labels.reason }}",
+            f"{{{{ $value | humanize }}}} calls in {limits.refused_within.words} by callers who may"
+            " not make them. `headstart audit` says whose.",
+            OVERVIEW,
+            ("instance",),
+        ),
+        Alert(
             "HeadstartRunsFailing",
             "warning",
             "sum by (job, instance, state) (increase("

@@ -32,6 +32,16 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             OVERVIEW,
         ),
         Alert(
+            "HeadstartHostTwin",
+            "warning",
+            "headstart_host_twin == 1",
+            limits.twin_for,
+            "Two agents ask to attend as {{ $labels.host }}",
+            "One attends, the other is refused again and again and measures nothing, as after a "
+            "machine was cloned. The collector's log says from where it comes.",
+            OVERVIEW,
+        ),
+        Alert(
             "HeadstartSpoolGrowing",
             "warning",
             f"headstart_host_spool_bytes > {limits.spool_bytes} "

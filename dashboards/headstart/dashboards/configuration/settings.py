@@ -131,6 +131,9 @@ class Thresholds:
     not_ready_for: Duration = _time(
         5 * _MINUTE, "How long an agent that is connected has to take no runs."
     )
+    twin_for: Duration = _time(
+        3 * _MINUTE, "How long another agent has to ask to attend as a host that is here."
+    )
     spool_bytes: int = _key(
         64 << 20, SIZE, "What may wait in a connected agent's spool while it grows."
     )
@@ -146,6 +149,9 @@ class Thresholds:
     store_slow_for: Duration = _time(2 * _MINUTE, "How long commits have to be slow.")
     refused_within: Duration = _time(
         10 * _MINUTE, "A refusal of what an agent sent counts for so long."
+    )
+    denied_calls: int = _key(
+        50, COUNT, "How many calls may be denied to their callers within refused_within."
     )
     runs_failed_within: Duration = _time(_HOUR, "A run that failed counts for so long.")
     series_dropped_for: Duration = _time(
