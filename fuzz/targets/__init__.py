@@ -4,6 +4,7 @@ from fuzz.target import Target
 from fuzz.targets import (
     build,
     counters,
+    dashboards,
     engine,
     experiment,
     identity,
@@ -14,7 +15,9 @@ from fuzz.targets import (
     words,
 )
 
-_MODULES = (load, counters, image, build, engine, kernel, experiment, records, words, identity)
+_MODULES = (
+    load, counters, image, build, engine, kernel, experiment, records, words, identity, dashboards,
+)  # fmt: skip
 
 TARGETS: dict[str, Target] = {
     target.name: target for module in _MODULES for target in module.TABLE.targets

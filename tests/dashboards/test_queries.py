@@ -13,9 +13,11 @@ import yaml
 from headstart.collector.findings import RunResult
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
-from headstart.dashboards import write
+from headstart.dashboards import Configuration, write
+from headstart.dashboards.alerts import rule_file
 from headstart.dashboards.board_uids import COMPARED
 from headstart.dashboards.compared_panels import verdict_series
+from headstart.dashboards.configuration import Scrape
 from headstart.dashboards.generate import dashboards
 from headstart.words import metrics
 from support.dashboard_json import (
@@ -108,6 +110,39 @@ def test_every_panel_has_data(board: dict[str, Any], server: PrometheusServer) -
             empty.append(f"{panel['title']}, query {target['refId']}: {expr}")
 
     assert empty == []
+
+
+def selected_by(selector: str) -> Configuration:
+    return Configuration(scrape=Scrape(selector=selector))
+
+
+def test_a_selector_of_the_job_takes_nothing_away(server: PrometheusServer) -> None:
+    empty = [
+        f"{panel['title']}, query {target['refId']}: {target['expr']}"
+        for board in dashboards(selected_by('job="headstart"'))
+        for panel, target in targets(board)
+        if not server.query(interpolated(target["expr"], board, RATE_INTERVAL))
+    ]
+
+    assert empty == []
+
+
+def test_a_selector_of_another_job_leaves_no_series_of_this_one(server: PrometheusServer) -> None:
+    configuration = selected_by('job="other"')
+    asked = [
+        interpolated(target["expr"], board, RATE_INTERVAL)
+        for board in dashboards(configuration)
+        for _, target in targets(board)
+    ]
+    rules = [
+        rule["expr"] for group in rule_file(configuration)["groups"] for rule in group["rules"]
+    ]
+    # ALERTS is Prometheus's own, and 0 where there is nothing is no series.
+    asked = [e for e in asked if "ALERTS" not in e and not e.endswith("or vector(0)")]
+    found = [expr for expr in asked + rules if server.query(expr) and "absent(" not in expr]
+
+    assert len(asked) > 30
+    assert found == []
 
 
 def test_a_run_as_analysis_gives_it_fills_every_panel(server: PrometheusServer) -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import ssl
+import stat
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,8 +168,11 @@ def _token(file: Path | None) -> str:
         try:
             with file.open("rb") as opened:
                 text = opened.read(_LARGEST_TOKEN + 1).decode("ascii", "replace")
+                readable = os.fstat(opened.fileno()).st_mode & stat.S_IROTH
         except OSError as error:
             raise InputError(f"{where}: {error.strerror}") from error
+        if readable:
+            say(f"headstart: warning: {file}: every user here can read this token", err=True)
     token = text.strip()
     if not token or len(token) > _LARGEST_TOKEN or not all("!" <= c <= "~" for c in token):
         raise InputError(f"{where}: expected a token: one line of letters, digits and signs")

@@ -214,11 +214,17 @@ def test_the_token_comes_from_a_file_before_the_environment(
 ) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
+    file.chmod(0o600)
 
     result = pushed(there, "--token-file", str(file), token="glsa_wrong")
 
     assert result.exit_code == 0
     assert TOKEN not in result.output
+    assert "warning" not in result.output
+
+    file.chmod(0o644)
+    warned = pushed(there, "--token-file", str(file))
+    assert f"warning: {file}: every user here can read this token" in warned.output
 
 
 def test_all_that_is_wrong_with_the_options_is_told_together(tmp_path: Path) -> None:

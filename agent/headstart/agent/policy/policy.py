@@ -36,6 +36,7 @@ from headstart.words.foreign.image_reference import (
 )
 from headstart.words.foreign.secrets import fits_pattern, referred_to
 from headstart.words.foreign.text_files import NotUtf8, read_text
+from headstart.words.foreign.toml_lines import key_lines, line_of, line_with
 from headstart.words.networks import NETWORKS
 from headstart.words.readiness import Kind, kind_of
 
@@ -307,6 +308,7 @@ def parse_policy(text: str, path: Path) -> Policy:
         raise PolicyError(path, ["not a policy: nested too deep"]) from error
     problems: list[str] = []
     values: dict[str, object] = {}
+    lines = key_lines(text)
     for key, value in table.items():
         if (known := _KEYS.get(key)) is None:
             expected = f"unknown key; known are {', '.join(_KEYS)}"
@@ -316,7 +318,7 @@ def parse_policy(text: str, path: Path) -> Policy:
             if values[field] is not None:
                 continue
             expected = f"expected {expected}, not {value!r}"
-        problems.append(f"line {_line_of(key, text)}: {key}: {expected}")
+        problems.append(f"line {line_of((key,), lines)}: {key}: {expected}")
     problems += _image_problems(values.get("images"), text)
     if problems:
         raise PolicyError(path, problems)
@@ -329,7 +331,7 @@ def _image_problems(patterns: object, text: str) -> Iterator[str]:
         try:
             read_pattern(pattern)
         except MalformedReference as error:
-            line = _line_with(pattern, _line_of("images", text), text)
+            line = line_with(pattern, line_of(("images",), key_lines(text)), text)
             yield f"line {line}: images: no image can ever fit {pattern!r}: {error}"
 
 
@@ -428,19 +430,6 @@ _KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
     "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
     "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
 }
-
-
-def _line_of(key: str, text: str) -> int:
-    """Where a top-level key stands; tomllib does not tell."""
-    begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[.=\]]")
-    lines = text.splitlines()
-    return next((n for n, line in enumerate(lines, 1) if begins.match(line)), 1)
-
-
-def _line_with(value: str, first: int, text: str) -> int:
-    """The line, from the key's own on, that holds a value as written; else the key's."""
-    lines = enumerate(text.splitlines()[first - 1 :], first)
-    return next((n for n, line in lines if f'"{value}"' in line or f"'{value}'" in line), first)
 
 
 def size_words(count: int) -> str:

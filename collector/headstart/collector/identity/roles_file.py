@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.collector.faults import StartFault
+from headstart.words.foreign.toml_lines import key_lines, line_of, line_with
 from headstart.words.roles import Role
 
 log = logging.getLogger(__name__)
@@ -115,8 +116,9 @@ def _read(path: Path) -> Mapping[Role, tuple[re.Pattern[str], ...]]:
 
 def _problems(table: Mapping[str, Any], text: str) -> Iterator[str]:
     count = 0
+    lines = key_lines(text)
     for key, value in table.items():
-        line = _line_of(key, text)
+        line = line_of((key,), lines)
         if key not in set(Role):
             yield f"line {line}: {key}: unknown role; known are {', '.join(Role)}"
             continue
@@ -126,17 +128,17 @@ def _problems(table: Mapping[str, Any], text: str) -> Iterator[str]:
         for each in value:
             if not isinstance(each, str) or not _PATTERN.fullmatch(each):
                 yield (
-                    f"line {_line_with(each, line, text)}: {key}: expected a name of a certificate "
+                    f"line {line_with(each, line, text)}: {key}: expected a name of a certificate "
                     f"or a pattern such as 'ci-*', not {each!r}"
                 )
             elif each.count("*") > _MOST_STARS:
                 yield (
-                    f"line {_line_with(each, line, text)}: {key}: {each!r} has more than "
+                    f"line {line_with(each, line, text)}: {key}: {each!r} has more than "
                     f"{_MOST_STARS} stars"
                 )
             elif not each.strip("*.@/:"):
                 yield (
-                    f"line {_line_with(each, line, text)}: {key}: {each!r} names nobody in "
+                    f"line {line_with(each, line, text)}: {key}: {each!r} names nobody in "
                     "particular; a pattern has a letter or digit at least"
                 )
         count += len(value)
@@ -147,16 +149,3 @@ def _problems(table: Mapping[str, Any], text: str) -> Iterator[str]:
 def _pattern(text: str) -> re.Pattern[str]:
     parts = re.split(r"(\*+)", text)
     return re.compile("".join(r"[^.@/:]*" if "*" in p else re.escape(p) for p in parts), re.I)
-
-
-def _line_of(key: str, text: str) -> int:
-    """Where a top-level key stands; tomllib does not tell."""
-    begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[.=\]]")
-    return next((n for n, line in enumerate(text.splitlines(), 1) if begins.match(line)), 1)
-
-
-def _line_with(value: object, first: int, text: str) -> int:
-    """The line, from the key's own on, that holds a value as written; else the key's."""
-    lines = enumerate(text.splitlines()[first - 1 :], first)
-    quoted = (f'"{value}"', f"'{value}'") if isinstance(value, str) else (str(value).lower(),)
-    return next((n for n, line in lines if any(each in line for each in quoted)), first)

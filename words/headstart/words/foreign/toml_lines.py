@@ -33,5 +33,12 @@ def line_of(path: Sequence[str], lines: Mapping[tuple[str, ...], int]) -> int:
     return next((lines[each] for each in around if each in lines), 1)
 
 
+def line_with(value: object, first: int, text: str) -> int:
+    """The line, from the key's own on, that holds a value as written; else the key's."""
+    lines = enumerate(text.splitlines()[first - 1 :], first)
+    quoted = (f'"{value}"', f"'{value}'") if isinstance(value, str) else (str(value).lower(),)
+    return next((n for n, line in lines if any(each in line for each in quoted)), first)
+
+
 def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
