@@ -1,6 +1,7 @@
 """A collector in a process of its own, so that it can be killed and frozen.
 
-As a program: `collector_process.py CONFIG_PICKLE` prints its port and serves until SIGTERM.
+As a program: `collector_process.py CONFIG_PICKLE [LOG_LEVEL]` prints its port and serves until
+SIGTERM.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from headstart.cli.logs import send_to_stderr
 from headstart.collector.config import CollectorConfig
 from headstart.collector.server import Collector
 
@@ -50,8 +52,9 @@ class CollectorProcess:
         if not config.listen:
             config = replace(config, listen=f"127.0.0.1:{self.port}", plaintext=True)
         log = self._log.open("ab") if self._log is not None else None
+        level = ["INFO"] if log is not None else []
         self.process = subprocess.Popen(
-            [sys.executable, __file__, pickle.dumps(config).hex()],
+            [sys.executable, __file__, pickle.dumps(config).hex(), *level],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -91,4 +94,6 @@ async def _serve(config: CollectorConfig) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        send_to_stderr(sys.argv[2], "%(asctime)s %(levelname)s %(message)s")
     asyncio.run(_serve(pickle.loads(bytes.fromhex(sys.argv[1]))))  # noqa: S301  # our own

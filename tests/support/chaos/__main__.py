@@ -16,7 +16,7 @@ from support.chaos import Chaos, Verdict, chaos
 
 _SETTLE_SECONDS = 600.0
 # Longer than in a test: most runs shall be over between what happens to their host.
-_PAUSE_SECONDS = (3.0, 15.0)
+_PAUSE_SECONDS = (5.0, 30.0)
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0, help="that things happen")
     parser.add_argument("--seed", type=int, default=0, help="0: another one at each call")
-    parser.add_argument("--hosts", type=int, default=4)
+    parser.add_argument("--hosts", type=int, default=6)
     given = parser.parse_args()
     if os.geteuid() != 0:
         print("chaos: needs root: disks that fill up are mounted", file=sys.stderr)

@@ -4,13 +4,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
 
-from headstart.agent.uplink.enrolled import FOLDER_NAME, enrolled_in
-from headstart.cli.connection import enrolled_connection
+from headstart.agent.uplink.collector_tls import channel_to
+from headstart.agent.uplink.enrolled import FOLDER_NAME, Enrolled, enrolled_in
+from headstart.agent.uplink.renewal import NotRenewed, renew
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.foreign.certificates import CertificateProblem
 from support.running import HEADSTART
@@ -34,10 +35,8 @@ class Operator:
     def experiments(self) -> Iterator[ExperimentsServiceStub]:
         """Calls over TLS by his certificate, each time by a new connection."""
         with self._lock:
-            self._let_in()
-            connection = enrolled_connection(self.folder / FOLDER_NAME)
-            assert connection is not None
-            channel = connection.reached().channel()
+            enrolled = self._certified()
+            channel = channel_to(enrolled.collector, enrolled.tls)
         with channel:
             yield ExperimentsServiceStub(channel)
 
@@ -83,13 +82,20 @@ class Operator:
                 return False
         return True
 
-    def _let_in(self) -> None:
+    def _certified(self) -> Enrolled:
+        """With a certificate that holds: the one there, renewed, or of a new token."""
         try:
             enrolled = enrolled_in(self.folder / FOLDER_NAME)
         except CertificateProblem:
             enrolled = None
         if enrolled is None or enrolled.holds.ends < time.time():
             self.enroll("operator", "chaos", self.folder, self._log)
+            enrolled = enrolled_in(self.folder / FOLDER_NAME)
+            assert enrolled is not None
+        elif enrolled.renewal_time < time.time():
+            with suppress(NotRenewed):
+                return renew(enrolled, enrolled.collector)
+        return enrolled
 
 
 def is_passing(error: grpc.RpcError) -> bool:
