@@ -19,6 +19,8 @@ from support.running import HEADSTART
 _COMMAND_SECONDS = 30.0
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 120.0
+# With less than this it is not waited for a renewal any more.
+_LEFT_SECONDS = 15.0
 
 
 class Operator:
@@ -88,7 +90,7 @@ class Operator:
             enrolled = enrolled_in(self.folder / FOLDER_NAME)
         except CertificateProblem:
             enrolled = None
-        if enrolled is None or enrolled.holds.ends < time.time():
+        if enrolled is None or enrolled.holds.ends < time.time() + _LEFT_SECONDS:
             self.enroll("operator", "chaos", self.folder, self._log)
             enrolled = enrolled_in(self.folder / FOLDER_NAME)
             assert enrolled is not None
