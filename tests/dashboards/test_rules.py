@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from headstart.dashboards import write
+from headstart.dashboards import alerts as package, write
 from headstart.dashboards.alerts import alerts
 from headstart.dashboards.configuration import Configuration
 from support.alert_cases import CASES, Case
@@ -85,6 +85,17 @@ def test_names_severities_and_waiting() -> None:
         assert re.fullmatch(r"Headstart([A-Z][a-z]+)+", alert.name)
         assert alert.severity in {"critical", "warning", "info"}
         assert alert.lasts
+
+
+def test_no_alert_states_a_limit_of_its_own() -> None:
+    """A literal in an expression is a limit that no configuration reaches."""
+    literals = {
+        f"{file.name}: {found}"
+        for file in Path(package.__file__).parent.glob("*.py")
+        for found in re.findall(r"\[\d+\w|[<>]=? *(?:[2-9]|\d\d|\d\.)\w*", file.read_text())
+    }
+
+    assert literals == set()
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:

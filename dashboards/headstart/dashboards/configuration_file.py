@@ -66,7 +66,11 @@ def default_file() -> str:
     default = Configuration()
     for section in fields(Configuration):
         values = getattr(default, section.name)
-        parts += ["", *_comment(type(values).__doc__ or ""), f"[{section.name}]"]
+        parts += [
+            "",
+            *_comment(type(values).__doc__ or ""),
+            f"[{section.name}]",
+        ]
         for key in fields(values):
             written = key.metadata["kind"].written(getattr(values, key.name))
             parts += [*_comment(key.metadata["meaning"]), f"{key.name} = {written}"]
@@ -74,7 +78,9 @@ def default_file() -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return textwrap.wrap(
+        " ".join(text.split()), _WIDTH, initial_indent="# ", subsequent_indent="# "
+    )
 
 
 class _Reader:
@@ -136,9 +142,9 @@ def _at_odds(configuration: Configuration) -> Iterator[tuple[_Path, str]]:
         )
         yield ("scrape", "interval"), wrong
     fewest = Duration(4 * interval.seconds)
-    for name in ("spool_grows_within", "refused_within", "runs_failed_within", "absent_within"):
-        if getattr(limits, name) < fewest:
-            wrong = f"{getattr(limits, name)} is less than four scrapes ({fewest}): too few"
+    for name, value in vars(limits).items():
+        if name.endswith("_within") and value < fewest:
+            wrong = f"{value} is less than four scrapes ({fewest}): too few to see a change in"
             yield ("thresholds", name), wrong
     if limits.stale_after >= limits.regular_within:
         wrong = (

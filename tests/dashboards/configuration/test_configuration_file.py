@@ -172,7 +172,10 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
         ('[scrape]\ninterval = "121s"', "line 2: scrape.interval: 121s is more than 2m"),
         (
             '[scrape]\ninterval = "2m"\n[thresholds]\nrefused_within = "5m"',
-            "line 4: thresholds.refused_within: 5m is less than four scrapes (8m): too few",
+            (
+                "line 4: thresholds.refused_within: 5m is less than four scrapes (8m): too few to "
+                "see a change in"
+            ),
         ),
     ],
     ids=["no TOML", "no table", "not UTF-8", "too large", "deep", "rare scrapes", "few scrapes"],

@@ -40,7 +40,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             # What is under way now, and what most batches waited for.
             "max by (job, instance) (headstart_collector_store_commit_latest_seconds) "
             f"> {limits.commit_hangs.seconds} or histogram_quantile(0.9, sum by (job, instance, le)"
-            " (rate(headstart_collector_commit_seconds_bucket[10m]))) "
+            f" (rate(headstart_collector_commit_seconds_bucket[{limits.commit_slow_within}]))) "
             f"> {limits.commit_slow.seconds}",
             limits.store_slow_for,
             "The disk of the collector's store is slow",

@@ -105,7 +105,8 @@ class AlertSettings:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When alerts fire. A ..._for shorter than two scrapes is two scrapes."""
+    """When alerts fire. ..._for: how long it has to be so, two scrapes at least; ..._within: the
+    time that is looked back over, four scrapes at least."""
 
     result_holds: Duration = _time(
         7 * _DAY, "An alert about a result lets go of it so long after the end of its run."
@@ -143,9 +144,8 @@ class Thresholds:
     spool_for: Duration = _time(10 * _MINUTE, "How long a spool has to grow.")
     collector_down_for: Duration = _time(2 * _MINUTE, "How long no collector has to be scraped.")
     commit_hangs: Duration = _time(5, "How long one commit of a store may take.")
-    commit_slow: Duration = _time(
-        1, "How long nine of ten batches may wait for their commit, over ten minutes."
-    )
+    commit_slow: Duration = _time(1, "How long nine of ten batches may wait for their commit.")
+    commit_slow_within: Duration = _time(10 * _MINUTE, "The time over which they are counted.")
     store_slow_for: Duration = _time(2 * _MINUTE, "How long commits have to be slow.")
     refused_within: Duration = _time(
         10 * _MINUTE, "A refusal of what an agent sent counts for so long."
