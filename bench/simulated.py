@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ class Shared:
     seconds: list[Envelope]
     # Of acked batches, in seconds.
     latencies: list[float] = field(default_factory=list)
+    # By which batches were sent after their time: this process had no CPU.
+    late: list[float] = field(default_factory=list)
     failed_tries: int = 0
     # Streams that the collector ended.
     faults: list[str] = field(default_factory=list)
@@ -173,6 +176,7 @@ class Agent:
         for number in range(int(seconds)):
             due = begin + offset + number
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            self.shared.late.append(time.perf_counter() - due)
             await self.deliver()
 
     async def cut(self) -> None:
@@ -184,12 +188,20 @@ class Agent:
 
     async def come_back(self) -> None:
         """Until a batch that was sent since is acked."""
-        await self.attend()
-        self.waiting.clear()
-        self.sequence = self.acked
-        self.heard.clear()
-        await self.deliver()
-        await self.heard.wait()
+        while True:
+            await self.attend()
+            self.waiting.clear()
+            self.sequence = self.acked
+            self.heard.clear()
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self.deliver()
+                heard = asyncio.create_task(self.heard.wait())
+                await asyncio.wait((heard, self._tasks[0]), return_when=asyncio.FIRST_COMPLETED)
+                heard.cancel()
+                if self.heard.is_set():
+                    return
+            self.shared.failed_tries += 1
+            await self.cut()
 
 
 async def _order(line: str, agents: list[Agent], shared: Shared) -> dict[str, float]:
@@ -201,17 +213,22 @@ async def _order(line: str, agents: list[Agent], shared: Shared) -> dict[str, fl
         case ["work", seconds]:
             await asyncio.gather(*(agent.leased.wait() for agent in agents))
             shared.latencies.clear()
+            shared.late.clear()
             began = time.perf_counter()
             await asyncio.gather(*(agent.work(began, float(seconds)) for agent in agents))
-            while any(agent.waiting for agent in agents):
+            while any(agent.waiting for agent in agents) and not shared.faults:
                 await asyncio.sleep(0.05)
+            if shared.faults:
+                raise SystemExit(f"streams were ended: {'; '.join(shared.faults[:3])}")
         case ["cut"]:
             await asyncio.gather(*(agent.cut() for agent in agents))
             await asyncio.gather(*(agent.come_back() for agent in agents))
         case other:
             raise SystemExit(f"no such order: {other}")
     found = {"seconds": time.perf_counter() - began, "failed_tries": shared.failed_tries}
-    return found | _summary(shared.latencies)
+    late = {"late_p99_ms": _summary(shared.late)["p99_ms"]}
+    shared.faults.clear()
+    return found | late | _summary(shared.latencies)
 
 
 def _summary(latencies: list[float]) -> dict[str, float]:
@@ -239,8 +256,6 @@ async def _serve(port: int, identities: Path) -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         async with asyncio.timeout(_ORDER_SECONDS):
             answer = await _order(line, agents, shared)
-        if shared.faults:
-            raise SystemExit("; ".join(shared.faults[:3]))
         print(json.dumps(answer), flush=True)
 
 

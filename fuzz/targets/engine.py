@@ -11,10 +11,10 @@ from headstart.agent.runtimes.log_stream import Frames
 from headstart.agent.uplink.collector_bounds import (
     CollectorFault,
     check_attempt,
-    experiment_fault,
     terms_of,
     words_of,
 )
+from headstart.agent.uplink.experiment_bounds import experiment_fault
 from headstart.v1.fleet_pb2 import AttendResponse
 from headstart.words.foreign.image_reference import MalformedReference, parse_image
 from headstart.words.foreign.patterns import compile_pattern

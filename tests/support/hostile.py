@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import Message
 
-from headstart.v1.records_pb2 import BuildOutcome, Record
+from headstart.v1.records_pb2 import BuildOutcome, CheckOutcome, Event, Record
 from support.fake_runs import AOT, JIT, Fake
 
 Lie = Callable[[Record], Iterator[Record]]
@@ -108,6 +108,25 @@ def _again(kind: str, times: int, change: Callable[[Any, int], None]) -> Lie:
             yield sent
 
     return lie
+
+
+def _beside_trial(make: Callable[[int], Record]) -> Lie:
+    """Send records of one's own behind the start of the first trial."""
+
+    def lie(record: Record) -> Iterator[Record]:
+        yield record
+        if record.HasField("trial_started") and record.trial_started.trial == 1:
+            yield from map(make, range(1001))
+
+    return lie
+
+
+def _check(number: int) -> Record:
+    return Record(check_outcome=CheckOutcome(trial=1, check=f"invented {number}"))
+
+
+def _note(number: int) -> Record:
+    return Record(event=Event(trial=1, name="note", text=f"{number}"))
 
 
 def bomb(record: Record) -> Iterator[Record]:
@@ -228,9 +247,12 @@ CASES: dict[str, Case] = {
     "two outcomes of a trial": Case(
         _again("trial_outcome", 1, lambda outcome, _: _set(digest="other")(outcome)),
         "has two outcomes",
-        late=True,
-        whole=False,
     ),
+    "a run that starts twice": Case(
+        _again("run_started", 1, lambda started, _: _set(seed=7)(started)), "the run starts twice"
+    ),
+    "checks without number": Case(_beside_trial(_check), "check_outcome: more than the 4 records"),
+    "notes without number": Case(_beside_trial(_note), "event: more than the 1000 records"),
     "another host": Case(_in("run_started", _other_host), "'victim'; its agent attends as 'h1'"),
     "a thousand layers": Case(_in("image_facts", _many_layers), "image_facts.layers has 9002"),
     "three thousand flags": Case(_in("trial_outcome", _many_flags), "flags has 3000"),

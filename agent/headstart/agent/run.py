@@ -24,7 +24,7 @@ from headstart.agent.trial.conformance import Conformance
 from headstart.agent.trial.needs import Host, obstacles, resolve, unresolved
 from headstart.agent.trial.tools import Tools
 from headstart.agent.trial.trial import Slot, TrialContext, run_trial
-from headstart.agent.uplink.collector_bounds import experiment_fault
+from headstart.agent.uplink.experiment_bounds import experiment_fault
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.redaction import redacted, redacted_logs
 from headstart.agent.uplink.wire import AnyRecord, envelope_of

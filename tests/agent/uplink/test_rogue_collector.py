@@ -14,11 +14,13 @@ import zstandard
 from headstart.agent.run import execute
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.trial.tools import Tools
-from headstart.agent.uplink.collector_bounds import experiment_fault, terms_of, words_of
+from headstart.agent.uplink.collector_bounds import terms_of, words_of
+from headstart.agent.uplink.experiment_bounds import experiment_fault
 from headstart.agent.uplink.held_runs import HeldRun
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.experiment_pb2 import (
+    BatchJob,
     Check,
     Command,
     Companion,
@@ -380,6 +382,36 @@ MALFORMED = {
     "tests that say when the app is ready": (
         two(service=Service(port=80, ready=check_in(Variant(image="t")))),
         "a container is to say whether the app is ready",
+    ),
+    "CPUs with a blank, which an engine would be asked for": (
+        two(beside=[beside(cpus="0, 1")]),
+        "cpus of the companion 'db' is '0, 1'; CPU numbers such as '0' or '0,2-3' were expected",
+    ),
+    "CPUs that are a path": (two(plan=Plan(server_cpus="../0")), "plan.server_cpus is '../0'"),
+    "CPUs backwards": (two(plan=Plan(load_cpus="3-1")), "plan.load_cpus is '3-1'"),
+    "CPUs without end": (
+        two(plan=Plan(load_cpus=",".join(["1"] * 5000))),
+        "plan.load_cpus is '1,1,1",
+    ),
+    "blocks without number": (
+        two(plan=Plan(maximum_blocks=2**32 - 1)),
+        "plan.maximum_blocks is 4294967295; at most 10000",
+    ),
+    "jobs without number": (
+        two(jobs=[BatchJob(repeat=2**32 - 1)]),
+        "experiment.jobs.repeat is 4294967295; at most 10000",
+    ),
+    "checks without number": (
+        two(service=Service(port=80, checks=[Check()] * 10_001)),
+        "experiment.service.checks has 10001 entries; at most 10000",
+    ),
+    "variables without number": (
+        Experiment(variants=[Variant(name="a", environment={f"V{n}": "" for n in range(10_001)})]),
+        "experiment.variants.environment has 10001 entries",
+    ),
+    "a word that no program can be given": (
+        Experiment(variants=[Variant(name="a", command=Command(argv=["a\0b"]))]),
+        "experiment.variants.command.argv has a character 0",
     ),
     "margins that are none": (two(margins={"x": math.nan}), "experiment.margins is nan"),
 }

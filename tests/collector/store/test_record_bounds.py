@@ -11,8 +11,8 @@ from headstart.collector.store.record_bounds import (
     bounds_of,
     check_numbers,
     check_record,
-    checked,
 )
+from headstart.collector.store.record_counts import checked
 from headstart.v1.experiment_pb2 import (
     Build,
     Check,

@@ -5,6 +5,7 @@ __all__ = [
     "collector_tls",
     "context_fetch",
     "enrolled",
+    "experiment_bounds",
     "held_runs",
     "redaction",
     "renewal",

@@ -15,6 +15,7 @@ from headstart.collector.fleet.refused import Refused
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.collector.store import queries, records as store_records
 from headstart.collector.store.record_bounds import Bounds, ForeignHost, Unbelievable
+from headstart.collector.store.record_counts import RecordCounts
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.runs import Change
 from headstart.collector.store.store import Store
@@ -29,7 +30,7 @@ from headstart.v1.fleet_pb2 import (
     Hello,
     RecordBatch,
 )
-from headstart.v1.records_pb2 import Envelope, RecordKind
+from headstart.v1.records_pb2 import Envelope, Record, RecordKind
 from headstart.words.features import FEATURE_NAMES
 from headstart.words.log_fields import with_fields
 
@@ -91,6 +92,9 @@ class Session:
         self._room = asyncio.Event()
         # What the records of each run may say; None: the store does not know the run.
         self._known_runs: dict[str, Bounds | None] = {}
+        # Those of the attempt whose records come; a spool has one after the other. What goes back
+        # to an earlier one is counted when the run is analysed.
+        self._counted: tuple[tuple[str, int], RecordCounts] | None = None
         # Attempts whose records were dropped, so that this is logged once.
         self._fenced: set[tuple[str, int]] = set()
         self._allowance = float(limits.agent_burst_bytes)
@@ -200,6 +204,7 @@ class Session:
         attempt = Attempt(run_id=envelope.run_id, attempt=envelope.attempt)
         try:
             record = opened(envelope, bounds)
+            self._count(attempt, bounds, record)
         except Unbelievable as error:
             foreign = isinstance(error, ForeignHost)
             refusal = Refusal.IDENTITY if foreign else Refusal.UNBELIEVABLE
@@ -209,6 +214,12 @@ class Session:
         if record.HasField("run_outcome"):
             append.outcomes.append((attempt, record.run_outcome))
         return True
+
+    def _count(self, attempt: Attempt, bounds: Bounds, record: Record) -> None:
+        key = attempt.run_id, attempt.attempt
+        if self._counted is None or self._counted[0] != key:
+            self._counted = key, RecordCounts(bounds)
+        self._counted[1].add(record)
 
     async def _look_up(self, run_id: str) -> None:
         """Learn what a run may say. Records of one that is not stored are acked and dropped."""

@@ -102,7 +102,8 @@ def _analysed(path: str, run_id: str) -> Analysed:
     from headstart.collector.findings.points import points_of
     from headstart.collector.store import queries, records as store_records, sqlite
     from headstart.collector.store.packed import read_packed
-    from headstart.collector.store.record_bounds import bounds_of, checked
+    from headstart.collector.store.record_bounds import bounds_of
+    from headstart.collector.store.record_counts import checked
 
     engine = sqlite.reader_engine(Path(path))
     try:

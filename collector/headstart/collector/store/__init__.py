@@ -16,6 +16,7 @@ __all__ = [
     "queries",
     "queue",
     "record_bounds",
+    "record_counts",
     "records",
     "renaming",
     "restores",

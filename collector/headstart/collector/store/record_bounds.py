@@ -11,7 +11,7 @@ figures, which an agent can still make up.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -19,7 +19,6 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.collector.findings.starts import READY_STEPS
 from headstart.v1 import records_pb2 as pb
 from headstart.v1.experiment_pb2 import Experiment
@@ -71,8 +70,6 @@ _LARGEST_COUNT = 1 << 48
 _LOAD_FACTOR, _LOAD_REST_SECONDS = 2.0, 60.0
 # Trials that are not of a block: runtime counters and probes of the memory floor.
 _MORE_TRIALS_OF_A_VARIANT = 1_000
-# Clocks differ, and the collector's may be set while a run goes on.
-_CLOCK_FACTOR, _CLOCK_REST_SECONDS = 1.1, 600.0
 
 
 class Unbelievable(ValueError):
@@ -102,6 +99,10 @@ class Bounds:
     former: frozenset[str] = frozenset()
     # Names of the checks whose containers leave results of tests.
     tested: frozenset[str] = frozenset()
+    # Checks and jobs, each of which has outcomes in a trial.
+    checks: int = 0
+    # Variant -> how often it is built.
+    builds: Mapping[str, int] = field(default_factory=dict)
 
 
 def bounds_of(host: str, experiment: Experiment, former: Iterable[str] = ()) -> Bounds:
@@ -133,6 +134,11 @@ def bounds_of(host: str, experiment: Experiment, former: Iterable[str] = ()) -> 
             for check in experiment.service.checks
             if check.HasField("container") and check.container.junit
         ),
+        len(experiment.service.checks) + len(experiment.jobs),
+        {
+            variant.name: variant.build.clean_repetitions + variant.build.cached_repetitions
+            for variant in experiment.variants
+        },
     )
 
 
@@ -149,14 +155,15 @@ def check_record(record: pb.Record, trial: int, bounds: Bounds) -> None:
         check_numbers(message, kind)
     if hasattr(message, "trial"):
         _same(f"{kind}.trial", message.trial, trial)
-        _at_most(f"{kind}.trial", message.trial, _most_trials(bounds))
+        at_most(f"{kind}.trial", message.trial, most_trials(bounds))
     if variant := getattr(message, "variant", ""):
         _known(f"{kind}.variant", variant, bounds)
     if check := _CHECKS.get(kind):
         check(message, bounds)
 
 
-def _most_trials(bounds: Bounds) -> int:
+def most_trials(bounds: Bounds) -> int:
+    """The highest number of a trial, those of counters and floors included."""
     return bounds.trials + _MORE_TRIALS_OF_A_VARIANT * len(bounds.variants)
 
 
@@ -265,7 +272,8 @@ def _short(name: str, text: str, longest: int) -> None:
         raise Unbelievable(f"{name} has {len(text)} characters; at most {longest} were expected")
 
 
-def _at_most(name: str, value: float, limit: float) -> None:
+def at_most(name: str, value: float, limit: float) -> None:
+    """Raise Unbelievable above what the plan allows."""
     if value > limit:
         raise Unbelievable(f"{name} is {value:g}; the plan allows at most {limit:g}")
 
@@ -295,13 +303,13 @@ def _run_started(message: pb.RunStarted, bounds: Bounds) -> None:
         raise ForeignHost(
             f"run_started.host is {message.host.host[:80]!r}; its agent attends as {bounds.host!r}"
         )
-    _at_most("run_started.blocks_planned", message.blocks_planned, bounds.blocks)
+    at_most("run_started.blocks_planned", message.blocks_planned, bounds.blocks)
     for variant in message.variants:
         _known("run_started.variants", variant.variant, bounds)
-    _at_most("run_started.variants", len(message.variants), len(bounds.variants))
+    at_most("run_started.variants", len(message.variants), len(bounds.variants))
     for other in message.others:
         _container("run_started.others", other.variant, bounds.others)
-    _at_most("run_started.others", len(message.others), len(bounds.others))
+    at_most("run_started.others", len(message.others), len(bounds.others))
 
 
 def _place(message: pb.TrialStarted | pb.TrialOutcome, bounds: Bounds) -> None:
@@ -327,7 +335,7 @@ def _trial_outcome(message: pb.TrialOutcome, bounds: Bounds) -> None:
     _beside(message, bounds)
     if message.HasField("load"):
         name = "trial_outcome.load"
-        _at_most(f"{name}.duration_seconds", message.load.duration_seconds, bounds.load_us / 1e6)
+        at_most(f"{name}.duration_seconds", message.load.duration_seconds, bounds.load_us / 1e6)
         _histogram(f"{name}.latency", message.load.latency)
 
 
@@ -352,7 +360,7 @@ def _load_windows(message: pb.LoadWindows, bounds: Bounds) -> None:
             raise Unbelievable(
                 f"{name}: one starts at {window.start_us} us and takes {window.duration_us} us"
             )
-        _at_most(f"{name}: the end in us", window.start_us + window.duration_us, bounds.load_us)
+        at_most(f"{name}: the end in us", window.start_us + window.duration_us, bounds.load_us)
         if max(window.completed, window.incorrect, window.failed) > _LARGEST_COUNT:
             raise Unbelievable(f"{name}: one counts more than 2^48 requests")
         _histogram(f"{name}.latency", window.latency)
@@ -416,9 +424,9 @@ def _check_outcome(message: pb.CheckOutcome, bounds: Bounds) -> None:
 
 
 def _run_outcome(message: pb.RunOutcome, bounds: Bounds) -> None:
-    _at_most("run_outcome.trials", message.trials, bounds.trials)
-    _at_most("run_outcome.trials_failed", message.trials_failed, message.trials)
-    _at_most("run_outcome.blocks_completed", message.blocks_completed, bounds.blocks)
+    at_most("run_outcome.trials", message.trials, bounds.trials)
+    at_most("run_outcome.trials_failed", message.trials_failed, message.trials)
+    at_most("run_outcome.blocks_completed", message.blocks_completed, bounds.blocks)
 
 
 def _samples(message: pb.SampleBatch, _bounds: Bounds) -> None:
@@ -450,38 +458,3 @@ _CHECKS: Mapping[str, Callable[[Any, Bounds], None]] = {
     "run_outcome": _run_outcome,
     "samples": _samples,
 }
-
-
-def checked(
-    records: Iterator[tuple[int, pb.Record | PackedSamples]], bounds: Bounds, elapsed_seconds: float
-) -> Iterator[pb.Record | PackedSamples]:
-    """Stored records (envelope's trial, record), each held against the bounds on its way.
-
-    What is packed was looked at by `usual_batch`, but for what the plan allows.
-    Raises Unbelievable also for a second outcome of a trial or pull of an image, and for a run
-    that says it took longer than the `elapsed_seconds` between its lease and its end here.
-    """
-    outcomes: set[int] = set()
-    pulled: set[str] = set()
-    most_trials = _most_trials(bounds)
-    for trial, record in records:
-        if isinstance(record, PackedSamples):
-            _at_most("samples.trial", record.trial, most_trials)
-            yield record
-            continue
-        check_record(record, trial, bounds)
-        match record.WhichOneof("record"):
-            case "trial_outcome" if record.trial_outcome.trial in outcomes:
-                raise Unbelievable(f"trial {record.trial_outcome.trial} has two outcomes")
-            case "trial_outcome":
-                outcomes.add(record.trial_outcome.trial)
-            case "image_pulled":
-                if twice := pulled.intersection(record.image_pulled.variants):
-                    raise Unbelievable(f"the image of {min(twice)} was pulled twice")
-                pulled.update(record.image_pulled.variants)
-            case "run_outcome":
-                limit = _CLOCK_FACTOR * elapsed_seconds + _CLOCK_REST_SECONDS
-                _at_most("run_outcome.duration_seconds", record.run_outcome.duration_seconds, limit)
-            case _:
-                pass
-        yield record

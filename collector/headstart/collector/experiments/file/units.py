@@ -15,6 +15,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from headstart.collector.experiments.file.phrases import found, listed, meant, quoted
+from headstart.words.foreign.cpu_lists import EXPECTED, is_cpu_list
 
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-zµ%/]+)")
 
@@ -238,19 +239,16 @@ class Text(Scalar):
         return schema | {"pattern": f"^(?:{self.pattern})$"} if self.pattern else schema
 
 
-_CPU_RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
-
-
 class CpuSet(Scalar):
     """A Linux cpuset list, such as `0` or `0,2-3`."""
 
     def parse(self, value: object) -> str:
         text = str(value) if type(value) is int else value
         if isinstance(text, str):
-            ranges = [_CPU_RANGE.fullmatch(part.strip()) for part in text.split(",")]
-            if all(part and int(part[1]) <= int(part[2] or part[1]) for part in ranges):
-                return text.replace(" ", "")
-        raise ValueError(f"expected CPU numbers such as '0' or '0,2-3', found {found(value)}")
+            named = ",".join(part.strip() for part in text.split(","))
+            if is_cpu_list(named):
+                return named
+        raise ValueError(f"expected {EXPECTED}, found {found(value)}")
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": ["string", "integer"], "examples": ["0", "0,2-3"]}
