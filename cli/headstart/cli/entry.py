@@ -10,6 +10,8 @@ from headstart.cli import interrupt
 def main() -> None:
     """Runs the command and exits with its code; 128 + N after a signal that ended it."""
     _prefer_utf_8()
+    # Else gRPC writes each connection that ends as it should to standard error, in its own form.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     interrupt.install()
     try:
         from headstart.cli.main import main as run

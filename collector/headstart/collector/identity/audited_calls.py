@@ -94,7 +94,11 @@ AUDITED: Mapping[str, Audited] = {
         "revoke token",
         lambda request, response: response.token.token_id if response else request.token_id,
     ),
-    f"{_ACCESS}Revoke": Audited("revoke", _revoked, lambda request: request.reason),
+    f"{_ACCESS}Revoke": Audited(
+        "revoke",
+        _revoked,
+        lambda request: "taken back" if request.take_back else request.reason,
+    ),
 }
 # What takes an operator and changes nothing.
 UNCHANGING = frozenset(
