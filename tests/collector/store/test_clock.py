@@ -109,7 +109,7 @@ async def test_a_run_of_the_future_is_not_the_latest_for_ever(tmp_path: Path) ->
 
         assert await store.read(store_results.latest) == [newest]
         assert [run for *_, run in await store.read(store_results.newest)] == in_order[::-1]
-        listed = await store.read(queries.summaries)
+        listed, _older = await store.read(queries.summaries)
         assert [run.run_id for run in listed] == in_order[::-1]
 
 
@@ -220,7 +220,7 @@ async def test_what_waits_and_goes_on_moves_with_the_clock(tmp_path: Path) -> No
         expired = await store.read(
             lambda c: store_queue.expired(c, store.now(), store.now() - 7 * DAY, ())
         )
-        listed = await store.read(queries.summaries)
+        listed, _older = await store.read(queries.summaries)
         by_id = {run.run_id: run for run in listed}
 
     assert expired == []

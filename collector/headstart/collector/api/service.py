@@ -111,12 +111,15 @@ class ExperimentsServer(ContextCalls, HostCalls, QueueCalls, ExperimentsServiceS
         states = tuple(sorted({*request.states} & {*RunState.values()}))
         if request.states and not states:
             # A newer client's are those of no run here.
-            return ListResponse()
+            return ListResponse(older_runs=0)
         try:
-            found = await self._store.read(
-                lambda c: queries.summaries(c, request.experiment, request.host, states, limit)
+            before = await self._resolve(request.before_run_id) if request.before_run_id else ""
+            found, older = await self._store.read(
+                lambda c: queries.summaries(
+                    c, request.experiment, request.host, states, limit, before
+                )
             )
-            return ListResponse(runs=runs_that_fit(found))
+            return ListResponse(runs=runs_that_fit(found), older_runs=older)
         except EXPECTED as error:
             await abort(context, error)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, tuple_
 
 from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.store.queue import of_column
@@ -105,16 +105,30 @@ def summaries(
     host: str = "",
     states: Sequence[int] = (),
     limit: int = 100,
-) -> list[RunSummary]:
-    """The newest runs first; empty arguments select everything."""
-    query = _runs().order_by(runs.c.experiment_id.desc(), runs.c.run_id.desc()).limit(limit)
+    before: str = "",
+) -> tuple[list[RunSummary], int]:
+    """The newest runs first, and how many are older than these; empty arguments select all.
+
+    `before`: only those older than this run, by its full id. Raises NoSuchRun.
+    """
+    wanted = []
     if experiment:
-        query = query.where(experiments.c.name == experiment)
+        wanted.append(experiments.c.name == experiment)
     if host:
-        query = query.where(runs.c.host == host)
+        wanted.append(runs.c.host == host)
     if states:
-        query = query.where(runs.c.state.in_(states))
-    return [_summary(row) for row in connection.execute(query)]
+        wanted.append(runs.c.state.in_(states))
+    if before:
+        place = select(runs.c.experiment_id, runs.c.run_id).where(runs.c.run_id == before)
+        if (row := connection.execute(place).first()) is None:
+            raise NoSuchRun(before)
+        wanted.append(tuple_(runs.c.experiment_id, runs.c.run_id) < tuple_(*row))
+    query = _runs().where(*wanted).order_by(runs.c.experiment_id.desc(), runs.c.run_id.desc())
+    found = [_summary(row) for row in connection.execute(query.limit(limit))]
+    if len(found) < limit:
+        return found, 0
+    count = select(func.count()).select_from(runs.join(experiments)).where(*wanted)
+    return found, int(connection.execute(count).scalar_one()) - len(found)
 
 
 def info(connection: Connection, run_id: str) -> RunInfo:

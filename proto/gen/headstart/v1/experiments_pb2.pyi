@@ -529,9 +529,12 @@ class ListRequest(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    BEFORE_RUN_ID_FIELD_NUMBER: _builtins.int
     experiment: _builtins.str
     host: _builtins.str
     limit: _builtins.int
+    before_run_id: _builtins.str
+    """Only runs that are older than this one: a run id or an unambiguous prefix of one."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___RunState.ValueType]: ...
     def __init__(
@@ -541,10 +544,11 @@ class ListRequest(_message.Message):
         host: _builtins.str = ...,
         states: _abc.Iterable[Global___RunState.ValueType] | None = ...,
         limit: _builtins.int = ...,
+        before_run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment", "host", b"host", "limit", b"limit", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_run_id", b"before_run_id", "experiment", b"experiment", "host", b"host", "limit", b"limit", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -555,18 +559,26 @@ class ListResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUNS_FIELD_NUMBER: _builtins.int
+    OLDER_RUNS_FIELD_NUMBER: _builtins.int
+    older_runs: _builtins.int
+    """Runs that match and are older than the last of these. Absent: the collector is older and
+    knows no before_run_id.
+    """
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunSummary]: ...
     def __init__(
         self,
         *,
         runs: _abc.Iterable[Global___RunSummary] | None = ...,
+        older_runs: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_older_runs", b"_older_runs", "older_runs", b"older_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["runs", b"runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_older_runs", b"_older_runs", "older_runs", b"older_runs", "runs", b"runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__older_runs: _TypeAlias = _typing.Literal["older_runs"]  # noqa: Y015
+    _WhichOneofArgType__older_runs: _TypeAlias = _typing.Literal["_older_runs", b"_older_runs"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__older_runs) -> _WhichOneofReturnType__older_runs | None: ...
 
 Global___ListResponse: _TypeAlias = ListResponse  # noqa: Y015
 
