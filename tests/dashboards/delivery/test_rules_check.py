@@ -45,11 +45,22 @@ def test_what_promtool_says_is_told(tmp_path: Path) -> None:
 
     result = rules("check", file)
 
-    first, *others = str(result.exception).splitlines()
+    first, other = str(result.exception).splitlines()
     assert result.exception is not None
     assert result.exception.exit_code == 2  # type: ignore[attr-defined]
     assert first == f"{file}: Prometheus would not take it, by promtool"
-    assert any("could not parse expression" in line for line in others)
+    assert 'group "g", rule 1, "A": could not parse expression' in other
+    assert str(file) not in other
+
+
+@pytest.mark.prometheus
+def test_of_very_many_mistakes_some_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yml"
+    file.write_text(GROUP + "".join(f"  - alert: A{n}\n    expr: (\n" for n in range(50)))
+
+    told = str(rules("check", file).exception).splitlines()
+
+    assert (len(told), told[-1]) == (22, "and 30 more")
 
 
 @pytest.mark.usefixtures("without_promtool")

@@ -12,6 +12,9 @@ import yaml
 
 _LARGEST_BYTES = 16 << 20
 _PROMTOOL_SECONDS = 120
+# What promtool says of every file, wrong or not.
+_SAYS_NOTHING = re.compile(r"(?:Checking .*|FAILED:|)")
+_MOST_PROBLEMS = 20
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+|0", re.ASCII)
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', re.DOTALL)
 _CLOSING = {")": "(", "}": "{", "]": "["}
@@ -45,8 +48,13 @@ def check_rules(path: Path) -> Checked:
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"promtool did not end within {_PROMTOOL_SECONDS} s") from error
-    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return Checked(tuple(said) if done.returncode else (), by_promtool=True)
+    if done.returncode == 0:
+        return Checked((), by_promtool=True)
+    prefix = f"{path.absolute()}: "
+    lines = (line.strip() for line in (done.stdout + done.stderr).splitlines())
+    said = [line.removeprefix(prefix) for line in lines if not _SAYS_NOTHING.fullmatch(line)]
+    more = [f"and {len(said) - _MOST_PROBLEMS} more"] if len(said) > _MOST_PROBLEMS else []
+    return Checked((*said[:_MOST_PROBLEMS], *more), by_promtool=True)
 
 
 def _problems(content: bytes) -> Iterator[str]:
