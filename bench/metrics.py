@@ -15,7 +15,7 @@ from bench.table import BenchRow
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import SelfMetrics
 from support.http_serving import serving
-from support.metrics_results import run_result
+from support.metrics_results import STORE, run_result
 
 SERIES = 20_000
 SERVED_SECONDS = 0.050
@@ -36,7 +36,7 @@ def run(quick: bool) -> list[BenchRow]:
     """One collector with as many runs as make 20,000 series."""
     scrapes = 10 if quick else 50
     own = SelfMetrics("bench")
-    exposition = Exposition(own)
+    exposition = Exposition(own, STORE)
     results = (
         run_result(f"exp-{i // 10}", f"host-{i % 10}", variants=VARIANTS, factor=1 + i / 77)
         for i in count()

@@ -30,7 +30,7 @@ from support.dashboard_json import (
 )
 from support.fake_runs import Fake
 from support.http_serving import serving
-from support.metrics_results import fleet, host_states, shifts
+from support.metrics_results import STORE, fleet, host_states, shifts
 from support.prometheus_server import PrometheusServer, prometheus
 
 pytestmark = pytest.mark.prometheus
@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
     own.refused(Refusal.CORRUPT)
     own.analysed(0.4)
     own.stream_opened()
-    exposition = Exposition(own)
+    exposition = Exposition(own, STORE)
     shown = [*shifts(now), *shifts(now, ANALYSED)]
     exposition.update([*fleet(now), analysed(now)], host_states(now), shown)
     folder = tmp_path_factory.mktemp("prometheus")
@@ -210,6 +210,7 @@ def test_results_are_not_told_apart_by_run(server: PrometheusServer) -> None:
         "__name__",
         "job",
         "instance",
+        "store",
         "experiment",
         "host",
         "fingerprint",

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from headstart.words import metrics
 
-RUN = 'experiment="players-api",host="alpha"'
+RUN = 'store="s1",experiment="players-api",host="alpha"'
 AOT = f'{RUN},variant="aot"'
-WHERE = {"experiment": "players-api", "host": "alpha"}
+STORE = {"store": "s1"}
+WHERE = {**STORE, "experiment": "players-api", "host": "alpha"}
 AOT_ON_ALPHA = {**WHERE, "variant": "aot"}
 COLLECTOR = {"job": "headstart", "instance": "c:9464"}
 
@@ -25,7 +26,7 @@ def of_collector(name: str, label: str, value: str) -> str:
 FAULTY = 'headstart_collector_store_faulty{job="headstart",instance="c:9464"}'
 SLOW = 'headstart_collector_store_commit_latest_seconds{job="headstart",instance="c:9464"}'
 ENDED = f"headstart_run_end_timestamp_seconds{{{RUN}}}"
-INFO = 'headstart_collector_info{version="0.1.0"}'
+INFO = 'headstart_collector_info{store="s1",version="0.1.0"}'
 MEBIBYTE = 1 << 20
 # In seconds. A time before the series begin is negative.
 DAY = 86_400
@@ -44,21 +45,22 @@ class Case:
     says: tuple[str, str] | None = None
 
 
-AA = 'experiment="players-api.aa",host="alpha"'
+AA = 'store="s1",experiment="players-api.aa",host="alpha"'
 AA_ENDED = f"headstart_run_end_timestamp_seconds{{{AA}}}"
 
-SHIFT = (
-    'experiment="players-api",fingerprint="f1",cpu_model="EPYC",variant="aot",'
-    f'metric="{metrics.STARTUP.name}",revision="3f2c1ab"'
-)
 SHIFT_LABELS = {
+    **STORE,
+    "shift": "7",
     "experiment": "players-api",
     "fingerprint": "f1",
     "cpu_model": "EPYC",
+    "host": "alpha",
     "variant": "aot",
     "metric": metrics.STARTUP.name,
-    "revision": "3f2c1ab",
-    "direction": "worse",
+    "unit": "seconds",
+    "direction": "rose",
+    "old_revision": "9d8e7f6",
+    "new_revision": "3f2c1ab",
 }
 SHIFTED = (
     f"{metrics.STARTUP.name} of aot of players-api got worse since revision 3f2c1ab",
@@ -66,19 +68,24 @@ SHIFTED = (
 )
 
 
-def shift(direction: str, confirmation: str) -> str:
-    """The ratio of one open shift."""
-    how = f'direction="{direction}",confirmation="{confirmation}"'
-    return f"headstart_shift_ratio{{{SHIFT},{how}}}"
+def shift(change: str, confirmation: str, ratio: float = 1.25) -> dict[str, str]:
+    """The series of one open shift."""
+    labels = ",".join(f'{name}="{value}"' for name, value in SHIFT_LABELS.items())
+    common = f'{labels},change="{change}"'
+    return {
+        f'headstart_shift_ratio{{{common},stat="center"}}': f"{ratio}x10",
+        f'headstart_shift_ratio{{{common},stat="ci_high"}}': f"{ratio * 2}x10",
+        f'headstart_shift_info{{{common},confirmation="{confirmation}"}}': "1x10",
+    }
 
 
 CASES = (
     Case(
         "HeadstartRegression",
         "a figure got worse over revisions",
-        {shift("worse", "none"): "1.25x10"},
+        shift("worse", "none", 1.25),
         at="5m",
-        labels={**SHIFT_LABELS, "confirmation": "none"},
+        labels={**SHIFT_LABELS, "change": "worse"},
         says=(
             SHIFTED[0],
             f"{SHIFTED[1]}No rerun of the old image against the new one has confirmed it (yet).",
@@ -87,21 +94,21 @@ CASES = (
     Case(
         "HeadstartRegression",
         "a figure got better",
-        {shift("better", "none"): "0.5x10"},
+        shift("better", "none", 0.5),
         at="5m",
     ),
     Case(
         "HeadstartRegression",
         "confirmed, which is an alert of its own",
-        {shift("worse", "rerun"): "1.25x10"},
+        shift("worse", "rerun", 1.25),
         at="5m",
     ),
     Case(
         "HeadstartRegressionConfirmed",
         "old and new, run again in turns, differ",
-        {shift("worse", "rerun"): "1.25x10"},
+        shift("worse", "rerun", 1.25),
         at="5m",
-        labels={**SHIFT_LABELS, "confirmation": "rerun"},
+        labels={**SHIFT_LABELS, "change": "worse"},
         says=(
             SHIFTED[0],
             f"{SHIFTED[1]}The old image and the new one, run again in turns, differ too.",
@@ -110,7 +117,7 @@ CASES = (
     Case(
         "HeadstartRegressionConfirmed",
         "nobody has run it again",
-        {shift("worse", "none"): "1.25x10", shift("worse", "exact"): "1.25x10"},
+        shift("worse", "exact"),
         at="5m",
     ),
     Case(
@@ -118,7 +125,7 @@ CASES = (
         "the same variant twice differed",
         {f"headstart_host_fit{{{AA}}}": "0x10", AA_ENDED: "0x10"},
         at="5m",
-        labels={"experiment": "players-api.aa", "host": "alpha"},
+        labels={**STORE, "experiment": "players-api.aa", "host": "alpha"},
         says=(
             "alpha finds differences where there are none",
             (
@@ -236,23 +243,25 @@ CASES = (
         "HeadstartGateFailed",
         "a stated limit of startup is missed",
         {
-            f'headstart_gate{{{AOT},metric="{metrics.STARTUP.name}",limit="max",outcome="fail",'
-            'stated="yes"}': "1x10",
+            f'headstart_gate_limit{{{AOT},metric="{metrics.STARTUP.name}",kind="max",'
+            'side="at most",unit="seconds",outcome="fail",stated="yes"}': "0.05x10",
             ENDED: "0x10",
         },
         at="5m",
         labels={
             **AOT_ON_ALPHA,
             "metric": metrics.STARTUP.name,
-            "limit": "max",
+            "kind": "max",
+            "side": "at most",
+            "unit": "seconds",
             "outcome": "fail",
             "stated": "yes",
         },
         says=(
             f"aot of players-api on alpha fails its gate on {metrics.STARTUP.name}",
             (
-                "The whole interval of the latest run lies beyond the limit (max) that the "
-                "experiment states, so the variant is rejected."
+                "The whole interval of the latest run lies beyond the limit (at most 0.05 "
+                "seconds) that the experiment states, so the variant is rejected."
             ),
         ),
     ),
@@ -260,7 +269,7 @@ CASES = (
         "HeadstartGateFailed",
         "undecided, passed, and failed where nobody stated a gate",
         {
-            f'headstart_gate{{{AOT},metric="{metric}",limit="max",outcome="{outcome}",'
+            f'headstart_gate_limit{{{AOT},metric="{metric}",kind="max",outcome="{outcome}",'
             f'stated="{stated}"}}': "1x10"
             for metric, outcome, stated in (
                 (metrics.STARTUP.name, "undecided", "yes"),
@@ -356,11 +365,11 @@ CASES = (
         "HeadstartAgentLost",
         "away for six minutes",
         {
-            'headstart_host_up{host="alpha"}': "1x4 0x20",
-            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': "0+60x4 240x20",
+            'headstart_host_up{store="s1",host="alpha"}': "1x4 0x20",
+            'headstart_host_last_seen_timestamp_seconds{store="s1",host="alpha"}': "0+60x4 240x20",
         },
         at="11m",
-        labels={"host": "alpha"},
+        labels={**STORE, "host": "alpha"},
         says=(
             "The agent of alpha is away",
             "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
@@ -370,8 +379,8 @@ CASES = (
         "HeadstartAgentLost",
         "a restart of three minutes",
         {
-            'headstart_host_up{host="alpha"}': "1x4 0x2 1x20",
-            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': "0+60x30",
+            'headstart_host_up{store="s1",host="alpha"}': "1x4 0x2 1x20",
+            'headstart_host_last_seen_timestamp_seconds{store="s1",host="alpha"}': "0+60x30",
         },
         at="11m",
     ),
@@ -379,9 +388,9 @@ CASES = (
         "HeadstartAgentLost",
         "a host that was drained before it was taken away for maintenance",
         {
-            'headstart_host_up{host="alpha"}': "1x4 0x20",
-            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': "0+60x4 240x20",
-            'headstart_host_takes_no_run{host="alpha", reason="drained"}': "0x3 1x21",
+            'headstart_host_up{store="s1",host="alpha"}': "1x4 0x20",
+            'headstart_host_last_seen_timestamp_seconds{store="s1",host="alpha"}': "0+60x4 240x20",
+            'headstart_host_takes_no_run{store="s1",host="alpha", reason="drained"}': "0x3 1x21",
         },
         at="11m",
     ),
@@ -389,8 +398,8 @@ CASES = (
         "HeadstartAgentLost",
         "a machine that was taken away a week ago",
         {
-            'headstart_host_up{host="alpha"}': "0x30",
-            'headstart_host_last_seen_timestamp_seconds{host="alpha"}': f"-{7 * DAY}x30",
+            'headstart_host_up{store="s1",host="alpha"}': "0x30",
+            'headstart_host_last_seen_timestamp_seconds{store="s1",host="alpha"}': f"-{7 * DAY}x30",
         },
         at="20m",
     ),
@@ -398,11 +407,11 @@ CASES = (
         "HeadstartHostNotReady",
         "its disk is full",
         {
-            'headstart_host_ready{host="alpha"}': "1x5 0x60",
-            'headstart_host_up{host="alpha"}': "1x65",
+            'headstart_host_ready{store="s1",host="alpha"}': "1x5 0x60",
+            'headstart_host_up{store="s1",host="alpha"}': "1x65",
         },
         at="15m",
-        labels={"host": "alpha"},
+        labels={**STORE, "host": "alpha"},
         says=(
             "alpha takes no runs",
             (
@@ -415,10 +424,10 @@ CASES = (
         "HeadstartHostNotReady",
         "it is away, or was full for a minute",
         {
-            'headstart_host_ready{host="alpha"}': "0x60",
-            'headstart_host_up{host="alpha"}': "0x60",
-            'headstart_host_ready{host="beta"}': "1x10 0 1x60",
-            'headstart_host_up{host="beta"}': "1x60",
+            'headstart_host_ready{store="s1",host="alpha"}': "0x60",
+            'headstart_host_up{store="s1",host="alpha"}': "0x60",
+            'headstart_host_ready{store="s1",host="beta"}': "1x10 0 1x60",
+            'headstart_host_up{store="s1",host="beta"}': "1x60",
         },
         at="30m",
     ),
@@ -446,11 +455,11 @@ CASES = (
         "HeadstartSpoolGrowing",
         "a mebibyte a minute while connected",
         {
-            'headstart_host_spool_bytes{host="alpha"}': f"{65 * MEBIBYTE}+{MEBIBYTE}x60",
-            'headstart_host_up{host="alpha"}': "1x60",
+            'headstart_host_spool_bytes{store="s1",host="alpha"}': f"{65 * MEBIBYTE}+{MEBIBYTE}x60",
+            'headstart_host_up{store="s1",host="alpha"}': "1x60",
         },
         at="30m",
-        labels={"host": "alpha"},
+        labels={**STORE, "host": "alpha"},
         says=(
             "The spool of alpha grows",
             (
@@ -463,8 +472,10 @@ CASES = (
         "HeadstartSpoolGrowing",
         "large but shrinking",
         {
-            'headstart_host_spool_bytes{host="alpha"}': f"{900 * MEBIBYTE}-{MEBIBYTE}x60",
-            'headstart_host_up{host="alpha"}': "1x60",
+            'headstart_host_spool_bytes{store="s1",host="alpha"}': (
+                f"{900 * MEBIBYTE}-{MEBIBYTE}x60"
+            ),
+            'headstart_host_up{store="s1",host="alpha"}': "1x60",
         },
         at="30m",
     ),
@@ -472,8 +483,8 @@ CASES = (
         "HeadstartSpoolGrowing",
         "growing but small",
         {
-            'headstart_host_spool_bytes{host="alpha"}': f"0+{MEBIBYTE}x60",
-            'headstart_host_up{host="alpha"}': "1x60",
+            'headstart_host_spool_bytes{store="s1",host="alpha"}': f"0+{MEBIBYTE}x60",
+            'headstart_host_up{store="s1",host="alpha"}': "1x60",
         },
         at="30m",
     ),

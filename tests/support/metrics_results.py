@@ -39,6 +39,8 @@ XEON = "Intel(R) Xeon(R) CPU @ 2.20GHz"
 EPYC = "AMD EPYC 7B13"
 TRIALS = 10
 NOW = 1_790_000_000.0
+# The id of the store that all of it is of.
+STORE = "5e0fa11c0ffe"
 
 # Metric -> what the JIT and the ahead-of-time variant do.
 _LEVELS = {
@@ -315,20 +317,33 @@ def shifts(now: float = NOW, experiment: str = "players-api") -> list[Shift]:
         "variant": "aot",
         "fingerprint": "c0ffee12",
         "cpu_model": XEON,
+        "host": "alpha",
+        "since_run_id": "r-new",
+        "before_run_id": "r-old",
+        "before_revision": "9d8e7f6",
         "first_seen_time_seconds": now - 600,
         "state": ShiftState.SHIFT_STATE_OPEN,
     }
     return [
         Shift(
             metric=metrics.STARTUP.name,
+            shift_id=len(experiment),
+            before=0.028,
+            after=0.035,
             ratio=1.25,
+            ratio_low=1.22,
+            ratio_high=1.27,
             worse=True,
+            rerun_run_id="r-again",
             confirmation=Confirmation.CONFIRMATION_RERUN,
             since_revision="3f2c1ab",
             **common,
         ),
         Shift(
             metric=metrics.RSS_IDLE.name,
+            shift_id=1000 + len(experiment),
+            before=40e6,
+            after=36e6,
             ratio=0.9,
             worse=False,
             confirmation=Confirmation.CONFIRMATION_NONE,

@@ -3,7 +3,15 @@
 from typing import Any
 
 # What the newest step of `migrations` adds.
+STORE_ID = (
+    "ALTER TABLE version DROP COLUMN store_id",
+    "ALTER TABLE shifts DROP COLUMN ratio_low",
+    "ALTER TABLE shifts DROP COLUMN ratio_high",
+)
+
+# What the one before it adds; later steps are undone first.
 END_ORDER = (
+    *STORE_ID,
     "DROP INDEX runs_by_end",
     "DROP INDEX runs_by_submission",
     "ALTER TABLE runs DROP COLUMN end_order",

@@ -100,7 +100,7 @@ class Collector:
         self._contexts = contexts
         self._own = SelfMetrics(version("headstart"))
         self._own.watch_store(lambda: store.problem, lambda: store.commit_seconds)
-        self._exposition = Exposition(self._own)
+        self._exposition = Exposition(self._own, store.id)
         self._publisher = Publisher(store, self._exposition)
         self._clock = ClockWatch(store)
         self._analyst = Analyst(

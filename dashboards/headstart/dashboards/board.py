@@ -163,7 +163,8 @@ def columns_table(
                 transformation("merge"),
                 organize(
                     {c.label or values[c.title]: c.title for c in columns},
-                    without=[values[c.title] for c in columns if c.expr and c.label],
+                    # The store joins what is of one collector, and says nothing to a reader.
+                    without=["store", *(values[c.title] for c in columns if c.expr and c.label)],
                 ),
                 transformation("sortBy", fields={}, sort=[{"field": sort_by, "desc": descending}]),
             ]

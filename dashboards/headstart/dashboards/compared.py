@@ -25,7 +25,7 @@ SHIFTS_TITLE = "Shifts"
 
 # Of a kind of host, so without a host.
 _SHIFT = 'experiment=~"$experiment",cpu_model=~"$cpu_model",variant=~"$variant"'
-_RUN_KEY = ("experiment", "host", "cpu_model")
+_RUN_KEY = ("store", "experiment", "host", "cpu_model")
 
 
 def compared() -> builder.Builder[models.Dashboard]:
@@ -140,8 +140,8 @@ def _choices(board: Board) -> None:
             "Shift found",
             found,
             "semi-dark-orange",
-            "{{metric}} of {{variant}}: {{direction}} since {{revision}}",
-            "experiment,variant,direction",
+            "{{metric}} of {{variant}}: {{change}} since {{new_revision}}",
+            "experiment,variant,change",
         ),
     ):
         board.builder.annotation(
@@ -161,23 +161,38 @@ def _choices(board: Board) -> None:
 
 
 def _shifts() -> table.Panel:
-    key = ("experiment", "variant", "metric", "cpu_model", "direction", "confirmation", "revision")
-    by = f"max by ({', '.join(key)})"
-    titles = ("Experiment", "Variant", "Metric", "CPU", "Direction", "Confirmed by", "Since")
+    key = ("experiment", "variant", "metric", "cpu_model", "change", "direction")
+    revisions = ("old_revision", "new_revision")
+    titles = ("Experiment", "Variant", "Metric", "CPU", "Change", "Direction", "Before", "Since")
+    by = f"max by (store, shift, {', '.join((*key, *revisions))}"
+
+    def level(which: str) -> str:
+        return f'{by}) (headstart_shift_level{{{_SHIFT},level="{which}"}})'
+
     return columns_table(
         SHIFTS_TITLE,
         "Lasting changes of a figure's level from one revision to the next that are open; empty "
         "where there are none. `headstart history` has the series, `headstart accept` ends one.",
         (
-            *(Column(title, label=label) for title, label in zip(titles, key, strict=True)),
+            *(
+                Column(title, label=label)
+                for title, label in zip(titles, (*key, *revisions), strict=True)
+            ),
+            Column("Old", level("old")),
+            Column("New", level("new")),
             Column(
                 "New over old",
-                f"{by} (headstart_shift_ratio{{{_SHIFT}}})",
+                f'{by}) (headstart_shift_ratio{{{_SHIFT},stat="center"}})',
                 look={"decimals": 3},
             ),
             Column(
+                "Confirmed by",
+                f"{by}, confirmation) (headstart_shift_info{{{_SHIFT}}})",
+                "confirmation",
+            ),
+            Column(
                 "First seen",
-                f"{by} (headstart_shift_first_seen_timestamp_seconds{{{_SHIFT}}}) * 1000",
+                f"{by}) (headstart_shift_first_seen_timestamp_seconds{{{_SHIFT}}}) * 1000",
                 look={"unit": "dateTimeFromNow"},
             ),
         ),
@@ -210,7 +225,7 @@ def _latest_figures() -> table.Panel:
 
 
 def _throughput_figures() -> table.Panel:
-    shape = f"max by ({', '.join(KEY)}, shape) (headstart_variant_warmup{{{VARIANT}}})"
+    shape = f"max by ({', '.join(KEY)}, shape) (headstart_variant_info{{{VARIANT}}})"
     return columns_table(
         "Throughput and latency in figures",
         "Steady figures are missing where a variant did not settle within the load.",

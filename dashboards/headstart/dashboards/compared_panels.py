@@ -35,7 +35,7 @@ RUN = 'experiment=~"$experiment",host=~"$host",cpu_model=~"$cpu_model"'
 VARIANT = f'{RUN},variant=~"$variant"'
 
 # A row of a table: which variant, where.
-KEY = ("experiment", "variant", "host", "cpu_model")
+KEY = ("store", "experiment", "variant", "host", "cpu_model")
 BY_KEY = f"max by ({', '.join(KEY)})"
 KEY_COLUMNS = (
     Column("Experiment", label="experiment"),

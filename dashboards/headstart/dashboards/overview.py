@@ -58,7 +58,9 @@ def overview(configuration: Configuration) -> builder.Builder[models.Dashboard]:
             bad_from=1,
         ),
         _number(
-            "Experiments", "With a result.", "count(count by (experiment) (headstart_run_info))"
+            "Experiments",
+            "With a result.",
+            "count(count by (store, experiment) (headstart_run_info))",
         ),
         _number(
             "Runs waiting",
@@ -85,7 +87,7 @@ def overview(configuration: Configuration) -> builder.Builder[models.Dashboard]:
         _number(
             "Open regressions",
             "Figures that got worse over revisions and stayed so; Variants compared lists them.",
-            f'count(headstart_shift_ratio{{direction="{Verdict.WORSE}"}}) or vector(0)',
+            f'count(headstart_shift_info{{change="{Verdict.WORSE}"}}) or vector(0)',
             bad_from=1,
         ),
         _number(
@@ -146,7 +148,7 @@ def _number(
 
 def _hosts() -> table.Panel:
     def value(title: str, series: str, **look: object) -> Column:
-        return Column(title, f"max by (host) ({series})", look=look)
+        return Column(title, f"max by (store, host) ({series})", look=look)
 
     connected = models.ValueMap(
         options={
@@ -183,7 +185,7 @@ def _hosts() -> table.Panel:
             value("Bad findings", 'headstart_host_advice{level="bad"}'),
             Column(
                 "CPU",
-                f"max by (host, {', '.join(info)}) (headstart_host_info)",
+                f"max by (store, host, {', '.join(info)}) (headstart_host_info)",
                 "cpu_model",
             ),
             Column("Virtualisation", label="virtualisation"),
@@ -227,7 +229,7 @@ def _latest_runs() -> table.Panel:
         )
         .build()
     )
-    key = "experiment, host"
+    key = "store, experiment, host"
     return columns_table(
         "Latest runs",
         "One row an experiment and host. The experiment links to its comparison.",

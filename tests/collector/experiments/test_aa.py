@@ -20,7 +20,7 @@ from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.experiments.aa import NoSuchVariant, as_aa
 from headstart.collector.findings import RunResult, Verdict
 from headstart.collector.findings.json import to_json
-from headstart.collector.metrics.families import run_samples
+from headstart.collector.metrics.run_samples import run_samples
 from headstart.collector.report.formats.markdown import render_markdown
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState, SubmitRequest
 from headstart.words import metrics

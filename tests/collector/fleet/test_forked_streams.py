@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from headstart.cli.host_words import host_line
-from headstart.collector.metrics.families import Sample, host_samples
+from headstart.collector.metrics.families import Sample
+from headstart.collector.metrics.fleet_samples import host_samples
 from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendRequest, Heartbeat
 from headstart.v1.records_pb2 import RunStatus

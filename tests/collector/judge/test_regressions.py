@@ -115,7 +115,7 @@ async def settled(collector: Collector) -> None:
 
 
 async def shown(collector: Collector) -> dict[str, float]:
-    """The exposed shifts: "metric direction confirmation" -> ratio."""
+    """The exposed shifts: "metric change confirmation" -> ratio."""
 
     def scrape() -> str:
         url = f"http://127.0.0.1:{collector.metrics_port}/metrics"
@@ -123,11 +123,18 @@ async def shown(collector: Collector) -> dict[str, float]:
             return str(answer.read().decode())
 
     text = await asyncio.to_thread(scrape)
+    found = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    ratios = {
+        s.labels["shift"]: s.value
+        for s in found
+        if s.name == "headstart_shift_ratio" and s.labels["stat"] == "center"
+    }
     return {
-        " ".join(s.labels[name] for name in ("metric", "direction", "confirmation")): s.value
-        for family in text_string_to_metric_families(text)
-        for s in family.samples
-        if s.name == "headstart_shift_ratio"
+        " ".join(s.labels[name] for name in ("metric", "change", "confirmation")): ratios[
+            s.labels["shift"]
+        ]
+        for s in found
+        if s.name == "headstart_shift_info"
     }
 
 
@@ -154,6 +161,12 @@ async def test_a_slower_revision_is_told_once_confirmed_by_a_rerun_and_taken_bac
         assert [p.revision for p in series.points] == [f"rev{n}" for n in range(14)]
         assert (shift.since_run_id, shift.since_revision) == (slow[0], f"rev{BEFORE}")
         assert shift.ratio == pytest.approx(1.25, rel=0.05)
+        assert 1.1 < shift.ratio_low < shift.ratio < shift.ratio_high < 1.4
+        assert (shift.before_run_id, shift.before_revision) == (
+            series.points[BEFORE - 1].run_id,
+            f"rev{BEFORE - 1}",
+        )
+        assert shift.host == "h1"
         assert shift.worse
         assert shift.state == ShiftState.SHIFT_STATE_OPEN
         assert shift.confirmation == Confirmation.CONFIRMATION_NONE

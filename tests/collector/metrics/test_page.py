@@ -11,18 +11,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from headstart.collector.findings import Figure, RunResult
+from headstart.collector.analysis.verdict.recommendation import with_recommendations
+from headstart.collector.findings import Figure, GateLimit, RunResult
 from headstart.collector.metrics.families import HOST_FAMILIES, RESULT_FAMILIES
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, RunState
 from headstart.words import metrics
 from headstart.words.foreign.clean import LABEL_CHARACTERS
+from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
+from headstart.words.verdicts import LimitKind, Reason
 from support.metrics_results import (
     NOW,
+    STORE,
+    XEON,
     does_not_start,
     fleet,
     host_state,
@@ -38,7 +43,7 @@ class Scraped:
 
     def __init__(self, maximum_series: int = 50_000) -> None:
         self.own = SelfMetrics("0.1.0")
-        self.exposition = Exposition(self.own, maximum_series)
+        self.exposition = Exposition(self.own, STORE, maximum_series)
 
     def update(
         self, results: Sequence[RunResult] = (), hosts: Sequence[HostState] | None = None
@@ -85,13 +90,13 @@ def test_a_figure_is_shown_with_its_interval_and_tail(scraped: Scraped) -> None:
     }
 
 
-def test_every_gauge_of_a_run_bears_the_hardware_and_none_the_run(scraped: Scraped) -> None:
+def test_every_series_bears_its_store_and_of_a_run_its_hardware(scraped: Scraped) -> None:
     scraped.update(fleet())
 
     for family in text_string_to_metric_families(scraped.exposition.scrape().decode()):
         for sample in family.samples:
-            assert "run" not in sample.labels
-            assert "run_id" not in sample.labels
+            assert sample.labels["store"] == STORE
+            assert ("run_id" in sample.labels) == (sample.name == "headstart_run_info")
             assert sample.timestamp is None
             if "experiment" in sample.labels:
                 assert sample.labels.keys() >= {"host", "fingerprint", "cpu_model"}
@@ -132,8 +137,8 @@ def test_a_verdict_from_disturbed_trials_says_so(scraped: Scraped) -> None:
 def test_the_shape_of_a_variants_warm_up(scraped: Scraped) -> None:
     scraped.update([run_result()])
 
-    assert scraped.value("headstart_variant_warmup", variant="jit", shape="warmup") == 1
-    assert scraped.value("headstart_variant_warmup", variant="aot", shape="flat") == 1
+    assert scraped.value("headstart_variant_info", variant="jit", shape="warmup") == 1
+    assert scraped.value("headstart_variant_info", variant="aot", shape="flat") == 1
 
 
 def test_a_variant_that_does_not_start_is_a_result(scraped: Scraped) -> None:
@@ -378,11 +383,11 @@ def test_one_run_too_large_for_the_cap_leaves_room_for_others() -> None:
 def test_too_many_hosts_leave_out_those_that_are_away() -> None:
     away = [host_state(f"away-{i}", connected=False, last_seen=float(i)) for i in range(5)]
 
-    scraped = Scraped(maximum_series=5 * 11 * 3).update(hosts=[*away, host_state("here")])
+    scraped = Scraped(maximum_series=5 * 12 * 3).update(hosts=[*away, host_state("here")])
 
     shown = {s.labels["host"] for s in scraped.samples("headstart_host_up")}
     assert shown == {"here", "away-4", "away-3"}
-    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 11
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 12
 
 
 def test_what_is_exposed_is_what_the_tables_say(scraped: Scraped) -> None:
@@ -392,7 +397,7 @@ def test_what_is_exposed_is_what_the_tables_say(scraped: Scraped) -> None:
     families = {family.name: family for family in text_string_to_metric_families(text)}
     for family in (*RESULT_FAMILIES, *HOST_FAMILIES):
         labels = {frozenset(sample.labels) for sample in families[family.name].samples}
-        assert labels == {frozenset(family.labels)}, family.name
+        assert labels == {frozenset(("store", *family.labels))}, family.name
 
 
 def test_updates_and_scrapes_at_the_same_time_never_show_half_a_run(scraped: Scraped) -> None:
@@ -434,21 +439,91 @@ def test_promtool_finds_nothing_to_complain_about(scraped: Scraped) -> None:
 
 def test_open_shifts_are_exposed_until_they_are_not(scraped: Scraped) -> None:
     scraped.exposition.update(shifts=shifts())
-    (worse,) = scraped.samples("headstart_shift_ratio", direction="worse")
-    seen = scraped.value("headstart_shift_first_seen_timestamp_seconds", direction="better")
+    ratios = {s.labels["stat"]: s for s in scraped.samples("headstart_shift_ratio", change="worse")}
+    levels = {
+        (s.labels["change"], s.labels["level"]): s.value
+        for s in scraped.samples("headstart_shift_level")
+    }
+    (info,) = scraped.samples("headstart_shift_info", change="worse")
+    seen = scraped.value("headstart_shift_first_seen_timestamp_seconds", change="better")
     scraped.exposition.update(shifts=[])
 
-    assert worse.value == 1.25
-    assert worse.labels["confirmation"] == "rerun"
-    assert worse.labels["revision"] == "3f2c1ab"
+    assert [ratios[stat].value for stat in ("ci_low", "center", "ci_high")] == [1.22, 1.25, 1.27]
+    assert levels["worse", "old"] == 0.028
+    assert levels["worse", "new"] == 0.035
+    assert ratios["center"].labels == {
+        "store": STORE,
+        "shift": "11",
+        "experiment": "players-api",
+        "fingerprint": "c0ffee12",
+        "cpu_model": XEON,
+        "host": "alpha",
+        "variant": "aot",
+        "metric": metrics.STARTUP.name,
+        "unit": "seconds",
+        "change": "worse",
+        "direction": "rose",
+        "old_revision": "9d8e7f6",
+        "new_revision": "3f2c1ab",
+        "stat": "center",
+    }
+    told = ("confirmation", "old_run_id", "new_run_id", "rerun_run_id")
+    assert [info.labels[name] for name in told] == ["rerun", "r-old", "r-new", "r-again"]
     assert seen == NOW - 600
     assert list(scraped.samples("headstart_shift_ratio")) == []
 
 
 def test_shifts_beyond_their_room_are_counted() -> None:
-    scraped = Scraped(60)
+    scraped = Scraped(20 * 7)
     many = [shift for n in range(5) for shift in shifts(experiment=f"e{n}")]
     scraped.exposition.update(shifts=many)
 
     assert len(list(scraped.samples("headstart_shift_ratio"))) == 1
-    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 2 * 9
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 5 * 7 + 4 * 5
+
+
+def test_why_something_is_recommended_is_one_of_a_few_words(scraped: Scraped) -> None:
+    broken = does_not_start(run_result("broken"), "aot")
+    scraped.update([run_result(), with_recommendations(broken, broken.gates_from, broken.gates)])
+
+    told = {
+        s.labels["experiment"]: (s.labels["recommendation"], s.labels["reason"])
+        for s in scraped.samples("headstart_recommendation")
+    }
+    assert told["broken"] == ("reject", "does not work")
+    assert told["players-api"][1] in set(Reason)
+    assert told["players-api"][1] != Reason.NOT_RECORDED
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "bound", "labels", "limit"),
+    [
+        (metrics.STARTUP, LimitKind.MAX, 0.03, ("at most", "seconds", "fail"), 0.03),
+        (metrics.STARTUP, LimitKind.MARGIN, 0.05, ("at most", "ratio", "pass"), 1.05),
+        (metrics.THROUGHPUT_STEADY, LimitKind.MIN, 9e3, ("at least", "per_second", "pass"), 9e3),
+        (metrics.THROUGHPUT_STEADY, LimitKind.MARGIN, 0.05, ("at least", "ratio", "pass"), 0.95),
+    ],
+)
+def test_a_gate_shows_its_figure_and_its_limit_in_the_same_terms(
+    metric: Metric,
+    kind: LimitKind,
+    bound: float,
+    labels: tuple[str, str, str],
+    limit: float,
+    scraped: Scraped,
+) -> None:
+    result = with_recommendations(run_result(), "", (GateLimit(metric.name, kind, bound),))
+    (gate,) = result.gate_outcomes
+    assert gate.interval is not None
+
+    scraped.update([result])
+
+    (shown,) = scraped.samples("headstart_gate_limit", metric=metric.name, kind=kind)
+    assert shown.value == limit
+    assert tuple(shown.labels[name] for name in ("side", "unit", "outcome")) == labels
+    values = {s.labels["stat"]: s.value for s in scraped.samples("headstart_gate_value", kind=kind)}
+    assert values == {
+        "center": gate.value,
+        "ci_low": gate.interval.low,
+        "ci_high": gate.interval.high,
+    }

@@ -7,6 +7,7 @@ from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store.store import Store
 from support.attending import in_loop
+from support.exposed import exposed
 from support.stored_results import fill
 
 # Room for the figures and curves of some three results.
@@ -15,7 +16,7 @@ ROOM = 2000
 
 async def shown_after_start(data: Path, maximum_series: int) -> tuple[str, Exposition]:
     store = Store(data)
-    exposition = Exposition(SelfMetrics("1"), maximum_series)
+    exposition = Exposition(SelfMetrics("1"), store.id, maximum_series)
     publisher = Publisher(store, exposition)
     await publisher.take_up()
     await store.close()
@@ -30,7 +31,7 @@ async def test_all_results_are_shown_where_there_is_room(tmp_path: Path) -> None
 
     assert all(f'experiment="e{number}"' in text for number in range(60))
     assert not exposition.is_full
-    assert "headstart_exposition_dropped_results 0.0\n" in text
+    assert exposed(text, "headstart_exposition_dropped_results") == 0
 
 
 @in_loop
@@ -44,5 +45,5 @@ async def test_the_newest_are_shown_where_there_is_room_for_few_and_the_others_a
     assert 'experiment="e119"' in text
     assert 'experiment="e0"' not in text
     shown = {number for number in range(120) if f'experiment="e{number}"' in text}
-    assert f"headstart_exposition_dropped_results {120 - len(shown)}.0\n" in text
+    assert exposed(text, "headstart_exposition_dropped_results") == 120 - len(shown)
     assert shown == set(range(min(shown), 120))

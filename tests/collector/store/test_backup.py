@@ -65,8 +65,10 @@ async def test_a_collector_that_runs_is_copied_and_what_is_restored_has_its_runs
         done = await one_done(collector)
         made = make(tmp_path / "store", tmp_path / "backup")
         later = await one_done(collector)
+        store_id = collector._store.id
     restore(tmp_path / "backup", tmp_path / "again")
     async with collecting(tmp_path / "again") as collector:
+        assert collector._store.id == store_id
         assert (await run_of(collector.port, done)).state == DONE
         with pytest.raises(Exception, match=later):
             await run_of(collector.port, later)

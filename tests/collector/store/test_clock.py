@@ -256,7 +256,7 @@ async def test_a_token_that_was_made_while_the_clock_was_ahead_lets_nobody_in(
 
 def test_what_prometheus_is_shown_did_not_end_in_the_future() -> None:
     clocks = Clocks()
-    page = Exposition(SelfMetrics("1"), now=clocks.now)
+    page = Exposition(SelfMetrics("1"), "store", now=clocks.now)
     page.update([run_result(ended=NOW + YEARS)])
 
     ends = re.findall(r"headstart_run_end_timestamp_seconds{.*} (.*)", page.scrape().decode())
@@ -265,7 +265,7 @@ def test_what_prometheus_is_shown_did_not_end_in_the_future() -> None:
 
 def test_a_run_replaces_one_that_was_shown_while_the_clock_was_ahead() -> None:
     clocks = Clocks()
-    page = Exposition(SelfMetrics("1"), now=clocks.now)
+    page = Exposition(SelfMetrics("1"), "store", now=clocks.now)
     clocks.wall += YEARS
     page.update([run_result(ended=NOW + YEARS)])
     clocks.wall -= YEARS

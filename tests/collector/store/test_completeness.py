@@ -22,6 +22,7 @@ from support.attending import (
     submit,
     watched,
 )
+from support.exposed import exposed
 from support.fake_runs import small
 
 DONE = RunState.RUN_STATE_DONE
@@ -57,7 +58,7 @@ async def test_a_run_with_half_of_its_trials_is_incomplete_and_judges_nothing(
         history = await collector._store.read(
             lambda c: store_points.series_of(c, "players", "", "", "", 9)
         )
-        exposed = collector._exposition.scrape().decode()
+        page = collector._exposition.scrape().decode()
 
         assert run.state == INCOMPLETE
         assert run.reason == (
@@ -68,8 +69,8 @@ async def test_a_run_with_half_of_its_trials_is_incomplete_and_judges_nothing(
         assert report["recommendations"] == []
         assert "The run is incomplete: the agent counted 10 trials" in report["remarks"][0]
         assert history == []
-        assert run_id not in exposed
-        assert 'headstart_collector_runs_ended_total{state="incomplete"} 1.0' in exposed
+        assert run_id not in page
+        assert exposed(page, "headstart_collector_runs_ended_total", state="incomplete") == 1
 
 
 @in_loop

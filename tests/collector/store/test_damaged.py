@@ -12,6 +12,7 @@ from headstart.collector.faults import StartFault
 from headstart.v1.access_pb2 import ListAuditRequest
 from headstart.v1.access_pb2_grpc import AccessServiceStub
 from support.attending import channel_to, collecting, in_loop
+from support.exposed import exposed
 
 
 def _spoil(store: Path, table: str) -> None:
@@ -56,5 +57,5 @@ async def test_a_page_that_is_damaged_is_said_in_the_reply_healthz_and_metrics(
     assert "malformed" in str(refused.value.details())
     assert health[0] == 503
     assert "the store cannot" in health[1]
-    assert "\nheadstart_collector_store_faulty 1.0\n" in metrics
+    assert exposed(metrics, "headstart_collector_store_faulty") == 1
     assert "headstart restore" in caplog.text

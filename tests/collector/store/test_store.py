@@ -1,6 +1,7 @@
 """The store as a whole: durability in groups, its folder, its version."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from headstart.collector.store.writer import Append, Appended, StoreFault
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import envelope, in_loop
-from support.older_stores import without_a_queue
+from support.older_stores import STORE_ID, without_a_queue
 
 
 def greet(connection: Connection, host: str = "h1") -> None:
@@ -263,6 +264,35 @@ def test_a_store_from_before_there_was_a_queue_gets_what_it_lacks(tmp_path: Path
         engine.dispose()
 
     assert found[0] == found[1]
+
+
+@in_loop
+async def test_a_store_has_an_id_of_its_own_that_it_keeps(tmp_path: Path) -> None:
+    ids = []
+    for name in ("one", "one", "other"):
+        async with Store(tmp_path / name) as store:
+            ids.append(store.id)
+
+    assert ids[0] == ids[1] != ids[2]
+    assert all(re.fullmatch("[0-9a-f]{12}", each) for each in ids)
+
+
+@in_loop
+async def test_a_store_from_before_stores_had_ids_gets_one(tmp_path: Path) -> None:
+    async with Store(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        for statement in STORE_ID:
+            database.execute(statement)
+        database.execute("UPDATE version SET version = 9")
+    database.close()
+    ids = []
+    for _ in range(2):
+        async with Store(tmp_path) as store:
+            ids.append(store.id)
+
+    assert ids[0] == ids[1]
+    assert re.fullmatch("[0-9a-f]{12}", ids[0])
 
 
 def test_a_store_from_before_there_were_identities_gets_their_tables(tmp_path: Path) -> None:

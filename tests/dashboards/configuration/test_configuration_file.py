@@ -83,7 +83,7 @@ def test_what_a_file_says_is_in_rules_and_boards(tmp_path: Path) -> None:
     assert spool["expr"] == (
         f"headstart_host_spool_bytes{{{selector}}} > 134217728 "
         f"and deriv(headstart_host_spool_bytes{{{selector}}}[15m]) > 0 "
-        f"and on (host) headstart_host_up{{{selector}}} == 1"
+        f"and on (store, host) headstart_host_up{{{selector}}} == 1"
     )
     assert "> 0.12345 and" in invalid["expr"]
     assert f"headstart_run_end_timestamp_seconds{{{selector}}} < 172800)" in invalid["expr"]

@@ -50,3 +50,35 @@ class Decision(StrEnum):
     PROCEED = "proceed"
     DEFER = "defer"
     REJECT = "reject"
+
+
+class Reason(StrEnum):
+    """Why that is recommended, in a few words of a closed list: the first that holds, from the
+    top. The recommendation's own sentences say more."""
+
+    # Reject.
+    DOES_NOT_WORK = "does not work"
+    ANSWERS_WRONGLY = "answers wrongly"
+    FAILS_AT_TIMES = "fails at times"
+    MISSES_GATE = "misses a gate"
+    # Proceed.
+    PASSES = "passes all gates"
+    # Defer.
+    BASELINE_FAILS = "the baseline fails too"
+    NOT_MEASURED = "not measured"
+    BASELINE_NOT_MEASURED = "the baseline is not measured"
+    HOST_UNFIT = "the host is unfit"
+    NO_GATE = "no gate applies"
+    TRADE_OFF = "worse than allowed, no gate stated"
+    TRIALS_FAILED = "trials failed"
+    GATE_NOT_MEASURED = "a gate is not measured"
+    GATE_UNDECIDED = "a gate is undecided"
+    MISLABELLED = "not what it is called"
+    BUILD_WARNINGS = "build warnings"
+    NO_CHECKS = "no check of its answers"
+    RUN_NOT_DONE = "the run is not done"
+    NO_BENEFIT = "no benefit shown"
+    # Of several hosts.
+    HOSTS_DIFFER = "hosts did not measure alike"
+    # Of a result from before reasons were kept.
+    NOT_RECORDED = "not recorded"

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from headstart.collector.findings.figures import Interval
-from headstart.words.verdicts import Decision, GateStatus, LimitKind
+from headstart.words.metrics import METRICS
+from headstart.words.verdicts import Decision, GateStatus, LimitKind, Reason
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,20 @@ class GateLimit:
     bound: float
     # Missing it rejects. False: nobody stated it, so missing it is a trade-off to decide.
     hard: bool = True
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the value must not be above the limit; else not below."""
+        if self.kind == LimitKind.MARGIN:
+            return METRICS[self.metric].lower_is_better
+        return self.kind == LimitKind.MAX
+
+    @property
+    def limit(self) -> float:
+        """The limit in the terms of `GateOutcome.value`: for a margin a ratio to the baseline."""
+        if self.kind == LimitKind.MARGIN:
+            return 1 + self.bound if self.at_most else 1 - self.bound
+        return self.bound
 
 
 @dataclass(frozen=True)
@@ -52,3 +67,5 @@ class Recommendation:
     missing: tuple[str, ...] = ()
     # The last output of a variant that did not work.
     output_tail: str = ""
+    # Why, in a few words of a closed list.
+    reason: Reason = Reason.NOT_RECORDED

@@ -112,6 +112,8 @@ def _found(
         before=shift.before,
         after=shift.after,
         ratio=shift.ratio,
+        ratio_low=shift.low,
+        ratio_high=shift.high,
         worse=(shift.ratio > 1) == metric.lower_is_better,
         exact=metric.exact,
         digests=(series[shift.begin - 1].digest, series[-1].digest),

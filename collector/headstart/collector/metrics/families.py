@@ -1,26 +1,19 @@
-"""The metrics that the collector exposes, and how a run or a host becomes samples of them.
+"""The metrics that the collector exposes: their names, labels and meaning.
 
-Pure: no cache, no HTTP. Names and labels are an interface that users' dashboards and
-alerts are built on; docs/adr/0042 says why they have this shape.
+They are an interface that users' dashboards and alerts are built on; docs/adr/0042 says why they
+have this shape. Beside the labels that are named here each series has `store`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headstart.collector.analysis.aa_of_host import host_check_of
-from headstart.collector.findings import Comparison, Figure, RunResult, VariantOutcome
-from headstart.collector.metrics.warmup_curve import warmup_curve
-from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift
-from headstart.v1.host_pb2 import AdviceLevel
-from headstart.words.enums import word
-from headstart.words.foreign.clean import label
-from headstart.words.metric import series_of
 from headstart.words.metrics import METRICS
-from headstart.words.verdicts import Verdict
+from headstart.words.verdicts import Reason
 
 # On every gauge of a run, so that a dashboard can filter by hardware without a join.
 RUN_LABELS = ("experiment", "host", "fingerprint", "cpu_model")
 _VARIANT_LABELS = (*RUN_LABELS, "variant")
+# kind: max, min or margin; side: "at most" or "at least"; unit: that of value and limit.
+_GATE_LABELS = (*_VARIANT_LABELS, "metric", "kind", "side", "unit")
 
 
 @dataclass(frozen=True)
@@ -77,25 +70,28 @@ RESULT_FAMILIES = (
     Family(
         "headstart_variant_info",
         "Always 1; how the variant is compiled, the digest that was measured, what its program "
-        "was found to be (empty: not known) and whether that contradicts how it is said to be "
-        "compiled (yes, no).",
-        (*_VARIANT_LABELS, "compilation", "digest", "binary_kind", "mislabelled"),
-    ),
-    Family(
-        "headstart_variant_warmup",
-        "Always 1; `shape` is the course of the variant's throughput under load.",
-        (*_VARIANT_LABELS, "shape"),
+        "was found to be (empty: not known), whether that contradicts how it is said to be "
+        "compiled (yes, no), and the course of its throughput under load (shape; empty: no load).",
+        (*_VARIANT_LABELS, "compilation", "digest", "binary_kind", "mislabelled", "shape"),
     ),
     Family(
         "headstart_recommendation",
-        "Always 1; `recommendation` is proceed, defer or reject.",
-        (*_VARIANT_LABELS, "recommendation"),
+        "Always 1; `recommendation` is proceed, defer or reject, and `reason` why, one of: "
+        f"{', '.join(Reason)}. The baseline has none.",
+        (*_VARIANT_LABELS, "recommendation", "reason"),
     ),
     Family(
-        "headstart_gate",
-        "Always 1; `outcome` is pass, fail, undecided or not measured. limit: max, min or margin. "
-        "stated: no where nobody stated the gate, so that missing it rejects nothing.",
-        (*_VARIANT_LABELS, "metric", "limit", "outcome", "stated"),
+        "headstart_gate_value",
+        "What a gate is held against: the figure in `unit`, or where kind is margin the ratio to "
+        "the baseline's. stat: center, ci_low, ci_high. Absent: not measured.",
+        (*_GATE_LABELS, "stat"),
+    ),
+    Family(
+        "headstart_gate_limit",
+        "The gate's limit, in the terms of headstart_gate_value. outcome: pass, fail, undecided or "
+        "not measured, by the whole interval. stated: no where nobody stated the gate, so that "
+        "missing it rejects nothing.",
+        (*_GATE_LABELS, "outcome", "stated"),
     ),
     Family("headstart_trials", "Trials of the variant, valid or not.", _VARIANT_LABELS),
     Family("headstart_trials_failed", "Trials that did not become ready.", _VARIANT_LABELS),
@@ -108,8 +104,9 @@ RESULT_FAMILIES = (
     Family("headstart_checks_failed", "Check outcomes that were wrong.", _VARIANT_LABELS),
     Family(
         "headstart_run_info",
-        "Always 1; slow facts of the latest run of an experiment on a host.",
-        (*RUN_LABELS, "baseline", "revision", "state"),
+        "Always 1; slow facts of the latest run of an experiment on a host. No other series of a "
+        "run has its id.",
+        (*RUN_LABELS, "run_id", "baseline", "revision", "state"),
     ),
     Family("headstart_run_end_timestamp_seconds", "When the run ended, Unix time.", RUN_LABELS),
     Family("headstart_run_duration_seconds", "From the run's start to its end.", RUN_LABELS),
@@ -174,168 +171,49 @@ HOST_FAMILIES = (
     ),
 )
 
-_SHIFT_LABELS = (
+# A shift has a number in its store, so (store, shift) joins these. Labels of one do not change
+# while it is open, but those of its info.
+SHIFT_LABELS = (
+    "shift",
     "experiment",
     "fingerprint",
     "cpu_model",
+    "host",
     "variant",
     "metric",
+    "unit",
+    "change",
     "direction",
-    "confirmation",
-    "revision",
+    "old_revision",
+    "new_revision",
 )
 
 SHIFT_FAMILIES = (
     Family(
         "headstart_shift_ratio",
         "A lasting change of a figure's level over revisions that is open: new level over old. "
-        "direction: worse, better (for 30 days). confirmation: none, rerun (old and new, run "
-        "again in turns, differ), exact (the figure does not vary). revision: since which.",
-        _SHIFT_LABELS,
+        "stat: center, ci_low, ci_high (none of a figure that does not vary). change: worse, "
+        "better (for 30 days). direction: rose, fell. old_revision: the last of the old level, for "
+        "the worse the last good one; new_revision: the first of the new level. host: where that "
+        "one ran.",
+        (*SHIFT_LABELS, "stat"),
+    ),
+    Family(
+        "headstart_shift_level",
+        "Both levels of an open shift, in `unit`: medians before it and since. level: old, new.",
+        (*SHIFT_LABELS, "level"),
     ),
     Family(
         "headstart_shift_first_seen_timestamp_seconds",
         "When the shift was found, Unix time.",
-        _SHIFT_LABELS,
+        SHIFT_LABELS,
+    ),
+    Family(
+        "headstart_shift_info",
+        "Always 1; what may change while a shift is open. confirmation: none, rerun (old and new, "
+        "run again in turns, differ), exact (the figure does not vary). old_run_id, new_run_id: "
+        "the runs of the two revisions; rerun_run_id: the confirming run, empty where none was "
+        "made.",
+        (*SHIFT_LABELS, "confirmation", "old_run_id", "new_run_id", "rerun_run_id"),
     ),
 )
-
-
-def run_samples(result: RunResult) -> Iterator[Sample]:
-    """Everything that one run says, without its warm-up curves; values are finite or NaN."""
-    run = _run_labels(result)
-    yield Sample(
-        "headstart_run_info",
-        (*run, *map(label, (result.baseline, result.revision, result.state))),
-        1.0,
-    )
-    yield Sample("headstart_run_end_timestamp_seconds", run, result.ended_unix_seconds)
-    yield Sample(
-        "headstart_run_duration_seconds",
-        run,
-        result.ended_unix_seconds - result.started_unix_seconds,
-    )
-    yield Sample("headstart_run_blocks", run, result.blocks_completed)
-    if (check := host_check_of(result)) is not None:
-        yield Sample("headstart_host_fit", run, float(check.passed))
-    for variant in result.variants:
-        yield from _variant_samples(variant, (*run, label(variant.variant)))
-    for warmup in result.load.variant_warmups:
-        labels = (*run, label(warmup.variant), label(warmup.shape))
-        yield Sample("headstart_variant_warmup", labels, 1.0)
-    for figure in result.figures:
-        yield from _figure_samples(figure, (*run, label(figure.variant)))
-    for comparison in result.comparisons:
-        yield from _comparison_samples(comparison, (*run, label(comparison.variant)))
-    for advised in result.recommendations:
-        labels = (*run, label(advised.variant), advised.decision.value)
-        yield Sample("headstart_recommendation", labels, 1.0)
-    for gate in result.gate_outcomes:
-        limit = gate.limit
-        asked = (label(limit.metric), limit.kind)
-        stated = "yes" if limit.hard else "no"
-        labels = (*run, label(gate.variant), *asked, gate.status.value, stated)
-        yield Sample("headstart_gate", labels, 1.0)
-
-
-def curve_samples(result: RunResult) -> Iterator[Sample]:
-    """The warm-up curve of each variant: most of a run's series, so the first to go."""
-    run = _run_labels(result)
-    for variant in dict.fromkeys(series.variant for series in result.load.series):
-        trials = [series for series in result.load.series if series.variant == variant]
-        for elapsed, throughput in warmup_curve(trials).items():
-            labels = (*run, label(variant), f"{elapsed:g}")
-            yield Sample(CURVE.name, labels, throughput)
-
-
-def _run_labels(result: RunResult) -> tuple[str, ...]:
-    # To Prometheus an empty label is no label, and a filter such as =~".+" would miss the run.
-    texts = (result.experiment, result.host.name, result.host.fingerprint, result.host.cpu_model)
-    return tuple(label(text) or "unknown" for text in texts)
-
-
-def _variant_samples(outcome: VariantOutcome, labels: tuple[str, ...]) -> Iterator[Sample]:
-    yield Sample("headstart_variant_outcome", (*labels, label(outcome.outcome)), 1.0)
-    info = (
-        label(outcome.compilation),
-        label(outcome.digest),
-        label(outcome.binary_kind),
-        "yes" if outcome.mislabelled else "no",
-    )
-    yield Sample("headstart_variant_info", (*labels, *info), 1.0)
-    yield Sample("headstart_trials", labels, outcome.trials)
-    yield Sample("headstart_trials_failed", labels, outcome.trials_failed)
-    yield Sample("headstart_trials_invalid", labels, outcome.trials_invalid)
-    yield Sample("headstart_checks_passed", labels, outcome.checks_passed)
-    yield Sample("headstart_checks_failed", labels, outcome.checks_failed)
-
-
-def _figure_samples(figure: Figure, labels: tuple[str, ...]) -> Iterator[Sample]:
-    name = series_of(figure.metric)
-    if figure.center is not None:
-        yield Sample(name, (*labels, "center"), figure.center)
-    if figure.interval is not None:
-        yield Sample(name, (*labels, "ci_low"), figure.interval.low)
-        yield Sample(name, (*labels, "ci_high"), figure.interval.high)
-    if figure.p95 is not None:
-        yield Sample(name, (*labels, "p95"), figure.p95)
-
-
-def _comparison_samples(comparison: Comparison, labels: tuple[str, ...]) -> Iterator[Sample]:
-    metric = (*labels, label(comparison.metric))
-    yield Sample(
-        "headstart_verdict", (*metric, comparison.verdict.value, comparison.basis.value), 1.0
-    )
-    if comparison.ratio is not None:
-        yield Sample("headstart_ratio", (*metric, "center"), comparison.ratio)
-    if comparison.interval is not None:
-        yield Sample("headstart_ratio", (*metric, "ci_low"), comparison.interval.low)
-        yield Sample("headstart_ratio", (*metric, "ci_high"), comparison.interval.high)
-
-
-def shift_samples(shift: Shift) -> Iterator[Sample]:
-    """One open shift; an empty label is no label to Prometheus, so there is none."""
-    texts = (shift.experiment, shift.fingerprint, shift.cpu_model, shift.variant, shift.metric)
-    labels = (
-        *(label(text) or "unknown" for text in texts),
-        Verdict.WORSE if shift.worse else Verdict.BETTER,
-        word(Confirmation, shift.confirmation) or "none",
-        label(shift.since_revision) or "unknown",
-    )
-    yield Sample("headstart_shift_ratio", labels, shift.ratio)
-    yield Sample(
-        "headstart_shift_first_seen_timestamp_seconds", labels, shift.first_seen_time_seconds
-    )
-
-
-def host_samples(state: HostState) -> Iterator[Sample]:
-    """What is known of one host now."""
-    facts = state.host
-    host = (label(facts.host),)
-    yield Sample("headstart_host_up", host, float(state.connected))
-    yield Sample("headstart_host_ready", host, float(state.connected and not state.not_ready))
-    reasons = {
-        "drained": state.drained_time_seconds > 0,
-        "not_ready": bool(state.not_ready),
-        "not_connected": not state.connected,
-    }
-    for reason, holds in reasons.items():
-        yield Sample("headstart_host_takes_no_run", (*host, reason), float(holds))
-    yield Sample("headstart_host_twin", host, float(bool(state.refused_twin_time_seconds)))
-    yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
-    yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
-    yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)
-    for level in (AdviceLevel.ADVICE_LEVEL_WARNING, AdviceLevel.ADVICE_LEVEL_BAD):
-        found = sum(advice.level == level for advice in facts.advice)
-        yield Sample("headstart_host_advice", (*host, word(AdviceLevel, level)), found)
-    engine = f"{facts.engine.name} {facts.engine.version}".strip()
-    info = (
-        facts.fingerprint,
-        facts.cpu.model,
-        facts.cpu.virtualisation,
-        facts.kernel,
-        facts.operating_system,
-        engine,
-        facts.agent_version,
-    )
-    yield Sample("headstart_host_info", (*host, *map(label, info)), 1.0)

@@ -7,29 +7,31 @@ compressed apart and sent as one body.
 """
 
 import gzip
-import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from prometheus_client import Gauge, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-
 from headstart.collector.findings import RunResult
+from headstart.collector.metrics.exposition_gauges import ExpositionGauges
 from headstart.collector.metrics.families import (
     CURVE,
     HOST_FAMILIES,
     RESULT_FAMILIES,
     SHIFT_FAMILIES,
-    Family,
     Sample,
-    curve_samples,
-    host_samples,
-    run_samples,
-    shift_samples,
 )
+from headstart.collector.metrics.fleet_samples import host_samples, shift_samples
+from headstart.collector.metrics.rendering import (
+    GZIP_LEVEL,
+    Fragment,
+    Page,
+    of_store,
+    page_of,
+    rendered,
+)
+from headstart.collector.metrics.run_samples import curve_samples, run_samples
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, Shift
 from headstart.words.foreign.clean import label
@@ -43,36 +45,13 @@ _HOST_SHARE = 5
 # Regressions neither: 1 in 20.
 _SHIFT_SHARE = 20
 
-# Level 9, the client library's own choice, costs ten times as much for a tenth less bytes.
-_GZIP_LEVEL = 1
-
-
-@dataclass(frozen=True)
-class _Fragment:
-    """Rendered samples by family name, and how many series they are."""
-
-    lines: dict[str, bytes]
-    series: int
-    # Series that were not rendered, by reason.
-    dropped: Counter[str]
-
 
 @dataclass(frozen=True)
 class _ShownRun:
     run_id: str
     ended_unix_seconds: float
-    figures: _Fragment
-    curve: _Fragment
-
-
-@dataclass(frozen=True)
-class _Page:
-    plain: bytes
-    compressed: bytes
-    series: int
-    dropped: Counter[str]
-    # Results of which nothing is shown.
-    left_out: int = 0
+    figures: Fragment
+    curve: Fragment
 
 
 class Exposition:
@@ -84,21 +63,24 @@ class Exposition:
     def __init__(
         self,
         own: SelfMetrics,
+        store: str,
         maximum_series: int = MAXIMUM_SERIES,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`store` tells the series of one collector's store from those of others."""
         self._own = own
+        self._store = store
         self._now = now
         self._host_room = maximum_series // _HOST_SHARE
         self._shift_room = maximum_series // _SHIFT_SHARE
         self._run_room = maximum_series - self._host_room - self._shift_room
         self._runs: dict[tuple[str, str], _ShownRun] = {}
         self._updating = threading.Lock()
-        self._results = _page(RESULT_FAMILIES, [])
-        self._hosts = _page(HOST_FAMILIES, [])
-        self._shifts = _page(SHIFT_FAMILIES, [])
+        self._results = page_of(RESULT_FAMILIES, [])
+        self._hosts = page_of(HOST_FAMILIES, [])
+        self._shifts = page_of(SHIFT_FAMILIES, [])
         self._unread = 0
-        self._gauges = _Gauges(own)
+        self._gauges = ExpositionGauges(own)
         self._show(0.0)
 
     def update(
@@ -160,13 +142,13 @@ class Exposition:
 
         Cached but for the collector's own metrics, which are as of now.
         """
-        own = generate_latest(_Families(self._own.families()))
+        own = of_store(self._store, self._own.families())
         if compressed:
-            health = gzip.compress(own, _GZIP_LEVEL, mtime=0)
+            health = gzip.compress(own, GZIP_LEVEL, mtime=0)
             return b"".join([*(page.compressed for page in self._pages()), health])
         return b"".join([*(page.plain for page in self._pages()), own])
 
-    def _pages(self) -> tuple["_Page", ...]:
+    def _pages(self) -> tuple["Page", ...]:
         return self._results, self._hosts, self._shifts
 
     def _show(self, seconds: float) -> None:
@@ -187,15 +169,15 @@ class Exposition:
         self._runs[key] = _ShownRun(
             result.run_id,
             result.ended_unix_seconds,
-            _render(RESULT_FAMILIES, run_samples(result)),
-            _render((CURVE,), curve_samples(result)),
+            rendered(self._store, RESULT_FAMILIES, run_samples(result)),
+            rendered(self._store, (CURVE,), curve_samples(result)),
         )
         return True
 
-    def _result_page(self) -> _Page:
+    def _result_page(self) -> Page:
         """Newest runs first while there is room: with its curve, without it, or not at all."""
         room = self._run_room
-        kept: list[_Fragment] = []
+        kept: list[Fragment] = []
         dropped: Counter[str] = Counter()
         left_out = 0
         for run in sorted(self._runs.values(), key=lambda run: -run.ended_unix_seconds):
@@ -210,9 +192,9 @@ class Exposition:
                 continue
             kept.append(run.curve)
             room -= run.curve.series
-        return replace(_page(RESULT_FAMILIES, kept, dropped), left_out=left_out)
+        return replace(page_of(RESULT_FAMILIES, kept, dropped), left_out=left_out)
 
-    def _host_page(self, hosts: Sequence[HostState]) -> _Page:
+    def _host_page(self, hosts: Sequence[HostState]) -> Page:
         """Connected hosts first, then those heard of last, while there is room."""
         room = self._host_room
         kept: list[Sample] = []
@@ -223,9 +205,9 @@ class Exposition:
                 kept += samples
             else:
                 dropped["cap"] += len(samples)
-        return _page(HOST_FAMILIES, [_render(HOST_FAMILIES, kept)], dropped)
+        return page_of(HOST_FAMILIES, [rendered(self._store, HOST_FAMILIES, kept)], dropped)
 
-    def _shift_page(self, shifts: Sequence[Shift]) -> _Page:
+    def _shift_page(self, shifts: Sequence[Shift]) -> Page:
         """The newest first, while there is room."""
         samples: list[Sample] = []
         dropped: Counter[str] = Counter()
@@ -235,53 +217,7 @@ class Exposition:
                 samples += of_one
             else:
                 dropped["cap"] += len(of_one)
-        return _page(SHIFT_FAMILIES, [_render(SHIFT_FAMILIES, samples)], dropped)
-
-
-class _Gauges:
-    """What the exposition says of itself, beside the collector's other health metrics."""
-
-    def __init__(self, own: SelfMetrics) -> None:
-        registry = own.registry
-        self._series = Gauge(
-            "headstart_exposition_series",
-            "Series of results, hosts and shifts that are exposed.",
-            registry=registry,
-        )
-        self._bytes = Gauge(
-            "headstart_exposition_bytes",
-            "Size of the cached text.",
-            ["encoding"],
-            registry=registry,
-        )
-        self._dropped = Gauge(
-            "headstart_exposition_dropped_series",
-            "Series that are not exposed. reason: cap (too many), not_finite, duplicate, "
-            "unknown (a metric that this version does not know).",
-            ["reason"],
-            registry=registry,
-        )
-        self._left_out = Gauge(
-            "headstart_exposition_dropped_results",
-            "Results of which no series is exposed, since newer ones take all the room; of those"
-            " that were older still at the start the series are not counted.",
-            registry=registry,
-        )
-        self._build_seconds = Gauge(
-            "headstart_exposition_build_seconds",
-            "Time that the latest change of the exposition took to render.",
-            registry=registry,
-        )
-
-    def show(self, pages: Sequence[_Page], unread: int, seconds: float) -> None:
-        self._series.set(sum(page.series for page in pages))
-        self._bytes.labels("plain").set(sum(len(page.plain) for page in pages))
-        self._bytes.labels("gzip").set(sum(len(page.compressed) for page in pages))
-        dropped = sum((page.dropped for page in pages), Counter[str]())
-        for reason in ("cap", "not_finite", "duplicate", "unknown"):
-            self._dropped.labels(reason).set(dropped[reason])
-        self._left_out.set(unread + sum(page.left_out for page in pages))
-        self._build_seconds.set(seconds)
+        return page_of(SHIFT_FAMILIES, [rendered(self._store, SHIFT_FAMILIES, samples)], dropped)
 
 
 def _ended_by(result: RunResult, now: float) -> RunResult:
@@ -294,61 +230,3 @@ def _ended_by(result: RunResult, now: float) -> RunResult:
         started_unix_seconds=result.started_unix_seconds - ahead,
         ended_unix_seconds=now,
     )
-
-
-class _Families:
-    """Finished metric families in the form that `generate_latest` asks for."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
-def _page(
-    families: Sequence[Family],
-    fragments: Sequence[_Fragment],
-    dropped: Counter[str] | None = None,
-) -> _Page:
-    """Joins fragments by family: the format wants all series of a metric together."""
-    parts: list[bytes] = []
-    for family in families:
-        lines = [f.lines[family.name] for f in fragments if family.name in f.lines]
-        if lines:
-            parts += [_text(family, {}), *lines]
-    plain = b"".join(parts)
-    return _Page(
-        plain=plain,
-        compressed=gzip.compress(plain, _GZIP_LEVEL, mtime=0),
-        series=sum(fragment.series for fragment in fragments),
-        dropped=sum((f.dropped for f in fragments), dropped or Counter()),
-    )
-
-
-def _render(families: Sequence[Family], samples: Iterable[Sample]) -> _Fragment:
-    values: dict[str, dict[tuple[str, ...], float]] = {family.name: {} for family in families}
-    dropped: Counter[str] = Counter()
-    for sample in samples:
-        if sample.family not in values:
-            dropped["unknown"] += 1
-        elif not math.isfinite(sample.value):
-            dropped["not_finite"] += 1
-        elif sample.labels in values[sample.family]:
-            # Two names that differ only in what a label cannot hold.
-            dropped["duplicate"] += 1
-        else:
-            values[sample.family][sample.labels] = sample.value
-    lines = {
-        family.name: _text(family, values[family.name]).removeprefix(_text(family, {}))
-        for family in families
-        if values[family.name]
-    }
-    return _Fragment(lines, sum(map(len, values.values())), dropped)
-
-
-def _text(family: Family, values: dict[tuple[str, ...], float]) -> bytes:
-    metric = GaugeMetricFamily(family.name, family.documentation, labels=family.labels)
-    for labels, value in values.items():
-        metric.add_metric(labels, value)
-    return generate_latest(_Families([metric]))

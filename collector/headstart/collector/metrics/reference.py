@@ -13,6 +13,7 @@ from headstart.collector.metrics.families import (
     RESULT_FAMILIES,
     RUN_LABELS,
     SHIFT_FAMILIES,
+    SHIFT_LABELS,
 )
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import SelfMetrics
@@ -24,9 +25,11 @@ END = "<!-- /metrics -->"
 def reference() -> str:
     """Four tables: results, shifts, hosts, the collector itself."""
     own = SelfMetrics("reference")
-    Exposition(own)
+    Exposition(own, "reference")
     return "\n".join(
         [
+            "Each series has `store`, the id of the collector's store, beside the labels below.",
+            "",
             "### Results",
             "",
             f"All are gauges with the labels {_code(RUN_LABELS)} and those in the table.",
@@ -42,8 +45,15 @@ def reference() -> str:
             "",
             "### Shifts",
             "",
+            f"All are gauges with the labels {_code(SHIFT_LABELS)} and those in the table.",
+            "",
             *_table(
-                (family.name, family.labels, family.documentation) for family in SHIFT_FAMILIES
+                (
+                    family.name,
+                    [x for x in family.labels if x not in SHIFT_LABELS],
+                    family.documentation,
+                )
+                for family in SHIFT_FAMILIES
             ),
             "",
             "### Hosts",

@@ -1,6 +1,7 @@
 """From an empty or older store to this release's tables, or a refusal."""
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -113,6 +114,20 @@ def _add_restores(connection: Connection) -> None:
     metadata.create_all(connection, tables=[restores])
 
 
+def _add_store_id(connection: Connection) -> None:
+    """What tells the store from others, and how sure the size of a shift is."""
+    known = {column["name"] for column in inspect(connection).get_columns(shifts.name)}
+    for table, name, kind in (
+        ("version", "store_id", "VARCHAR(12) DEFAULT ''"),
+        ("shifts", "ratio_low", "FLOAT DEFAULT '0'"),
+        ("shifts", "ratio_high", "FLOAT DEFAULT '0'"),
+    ):
+        # The first step makes the table of shifts as it is now.
+        if name not in known:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NOT NULL")
+    connection.execute(update(version).values(store_id=new_store_id()))
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
 UPGRADES: Sequence[Upgrade] = (
@@ -124,6 +139,7 @@ UPGRADES: Sequence[Upgrade] = (
     _add_queue,
     _add_end_order,
     _add_restores,
+    _add_store_id,
 )
 
 
@@ -140,6 +156,16 @@ class StoreVersionError(StartFault):
         )
 
 
+def new_store_id() -> str:
+    """Twelve hexadecimal digits: no two stores of a fleet, or of many, have the same."""
+    return secrets.token_hex(6)
+
+
+def store_id(connection: Connection) -> str:
+    """What tells a store of this release from others."""
+    return str(connection.execute(select(version.c.store_id)).scalar_one())
+
+
 def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> int:
     """Make or upgrade the tables within the caller's transaction; the version that stands.
 
@@ -148,7 +174,7 @@ def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> i
     known = len(upgrades) + 1
     if not inspect(connection).has_table(version.name):
         metadata.create_all(connection)
-        connection.execute(insert(version).values(version=known))
+        connection.execute(insert(version).values(version=known, store_id=new_store_id()))
         return known
     found = connection.execute(select(version.c.version)).scalar_one()
     if not 1 <= found <= known:

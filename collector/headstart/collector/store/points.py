@@ -51,6 +51,22 @@ def series_until(connection: Connection, key: SeriesKey, run_id: str, limit: int
     return list(reversed(connection.execute(query).all()))
 
 
+def points_around(
+    connection: Connection, shift: Row[Any]
+) -> tuple[Row[Any] | None, Row[Any] | None]:
+    """The first point of a shift's new level and the last one of its old level, where there are."""
+    key = SeriesKey(*(getattr(shift, name) for name in SERIES))
+    around = (
+        select(points)
+        .join(runs, runs.c.run_id == points.c.run_id)
+        .where(*in_series(points, key), points.c.flagged.is_(False))
+    )
+    first = connection.execute(around.where(points.c.run_id == shift.since_run_id)).first()
+    since = select(runs.c.end_order).where(runs.c.run_id == shift.since_run_id).scalar_subquery()
+    last = around.where(runs.c.end_order < since).order_by(runs.c.end_order.desc()).limit(1)
+    return first, connection.execute(last).first()
+
+
 def series_of(
     connection: Connection,
     experiment: str,

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from headstart.collector.store.points import SERIES, SeriesKey, in_series, selected
+from headstart.collector.store.points import SERIES, SeriesKey, in_series, points_around, selected
 from headstart.collector.store.tables import judged, points, results, runs, shifts
 from headstart.v1.experiments_pb2 import Confirmation, RunState, Shift, ShiftState
 from headstart.words.enums import word
@@ -35,6 +35,9 @@ class FoundShift:
     before: float
     after: float
     ratio: float
+    # 95 % interval of the ratio; 0, 0: a figure that does not vary.
+    ratio_low: float
+    ratio_high: float
     worse: bool
     exact: bool
     # Digests of the last run of the old level and of the newest run.
@@ -83,6 +86,8 @@ def put_shift(
             before=found.before,
             after=found.after,
             ratio=found.ratio,
+            ratio_low=found.ratio_low,
+            ratio_high=found.ratio_high,
             worse=found.worse,
             state=OPEN,
             confirmation=exact if found.exact else Confirmation.CONFIRMATION_NONE,
@@ -152,7 +157,8 @@ def accept(connection: Connection, shift_id: int, reason: str, now: float) -> Sh
             shift_id, f"is not open: it was {word(ShiftState, row.state)}", exists=True
         )
     close(connection, [shift_id], ACCEPTED, reason, now)
-    return message(connection.execute(select(shifts).where(shifts.c.id == shift_id)).one())
+    found = connection.execute(select(shifts).where(shifts.c.id == shift_id)).one()
+    return _message(connection, found)
 
 
 def open_shifts(connection: Connection, better_since: float) -> list[Shift]:
@@ -160,7 +166,7 @@ def open_shifts(connection: Connection, better_since: float) -> list[Shift]:
     query = select(shifts).where(
         shifts.c.state == OPEN, shifts.c.worse | (shifts.c.first_seen_seconds >= better_since)
     )
-    return [message(row) for row in connection.execute(query.order_by(shifts.c.id))]
+    return _messages(connection, query.order_by(shifts.c.id))
 
 
 def open_at(connection: Connection, run_id: str) -> list[Shift]:
@@ -175,7 +181,7 @@ def open_at(connection: Connection, run_id: str) -> list[Shift]:
         .where(since.c.end_order <= runs.c.end_order)
         .order_by(shifts.c.id)
     )
-    return [message(row) for row in connection.execute(query)]
+    return _messages(connection, query)
 
 
 def shifts_of(
@@ -183,12 +189,22 @@ def shifts_of(
 ) -> list[Shift]:
     """The newest first; empty arguments select everything."""
     query = select(shifts).where(*selected(shifts, experiment, variant, metric, fingerprint))
-    return [message(row) for row in connection.execute(query.order_by(shifts.c.id.desc()))]
+    return _messages(connection, query.order_by(shifts.c.id.desc()))
 
 
-def message(row: Row[Any]) -> Shift:
-    """A stored shift as it travels."""
+def _messages(connection: Connection, query: Select[Any]) -> list[Shift]:
+    return [_message(connection, row) for row in connection.execute(query).all()]
+
+
+def _message(connection: Connection, row: Row[Any]) -> Shift:
+    """A stored shift as it travels, with what its series says of the runs around it."""
+    first, last = points_around(connection, row)
     return Shift(
+        host=first.host if first is not None else "",
+        before_run_id=last.run_id if last is not None else "",
+        before_revision=last.revision if last is not None else "",
+        ratio_low=row.ratio_low,
+        ratio_high=row.ratio_high,
         shift_id=row.id,
         experiment=row.experiment,
         variant=row.variant,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from headstart.collector.config import Quotas
 from headstart.collector.faults import FolderInUse
 from headstart.collector.store import sqlite
-from headstart.collector.store.migrations import prepare
+from headstart.collector.store.migrations import prepare, store_id
 from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
 from headstart.words.commit_times import HANGING_SECONDS
 from headstart.words.private_files import locked_file, private_database, private_folder
@@ -97,6 +97,8 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 prepare(connection)
+                # Tells the store from others, as a label of its metrics.
+                self.id = store_id(connection)
         except BaseException:
             self._engine.dispose()
             self._lock.release()

@@ -27,7 +27,14 @@ ROW_BYTES = 128
 
 # One row. The first table that an opener reads, so that a newer store is refused
 # before anything in it is touched.
-version = Table("version", metadata, Column("version", Integer, nullable=False))
+version = Table(
+    "version",
+    metadata,
+    Column("version", Integer, nullable=False),
+    # What tells this store from others wherever their figures meet, as in a Prometheus that
+    # scrapes several collectors. Made once; backups of the store keep it.
+    Column("store_id", String(12), nullable=False, server_default=""),
+)
 
 hosts = Table(
     "hosts",
@@ -208,6 +215,9 @@ shifts = Table(
     Column("before", Float, nullable=False),
     Column("after", Float, nullable=False),
     Column("ratio", Float, nullable=False),
+    # 95 % interval of the ratio; 0: none was made, as of a figure that does not vary.
+    Column("ratio_low", Float, nullable=False, server_default="0"),
+    Column("ratio_high", Float, nullable=False, server_default="0"),
     Column("worse", Boolean, nullable=False),
     # A ShiftState and a Confirmation.
     Column("state", Integer, nullable=False),

@@ -60,4 +60,7 @@ class Alert:
 def recent_run(configuration: Configuration) -> str:
     """A guard of alerts about a result: its run ended not long ago."""
     seconds = configuration.thresholds.result_holds.seconds
-    return f"and on (experiment, host) (time() - headstart_run_end_timestamp_seconds < {seconds})"
+    return (
+        "and on (store, experiment, host) "
+        f"(time() - headstart_run_end_timestamp_seconds < {seconds})"
+    )

@@ -12,10 +12,10 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartAgentLost",
             "warning",
-            "headstart_host_up == 0 and on (host) "
+            "headstart_host_up == 0 and on (store, host) "
             "(time() - headstart_host_last_seen_timestamp_seconds "
             f"< {limits.agent_forgotten_after.seconds}) "
-            'unless on (host) headstart_host_takes_no_run{reason="drained"} == 1',
+            'unless on (store, host) headstart_host_takes_no_run{reason="drained"} == 1',
             limits.agent_lost_for,
             "The agent of {{ $labels.host }} is away",
             "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
@@ -46,7 +46,7 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             "warning",
             f"headstart_host_spool_bytes > {limits.spool_bytes} "
             f"and deriv(headstart_host_spool_bytes[{limits.spool_grows_within}]) > 0 "
-            "and on (host) headstart_host_up == 1",
+            "and on (store, host) headstart_host_up == 1",
             limits.spool_for,
             "The spool of {{ $labels.host }} grows",
             "{{ $value | humanize1024 }}B are not confirmed although the agent is connected. When "

@@ -18,8 +18,9 @@ def freshness(configuration: Configuration) -> tuple[Alert, ...]:
             "warning",
             # Only what was run regularly is missed when it stops. Each run but the first is a
             # change.
-            "time() - max by (experiment, host) (headstart_run_end_timestamp_seconds) "
-            f"> {limits.stale_after.seconds} and on (experiment, host) sum by (experiment, host) "
+            "time() - max by (store, experiment, host) (headstart_run_end_timestamp_seconds) "
+            f"> {limits.stale_after.seconds} "
+            "and on (store, experiment, host) sum by (store, experiment, host) "
             f"(changes(headstart_run_end_timestamp_seconds[{limits.regular_within}:{_STEP}])) "
             f">= {limits.regular_runs - 1}",
             configuration.scrape.twice,
@@ -32,10 +33,10 @@ def freshness(configuration: Configuration) -> tuple[Alert, ...]:
             "HeadstartResultsAbsent",
             "warning",
             # Not when the collector itself is gone: that is HeadstartCollectorDown.
-            "group by (experiment, host) (present_over_time("
+            "group by (store, experiment, host) (present_over_time("
             f"headstart_run_end_timestamp_seconds[{limits.absent_within}:{_STEP}])) "
-            "unless on (experiment, host) headstart_run_end_timestamp_seconds "
-            "and on () headstart_collector_info",
+            "unless on (store, experiment, host) headstart_run_end_timestamp_seconds "
+            "and on (store) headstart_collector_info",
             limits.absent_for,
             f"The results of {RUN} are gone",
             f"They were exposed less than {limits.absent_within.words} ago and no longer are.",

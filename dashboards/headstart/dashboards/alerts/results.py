@@ -50,11 +50,12 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartGateFailed",
             "critical",
-            f'headstart_gate{{outcome="{GateStatus.FAILED}",stated="yes"}} == 1 {recent}',
+            f'headstart_gate_limit{{outcome="{GateStatus.FAILED}",stated="yes"}} {recent}',
             soon,
             f"{VARIANT} fails its gate on {{{{ $labels.metric }}}}",
-            "The whole interval of the latest run lies beyond the limit ({{ $labels.limit }}) that "
-            "the experiment states, so the variant is rejected.",
+            "The whole interval of the latest run lies beyond the limit ({{ $labels.side }} "
+            "{{ $value }} {{ $labels.unit }}) that the experiment states, so the variant is "
+            "rejected.",
             COMPARED,
             _BOARD_LABELS,
         ),

@@ -10,12 +10,14 @@ from headstart.words.verdicts import Verdict
 
 _SHIFT = (
     "{{ $labels.metric }} of {{ $labels.variant }} of {{ $labels.experiment }} got worse since "
-    "revision {{ $labels.revision }}"
+    "revision {{ $labels.new_revision }}"
 )
 _SHIFTED = (
     "On {{ $labels.cpu_model }} it is {{ $value | humanize }} times what it was, "
     "and stays so from run to run. "
 )
+_WORSE = f'max without (stat) (headstart_shift_ratio{{change="{Verdict.WORSE}",stat="center"}})'
+_CONFIRMED = 'headstart_shift_info{confirmation="rerun"}'
 _BOARD_LABELS = ("experiment", "cpu_model", "variant", "metric")
 
 
@@ -26,7 +28,7 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartRegression",
             "warning",
-            f'headstart_shift_ratio{{direction="{Verdict.WORSE}",confirmation!="rerun"}}',
+            f"{_WORSE} unless on (store, shift) {_CONFIRMED}",
             soon,
             _SHIFT,
             f"{_SHIFTED}No rerun of the old image against the new one has confirmed it (yet).",
@@ -36,7 +38,7 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartRegressionConfirmed",
             "critical",
-            f'headstart_shift_ratio{{direction="{Verdict.WORSE}",confirmation="rerun"}}',
+            f"{_WORSE} and on (store, shift) {_CONFIRMED}",
             soon,
             _SHIFT,
             f"{_SHIFTED}The old image and the new one, run again in turns, differ too.",

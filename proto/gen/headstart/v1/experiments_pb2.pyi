@@ -1358,6 +1358,11 @@ class Shift(_message.Message):
     RERUN_RUN_ID_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     ENDED_TIME_SECONDS_FIELD_NUMBER: _builtins.int
+    RATIO_LOW_FIELD_NUMBER: _builtins.int
+    RATIO_HIGH_FIELD_NUMBER: _builtins.int
+    BEFORE_RUN_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_REVISION_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
     shift_id: _builtins.int
     experiment: _builtins.str
     variant: _builtins.str
@@ -1384,6 +1389,14 @@ class Shift(_message.Message):
     """Why there is no rerun, what it found, who accepted it."""
     ended_time_seconds: _builtins.float
     """Unix time when it was no longer open; 0: it is."""
+    ratio_low: _builtins.float
+    """95 % interval of the ratio; 0: none was made."""
+    ratio_high: _builtins.float
+    before_run_id: _builtins.str
+    """The last run of the old level; empty: it was forgotten."""
+    before_revision: _builtins.str
+    host: _builtins.str
+    """Where the first run of the new level was."""
     def __init__(
         self,
         *,
@@ -1406,10 +1419,15 @@ class Shift(_message.Message):
         rerun_run_id: _builtins.str = ...,
         note: _builtins.str = ...,
         ended_time_seconds: _builtins.float = ...,
+        ratio_low: _builtins.float = ...,
+        ratio_high: _builtins.float = ...,
+        before_run_id: _builtins.str = ...,
+        before_revision: _builtins.str = ...,
+        host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "confirmation", b"confirmation", "cpu_model", b"cpu_model", "ended_time_seconds", b"ended_time_seconds", "experiment", b"experiment", "fingerprint", b"fingerprint", "first_seen_time_seconds", b"first_seen_time_seconds", "found_by_run_id", b"found_by_run_id", "metric", b"metric", "note", b"note", "ratio", b"ratio", "rerun_run_id", b"rerun_run_id", "shift_id", b"shift_id", "since_revision", b"since_revision", "since_run_id", b"since_run_id", "state", b"state", "variant", b"variant", "worse", b"worse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "before_revision", b"before_revision", "before_run_id", b"before_run_id", "confirmation", b"confirmation", "cpu_model", b"cpu_model", "ended_time_seconds", b"ended_time_seconds", "experiment", b"experiment", "fingerprint", b"fingerprint", "first_seen_time_seconds", b"first_seen_time_seconds", "found_by_run_id", b"found_by_run_id", "host", b"host", "metric", b"metric", "note", b"note", "ratio", b"ratio", "ratio_high", b"ratio_high", "ratio_low", b"ratio_low", "rerun_run_id", b"rerun_run_id", "shift_id", b"shift_id", "since_revision", b"since_revision", "since_run_id", b"since_run_id", "state", b"state", "variant", b"variant", "worse", b"worse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from headstart.collector.analysis.across.pooled import PooledMetric, enumerated
 from headstart.collector.findings import Decision, Recommendation, RunResult
 from headstart.words.metrics import METRICS
+from headstart.words.verdicts import Reason
 
 _Advised = tuple[str, RunResult, Recommendation]
 
@@ -50,6 +51,7 @@ def recommend_across(
             Decision.PROCEED,
             f"{variant} passes its gates on {where}: {names}.",
             rationale,
+            reason=Reason.PASSES,
         )
     # Gates may all pass where no benefit is shown: what counts is who may proceed.
     parts = [f"{variant} may proceed on {len(proceeding)} of {len(runs)} hosts"]
@@ -59,8 +61,14 @@ def recommend_across(
         parts.append(f"{len(pending)} not ended")
     if doubts:
         parts.append("the hosts did not measure alike")
+    reason = Reason.HOSTS_DIFFER if doubts else Reason.RUN_NOT_DONE
     return Recommendation(
-        variant, Decision.DEFER, f"{'; '.join(parts)}.", rationale, tuple(missing)
+        variant,
+        Decision.DEFER,
+        f"{'; '.join(parts)}.",
+        rationale,
+        tuple(missing),
+        reason=deferring[0][2].reason if deferring else reason,
     )
 
 
@@ -76,6 +84,7 @@ def _rejected(
         f"{variant} is rejected on {names}{count}: {first.summary}",
         rationale,
         output_tail=first.output_tail,
+        reason=first.reason,
     )
 
 

@@ -208,7 +208,7 @@ class _Found:
 def _value(result: RunResult, variant: str, limit: GateLimit) -> _Found:
     metric = METRICS[limit.metric]
     figure = result.figure(limit.metric, variant)
-    at_most = limit.kind == LimitKind.MAX
+    at_most = limit.at_most
     if figure is None or figure.center is None:
         reason = _why_missing(result, variant, limit.metric)
         return _Found(None, None, limit.bound, at_most, 0, reason=reason)
@@ -241,8 +241,7 @@ def _span(interval: Interval | None, unit: str) -> str:
 
 def _ratio(result: RunResult, variant: str, limit: GateLimit) -> _Found:
     metric = METRICS[limit.metric]
-    at_most = metric.lower_is_better
-    bound = 1 + limit.bound if at_most else 1 - limit.bound
+    at_most, bound = limit.at_most, limit.limit
     comparison = result.comparison(limit.metric, variant)
     if comparison is None or comparison.ratio is None:
         reason = (comparison.reason if comparison else "") or _why_missing(

@@ -17,6 +17,8 @@ from headstart.collector.analysis.verdict.open_points import (
     review_warnings,
     without_checks,
 )
+from headstart.collector.analysis.verdict.own_faults import counted, own_fault, same_trouble
+from headstart.collector.analysis.verdict.reasons_to_defer import reason_to_defer
 from headstart.collector.analysis.verdict.trade_offs import forgone, trade_off
 from headstart.collector.analysis.verdict.unfit_host import doubted, in_doubt
 from headstart.collector.findings import (
@@ -29,11 +31,9 @@ from headstart.collector.findings import (
     VariantOutcome,
 )
 from headstart.words.metrics import METRICS
-from headstart.words.outcomes import OWN_FAULTS, Outcome
+from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
-
-# Failures in which a single one may be chance; from two on, the variant is unreliable.
-_UNRELIABLE = 2
+from headstart.words.verdicts import Reason
 
 
 def with_recommendations(
@@ -68,28 +68,30 @@ def _recommend(
     result: RunResult, variant: VariantOutcome, gates: tuple[GateOutcome, ...]
 ) -> Recommendation:
     baseline = next((v for v in result.variants if v.variant == result.baseline), None)
-    fault = _fault(variant)
-    if fault and baseline is not None and _same_trouble(variant, baseline):
+    fault = own_fault(variant)
+    if fault and baseline is not None and same_trouble(variant, baseline):
         return Recommendation(
             variant.variant,
             Decision.DEFER,
-            f"{fault}; so does {baseline.variant}: the experiment or the host is to be mended "
+            f"{fault.text}; so does {baseline.variant}: the experiment or the host is to be mended "
             "first.",
             missing=(f"Mend {baseline.variant}, the baseline, and run it again.",),
             output_tail=variant.output_tail,
+            reason=Reason.BASELINE_FAILS,
         )
     rationale = tuple(f"{g.status.value}: {g.text}." for g in gates)
     if fault:
-        found = [f"{fault} (run {result.run_id})."]
+        found = [f"{fault.text} (run {result.run_id})."]
         found += [f"Another check failed: {text}." for text in variant.failing_checks[1:]]
         # Figures of what does other work than was asked for would only distract.
         rest = rationale if variant.outcome == Outcome.MEASURED else ()
         return Recommendation(
             variant.variant,
             Decision.REJECT,
-            f"{fault}.",
+            f"{fault.text}.",
             (*found, *rest),
             output_tail=variant.output_tail if variant.trials_failed or not variant.trials else "",
+            reason=fault.reason,
         )
     missed = [g for g in gates if g.status is GateStatus.FAILED and g.limit.hard]
     if missed:
@@ -97,39 +99,13 @@ def _recommend(
         summary = f"{variant.variant} misses {_of(len(missed), len(gates))}: {names}."
         lost = forgone(result, variant.variant, missed)
         return Recommendation(
-            variant.variant, Decision.REJECT, summary, (*_worst_first(rationale), *lost)
+            variant.variant,
+            Decision.REJECT,
+            summary,
+            (*_worst_first(rationale), *lost),
+            reason=Reason.MISSES_GATE,
         )
     return _proceed_or_defer(result, variant, gates, rationale)
-
-
-def _fault(variant: VariantOutcome) -> str:
-    """What the variant itself did wrong, as a clause; empty: nothing that disqualifies it."""
-    name = variant.variant
-    trials_failed = variant.trials_failed - variant.trials_companion_failed
-    trials = variant.trials - variant.trials_companion_failed
-    failed = f"{trials_failed} of {_counted(trials, 'trial')}"
-    if variant.outcome in OWN_FAULTS:
-        message = variant.failure_message.removeprefix(f"{name} ")
-        return f"{name} {variant.outcome}{f': {message}' if message else ''}"
-    if variant.outcome == Outcome.CHECKS_FAIL or variant.failing_checks:
-        checks, failing = variant.failing_checks, variant.trials_failing_checks
-        often = f" in {failing} of {_counted(trials, 'trial')}" if failing else ""
-        return f"{name} answers wrongly{often}" + (f": {checks[0]}" if checks else "")
-    if variant.failure in OWN_FAULTS and (trials_failed >= _UNRELIABLE or trials_failed == trials):
-        return f"{name} {variant.failure} in {failed}: {variant.failure_message}"
-    if variant.trials_wrong_under_load:
-        wrong = _counted(variant.trials_wrong_under_load, "trial")
-        return f"{name} answers wrongly under load in {wrong}"
-    return ""
-
-
-def _same_trouble(variant: VariantOutcome, baseline: VariantOutcome) -> bool:
-    """Whether the baseline fails likewise, so that it cannot be the variant's doing."""
-    if not _fault(baseline):
-        return False
-    if variant.outcome == Outcome.CHECKS_FAIL:
-        return variant.failing_checks == baseline.failing_checks
-    return variant.outcome == baseline.outcome and variant.failure == baseline.failure
 
 
 def _proceed_or_defer(
@@ -147,10 +123,17 @@ def _proceed_or_defer(
             f"{passed}, but is better than {result.baseline} in nothing: no benefit is shown.",
             rationale,
             (_no_benefit(result),),
+            reason=Reason.NO_BENEFIT,
         )
     if not missing:
         given = trade_off(result, variant.variant)
-        return Recommendation(variant.variant, Decision.PROCEED, f"{passed}.", (*rationale, *given))
+        return Recommendation(
+            variant.variant,
+            Decision.PROCEED,
+            f"{passed}.",
+            (*rationale, *given),
+            reason=Reason.PASSES,
+        )
     return Recommendation(
         variant.variant,
         Decision.DEFER,
@@ -158,6 +141,7 @@ def _proceed_or_defer(
         _worst_first(rationale),
         tuple(missing),
         output_tail=variant.output_tail if variant.outcome != Outcome.MEASURED else "",
+        reason=reason_to_defer(result, variant, gates),
     )
 
 
@@ -195,7 +179,7 @@ def _deferred(result: RunResult, variant: VariantOutcome, gates: tuple[GateOutco
     if variant.mislabelled:
         parts.append("its program is not what the experiment calls it")
     if variant.trials_failed:
-        failed = f"{variant.trials_failed} of {_counted(variant.trials, 'trial')}"
+        failed = f"{variant.trials_failed} of {counted(variant.trials, 'trial')}"
         parts.append(f"{failed} failed")
     if len(parts) == 1 and result.state != RunWord.DONE:
         parts.append(f"the run is {result.state}")
@@ -219,7 +203,3 @@ def _all(count: int) -> str:
 
 def _enumerated(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
