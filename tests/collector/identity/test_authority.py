@@ -80,6 +80,16 @@ def test_a_lost_key_is_told_and_not_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / "authority.key").exists()
 
 
+@pytest.mark.parametrize("off_seconds", [-30 * DAY, 4000 * DAY])
+def test_one_that_does_not_hold_by_the_clock_is_said_at_the_start(
+    tmp_path: Path, off_seconds: float
+) -> None:
+    Authority(tmp_path, lambda: NOW)
+
+    with pytest.raises(StartFault, match=r"this machine's clock says 20.*Set the clock right"):
+        Authority(tmp_path, lambda: NOW + off_seconds)
+
+
 def test_a_key_that_others_can_read_or_of_another_is_refused(tmp_path: Path) -> None:
     Authority(tmp_path / "a", lambda: NOW)
     Authority(tmp_path / "b", lambda: NOW)

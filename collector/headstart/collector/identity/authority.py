@@ -84,9 +84,22 @@ class Authority:
             raise StartFault(f"{folder} holds no authority that can be read: {error}") from error
         if self.certificate.public_key() != self._key.public_key():
             raise StartFault(f"{key_file} is not the key of {self.file}")
+        self._check_dates(folder, now())
         left = self.certificate.not_valid_after_utc.timestamp() - now()
         if left < _WARNED_SECONDS:
             log.warning("%s ends in %.0f days; see docs/ACCESS.md", self.file, left / _DAY)
+
+    def _check_dates(self, folder: Path, now: float) -> None:
+        begins, ends = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
+        if begins.timestamp() <= now < ends.timestamp():
+            return
+        says = datetime.datetime.fromtimestamp(now, datetime.UTC)
+        raise StartFault(
+            f"{self.file} holds from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, and this machine's "
+            f"clock says {says:%Y-%m-%d}: nobody would get in. Set the clock right; if it is, the "
+            f"authority was made while it was wrong, or is over: move {folder} away for a new "
+            "one, of which every agent and person has to get a certificate anew"
+        )
 
     @property
     def pem(self) -> bytes:
