@@ -44,7 +44,8 @@ def main() -> int:
     try:
         with chaos(folder, seed, given.hosts, _PAUSE_SECONDS) as fleet:
             fleet.run(given.seconds, tell)
-            verdict = fleet.settle(_SETTLE_SECONDS)
+            fleet.settle(_SETTLE_SECONDS)
+            verdict = fleet.judge()
         _print(verdict, fleet)
         is_well = not verdict.faults
     except Exception:

@@ -16,6 +16,7 @@ from headstart.v1.experiments_pb2 import (
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.enums import word
 from support.chaos.collector_faults import SetBack
+from support.chaos.operators import Operator
 from support.chaos.submitting import BLOCKS, CALL_SECONDS, CONNECTIONS, VARIANTS, Submitter
 from support.counting_server import LOAD
 
@@ -50,7 +51,7 @@ def judge(
     runs: list[RunSummary],
     submitter: Submitter,
     set_back: list[SetBack],
-    stub: ExperimentsServiceStub,
+    operator: Operator,
 ) -> Verdict:
     """Of all runs, once none is open."""
     verdict = Verdict()
@@ -75,7 +76,9 @@ def judge(
     for run in runs:
         verdict.states[word(RunState, run.state)] += 1
         if run.state == RunState.RUN_STATE_DONE:
-            _hold(run, submitter.records, stub, verdict)
+            # A certificate ends before there are many of them.
+            with operator.experiments() as stub:
+                _hold(run, submitter.records, stub, verdict)
     return verdict
 
 

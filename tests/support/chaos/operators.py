@@ -18,7 +18,7 @@ from support.running import HEADSTART
 
 _COMMAND_SECONDS = 30.0
 _AGAIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
 # With less than this it is not waited for a renewal any more.
 _LEFT_SECONDS = 15.0
 
