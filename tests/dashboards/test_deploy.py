@@ -13,11 +13,11 @@ import yaml
 
 from headstart.agent.policy.policy import Policy
 from headstart.cli import agent as agent_command, collector as collector_command, environment
-from headstart.collector.metrics.page import MAXIMUM_SERIES
 from headstart.dashboards import Configuration, read_configuration, write
 from headstart.dashboards.__main__ import examples
 from headstart.dashboards.delivery import alertmanager_text, prometheus_text
 from headstart.dashboards.generate import RULES_FILE
+from headstart.words.exposed_series import BESIDE, MAXIMUM_SERIES
 from headstart.words.foreign.clean import LABEL_CHARACTERS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -90,7 +90,8 @@ def test_prometheus_scrapes_where_the_collector_listens_and_takes_all_it_exposes
     assert job["static_configs"] == [{"targets": [defaults["metrics_listen"]]}]
     assert config["rule_files"] == [RULES_FILE]
     # A scrape above the limit fails as a whole.
-    assert job["sample_limit"] > MAXIMUM_SERIES + 1_000
+    assert job["sample_limit"] == MAXIMUM_SERIES + BESIDE
+    assert defaults["metrics_series"] == MAXIMUM_SERIES
     assert job["label_value_length_limit"] >= LABEL_CHARACTERS
 
 

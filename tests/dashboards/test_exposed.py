@@ -22,7 +22,7 @@ FROM_ELSEWHERE = {"scrape_duration_seconds"}
 
 def exposed_labels() -> dict[str, set[str]]:
     """Every sample name of an exposition with everything in it -> its labels."""
-    exposition = Exposition(SelfMetrics("0.1.0"), STORE)
+    exposition = Exposition(SelfMetrics("0.1.0"), STORE, detailed=True)
     exposition.update(fleet(), host_states(), shifts())
     labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(exposition.scrape().decode()):
@@ -51,7 +51,7 @@ def queries() -> list[str]:
 
 
 def test_stats_that_are_asked_for_are_exposed() -> None:
-    exposition = Exposition(SelfMetrics("0.1.0"), STORE)
+    exposition = Exposition(SelfMetrics("0.1.0"), STORE, detailed=True)
     exposition.update(fleet())
     exposed = set(re.findall(r'stat="(\w+)"', exposition.scrape().decode()))
     asked = {stat for expr in queries() for stat in re.findall(r'stat="(\w+)"', expr)}

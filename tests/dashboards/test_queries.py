@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
     own.refused(Refusal.CORRUPT)
     own.analysed(0.4)
     own.stream_opened()
-    exposition = Exposition(own, STORE)
+    exposition = Exposition(own, STORE, detailed=True)
     shown = [*shifts(now), *shifts(now, ANALYSED)]
     exposition.update([*fleet(now), analysed(now)], host_states(now), shown)
     folder = tmp_path_factory.mktemp("prometheus")

@@ -27,6 +27,7 @@ FAULTY = 'headstart_collector_store_faulty{job="headstart",instance="c:9464"}'
 SLOW = 'headstart_collector_store_commit_latest_seconds{job="headstart",instance="c:9464"}'
 ENDED = f"headstart_run_end_timestamp_seconds{{{RUN}}}"
 INFO = 'headstart_collector_info{store="s1",version="0.1.0"}'
+NOTHING_DROPPED = 'headstart_exposition_dropped_results{store="s1"}'
 MEBIBYTE = 1 << 20
 # In seconds. A time before the series begin is negative.
 DAY = 86_400
@@ -331,7 +332,7 @@ CASES = (
     Case(
         "HeadstartResultsAbsent",
         "a result that is no longer exposed",
-        {ENDED: "0x60 stale", INFO: "1x200"},
+        {ENDED: "0x60 stale", NOTHING_DROPPED: "0x200"},
         at="2h",
         labels=WHERE,
         says=(
@@ -342,7 +343,7 @@ CASES = (
     Case(
         "HeadstartResultsAbsent",
         "a result that is there",
-        {ENDED: "0x200", INFO: "1x200"},
+        {ENDED: "0x200", NOTHING_DROPPED: "0x200"},
         at="2h",
     ),
     Case(
@@ -351,14 +352,20 @@ CASES = (
         {
             f'headstart_run_end_timestamp_seconds{{{RUN},fingerprint="old"}}': "0x60 stale",
             f'headstart_run_end_timestamp_seconds{{{RUN},fingerprint="new"}}': "_x60 3600x100",
-            INFO: "1x200",
+            NOTHING_DROPPED: "0x200",
         },
         at="2h",
     ),
     Case(
         "HeadstartResultsAbsent",
+        "the collector has no room for it, which another alert says",
+        {ENDED: "0x60 stale", NOTHING_DROPPED: "0x60 3x200"},
+        at="2h",
+    ),
+    Case(
+        "HeadstartResultsAbsent",
         "the collector is away, which another alert says",
-        {ENDED: "0x60 stale", INFO: "1x60 stale"},
+        {ENDED: "0x60 stale", NOTHING_DROPPED: "0x60 stale"},
         at="2h",
     ),
     Case(

@@ -31,6 +31,7 @@ from headstart.collector.findings import (
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 from headstart.words import metrics
+from headstart.words.metric import Stage
 from headstart.words.metrics import METRICS
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord
@@ -307,6 +308,27 @@ def _load(variant: str, trial: int, *, warming: bool) -> WindowSeries:
         throughput_per_second=tuple(throughput),
         latency_p50_seconds=tuple(16 / t for t in throughput),
         latency_p99_seconds=tuple(48 / t for t in throughput),
+    )
+
+
+def of_a_service(result: RunResult) -> RunResult:
+    """What one experiment of a service in images has of it: no jobs, no builds, no other loads."""
+    absent = {Stage.JOBS, Stage.BUILD, Stage.FLOOR, Stage.RAMP}
+    odd = (
+        metrics.THROUGHPUT_LOAD,
+        metrics.LATENCY_LOAD_P99,
+        metrics.PULL,
+        metrics.PULL_TRANSFERRED,
+    )
+    kept = {
+        each.name
+        for each in METRICS.values()
+        if each.stage not in absent and each.job is None and each not in odd
+    }
+    return replace(
+        result,
+        figures=tuple(each for each in result.figures if each.metric in kept),
+        comparisons=tuple(each for each in result.comparisons if each.metric in kept),
     )
 
 

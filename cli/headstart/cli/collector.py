@@ -16,6 +16,7 @@ from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.loop import run_loop
 from headstart.cli.size_option import size_bytes
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
+from headstart.words.exposed_series import MAXIMUM_SERIES
 from headstart.words.foreign.addresses import socket_path
 from headstart.words.log_fields import with_fields
 
@@ -91,6 +92,22 @@ _COLLECT_AFTER = 20_000, 20, 50
     help="Allow /metrics without certificates where other machines reach it.",
 )
 @click.option(
+    "--metrics-series",
+    type=click.IntRange(min=1_000, max=2_000_000),
+    default=MAXIMUM_SERIES,
+    show_default=True,
+    help="Series of results, hosts and shifts that /metrics has at most; the newest results stay. "
+    "Prometheus' sample_limit has to be above it.",
+)
+@click.option(
+    "--metrics-detail",
+    type=click.Choice(["standard", "full"]),
+    default="standard",
+    show_default=True,
+    help="full: with the interval and the ratio of every figure and with warm-up curves, where the "
+    "standard series of all results leave room: some 140 series a variant in place of 60.",
+)
+@click.option(
     "--plaintext-anyone-can-submit",
     is_flag=True,
     help="Allow a loopback port without certificates: whatever runs on this machine, containers "
@@ -155,6 +172,8 @@ def command(
     roles: Path | None,
     metrics_tls: bool,
     metrics_anyone_can_read: bool,
+    metrics_series: int,
+    metrics_detail: str,
     plaintext_anyone_can_submit: bool,
     insecure: bool,
     keep_samples_days: float | None,
@@ -211,6 +230,8 @@ def command(
         roles=roles,
         plaintext=plaintext_anyone_can_submit,
         metrics_open=metrics_anyone_can_read,
+        metrics_series=metrics_series,
+        metrics_detailed=metrics_detail == "full",
         retention=Retention(age_seconds=age, store_bytes=store_bytes),
         quotas=replace(Quotas(), **quotas),
         confirm_regressions=reruns,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headstart.words.exposed_series import MAXIMUM_SERIES
 from headstart.words.foreign.addresses import socket_path
 
 MEBIBYTE = 1 << 20
@@ -135,6 +136,10 @@ class CollectorConfig:
     plaintext: bool = False
     # Allows /metrics without certificates where other machines reach it.
     metrics_open: bool = False
+    # Series of results, hosts and shifts that /metrics has at most.
+    metrics_series: int = MAXIMUM_SERIES
+    # Every figure's interval and ratio, and warm-up curves, where there is room.
+    metrics_detailed: bool = False
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)

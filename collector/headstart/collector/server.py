@@ -100,7 +100,9 @@ class Collector:
         self._contexts = contexts
         self._own = SelfMetrics(version("headstart"))
         self._own.watch_store(lambda: store.problem, lambda: store.commit_seconds)
-        self._exposition = Exposition(self._own, store.id)
+        self._exposition = Exposition(
+            self._own, store.id, config.metrics_series, detailed=config.metrics_detailed
+        )
         self._publisher = Publisher(store, self._exposition)
         self._clock = ClockWatch(store)
         self._analyst = Analyst(

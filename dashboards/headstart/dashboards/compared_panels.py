@@ -167,6 +167,7 @@ def warm_up() -> trend.Panel:
             "Correct responses per second, by seconds since the first correct response; the "
             "median of the valid trials. The x axis is not the time of day."
         )
+        .no_value("No curve: headstart collector --metrics-detail full exposes them")
         .targets([instant(joined(series, "what", "experiment", "variant", "host"))])
         .transformations(
             [

@@ -32,6 +32,7 @@ from support.metrics_results import (
     fleet,
     host_state,
     host_states,
+    of_a_service,
     run_result,
     shifts,
 )
@@ -41,9 +42,9 @@ from support.odd_results import ODD
 class Scraped:
     """An exposition to update, and its text read back."""
 
-    def __init__(self, maximum_series: int = 50_000) -> None:
+    def __init__(self, maximum_series: int = 50_000, *, detailed: bool = True) -> None:
         self.own = SelfMetrics("0.1.0")
-        self.exposition = Exposition(self.own, STORE, maximum_series)
+        self.exposition = Exposition(self.own, STORE, maximum_series, detailed=detailed)
 
     def update(
         self, results: Sequence[RunResult] = (), hosts: Sequence[HostState] | None = None
@@ -231,6 +232,7 @@ def test_whatever_analysis_finds_can_be_exposed(name: str, scraped: Scraped) -> 
     dropped = scraped.samples("headstart_exposition_dropped_series")
     assert {sample.labels["reason"]: sample.value for sample in dropped} == {
         "cap": 0,
+        "detail": 0,
         "not_finite": 0,
         "duplicate": 0,
         "unknown": 0,
@@ -350,25 +352,77 @@ def test_duplicates_and_unknown_metrics_are_left_out_and_counted(scraped: Scrape
     assert b"warp_factor" not in scraped.exposition.scrape()
 
 
-def test_when_there_are_too_many_series_curves_go_first_then_the_oldest_runs() -> None:
+def test_when_there_are_too_many_series_detail_goes_first_then_the_oldest_runs() -> None:
     one = Scraped().update([run_result()])
     series = one.value("headstart_exposition_series")
-    curve = len(list(one.samples("headstart_warmup_throughput_per_second")))
+    plain = Scraped(detailed=False).update([run_result()]).value("headstart_exposition_series")
     assert series is not None
-    # Three quarters are for results: room for two runs, but for the second's curve.
-    maximum = math.ceil((2 * series - 5) / 0.75)
-    runs = [run_result(f"experiment-{i}", ended=1_000.0 + i) for i in range(3)]
+    assert plain is not None
+    detail = series - plain
+    name = "headstart_warmup_throughput_per_second"
 
-    scraped = Scraped(maximum).update(runs)
+    def shown(maximum: float, runs: int) -> tuple[Scraped, set[str], set[str]]:
+        """Which of the runs are shown at all, and which with their curves."""
+        found = Scraped(int(maximum))
+        found.update([run_result(f"e{i}", ended=1_000.0 + i) for i in range(runs)])
+        infos, curves = (found.samples(each) for each in ("headstart_run_info", name))
+        return (
+            found,
+            {s.labels["experiment"] for s in infos},
+            {s.labels["experiment"] for s in curves},
+        )
+
+    scraped, runs, curves = shown(2 * plain + 2 * detail - 1, runs=2)
+    assert (runs, curves) == ({"e0", "e1"}, {"e1"})
+    assert scraped.value("headstart_exposition_dropped_series", reason="detail") == detail
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 0
+    assert scraped.value("headstart_exposition_dropped_results") == 0
+
+    scraped, runs, _ = shown(3 * plain - 1, runs=3)
+    assert runs == {"e1", "e2"}
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == plain
+    assert scraped.value("headstart_exposition_dropped_results") == 1
+
+
+def test_hosts_that_come_later_take_room_from_the_oldest_results() -> None:
+    plain = Scraped(detailed=False).update([run_result()]).value("headstart_exposition_series")
+    assert plain is not None
+    scraped = Scraped(int(2 * plain), detailed=False)
+    scraped.update([run_result(f"experiment-{i}", ended=1_000.0 + i) for i in range(2)])
+    assert scraped.value("headstart_exposition_dropped_results") == 0
+
+    scraped.update(hosts=[host_state("h")])
 
     shown = {s.labels["experiment"] for s in scraped.samples("headstart_run_info")}
-    name = "headstart_warmup_throughput_per_second"
-    with_curve = {s.labels["experiment"] for s in scraped.samples(name)}
-    assert shown == {"experiment-2", "experiment-1"}
-    assert with_curve == {"experiment-2"}
-    dropped = scraped.value("headstart_exposition_dropped_series", reason="cap")
-    assert dropped == series + curve
-    assert scraped.value("headstart_exposition_series") == 2 * series - curve
+    assert shown == {"experiment-1"}
+    assert scraped.value("headstart_exposition_dropped_results") == 1
+
+
+VARIANTS = ("jit", "r2r", "aot-dynamic", "aot-scratch")
+
+
+def test_a_variant_of_a_service_has_sixty_series_at_most_by_default() -> None:
+    scraped = Scraped(detailed=False)
+
+    scraped.update([of_a_service(run_result(variants=VARIANTS))])
+
+    series = scraped.value("headstart_exposition_series")
+    assert series is not None
+    assert 50 * len(VARIANTS) < series <= 60 * len(VARIANTS)
+
+
+def test_what_is_always_exposed_leads_the_rest_is_detail() -> None:
+    scraped = Scraped(detailed=False).update([run_result()])
+
+    def stats(metric: Metric) -> set[str]:
+        return {s.labels["stat"] for s in scraped.samples(metric.series, variant="aot")}
+
+    compared = {s.labels["metric"] for s in scraped.samples("headstart_ratio")}
+    assert stats(metrics.STARTUP) == {"center", "ci_low", "ci_high"}
+    assert stats(metrics.LATENCY_P99) == {"center"}
+    assert stats(metrics.MEMORY_HIGH_WATER) == set()
+    assert compared == {metric.name for metric in metrics.HEADLINES}
+    assert list(scraped.samples("headstart_warmup_throughput_per_second")) == []
 
 
 def test_one_run_too_large_for_the_cap_leaves_room_for_others() -> None:

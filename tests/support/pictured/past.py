@@ -44,7 +44,7 @@ class Past:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._own = SelfMetrics("0.1.0")
-        self._exposition = Exposition(self._own, store.id)
+        self._exposition = Exposition(self._own, store.id, detailed=True)
         publisher = Publisher(store, self._exposition)
         self.analyst = Analyst(store, self._own, on_result=publisher.ended)
         self._queued: list[str] = []

@@ -12,8 +12,14 @@ from headstart.collector.own_metrics import SelfMetrics
 class ExpositionGauges:
     """Registered with the collector's own metrics."""
 
-    def __init__(self, own: SelfMetrics) -> None:
+    def __init__(self, own: SelfMetrics, maximum: int) -> None:
         registry = own.registry
+        self._maximum = Gauge(
+            "headstart_exposition_maximum_series",
+            "Series of results, hosts and shifts that are exposed at most: --metrics-series.",
+            registry=registry,
+        )
+        self._maximum.set(maximum)
         self._series = Gauge(
             "headstart_exposition_series",
             "Series of results, hosts and shifts that are exposed.",
@@ -27,8 +33,9 @@ class ExpositionGauges:
         )
         self._dropped = Gauge(
             "headstart_exposition_dropped_series",
-            "Series that are not exposed. reason: cap (too many), not_finite, duplicate, "
-            "unknown (a metric that this version does not know).",
+            "Series that are not exposed. reason: cap (too many), detail (what was asked for by "
+            "--metrics-detail full has no room), not_finite, duplicate, unknown (a metric that "
+            "this version does not know).",
             ["reason"],
             registry=registry,
         )
@@ -50,7 +57,7 @@ class ExpositionGauges:
         self._bytes.labels("plain").set(sum(len(page.plain) for page in pages))
         self._bytes.labels("gzip").set(sum(len(page.compressed) for page in pages))
         dropped = sum((page.dropped for page in pages), Counter[str]())
-        for reason in ("cap", "not_finite", "duplicate", "unknown"):
+        for reason in ("cap", "detail", "not_finite", "duplicate", "unknown"):
             self._dropped.labels(reason).set(dropped[reason])
         self._left_out.set(unread + sum(page.left_out for page in pages))
         self._build_seconds.set(seconds)

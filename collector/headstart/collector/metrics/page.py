@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from headstart.collector.findings import RunResult
+from headstart.collector.metrics.detail import is_detail
 from headstart.collector.metrics.exposition_gauges import ExpositionGauges
 from headstart.collector.metrics.families import (
-    CURVE,
     HOST_FAMILIES,
     RESULT_FAMILIES,
     SHIFT_FAMILIES,
@@ -34,13 +34,11 @@ from headstart.collector.metrics.rendering import (
 from headstart.collector.metrics.run_samples import curve_samples, run_samples
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.v1.experiments_pb2 import HostState, Shift
+from headstart.words.exposed_series import MAXIMUM_SERIES
 from headstart.words.foreign.clean import label
 from headstart.words.states import RunWord
 
-# A Prometheus of a gigabyte or two holds a million series; one collector may be one of many.
-MAXIMUM_SERIES = 50_000
-
-# Results are the point, but hosts must not vanish when there are many results: 1 in 5.
+# Results are the point, but hosts must not vanish when there are many results: up to 1 in 5.
 _HOST_SHARE = 5
 # Regressions neither: 1 in 20.
 _SHIFT_SHARE = 20
@@ -51,7 +49,7 @@ class _ShownRun:
     run_id: str
     ended_unix_seconds: float
     figures: Fragment
-    curve: Fragment
+    detail: Fragment
 
 
 class Exposition:
@@ -66,21 +64,28 @@ class Exposition:
         store: str,
         maximum_series: int = MAXIMUM_SERIES,
         now: Callable[[], float] = time.time,
+        *,
+        detailed: bool = False,
     ) -> None:
-        """`store` tells the series of one collector's store from those of others."""
+        """`store` tells the series of one collector's store from those of others.
+
+        `detailed`: with every figure's interval and ratio, and warm-up curves, where all runs
+        leave room for it.
+        """
         self._own = own
         self._store = store
         self._now = now
+        self._detailed = detailed
+        self._maximum = maximum_series
         self._host_room = maximum_series // _HOST_SHARE
         self._shift_room = maximum_series // _SHIFT_SHARE
-        self._run_room = maximum_series - self._host_room - self._shift_room
         self._runs: dict[tuple[str, str], _ShownRun] = {}
         self._updating = threading.Lock()
         self._results = page_of(RESULT_FAMILIES, [])
         self._hosts = page_of(HOST_FAMILIES, [])
         self._shifts = page_of(SHIFT_FAMILIES, [])
         self._unread = 0
-        self._gauges = ExpositionGauges(own)
+        self._gauges = ExpositionGauges(own, maximum_series)
         self._show(0.0)
 
     def update(
@@ -99,12 +104,12 @@ class Exposition:
         began = time.perf_counter()
         with self._updating:
             changes = [self._add(result) for result in results]
-            if any(changes):
-                self._results = self._result_page()
             if hosts is not None:
                 self._hosts = self._host_page(hosts)
             if shifts is not None:
                 self._shifts = self._shift_page(shifts)
+            if any(changes) or sum(page.series for page in self._pages()) > self._maximum:
+                self._results = self._result_page()
             self._show(time.perf_counter() - began)
 
     @property
@@ -166,32 +171,40 @@ class Exposition:
         )
         if outdated or not says_something or result.state == RunWord.INCOMPLETE:
             return False
+        samples = list(run_samples(result))
+        detail: list[Sample] = []
+        if self._detailed:
+            detail = [*filter(is_detail, samples), *curve_samples(result)]
         self._runs[key] = _ShownRun(
             result.run_id,
             result.ended_unix_seconds,
-            rendered(self._store, RESULT_FAMILIES, run_samples(result)),
-            rendered(self._store, (CURVE,), curve_samples(result)),
+            rendered(self._store, RESULT_FAMILIES, [s for s in samples if not is_detail(s)]),
+            rendered(self._store, RESULT_FAMILIES, detail),
         )
         return True
 
     def _result_page(self) -> Page:
-        """Newest runs first while there is room: with its curve, without it, or not at all."""
-        room = self._run_room
+        """Newest runs first while there is room, and then the detail of the newest."""
+        room = self._maximum - self._hosts.series - self._shifts.series
         kept: list[Fragment] = []
+        shown: list[_ShownRun] = []
         dropped: Counter[str] = Counter()
-        left_out = 0
-        for run in sorted(self._runs.values(), key=lambda run: -run.ended_unix_seconds):
+        newest_first = sorted(self._runs.values(), key=lambda run: -run.ended_unix_seconds)
+        for run in newest_first:
             if run.figures.series > room:
-                dropped["cap"] += run.figures.series + run.curve.series
-                left_out += 1
+                dropped["cap"] += run.figures.series
+                dropped["detail"] += run.detail.series
                 continue
+            shown.append(run)
             kept.append(run.figures)
             room -= run.figures.series
-            if run.curve.series > room:
-                dropped["cap"] += run.curve.series
+        for run in shown:
+            if run.detail.series > room:
+                dropped["detail"] += run.detail.series
                 continue
-            kept.append(run.curve)
-            room -= run.curve.series
+            kept.append(run.detail)
+            room -= run.detail.series
+        left_out = len(newest_first) - len(shown)
         return replace(page_of(RESULT_FAMILIES, kept, dropped), left_out=left_out)
 
     def _host_page(self, hosts: Sequence[HostState]) -> Page:

@@ -90,7 +90,8 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartSeriesDropped",
             "warning",
-            "sum by (job, instance, reason) (headstart_exposition_dropped_series) > 0",
+            "sum by (job, instance, reason) "
+            '(headstart_exposition_dropped_series{reason!="detail"}) > 0',
             limits.series_dropped_for,
             "Series are not exposed: {{ $labels.reason }}",
             "{{ $value }} series of results or hosts are missing from /metrics, so from dashboards "

@@ -32,11 +32,12 @@ def freshness(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartResultsAbsent",
             "warning",
-            # Not when the collector itself is gone: that is HeadstartCollectorDown.
+            # Not when the collector itself is gone, which is HeadstartCollectorDown, nor while it
+            # leaves out results for want of room, which is HeadstartSeriesDropped.
             "group by (store, experiment, host) (present_over_time("
             f"headstart_run_end_timestamp_seconds[{limits.absent_within}:{_STEP}])) "
             "unless on (store, experiment, host) headstart_run_end_timestamp_seconds "
-            "and on (store) headstart_collector_info",
+            "and on (store) headstart_exposition_dropped_results == 0",
             limits.absent_for,
             f"The results of {RUN} are gone",
             f"They were exposed less than {limits.absent_within.words} ago and no longer are.",

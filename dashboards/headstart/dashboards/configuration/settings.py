@@ -23,6 +23,7 @@ from headstart.dashboards.configuration.values import (
     Duration,
     Kind,
 )
+from headstart.words.exposed_series import BESIDE, SAMPLE_LIMIT
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -48,7 +49,10 @@ class Scrape:
     )
     interval: Duration = _time(30, "Between two scrapes. No alert fires on less than two of them.")
     sample_limit: int = _key(
-        60_000, COUNT, "A scrape with more series is refused; above what the collector exposes."
+        SAMPLE_LIMIT,
+        COUNT,
+        f"A scrape with more series is refused: the collector's --metrics-series and {BESIDE:,} "
+        "for its own.",
     )
 
     targets: tuple[str, ...] = _key(

@@ -49,7 +49,7 @@ from support.dashboard_json import expressions
 from support.fake_runs import small
 
 result = small(blocks=3).result()
-exposition = Exposition(SelfMetrics("0.1.0"), "store")
+exposition = Exposition(SelfMetrics("0.1.0"), "store", detailed=True)
 exposition.update([result], [], [])
 name, series = words.FILES_IDLE.name, words.FILES_IDLE.series
 found = {
