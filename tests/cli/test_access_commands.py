@@ -212,3 +212,19 @@ def test_a_revocation_and_its_audit_outlive_a_collector_that_is_killed(tmp_path:
     assert refused.errors == "headstart: the certificate of 'bob' was revoked: left\n"
     assert audit[0].endswith("revoke bob: done (left)")
     assert "bob [reader]" in audit[1]
+
+
+@in_loop
+async def test_a_reader_may_not_cancel_also_where_there_is_nothing_to_cancel(
+    tmp_path: Path,
+) -> None:
+    async with guarded(tmp_path) as door:
+        by_reader = await said(door, "cancel", "--host", "h1", by=READER)
+        by_operator = await said(door, "cancel", "--host", "h1", by=OPERATOR)
+
+    assert by_reader.status == 2
+    assert "may not call Cancel, which takes the role 'operator'" in by_reader.errors
+    assert (by_operator.status, by_operator.errors) == (
+        0,
+        "no run waits or goes on to which this applies\n",
+    )

@@ -85,3 +85,18 @@ async def test_a_host_is_renamed_and_removed(tmp_path: Path) -> None:
         assert removed.output == (
             "removed perf1, with 1 run of players on perf1, 0 results, 0.0 MiB of records\n"
         )
+
+
+@in_loop
+async def test_an_agent_whose_host_was_renamed_ends_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path / "store") as collector:
+        port = collector.port
+        async with attend(port):
+            pass
+        await command(port, "host", "rename", "h1", "perf1")
+        ended = await command(port, "agent", "--host", "h1", "--state", str(tmp_path / "agent"))
+
+    assert ended.status == 2
+    assert "the collector refuses this agent: host 'h1' is called 'perf1' now" in ended.errors

@@ -20,6 +20,7 @@ from support.attending import (
     run_of,
     starting,
     submit,
+    watched,
 )
 from support.collector_process import collector_process
 from support.headstart_programs import program
@@ -29,6 +30,7 @@ OTHER = EXPERIMENT.replace("experiment: players", "experiment: scores")
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
 CANCELLED = RunState.RUN_STATE_CANCELLED
+DONE = RunState.RUN_STATE_DONE
 
 
 def to(port: int) -> tuple[str, ...]:
@@ -187,3 +189,30 @@ def test_a_terminal_has_a_line_for_each_run_which_is_rewritten(
     shown = capsys.readouterr().err
     assert shown.count("\x1b[3A") == 2
     assert shown.endswith("players on h2: done\n\x1b[K2 runs: 2 ended, 0 run, 0 wait\n")
+
+
+@in_loop
+async def test_the_report_without_a_run_is_of_the_latest_that_an_agent_had_begun(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        port = collector.port
+        (first,) = await submit(port)
+        before = await command(port, "report")
+        assert await leased(agent) == first
+        (second,) = await submit(port)
+        await command(port, "cancel", second)
+        none = await command(port, "report")
+        await agent.send(starting(1, first), ending(2, first))
+        await watched(port, first, DONE)
+        found = await command(port, "report")
+
+    assert (before.status, before.errors) == (2, "headstart: no run has ended yet\n")
+    assert (none.status, none.errors) == (
+        2,
+        "headstart: no run has ended that an agent had begun\n",
+    )
+    assert found.status == 0, found.errors
+    assert found.errors == (
+        f"this is of run {first}, players on h1: 1 later run ended before an agent began\n"
+    )

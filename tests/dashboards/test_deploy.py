@@ -13,6 +13,7 @@ import yaml
 
 from headstart.agent.policy.policy import Policy
 from headstart.cli import agent as agent_command, collector as collector_command, environment
+from headstart.cli.exit_codes import ExitCode
 from headstart.dashboards import Configuration, read_configuration, write
 from headstart.dashboards.__main__ import examples
 from headstart.dashboards.delivery import alertmanager_text, prometheus_text
@@ -131,6 +132,13 @@ def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     copy.write_text(unit.read_text().replace("/opt/headstart/bin/headstart", "/bin/true"))
 
     checked("systemd-analyze", "verify", copy)
+
+
+def test_an_agent_that_was_refused_is_not_started_again_and_again() -> None:
+    unit = (DEPLOY / "systemd/headstart-agent.service").read_text()
+
+    # What `headstart agent` exits with then: test_forget_command.py.
+    assert f"RestartPreventExitStatus={ExitCode.WRONG_INPUT}\n" in unit
 
 
 @pytest.mark.parametrize(

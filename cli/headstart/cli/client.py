@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 
 from headstart.cli.connection import Connection
 from headstart.cli.errors import Busy, CommandError, InputError
+from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import (
     ListRequest,
     ReportFormat,
@@ -31,6 +32,9 @@ ENDED = (
     RunState.RUN_STATE_LOST,
     RunState.RUN_STATE_INCOMPLETE,
 )
+
+# For the newest run that began; most of the time it is the first.
+_LISTED = 50
 
 _INPUT_CODES = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -133,8 +137,29 @@ def fetch_summary(stub: ExperimentsServiceStub, run_id: str) -> RunSummary:
 
 
 def latest_ended(stub: ExperimentsServiceStub) -> RunSummary:
-    """The newest run that has ended, of any experiment. Raises InputError when there is none."""
-    runs = stub.List(ListRequest(states=list(ENDED), limit=1)).runs
-    if not runs:
-        raise InputError("no run has ended yet")
-    return runs[0]
+    """The newest run that has ended, of any experiment, past those that never began.
+
+    Raises InputError when there is none.
+    """
+    asked = ListRequest(states=list(ENDED), limit=_LISTED)
+    passed = 0
+    while True:
+        page = stub.List(asked)
+        for run in page.runs:
+            if run.started_time_seconds:
+                if passed:
+                    say(
+                        f"this is of run {run.run_id}, {run.experiment} on {run.host}: "
+                        f"{passed} later {'run' if passed == 1 else 'runs'} ended before an agent "
+                        "began",
+                        err=True,
+                    )
+                return run
+            passed += 1
+        # An earlier collector knows no pages.
+        if not page.older_runs:
+            break
+        asked.before_run_id = page.runs[-1].run_id
+    raise InputError(
+        "no run has ended that an agent had begun" if passed else "no run has ended yet"
+    )

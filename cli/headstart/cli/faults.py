@@ -19,7 +19,8 @@ def agent_faults() -> Iterator[None]:
     except PolicyError as error:
         raise InputError(str(error)) from error
     except Refused as error:
-        raise CommandError(f"the collector refuses this agent: {error}") from error
+        # Trying again changes nothing: a service manager shall not.
+        raise InputError(f"the collector refuses this agent: {error}") from error
     except (StateInUse, SpoolError) as error:
         raise CommandError(str(error)) from error
 

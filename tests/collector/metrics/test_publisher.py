@@ -5,6 +5,8 @@ from pathlib import Path
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.store import results as store_results
+from headstart.collector.store.renaming import rename
 from headstart.collector.store.store import Store
 from support.attending import in_loop
 from support.exposed import exposed
@@ -47,3 +49,21 @@ async def test_the_newest_are_shown_where_there_is_room_for_few_and_the_others_a
     shown = {number for number in range(120) if f'experiment="e{number}"' in text}
     assert exposed(text, "headstart_exposition_dropped_results") == 120 - len(shown)
     assert shown == set(range(min(shown), 120))
+
+
+@in_loop
+async def test_a_result_of_a_host_that_was_renamed_meanwhile_leaves_no_series(
+    tmp_path: Path,
+) -> None:
+    await fill(tmp_path, 1)
+    async with Store(tmp_path) as store:
+        exposition = Exposition(SelfMetrics("1"), store.id)
+        publisher = Publisher(store, exposition)
+        run_id = next(run for *_, run in await store.read(store_results.newest))
+        stored = await store.read(lambda c: store_results.get(c, run_id))
+        assert stored is not None
+        await store.write(lambda c: rename(c, "h0", "perf1", store.now()))
+        # The analysis had begun before.
+        await publisher.ended(stored.result_json)
+
+    assert 'host="h0"' not in exposition.scrape().decode()

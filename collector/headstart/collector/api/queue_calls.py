@@ -77,7 +77,9 @@ class QueueCalls:
                         yield now
 
     async def Cancel(self, request: CancelRequest, context: Any) -> CancelResponse:
-        """Durable when it returns; what has ended stays as it is."""
+        """Durable when it returns; what has ended stays as it is. Without a run: nothing."""
+        if not request.run_id:
+            return CancelResponse()
         try:
             run_id = await self._resolve(request.run_id)
             reason = request.reason[:_LONGEST_REASON] or "cancelled"

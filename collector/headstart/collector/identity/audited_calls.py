@@ -57,7 +57,9 @@ AUDITED: Mapping[str, Audited] = {
     f"{_EXPERIMENTS}Submit": Audited("submit", _submitted),
     f"{_EXPERIMENTS}Cancel": Audited(
         "cancel",
-        lambda request, response: f"run {response.run.run_id if response else request.run_id}",
+        lambda request, response: (
+            f"run {(response.run.run_id if response else '') or request.run_id or 'of none'}"
+        ),
         lambda request: request.reason,
     ),
     f"{_EXPERIMENTS}AcceptShift": Audited(

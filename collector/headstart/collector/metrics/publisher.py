@@ -58,11 +58,24 @@ class Publisher:
         """Show a result that was just stored, and after an A/A run the host's others anew."""
         async with self._turn:
             shown = await self._show(result_json)
-            if shown is None or not shown.aa:
+            if shown is None:
+                return
+            await self._hide_former_name(shown.run_id)
+            if not shown.aa:
                 return
             for run_id in self._exposition.runs_on(shown.host.name):
                 if run_id != shown.run_id:
                     await self._show_again(run_id)
+
+    async def _hide_former_name(self, run_id: str) -> None:
+        """Of a host that was renamed while the run was analysed, which `changed` did not see."""
+        places = await self._store.read(lambda c: store_results.places(c, [run_id]))
+        now = _labels(places.get(run_id))
+        stale = [
+            key for key, run in self._exposition.shown().items() if run == run_id and key != now
+        ]
+        if stale:
+            await asyncio.to_thread(self._exposition.remove, stale)
 
     async def _show_stored(self, runs: Sequence[str]) -> None:
         told: dict[str, RunResult | None] = {}

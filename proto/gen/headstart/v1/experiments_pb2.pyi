@@ -707,6 +707,7 @@ class CancelRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ONLY_QUEUED_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
+    """Empty: none, so that whoever found nothing to cancel is refused where they may not cancel."""
     reason: _builtins.str
     only_queued: _builtins.bool
     """Leave it alone if an agent has begun it."""
