@@ -25,7 +25,11 @@ def promtool_test(case: Case) -> dict[str, Any]:
         summary, description = case.says
         expected = [
             {
-                "exp_labels": {"severity": ALERTS[case.alert].severity, **case.labels},
+                "exp_labels": {
+                    "severity": ALERTS[case.alert].severity,
+                    "about": ALERTS[case.alert].about.value,
+                    **case.labels,
+                },
                 "exp_annotations": {
                     "summary": summary,
                     "description": description,

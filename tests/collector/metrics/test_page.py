@@ -185,6 +185,17 @@ def test_one_experiment_on_two_hosts_is_two_runs(scraped: Scraped) -> None:
     assert {sample.labels["host"] for sample in ended} == {"alpha", "beta"}
 
 
+def test_what_is_taken_from_the_page_is_counted_so_that_nobody_misses_it(scraped: Scraped) -> None:
+    scraped.update([run_result(host="alpha")]).update([run_result(host="beta")])
+    assert scraped.value("headstart_exposition_retired_results_total") == 0
+
+    scraped.exposition.remove([("players-api", "alpha"), ("players-api", "gone before")])
+
+    ended = scraped.samples("headstart_run_end_timestamp_seconds")
+    assert [sample.labels["host"] for sample in ended] == ["beta"]
+    assert scraped.value("headstart_exposition_retired_results_total") == 1
+
+
 def test_a_run_without_a_trial_keeps_the_last_figures(scraped: Scraped) -> None:
     measured = run_result(ended=1_000.0)
     nothing = replace(

@@ -88,10 +88,14 @@ def test_what_a_file_says_is_in_rules_and_boards(tmp_path: Path) -> None:
     assert "> 0.12345 and" in invalid["expr"]
     assert f"headstart_run_end_timestamp_seconds{{{selector}}} < 172800)" in invalid["expr"]
     assert made["HeadstartCollectorRefusing"]["annotations"]["description"] == (
-        "{{ $value | humanize }} refusals in 90 minutes. Measurements may be missing."
+        "Refusals within 90 minutes: {{ $value }}. Measurements may be missing."
     )
-    assert spool["labels"] == {"severity": "warning", "team": "runtime"}
-    assert made["HeadstartHostUnfit"]["labels"] == {"severity": "info", "team": "runtime"}
+    assert spool["labels"] == {"severity": "warning", "team": "runtime", "about": "host"}
+    assert made["HeadstartHostUnfit"]["labels"] == {
+        "severity": "info",
+        "team": "runtime",
+        "about": "host",
+    }
     assert "HeadstartSeriesDropped" not in made
     assert invalid["annotations"]["runbook_url"] == (
         "https://wiki.example/runbooks/HeadstartManyInvalidTrials.md"
@@ -150,7 +154,7 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
         "line 8: thresholds.stale_after: 20d is not less than regular_within (14d): nothing would "
         "ever be stale\n"
         'line 10: alerts.labels: expected a table of texts by label, such as { team = "runtime" }, '
-        "without alertname and severity, not {'severity': 'critical'}\n"
+        "without alertname, severity, about, not {'severity': 'critical'}\n"
         "line 11: alerts.severities: there is no alert 'HeadstartHostUnfitt'; did you mean "
         "HeadstartHostUnfit?\n"
         'line 12: alerts.off: expected a list of alerts such as ["HeadstartHostUnfit"], not '

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from prometheus_client import Gauge
+from prometheus_client import Counter as PrometheusCounter, Gauge
 
 from headstart.collector.metrics.rendering import Page
 from headstart.collector.own_metrics import SelfMetrics
@@ -45,11 +45,21 @@ class ExpositionGauges:
             " that were older still at the start the series are not counted.",
             registry=registry,
         )
+        self._retired = PrometheusCounter(
+            "headstart_exposition_retired_results",
+            "Results that went from the page under their names because runs were forgotten or"
+            " hosts removed or renamed.",
+            registry=registry,
+        )
         self._build_seconds = Gauge(
             "headstart_exposition_build_seconds",
             "Time that the latest change of the exposition took to render.",
             registry=registry,
         )
+
+    def retired(self, results: int) -> None:
+        """So many results were taken from the page."""
+        self._retired.inc(results)
 
     def show(self, pages: Sequence[Page], unread: int, seconds: float) -> None:
         """Show what was just changed, in `seconds`; `unread` results were left out unread."""

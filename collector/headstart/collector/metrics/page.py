@@ -137,8 +137,8 @@ class Exposition:
     def remove(self, keys: Iterable[tuple[str, str]]) -> None:
         """Show nothing of these any more."""
         with self._updating:
-            for key in keys:
-                self._runs.pop(key, None)
+            gone = [key for key in keys if self._runs.pop(key, None)]
+            self._gauges.retired(len(gone))
             self._results = self._result_page()
             self._show(0.0)
 

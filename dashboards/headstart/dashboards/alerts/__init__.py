@@ -8,7 +8,7 @@ is then wrong is that nobody measures any more, and another alert says that.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from headstart.dashboards.alerts.alert import Alert
+from headstart.dashboards.alerts.alert import About, Alert
 from headstart.dashboards.alerts.collector import collector
 from headstart.dashboards.alerts.fleet import fleet
 from headstart.dashboards.alerts.freshness import freshness
@@ -16,7 +16,7 @@ from headstart.dashboards.alerts.results import results
 from headstart.dashboards.alerts.shifts import shifts
 from headstart.dashboards.configuration import Configuration
 
-__all__ = ["Alert", "alerts", "rule_file"]
+__all__ = ["About", "Alert", "alerts", "rule_file"]
 
 # A group of the rule file for each subject.
 GROUPS: Mapping[str, Callable[[Configuration], Sequence[Alert]]] = {

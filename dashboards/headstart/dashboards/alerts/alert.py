@@ -1,6 +1,7 @@
 """What an alert is, and how it becomes a rule."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from headstart.dashboards.configuration import Configuration, Duration, selected
@@ -8,6 +9,16 @@ from headstart.dashboards.configuration import Configuration, Duration, selected
 # Whom and what alerts are about, in the words of Prometheus's templates.
 VARIANT = "{{ $labels.variant }} of {{ $labels.experiment }} on {{ $labels.host }}"
 RUN = "{{ $labels.experiment }} on {{ $labels.host }}"
+# What tells one latest run from another in joins.
+OF_RUN = "on (store, experiment, host)"
+
+
+class About(StrEnum):
+    """What an alert is about: Alertmanager groups by it, so that one cause is one message."""
+
+    EXPERIMENT = "experiment"
+    HOST = "host"
+    COLLECTOR = "collector"
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,7 @@ class Alert:
     name: str
     # Unless the configuration says another one.
     severity: str
+    about: About
     expr: str
     # How long `expr` has to hold; two scrapes at least.
     lasts: Duration
@@ -28,16 +40,22 @@ class Alert:
     # The board that shows it, by its UID, and the labels by which its variables are set.
     board: str = ""
     board_labels: tuple[str, ...] = ()
+    # Whether it outlives the series that it rests on, until the alert about their collector
+    # has taken over: a collector that dies must not look like trouble that is over.
+    outlives_series: bool = True
 
     def rule(self, configuration: Configuration) -> dict[str, Any]:
         """As a rule of a Prometheus rule file."""
         settings = configuration.alerts
+        keeps = {"keep_firing_for": str(configuration.outlives_collector)}
         return {
             "alert": self.name,
             "expr": selected(self.expr, configuration.scrape.selector),
             "for": str(max(self.lasts, configuration.scrape.twice)),
+            **(keeps if self.outlives_series else {}),
             "labels": {
                 "severity": settings.severities.get(self.name, self.severity),
+                "about": self.about.value,
                 **settings.labels,
             },
             "annotations": {
@@ -60,7 +78,12 @@ class Alert:
 def recent_run(configuration: Configuration) -> str:
     """A guard of alerts about a result: its run ended not long ago."""
     seconds = configuration.thresholds.result_holds.seconds
-    return (
-        "and on (store, experiment, host) "
-        f"(time() - headstart_run_end_timestamp_seconds < {seconds})"
-    )
+    return f"and {OF_RUN} (time() - headstart_run_end_timestamp_seconds < {seconds})"
+
+
+def counted(counter: str, within: Duration) -> str:
+    """By how much a counter rose `within` a time: a whole number, which `increase()` is not.
+
+    What began to be scraped meanwhile, or began anew, counts from its start.
+    """
+    return f"({counter} - {counter} offset {within} >= 0 or {counter})"

@@ -1,6 +1,6 @@
 """Alerts about the collector itself."""
 
-from headstart.dashboards.alerts.alert import Alert
+from headstart.dashboards.alerts.alert import About, Alert, counted
 from headstart.dashboards.board_uids import OVERVIEW
 from headstart.dashboards.configuration import Configuration
 from headstart.words.states import RECORDS_GONE, RunWord
@@ -13,23 +13,37 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
     """A collector that is not there, or does not do all of its work."""
     limits = configuration.thresholds
     soon = configuration.scrape.twice
+    job = f'job="{configuration.scrape.job}"'
+    refused = counted("headstart_collector_refused_total", limits.refused_within)
+    denied = counted("headstart_collector_denied_calls_total", limits.refused_within)
+    ended = counted(
+        f'headstart_collector_runs_ended_total{{state=~"{"|".join(_ENDED_BADLY)}"}}',
+        limits.runs_failed_within,
+    )
+    failures = counted("headstart_collector_analysis_failures_total", limits.analysis_failed_within)
     return (
         Alert(
             "HeadstartCollectorDown",
             "critical",
-            "absent(headstart_collector_info)",
+            About.COLLECTOR,
+            f"up{{{job}}} == 0 or absent(up{{{job}}})",
             limits.collector_down_for,
-            "No collector is scraped",
-            "Prometheus sees no Headstart collector: neither results nor the other alerts can be "
-            "trusted until it does.",
+            "{{ if $labels.instance }}The collector {{ $labels.instance }} is down{{ else }}"
+            "No collector is scraped{{ end }}",
+            "{{ if $labels.instance }}Prometheus cannot scrape it{{ else }}Prometheus has no "
+            f"target of the job {configuration.scrape.job}{{{{ end }}}}. What it showed last "
+            "counts no more: other alerts about its results, hosts and shifts are held back, and "
+            "that they are silent says nothing. Agents go on and spool what they measure.",
             OVERVIEW,
+            outlives_series=False,
         ),
         Alert(
             "HeadstartStoreFaulty",
             "critical",
-            "max by (job, instance) (headstart_collector_store_faulty) > 0",
+            About.COLLECTOR,
+            "max by (job, instance, store) (headstart_collector_store_faulty) > 0",
             soon,
-            "The collector's store cannot be written or read",
+            "The store of the collector {{ $labels.instance }} cannot be written or read",
             "Nothing is confirmed to agents, and their spools fill. Its /healthz says why.",
             OVERVIEW,
             ("instance",),
@@ -37,13 +51,15 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartStoreSlow",
             "warning",
+            About.COLLECTOR,
             # What is under way now, and what most batches waited for.
-            "max by (job, instance) (headstart_collector_store_commit_latest_seconds) "
-            f"> {limits.commit_hangs.seconds} or histogram_quantile(0.9, sum by (job, instance, le)"
-            f" (rate(headstart_collector_commit_seconds_bucket[{limits.commit_slow_within}]))) "
+            "max by (job, instance, store) (headstart_collector_store_commit_latest_seconds) "
+            f"> {limits.commit_hangs.seconds} or histogram_quantile(0.9, sum by "
+            "(job, instance, store, le) (rate(headstart_collector_commit_seconds_bucket"
+            f"[{limits.commit_slow_within}]))) "
             f"> {limits.commit_slow.seconds}",
             limits.store_slow_for,
-            "The disk of the collector's store is slow",
+            "The disk of the store of the collector {{ $labels.instance }} is slow",
             "A commit takes {{ $value | humanizeDuration }}. Agents are confirmed late and their "
             "spools grow; while one hangs, commands are refused.",
             OVERVIEW,
@@ -52,11 +68,11 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartCollectorRefusing",
             "critical",
-            "sum by (job, instance, reason) (increase("
-            f"headstart_collector_refused_total[{limits.refused_within}])) > 0",
+            About.COLLECTOR,
+            f"sum by (job, instance, store, reason) ({refused}) > 0",
             soon,
-            "The collector refuses what agents send: {{ $labels.reason }}",
-            f"{{{{ $value | humanize }}}} refusals in {limits.refused_within.words}. Measurements "
+            "The collector {{ $labels.instance }} refuses what agents send: {{ $labels.reason }}",
+            f"Refusals within {limits.refused_within.words}: {{{{ $value }}}}. Measurements "
             "may be missing.",
             OVERVIEW,
             ("instance",),
@@ -64,33 +80,46 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartCallsDenied",
             "warning",
-            "sum by (job, instance, reason) (increase("
-            f"headstart_collector_denied_calls_total[{limits.refused_within}])) "
-            f"> {limits.denied_calls}",
+            About.COLLECTOR,
+            f"sum by (job, instance, store, reason) ({denied}) > {limits.denied_calls}",
             soon,
             "Many calls are denied: {{ $labels.reason }}",
-            f"{{{{ $value | humanize }}}} calls in {limits.refused_within.words} by callers who may"
-            " not make them. `headstart audit` says whose.",
+            f"Within {limits.refused_within.words}: {{{{ $value }}}}, by callers who may not make "
+            "them. headstart audit says whose.",
             OVERVIEW,
             ("instance",),
         ),
         Alert(
             "HeadstartRunsFailing",
             "warning",
-            "sum by (job, instance, state) (increase("
-            f'headstart_collector_runs_ended_total{{state=~"{"|".join(_ENDED_BADLY)}"}}'
-            f"[{limits.runs_failed_within}])) > 0",
+            About.COLLECTOR,
+            f"sum by (job, instance, store, state) ({ended}) > 0",
             soon,
             "Runs end as {{ $labels.state }}",
-            f"{{{{ $value | humanize }}}} runs within {limits.runs_failed_within.words}. Their "
-            "experiments keep the results of the run before.",
+            f"Within {limits.runs_failed_within.words}: {{{{ $value }}}}. Where one has nothing to "
+            "show, its experiment keeps the result of the run before. "
+            "headstart status lists them.",
+            OVERVIEW,
+            ("instance",),
+        ),
+        Alert(
+            "HeadstartAnalysisFailed",
+            "critical",
+            About.COLLECTOR,
+            f"sum by (job, instance, store) ({failures}) > 0",
+            soon,
+            "Runs that ended could not be analysed",
+            f"Within {limits.analysis_failed_within.words}: {{{{ $value }}}}. They have no result, "
+            "and boards show the run before. It is a fault of the collector, whose log says which; "
+            "their records are kept.",
             OVERVIEW,
             ("instance",),
         ),
         Alert(
             "HeadstartSeriesDropped",
             "warning",
-            "sum by (job, instance, reason) "
+            About.COLLECTOR,
+            "sum by (job, instance, store, reason) "
             '(headstart_exposition_dropped_series{reason!="detail"}) > 0',
             limits.series_dropped_for,
             "Series are not exposed: {{ $labels.reason }}",

@@ -1,8 +1,10 @@
 """Alerts about hosts: their agents, and whether what they measure can be believed."""
 
-from headstart.dashboards.alerts.alert import Alert, recent_run
+from headstart.dashboards.alerts.alert import About, Alert, recent_run
 from headstart.dashboards.board_uids import COMPARED, OVERVIEW
 from headstart.dashboards.configuration import Configuration
+
+_OF_HOST = "on (store, host)"
 
 
 def fleet(configuration: Configuration) -> tuple[Alert, ...]:
@@ -12,10 +14,13 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartAgentLost",
             "warning",
-            "headstart_host_up == 0 and on (store, host) "
+            About.HOST,
+            f"headstart_host_up == 0 and {_OF_HOST} "
             "(time() - headstart_host_last_seen_timestamp_seconds "
             f"< {limits.agent_forgotten_after.seconds}) "
-            'unless on (store, host) headstart_host_takes_no_run{reason="drained"} == 1',
+            # One that moved to another collector is not away.
+            "unless on (host) headstart_host_up == 1 "
+            f'unless {_OF_HOST} headstart_host_takes_no_run{{reason="drained"}} == 1',
             limits.agent_lost_for,
             "The agent of {{ $labels.host }} is away",
             "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
@@ -24,16 +29,18 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartHostNotReady",
             "warning",
+            About.HOST,
             "headstart_host_up == 1 and headstart_host_ready == 0",
             limits.not_ready_for,
             "{{ $labels.host }} takes no runs",
             "Its agent is connected and takes no runs, as when its disk is full: what is queued "
-            "for it waits. `headstart status` says why.",
+            "for it waits. headstart host show {{ $labels.host }} says why.",
             OVERVIEW,
         ),
         Alert(
             "HeadstartHostTwin",
             "warning",
+            About.HOST,
             "headstart_host_twin == 1",
             limits.twin_for,
             "Two agents ask to attend as {{ $labels.host }}",
@@ -44,9 +51,10 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartSpoolGrowing",
             "warning",
+            About.HOST,
             f"headstart_host_spool_bytes > {limits.spool_bytes} "
             f"and deriv(headstart_host_spool_bytes[{limits.spool_grows_within}]) > 0 "
-            "and on (store, host) headstart_host_up == 1",
+            f"and {_OF_HOST} headstart_host_up == 1",
             limits.spool_for,
             "The spool of {{ $labels.host }} grows",
             "{{ $value | humanize1024 }}B are not confirmed although the agent is connected. When "
@@ -57,6 +65,7 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
         Alert(
             "HeadstartHostUnfit",
             "warning",
+            About.HOST,
             f"headstart_host_fit == 0 {recent_run(configuration)}",
             configuration.scrape.twice,
             "{{ $labels.host }} finds differences where there are none",

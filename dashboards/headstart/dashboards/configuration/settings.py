@@ -13,6 +13,7 @@ from headstart.dashboards.configuration.values import (
     FOLDER,
     LABELS,
     MATCHERS,
+    NAME,
     NAMES,
     SEVERITY_TABLE,
     SHARE,
@@ -46,6 +47,12 @@ class Scrape:
         MATCHERS,
         "Put into each query of boards and alerts, for a Prometheus that has more than this "
         "fleet: 'job=\"headstart\"'.",
+    )
+    job: str = _key(
+        "headstart",
+        NAME,
+        "The job_name of the collectors in Prometheus's scrape_configs: the alert about one that "
+        "is down asks up{job=...}.",
     )
     interval: Duration = _time(30, "Between two scrapes. No alert fires on less than two of them.")
     sample_limit: int = _key(
@@ -158,6 +165,9 @@ class Thresholds:
         50, COUNT, "How many calls may be denied to their callers within refused_within."
     )
     runs_failed_within: Duration = _time(_HOUR, "A run that failed counts for so long.")
+    analysis_failed_within: Duration = _time(
+        6 * _HOUR, "A run that could not be analysed counts for so long."
+    )
     series_dropped_for: Duration = _time(
         5 * _MINUTE, "How long series have to be missing from /metrics."
     )
@@ -172,3 +182,11 @@ class Configuration:
     grafana: Grafana = field(default_factory=Grafana)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)
+
+    @property
+    def outlives_collector(self) -> Duration:
+        """How long an alert holds without its series: until the collector is said to be down."""
+        return Duration(
+            max(self.thresholds.collector_down_for, self.scrape.twice).seconds
+            + 2 * self.scrape.twice.seconds
+        )

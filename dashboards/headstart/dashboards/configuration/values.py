@@ -26,6 +26,7 @@ _TARGET = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}", re.ASCII)
 _LONGEST_TEXT = 2_000
 _MOST_TARGETS = 1_000
 _MOST_LABELS = 50
+_OWN_LABELS = ("alertname", "severity", "about")
 
 
 @dataclass(frozen=True, order=True)
@@ -112,7 +113,7 @@ def _labels(value: object) -> Mapping[str, str] | None:
     fine = all(
         re.fullmatch(_LABEL, name, re.ASCII)
         and not name.startswith("__")
-        and name not in ("alertname", "severity")
+        and name not in _OWN_LABELS
         and isinstance(text, str)
         and len(text) <= _LONGEST_TEXT
         for name, text in value.items()
@@ -124,6 +125,11 @@ def _severities(value: object) -> Mapping[str, str] | None:
     if not isinstance(value, dict) or not all(word in SEVERITIES for word in value.values()):
         return None
     return dict(value)
+
+
+def _name(value: object) -> str | None:
+    fine = isinstance(value, str) and re.fullmatch(r"[\w./:-]{1,200}", value, re.ASCII)
+    return str(value) if fine else None
 
 
 def _names(value: object) -> tuple[str, ...] | None:
@@ -172,7 +178,7 @@ FOLDER = Kind(
     'an address such as "https://wiki.example/runbooks", or a path', _folder, _text_written
 )
 LABELS = Kind(
-    'a table of texts by label, such as { team = "runtime" }, without alertname and severity',
+    f'a table of texts by label, such as {{ team = "runtime" }}, without {", ".join(_OWN_LABELS)}',
     _labels,
     _table_written,
 )
@@ -189,6 +195,7 @@ TARGETS = Kind(
 )
 TITLE = Kind("a name of up to 200 characters", _title, _text_written)
 ABSOLUTE = Kind('an absolute path such as "/etc/grafana/provisioning"', _absolute, _text_written)
+NAME = Kind('a name such as "headstart"', _name, _text_written)
 NAMES = Kind(
     'a list of alerts such as ["HeadstartHostUnfit"]',
     _names,
