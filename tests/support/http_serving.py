@@ -28,6 +28,7 @@ class Fixed:
 def serving(provider: Provider, address: str = "127.0.0.1:0", **settings: Any) -> Iterator[Any]:
     """Serve /metrics and /healthz from a thread; yields the HttpServer."""
     problem = settings.pop("problem", lambda: "")
+    secrets = settings.pop("secrets", None)
     metrics = settings.pop("metrics", None) or SelfMetrics("test")
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -37,7 +38,7 @@ def serving(provider: Provider, address: str = "127.0.0.1:0", **settings: Any) -
         return asyncio.run_coroutine_threadsafe(work, loop).result(30)
 
     async def start() -> HttpServer:
-        application = metrics_application(provider, problem)
+        application = metrics_application(provider, problem, secrets=secrets)
         return await HttpServer.start(address, application, metrics, **settings)
 
     try:

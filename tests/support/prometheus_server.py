@@ -70,11 +70,13 @@ def prometheus(
     rule_files: Sequence[Path] = (),
     *,
     labels: Mapping[str, str] = MappingProxyType({}),
+    scrape: Mapping[str, Any] = MappingProxyType({}),
     flags: Sequence[str] = (),
 ) -> Iterator[PrometheusServer]:
     """A Prometheus with its data in `folder`/data, stopped at the end.
 
-    `labels` are put on what is scraped; `flags` come behind the usual ones.
+    `labels` are put on what is scraped; `scrape` is more of its configuration; `flags` come behind
+    the usual ones.
     """
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -83,6 +85,7 @@ def prometheus(
             {
                 "job_name": "headstart",
                 "static_configs": [{"targets": list(targets), "labels": dict(labels)}],
+                **scrape,
             }
         ],
     }

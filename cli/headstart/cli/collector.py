@@ -87,6 +87,21 @@ _COLLECT_AFTER = 20_000, 20, 50
     "--metrics-tls", is_flag=True, help="Serve /metrics with the same certificate and authority."
 )
 @click.option(
+    "--metrics-token-file",
+    "metrics_tokens",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Bearer tokens of which a scrape has to have one, a line each, 16 characters or more; "
+    "read anew when it changes. Nobody else may read the file.",
+)
+@click.option(
+    "--metrics-basic-auth-file",
+    "metrics_passwords",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="As --metrics-token-file, of lines NAME:PASSWORD for basic auth; with both, either does.",
+)
+@click.option(
     "--metrics-anyone-can-read",
     is_flag=True,
     help="Allow /metrics without certificates where other machines reach it.",
@@ -171,6 +186,8 @@ def command(
     tls_client_authority: Path | None,
     roles: Path | None,
     metrics_tls: bool,
+    metrics_tokens: Path | None,
+    metrics_passwords: Path | None,
     metrics_anyone_can_read: bool,
     metrics_series: int,
     metrics_detail: str,
@@ -229,6 +246,8 @@ def command(
         ),
         roles=roles,
         plaintext=plaintext_anyone_can_submit,
+        metrics_tokens=metrics_tokens,
+        metrics_passwords=metrics_passwords,
         metrics_open=metrics_anyone_can_read,
         metrics_series=metrics_series,
         metrics_detailed=metrics_detail == "full",

@@ -134,6 +134,9 @@ class CollectorConfig:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     # Allows a loopback port without certificates: whatever runs on this machine can submit.
     plaintext: bool = False
+    # Bearer tokens, and names with passwords, a line each: /metrics is for who has one.
+    metrics_tokens: Path | None = None
+    metrics_passwords: Path | None = None
     # Allows /metrics without certificates where other machines reach it.
     metrics_open: bool = False
     # Series of results, hosts and shifts that /metrics has at most.
@@ -154,6 +157,11 @@ class CollectorConfig:
         if isinstance(self.listen, str):
             return (self.listen,)
         return self.listen or (f"unix:{(self.data / SOCKET_NAME).absolute()}",)
+
+    @property
+    def metrics_have_secrets(self) -> bool:
+        """Whether a scrape needs a token or a password."""
+        return self.metrics_tokens is not None or self.metrics_passwords is not None
 
     @property
     def has_authority(self) -> bool:

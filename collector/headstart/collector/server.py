@@ -40,6 +40,7 @@ from headstart.collector.judge.exporter import Exporter
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
+from headstart.collector.metrics.scrape_secrets import ScrapeSecrets
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import restores as store_restores
 from headstart.collector.store.clock import ClockWatch
@@ -149,6 +150,7 @@ class Collector:
         `decide` says whether a run does another block; by default the verdicts do.
         """
         check_exposure(config)
+        _scrape_secrets(config)
         roles = RolesFile(config.roles) if config.roles is not None else None
         try:
             store = Store(
@@ -304,6 +306,7 @@ class Collector:
             self._exposition,
             lambda: self._store.problem or self._store.slowness,
             self._publisher.is_whole,
+            _scrape_secrets(config),
         )
         try:
             server = await HttpServer.start(
@@ -346,3 +349,10 @@ class Collector:
         _trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+
+def _scrape_secrets(config: CollectorConfig) -> ScrapeSecrets | None:
+    """Raises StartFault where a file cannot be used."""
+    if not config.metrics_have_secrets:
+        return None
+    return ScrapeSecrets(config.metrics_tokens, config.metrics_passwords)

@@ -9,6 +9,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from prometheus_client.exposition import gzip_accepted
 
+from headstart.collector.metrics.scrape_secrets import ScrapeSecrets
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Shorter than Prometheus waits (scrape_timeout, 10 s).
@@ -28,14 +30,23 @@ def metrics_application(
     provider: Provider,
     problem: Callable[[], str] = lambda: "",
     is_whole: asyncio.Event | None = None,
+    secrets: ScrapeSecrets | None = None,
 ) -> web.Application:
     """/metrics, and /healthz: 200, or 503 with the text that `problem` returns.
 
+    With `secrets` /metrics is for who has one; /healthz says nothing of results, and stays open.
     Until `is_whole` a scrape waits: half of the series would look as if the others had ended.
     """
     scrapes = ThreadPoolExecutor(_SCRAPES_AT_ONCE, thread_name_prefix="scrape")
 
     async def metrics(request: web.Request) -> web.Response:
+        given = request.headers.get(hdrs.AUTHORIZATION, "")
+        if secrets is not None and not await asyncio.to_thread(secrets.allows, given):
+            said = "expected one of the secrets" if given else "expected an Authorization header"
+            refusal = web.Response(text=f"{said}\n", status=401)
+            for challenge in secrets.challenges:
+                refusal.headers.add(hdrs.WWW_AUTHENTICATE, challenge)
+            return refusal
         if is_whole is not None and not is_whole.is_set():
             try:
                 await asyncio.wait_for(is_whole.wait(), _WHOLE_SECONDS)

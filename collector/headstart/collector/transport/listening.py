@@ -4,6 +4,7 @@ Whoever can connect can submit, and what is submitted runs on every agent. So an
 is refused here unless the connections to it are known to be wanted.
 """
 
+import logging
 import os
 import resource
 import socket
@@ -24,6 +25,8 @@ from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0
 
+log = logging.getLogger(__name__)
+
 
 def check_exposure(config: CollectorConfig) -> None:
     """Refuse addresses that strangers could use. Raises ConfigurationError."""
@@ -34,10 +37,18 @@ def check_exposure(config: CollectorConfig) -> None:
     metrics = config.metrics_listen
     if metrics is None or is_loopback(metrics) or config.metrics_tls or config.metrics_open:
         return
+    if config.metrics_have_secrets:
+        log.warning(
+            "--metrics-listen %s: secrets travel in the clear, without --metrics-tls or a proxy "
+            "that encrypts",
+            metrics,
+        )
+        return
     raise ConfigurationError(
         f"--metrics-listen {metrics} is reached from other machines, and whoever reaches it "
         "reads the names of hosts and experiments and every figure: use --metrics-tls, so that "
-        "only clients with a certificate read it, or say --metrics-anyone-can-read"
+        "only clients with a certificate read it, --metrics-token-file or "
+        "--metrics-basic-auth-file, or say --metrics-anyone-can-read"
     )
 
 
