@@ -36,7 +36,6 @@ const FOLDERS = {
   '/boards/': path.resolve(asked.boards),
   '/public/build/img/': path.join(MODULES, '@grafana/ui/dist/public/img'),
 };
-const WEIGHTS = { Regular: 400, Medium: 500 };
 const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.svg': 'image/svg+xml', '.html': 'text/html' };
 // A board that is not drawn by then never is.
 const PATIENCE_MS = 90_000;
@@ -46,10 +45,11 @@ function fileOf(address) {
   if (address === '/') {
     return path.join(HERE, 'src/page.html');
   }
-  const font = /^\/public\/fonts\/(inter|roboto)\/(Inter|RobotoMono)-(Regular|Medium)\.woff2$/.exec(address);
+  const font = /^\/public\/fonts\/(inter|roboto)\/(?:Inter-(Medium)?(Italic)?)?/.exec(address);
   if (font) {
     const family = font[1] === 'inter' ? 'inter' : 'roboto-mono';
-    return path.join(MODULES, `@fontsource/${family}/files/${family}-latin-${WEIGHTS[font[3]]}-normal.woff2`);
+    const face = `${family}-latin-${font[2] ? 500 : 400}-${font[3] ? 'italic' : 'normal'}.woff2`;
+    return path.join(MODULES, '@fontsource', family, 'files', face);
   }
   for (const [begin, folder] of Object.entries(FOLDERS)) {
     if (address.startsWith(begin)) {

@@ -8,7 +8,7 @@ import pytest
 
 from headstart.dashboards import write
 from headstart.dashboards.generate import dashboards
-from support.pictured.drawing import Fault, build, draw
+from support.pictured.drawing import PICTURES, Fault, build, draw
 from support.pictured.making import made
 from support.pictured.present import SCRAPE_SECONDS, present
 
@@ -56,6 +56,18 @@ def test_every_board_is_drawn(drawn: dict[str, list[Fault]]) -> None:
     assert sorted(drawn) == sorted(BOARDS)
 
 
+def test_the_types_of_the_renderer_fit(drawn: dict[str, list[Fault]]) -> None:
+    checked = subprocess.run(
+        ["npm", "run", "--silent", "types"],
+        cwd=PICTURES,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.parametrize("board", BOARDS)
 def test_nothing_is_unknown_and_no_query_fails(drawn: dict[str, list[Fault]], board: str) -> None:
     assert of_kind(drawn, board, "unknown", "failed") == []
@@ -67,9 +79,7 @@ def test_no_panel_is_empty_without_words(drawn: dict[str, list[Fault]], board: s
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_every_column_lies_in_its_panel_and_no_text_is_cut(
-    drawn: dict[str, list[Fault]], board: str
-) -> None:
-    found = of_kind(drawn, board, "outside", "cut")
+def test_columns_text_and_plots_have_room(drawn: dict[str, list[Fault]], board: str) -> None:
+    found = of_kind(drawn, board, "outside", "cut", "squeezed")
 
     assert (found == []) != (board in _TOO_WIDE), found

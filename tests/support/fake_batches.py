@@ -46,6 +46,7 @@ class BatchKind:
     startup: float
     short: float
     long: float
+    memory_bytes: int = 10**8
 
 
 # The Closure Compiler on two cores.
@@ -118,7 +119,7 @@ def batch_records(
                 )
             for part in parts:
                 seconds = getattr(kind, part) * math.exp(rng.normal(0, noise))
-                _do(outcome, part, 0.0 if odd and part == zero else seconds)
+                _do(outcome, kind, part, 0.0 if odd and part == zero else seconds)
             if odd and wrong:
                 outcome.checks_failed = 1
             if block in flagged_blocks:
@@ -139,10 +140,15 @@ def batch_records(
     yield Record(run_outcome=ended)
 
 
-def _do(outcome: TrialOutcome, part: str, seconds: float) -> None:
+def _do(outcome: TrialOutcome, kind: BatchKind, part: str, seconds: float) -> None:
     if part != "startup":
         outcome.jobs.append(
-            Job(input=part, duration_seconds=seconds, cpu_seconds=seconds, high_water_bytes=10**8)
+            Job(
+                input=part,
+                duration_seconds=seconds,
+                cpu_seconds=seconds,
+                high_water_bytes=kind.memory_bytes,
+            )
         )
         return
     begin = 1000 * SECOND

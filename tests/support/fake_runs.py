@@ -440,17 +440,20 @@ def memory_floor(kind: Kind) -> MemoryFloor:
     )
 
 
+_POINTS = np.linspace(-2.5, 3.5, 40)
+_SHARES = np.exp(-(_POINTS**2) / 2) / np.exp(-(_POINTS**2) / 2).sum()
+_TIMES_MEAN = 0.9 * np.exp(0.45 * _POINTS)
+
+
 def latencies(count: int, mean_seconds: float) -> Histogram:
     """A log-normal histogram of about this mean."""
-    points = np.linspace(-2.5, 3.5, 40)
-    weights = np.exp(-(points**2) / 2)
-    counts = np.floor(weights / weights.sum() * count).astype(int)
-    values = np.maximum(mean_seconds * 0.9 * np.exp(0.45 * points) * 1e6, 1).astype(int)
+    counts = np.floor(_SHARES * count).astype(int)
+    values = np.maximum(mean_seconds * _TIMES_MEAN * 1e6, 1).astype(int)
     by_index: dict[int, int] = {}
-    for value, number in zip(values, counts, strict=True):
+    for value, number in zip(values.tolist(), counts.tolist(), strict=True):
         if number:
-            index = index_of(int(value))
-            by_index[index] = by_index.get(index, 0) + int(number)
+            index = index_of(value)
+            by_index[index] = by_index.get(index, 0) + number
     indices = sorted(by_index)
     return Histogram(
         index_delta=[b - a for a, b in zip([0, *indices], indices, strict=False)],

@@ -8,6 +8,8 @@ export type Kind =
   | 'empty'
   // A column of a table that lies outside its panel.
   | 'outside'
+  // A plot that title and legend leave less than half of its panel.
+  | 'squeezed'
   // Text that does not fit where it stands.
   | 'cut';
 

@@ -12,6 +12,7 @@ import type { Annotation, Board, Placed, Variable } from './board';
 import { checked } from './checks';
 import { fault, faults } from './faults';
 import { prepared, titleOf } from './fields';
+import { checkLinks } from './links';
 import { pixels, placed } from './layout';
 import { LOOK_ALIKES, PANELS } from './panels';
 import { framesOf } from './prometheus';
@@ -20,6 +21,7 @@ import { Variables } from './variables';
 
 const EDGE = 16;
 const CAPTION_HEIGHT = 16;
+const FONTS = ['400 12px Inter', '500 12px Inter', '400 12px "Roboto Mono"'];
 
 interface Ready extends Placed {
   frames: DataFrame[];
@@ -34,12 +36,19 @@ async function main(): Promise<void> {
   const ready = await Promise.all(placed(board, variables).map((one) => asked(one, variables, range)));
   const root = document.getElementById('root')!;
   document.body.style.cssText = `margin: 0; background: ${theme.colors.background.canvas}`;
-  createRoot(root).render(
-    <ThemeContext.Provider value={theme}>
-      <GlobalStyles isExtensionSidebarOpen={false} hackNoBackdropBlur={true} />
-      <Page board={board} variables={variables} range={range} marks={marks} ready={ready} />
-    </ThemeContext.Provider>
-  );
+  const react = createRoot(root);
+  const show = (page?: ReactNode) =>
+    react.render(
+      <ThemeContext.Provider value={theme}>
+        <GlobalStyles />
+        {page}
+      </ThemeContext.Provider>
+    );
+  show();
+  await settled(document.documentElement);
+  // Axes and tables measure their words before they draw them.
+  await Promise.all(FONTS.map((font) => document.fonts.load(font)));
+  show(<Page board={board} variables={variables} range={range} marks={marks} ready={ready} />);
   await settled(root);
   checked(root);
   Object.assign(window, { drawn: { height: root.scrollHeight, faults } });
@@ -143,6 +152,7 @@ function Shown({ panel, frames, size, range, marks, interpolated }: ShownProps) 
   if (!hasData && !words) {
     fault('empty', titleOf(panel), 'it has no data, and no noValue that says what this means');
   }
+  checkLinks(panel, interpolated);
   const alike = LOOK_ALIKES[panel.type];
   return (
     <div data-panel={titleOf(panel)} style={{ height: '100%' }}>
@@ -152,7 +162,7 @@ function Shown({ panel, frames, size, range, marks, interpolated }: ShownProps) 
         displayMode={panel.transparent ? 'transparent' : 'default'}
         {...size}
       >
-        {(width, height) => (
+        {(width: number, height: number) => (
           <Guard title={titleOf(panel)}>
             {hasData ? (
               <>

@@ -17,7 +17,7 @@ from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.collector.store import hosts, records, runs
+from headstart.collector.store import hosts, records, results, runs
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import RunState
@@ -83,6 +83,8 @@ class Past:
                 records.open_stream(connection, f"past-{machine.name}", machine.name)
 
         await self._store.write(put)
+        for _ in CONNECTED:
+            self._own.stream_opened()
 
     async def take(self, ran: Ran, ended: float) -> None:
         """A run from its submission to its judgement, and the reruns that this asks for."""
@@ -126,6 +128,9 @@ class Past:
         self.analyst.ended(leased.run_id)
         await self.analyst.idle()
         await self.regressions.idle()
+        stored = await self._store.read(lambda c: results.get(c, leased.run_id))
+        assert stored is not None, leased
+        assert not stored.fault, stored.fault
 
     async def _show_hosts(self, at: float) -> None:
         states = await self._store.read(hosts.states)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from headstart.collector.experiments.aa import as_aa
 from headstart.collector.experiments.rerun import AFTER, BEFORE
-from headstart.v1.experiment_pb2 import Experiment, Gate
+from headstart.v1.experiment_pb2 import Build, Experiment, Gate
 from headstart.v1.records_pb2 import Record, TrialOutcome
 from headstart.words import metrics
-from support.fake_batches import batch_experiment, batch_records
+from support.fake_batches import batch_experiment, batch_records, variant_named
 from support.fake_builds import builds
 from support.fake_runs import AOT, BROKEN, JIT, R2R, Fake, Kind
 from support.pictured.hosts import EPYC_1, EPYC_UNFIT, XEON_1, XEON_2, XEON_AWAY, Machine
@@ -56,6 +56,8 @@ def _players() -> Iterator[Ran]:
             age = (len(REVISIONS) - number) * 2.3 * DAY - place * 1_800
             extra = tuple(builds()) if newest else ()
             experiment = _named(fake.experiment(), "players-api", revision)
+            if newest:
+                _built(experiment)
             yield _ran(experiment, machine, age, fake, revision, extra)
 
 
@@ -90,7 +92,11 @@ def _compiler() -> Iterator[Ran]:
     for number, revision in enumerate(REVISIONS[-3:]):
         for place, machine in enumerate((XEON_2, EPYC_1)):
             experiment = _named(batch_experiment(), "compiler", revision)
-            records = batch_records(seed=7_000 + 10 * number + place)
+            kinds = (
+                replace(variant_named("jar"), memory_bytes=245_000_000),
+                replace(variant_named("native"), memory_bytes=132_000_000),
+            )
+            records = batch_records(kinds=kinds, seed=7_000 + 10 * number + place)
             age = (3 - number) * 0.25 * DAY - 14_400 - place * 1_800
             yield Ran(experiment, machine, age, tuple(_as_of(records, machine, revision)))
 
@@ -107,6 +113,14 @@ def _aa() -> Iterator[Ran]:
         fake = _fake((JIT, again), machine, seed=int(9_000 * machine.pace))
         plain = _named(replace(fake, kinds=(JIT,)).experiment(), "players-api", REVISIONS[-1])
         yield _ran(as_aa(plain), machine, 0.9 * DAY, fake, REVISIONS[-1])
+
+
+def _built(experiment: Experiment) -> None:
+    """As a file asks for it whose images are built and timed on the host."""
+    for variant in experiment.variants:
+        variant.build.CopyFrom(
+            Build(context="src", clean_repetitions=3, cached_repetitions=1, context_on_host=True)
+        )
 
 
 def _wrong_answers(outcome: TrialOutcome) -> None:

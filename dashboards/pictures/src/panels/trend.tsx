@@ -1,5 +1,6 @@
-import { FieldMatcherID, fieldMatchers, outerJoinDataFrames, type DataFrame } from '@grafana/data';
-import { TimeSeries } from '@grafana/ui';
+import { FieldMatcherID, fieldMatchers, outerJoinDataFrames, type DataFrame, type Field } from '@grafana/data';
+import { ScaleDistribution } from '@grafana/schema';
+import { TimeSeries, type UPlotConfigBuilder } from '@grafana/ui';
 
 import { fault } from '../faults';
 import { titleOf } from '../fields';
@@ -36,7 +37,19 @@ export function TrendPanel({ panel, frames, width, height, timeRange }: PanelPro
       options={panel.options}
       preparePlotFrame={aligned}
     >
-      {() => null}
+      {(config) => {
+        scaleX(config, x);
+        return null;
+      }}
     </TimeSeries>
   );
+}
+
+/** A logarithmic x, which Grafana has since 12 by an override of x; npm's time series is of before. */
+function scaleX(config: UPlotConfigBuilder, x: Field): void {
+  const wanted = x.config.custom?.scaleDistribution;
+  const scale = config['scales'].find(({ props }) => props.scaleKey === 'x');
+  if (scale && wanted?.type === ScaleDistribution.Log) {
+    Object.assign(scale.props, { distribution: ScaleDistribution.Log, log: wanted.log ?? 10 });
+  }
 }
