@@ -139,7 +139,8 @@ def _steady(worked: dict[str, Any], rss: float) -> list[BenchRow]:
             f"{what}: from sending to the ack, p99",
             f"{worked['p99_ms']:.0f} ms (p50 {worked['p50_ms']:.0f}, most {worked['most_ms']:.0f})",
             f"<= {_ACK_MS:.0f} ms",
-            f"sent {late:.0f} ms after its time (p99), by the agents' own doing",
+            f"sent {late:.0f} ms after its time (p99), by the agents' own doing; "
+            f"{worked['lost_streams']} streams lost",
             # The agents had no CPU: what they waited for is not the collector's.
             ok=True if worked["p99_ms"] <= _ACK_MS else None if late > _LATE_MS else False,
         ),

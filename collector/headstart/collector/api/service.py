@@ -100,7 +100,10 @@ class ExperimentsServer(ContextCalls, HostCalls, QueueCalls, ExperimentsServiceS
             )
             wish = wish_of(request, at.candidates, self._store.now())
             run_ids = await self._fleet.dispatch.submit(experiment, at.hosts, who_is(context), wish)
-            runs = [await self._summary(run_id) for run_id in run_ids]
+            found = await self._store.read(lambda c: queries.summaries_of(c, run_ids))
+            # As the hosts were named.
+            by_id = {run.run_id: run for run in found}
+            runs = [by_id[run_id] for run_id in run_ids]
             return SubmitResponse(runs=runs, warnings=at.warnings)
         except EXPECTED as error:
             await abort(context, error)

@@ -1,5 +1,6 @@
 """The queue and its leases: who runs what, and what becomes of a run."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,6 +60,7 @@ class Dispatch:
         self._next_look = time.monotonic() + self._look_seconds
         # Hosts that may have a queued run.
         self._waiting: set[str] = set()
+        self._counting = self._miscounted = False
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -153,11 +155,14 @@ class Dispatch:
 
     async def queued(self, hosts: Iterable[str]) -> None:
         """Runs were queued on these hosts."""
-        for host in hosts:
-            self._waiting.add(host)
-            if session := self._sessions.get(host):
-                await self.offer(session)
-        await self._count_runs()
+        self._waiting.update(hosts := [*hosts])
+        await self._offer_all(hosts)
+        self._count_soon()
+
+    async def _offer_all(self, hosts: Iterable[str]) -> None:
+        """Together, so that the leases of a thousand hosts are a commit or two."""
+        here = [self._sessions[host] for host in hosts if host in self._sessions]
+        await asyncio.gather(*map(self.offer, here))
 
     async def offer(self, session: Session) -> None:
         """Lease the next run to an agent that has none and takes one."""
@@ -208,7 +213,7 @@ class Dispatch:
         lease = Lease(attempt=attempt, experiment=experiment, lease_seconds=self._lease_seconds)
         session.outbox.put(("lease", leased.run_id), AttendResponse(lease=lease))
         self.changes.publish(leased.run_id)
-        await self._count_runs()
+        self._count_soon()
 
     async def declined(self, session: Session, attempts: Iterable[Attempt]) -> None:
         """Leases that their agent did not take."""
@@ -290,7 +295,7 @@ class Dispatch:
         if session := self._sessions.get(change.host):
             session.cancels.pop(change.run_id, None)
             self._tasks.start(self.offer(session), "an offer")
-        self._tasks.start(self._count_runs(), "the count of runs")
+        self._count_soon()
 
     def _lost(self, change: Change) -> None:
         log.warning(
@@ -338,9 +343,7 @@ class Dispatch:
         ):
             await self.cancel(run_id, why, only_queued=True)
         self._waiting |= await self._store.read(store_queue.waiting_hosts)
-        for host in sorted(self._waiting):
-            if session := self._sessions.get(host):
-                await self.offer(session)
+        await self._offer_all(sorted(self._waiting))
 
     async def _expire(self, attempt: Attempt) -> None:
         now = self._store.now()
@@ -351,6 +354,21 @@ class Dispatch:
             self._lost(change)
             if session := self._sessions.get(change.host):
                 await self.offer(session)
+
+    def _count_soon(self) -> None:
+        """Once for all that changes before it is done."""
+        self._miscounted = True
+        if not self._counting:
+            self._counting = True
+            self._tasks.start(self._count_again(), "the count of runs")
+
+    async def _count_again(self) -> None:
+        try:
+            while self._miscounted:
+                self._miscounted = False
+                await self._count_runs()
+        finally:
+            self._counting = False
 
     async def _count_runs(self) -> None:
         counts = await self._store.read(store_runs.counts)
