@@ -1,6 +1,7 @@
 """A collector that is killed and restored from a backup, below an agent that goes on."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,10 @@ def test_agents_are_taken_up_by_a_restored_collector_and_every_run_is_told_truly
             first.line(f"run ended.*{done}")
             cut, waiting = fleet.submit(), fleet.submit()
             _until_started(first, cut)
+            # However long the copy takes, the run is under way in it.
+            agent.process.send_signal(signal.SIGSTOP)
             copied = headstart("backup", tmp_path / "backup", "--data", tmp_path / "store")
+            agent.process.send_signal(signal.SIGCONT)
             assert copied.status == 0, copied
             first.line(f"run ended.*{cut}")
             unknown = fleet.submit()

@@ -85,5 +85,5 @@ def test_help_says_what_is_written() -> None:
     ran = headstart("export", "--help")
 
     assert ran.status == 0
-    for word in ("RUN_ID.trials.parquet", "--table", "--collector", "headstart[parquet]"):
+    for word in ("RUN_ID.trials.parquet", "--table", "--collector", "pyarrow"):
         assert word in ran.output

@@ -117,10 +117,11 @@ _COLLECT_AFTER = 20_000, 20, 50
 @click.option(
     "--metrics-detail",
     type=click.Choice(["standard", "full"]),
-    default="standard",
+    default="full",
     show_default=True,
-    help="full: with the interval and the ratio of every figure and with warm-up curves, where the "
-    "standard series of all results leave room: some 140 series a variant in place of 60.",
+    help="full: with the interval and the ratio of every figure and with warm-up curves, some 140 "
+    "series a variant, for the newest results while the standard series of all results leave room. "
+    "standard: 60 series a variant at most.",
 )
 @click.option(
     "--plaintext-anyone-can-submit",

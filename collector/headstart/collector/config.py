@@ -142,7 +142,7 @@ class CollectorConfig:
     # Series of results, hosts and shifts that /metrics has at most.
     metrics_series: int = MAXIMUM_SERIES
     # Every figure's interval and ratio, and warm-up curves, where there is room.
-    metrics_detailed: bool = False
+    metrics_detailed: bool = True
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)

@@ -33,8 +33,8 @@ class ExpositionGauges:
         )
         self._dropped = Gauge(
             "headstart_exposition_dropped_series",
-            "Series that are not exposed. reason: cap (too many), detail (what was asked for by "
-            "--metrics-detail full has no room), not_finite, duplicate, unknown (a metric that "
+            "Series that are not exposed. reason: cap (too many), detail (no room for it "
+            "beside all results), not_finite, duplicate, unknown (a metric that "
             "this version does not know).",
             ["reason"],
             registry=registry,
