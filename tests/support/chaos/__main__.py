@@ -6,6 +6,7 @@ Exit code 1 when not all is well, and how to have the same again.
 import argparse
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -52,7 +53,9 @@ def main() -> int:
         # Whatever broke it, how to see it again is what matters.
         traceback.print_exc()
         is_well = False
-    if not is_well:
+    if is_well:
+        shutil.rmtree(folder)
+    else:
         print(f"chaos: not well; logs and records are in {folder}; the same again:")
         print(f"make chaos CHAOS_SEED={seed} CHAOS_SECONDS={given.seconds:.0f}")
     return int(not is_well)
