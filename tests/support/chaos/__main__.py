@@ -64,6 +64,8 @@ def main() -> int:
 def _print(verdict: Verdict, fleet: Chaos) -> None:
     for name, count in sorted(fleet.done.items()):
         print(f"{count:6} {name}")
+    for reason, count in verdict.reasons.most_common():
+        print(f"{count:6} {reason}")
     for fault in verdict.faults:
         print(fault)
     for each in verdict.forgotten:

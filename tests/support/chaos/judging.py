@@ -28,6 +28,8 @@ class Verdict:
     """What became of it all: `lost`, `twice` and `wrong` say one run each, and should be empty."""
 
     states: Counter[str] = field(default_factory=Counter)
+    # Of runs that ended otherwise than done: the state and the reason.
+    reasons: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -79,6 +81,8 @@ def judge(
             # A certificate ends before there are many of them.
             with operator.experiments() as stub:
                 _hold(run, submitter.records, stub, verdict)
+        else:
+            verdict.reasons[f"{word(RunState, run.state)}: {run.reason}"] += 1
     return verdict
 
 
