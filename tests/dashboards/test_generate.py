@@ -12,7 +12,7 @@ import pytest
 from headstart.dashboards import write
 from headstart.dashboards.generate import dashboards, to_json
 from headstart.dashboards.sdk import models
-from support.dashboard_json import annotations, expressions, panels, targets, variables
+from support.dashboard_json import ONE, annotations, expressions, panels, targets, variables
 
 COMMITTED = Path(__file__).parents[2] / "dashboards" / "generated"
 
@@ -117,11 +117,14 @@ def test_queries_of_a_panel_have_names_of_their_own(board: dict[str, Any]) -> No
         assert len(set(refs)) == len(refs), panel["title"]
 
 
-def test_variables_can_be_all_and_several_and_follow_the_time_range(board: dict[str, Any]) -> None:
+def test_variables_are_one_or_all_and_several_and_follow_the_time_range(
+    board: dict[str, Any],
+) -> None:
     for variable in variables(board):
-        assert variable["multi"], variable["name"]
-        assert variable["includeAll"], variable["name"]
-        assert variable["allValue"] == ".+"
+        if variable["name"] not in ONE:
+            assert variable["multi"], variable["name"]
+        assert variable["includeAll"] == variable["multi"], variable["name"]
+        assert variable.get("allValue") == (".+" if variable["multi"] else None)
         assert variable["refresh"] == 2
 
 
@@ -130,6 +133,7 @@ def test_every_variable_that_is_used_exists_and_every_one_that_exists_is_used(
 ) -> None:
     known = {variable["name"] for variable in variables(board)}
     asked = expressions(board) + [variable["query"] for variable in variables(board)]
+    asked += [panel["title"] for panel in board["panels"]]
     used = {name for text in asked for name in re.findall(r"\$(?!__)([a-z]\w*)", text)}
 
     assert used == known

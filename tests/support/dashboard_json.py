@@ -34,9 +34,14 @@ def expressions(board: dict[str, Any]) -> list[str]:
     ]
 
 
+# Of a variable of which one value is chosen, as `support.metrics_results` has them.
+ONE = {"experiment": "players-api", "host": "alpha"}
+
+
 def interpolated(text: str, board: dict[str, Any], rate_interval: str = "5m", **chosen: str) -> str:
-    """`text` as Grafana sends it while every variable is at "All" but for those `chosen`."""
+    """`text` as Grafana sends it while every variable is at "All", or at one, but for `chosen`."""
     for variable in variables(board):
         name = variable["name"]
-        text = text.replace(f"${name}", chosen.get(name, variable["allValue"]))
+        stands = variable["allValue"] if variable["multi"] else ONE[name]
+        text = text.replace(f"${name}", chosen.get(name, stands))
     return text.replace("$__rate_interval", rate_interval)

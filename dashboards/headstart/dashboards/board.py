@@ -1,7 +1,6 @@
-"""What every dashboard here has in common: the grid, queries, variables, tables."""
+"""What every dashboard here has in common: the grid, queries, variables, lines."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from headstart.dashboards.sdk import (
@@ -12,7 +11,6 @@ from headstart.dashboards.sdk import (
     dashboard,
     models,
     prometheus,
-    table,
     timeseries,
     variants,
 )
@@ -94,15 +92,22 @@ def variable(
     if selected:
         current = models.VariableOption(selected=True, text=list(selected), value=list(selected))
     return (
+        _variable(name, label, query).current(current).multi(True).include_all(True).all_value(".+")
+    )
+
+
+def one_of(name: str, label: str, query: str) -> builder.Builder[models.VariableModel]:
+    """A choice of one label value; the first of them from the start."""
+    return _variable(name, label, query).multi(False).include_all(False)
+
+
+def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
+    return (
         dashboard.QueryVariable(name)
         .label(label)
         .query(query)
         .definition(query)
         .datasource(DATASOURCE)
-        .current(current)
-        .multi(True)
-        .include_all(True)
-        .all_value(".+")
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
     )
@@ -135,74 +140,6 @@ def properties(**values: object) -> list[models.DynamicConfigValue]:
     ]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: a query's value, a label that its queries share, or, with both,
-    a label that only this query has."""
-
-    title: str
-    expr: str = ""
-    label: str = ""
-    # Overrides for the column, such as unit or custom__width.
-    look: Mapping[str, object] = field(default_factory=dict)
-
-
-def columns_table(
-    title: str, description: str, columns: Sequence[Column], *, sort_by: str, descending: bool
-) -> table.Panel:
-    """A table that joins several queries (at least two) on the labels that all of them share."""
-    refs = {c.title: chr(ord("A") + i) for i, c in enumerate(c for c in columns if c.expr)}
-    values = {c.title: f"Value #{refs[c.title]}" for c in columns if c.expr}
-    panel = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .targets([instant(c.expr, refs[c.title]) for c in columns if c.expr])
-        .transformations(
-            [
-                transformation("merge"),
-                organize(
-                    {c.label or values[c.title]: c.title for c in columns},
-                    # The store joins what is of one collector, and says nothing to a reader.
-                    without=["store", *(values[c.title] for c in columns if c.expr and c.label)],
-                ),
-                transformation("sortBy", fields={}, sort=[{"field": sort_by, "desc": descending}]),
-            ]
-        )
-        .unit("none")
-        .filterable(True)
-    )
-    for column in columns:
-        if column.look:
-            panel = panel.override_by_name(column.title, properties(**column.look))
-    return panel
-
-
-def organize(
-    titles: Mapping[str, str], without: Sequence[str] = ()
-) -> models.DataTransformerConfig:
-    """Orders and renames columns, and leaves out some and the time of the query."""
-    return transformation(
-        "organize",
-        excludeByName=dict.fromkeys(("Time", *without), True),
-        includeByName={},
-        indexByName={name: i for i, name in enumerate(titles)},
-        renameByName=dict(titles),
-    )
-
-
-def matrix(column: str, row: str, value: str) -> models.DataTransformerConfig:
-    """One row a value of `row`, one column a value of `column`; the first column's name is
-    both with a backslash between."""
-    return transformation(
-        "groupingToMatrix",
-        columnField=column,
-        rowField=row,
-        valueField=value,
-        emptyValue="null",
-    )
-
-
 def interval_lines(
     title: str, description: str, unit: str, series: str, matchers: str, legend: str
 ) -> timeseries.Panel:
@@ -219,8 +156,8 @@ def interval_lines(
                 for ref, stat in stats.items()
             ]
         )
-        # By name, so that a variant and its two bounds, which bear one name, share a colour.
-        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        # A variant and its two bounds bear one name.
+        .color_scheme(by_name())
         .legend(table_legend())
         .tooltip(
             common_builders.VizTooltipOptions()
@@ -243,6 +180,23 @@ def interval_lines(
             ),
         )
     return panel
+
+
+def by_name() -> dashboard.FieldColor:
+    """A colour for each name, so that a variant has the same one on every board."""
+    return dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+
+
+def list_legend(
+    placement: common.LegendPlacement = common.LegendPlacement.BOTTOM,
+) -> common_builders.VizLegendOptions:
+    """A legend that takes one line, or with `placement` a column at the right."""
+    return (
+        common_builders.VizLegendOptions()
+        .display_mode(common.LegendDisplayMode.LIST)
+        .placement(placement)
+        .show_legend(True)
+    )
 
 
 def table_legend() -> common_builders.VizLegendOptions:

@@ -1,6 +1,7 @@
 """The dashboard "Variants compared": the latest runs side by side, across hosts and hardware."""
 
-from headstart.dashboards.board import DATASOURCE, Board, Column, columns_table, variable
+from headstart.dashboards.board import DATASOURCE, Board, variable
+from headstart.dashboards.board_tables import Column, columns_table
 from headstart.dashboards.board_uids import COMPARED
 from headstart.dashboards.compared_panels import (
     BY_KEY,

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 
 from headstart.dashboards.appearance import FLAGGED_MARK, UNITS, VERDICT_COLOURS
 from headstart.dashboards.board import (
-    Column,
-    columns_table,
     instant,
     interval_lines,
-    matrix,
-    organize,
     properties,
     table_legend,
     transformation,
 )
+from headstart.dashboards.board_tables import Column, columns_table, matrix, organize
+from headstart.dashboards.joined_labels import joined
 from headstart.dashboards.sdk import (
     barchart,
     common,
@@ -44,8 +42,6 @@ KEY_COLUMNS = (
     Column("CPU", label="cpu_model", look={"custom__width": 230}),
 )
 
-_SEPARATOR = '" · "'
-
 VERDICT_MAPPING = models.ValueMap(
     options={
         verdict + mark: models.ValueMappingResult(color=colour)
@@ -53,12 +49,6 @@ VERDICT_MAPPING = models.ValueMap(
         for mark in ("", FLAGGED_MARK)
     }
 )
-
-
-def joined(expr: str, target: str, *labels: str) -> str:
-    """`expr` with one more label, made of several, for axes and legends that have room for one."""
-    sources = ", ".join(f'"{label}"' for label in labels)
-    return f'label_join({expr}, "{target}", {_SEPARATOR}, {sources})'
 
 
 def verdict_series(matchers: str) -> str:
@@ -280,7 +270,7 @@ def ratios_with_intervals() -> table.Panel:
                 "Verdict",
                 f"max by ({', '.join(KEY)}, metric, verdict) ({verdicts_now})",
                 "verdict",
-                {
+                look={
                     "mappings": [VERDICT_MAPPING],
                     "custom__cellOptions": {"type": "color-background", "mode": "basic"},
                 },

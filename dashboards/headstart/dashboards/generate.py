@@ -9,8 +9,11 @@ import yaml
 from headstart.dashboards.alerts import rule_file
 from headstart.dashboards.compared import compared
 from headstart.dashboards.configuration import Configuration, selected
+from headstart.dashboards.decisions_board import decisions
 from headstart.dashboards.overview import overview
+from headstart.dashboards.run_board import one_run
 from headstart.dashboards.sdk import JSONEncoder, builder, models
+from headstart.dashboards.variants_board import variants
 
 RULES_FILE = "headstart.rules.yml"
 
@@ -43,7 +46,13 @@ def rules_text(configuration: Configuration) -> str:
 def dashboards(configuration: Configuration | None = None) -> list[dict[str, Any]]:
     """Every dashboard in Grafana's classic model, as plain data."""
     configuration = configuration or Configuration()
-    boards = (overview(configuration), compared())
+    boards = (
+        decisions(configuration),
+        variants(),
+        one_run(configuration),
+        overview(configuration),
+        compared(),
+    )
     return [_selected(_plain(board), configuration.scrape.selector) for board in boards]
 
 

@@ -1,15 +1,7 @@
 """The dashboard "Overview": the fleet, the latest runs, the alerts, the collector's health."""
 
-from headstart.dashboards.board import (
-    Board,
-    Column,
-    columns_table,
-    instant,
-    organize,
-    query,
-    table_legend,
-    variable,
-)
+from headstart.dashboards.board import Board, instant, query, table_legend, variable
+from headstart.dashboards.board_tables import Column, columns_table, organize
 from headstart.dashboards.board_uids import COMPARED, OVERVIEW
 from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.sdk import (
