@@ -6,11 +6,10 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 
 from headstart.agent.policy.policy import Policy
-from headstart.cli.main import cli
+from support.known_commands import is_known
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
@@ -101,18 +100,7 @@ def test_commands_of_the_documents_for_operators_exist_with_their_options() -> N
         for line in (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         if line.startswith("    headstart ")
     ]
-    unknown = [line for line in said if not _is_known(shlex.split(line, comments=True)[1:])]
+    unknown = [line for line in said if not is_known(shlex.split(line, comments=True)[1:])]
 
     assert len(said) > 30
     assert unknown == []
-
-
-def _is_known(words: list[str]) -> bool:
-    command: click.Command = cli
-    while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), words.pop(0))
-        if found is None:
-            return False
-        command = found
-    options = {each for parameter in command.params for each in parameter.opts}
-    return all(word.partition("=")[0] in options for word in words if word.startswith("--"))

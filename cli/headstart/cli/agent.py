@@ -69,7 +69,10 @@ def command(
     if_busy: str,
     collector: Connection | None,
 ) -> None:
-    """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP."""
+    """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP.
+
+    headstart agent --policy /etc/headstart/policy.toml --label pool=perf
+    """
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
     folder = (state or default_state()).absolute()
     try:

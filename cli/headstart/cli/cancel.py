@@ -56,6 +56,8 @@ def command(
 ) -> None:
     """Stop each RUN: the agent cleans up and delivers what it has.
 
+    headstart cancel --experiment players-api --queued
+
     With several of --experiment, --host and --label: the runs to which all of them apply.
     """
     labels = parse_labels(pairs)

@@ -25,6 +25,8 @@ _EXAMPLE = {"things": ("app:jit", "app:aot"), "kind": "image", "port": 8080, "re
 def command(output: Path | None, force: bool, **options: Any) -> None:
     """Write the commented experiment file of what `try` would run with the same arguments.
 
+    headstart init app:jit app:aot --port 8080 --ready /health --output app.yaml
+
     Without arguments it is an example to be changed.
     """
     if output is not None and output.exists() and not force:

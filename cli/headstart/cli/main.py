@@ -14,41 +14,54 @@ from headstart.cli.errors import CommandError
 from headstart.cli.exit_codes import ExitCode, help_line, help_table
 from headstart.cli.given import refused_first
 
-# name -> (module in headstart.cli, what it is for); the order of `--help`.
-COMMANDS = {
-    "try": "Compare images or commands on this machine, without a file.",
-    "init": "Write the experiment file of images or commands.",
-    "check": "Say what keeps an experiment from being measured here.",
-    "run": "Run an experiment on this machine and report.",
-    "aa": "Compare a variant with itself: can this host tell?",
-    "doctor": "Say what about this host spoils measurements.",
-    "collector": "Receive, store and judge what agents measure.",
-    "agent": "Run experiments on this host for a collector.",
-    "token": "Make, list and revoke tokens that let hosts and people in.",
-    "enroll": "Trade a token for this host's or this person's certificate.",
-    "submit": "Submit an experiment to all hosts that match.",
-    "status": "List runs and hosts.",
-    "host": "List hosts; drain, resume, rename or remove one.",
-    "watch": "Follow runs until they ended.",
-    "cancel": "Stop runs.",
-    "forget": "Delete runs, or all of an experiment, for good.",
-    "report": "Print or write the report of a run.",
-    "trials": "List a run's trials, and how each start went.",
-    "export": "Write a run's records as Parquet files.",
-    "compare": "Compare two runs: two revisions, or two hosts.",
-    "pool": "Put an experiment's runs on several hosts together.",
-    "history": "Show an experiment's figures over revisions, and what shifted.",
-    "accept": "End an open shift: its new level is what is wanted.",
-    "gate": "Hold a run against its gates, for CI.",
-    "identities": "List who has which role, and whose certificate is revoked.",
-    "revoke": "Refuse a certificate from now on.",
-    "audit": "List who did what, and who was refused.",
-    "backup": "Copy a collector's folder, also while it runs.",
-    "restore": "Make a collector's folder of a backup.",
-    "dashboards": "Bring the dashboards to Grafana.",
-    "rules": "Write and check the Prometheus alert rules.",
-    "schema": "Print the JSON Schema of the experiment file, or of reports.",
+# Heading -> name -> what it is for; the order of `--help`. Each is a module in headstart.cli.
+SECTIONS = {
+    "Measure on this machine": {
+        "try": "Compare images or commands on this machine, without a file.",
+        "init": "Write the experiment file of images or commands.",
+        "check": "Say what keeps an experiment from being measured here.",
+        "run": "Run an experiment on this machine and report.",
+        "aa": "Compare a variant with itself: can this host tell?",
+        "doctor": "Say what about this host spoils measurements.",
+    },
+    "Measure on a fleet": {
+        "submit": "Submit an experiment to all hosts that match.",
+        "status": "List runs and hosts.",
+        "watch": "Follow runs until they ended.",
+        "cancel": "Stop runs.",
+    },
+    "Results": {
+        "report": "Print or write the report of a run.",
+        "trials": "List a run's trials, and how each start went.",
+        "compare": "Compare two runs: two revisions, or two hosts.",
+        "pool": "Put an experiment's runs on several hosts together.",
+        "history": "Show an experiment's figures over revisions, and what shifted.",
+        "accept": "End an open shift: its new level is what is wanted.",
+        "gate": "Hold a run against its gates, for CI.",
+        "export": "Write a run's records as Parquet files.",
+    },
+    "Operate a fleet": {
+        "collector": "Receive, store and judge what agents measure.",
+        "agent": "Run experiments on this host for a collector.",
+        "host": "List hosts; drain, resume, rename or remove one.",
+        "forget": "Delete runs, or all of an experiment, for good.",
+        "backup": "Copy a collector's folder, also while it runs.",
+        "restore": "Make a collector's folder of a backup.",
+    },
+    "Who may do what": {
+        "token": "Make, list and revoke tokens that let hosts and people in.",
+        "enroll": "Trade a token for this host's or this person's certificate.",
+        "identities": "List who has which role, and whose certificate is revoked.",
+        "revoke": "Refuse a certificate from now on.",
+        "audit": "List who did what, and who was refused.",
+    },
+    "For other tools": {
+        "dashboards": "Bring the dashboards to Grafana.",
+        "rules": "Write and check the Prometheus alert rules.",
+        "schema": "Print the JSON Schema of the experiment file, or of reports.",
+    },
 }
+COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
 
 # What a disk does, and no fault of ours.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -87,8 +100,10 @@ class _Lazy(click.Group):
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # The help of a group would import every command for one line of text.
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), line) for name, line in commands.items()])
 
 
 def _say_release(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:

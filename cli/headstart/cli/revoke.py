@@ -37,6 +37,8 @@ def command(
 ) -> None:
     """Refuse certificates: one by its serial number, or those that have a NAME.
 
+    headstart revoke bench-7 --reason "taken over"
+
     Calls that are open end within seconds, an agent's with what it measures; a run that it had
     is queued again. A name holds for all certificates of an outside authority, now and later. Of
     the collector's own authority it holds for those that there are: a token lets in again.

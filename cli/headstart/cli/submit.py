@@ -52,7 +52,10 @@ def command(
     as_json: bool,
     collector: Connection,
 ) -> int:
-    """Submit the experiment in FILE: one run on every host whose labels match."""
+    """Submit the experiment in FILE: one run on every host whose labels match.
+
+    headstart submit players.yaml --revision "$(git rev-parse --short HEAD)" --wait
+    """
     if strict and not wait:
         raise InputError("--strict goes with --wait")
     changes = blocks, duration, settings

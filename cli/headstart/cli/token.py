@@ -82,6 +82,10 @@ def create(
 ) -> None:
     """Print a token, one line: whoever has it gets a certificate by `headstart enroll`.
 
+    headstart token create --role agent --uses 3
+
+    headstart token create --role operator --name anna --expires 1d
+
     It is shown this once; the collector keeps a hash.
     """
     request = CreateTokenRequest(
