@@ -212,6 +212,7 @@ def hello(
     acked: int = 0,
     partly: Iterable[tuple[str, int]] = (),
     features: Iterable[str] = (),
+    recorded: tuple[str, str] = ("", ""),
 ) -> Hello:
     """A hello as an agent says it."""
     return Hello(
@@ -226,6 +227,8 @@ def hello(
         unacked=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in unacked],
         acked_sequence=acked,
         partly_acked=[Attempt(run_id=run_id, attempt=attempt) for run_id, attempt in partly],
+        recorded_stream_id=recorded[0],
+        recorded_as=recorded[1],
     )
 
 

@@ -28,13 +28,17 @@ class Peer:
     context: "grpc.aio.ServicerContext[AttendRequest, AttendResponse]"
     hello: Hello = field(default_factory=Hello)
 
-    async def welcome(self, acked: int = 0, window: int = 256) -> None:
+    async def welcome(
+        self, acked: int = 0, window: int = 256, takes_recorded: bool | None = None
+    ) -> None:
         self.hello = (await anext(self.requests)).hello
-        await self.send(
-            AttendResponse(
-                welcome=Welcome(acked_sequence=acked, heartbeat_seconds=0.05, ack_window=window)
-            )
+        welcome = Welcome(
+            acked_sequence=acked,
+            heartbeat_seconds=0.05,
+            ack_window=window,
+            takes_recorded=takes_recorded,
         )
+        await self.send(AttendResponse(welcome=welcome))
 
     async def send(self, response: AttendResponse) -> None:
         await self.context.write(response)

@@ -203,19 +203,37 @@ def test_a_new_stream_has_all_that_was_not_acked_from_one_on(tmp_path: Path) -> 
     assert again.differs(3, 0) == ""
 
 
-def test_a_spool_of_another_host_is_set_aside_with_what_it_holds(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_spool_of_a_host_with_another_name_goes_on_once_it_is_taken_over(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, host="h1")
+    spool.append(_event())
+    stream = spool.stream_id
+    spool.close()
+    renamed = Spool(tmp_path, host="h2")
+    recorded_as = renamed.recorded_as
+    renamed.take_over()
+    renamed.close()
+    again = Spool(tmp_path, host="h2")
+
+    assert (recorded_as, again.recorded_as) == ("h1", "")
+    assert again.stream_id == stream
+    assert [envelope.sequence for envelope in again.read(0, 10)] == [1]
+
+
+def test_a_spool_of_another_host_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
     spool = Spool(tmp_path, host="h1")
     spool.append(_event())
     stream = spool.stream_id
     spool.close()
     clone = Spool(tmp_path, host="h2")
+    recorded_as = clone.recorded_as
+    aside_file = clone.set_aside()
 
+    assert recorded_as == "h1"
+    assert aside_file == tmp_path / f"spool-{stream}.sqlite"
+    assert clone.recorded_as == ""
     assert clone.stream_id != stream
     assert clone.read(0, 10) == []
-    assert "the spool" in caplog.text
-    assert "is that of host h1, this is h2" in caplog.text
+    assert clone.state() == (0, 0, 0)
     with sqlite3.connect(tmp_path / f"spool-{stream}.sqlite") as aside:
         assert aside.execute("SELECT count(*) FROM records").fetchone() == (1,)
     aside.close()

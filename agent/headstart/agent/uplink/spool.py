@@ -73,36 +73,53 @@ class Spool:
         # Why the last commit failed; empty: it did not.
         self._fault = ""
         self._times = CommitTimes("its spool's disk")
-        self._file = SpoolFile(private_database(folder / _FILE_NAME))
-        if host and self._file.meta.host not in ("", host):
-            self._set_aside(host)
-        if host and self._file.meta.host != host:
-            self._file.keep(replace(self._file.meta, host=host))
+        self._host = host
+        self._draw_life()
+        self._open()
+
+    def _open(self) -> None:
+        self._file = SpoolFile(private_database(self._folder / _FILE_NAME))
+        if self._host and not self._file.meta.host:
+            self._file.keep(replace(self._file.meta, host=self._host))
         self._bytes = self._file.bytes()
         # Attempts of which records were acked, the newest last. What an earlier life had acked
         # is not known: it may be what the next record's attempt began with.
         self._partly = dict.fromkeys(
             (first.run_id, first.attempt) for _, first in self._file.read(0, 1)
         )
-        self._draw_life()
         self._state = (self._bytes, self._file.count(), self._file.meta.dropped_batches)
 
-    def _set_aside(self, host: str) -> None:
-        """What another host recorded is not ours to deliver: it does so itself, or nobody."""
-        meta, records = self._file.meta, self._file.count()
-        self._file.close()
-        aside = self._folder / f"spool-{meta.stream_id}.sqlite"
-        (self._folder / _FILE_NAME).rename(aside)
-        log.warning(
-            "the spool in %s is that of host %s, this is %s: it is now %s, with %d records that "
-            "were not delivered, and a new stream begins",
-            self._folder,
-            meta.host,
-            host,
-            aside.name,
-            records,
-        )
-        self._file = SpoolFile(private_database(self._folder / _FILE_NAME))
+    @property
+    def recorded_as(self) -> str:
+        """The host under whose name this was recorded; empty: the spool is this host's.
+
+        One that was renamed, or another one: `take_over` or `set_aside` follows, before any record.
+        """
+        recorded = self._file.meta.host
+        return recorded if self._host and recorded != self._host else ""
+
+    def take_over(self) -> None:
+        """The stream is this host's, which had another name. Raises sqlite3.Error."""
+        with self._lock:
+            self._file.keep(replace(self._file.meta, host=self._host))
+
+    def set_aside(self) -> Path:
+        """Begin an empty spool with a stream of its own; where the one of before is now.
+
+        What another host recorded it delivers itself, or nobody. Raises SpoolError.
+        """
+        with self._lock:
+            aside = self._folder / f"spool-{self._file.meta.stream_id}.sqlite"
+            self._file.close()
+            try:
+                (self._folder / _FILE_NAME).rename(aside)
+            except OSError as error:
+                raise SpoolError(
+                    f"the spool in {self._folder} is that of host {self._file.meta.host} and "
+                    f"cannot be set aside as {aside.name}: {error.strerror}; move it away"
+                ) from error
+            self._open()
+        return aside
 
     def _draw_life(self) -> None:
         self.life = secrets.randbits(62) or 1

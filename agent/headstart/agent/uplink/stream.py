@@ -26,6 +26,7 @@ from headstart.agent.uplink.collector_bounds import (
     words_of,
 )
 from headstart.agent.uplink.collector_tls import ClientTls, aio_channel_to
+from headstart.agent.uplink.former_name import Answered, question, settle
 from headstart.agent.uplink.held_runs import HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
@@ -158,6 +159,8 @@ class Attendance:
                     self.spool.replaces,
                     new,
                 )
+            except Answered:
+                self._backoff = _FIRST_BACKOFF_SECONDS
             except CollectorFault as fault:
                 self._tell_lost(f"the collector is at fault: {fault}", self._backoff)
             self._connected = False
@@ -233,6 +236,11 @@ class Attendance:
         if not first.HasField("welcome"):
             raise CollectorFault(f"it begins with {first.WhichOneof('message')}, not a welcome")
         welcome = first.welcome
+        if hello.recorded_as:
+            stream.cancel()
+            await asyncio.to_thread(settle, self.spool, hello.host.host, welcome)
+            self._ever_sent = self.spool.last
+            raise Answered
         if differs := await asyncio.to_thread(self._differs, welcome):
             await asyncio.to_thread(self.spool.begin_stream)
             self._ever_sent = 0
@@ -275,6 +283,8 @@ class Attendance:
 
     def _hello(self) -> Hello:
         self._told_policy = self.policy()
+        if self.spool.recorded_as:
+            return question(self.spool, self.host(), self._told_policy)
         running = [held.key() for held in self.runs.running()]
         unacked = self.spool.unacked_attempts()
         return Hello(

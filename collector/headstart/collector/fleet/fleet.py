@@ -11,6 +11,7 @@ import grpc
 from headstart.collector.config import CollectorConfig, Limits
 from headstart.collector.fleet.decisions import Decide, answer
 from headstart.collector.fleet.dispatch import Dispatch
+from headstart.collector.fleet.former_spool import STREAM_ID, check_question, tell_answer
 from headstart.collector.fleet.host_orders import HostOrders
 from headstart.collector.fleet.notes import Notes
 from headstart.collector.fleet.refused import Refused
@@ -46,7 +47,6 @@ _SEEN_SECONDS = 60.0
 _TWIN_SECONDS = 60.0
 # Acks replace each other, so an agent that reads never comes near this.
 _UNREAD_MESSAGES = 1000
-_STREAM_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 _LABEL = re.compile(r"[0-9A-Za-z_./-]{1,63}", re.ASCII)
 _LONGEST_LABEL = 253
 
@@ -122,7 +122,7 @@ class Fleet:
         self._sessions[host] = session
         self._metrics.stream_opened()
         if older is not None:
-            if older.stream_id != hello.stream_id:
+            if older.stream_id != hello.stream_id and not older.asks_whose_spool:
                 log.warning("host %s attends with two spools: are two agents running?", host)
             older.close(Refused(grpc.StatusCode.ABORTED, "a newer stream of this host took over"))
         try:
@@ -147,6 +147,8 @@ class Fleet:
                 hello.stream_id,
                 hello.replaces_stream_id,
             )
+        if greeted.takes_recorded is not None:
+            tell_answer(hello, greeted.takes_recorded)
         if greeted.set_back:
             self._tell_set_back(session, greeted)
         acked = session.resume(greeted.acked)
@@ -159,6 +161,7 @@ class Fleet:
             ack_window=limits.ack_window,
             # Room for the message around the envelopes.
             maximum_batch_bytes=limits.message_bytes // 2,
+            takes_recorded=greeted.takes_recorded,
         )
 
     def _tell_set_back(self, session: Session, greeted: Greeted) -> None:
@@ -335,12 +338,13 @@ def _check(hello: Hello, limits: Limits) -> None:
             "start the agent with --host NAME",
             Refusal.IDENTITY,
         )
-    if not _STREAM_ID.fullmatch(hello.stream_id):
+    if not STREAM_ID.fullmatch(hello.stream_id):
         raise Refused(
             grpc.StatusCode.FAILED_PRECONDITION,
             "a hello needs a stream id of 1 to 64 letters, digits, '_' and '-'",
             Refusal.PROTOCOL,
         )
+    check_question(hello)
     if hello.ByteSize() > limits.hello_bytes:
         raise Refused(
             grpc.StatusCode.FAILED_PRECONDITION,

@@ -59,6 +59,8 @@ class Session:
         self.serial = serial
         self.stream_id = hello.stream_id
         self.replaces_stream_id = hello.replaces_stream_id
+        # Its agent comes again with another stream, as soon as it knows whose its spool is.
+        self.asks_whose_spool = bool(hello.recorded_stream_id)
         self.life = hello.life
         # Why the agent takes no run; empty: it does.
         self.not_ready = hello.not_ready

@@ -10,6 +10,7 @@ from headstart.collector.store import (
     hosts as store_hosts,
     later_attempts,
     records as store_records,
+    renaming,
     runs as store_runs,
 )
 from headstart.collector.store.hosts import HostRoom
@@ -38,6 +39,8 @@ class Greeted:
     gone: int = 0
     # The agent has attempts that this store never gave out: it was set back, too.
     set_back: bool = False
+    # Whether what the agent recorded under another name is the host's; None: it did not ask.
+    takes_recorded: bool | None = None
 
 
 def greet(
@@ -51,6 +54,10 @@ def greet(
     host = hello.host.host
     store_hosts.greet(connection, hello.host, hello.policy, now, room or HostRoom())
     greeted = Greeted(store_records.open_stream(connection, hello.stream_id, host))
+    if hello.recorded_stream_id:
+        greeted.takes_recorded = renaming.is_of(
+            connection, host, hello.recorded_stream_id, hello.recorded_as
+        )
     held: Sequence[Attempt] = [*hello.running, *hello.unacked]
     here = greeted.acked.sequence if greeted.acked is not None else 0
     greeted.gone = max(0, hello.acked_sequence - here)

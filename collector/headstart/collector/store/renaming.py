@@ -69,6 +69,19 @@ def _rename_result(connection: Connection, run_id: str, new: str) -> None:
         connection.execute(update(results).where(of_run).values(result_json=json.dumps(result)))
 
 
+def is_of(connection: Connection, host: str, stream_id: str, recorded_as: str) -> bool:
+    """Whether a stream that was recorded under another name is this host's.
+
+    By where the stream is: a rename moves it. Where it is not known, as of a spool whose stream
+    began anew while its host was away, by whether the host was called so.
+    """
+    known = select(streams.c.host).where(streams.c.stream_id == stream_id)
+    if (owner := connection.execute(known).scalar()) is not None:
+        return bool(owner == host)
+    former = select(former_names.c.host).where(former_names.c.former == recorded_as)
+    return bool(connection.execute(former).scalar() == host)
+
+
 def free_name(connection: Connection, former: str) -> str | None:
     """Forget that a host was called so; what it is called now. None: none was."""
     of_name = former_names.c.former == former

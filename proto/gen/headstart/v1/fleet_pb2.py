@@ -27,7 +27,7 @@ from headstart.v1 import host_pb2 as headstart_dot_v1_dot_host__pb2
 from headstart.v1 import records_pb2 as headstart_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18headstart/v1/fleet.proto\x12\x0cheadstart.v1\x1a\x1dheadstart/v1/experiment.proto\x1a\x17headstart/v1/host.proto\x1a\x1aheadstart/v1/records.proto\"\xd1\x01\n\rAttendRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.headstart.v1.HelloH\x00\x12*\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x19.headstart.v1.RecordBatchH\x00\x12,\n\theartbeat\x18\x03 \x01(\x0b\x32\x17.headstart.v1.HeartbeatH\x00\x12\x35\n\x0e\x62lock_finished\x18\x04 \x01(\x0b\x32\x1b.headstart.v1.BlockFinishedH\x00\x42\t\n\x07message\"\xcb\x02\n\x0e\x41ttendResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.headstart.v1.WelcomeH\x00\x12$\n\x05lease\x18\x02 \x01(\x0b\x32\x13.headstart.v1.LeaseH\x00\x12 \n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x11.headstart.v1.AckH\x00\x12&\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x14.headstart.v1.CancelH\x00\x12\x35\n\x0e\x62lock_decision\x18\x05 \x01(\x0b\x32\x1b.headstart.v1.BlockDecisionH\x00\x12\x33\n\rlease_renewed\x18\x06 \x01(\x0b\x32\x1a.headstart.v1.LeaseRenewedH\x00\x12(\n\x07\x64rained\x18Z \x01(\x0b\x32\x15.headstart.v1.DrainedH\x00\x42\t\n\x07message\"*\n\x07\x41ttempt\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\xe5\x02\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12%\n\x04host\x18\x02 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12$\n\x06policy\x18\x03 \x01(\x0b\x32\x14.headstart.v1.Policy\x12\x11\n\tstream_id\x18\x04 \x01(\t\x12&\n\x07running\x18\x05 \x03(\x0b\x32\x15.headstart.v1.Attempt\x12&\n\x07unacked\x18\x06 \x03(\x0b\x32\x15.headstart.v1.Attempt\x12\x0c\n\x04life\x18\x46 \x01(\x10\x12\x1a\n\x12replaces_stream_id\x18G \x01(\t\x12\x11\n\tnot_ready\x18H \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18I \x03(\t\x12\x16\n\x0e\x61\x63ked_sequence\x18J \x01(\x04\x12+\n\x0cpartly_acked\x18K \x03(\x0b\x32\x15.headstart.v1.Attempt\"\xb2\x01\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x16\n\x0e\x61\x63ked_sequence\x18\x02 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12\x15\n\rlease_seconds\x18\x04 \x01(\x01\x12\x12\n\nack_window\x18\x05 \x01(\r\x12\x1b\n\x13maximum_batch_bytes\x18\x06 \x01(\x04\x12\x12\n\nacked_mark\x18\x46 \x01(\x10\"t\n\x05Lease\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12,\n\nexperiment\x18\x02 \x01(\x0b\x32\x18.headstart.v1.Experiment\x12\x15\n\rlease_seconds\x18\x03 \x01(\x01\"*\n\x07\x44rained\x12\x0f\n\x07\x64rained\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\x0cLeaseRenewed\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x15\n\rlease_seconds\x18\x02 \x01(\x01\"\x94\x02\n\tHeartbeat\x12&\n\x07running\x18\x01 \x03(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0bspool_bytes\x18\x02 \x01(\x04\x12\x15\n\rspool_records\x18\x03 \x01(\x04\x12\x17\n\x0f\x64ropped_batches\x18\x04 \x01(\x04\x12(\n\x08progress\x18\x05 \x03(\x0b\x32\x16.headstart.v1.Progress\x12)\n\x06policy\x18\x32 \x01(\x0b\x32\x14.headstart.v1.PolicyH\x00\x88\x01\x01\x12\x11\n\tnot_ready\x18\x46 \x01(\t\x12\'\n\x08\x64\x65\x63lined\x18G \x03(\x0b\x32\x15.headstart.v1.AttemptB\t\n\x07_policy\"\x98\x01\n\x08Progress\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0btrials_done\x18\x02 \x01(\r\x12\x16\n\x0etrials_planned\x18\x03 \x01(\r\x12\r\n\x05\x64oing\x18\x04 \x01(\t\x12\x12\n\nshare_done\x18\x18 \x01(\x01\x12\x14\n\x0cseconds_left\x18\x19 \x01(\x01\"8\n\x0bRecordBatch\x12)\n\tenvelopes\x18\x01 \x03(\x0b\x32\x16.headstart.v1.Envelope\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"@\n\x06\x43\x61ncel\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x0e\n\x06reason\x18\x02 \x01(\t\"L\n\rBlockFinished\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0b\x62locks_done\x18\x02 \x01(\r\"m\n\rBlockDecision\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0b\x62locks_done\x18\x02 \x01(\r\x12\x0f\n\x07\x61nother\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"]\n\x13\x46\x65tchContextRequest\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"%\n\x14\x46\x65tchContextResponse\x12\r\n\x05piece\x18\x01 \x01(\x0c\x32\xb0\x01\n\x0c\x46leetService\x12G\n\x06\x41ttend\x12\x1b.headstart.v1.AttendRequest\x1a\x1c.headstart.v1.AttendResponse(\x01\x30\x01\x12W\n\x0c\x46\x65tchContext\x12!.headstart.v1.FetchContextRequest\x1a\".headstart.v1.FetchContextResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18headstart/v1/fleet.proto\x12\x0cheadstart.v1\x1a\x1dheadstart/v1/experiment.proto\x1a\x17headstart/v1/host.proto\x1a\x1aheadstart/v1/records.proto\"\xd1\x01\n\rAttendRequest\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.headstart.v1.HelloH\x00\x12*\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x19.headstart.v1.RecordBatchH\x00\x12,\n\theartbeat\x18\x03 \x01(\x0b\x32\x17.headstart.v1.HeartbeatH\x00\x12\x35\n\x0e\x62lock_finished\x18\x04 \x01(\x0b\x32\x1b.headstart.v1.BlockFinishedH\x00\x42\t\n\x07message\"\xcb\x02\n\x0e\x41ttendResponse\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.headstart.v1.WelcomeH\x00\x12$\n\x05lease\x18\x02 \x01(\x0b\x32\x13.headstart.v1.LeaseH\x00\x12 \n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x11.headstart.v1.AckH\x00\x12&\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x14.headstart.v1.CancelH\x00\x12\x35\n\x0e\x62lock_decision\x18\x05 \x01(\x0b\x32\x1b.headstart.v1.BlockDecisionH\x00\x12\x33\n\rlease_renewed\x18\x06 \x01(\x0b\x32\x1a.headstart.v1.LeaseRenewedH\x00\x12(\n\x07\x64rained\x18Z \x01(\x0b\x32\x15.headstart.v1.DrainedH\x00\x42\t\n\x07message\"*\n\x07\x41ttempt\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\xb0\x03\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12%\n\x04host\x18\x02 \x01(\x0b\x32\x17.headstart.v1.HostFacts\x12$\n\x06policy\x18\x03 \x01(\x0b\x32\x14.headstart.v1.Policy\x12\x11\n\tstream_id\x18\x04 \x01(\t\x12&\n\x07running\x18\x05 \x03(\x0b\x32\x15.headstart.v1.Attempt\x12&\n\x07unacked\x18\x06 \x03(\x0b\x32\x15.headstart.v1.Attempt\x12\x0c\n\x04life\x18\x46 \x01(\x10\x12\x1a\n\x12replaces_stream_id\x18G \x01(\t\x12\x11\n\tnot_ready\x18H \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18I \x03(\t\x12\x16\n\x0e\x61\x63ked_sequence\x18J \x01(\x04\x12+\n\x0cpartly_acked\x18K \x03(\x0b\x32\x15.headstart.v1.Attempt\x12\x1a\n\x12recorded_stream_id\x18L \x01(\t\x12\x13\n\x0brecorded_as\x18M \x01(\t\x12\x18\n\x10recorded_records\x18N \x01(\x04\"\xe2\x01\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x16\n\x0e\x61\x63ked_sequence\x18\x02 \x01(\x04\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12\x15\n\rlease_seconds\x18\x04 \x01(\x01\x12\x12\n\nack_window\x18\x05 \x01(\r\x12\x1b\n\x13maximum_batch_bytes\x18\x06 \x01(\x04\x12\x12\n\nacked_mark\x18\x46 \x01(\x10\x12\x1b\n\x0etakes_recorded\x18G \x01(\x08H\x00\x88\x01\x01\x42\x11\n\x0f_takes_recorded\"t\n\x05Lease\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12,\n\nexperiment\x18\x02 \x01(\x0b\x32\x18.headstart.v1.Experiment\x12\x15\n\rlease_seconds\x18\x03 \x01(\x01\"*\n\x07\x44rained\x12\x0f\n\x07\x64rained\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\x0cLeaseRenewed\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x15\n\rlease_seconds\x18\x02 \x01(\x01\"\x94\x02\n\tHeartbeat\x12&\n\x07running\x18\x01 \x03(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0bspool_bytes\x18\x02 \x01(\x04\x12\x15\n\rspool_records\x18\x03 \x01(\x04\x12\x17\n\x0f\x64ropped_batches\x18\x04 \x01(\x04\x12(\n\x08progress\x18\x05 \x03(\x0b\x32\x16.headstart.v1.Progress\x12)\n\x06policy\x18\x32 \x01(\x0b\x32\x14.headstart.v1.PolicyH\x00\x88\x01\x01\x12\x11\n\tnot_ready\x18\x46 \x01(\t\x12\'\n\x08\x64\x65\x63lined\x18G \x03(\x0b\x32\x15.headstart.v1.AttemptB\t\n\x07_policy\"\x98\x01\n\x08Progress\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0btrials_done\x18\x02 \x01(\r\x12\x16\n\x0etrials_planned\x18\x03 \x01(\r\x12\r\n\x05\x64oing\x18\x04 \x01(\t\x12\x12\n\nshare_done\x18\x18 \x01(\x01\x12\x14\n\x0cseconds_left\x18\x19 \x01(\x01\"8\n\x0bRecordBatch\x12)\n\tenvelopes\x18\x01 \x03(\x0b\x32\x16.headstart.v1.Envelope\"\x17\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"@\n\x06\x43\x61ncel\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x0e\n\x06reason\x18\x02 \x01(\t\"L\n\rBlockFinished\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0b\x62locks_done\x18\x02 \x01(\r\"m\n\rBlockDecision\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x13\n\x0b\x62locks_done\x18\x02 \x01(\r\x12\x0f\n\x07\x61nother\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"]\n\x13\x46\x65tchContextRequest\x12&\n\x07\x61ttempt\x18\x01 \x01(\x0b\x32\x15.headstart.v1.Attempt\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"%\n\x14\x46\x65tchContextResponse\x12\r\n\x05piece\x18\x01 \x01(\x0c\x32\xb0\x01\n\x0c\x46leetService\x12G\n\x06\x41ttend\x12\x1b.headstart.v1.AttendRequest\x1a\x1c.headstart.v1.AttendResponse(\x01\x30\x01\x12W\n\x0c\x46\x65tchContext\x12!.headstart.v1.FetchContextRequest\x1a\".headstart.v1.FetchContextResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,33 +41,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTEMPT']._serialized_start=672
   _globals['_ATTEMPT']._serialized_end=714
   _globals['_HELLO']._serialized_start=717
-  _globals['_HELLO']._serialized_end=1074
-  _globals['_WELCOME']._serialized_start=1077
-  _globals['_WELCOME']._serialized_end=1255
-  _globals['_LEASE']._serialized_start=1257
-  _globals['_LEASE']._serialized_end=1373
-  _globals['_DRAINED']._serialized_start=1375
-  _globals['_DRAINED']._serialized_end=1417
-  _globals['_LEASERENEWED']._serialized_start=1419
-  _globals['_LEASERENEWED']._serialized_end=1496
-  _globals['_HEARTBEAT']._serialized_start=1499
-  _globals['_HEARTBEAT']._serialized_end=1775
-  _globals['_PROGRESS']._serialized_start=1778
-  _globals['_PROGRESS']._serialized_end=1930
-  _globals['_RECORDBATCH']._serialized_start=1932
-  _globals['_RECORDBATCH']._serialized_end=1988
-  _globals['_ACK']._serialized_start=1990
-  _globals['_ACK']._serialized_end=2013
-  _globals['_CANCEL']._serialized_start=2015
-  _globals['_CANCEL']._serialized_end=2079
-  _globals['_BLOCKFINISHED']._serialized_start=2081
-  _globals['_BLOCKFINISHED']._serialized_end=2157
-  _globals['_BLOCKDECISION']._serialized_start=2159
-  _globals['_BLOCKDECISION']._serialized_end=2268
-  _globals['_FETCHCONTEXTREQUEST']._serialized_start=2270
-  _globals['_FETCHCONTEXTREQUEST']._serialized_end=2363
-  _globals['_FETCHCONTEXTRESPONSE']._serialized_start=2365
-  _globals['_FETCHCONTEXTRESPONSE']._serialized_end=2402
-  _globals['_FLEETSERVICE']._serialized_start=2405
-  _globals['_FLEETSERVICE']._serialized_end=2581
+  _globals['_HELLO']._serialized_end=1149
+  _globals['_WELCOME']._serialized_start=1152
+  _globals['_WELCOME']._serialized_end=1378
+  _globals['_LEASE']._serialized_start=1380
+  _globals['_LEASE']._serialized_end=1496
+  _globals['_DRAINED']._serialized_start=1498
+  _globals['_DRAINED']._serialized_end=1540
+  _globals['_LEASERENEWED']._serialized_start=1542
+  _globals['_LEASERENEWED']._serialized_end=1619
+  _globals['_HEARTBEAT']._serialized_start=1622
+  _globals['_HEARTBEAT']._serialized_end=1898
+  _globals['_PROGRESS']._serialized_start=1901
+  _globals['_PROGRESS']._serialized_end=2053
+  _globals['_RECORDBATCH']._serialized_start=2055
+  _globals['_RECORDBATCH']._serialized_end=2111
+  _globals['_ACK']._serialized_start=2113
+  _globals['_ACK']._serialized_end=2136
+  _globals['_CANCEL']._serialized_start=2138
+  _globals['_CANCEL']._serialized_end=2202
+  _globals['_BLOCKFINISHED']._serialized_start=2204
+  _globals['_BLOCKFINISHED']._serialized_end=2280
+  _globals['_BLOCKDECISION']._serialized_start=2282
+  _globals['_BLOCKDECISION']._serialized_end=2391
+  _globals['_FETCHCONTEXTREQUEST']._serialized_start=2393
+  _globals['_FETCHCONTEXTREQUEST']._serialized_end=2486
+  _globals['_FETCHCONTEXTRESPONSE']._serialized_start=2488
+  _globals['_FETCHCONTEXTRESPONSE']._serialized_end=2525
+  _globals['_FLEETSERVICE']._serialized_start=2528
+  _globals['_FLEETSERVICE']._serialized_end=2704
 # @@protoc_insertion_point(module_scope)

@@ -151,6 +151,9 @@ class Hello(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     ACKED_SEQUENCE_FIELD_NUMBER: _builtins.int
     PARTLY_ACKED_FIELD_NUMBER: _builtins.int
+    RECORDED_STREAM_ID_FIELD_NUMBER: _builtins.int
+    RECORDED_AS_FIELD_NUMBER: _builtins.int
+    RECORDED_RECORDS_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1 since the first release; the collector refuses what it does not know."""
     stream_id: _builtins.str
@@ -169,6 +172,14 @@ class Hello(_message.Message):
     """Highest sequence of this stream that a collector acked. A collector that has less of it
     was set back to an earlier state.
     """
+    recorded_stream_id: _builtins.str
+    """A question, before anything else is said: the stream in this agent's spool was recorded under
+    another host's name. Is it this host's, which was renamed, or was the folder copied? The
+    hello's own stream is an empty one then, and the agent comes again with the answer.
+    """
+    recorded_as: _builtins.str
+    recorded_records: _builtins.int
+    """Records of it that wait."""
     @_builtins.property
     def host(self) -> _host_pb2.HostFacts: ...
     @_builtins.property
@@ -204,10 +215,13 @@ class Hello(_message.Message):
         features: _abc.Iterable[_builtins.str] | None = ...,
         acked_sequence: _builtins.int = ...,
         partly_acked: _abc.Iterable[Global___Attempt] | None = ...,
+        recorded_stream_id: _builtins.str = ...,
+        recorded_as: _builtins.str = ...,
+        recorded_records: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_sequence", b"acked_sequence", "features", b"features", "host", b"host", "life", b"life", "not_ready", b"not_ready", "partly_acked", b"partly_acked", "policy", b"policy", "protocol_version", b"protocol_version", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_sequence", b"acked_sequence", "features", b"features", "host", b"host", "life", b"life", "not_ready", b"not_ready", "partly_acked", b"partly_acked", "policy", b"policy", "protocol_version", b"protocol_version", "recorded_as", b"recorded_as", "recorded_records", b"recorded_records", "recorded_stream_id", b"recorded_stream_id", "replaces_stream_id", b"replaces_stream_id", "running", b"running", "stream_id", b"stream_id", "unacked", b"unacked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,6 +238,7 @@ class Welcome(_message.Message):
     ACK_WINDOW_FIELD_NUMBER: _builtins.int
     MAXIMUM_BATCH_BYTES_FIELD_NUMBER: _builtins.int
     ACKED_MARK_FIELD_NUMBER: _builtins.int
+    TAKES_RECORDED_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     acked_sequence: _builtins.int
     """Highest sequence of this stream that is durable without a gap; 0: none."""
@@ -234,6 +249,10 @@ class Welcome(_message.Message):
     maximum_batch_bytes: _builtins.int
     acked_mark: _builtins.int
     """Envelope.mark of the record acked_sequence; 0: not known."""
+    takes_recorded: _builtins.bool
+    """Whether the host's is the stream that the hello asked about. Absent: it asked about none, or
+    this collector does not know.
+    """
     def __init__(
         self,
         *,
@@ -244,12 +263,15 @@ class Welcome(_message.Message):
         ack_window: _builtins.int = ...,
         maximum_batch_bytes: _builtins.int = ...,
         acked_mark: _builtins.int = ...,
+        takes_recorded: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_takes_recorded", b"_takes_recorded", "takes_recorded", b"takes_recorded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack_window", b"ack_window", "acked_mark", b"acked_mark", "acked_sequence", b"acked_sequence", "heartbeat_seconds", b"heartbeat_seconds", "lease_seconds", b"lease_seconds", "maximum_batch_bytes", b"maximum_batch_bytes", "protocol_version", b"protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_takes_recorded", b"_takes_recorded", "ack_window", b"ack_window", "acked_mark", b"acked_mark", "acked_sequence", b"acked_sequence", "heartbeat_seconds", b"heartbeat_seconds", "lease_seconds", b"lease_seconds", "maximum_batch_bytes", b"maximum_batch_bytes", "protocol_version", b"protocol_version", "takes_recorded", b"takes_recorded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__takes_recorded: _TypeAlias = _typing.Literal["takes_recorded"]  # noqa: Y015
+    _WhichOneofArgType__takes_recorded: _TypeAlias = _typing.Literal["_takes_recorded", b"_takes_recorded"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__takes_recorded) -> _WhichOneofReturnType__takes_recorded | None: ...
 
 Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
 

@@ -1,0 +1,71 @@
+"""Whose a spool is that was recorded under another name, as the collector knows.
+
+From here a host that was renamed and a state folder that was copied from another host look the
+same. The collector is asked before the spool is used, by a hello that opens nothing of it.
+"""
+
+import logging
+import sqlite3
+import uuid
+
+from headstart.agent.uplink.spool import Spool
+from headstart.v1.fleet_pb2 import Hello, Welcome
+from headstart.v1.host_pb2 import HostFacts, Policy
+from headstart.words.features import FEATURE_NAMES
+from headstart.words.protocol import PROTOCOL_VERSION
+
+log = logging.getLogger(__name__)
+
+
+class Answered(Exception):
+    """The collector answered whose the spool is: the next hello is an ordinary one."""
+
+
+def question(spool: Spool, host: HostFacts, policy: Policy) -> Hello:
+    """The hello that asks. A collector of before sees an agent with nothing that takes no run."""
+    return Hello(
+        protocol_version=PROTOCOL_VERSION,
+        host=host,
+        policy=policy,
+        stream_id=uuid.uuid4().hex,
+        life=spool.life,
+        not_ready=f"it asks whose the records of {spool.recorded_as} in its spool are",
+        features=FEATURE_NAMES,
+        recorded_stream_id=spool.stream_id,
+        recorded_as=spool.recorded_as,
+        recorded_records=spool.state()[1],
+    )
+
+
+def settle(spool: Spool, host: str, welcome: Welcome) -> None:
+    """Take the spool over or set it aside, as the collector says. Raises SpoolError."""
+    recorded, records = spool.recorded_as, spool.state()[1]
+    if welcome.takes_recorded:
+        try:
+            spool.take_over()
+        except sqlite3.Error as error:
+            log.warning("the spool cannot be taken over yet: %s", error)
+            return
+        log.info(
+            "host %s was called %s: the %d records of that time are delivered under its new name",
+            host,
+            recorded,
+            records,
+        )
+        return
+    why = (
+        "by the collector this host was not called so"
+        if welcome.HasField("takes_recorded")
+        else "the collector is of a release that cannot tell whether this host was called so"
+    )
+    aside = spool.set_aside()
+    log.log(
+        logging.ERROR if records else logging.WARNING,
+        "the spool was recorded by host %s, this is %s, and %s: it is now %s, with %d records that "
+        "were not delivered, and a new stream begins",
+        recorded,
+        host,
+        why,
+        aside,
+        records,
+    )

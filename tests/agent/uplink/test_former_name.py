@@ -1,0 +1,97 @@
+"""An agent whose spool has another host's name asks the collector whose it is, over real gRPC."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.wire import envelope_of
+from headstart.v1.records_pb2 import RunOutcome
+from support.scripted_collector import Peer, attend
+
+
+def recorded_by(folder: Path, host: str) -> Spool:
+    """The spool of an agent that attends as "h", with a record of before."""
+    before = Spool(folder, host=host)
+    before.append(envelope_of(RunOutcome(), "run", 1))
+    before.close()
+    return Spool(folder, host="h")
+
+
+def test_what_it_recorded_under_its_former_name_is_delivered_once_the_collector_takes_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = recorded_by(tmp_path, "former")
+    stream = spool.stream_id
+
+    async def asked(peer: Peer) -> None:
+        await peer.welcome(takes_recorded=True)
+        assert peer.hello.host.host == "h"
+        assert (peer.hello.recorded_stream_id, peer.hello.recorded_as) == (stream, "former")
+        assert peer.hello.recorded_records == 1
+        assert peer.hello.stream_id not in ("", stream)
+        assert peer.hello.not_ready == "it asks whose the records of former in its spool are"
+        assert not peer.hello.unacked
+        assert [request async for request in peer.requests] == []
+
+    async def ordinary(peer: Peer) -> None:
+        await peer.welcome()
+        assert (peer.hello.stream_id, peer.hello.recorded_stream_id) == (stream, "")
+        assert [attempt.run_id for attempt in peer.hello.unacked] == ["run"]
+        assert await peer.sequences(1) == [1]
+
+    with caplog.at_level("INFO"):
+        asyncio.run(attend(spool, asked, ordinary))
+
+    assert "host h was called former: the 1 records of that time are delivered" in caplog.text
+    assert not list(tmp_path.glob("spool-*.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (False, "by the collector this host was not called so"),
+        (None, "the collector is of a release that cannot tell whether this host was called so"),
+    ],
+)
+def test_what_the_collector_does_not_take_is_set_aside_and_said_loudly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, answer: bool | None, why: str
+) -> None:
+    spool = recorded_by(tmp_path, "other")
+    stream = spool.stream_id
+
+    async def asked(peer: Peer) -> None:
+        await peer.welcome(takes_recorded=answer)
+
+    async def ordinary(peer: Peer) -> None:
+        await peer.welcome()
+        assert peer.hello.stream_id not in ("", stream)
+        assert peer.hello.recorded_stream_id == ""
+        assert not peer.hello.unacked
+
+    asyncio.run(attend(spool, asked, ordinary))
+
+    (aside,) = tmp_path.glob("spool-*.sqlite")
+    (said,) = [each for each in caplog.records if "with 1 records that" in each.getMessage()]
+    assert aside.name == f"spool-{stream}.sqlite"
+    assert said.levelname == "ERROR"
+    assert f"recorded by host other, this is h, and {why}: it is now {aside}" in said.getMessage()
+
+
+def test_a_question_that_is_cut_off_is_asked_again_and_costs_no_record(tmp_path: Path) -> None:
+    spool = recorded_by(tmp_path, "former")
+    stream = spool.stream_id
+
+    async def cut(peer: Peer) -> None:
+        await anext(peer.requests)
+
+    async def asked_again(peer: Peer) -> None:
+        await peer.welcome(takes_recorded=True)
+        assert peer.hello.recorded_stream_id == stream
+
+    async def ordinary(peer: Peer) -> None:
+        await peer.welcome()
+        assert await peer.sequences(1) == [1]
+
+    asyncio.run(attend(spool, cut, asked_again, ordinary))
