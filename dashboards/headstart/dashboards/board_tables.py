@@ -43,6 +43,7 @@ def columns_table(
     descending: bool = False,
     no_value: str = "",
     without: Sequence[str] = (),
+    filterable: bool = False,
 ) -> table.Panel:
     """A table that joins several queries (at least two) on the labels that all of them share.
 
@@ -67,7 +68,7 @@ def columns_table(
         )
         .unit("none")
         .min_width(_LEAST_WIDTH)
-        .filterable(True)
+        .filterable(filterable)
     )
     if no_value:
         panel = with_words(panel, no_value)

@@ -5,13 +5,14 @@ from headstart.dashboards.board_uids import COMPARED, DECISIONS, OVERVIEW
 from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.decisions_panels import (
     CHOSEN,
+    FILTERED,
     SHIPPED,
     alerts_now,
     decisions_by_hardware,
-    gates,
     reasons,
     verdicts_by_hardware,
 )
+from headstart.dashboards.gates_panel import gates
 from headstart.dashboards.sdk import builder, models, stat
 from headstart.dashboards.single_numbers import number
 from headstart.dashboards.word_ranks import decision_ranks
@@ -44,7 +45,7 @@ def decisions(_configuration: Configuration) -> builder.Builder[models.Dashboard
     board.add(reasons(), 16, 11)
 
     board.row("$experiment: gates and verdicts")
-    board.add(gates(), 24, 12)
+    board.add(gates(FILTERED), 24, 12)
     board.add(verdicts_by_hardware(), 24, 7)
 
     board.row("What is wrong now")

@@ -1,6 +1,5 @@
 """The panels of "Decisions"."""
 
-from headstart.dashboards.appearance import GATE_MAPPING, TITLES
 from headstart.dashboards.board import instant
 from headstart.dashboards.board_tables import (
     Column,
@@ -11,10 +10,9 @@ from headstart.dashboards.board_tables import (
     organize,
     with_words,
 )
-from headstart.dashboards.board_uids import DECISIONS, RUN, VARIANTS
+from headstart.dashboards.board_uids import DECISIONS, VARIANTS
 from headstart.dashboards.joined_labels import joined, with_cpu
-from headstart.dashboards.report_units import SHOWN_IN, in_report_units
-from headstart.dashboards.sdk import models, table
+from headstart.dashboards.sdk import table
 from headstart.dashboards.word_ranks import (
     DECISION_RANKS,
     VERDICT_RANKS,
@@ -26,7 +24,7 @@ from headstart.words import metrics
 # Not A/A runs and reruns, which ask something else of a variant than whether it ships.
 SHIPPED = 'experiment!~".+[.](aa|rerun)"'
 CHOSEN = 'experiment="$experiment"'
-_FILTERED = f'{CHOSEN},variant=~"$variant",cpu_model=~"$cpu_model"'
+FILTERED = f'{CHOSEN},variant=~"$variant",cpu_model=~"$cpu_model"'
 _KEY = "store, experiment, variant, cpu_model"
 _NO_DECISION = "No decision yet: no experiment has a variant beside its baseline"
 
@@ -87,58 +85,14 @@ def reasons() -> table.Panel:
         sort_by="Decision",
         no_value=_NO_DECISION,
         without=("cpu_model",),
-    )
-
-
-def gates() -> table.Panel:
-    """What each gate is held against, and its limit, those that fail first."""
-    by = f"max by (store, variant, host, cpu_model, metric, side, {SHOWN_IN}"
-
-    def value(stat: str) -> str:
-        found = in_report_units("headstart_gate_value", f'{_FILTERED},stat="{stat}"')
-        return f"{by}) ({found})"
-
-    limit = f"{by}, outcome, stated) ({in_report_units('headstart_gate_limit', _FILTERED)})"
-    stated = models.ValueMap(
-        options={
-            "yes": models.ValueMappingResult(text="the experiment"),
-            "no": models.ValueMappingResult(text="nobody: a default"),
-        }
-    )
-    of_host = (("experiment", "$experiment"), ("host", "Host"))
-    return columns_table(
-        "Gates",
-        "The figure of the latest run with its 95 % interval, and what it has to be. pass and "
-        "fail: the whole interval is on one side of the limit. undecided: it lies across. A "
-        "margin is held against the ratio to the baseline.",
-        (
-            Column("Variant", label="variant", width=150),
-            Column(
-                "Host",
-                label="host",
-                width=150,
-                look=linked(("The run", RUN, of_host)),
-            ),
-            Column("Figure", label="metric", look={"mappings": [TITLES]}),
-            Column("Measured", value("center"), width=120),
-            Column("Low", value("ci_low"), width=100),
-            Column("High", value("ci_high"), width=100),
-            Column("Has to be", label="side", width=120),
-            Column("Limit", limit, width=100),
-            Column("In", label=SHOWN_IN, width=110),
-            Column("Outcome", label="outcome", width=130, look=coloured(GATE_MAPPING)),
-            Column("Stated by", label="stated", width=170, look={"mappings": [stated]}),
-        ),
-        sort_by="Outcome",
-        no_value="No gate: neither the experiment nor a profile states one",
-        without=("cpu_model",),
+        filterable=True,
     )
 
 
 def verdicts_by_hardware() -> table.Panel:
     """One row a variant and CPU model, one column a headline."""
     names = "|".join(metric.name for metric in metrics.HEADLINES)
-    found = verdict_ranks(f'{_FILTERED},metric=~"{names}"')
+    found = verdict_ranks(f'{FILTERED},metric=~"{names}"')
     ranks = joined(with_cpu(found), "what", "variant", "cpu")
     return coloured_matrix(
         "Verdicts against the baseline",

@@ -4,6 +4,7 @@ from headstart.dashboards.bars import phases
 from headstart.dashboards.board import Board, one_of
 from headstart.dashboards.board_uids import RUN
 from headstart.dashboards.configuration import Configuration
+from headstart.dashboards.gates_panel import gates
 from headstart.dashboards.run_panels import (
     CHOSEN,
     THIS,
@@ -34,6 +35,8 @@ def one_run(configuration: Configuration) -> builder.Builder[models.Dashboard]:
     board.row("$experiment on $host")
     board.add(the_run(), 24, 4)
     board.add(variants_of_run(configuration.thresholds.invalid_share), 24, 7)
+
+    board.add(gates(THIS), 24, 8)
 
     board.row("Start")
     board.add(

@@ -47,11 +47,11 @@ def variants() -> builder.Builder[models.Dashboard]:
         board.add(bars_by(metric, "cpu", SHOWN, "Nothing of it was measured"), 8, 8)
     board.add(figures(), 24, 8)
 
+    board.row("Host by host")
+    board.add(ratios_by_host(), 24, 12)
+
     board.row("Jobs of batch programs: ratio to the baseline, and figures")
     for metric in _OF_JOBS:
         board.add(ratios(metric, _NO_JOB), 12, 6)
     board.add(job_figures(_NO_JOB), 24, 7)
-
-    board.row("Host by host")
-    board.add(ratios_by_host(), 24, 12)
     return board.builder

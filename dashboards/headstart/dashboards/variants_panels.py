@@ -71,9 +71,9 @@ def figures() -> table.Panel:
         "within a CPU model, ratios across them. A dash: not measured.",
         (
             (metrics.STARTUP, "Startup"),
-            (metrics.STARTUP_CPU, "CPU of startup"),
+            (metrics.STARTUP_CPU, "Its CPU time"),
             (metrics.RSS_IDLE, "Memory idle"),
-            (metrics.RSS_LOAD, "Under load"),
+            (metrics.RSS_LOAD, "Memory, load"),
             (metrics.MEMORY_FLOOR, "Floor"),
             (metrics.THROUGHPUT_FIRST, "First 5 s"),
             (metrics.THROUGHPUT_STEADY, "Steady"),
@@ -162,4 +162,5 @@ def ratios_by_host() -> table.Panel:
         ),
         sort_by="Figure",
         no_value="No ratio: nothing was measured, or no baseline",
+        filterable=True,
     )

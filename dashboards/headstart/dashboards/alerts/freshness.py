@@ -1,7 +1,7 @@
 """Alerts about results that are old or gone."""
 
 from headstart.dashboards.alerts.alert import OF_RUN, RUN, About, Alert, counted
-from headstart.dashboards.board_uids import COMPARED
+from headstart.dashboards.board_uids import RUN as RUN_BOARD
 from headstart.dashboards.configuration import Configuration
 
 # Looks back over days: every ten minutes of them is enough, and cheap.
@@ -34,7 +34,7 @@ def freshness(configuration: Configuration) -> tuple[Alert, ...]:
             f"Within the last {limits.regular_within.words} it was run {limits.regular_runs} times "
             "or more; its last run ended {{ $value | humanizeDuration }} ago. What runs it, such "
             "as cron, has stopped, or the host takes no runs.",
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
         Alert(
@@ -52,7 +52,7 @@ def freshness(configuration: Configuration) -> tuple[Alert, ...]:
             f"The results of {RUN} are gone",
             f"They were exposed less than {limits.absent_within.words} ago, and their collector is "
             "up and shows them no more: was its store replaced, or retention set too short?",
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
     )

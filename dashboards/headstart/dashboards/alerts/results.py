@@ -2,7 +2,7 @@
 
 from headstart.dashboards.alerts.alert import RUN, VARIANT, About, Alert, recent_run
 from headstart.dashboards.alerts.evidence import CENTER, HIGH, LOW, METRIC, Evidence
-from headstart.dashboards.board_uids import COMPARED
+from headstart.dashboards.board_uids import RUN as RUN_BOARD
 from headstart.dashboards.configuration import Configuration
 from headstart.words.outcomes import OWN_FAULTS, RAN
 from headstart.words.states import RECORDS_GONE, RunWord
@@ -12,7 +12,7 @@ _OUTCOME = "{{ $labels.outcome }}"
 _OF_THE_APP = (*RAN, *OWN_FAULTS)
 # Of runs that nothing, or not everything, is judged by.
 _NOT_WHOLE = (RunWord.FAILED, *RECORDS_GONE)
-_BOARD_LABELS = ("experiment", "host", "variant")
+_BOARD_LABELS = ("experiment", "host")
 
 
 def results(configuration: Configuration) -> tuple[Alert, ...]:
@@ -36,7 +36,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             "Wrong answers to checks in the latest run: {{ $value }}; right ones: "
             f"{of_variant.number('headstart_checks_passed')}. However fast it is, it is not the "
             f"same program.{report}",
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
         Alert(
@@ -48,7 +48,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             f"{VARIANT} {_OUTCOME}",
             "No trial of the latest run got a correct response. The report has its last "
             f"output.{report}",
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
         Alert(
@@ -59,7 +59,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             soon,
             f"{VARIANT} was not measured: {_OUTCOME}",
             f"The app is not to blame: the host, its engine or the experiment is.{report}",
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
         Alert(
@@ -70,7 +70,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             soon,
             f"{VARIANT} misses its gate on {METRIC}",
             _missed_gate(configuration) + report,
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
         Alert(
@@ -86,7 +86,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             "Each is left out of the verdicts on what was disturbed in it{{ if eq $value 1.0 }}: "
             "what is still said of those figures rests on bounds or on nothing{{ end }}."
             f"{report}",
-            COMPARED,
+            RUN_BOARD,
             _BOARD_LABELS,
         ),
         Alert(
@@ -100,7 +100,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             f"The latest run of {RUN} is {{{{ $labels.state }}}}",
             "It is decided by what it measured until then, or not at all where records are "
             f"missing.{report}",
-            COMPARED,
+            RUN_BOARD,
             ("experiment", "host"),
         ),
     )
