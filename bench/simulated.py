@@ -126,15 +126,17 @@ class Agent:
         )
 
     async def _read(self) -> None:
-        while (message := await self._stream.read()) is not grpc.aio.EOF:
-            match message.WhichOneof("message"):
-                case "ack":
-                    self._take(message.ack.sequence)
-                case "lease":
-                    self.run = message.lease.attempt
-                    self.leased.set()
-                case _:
-                    pass
+        # A stream that ended with a status may say so by raising.
+        with suppress(grpc.aio.AioRpcError):
+            while (message := await self._stream.read()) is not grpc.aio.EOF:
+                match message.WhichOneof("message"):
+                    case "ack":
+                        self._take(message.ack.sequence)
+                    case "lease":
+                        self.run = message.lease.attempt
+                        self.leased.set()
+                    case _:
+                        pass
         self.shared.faults.append(f"{self.host}: {await self._stream.details()}")
         self._again = asyncio.create_task(self._come_again())
 

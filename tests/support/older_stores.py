@@ -3,7 +3,11 @@
 from typing import Any
 
 # What the newest step of `migrations` adds.
+ANY_QUEUE = ("DROP INDEX runs_that_any_may_have",)
+
+# What the one before it adds; later steps are undone first.
 STORE_ID = (
+    *ANY_QUEUE,
     "ALTER TABLE version DROP COLUMN store_id",
     "ALTER TABLE shifts DROP COLUMN ratio_low",
     "ALTER TABLE shifts DROP COLUMN ratio_high",

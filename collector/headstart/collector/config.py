@@ -78,6 +78,9 @@ class Limits:
     pending_bytes: int = 64 * MEBIBYTE
     hello_bytes: int = 256 * 1024
     heartbeat_bytes: int = 16 * 1024
+    # An agent sends one in `Timing.heartbeat_seconds`, and more as its runs begin and end.
+    heartbeats_per_second: float = 10.0
+    heartbeat_burst: int = 100
     # Attempts that an agent says it runs. It has one, and a few it was told to end.
     running: int = 64
     source_bytes: int = 256 * 1024

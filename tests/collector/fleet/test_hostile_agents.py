@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,7 +19,7 @@ from headstart.collector.store.hosts import HostRoom, TooManyHosts
 from headstart.collector.store.retention import prune
 from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import ReportFormat, ReportRequest, RunState
-from headstart.v1.fleet_pb2 import Hello
+from headstart.v1.fleet_pb2 import Attempt, AttendRequest, Heartbeat, Hello, Progress
 from headstart.v1.records_pb2 import Envelope, Record, RecordKind
 from support import hostile
 from support.attending import (
@@ -446,3 +447,38 @@ async def test_a_log_that_unpacks_to_a_gigabyte_is_cut(tmp_path: Path) -> None:
 
         assert logs.startswith(b"=== jit: clean build 1")
         assert len(logs) < 10 << 20
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@in_loop
+async def test_a_heartbeat_with_a_number_that_is_none_ends_its_stream(
+    number: float, tmp_path: Path
+) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        said = Progress(attempt=Attempt(run_id="r", attempt=1), share_done=number)
+        await agent.stream.write(AttendRequest(heartbeat=Heartbeat(progress=[said])))
+        code, words = await agent.ended()
+
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert f"share_done is {number}; a finite number was expected" in words
+
+
+@in_loop
+async def test_heartbeats_beyond_their_rate_wait_and_it_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = Limits(heartbeats_per_second=100.0, heartbeat_burst=5)
+    async with collecting(tmp_path, limits=limits) as collector, attend(collector.port) as agent:
+        [run_id] = await submit(collector.port)
+        await agent.until("lease")
+        began = time.monotonic()
+        for _ in range(45):
+            await agent.beat((run_id, 1))
+        # What comes behind them waits with them.
+        await agent.send(starting(1, run_id))
+        await agent.acked(1)
+        seconds = time.monotonic() - began
+
+    # 40 beyond the burst, and none is lost.
+    assert seconds >= 0.4
+    assert caplog.text.count("sends heartbeats without end: taken are 100 a second") == 1

@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from sqlalchemy import Connection
+
 from headstart.collector.config import Timing
 from headstart.collector.fleet.changes import Changes
 from headstart.collector.fleet.leases import Leases
@@ -13,7 +15,7 @@ from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import queue as store_queue, runs as store_runs
 from headstart.collector.store.hello import Greeted
 from headstart.collector.store.queue import PLAIN, Wish
-from headstart.collector.store.runs import Change
+from headstart.collector.store.runs import Change, Leased
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment, Network
@@ -25,6 +27,7 @@ from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
 
+_LEASED_TOGETHER = 100
 _NOT_CURRENT = "this attempt does not count any more"
 _SET_BACK = (
     "this attempt does not count any more: the collector's store was set back to an earlier state"
@@ -81,6 +84,7 @@ class Dispatch:
     def take_up(self, session: Session, greeted: Greeted) -> None:
         """What a hello brought to light."""
         session.cancels = greeted.cancels
+        session.believe(greeted.bounds)
         for change in greeted.kept:
             self._leases.grant(change.run_id, change.attempt, change.host)
             self.changes.publish(change.run_id)
@@ -160,31 +164,45 @@ class Dispatch:
         self._count_soon()
 
     async def _offer_all(self, hosts: Iterable[str]) -> None:
-        """Together, so that the leases of a thousand hosts are a commit or two."""
+        """A commit for so many hosts, and records in between."""
         here = [self._sessions[host] for host in hosts if host in self._sessions]
-        await asyncio.gather(*map(self.offer, here))
+        for start in range(0, len(here), _LEASED_TOGETHER):
+            some = [*filter(self._takes_a_run, here[start : start + _LEASED_TOGETHER])]
+            if some:
+                await self._tasks.through(self._lease(some), "offers")
 
     async def offer(self, session: Session) -> None:
         """Lease the next run to an agent that has none and takes one."""
+        if self._takes_a_run(session):
+            # A stream that ends now must not leave a stored lease without a deadline.
+            await self._tasks.through(self._lease([session]), "an offer")
+
+    def _takes_a_run(self, session: Session) -> bool:
         host = session.host
         if host not in self._waiting or session.running or self._leases.of_host(host):
-            return
-        if session.closed() or session.not_ready:
-            return
-        # A stream that ends now must not leave a stored lease without a deadline.
-        await self._tasks.through(self._lease(session), "an offer")
+            return False
+        return not session.closed() and not session.not_ready
 
-    async def _lease(self, session: Session) -> None:
-        host, stream_id = session.host, session.stream_id
-        self._waiting.discard(host)
+    async def _lease(self, sessions: Sequence[Session]) -> None:
+        """In one transaction. Each is handed over whatever becomes of the others."""
+        self._waiting.difference_update(session.host for session in sessions)
         now = self._store.now()
-        leased = await self._store.write(
-            lambda c: store_runs.lease_next(
-                c, host, now, stream_id, lambda asked: not unknown_to(session.features, asked)
+
+        def lease(connection: Connection, session: Session) -> Leased | None:
+            return store_runs.lease_next(
+                connection,
+                session.host,
+                now,
+                session.stream_id,
+                lambda asked: not unknown_to(session.features, asked),
             )
-        )
-        if leased is None:
-            return
+
+        leased = await self._store.write(lambda c: [lease(c, session) for session in sessions])
+        found = [(session, run) for session, run in zip(sessions, leased, strict=True) if run]
+        await asyncio.gather(*(self._hand_over(session, run, now) for session, run in found))
+
+    async def _hand_over(self, session: Session, leased: Leased, now: float) -> None:
+        host = session.host
         # There may be more; looking costs little.
         self._waiting.add(host)
         attempt = Attempt(run_id=leased.run_id, attempt=leased.attempt)
@@ -201,6 +219,7 @@ class Dispatch:
             if change is not None:
                 self._lost(change)
             return
+        session.believe({leased.run_id: leased.bounds})
         self._leases.grant(leased.run_id, leased.attempt, host)
         log.info(
             "run leased",

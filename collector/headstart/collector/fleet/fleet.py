@@ -13,6 +13,7 @@ from headstart.collector.fleet.decisions import Decide, answer
 from headstart.collector.fleet.dispatch import Dispatch
 from headstart.collector.fleet.former_spool import STREAM_ID, check_question, tell_answer
 from headstart.collector.fleet.host_orders import HostOrders
+from headstart.collector.fleet.ingest import check_heartbeat
 from headstart.collector.fleet.notes import Notes
 from headstart.collector.fleet.refused import Refused
 from headstart.collector.fleet.session import Session
@@ -214,14 +215,7 @@ class Fleet:
 
         Raises Refused.
         """
-        size = heartbeat.ByteSize()
-        many = max(len(heartbeat.running) + len(heartbeat.declined), len(heartbeat.progress))
-        if size > self._config.limits.heartbeat_bytes or many > self._config.limits.running:
-            raise Refused(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"a heartbeat of {size} bytes with {many} attempts",
-                Refusal.TOO_LARGE,
-            )
+        check_heartbeat(heartbeat, self._config.limits)
         before = session.last_heartbeat.progress
         session.last_heartbeat = heartbeat
         session.running = {(attempt.run_id, attempt.attempt) for attempt in heartbeat.running}
@@ -243,6 +237,7 @@ class Fleet:
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "the agent does not read what it is told"
             )
         await self.dispatch.offer(session)
+        await session.pace()
 
     def block_finished(self, session: Session, question: BlockFinished) -> None:
         """The decision takes its time while records go on; a second question has none."""

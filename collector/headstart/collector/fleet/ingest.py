@@ -11,8 +11,13 @@ from headstart.collector.fleet.refused import Refused
 from headstart.collector.own_metrics import Refusal
 from headstart.collector.store.decode import RecordDecodeError, check_payload, decode
 from headstart.collector.store.queries import LONGEST_RUN_ID
-from headstart.collector.store.record_bounds import Bounds, Unbelievable, check_record
-from headstart.v1.fleet_pb2 import RecordBatch
+from headstart.collector.store.record_bounds import (
+    Bounds,
+    Unbelievable,
+    check_numbers,
+    check_record,
+)
+from headstart.v1.fleet_pb2 import Heartbeat, RecordBatch
 from headstart.v1.records_pb2 import Encoding, Envelope, Record, RecordKind
 from headstart.words.enums import word
 
@@ -38,6 +43,18 @@ def check_batch(batch: RecordBatch, limits: Limits) -> None:
             f"at most {limits.envelopes_per_batch} are taken",
             Refusal.TOO_LARGE,
         )
+
+
+def check_heartbeat(heartbeat: Heartbeat, limits: Limits) -> None:
+    """Refuse one that is too large, or that has numbers or texts which nothing can have."""
+    size = heartbeat.ByteSize()
+    many = max(len(heartbeat.running) + len(heartbeat.declined), len(heartbeat.progress))
+    if size > limits.heartbeat_bytes or many > limits.running:
+        raise _invalid(f"a heartbeat of {size} bytes with {many} attempts", Refusal.TOO_LARGE)
+    try:
+        check_numbers(heartbeat, "heartbeat")
+    except Unbelievable as error:
+        raise _invalid(str(error), Refusal.UNBELIEVABLE) from error
 
 
 def check_envelope(envelope: Envelope, limits: Limits) -> None:

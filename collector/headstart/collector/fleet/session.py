@@ -4,11 +4,12 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import grpc
 
 from headstart.collector.config import Limits
+from headstart.collector.fleet.allowance import Allowance
 from headstart.collector.fleet.ingest import check_batch, check_envelope, is_opened, opened
 from headstart.collector.fleet.outbox import Outbox
 from headstart.collector.fleet.refused import Refused
@@ -99,8 +100,9 @@ class Session:
         self._counted: tuple[tuple[str, int], RecordCounts] | None = None
         # Attempts whose records were dropped, so that this is logged once.
         self._fenced: set[tuple[str, int]] = set()
-        self._allowance = float(limits.agent_burst_bytes)
-        self._allowance_time = time.monotonic()
+        self._bytes = Allowance(limits.agent_bytes_per_second, limits.agent_burst_bytes)
+        self._beats = Allowance(limits.heartbeats_per_second, limits.heartbeat_burst)
+        self._told_beats = False
 
     def say_cancel(self, attempt: Attempt, reason: str) -> None:
         """Tell the agent to end an attempt."""
@@ -133,6 +135,12 @@ class Session:
     async def until_closed(self) -> None:
         """Raises the Refused with which the session was closed."""
         await asyncio.shield(self._closed)
+
+    def believe(self, bounds: Mapping[str, Bounds | None]) -> None:
+        """What the records of runs may say, from whoever has just read it: saves a look-up."""
+        if len(self._known_runs) + len(bounds) > _KNOWN_RUNS:
+            self._known_runs.clear()
+        self._known_runs |= bounds
 
     def resume(self, acked: Watermark | None) -> Watermark:
         """Begin behind what is durable (None: the stream is new); the watermark for Welcome."""
@@ -238,9 +246,7 @@ class Session:
                 self.host,
                 run_id,
             )
-        if len(self._known_runs) >= _KNOWN_RUNS:
-            self._known_runs.clear()
-        self._known_runs[run_id] = bounds
+        self.believe({run_id: bounds})
 
     def _when_durable(
         self, append: Append, started: Sequence[Attempt], received_time: float
@@ -294,15 +300,24 @@ class Session:
 
     async def _spend(self, taken_bytes: int) -> None:
         """Take from what the agent may send; too much waits in its spool."""
-        now = time.monotonic()
-        refill = (now - self._allowance_time) * self._limits.agent_bytes_per_second
-        self._allowance = min(self._limits.agent_burst_bytes, self._allowance + refill)
-        self._allowance -= taken_bytes
-        self._allowance_time = now
-        if self._allowance < 0:
-            await asyncio.sleep(-self._allowance / self._limits.agent_bytes_per_second)
+        if wait_seconds := self._bytes.take(taken_bytes):
+            await asyncio.sleep(wait_seconds)
         elif taken_bytes > _LONG_BYTES:
             await asyncio.sleep(0)
+
+    async def pace(self) -> None:
+        """Behind a heartbeat: what an agent sends beyond its rate waits, with all behind it."""
+        wait_seconds = self._beats.take(1)
+        if not wait_seconds:
+            return
+        if not self._told_beats:
+            self._told_beats = True
+            log.warning(
+                "host %s sends heartbeats without end: taken are %g a second",
+                self.host,
+                self._limits.heartbeats_per_second,
+            )
+        await asyncio.sleep(wait_seconds)
 
     async def _wait_for_room(self, taken_bytes: int) -> None:
         """Leave the next message to the transport's flow control while there is too much."""

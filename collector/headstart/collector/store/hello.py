@@ -9,11 +9,13 @@ from headstart.collector.store import (
     host_changes,
     hosts as store_hosts,
     later_attempts,
+    queries,
     records as store_records,
     renaming,
     runs as store_runs,
 )
 from headstart.collector.store.hosts import HostRoom
+from headstart.collector.store.record_bounds import Bounds
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.runs import Change
 from headstart.v1.fleet_pb2 import Attempt, Hello
@@ -33,6 +35,8 @@ class Greeted:
     stale: list[Attempt] = field(default_factory=list)
     # Run id -> attempt and reason.
     cancels: dict[str, tuple[int, str]] = field(default_factory=dict)
+    # What the records of the leases that it has may say, by run id.
+    bounds: dict[str, Bounds] = field(default_factory=dict)
     # Why the host is given no run; None: it is.
     drained: str | None = None
     # Records of the stream that were acked and are not here: the store was set back.
@@ -69,6 +73,8 @@ def greet(
             connection, attempt, host, hello.stream_id, hello.replaces_stream_id
         ):
             greeted.kept.append(change)
+            if bounds := queries.bounds(connection, change.run_id):
+                greeted.bounds[change.run_id] = bounds
         elif attempt in hello.running:
             greeted.stale.append(attempt)
     if greeted.gone:

@@ -2,9 +2,13 @@
 
 import difflib
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from headstart.collector.store.tables import former_names, hosts
+
+_DRAINED = select(hosts.c.drain_reason).where(
+    hosts.c.host == bindparam("of_host"), hosts.c.drained_seconds > 0
+)
 
 
 class NoSuchHost(Exception):
@@ -47,5 +51,4 @@ def resume(connection: Connection, host: str) -> None:
 
 def drained(connection: Connection, host: str) -> str | None:
     """Why a host gets no run, perhaps empty; None: it gets some."""
-    query = select(hosts.c.drain_reason).where(hosts.c.host == host, hosts.c.drained_seconds > 0)
-    return connection.execute(query).scalar()
+    return connection.execute(_DRAINED, {"of_host": host}).scalar()

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from headstart.collector.store.tables import runs
 from headstart.v1.experiments_pb2 import RunState
@@ -21,6 +21,10 @@ _STEP = 1000
 _LARGEST = 1 << 30
 
 _QUEUED = RunState.RUN_STATE_QUEUED
+
+_ATTEMPTS = select(runs.c.run_id, runs.c.attempt).where(
+    runs.c.run_id.in_(bindparam("of_runs", expanding=True)), runs.c.host == bindparam("of_host")
+)
 
 
 def after_restore(path: Path) -> None:
@@ -58,7 +62,5 @@ def unheard_of(connection: Connection, host: str, held: Sequence[Attempt]) -> bo
     newest = {each.run_id: each.attempt for each in sorted(held, key=lambda each: each.attempt)}
     if not newest:
         return False
-    rows = connection.execute(
-        select(runs.c.run_id, runs.c.attempt).where(runs.c.run_id.in_(newest), runs.c.host == host)
-    )
+    rows = connection.execute(_ATTEMPTS, {"of_runs": [*newest], "of_host": host})
     return any(newest[row.run_id] > row.attempt for row in rows)

@@ -128,6 +128,12 @@ def _add_store_id(connection: Connection) -> None:
     connection.execute(update(version).values(store_id=new_store_id()))
 
 
+def _add_any_queue(connection: Connection) -> None:
+    """What lets a host find its next run without those of others."""
+    index = next(index for index in runs.indexes if index.name == "runs_that_any_may_have")
+    index.create(connection)
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
 UPGRADES: Sequence[Upgrade] = (
@@ -140,6 +146,7 @@ UPGRADES: Sequence[Upgrade] = (
     _add_end_order,
     _add_restores,
     _add_store_id,
+    _add_any_queue,
 )
 
 

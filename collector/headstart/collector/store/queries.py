@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_
 
 from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.store.queue import of_column
@@ -15,6 +15,14 @@ from headstart.v1.fleet_pb2 import Progress
 from headstart.v1.host_pb2 import HostFacts
 
 LONGEST_RUN_ID = 40
+
+# Made once: a thousand agents that come back ask a thousand times.
+_OF_RUN = (
+    select(runs.c.host, experiments.c.experiment)
+    .join(experiments)
+    .where(runs.c.run_id == bindparam("of_run"))
+)
+_FORMER = select(former_names.c.former).where(former_names.c.host == bindparam("of_host"))
 
 
 class NoSuchRun(Exception):
@@ -158,16 +166,12 @@ def pruned_seconds(connection: Connection, run_id: str) -> float:
 
 def bounds(connection: Connection, run_id: str) -> Bounds | None:
     """What the records of a run may say; None when the store does not know the run."""
-    row = connection.execute(
-        select(runs.c.host, experiments.c.experiment)
-        .join(experiments)
-        .where(runs.c.run_id == run_id)
-    ).first()
+    row = connection.execute(_OF_RUN, {"of_run": run_id}).first()
     if row is None:
         return None
-    former = select(former_names.c.former).where(former_names.c.host == row.host)
-    return bounds_of(
-        row.host,
-        Experiment.FromString(row.experiment),
-        connection.execute(former).scalars(),
-    )
+    return bounds_on(connection, row.host, Experiment.FromString(row.experiment))
+
+
+def bounds_on(connection: Connection, host: str, experiment: Experiment) -> Bounds:
+    """The bounds of an experiment's run on a host, which may have had other names."""
+    return bounds_of(host, experiment, connection.execute(_FORMER, {"of_host": host}).scalars())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, bindparam, func, select, text, union
 
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
@@ -12,6 +12,20 @@ from headstart.v1.experiments_pb2 import RunState
 
 # RUN_STATE_QUEUED as the index says it, or it is not used.
 _WAITS = text("runs.state = 1")
+_ANY_MAY_HAVE = text("runs.candidates <> ''")
+# Each half by an index of its own: a thousand hosts that come back do not read each other's runs.
+_WAITS_FOR_IT = union(
+    select(runs.c.run_id).where(_WAITS, runs.c.host == bindparam("of_host")),
+    select(runs.c.run_id).where(
+        _WAITS, _ANY_MAY_HAVE, func.instr(runs.c.candidates, bindparam("within")) > 0
+    ),
+)
+_NEXT = (
+    select(runs.c.run_id, runs.c.attempt, runs.c.candidates, experiments.c.experiment)
+    .join(experiments)
+    .where(runs.c.run_id.in_(_WAITS_FOR_IT))
+    .order_by(runs.c.priority.desc(), runs.c.experiment_id, runs.c.run_id)
+)
 _HAS_RUN = (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED)
 
 
@@ -71,17 +85,8 @@ def next_queued(
 
     Of the latter only one that `fits`; of the former each, since nobody else will have it.
     """
-    here = func.instr(runs.c.candidates, f"\n{host}\n") > 0
-    query = (
-        select(runs.c.run_id, runs.c.attempt, runs.c.candidates, experiments.c.experiment)
-        .join(experiments)
-        .where(
-            _WAITS,
-            or_(runs.c.host == host, here),
-        )
-        .order_by(runs.c.priority.desc(), runs.c.experiment_id, runs.c.run_id)
-    )
-    for row in connection.execute(query):
+    values = {"of_host": host, "within": f"\n{host}\n"}
+    for row in connection.execute(_NEXT, values):
         if not row.candidates or fits(Experiment.FromString(row.experiment)):
             return row
     return None

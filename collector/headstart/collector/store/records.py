@@ -33,6 +33,17 @@ _ADVANCE = (
     .where(streams.c.stream_id == bindparam("of_stream"), streams.c.acked < bindparam("upto"))
     .values(acked=bindparam("upto"), mark=bindparam("of_last"))
 )
+_STREAM = select(streams).where(streams.c.stream_id == bindparam("which"))
+_NEW_STREAM = insert(streams)
+_NEWEST = (
+    select(streams.c.stream_id)
+    .where(streams.c.host == bindparam("of_host"))
+    .order_by(literal_column("rowid").desc())
+    .limit(_MOST_STREAMS - 1)
+)
+_FORGET_STREAMS = delete(streams).where(
+    streams.c.host == bindparam("of_host"), streams.c.stream_id.not_in(_NEWEST)
+)
 
 
 class Packed(NamedTuple):
@@ -67,23 +78,19 @@ class Watermark:
 
 def open_stream(connection: Connection, stream_id: str, host: str) -> Watermark | None:
     """How far a stream is durable; None: it is new here. Raises ForeignStream."""
-    row = connection.execute(select(streams).where(streams.c.stream_id == stream_id)).first()
+    row = connection.execute(_STREAM, {"which": stream_id}).first()
     if row is not None:
         if row.host != host:
             raise ForeignStream(stream_id, row.host)
         return Watermark(row.acked, row.mark)
     _forget_streams(connection, host)
-    connection.execute(insert(streams).values(stream_id=stream_id, host=host, acked=0))
+    connection.execute(_NEW_STREAM, {"stream_id": stream_id, "host": host, "acked": 0})
     return None
 
 
 def _forget_streams(connection: Connection, host: str) -> None:
     """Keep the newest streams of a host: each wiped spool is a new one."""
-    of_host = select(streams.c.stream_id).where(streams.c.host == host)
-    newest = of_host.order_by(literal_column("rowid").desc()).limit(_MOST_STREAMS - 1)
-    connection.execute(
-        delete(streams).where(streams.c.host == host, streams.c.stream_id.not_in(newest))
-    )
+    connection.execute(_FORGET_STREAMS, {"of_host": host})
 
 
 def row_of(stream_id: str, envelope: Envelope) -> dict[str, Any]:

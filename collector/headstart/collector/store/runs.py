@@ -7,11 +7,11 @@ that what belongs together is committed together.
 import logging
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from headstart.collector.store import (
     completeness,
@@ -20,7 +20,7 @@ from headstart.collector.store import (
     stored_values,
 )
 from headstart.collector.store.end_order import NOT_ENDED, ended_at
-from headstart.collector.store.queries import NoSuchRun
+from headstart.collector.store.queries import NoSuchRun, bounds_on
 from headstart.collector.store.queue import (
     PLAIN,
     Wish,
@@ -29,6 +29,7 @@ from headstart.collector.store.queue import (
     of_column,
     require_free,
 )
+from headstart.collector.store.record_bounds import Bounds
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
@@ -47,6 +48,41 @@ _ADD_TO_HOST = (
     update(hosts)
     .where(hosts.c.host == bindparam("which"))
     .values(stored_bytes=hosts.c.stored_bytes + bindparam("added"))
+)
+
+# Made once, for what each of a thousand agents needs at once: making a statement costs as much as
+# SQLite's work for it.
+_OF_HOST = runs.c.host == bindparam("of_host")
+_LEASES = select(runs.c.run_id, runs.c.host, runs.c.attempt).where(
+    runs.c.state == RunState.RUN_STATE_LEASED
+)
+_LEASES_OF = _LEASES.where(_OF_HOST)
+_CANCELS_OF = select(runs.c.run_id, runs.c.attempt, runs.c.reason).where(
+    _OF_HOST, runs.c.state == RunState.RUN_STATE_LEASED, runs.c.cancel_requested.is_(True)
+)
+_FACTS = select(hosts.c.facts).where(hosts.c.host == bindparam("of_host")).scalar_subquery()
+_LEASE = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("which"))
+    .values(
+        {name: bindparam(f"to_{name}") for name in ("attempt", "stream_id", "started_seconds")}
+        | {"host": bindparam("of_host"), "facts": _FACTS, "state": RunState.RUN_STATE_LEASED}
+        | {"progress": b"", "reason": ""}
+    )
+)
+_ADOPTED = (
+    select(
+        *(runs.c[name] for name in ("run_id", "host", "attempt", "stream_id", "state", "losses")),
+        runs.c.cancel_requested,
+        runs.c.reason,
+    )
+    .where(_OF_HOST, runs.c.run_id == bindparam("which"), runs.c.attempt == bindparam("number"))
+    .where(
+        runs.c.attempt > 0,
+        runs.c.state.in_(
+            (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LOST, RunState.RUN_STATE_LEASED)
+        ),
+    )
 )
 
 _SET_PROGRESS = update(runs).where(
@@ -89,6 +125,8 @@ class Leased:
     run_id: str
     attempt: int
     experiment: Experiment
+    # What its records may say.
+    bounds: Bounds
 
 
 @dataclass(frozen=True)
@@ -129,32 +167,29 @@ def submit(
             submitted_seconds=now,
         )
     ).inserted_primary_key[0]  # type: ignore[index]  # a single-row insert always has one
-    made = []
-    for host in on_hosts:
-        run_id = _unused_run_id(connection, now)
-        facts = connection.execute(select(hosts.c.facts).where(hosts.c.host == host)).scalar_one()
-        connection.execute(
-            insert(runs).values(
-                run_id=run_id,
-                experiment_id=experiment_id,
-                host=host,
-                facts=facts,
-                state=QUEUED,
-                attempt=0,
-                losses=0,
-                cancel_requested=False,
-                reason="",
-                submitted_seconds=now,
-                started_seconds=0.0,
-                **NOT_ENDED,
-                progress=b"",
-                pruned_seconds=0.0,
-                priority=wish.priority,
-                expires_seconds=wish.expires_seconds,
-                candidates=as_column(wish.candidates),
-            )
-        )
-        made.append(run_id)
+    made = _unused_run_ids(connection, now, len(on_hosts))
+    connection.execute(
+        insert(runs).values(
+            run_id=bindparam("which"),
+            experiment_id=experiment_id,
+            host=bindparam("of_host"),
+            facts=_FACTS,
+            state=QUEUED,
+            attempt=0,
+            losses=0,
+            cancel_requested=False,
+            reason="",
+            submitted_seconds=now,
+            started_seconds=0.0,
+            **NOT_ENDED,
+            progress=b"",
+            pruned_seconds=0.0,
+            priority=wish.priority,
+            expires_seconds=wish.expires_seconds,
+            candidates=as_column(wish.candidates),
+        ),
+        [{"which": which, "of_host": host} for which, host in zip(made, on_hosts, strict=True)],
+    )
     return made
 
 
@@ -166,11 +201,13 @@ def log_submitted(run_id: str, experiment: Experiment, host: str, who: str) -> N
     log.info("run submitted", extra=fields)
 
 
-def _unused_run_id(connection: Connection, now: float) -> str:
-    while True:
-        run_id = new_run_id(now)
-        if not connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id)).first():
-            return run_id
+def _unused_run_ids(connection: Connection, now: float, number: int) -> list[str]:
+    made: dict[str, None] = {}
+    while len(made) < number:
+        more = {new_run_id(now) for _ in range(number - len(made))}
+        taken = connection.execute(select(runs.c.run_id).where(runs.c.run_id.in_(more))).scalars()
+        made |= dict.fromkeys(more.difference(taken))
+    return list(made)
 
 
 def counts(connection: Connection) -> dict[RunState.ValueType, int]:
@@ -183,16 +220,15 @@ def counts(connection: Connection) -> dict[RunState.ValueType, int]:
 
 def leases(connection: Connection) -> list[Change]:
     """Every lease that stands."""
-    return _leased(connection, runs.c.state == LEASED)
+    return _changes(connection.execute(_LEASES))
 
 
 def leases_of(connection: Connection, host: str) -> list[Change]:
     """The leases of one host."""
-    return _leased(connection, runs.c.host == host, runs.c.state == LEASED)
+    return _changes(connection.execute(_LEASES_OF, {"of_host": host}))
 
 
-def _leased(connection: Connection, *which: ColumnElement[bool]) -> list[Change]:
-    rows = connection.execute(select(runs.c.run_id, runs.c.host, runs.c.attempt).where(*which))
+def _changes(rows: Iterable[Row[Any]]) -> list[Change]:
     return [Change(row.run_id, row.host, row.attempt, LEASED) for row in rows]
 
 
@@ -207,9 +243,7 @@ def lease_next(
 
     The attempt's records must come in this stream (empty: in any).
     """
-    if connection.execute(
-        select(runs.c.run_id).where(runs.c.host == host, runs.c.state == LEASED)
-    ).first():
+    if connection.execute(_LEASES_OF, {"of_host": host}).first():
         return None
     if host_changes.drained(connection, host) is not None:
         return None
@@ -217,22 +251,18 @@ def lease_next(
     if row is None:
         return None
     attempt = row.attempt + 1
-    facts = connection.execute(select(hosts.c.facts).where(hosts.c.host == host)).scalar_one()
     connection.execute(
-        update(runs)
-        .where(runs.c.run_id == row.run_id)
-        .values(
-            state=LEASED,
-            host=host,
-            attempt=attempt,
-            stream_id=stream_id,
-            facts=facts,
-            started_seconds=now,
-            progress=b"",
-            reason="",
-        )
+        _LEASE,
+        {
+            "which": row.run_id,
+            "of_host": host,
+            "to_attempt": attempt,
+            "to_stream_id": stream_id,
+            "to_started_seconds": now,
+        },
     )
-    return Leased(row.run_id, attempt, Experiment.FromString(row.experiment))
+    asked = Experiment.FromString(row.experiment)
+    return Leased(row.run_id, attempt, asked, bounds_on(connection, host, asked))
 
 
 def lose(
@@ -297,7 +327,7 @@ def adopt(
         & (runs.c.host == host)
     )
     row = connection.execute(
-        select(runs).where(matches, runs.c.state.in_((QUEUED, LOST, LEASED)))
+        _ADOPTED, {"of_host": host, "which": attempt.run_id, "number": attempt.attempt}
     ).first()
     if row is None:
         return None
@@ -535,11 +565,7 @@ def end_all(connection: Connection, host: str, reason: str, now: float) -> list[
 
 def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:
     """Leased runs of a host whose end was asked for: run id -> attempt and reason."""
-    rows = connection.execute(
-        select(runs).where(
-            runs.c.host == host, runs.c.state == LEASED, runs.c.cancel_requested.is_(True)
-        )
-    )
+    rows = connection.execute(_CANCELS_OF, {"of_host": host})
     return {row.run_id: (row.attempt, row.reason) for row in rows}
 
 

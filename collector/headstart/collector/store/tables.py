@@ -128,6 +128,12 @@ runs = Table(
     Index("runs_by_end", "end_order"),
     # Of thousands of runs those few that are queued (RUN_STATE_QUEUED).
     Index("runs_that_wait", "host", sqlite_where=text("state = 1")),
+    # And of those the ones that any of several hosts may have: a host is no key of them.
+    Index(
+        "runs_that_any_may_have",
+        "candidates",
+        sqlite_where=text("state = 1 AND candidates <> ''"),
+    ),
 )
 
 # The envelopes, header as columns, payload opaque.
