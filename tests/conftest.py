@@ -86,6 +86,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "docker": _docker_missing,
     "dotnet": _dotnet_missing,
     "prometheus": lambda: _program_missing("prometheus", "promtool"),
+    "alertmanager": lambda: _program_missing("prometheus-alertmanager"),
     "h2load": lambda: _program_missing("h2load"),
     "wrk": lambda: _program_missing("wrk"),
     "nghttpd": _nghttpd_missing,

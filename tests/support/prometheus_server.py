@@ -1,4 +1,4 @@
-"""A real Prometheus for a test: scrapes given ports every second, and is asked over HTTP."""
+"""A real Prometheus for a test, which is asked over HTTP."""
 
 import json
 import socket
@@ -73,7 +73,7 @@ def prometheus(
     scrape: Mapping[str, Any] = MappingProxyType({}),
     flags: Sequence[str] = (),
 ) -> Iterator[PrometheusServer]:
-    """A Prometheus with its data in `folder`/data, stopped at the end.
+    """A Prometheus that scrapes given ports every second, its data in `folder`/data.
 
     `labels` are put on what is scraped; `scrape` is more of its configuration; `flags` come behind
     the usual ones.
@@ -91,30 +91,43 @@ def prometheus(
     }
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(config))
-    address = f"127.0.0.1:{_free_port()}"
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={file}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={address}",
-                "--log.level=warn",
-                *flags,
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    with prometheus_with(file, flags) as server:
+        yield server
+
+
+@contextmanager
+def prometheus_with(file: Path, flags: Sequence[str] = ()) -> Iterator[PrometheusServer]:
+    """A Prometheus with this prometheus.yml, its data beside that, stopped at the end."""
+    folder = file.parent
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        "prometheus",
+        f"--config.file={file}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={address}",
+        "--log.level=warn",
+        *flags,
+    ]
+    with logged_process(command, folder / "prometheus.log"):
+        server = PrometheusServer(address)
+        server.wait_for("vector(1)")
+        yield server
+
+
+@contextmanager
+def logged_process(command: Sequence[str], log: Path) -> Iterator[None]:
+    """A program that runs meanwhile and writes all that it says to a file."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
-            server = PrometheusServer(address)
-            server.wait_for("vector(1)")
-            yield server
+            yield
         finally:
             process.kill()
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of the loopback that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -2,7 +2,8 @@
 
 The notation of `values` is promtool's: 2x5 is a two and five more, 0+3x5 counts up by
 threes, _ is a scrape without the series. Time begins at zero, so a run that "ended at 0"
-ended when the series begin. Each alert but one outlives its series by some minutes.
+ended when the series begin. Each alert but one outlives its series by some minutes, and
+while its collector is down.
 """
 
 from collections.abc import Mapping

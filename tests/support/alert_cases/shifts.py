@@ -20,6 +20,8 @@ SHIFT = {
     "old_revision": "9d8e7f6",
     "new_revision": "3f2c1ab",
 }
+TARGET = {"job": "headstart", "instance": "c:9464"}
+UP = 'up{job="headstart",instance="c:9464"}'
 # The alert is of the middle of the ratio.
 LABELS = {**SHIFT, "stat": "center"}
 SAYS = "startup of aot of players-api rose by 25% on EPYC, since revision 3f2c1ab"
@@ -114,6 +116,38 @@ CASES = (
         at="12m",
         labels=LABELS,
         says=(SAYS, f"{LEVELS}{WHAT_TO_DO}"),
+    ),
+    Case(
+        "HeadstartRegression",
+        "its collector is down, and with it all that the text looks up",
+        {
+            **shift({**SHIFT, **TARGET}, 1.25, {"none": "1x10 stale"}, "x10 stale"),
+            UP: "1x10 0x200",
+        },
+        at="3h",
+        labels={**SHIFT, **TARGET, "stat": "center"},
+        says=(
+            "HeadstartRegression fired before its collector c:9464 went down",
+            "Whether it still holds shows when the collector is back.",
+        ),
+    ),
+    Case(
+        "HeadstartRegression",
+        "its collector was down, is back, and the level with it",
+        {
+            **shift({**SHIFT, **TARGET}, 1.25, {"none": "1x10 stale"}, "x10 stale"),
+            UP: "1x10 0x60 1x60",
+        },
+        at="1h20m",
+    ),
+    Case(
+        "HeadstartRegression",
+        "its collector was taken out of the targets",
+        {
+            **shift({**SHIFT, **TARGET}, 1.25, {"none": "1x10 stale"}, "x10 stale"),
+            UP: "1x10 0x60 stale",
+        },
+        at="1h20m",
     ),
     Case(
         "HeadstartRegression",

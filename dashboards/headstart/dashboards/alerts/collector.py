@@ -1,6 +1,6 @@
 """Alerts about the collector itself."""
 
-from headstart.dashboards.alerts.alert import About, Alert, counted
+from headstart.dashboards.alerts.alert import COLLECTOR_DOWN, About, Alert, counted
 from headstart.dashboards.board_uids import OVERVIEW
 from headstart.dashboards.configuration import Configuration
 from headstart.words.states import RECORDS_GONE, RunWord
@@ -23,7 +23,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
     failures = counted("headstart_collector_analysis_failures_total", limits.analysis_failed_within)
     return (
         Alert(
-            "HeadstartCollectorDown",
+            COLLECTOR_DOWN,
             "critical",
             About.COLLECTOR,
             f"up{{{job}}} == 0 or absent(up{{{job}}})",
@@ -35,7 +35,6 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             "counts no more: other alerts about its results, hosts and shifts are held back, and "
             "that they are silent says nothing. Agents go on and spool what they measure.",
             OVERVIEW,
-            outlives_series=False,
         ),
         Alert(
             "HeadstartStoreFaulty",

@@ -13,8 +13,9 @@ UNKNOWN = "unknown"
 
 CENTER, LOW, HIGH = (f'stat="{stat}"' for stat in ("center", "ci_low", "ci_high"))
 
-# `template "figure" (args UNIT VALUE)`: a figure with its unit, as people write it.
-_FIGURE = (
+# `template "figure" (args UNIT VALUE)`: a figure with its unit, as people write it. An alert
+# whose text has one names this under its templates.
+FIGURE = (
     '{{ define "figure" }}'
     f'{{{{ if eq .arg0 "{Unit.SECONDS}" }}}}{{{{ .arg1 | humanizeDuration }}}}'
     f'{{{{ else if eq .arg0 "{Unit.BYTES}" }}}}{{{{ .arg1 | humanize }}}}B'
@@ -37,10 +38,6 @@ class Evidence:
     def __init__(self, configuration: Configuration, *labels: str) -> None:
         self._selector = configuration.scrape.selector
         self._labels = labels
-
-    def text(self, *pieces: str) -> str:
-        """A whole text of such pieces."""
-        return _FIGURE + "".join(pieces)
 
     def figure(self, metric: str, matchers: str) -> str:
         """The value of the one series, in the alert's label `unit`."""

@@ -1,7 +1,7 @@
 """Alerts about the latest run of an experiment on a host."""
 
 from headstart.dashboards.alerts.alert import RUN, VARIANT, About, Alert, recent_run
-from headstart.dashboards.alerts.evidence import CENTER, HIGH, LOW, METRIC, Evidence
+from headstart.dashboards.alerts.evidence import CENTER, FIGURE, HIGH, LOW, METRIC, Evidence
 from headstart.dashboards.board_uids import RUN as RUN_BOARD
 from headstart.dashboards.configuration import Configuration
 from headstart.words.outcomes import OWN_FAULTS, RAN
@@ -72,6 +72,7 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             _missed_gate(configuration) + report,
             RUN_BOARD,
             _BOARD_LABELS,
+            FIGURE,
         ),
         Alert(
             "HeadstartManyInvalidTrials",
@@ -116,11 +117,13 @@ def _missed_gate(configuration: Configuration) -> str:
         LOW,
         f" (95 % interval {gate.figure(value, LOW)} to {gate.figure(value, HIGH)})",
     )
-    return gate.text(
-        "It has to be {{ $labels.side }} ",
-        '{{ template "figure" (args $labels.unit $value) }}',
-        '{{ if eq $labels.kind "margin" }} times the baseline{{ end }} and is ',
-        gate.figure(value, CENTER),
-        interval,
-        ": the whole interval lies beyond the limit, so the variant is rejected.",
+    return "".join(
+        (
+            "It has to be {{ $labels.side }} ",
+            '{{ template "figure" (args $labels.unit $value) }}',
+            '{{ if eq $labels.kind "margin" }} times the baseline{{ end }} and is ',
+            gate.figure(value, CENTER),
+            interval,
+            ": the whole interval lies beyond the limit, so the variant is rejected.",
+        )
     )

@@ -4,7 +4,7 @@ The collector judges each series once a run; docs/METHODOLOGY.md says how.
 """
 
 from headstart.dashboards.alerts.alert import About, Alert
-from headstart.dashboards.alerts.evidence import CENTER, HIGH, LOW, METRIC, Evidence
+from headstart.dashboards.alerts.evidence import CENTER, FIGURE, HIGH, LOW, METRIC, Evidence
 from headstart.dashboards.board_uids import COMPARED
 from headstart.dashboards.configuration import Configuration
 from headstart.words.verdicts import Verdict
@@ -35,20 +35,25 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
             _OPEN,
             soon,
             _SUMMARY,
-            of_shift.text(
-                _levels(of_shift),
-                of_shift.where(
-                    _INFO,
-                    'confirmation="none"',
-                    " No rerun of the old image against the new one has confirmed it (yet).",
-                ),
-                of_shift.where(
-                    _INFO, 'confirmation="exact"', " The figure does not vary: one run is enough."
-                ),
-                _what_to_do(),
+            "".join(
+                (
+                    _levels(of_shift),
+                    of_shift.where(
+                        _INFO,
+                        'confirmation="none"',
+                        " No rerun of the old image against the new one has confirmed it (yet).",
+                    ),
+                    of_shift.where(
+                        _INFO,
+                        'confirmation="exact"',
+                        " The figure does not vary: one run is enough.",
+                    ),
+                    _what_to_do(),
+                )
             ),
             COMPARED,
             _BOARD_LABELS,
+            FIGURE,
         ),
         Alert(
             "HeadstartRegressionConfirmed",
@@ -57,15 +62,18 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
             _CONFIRMED,
             soon,
             f"Confirmed: {_SUMMARY}",
-            of_shift.text(
-                _levels(of_shift),
-                " The old image and the new one, run again in turns (run ",
-                of_shift.label("rerun_run_id", _INFO),
-                "), differ too.",
-                _what_to_do(),
+            "".join(
+                (
+                    _levels(of_shift),
+                    " The old image and the new one, run again in turns (run ",
+                    of_shift.label("rerun_run_id", _INFO),
+                    "), differ too.",
+                    _what_to_do(),
+                )
             ),
             COMPARED,
             _BOARD_LABELS,
+            FIGURE,
         ),
     )
 
