@@ -2,8 +2,8 @@
 
 `python -m bench.simulated PORT IDENTITIES` is a process of its own, so that its CPU time is not
 the collector's. A line of its standard input is an order, answered by a line of JSON:
-`attend` (all of them at once), `work SECONDS` (a batch a second each, and heartbeats),
-`cut` (all connections at once, and back).
+`attend` (all of them at once), `leased` (until each has a run), `work SECONDS` (the same, then a
+batch a second each, and heartbeats), `cut` (all connections at once, and back).
 """
 
 import argparse
@@ -215,6 +215,8 @@ async def _order(line: str, agents: list[Agent], shared: Shared) -> dict[str, fl
     match line.split():
         case ["attend"]:
             await asyncio.gather(*(agent.attend() for agent in agents))
+        case ["leased"]:
+            await asyncio.gather(*(agent.leased.wait() for agent in agents))
         case ["work", seconds]:
             await asyncio.gather(*(agent.leased.wait() for agent in agents))
             shared.latencies.clear()
@@ -259,8 +261,11 @@ async def _serve(port: int, identities: Path) -> None:
     ]
     print(json.dumps({"ready": len(agents)}), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        async with asyncio.timeout(_ORDER_SECONDS):
-            answer = await _order(line, agents, shared)
+        try:
+            async with asyncio.timeout(_ORDER_SECONDS):
+                answer = await _order(line, agents, shared)
+        except TimeoutError:
+            raise SystemExit(f"{line.strip()}: not done within {_ORDER_SECONDS:g} s") from None
         print(json.dumps(answer), flush=True)
 
 
