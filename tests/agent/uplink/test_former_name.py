@@ -95,3 +95,21 @@ def test_a_question_that_is_cut_off_is_asked_again_and_costs_no_record(tmp_path:
         assert await peer.sequences(1) == [1]
 
     asyncio.run(attend(spool, cut, asked_again, ordinary))
+
+
+def test_an_empty_spool_of_another_host_is_set_aside_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Spool(tmp_path, host="other").close()
+
+    async def asked(peer: Peer) -> None:
+        await peer.welcome(takes_recorded=False)
+
+    async def ordinary(peer: Peer) -> None:
+        await peer.welcome()
+
+    with caplog.at_level("INFO", "headstart.agent.uplink.former_name"):
+        asyncio.run(attend(Spool(tmp_path, host="h"), asked, ordinary))
+
+    (said,) = [each for each in caplog.records if "with 0 records that" in each.getMessage()]
+    assert said.levelname == "INFO"

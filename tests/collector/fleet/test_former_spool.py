@@ -43,6 +43,7 @@ async def test_a_stream_that_the_rename_moved_is_the_hosts_and_no_other_s(
         async with attend(port, asked) as agent:
             own = agent.welcome
         claiming = hello("thief", "q2", recorded=("s1", "h1"), not_ready="it asks")
+        claiming.recorded_records = 3
         async with attend(port, claiming) as agent:
             foreign = agent.welcome
         taking = await refused(port, hello("thief", "s1"))
@@ -53,7 +54,9 @@ async def test_a_stream_that_the_rename_moved_is_the_hosts_and_no_other_s(
     assert foreign.HasField("takes_recorded")
     assert not foreign.takes_recorded
     assert not ordinary.HasField("takes_recorded")
-    assert "host thief has the spool of host h1 (stream s1)" in caplog.text
+    (said,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert said.getMessage().startswith("host thief has the spool of host h1 (stream s1), whose ")
+    assert "its 3 records are not taken" in said.getMessage()
     assert taking[0] == grpc.StatusCode.FAILED_PRECONDITION
     assert taking[1].startswith("stream s1 belongs to host 'perf1'")
 

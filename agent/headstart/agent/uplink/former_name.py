@@ -60,7 +60,7 @@ def settle(spool: Spool, host: str, welcome: Welcome) -> None:
     )
     aside = spool.set_aside()
     log.log(
-        logging.ERROR if records else logging.WARNING,
+        logging.ERROR if records else logging.INFO,
         "the spool was recorded by host %s, this is %s, and %s: it is now %s, with %d records that "
         "were not delivered, and a new stream begins",
         recorded,

@@ -40,7 +40,7 @@ def tell_answer(hello: Hello, takes: bool) -> None:
         )
         return
     log.log(
-        logging.ERROR if hello.recorded_records else logging.WARNING,
+        logging.ERROR if hello.recorded_records else logging.INFO,
         "host %s has the spool of host %s (stream %s), whose new name it does not have: its %d "
         "records are not taken, and its agent sets them aside. Was its state folder copied, or "
         "the agent started under another name before `headstart host rename`?",
