@@ -17,7 +17,8 @@ def agent_faults() -> Iterator[None]:
     try:
         yield
     except PolicyError as error:
-        raise InputError(str(error)) from error
+        mistakes = (f"  {each}" for each in error.problems)
+        raise InputError(f"{error.path} is no policy:", *mistakes) from error
     except Refused as error:
         # Trying again changes nothing: a service manager shall not.
         raise InputError(f"the collector refuses this agent: {error}") from error

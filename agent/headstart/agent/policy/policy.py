@@ -69,6 +69,7 @@ class PolicyError(Exception):
 
     def __init__(self, path: Path, problems: list[str]) -> None:
         super().__init__(f"{path}: " + "; ".join(problems))
+        self.path = path
         self.problems = problems
 
 
