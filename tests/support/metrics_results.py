@@ -13,12 +13,14 @@ from headstart.collector.analysis.verdict.gates import profile_limits
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
 from headstart.collector.findings import (
     Basis,
+    BreakEven,
     Comparison,
     Effect,
     Fact,
     Figure,
     Interval,
     InvalidTrial,
+    Overtaking,
     RunHost,
     RunLoad,
     RunResult,
@@ -28,6 +30,7 @@ from headstart.collector.findings import (
     Verdict,
     WindowSeries,
 )
+from headstart.collector.findings.starts import FIRST_RESPONSE, Start
 from headstart.v1.experiments_pb2 import Confirmation, HostState, Shift, ShiftState
 from headstart.v1.host_pb2 import Advice, AdviceLevel, Cpu, Engine, HostFacts
 from headstart.words import metrics
@@ -122,7 +125,9 @@ def run_result(
         confounders=(),
         remarks=(),
         source_text="experiment: players-api\n",
+        starts=tuple(_start(variant, late=index == 0) for index, variant in enumerate(variants)),
         load=RunLoad(
+            break_evens=tuple(_break_even(variant, variants[0]) for variant in variants[1:]),
             series=tuple(
                 _load(variant, trial, warming=index == 0)
                 for index, variant in enumerate(variants)
@@ -308,6 +313,26 @@ def _load(variant: str, trial: int, *, warming: bool) -> WindowSeries:
         throughput_per_second=tuple(throughput),
         latency_p50_seconds=tuple(16 / t for t in throughput),
         latency_p99_seconds=tuple(48 / t for t in throughput),
+    )
+
+
+def _start(variant: str, *, late: bool) -> Start:
+    ready = 0.28 if late else 0.035
+    stamps = {"start_call": -0.12, "connected": 0.9 * ready, FIRST_RESPONSE: ready}
+    return Start(variant, 1, 1, stamps, "gate", connect_attempts=3)
+
+
+def _break_even(variant: str, baseline: str) -> BreakEven:
+    """The JIT catches up after what was observed, by its steady rate."""
+    return BreakEven(
+        variant=variant,
+        baseline=baseline,
+        early=variant,
+        late=baseline,
+        blocks=TRIALS,
+        observed_seconds=60.0,
+        outcome=Overtaking.EXTRAPOLATED,
+        seconds=75.0,
     )
 
 

@@ -8,6 +8,8 @@ from headstart.dashboards.gates_panel import gates
 from headstart.dashboards.run_panels import (
     CHOSEN,
     THIS,
+    break_even,
+    start_chain,
     the_run,
     variants_of_run,
     warm_up,
@@ -48,22 +50,7 @@ def one_run(configuration: Configuration) -> builder.Builder[models.Dashboard]:
         12,
         8,
     )
-    board.add(
-        phases(
-            "From the start call to the first response",
-            "The container engine's own time, which is no part of startup; then from exec to "
-            "the first correct response, and to the first that reached the database.",
-            {
-                "1 container engine": metrics.ENGINE_START,
-                "2 first response": metrics.STARTUP,
-                "3 first data": metrics.STARTUP_DATA,
-            },
-            THIS,
-            _NOT_MEASURED,
-        ),
-        12,
-        8,
-    )
+    board.add(start_chain(), 12, 8)
 
     board.row("Load")
     board.add(warm_up(), 12, 10)
@@ -133,7 +120,8 @@ def one_run(configuration: Configuration) -> builder.Builder[models.Dashboard]:
         9,
     )
 
-    board.row("Jobs of a batch program")
+    board.row("Jobs of a batch program, and whether a late start pays off")
+    board.add(break_even(), 24, 6)
     board.add(
         with_interval(
             metrics.JOB,

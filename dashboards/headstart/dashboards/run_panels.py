@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from headstart.dashboards.appearance import ORANGE, UNITS
 from headstart.dashboards.board import by_name, instant, list_legend, properties, transformation
-from headstart.dashboards.board_tables import Column, coloured, columns_table, matrix, organize
+from headstart.dashboards.board_tables import (
+    Column,
+    coloured,
+    columns_table,
+    matrix,
+    organize,
+    with_words,
+)
 from headstart.dashboards.sdk import common, common_builders, table, trend
 from headstart.dashboards.word_ranks import DECISION_RANKS, decision_ranks
 from headstart.words.metric import Metric
@@ -135,6 +142,55 @@ def with_interval(metric: Metric, no_value: str, others: Mapping[str, Metric]) -
         sort_by="Middle",
         descending=not metric.lower_is_better,
         no_value=no_value,
+    )
+
+
+def start_chain() -> table.Panel:
+    """When each moment of a start was, one column a variant."""
+    found = f"headstart_start_stamp_seconds{{{THIS}}}"
+    # As words: every "_" of a stamp's name is a space.
+    for _ in range(2):
+        found = f'label_replace({found}, "stamp", "$1 $2", "stamp", "(.+)_(.+)")'
+    panel = (
+        table.Panel()
+        .title("Start, moment by moment")
+        .description(
+            "Since exec, before it below 0: the middle of the valid trials. Until the gate is "
+            "opened the container engine is at work, which is no part of startup; from last "
+            "refused on the app listens."
+        )
+        .targets([instant(f"sort(max by (variant, stamp) ({found}))")])
+        .transformations(
+            [matrix("variant", "stamp", "Value"), organize({"stamp\\variant": "Moment"})]
+        )
+        .unit("s")
+        .min_width(100)
+    )
+    return with_words(panel, "No start was valid, or detail of it has no room in the exposition")
+
+
+def break_even() -> table.Panel:
+    """Whether who starts later makes up for it."""
+    by = "max by (store, variant, of"
+    return columns_table(
+        "Does a late start pay off?",
+        "Who starts later may be faster once warm. Requests: from when on, since exec, it has "
+        "completed as many. Jobs: from which length of job on it is no slower. extrapolated: "
+        "later than was observed, if both go on as they do. never: it is no faster once warm.",
+        (
+            Column("Variant", label="variant"),
+            Column("Of", label="of"),
+            Column("Starts later", label="late"),
+            Column("Starts first", label="early"),
+            Column(
+                "Pays off",
+                f"{by}, late, early, outcome) (headstart_break_even_info{{{THIS}}})",
+                "outcome",
+            ),
+            Column("After", f"{by}) (headstart_break_even_seconds{{{THIS}}})", look={"unit": "s"}),
+        ),
+        sort_by="Variant",
+        no_value="Nothing to compare, or detail of it has no room in the exposition",
     )
 
 

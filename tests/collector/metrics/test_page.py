@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from headstart.collector.analysis.verdict.recommendation import with_recommendations
-from headstart.collector.findings import Figure, GateLimit, RunResult
+from headstart.collector.findings import Figure, GateLimit, Overtaking, RunResult
 from headstart.collector.metrics.families import HOST_FAMILIES, RESULT_FAMILIES
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
@@ -140,6 +140,33 @@ def test_the_shape_of_a_variants_warm_up(scraped: Scraped) -> None:
 
     assert scraped.value("headstart_variant_info", variant="jit", shape="warmup") == 1
     assert scraped.value("headstart_variant_info", variant="aot", shape="flat") == 1
+
+
+def test_the_stamps_of_a_start_are_the_middle_of_the_valid_trials(scraped: Scraped) -> None:
+    first, *others = run_result(variants=("jit",)).starts
+    moved = [replace(first, stamps={"connected": seconds}) for seconds in (0.1, 0.2, 0.9)]
+    spoiled = replace(first, stamps={"connected": 5.0}, valid=False)
+
+    scraped.update([replace(run_result(variants=("jit",)), starts=(*moved, spoiled))])
+
+    assert others == []
+    shown = scraped.samples("headstart_start_stamp_seconds", variant="jit")
+    assert [(s.labels["stamp"], s.value) for s in shown] == [("connected", 0.2)]
+
+
+def test_who_catches_up_is_a_word_and_a_time_where_there_is_one(scraped: Scraped) -> None:
+    result = run_result(variants=("jit", "aot"))
+    (even,) = result.load.break_evens
+    never = replace(even, outcome=Overtaking.NEVER, seconds=None)
+
+    scraped.update([result])
+    (seconds,) = scraped.samples("headstart_break_even_seconds", of="requests")
+    scraped.update([replace(result, load=replace(result.load, break_evens=(never,)))])
+    (info,) = scraped.samples("headstart_break_even_info", of="requests")
+
+    assert (seconds.labels["variant"], seconds.value) == ("aot", 75.0)
+    assert (info.labels["late"], info.labels["outcome"]) == ("jit", "never")
+    assert list(scraped.samples("headstart_break_even_seconds")) == []
 
 
 def test_a_variant_that_does_not_start_is_a_result(scraped: Scraped) -> None:

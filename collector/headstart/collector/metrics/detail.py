@@ -4,7 +4,7 @@ What decides and what boards lead with is always there: at most 60 series a vari
 have them. docs/adr/0042 says what is left out.
 """
 
-from headstart.collector.metrics.families import Sample
+from headstart.collector.metrics.families import BREAK_EVEN, BREAK_EVEN_INFO, START_STAMP, Sample
 from headstart.words import metrics
 from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS
@@ -19,6 +19,9 @@ _DETAIL = (
     metrics.IMAGE_OWN,
     metrics.PULL_TRANSFERRED,
 )
+_DETAIL_FAMILIES = frozenset(
+    (START_STAMP.name, BREAK_EVEN_INFO.name, BREAK_EVEN.name, "headstart_checks_passed")
+)
 _INTERVAL = ("ci_low", "ci_high")
 
 
@@ -30,7 +33,7 @@ def is_detail(sample: Sample) -> bool:
         return not _is_headline(sample.labels[-2])
     if sample.family == "headstart_verdict":
         return not _is_headline(sample.labels[-3])
-    return sample.family == "headstart_checks_passed"
+    return sample.family in _DETAIL_FAMILIES
 
 
 def _figure_is_detail(metric: Metric, stat: str) -> bool:

@@ -41,6 +41,25 @@ CURVE = Family(
     (*_VARIANT_LABELS, "elapsed"),
 )
 
+START_STAMP = Family(
+    "headstart_start_stamp_seconds",
+    "Moments of a start, from exec and below 0 before it; median of the valid trials. stamp: as in "
+    "the starts of a report.",
+    (*_VARIANT_LABELS, "stamp"),
+)
+BREAK_EVEN_INFO = Family(
+    "headstart_break_even_info",
+    "Always 1; whether who starts later (late) makes up for it against the other (early), and when "
+    "(outcome). of: requests completed since exec, or jobs as they grow longer.",
+    (*_VARIANT_LABELS, "of", "early", "late", "outcome"),
+)
+BREAK_EVEN = Family(
+    "headstart_break_even_seconds",
+    "From when on who starts later is no longer behind. of: requests, in seconds since exec; jobs, "
+    "as the length of a job, which is what the early one takes for it. Absent: no such time.",
+    (*_VARIANT_LABELS, "of"),
+)
+
 RESULT_FAMILIES = (
     *(
         Family(
@@ -117,6 +136,9 @@ RESULT_FAMILIES = (
         RUN_LABELS,
     ),
     Family("headstart_run_blocks", "Blocks that the run completed.", RUN_LABELS),
+    START_STAMP,
+    BREAK_EVEN_INFO,
+    BREAK_EVEN,
     CURVE,
 )
 

@@ -12,6 +12,7 @@ from headstart.collector.findings import (
     VariantOutcome,
 )
 from headstart.collector.metrics.families import CURVE, Sample
+from headstart.collector.metrics.start_samples import break_even_samples, start_samples
 from headstart.collector.metrics.warmup_curve import warmup_curve
 from headstart.words.foreign.clean import label
 from headstart.words.metric import series_of
@@ -51,6 +52,8 @@ def run_samples(result: RunResult) -> Iterator[Sample]:
         # Of a release that had other metrics.
         if gate.limit.metric in METRICS:
             yield from _gate_samples(gate, (*run, label(gate.variant)))
+    yield from start_samples(result, run)
+    yield from break_even_samples(result, run)
 
 
 def curve_samples(result: RunResult) -> Iterator[Sample]:
