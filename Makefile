@@ -76,7 +76,7 @@ release: $(VENV)/.release ## wheel, sdist, bill of materials, notes and checksum
 dashboards: $(VENV)/.dev ## generate dashboards/generated and the examples of deploy
 	$(BIN)/python -m headstart.dashboards
 
-# `make pictures BOARD=headstart-overview`: that one alone.
+# `make pictures BOARD=headstart-fleet`: that one alone.
 BOARD ?=
 pictures: $(VENV)/.dev ## draw the dashboards into docs/images/dashboards
 	cd tests && ../$(BIN)/python -m support.pictured $(BOARD)

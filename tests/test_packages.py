@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from headstart.cli.extras import NEEDED
+from headstart.dashboards.generate import dashboards
 from support.packages import ROOT, Installed, build, checkout, files_of, git, install
 from support.running import HEADSTART, app, experiment, free_port
 
@@ -114,8 +115,7 @@ def test_the_wheel_has_each_file_of_the_parts_and_what_deploys_them(
     assert others == {"headstart/words/commit.json"} | {
         f"{shared}{name}"
         for name in (
-            "dashboards/headstart-compared.json",
-            "dashboards/headstart-overview.json",
+            *(f"dashboards/{board['uid']}.json" for board in dashboards()),
             "dashboards/headstart.rules.yml",
             "experiment.schema.json",
             "report.schema.json",

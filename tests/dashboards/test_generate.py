@@ -12,7 +12,15 @@ import pytest
 from headstart.dashboards import write
 from headstart.dashboards.generate import dashboards, to_json
 from headstart.dashboards.sdk import models
-from support.dashboard_json import ONE, annotations, expressions, panels, targets, variables
+from support.dashboard_json import (
+    ONE,
+    annotations,
+    choices,
+    expressions,
+    panels,
+    targets,
+    variables,
+)
 
 COMMITTED = Path(__file__).parents[2] / "dashboards" / "generated"
 
@@ -131,7 +139,7 @@ def test_variables_are_one_or_all_and_several_and_follow_the_time_range(
 def test_every_variable_that_is_used_exists_and_every_one_that_exists_is_used(
     board: dict[str, Any],
 ) -> None:
-    known = {variable["name"] for variable in variables(board)}
+    known = set(choices(board))
     asked = expressions(board) + [variable["query"] for variable in variables(board)]
     asked += [panel["title"] for panel in board["panels"]]
     used = {name for text in asked for name in re.findall(r"\$(?!__)([a-z]\w*)", text)}

@@ -23,7 +23,7 @@ pytestmark = [
 _NO_REGISTRY = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 BOARDS = [board["uid"] for board in dashboards()]
 # Boards of before there were pictures: their tables are wider than their panels. They go.
-_TOO_WIDE = {"headstart-overview", "headstart-compared"}
+_TOO_WIDE = {"headstart-compared"}
 
 
 @pytest.fixture(scope="module")

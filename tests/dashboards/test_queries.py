@@ -1,5 +1,6 @@
 """Every query of every dashboard, by promtool and against a Prometheus that scraped a collector."""
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.dashboards import Configuration, write
 from headstart.dashboards.alerts import rule_file
-from headstart.dashboards.board_uids import COMPARED
+from headstart.dashboards.board_uids import COMPARED, HISTORY
 from headstart.dashboards.compared_panels import verdict_series
 from headstart.dashboards.configuration import Scrape
 from headstart.dashboards.generate import dashboards
+from headstart.v1.experiments_pb2 import RunState
 from headstart.words import metrics
 from support.dashboard_json import (
     annotations,
@@ -30,7 +32,7 @@ from support.dashboard_json import (
 )
 from support.fake_runs import Fake
 from support.http_serving import serving
-from support.metrics_results import STORE, fleet, host_states, shifts
+from support.metrics_results import STORE, fleet, host_states, run_result, shifts
 from support.prometheus_server import PrometheusServer, prometheus
 
 pytestmark = pytest.mark.prometheus
@@ -54,6 +56,13 @@ def analysed(now: float) -> RunResult:
     return replace(Fake().result(), experiment=ANALYSED, ended_unix_seconds=now - 300)
 
 
+def rerun(now: float) -> RunResult:
+    """What confirms a regression; one of its images is not what it is called."""
+    result = run_result("players-api.rerun", variants=("before", "after"), ended=now - 700)
+    before, after = result.variants
+    return replace(result, variants=(before, replace(after, mislabelled="a jar, called aot")))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
     """A Prometheus with a few scrapes of a collector that has results, hosts and a past."""
@@ -64,9 +73,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServe
     own.refused(Refusal.CORRUPT)
     own.analysed(0.4)
     own.stream_opened()
+    own.run_ended(RunState.RUN_STATE_DONE)
     exposition = Exposition(own, STORE, detailed=True)
     shown = [*shifts(now), *shifts(now, ANALYSED)]
-    exposition.update([*fleet(now), analysed(now)], host_states(now), shown)
+    exposition.update([*fleet(now), analysed(now), rerun(now)], host_states(now), shown)
     folder = tmp_path_factory.mktemp("prometheus")
     *_, rules = write(folder / "generated")
     with (
@@ -161,8 +171,13 @@ def test_every_variable_has_something_to_choose(
 ) -> None:
     for variable in variables(board):
         query = interpolated(variable["query"], board)
-        selector, _, label = query.removeprefix("label_values(").removesuffix(")").rpartition(", ")
-        offered = server.label_values(label, selector)
+        if ranked := re.fullmatch(r"query_result\((.+)\)", query):
+            (label,) = re.findall(r'(\w+)="', variable["regex"])
+            offered = [series["metric"][label] for series in server.query(ranked[1])]
+        else:
+            asked = query.removeprefix("label_values(").removesuffix(")")
+            selector, _, label = asked.rpartition(", ")
+            offered = server.label_values(label, selector)
         assert offered, variable["name"]
         selected = variable.get("current", {}).get("value", "$__all")
         assert selected == "$__all" or set(selected) <= set(offered), variable["name"]
@@ -171,13 +186,19 @@ def test_every_variable_has_something_to_choose(
 def test_annotations_mark_when_runs_ended_and_shifts_were_found(
     board: dict[str, Any], server: PrometheusServer
 ) -> None:
-    expected = {"Run ended": (len(fleet()) + 1, 60), "Shift found": (4, 600)}
+    expected = {
+        (COMPARED, "Run ended"): (len(fleet()) + 2, 60),
+        (COMPARED, "Shift found"): (4, 600),
+        # Of one experiment; its hosts measured one revision.
+        (HISTORY, "Revision measured"): (1, 86_400),
+        (HISTORY, "Shift found"): (2, 600),
+    }
     for annotation in annotations(board):
         found = server.query(interpolated(annotation["expr"], board))
 
         # Milliseconds, which is what Grafana takes for a time.
         ages = sorted(time.time() - float(series["value"][1]) / 1000 for series in found)
-        number, youngest = expected[annotation["name"]]
+        number, youngest = expected[board["uid"], annotation["name"]]
         assert len(ages) == number
         assert youngest <= ages[0] < youngest + 300
         assert annotation["useValueForTime"]

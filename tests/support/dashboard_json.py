@@ -27,6 +27,11 @@ def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
     return [v for v in board["templating"]["list"] if v["type"] == "query"]
 
 
+def choices(board: dict[str, Any]) -> list[str]:
+    """The names of all variables but the data source."""
+    return [v["name"] for v in board["templating"]["list"] if v["type"] != "datasource"]
+
+
 def expressions(board: dict[str, Any]) -> list[str]:
     """The PromQL of all panels and annotations."""
     return [target["expr"] for _, target in targets(board)] + [
@@ -35,13 +40,17 @@ def expressions(board: dict[str, Any]) -> list[str]:
 
 
 # Of a variable of which one value is chosen, as `support.metrics_results` has them.
-ONE = {"experiment": "players-api", "host": "alpha"}
+# Each metric, in turns: a query asks for those of one unit.
+ONE = {"experiment": "players-api", "host": "alpha", "metric": ".+"}
+_TIMES = {"$__range": "1m", "$__interval": "1s"}
 
 
 def interpolated(text: str, board: dict[str, Any], rate_interval: str = "5m", **chosen: str) -> str:
     """`text` as Grafana sends it while every variable is at "All", or at one, but for `chosen`."""
-    for variable in variables(board):
-        name = variable["name"]
-        stands = variable["allValue"] if variable["multi"] else ONE[name]
+    for name in choices(board):
+        several = {v["name"]: v.get("allValue") for v in variables(board)}
+        stands = several.get(name) or ONE[name]
         text = text.replace(f"${name}", chosen.get(name, stands))
+    for name, stands in _TIMES.items():
+        text = text.replace(name, stands)
     return text.replace("$__rate_interval", rate_interval)

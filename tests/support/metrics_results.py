@@ -238,6 +238,7 @@ def host_state(
         last_seen_time_seconds=last_seen,
         spool_bytes=spool_bytes,
         running_run_id=running,
+        queued_runs=2 if running else 0,
     )
 
 

@@ -96,7 +96,7 @@ def variable(
     )
 
 
-def one_of(name: str, label: str, query: str) -> builder.Builder[models.VariableModel]:
+def one_of(name: str, label: str, query: str) -> dashboard.QueryVariable:
     """A choice of one label value; the first of them from the start."""
     return _variable(name, label, query).multi(False).include_all(False)
 
@@ -121,6 +121,11 @@ def query(expr: str, legend: str = "", ref: str = "A") -> Target:
 def instant(expr: str, ref: str = "A") -> Target:
     """A query for now, as a table: one row a series, one column a label."""
     return _query(expr, ref).instant().format(PromQueryFormat.TABLE)
+
+
+def of_now(expr: str, legend: str) -> Target:
+    """A query for now, each series by its name."""
+    return _query(expr, "A").instant().legend_format(legend)
 
 
 def _query(expr: str, ref: str) -> prometheus.Dataquery:

@@ -8,5 +8,4 @@ BUILDS = "headstart-builds"
 FLEET = "headstart-fleet"
 COLLECTOR = "headstart-collector"
 
-OVERVIEW = "headstart-overview"
 COMPARED = "headstart-compared"

@@ -1,7 +1,7 @@
 """The dashboard "Decisions": which variant ships on which hardware, and why not."""
 
 from headstart.dashboards.board import Board, one_of, variable
-from headstart.dashboards.board_uids import COMPARED, DECISIONS, OVERVIEW
+from headstart.dashboards.board_uids import DECISIONS, FLEET, HISTORY
 from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.decisions_panels import (
     CHOSEN,
@@ -69,27 +69,27 @@ def _numbers() -> tuple[stat.Panel, ...]:
             "Figures that got worse since some revision and stayed so.",
             f'count(headstart_shift_info{{change="{Verdict.WORSE}"}}) or vector(0)',
             bad_from=1,
-            leads_to=COMPARED,
+            leads_to=HISTORY,
         ),
         number(
             "Unfit hosts",
             "Hosts whose A/A run found a difference of a variant with itself.",
             "count(min by (store, host) (headstart_host_fit) == 0) or vector(0)",
             bad_from=1,
-            leads_to=OVERVIEW,
+            leads_to=FLEET,
         ),
         number(
             "Hosts away",
             "Hosts that are known and not connected.",
             "count(headstart_host_up == 0) or vector(0)",
             bad_from=1,
-            leads_to=OVERVIEW,
+            leads_to=FLEET,
         ),
         number(
             "Runs waiting",
             "For a host that is free.",
             f'sum(headstart_collector_runs{{state="{RunWord.QUEUED}"}})',
-            leads_to=OVERVIEW,
+            leads_to=FLEET,
         ),
         number(
             "Alerts firing",

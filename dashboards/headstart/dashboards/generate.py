@@ -7,10 +7,13 @@ from typing import Any
 import yaml
 
 from headstart.dashboards.alerts import rule_file
+from headstart.dashboards.builds_board import builds
+from headstart.dashboards.collector_board import collector
 from headstart.dashboards.compared import compared
 from headstart.dashboards.configuration import Configuration, selected
 from headstart.dashboards.decisions_board import decisions
-from headstart.dashboards.overview import overview
+from headstart.dashboards.fleet_board import fleet
+from headstart.dashboards.history_board import history
 from headstart.dashboards.run_board import one_run
 from headstart.dashboards.sdk import JSONEncoder, builder, models
 from headstart.dashboards.variants_board import variants
@@ -50,7 +53,10 @@ def dashboards(configuration: Configuration | None = None) -> list[dict[str, Any
         decisions(configuration),
         variants(),
         one_run(configuration),
-        overview(configuration),
+        history(),
+        builds(),
+        fleet(configuration),
+        collector(configuration),
         compared(),
     )
     return [_selected(_plain(board), configuration.scrape.selector) for board in boards]

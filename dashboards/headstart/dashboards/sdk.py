@@ -11,10 +11,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from grafana_foundation_sdk.builders import (
         barchart,
+        bargauge,
         common as common_builders,
         dashboard,
         prometheus,
         stat,
+        statetimeline,
         table,
         timeseries,
         trend,
@@ -28,6 +30,7 @@ __all__ = [
     "JSONEncoder",
     "PromQueryFormat",
     "barchart",
+    "bargauge",
     "builder",
     "common",
     "common_builders",
@@ -35,6 +38,7 @@ __all__ = [
     "models",
     "prometheus",
     "stat",
+    "statetimeline",
     "table",
     "timeseries",
     "trend",

@@ -46,7 +46,8 @@ export class Variables {
   /** What the variable bar shows. */
   words(name: string): string {
     const values = this.selected.get(name)?.values ?? [];
-    return values[0] === ALL ? 'All' : values.join(' + ') || 'None';
+    const titles = new Map((this.selected.get(name)?.variable.options ?? []).map(({ text, value }) => [value, text]));
+    return values[0] === ALL ? 'All' : values.map((value) => titles.get(value) ?? value).join(' + ') || 'None';
   }
 
   /** A query or a title with every variable in its place. */
@@ -131,8 +132,11 @@ function query(variable: Variable): string {
 }
 
 function sorted(variable: Variable, values: string[]): string[] {
+  if (!variable.sort) {
+    return values;
+  }
   const order = [...new Set(values)].sort();
-  // 2 and 4 are descending; 0 leaves Prometheus's own order, which is alphabetic.
+  // 2 and 4 are descending.
   return variable.sort === 2 || variable.sort === 4 ? order.reverse() : order;
 }
 

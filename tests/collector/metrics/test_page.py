@@ -289,6 +289,7 @@ def test_hosts_are_shown_with_their_state(scraped: Scraped) -> None:
 
     assert scraped.value("headstart_host_up", host="alpha") == 1
     assert scraped.value("headstart_host_busy", host="alpha") == 1
+    assert scraped.value("headstart_host_runs_waiting", host="alpha") == 2
     assert scraped.value("headstart_host_up", host="gamma") == 0
     assert scraped.value("headstart_host_spool_bytes", host="beta") == 1 << 20
     assert scraped.value("headstart_host_advice", host="gamma", level="bad") == 1
@@ -475,7 +476,7 @@ def test_one_run_too_large_for_the_cap_leaves_room_for_others() -> None:
 def test_too_many_hosts_leave_out_those_that_are_away() -> None:
     away = [host_state(f"away-{i}", connected=False, last_seen=float(i)) for i in range(5)]
 
-    scraped = Scraped(maximum_series=5 * 12 * 3).update(hosts=[*away, host_state("here")])
+    scraped = Scraped(maximum_series=5 * 13 * 3).update(hosts=[*away, host_state("here")])
 
     shown = {s.labels["host"] for s in scraped.samples("headstart_host_up")}
     assert shown == {"here", "away-4", "away-3"}

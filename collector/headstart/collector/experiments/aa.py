@@ -4,8 +4,8 @@ Such a run is an ordinary one but for its name, which no experiment file can giv
 that its results stand beside the experiment's own and never in their place.
 """
 
-from headstart.collector.findings.run_info import AA_SUFFIX
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.experiment_names import AA_SUFFIX
 
 _SECOND = "-again"
 _LONGEST_NAME = 63

@@ -6,8 +6,8 @@ part of their difference. Interleaved on one host, that cancels.
 
 from collections.abc import Iterable
 
-from headstart.collector.findings.run_info import RERUN_SUFFIX
 from headstart.v1.experiment_pb2 import Experiment
+from headstart.words.experiment_names import RERUN_SUFFIX
 from headstart.words.metrics import METRICS, threshold_of
 
 BEFORE, AFTER = "before", "after"

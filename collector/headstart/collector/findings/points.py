@@ -6,7 +6,7 @@ from statistics import median
 from headstart.collector.findings.comparability import setup_of
 from headstart.collector.findings.figures import Figure
 from headstart.collector.findings.model import RunResult
-from headstart.collector.findings.run_info import AA_SUFFIX, RERUN_SUFFIX
+from headstart.words.experiment_names import AA_SUFFIX, RERUN_SUFFIX
 from headstart.words.metrics import LOAD_METRICS, METRICS
 from headstart.words.outcomes import Outcome
 from headstart.words.states import RunWord

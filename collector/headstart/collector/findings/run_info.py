@@ -6,10 +6,6 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
 
-# What the names of runs of our own end in; a dot is no part of a DNS label, so that no
-# file's experiment has such a name.
-AA_SUFFIX, RERUN_SUFFIX = ".aa", ".rerun"
-
 
 @dataclass(frozen=True)
 class RunInfo:

@@ -163,6 +163,11 @@ HOST_FAMILIES = (
     ),
     Family("headstart_host_busy", "1 while the host has a run.", ("host",)),
     Family(
+        "headstart_host_runs_waiting",
+        "Queued runs that wait for the host; one that several may have is the first one's.",
+        ("host",),
+    ),
+    Family(
         "headstart_host_last_seen_timestamp_seconds",
         "When the host's agent was last heard of, Unix time.",
         ("host",),

@@ -55,6 +55,7 @@ def host_samples(state: HostState) -> Iterator[Sample]:
         yield Sample("headstart_host_takes_no_run", (*host, reason), float(holds))
     yield Sample("headstart_host_twin", host, float(bool(state.refused_twin_time_seconds)))
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
+    yield Sample("headstart_host_runs_waiting", host, state.queued_runs)
     yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
     yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)
     for level in (AdviceLevel.ADVICE_LEVEL_WARNING, AdviceLevel.ADVICE_LEVEL_BAD):

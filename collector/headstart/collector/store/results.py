@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from headstart.collector.findings.run_info import AA_SUFFIX
 from headstart.collector.store.tables import experiments, results, runs
 from headstart.v1.experiments_pb2 import RunState
+from headstart.words.experiment_names import AA_SUFFIX
 
 # Of A/A runs in a row that were too short to tell anything, more are not looked through.
 _AA_RUNS = 3

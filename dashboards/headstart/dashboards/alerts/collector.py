@@ -1,7 +1,7 @@
 """Alerts about the collector itself."""
 
 from headstart.dashboards.alerts.alert import COLLECTOR_DOWN, About, Alert, counted
-from headstart.dashboards.board_uids import OVERVIEW
+from headstart.dashboards.board_uids import COLLECTOR
 from headstart.dashboards.configuration import Configuration
 from headstart.words.states import RECORDS_GONE, RunWord
 
@@ -34,7 +34,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             f"target of the job {configuration.scrape.job}{{{{ end }}}}. What it showed last "
             "counts no more: other alerts about its results, hosts and shifts are held back, and "
             "that they are silent says nothing. Agents go on and spool what they measure.",
-            OVERVIEW,
+            COLLECTOR,
         ),
         Alert(
             "HeadstartStoreFaulty",
@@ -44,7 +44,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             soon,
             "The store of the collector {{ $labels.instance }} cannot be written or read",
             "Nothing is confirmed to agents, and their spools fill. Its /healthz says why.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
         Alert(
@@ -61,7 +61,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             "The disk of the store of the collector {{ $labels.instance }} is slow",
             "A commit takes {{ $value | humanizeDuration }}. Agents are confirmed late and their "
             "spools grow; while one hangs, commands are refused.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
         Alert(
@@ -73,7 +73,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             "The collector {{ $labels.instance }} refuses what agents send: {{ $labels.reason }}",
             f"Refusals within {limits.refused_within.words}: {{{{ $value }}}}. Measurements "
             "may be missing.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
         Alert(
@@ -85,7 +85,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             "Many calls are denied: {{ $labels.reason }}",
             f"Within {limits.refused_within.words}: {{{{ $value }}}}, by callers who may not make "
             "them. headstart audit says whose.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
         Alert(
@@ -98,7 +98,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             f"Within {limits.runs_failed_within.words}: {{{{ $value }}}}. Where one has nothing to "
             "show, its experiment keeps the result of the run before. "
             "headstart status lists them.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
         Alert(
@@ -111,7 +111,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             f"Within {limits.analysis_failed_within.words}: {{{{ $value }}}}. They have no result, "
             "and boards show the run before. It is a fault of the collector, whose log says which; "
             "their records are kept.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
         Alert(
@@ -124,7 +124,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             "Series are not exposed: {{ $labels.reason }}",
             "{{ $value }} series of results or hosts are missing from /metrics, so from dashboards "
             "and alerts too.",
-            OVERVIEW,
+            COLLECTOR,
             ("instance",),
         ),
     )

@@ -1,7 +1,7 @@
 """Alerts about hosts: their agents, and whether what they measure can be believed."""
 
 from headstart.dashboards.alerts.alert import About, Alert, recent_run
-from headstart.dashboards.board_uids import COMPARED, OVERVIEW
+from headstart.dashboards.board_uids import FLEET
 from headstart.dashboards.configuration import Configuration
 
 _OF_HOST = "on (store, host)"
@@ -24,7 +24,8 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             limits.agent_lost_for,
             "The agent of {{ $labels.host }} is away",
             "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
-            OVERVIEW,
+            FLEET,
+            ("host",),
         ),
         Alert(
             "HeadstartHostNotReady",
@@ -35,7 +36,8 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             "{{ $labels.host }} takes no runs",
             "Its agent is connected and takes no runs, as when its disk is full: what is queued "
             "for it waits. headstart host show {{ $labels.host }} says why.",
-            OVERVIEW,
+            FLEET,
+            ("host",),
         ),
         Alert(
             "HeadstartHostTwin",
@@ -46,7 +48,8 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             "Two agents ask to attend as {{ $labels.host }}",
             "One attends, the other is refused again and again and measures nothing, as after a "
             "machine was cloned. The collector's log says from where it comes.",
-            OVERVIEW,
+            FLEET,
+            ("host",),
         ),
         Alert(
             "HeadstartSpoolGrowing",
@@ -59,7 +62,8 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             "The spool of {{ $labels.host }} grows",
             "{{ $value | humanize1024 }}B are not confirmed although the agent is connected. When "
             "the spool is full, samples are dropped, with a record of the gap.",
-            OVERVIEW,
+            FLEET,
+            ("host",),
         ),
         # A host that sees differences where there are none; its A/A runs end in .aa.
         Alert(
@@ -71,7 +75,7 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             "{{ $labels.host }} finds differences where there are none",
             "The A/A run {{ $labels.experiment }} compared a variant with itself and called it "
             "different: verdicts from this host are doubtful.",
-            COMPARED,
-            ("experiment", "host"),
+            FLEET,
+            ("host",),
         ),
     )

@@ -5,7 +5,7 @@ The collector judges each series once a run; docs/METHODOLOGY.md says how.
 
 from headstart.dashboards.alerts.alert import About, Alert
 from headstart.dashboards.alerts.evidence import CENTER, FIGURE, HIGH, LOW, METRIC, Evidence
-from headstart.dashboards.board_uids import COMPARED
+from headstart.dashboards.board_uids import HISTORY
 from headstart.dashboards.configuration import Configuration
 from headstart.words.verdicts import Verdict
 
@@ -51,7 +51,7 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
                     _what_to_do(),
                 )
             ),
-            COMPARED,
+            HISTORY,
             _BOARD_LABELS,
             FIGURE,
         ),
@@ -71,7 +71,7 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
                     _what_to_do(),
                 )
             ),
-            COMPARED,
+            HISTORY,
             _BOARD_LABELS,
             FIGURE,
         ),
