@@ -104,9 +104,9 @@ def test_what_a_file_says_is_in_rules_and_boards(tmp_path: Path) -> None:
         "https://wiki.example/runbooks/HeadstartManyInvalidTrials.md"
     )
     assert invalid["annotations"]["dashboard_url"] == (
-        "https://grafana.example/sub/d/headstart-compared"
+        "https://grafana.example/sub/d/headstart-run"
         "?var-experiment={{ $labels.experiment | urlquery }}"
-        "&var-host={{ $labels.host | urlquery }}&var-variant={{ $labels.variant | urlquery }}"
+        "&var-host={{ $labels.host | urlquery }}"
     )
     # Two scrapes are two minutes now.
     assert (invalid["for"], made["HeadstartAgentLost"]["for"]) == ("2m", "2m")
