@@ -22,8 +22,6 @@ pytestmark = [
 
 _NO_REGISTRY = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 BOARDS = [board["uid"] for board in dashboards()]
-# Boards of before there were pictures: their tables are wider than their panels. They go.
-_TOO_WIDE = {"headstart-compared"}
 
 
 @pytest.fixture(scope="module")
@@ -82,4 +80,4 @@ def test_no_panel_is_empty_without_words(drawn: dict[str, list[Fault]], board: s
 def test_columns_text_and_plots_have_room(drawn: dict[str, list[Fault]], board: str) -> None:
     found = of_kind(drawn, board, "outside", "cut", "squeezed")
 
-    assert (found == []) != (board in _TOO_WIDE), found
+    assert found == []

@@ -16,10 +16,10 @@ from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import Refusal, SelfMetrics
 from headstart.dashboards import Configuration, write
 from headstart.dashboards.alerts import rule_file
-from headstart.dashboards.board_uids import COMPARED, HISTORY
-from headstart.dashboards.compared_panels import verdict_series
+from headstart.dashboards.board_uids import HISTORY, VARIANTS
 from headstart.dashboards.configuration import Scrape
 from headstart.dashboards.generate import dashboards
+from headstart.dashboards.word_ranks import VERDICT_RANKS, verdict_ranks
 from headstart.v1.experiments_pb2 import RunState
 from headstart.words import metrics
 from support.dashboard_json import (
@@ -155,15 +155,18 @@ def test_a_selector_of_another_job_leaves_no_series_of_this_one(server: Promethe
     assert found == []
 
 
-def test_a_run_as_analysis_gives_it_fills_every_panel(server: PrometheusServer) -> None:
-    board = BOARDS[COMPARED]
+def test_a_run_as_analysis_gives_it_fills_every_panel_but_those_of_jobs(
+    server: PrometheusServer,
+) -> None:
+    board = BOARDS[VARIANTS]
+    jobs = {f"{each.title}: ratio" for each in metrics.HEADLINES if each.job is not None}
     filled = {
         panel["title"]
         for panel, target in targets(board)
         if server.query(interpolated(target["expr"], board, experiment=ANALYSED))
     }
 
-    assert filled == {panel["title"] for panel in panels(board)}
+    assert {panel["title"] for panel in panels(board)} - filled == jobs | {"Jobs in numbers"}
 
 
 def test_every_variable_has_something_to_choose(
@@ -187,8 +190,6 @@ def test_annotations_mark_when_runs_ended_and_shifts_were_found(
     board: dict[str, Any], server: PrometheusServer
 ) -> None:
     expected = {
-        (COMPARED, "Run ended"): (len(fleet()) + 2, 60),
-        (COMPARED, "Shift found"): (4, 600),
         # Of one experiment; its hosts measured one revision.
         (HISTORY, "Revision measured"): (1, 86_400),
         (HISTORY, "Shift found"): (2, 600),
@@ -205,11 +206,11 @@ def test_annotations_mark_when_runs_ended_and_shifts_were_found(
 
 
 def test_a_verdict_from_disturbed_trials_bears_a_mark(server: PrometheusServer) -> None:
-    found = server.query(verdict_series('experiment="players-api",host="alpha",variant="r2r"'))
+    found = server.query(verdict_ranks('experiment="players-api",host="alpha",variant="r2r"'))
 
-    verdicts = {series["metric"]["metric"]: series["metric"]["verdict"] for series in found}
-    assert verdicts[metrics.STARTUP.name] == "better"
-    assert verdicts[metrics.LATENCY_P99.name] == "better ?"
+    ranks = {series["metric"]["metric"]: series["value"][1] for series in found}
+    assert VERDICT_RANKS.options[ranks[metrics.STARTUP.name]].text == "better"
+    assert VERDICT_RANKS.options[ranks[metrics.LATENCY_P99.name]].text == "better ?"
 
 
 def test_a_hardware_filter_with_special_characters_finds_its_hosts(

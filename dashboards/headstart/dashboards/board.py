@@ -11,7 +11,6 @@ from headstart.dashboards.sdk import (
     dashboard,
     models,
     prometheus,
-    timeseries,
     variants,
 )
 
@@ -145,48 +144,6 @@ def properties(**values: object) -> list[models.DynamicConfigValue]:
     ]
 
 
-def interval_lines(
-    title: str, description: str, unit: str, series: str, matchers: str, legend: str
-) -> timeseries.Panel:
-    """A figure over time with its 95 % interval as dashed lines of the same colour."""
-    stats = {"A": "center", "B": "ci_low", "C": "ci_high"}
-    panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .unit(unit)
-        .targets(
-            [
-                query(f'{series}{{{matchers},stat="{stat}"}}', legend, ref)
-                for ref, stat in stats.items()
-            ]
-        )
-        # A variant and its two bounds bear one name.
-        .color_scheme(by_name())
-        .legend(table_legend())
-        .tooltip(
-            common_builders.VizTooltipOptions()
-            .mode(common.TooltipDisplayMode.MULTI)
-            .sort(common.SortOrder.DESCENDING)
-        )
-        .fill_opacity(0)
-        .line_width(2)
-        # A result holds until the next run: a step, not a slope.
-        .line_interpolation(common.LineInterpolation.STEP_AFTER)
-        .axis_soft_min(0)
-    )
-    for ref in ("B", "C"):
-        panel = panel.override_by_query(
-            ref,
-            properties(
-                custom__lineWidth=1,
-                custom__lineStyle={"fill": "dash", "dash": [4, 6]},
-                custom__hideFrom={"legend": True, "tooltip": False, "viz": False},
-            ),
-        )
-    return panel
-
-
 def by_name() -> dashboard.FieldColor:
     """A colour for each name, so that a variant has the same one on every board."""
     return dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
@@ -201,15 +158,4 @@ def list_legend(
         .display_mode(common.LegendDisplayMode.LIST)
         .placement(placement)
         .show_legend(True)
-    )
-
-
-def table_legend() -> common_builders.VizLegendOptions:
-    """A legend below the panel with the last value."""
-    return (
-        common_builders.VizLegendOptions()
-        .display_mode(common.LegendDisplayMode.TABLE)
-        .placement(common.LegendPlacement.BOTTOM)
-        .show_legend(True)
-        .calcs(["lastNotNull"])
     )

@@ -7,5 +7,3 @@ HISTORY = "headstart-history"
 BUILDS = "headstart-builds"
 FLEET = "headstart-fleet"
 COLLECTOR = "headstart-collector"
-
-COMPARED = "headstart-compared"

@@ -9,7 +9,6 @@ import yaml
 from headstart.dashboards.alerts import rule_file
 from headstart.dashboards.builds_board import builds
 from headstart.dashboards.collector_board import collector
-from headstart.dashboards.compared import compared
 from headstart.dashboards.configuration import Configuration, selected
 from headstart.dashboards.decisions_board import decisions
 from headstart.dashboards.fleet_board import fleet
@@ -57,7 +56,6 @@ def dashboards(configuration: Configuration | None = None) -> list[dict[str, Any
         builds(),
         fleet(configuration),
         collector(configuration),
-        compared(),
     )
     return [_selected(_plain(board), configuration.scrape.selector) for board in boards]
 

@@ -1,8 +1,11 @@
 """Labels made of others, for rows, columns and legends that have room for one."""
 
 _SEPARATOR = '" · "'
-# "Intel(R) Xeon(R) Gold 6230" of "Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz".
+# What a CPU's model says that others of its kind say too: "Intel Xeon Gold 6230" is left of
+# "Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz".
 _SHORT_CPU = "(.+?)( CPU)?( @.*)?"
+_MARK = "(.+)[(](?:R|TM)[)](.*)"
+_MARKS = 2
 
 
 def joined(expr: str, target: str, *labels: str) -> str:
@@ -13,4 +16,7 @@ def joined(expr: str, target: str, *labels: str) -> str:
 
 def with_cpu(expr: str) -> str:
     """`expr` with the label `cpu`: the CPU's model without what every one of its kind says."""
-    return f'label_replace({expr}, "cpu", "$1", "cpu_model", "{_SHORT_CPU}")'
+    short = f'label_replace({expr}, "cpu", "$1", "cpu_model", "{_SHORT_CPU}")'
+    for _ in range(_MARKS):
+        short = f'label_replace({short}, "cpu", "$1$2", "cpu", "{_MARK}")'
+    return short

@@ -113,7 +113,9 @@ def test_what_a_file_says_is_in_rules_and_boards(tmp_path: Path) -> None:
     for board in dashboards(configuration):
         text = to_json(board)
         assert "cluster=~" in text
-        assert not re.search(r"headstart_\w+(?!\w|\{job=)", text.replace('\\"', "")), board["uid"]
+        # A name within a string of PromQL is a matcher's, such as that of __name__.
+        bare = re.sub(r'\\"[^"]*\\"', "", text)
+        assert not re.search(r"headstart_\w+(?!\w|\{job=)", bare), board["uid"]
 
 
 def test_without_an_address_of_grafana_no_alert_links_to_a_board() -> None:
