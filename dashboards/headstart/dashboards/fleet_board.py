@@ -78,10 +78,10 @@ def fleet(configuration: Configuration) -> builder.Builder[models.Dashboard]:
             "",
             "No alert is pending or firing",
         ),
-        14,
+        16,
         9,
     )
-    board.add(differences_without_cause(), 10, 9)
+    board.add(differences_without_cause(), 8, 9)
 
     board.row("Over time")
     board.add(states_over_time(), 14, 8)

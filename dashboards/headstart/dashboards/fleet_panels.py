@@ -88,9 +88,9 @@ def hosts() -> table.Panel:
                 width=80,
                 look={**coloured(_FIT_MAPPING), "mappings": [_FIT_MAPPING, _NOT_TRIED]},
             ),
-            value("Waiting", f"headstart_host_runs_waiting{HOST}", 100),
-            value("Bad findings", 'headstart_host_advice{host=~"$host",level="bad"}', 135),
-            value("Warnings", 'headstart_host_advice{host=~"$host",level="warning"}', 115),
+            value("Waiting", f"headstart_host_runs_waiting{HOST}", 80),
+            value("Bad findings", 'headstart_host_advice{host=~"$host",level="bad"}', 110),
+            value("Warnings", 'headstart_host_advice{host=~"$host",level="warning"}', 90),
             value("Spool", f"headstart_host_spool_bytes{HOST}", 90, unit="decbytes"),
             value(
                 "Last seen",
@@ -105,10 +105,10 @@ def hosts() -> table.Panel:
                 "cpu",
                 width=240,
             ),
-            Column("Fingerprint", label="fingerprint", width=110),
-            Column("Virtualisation", label="virtualisation", width=135),
+            Column("Fingerprint", label="fingerprint", width=100),
+            Column("Virtualisation", label="virtualisation", width=110),
             Column("Engine", label="engine", width=120),
-            Column("Kernel", label="kernel", width=90),
+            Column("Kernel", label="kernel", width=80),
         ),
         sort_by="State",
         no_value="No host has attended yet: headstart agent on it makes it known",
@@ -146,8 +146,8 @@ def differences_without_cause() -> table.Panel:
         "Figures in which an A/A run found one and the same program different from itself, and "
         "by how much. What else runs on the host, its governor or its disk may be why.",
         (
-            Column("Host", label="host", width=90),
-            Column("Experiment", label="experiment"),
+            Column("Host", label="host", width=80),
+            Column("Experiment", label="experiment", width=130),
             Column("Metric", label="metric", look={"mappings": [TITLES]}),
             Column(
                 "Called",

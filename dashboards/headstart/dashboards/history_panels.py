@@ -212,4 +212,5 @@ def reruns() -> table.Panel:
         sort_by="Verdict",
         descending=True,
         no_value="No rerun: nothing of this experiment got worse and was run again",
+        without=("experiment",),
     )

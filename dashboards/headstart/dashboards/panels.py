@@ -89,10 +89,10 @@ def alerts(title: str, description: str, matchers: str, no_value: str) -> table.
                 width=75,
             ),
             Column("Severity", label="severity", width=95, look=coloured(_SEVERITIES)),
-            Column("Experiment", label="experiment", width=125),
+            Column("Experiment", label="experiment", width=120),
             Column("Variant", label="variant"),
-            Column("Metric", label="metric", look={"mappings": [TITLES]}),
-            Column("Host", label="host"),
+            Column("Metric", label="metric", width=190, look={"mappings": [TITLES]}),
+            Column("Host", label="host", width=85),
             Column("Reason", label="reason"),
             Column(
                 "Since",
