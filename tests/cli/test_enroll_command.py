@@ -205,7 +205,8 @@ def test_an_agent_whose_certificate_is_over_says_what_to_do_and_finds_the_next(
     assert anna.says("enroll", first, "--state", state).status == 0
     found = enrolled_in(state / "identity")
     assert found is not None
-    long_ago = Authority(here.owner.home / "data" / "identity", lambda: time.time() - 8 * 86400)
+    long_ago = Authority(here.owner.home / "data" / "identity", time.time)
+    long_ago.now = lambda: time.time() - 8 * 86400
     key = found.file.read_bytes()
     requested = requested_key(request_of(key))
     over = long_ago.issue(requested, found.identity, 7 * 86400)

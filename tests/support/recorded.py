@@ -1,6 +1,7 @@
 """Runs in a store as an agent's records and the collector's bookkeeping leave them."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,9 +32,11 @@ async def record(
     hosts = await store.read(lambda c: len(store_hosts.states(c)))
     host, stream = host or f"h{hosts + 1}", f"s{hosts + 1}"
     said = hello(host=host, stream_id=stream)
-    await store.write(lambda c: store_hello.greet(c, said, 1.0))
-    (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], 2.0))
-    await store.write(lambda c: store_runs.lease_next(c, host, 3.0))
+    # Times that a collector takes for true.
+    began = time.time() - 60
+    await store.write(lambda c: store_hello.greet(c, said, began))
+    (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], began + 1))
+    await store.write(lambda c: store_runs.lease_next(c, host, began + 2))
     records = list(records)
     rows = [
         store_records.row_of(stream, envelope(n, run_id, record=each))
