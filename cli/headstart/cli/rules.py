@@ -83,7 +83,7 @@ def _check(path: Path, called: str) -> None:
         raise InputError(f"{called}: {error.strerror}") from error
     how = "by promtool" if found.by_promtool else "by form alone: promtool is not installed"
     if found.problems:
-        raise InputError(f"{called}: Prometheus would not take it, {how}", *found.problems)
+        raise InputError(f"{called}: not fine, {how}", *found.problems)
     say(f"{called}: fine, {how}")
 
 

@@ -48,9 +48,23 @@ def test_what_promtool_says_is_told(tmp_path: Path) -> None:
     first, other = str(result.exception).splitlines()
     assert result.exception is not None
     assert result.exception.exit_code == 2  # type: ignore[attr-defined]
-    assert first == f"{file}: Prometheus would not take it, by promtool"
+    assert first == f"{file}: not fine, by promtool"
     assert 'group "g", rule 1, "A": could not parse expression' in other
     assert str(file) not in other
+
+
+@pytest.mark.prometheus
+def test_a_text_that_fails_only_when_it_is_made_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yml"
+    texts = '{a: "{{ $labels.x.y }}", c: "{{ query \\"up\\" | first | value }}"}'
+    file.write_text(f"{GROUP}  - alert: A\n    expr: up\n    annotations: {texts}\n")
+
+    _, first, other = str(rules("check", file).exception).splitlines()
+
+    assert first.startswith("A: its a fails when it is made: executing")
+    assert "can't evaluate field y" in first
+    assert "A: its c fails when it is made: " in other
+    assert "first() called on vector with no elements" in other
 
 
 @pytest.mark.prometheus

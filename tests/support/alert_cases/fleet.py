@@ -171,4 +171,16 @@ CASES = (
         },
         at="25m",
     ),
+    Case(
+        "HeadstartAgentLost",
+        "it moved to another collector hours ago",
+        {
+            'headstart_host_up{store="s1",host="alpha"}': "1x4 0x400",
+            'headstart_host_last_seen_timestamp_seconds{store="s1",host="alpha"}': (
+                "0+60x4 240x400"
+            ),
+            'headstart_host_up{store="s2",host="alpha"}': "_x5 1x400",
+        },
+        at="6h",
+    ),
 )

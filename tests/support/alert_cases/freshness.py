@@ -33,6 +33,12 @@ CASES = (
     ),
     Case(
         "HeadstartResultsStale",
+        "daily runs that were given up: it ends a week after the last one",
+        {ENDED: f"-{10 * DAY}x14 -{9 * DAY}x14 -{8 * DAY}x14 -{7 * DAY}x30"},
+        at="1h",
+    ),
+    Case(
+        "HeadstartResultsStale",
         "daily runs with two days of rest",
         {ENDED: f"-{5 * DAY}x14 -{4 * DAY}x14 -{3 * DAY}x14 -{2 * DAY}x30"},
         at="1h",
@@ -77,6 +83,18 @@ CASES = (
         "HeadstartResultsAbsent",
         "the collector is away, which another alert says",
         {SCRAPED: "0x60 stale", INFO: "1x60 stale"},
+        at="2h",
+    ),
+    Case(
+        "HeadstartResultsAbsent",
+        "one of two collectors dies",
+        {
+            SCRAPED: "0x60 stale",
+            'up{job="headstart",instance="c:9464"}': "1x60 0x200",
+            INFO: "1x60 stale",
+            'up{job="headstart",instance="d:9464"}': "1x260",
+            'headstart_collector_info{job="headstart",instance="d:9464",store="s2"}': "1x260",
+        },
         at="2h",
     ),
     Case(

@@ -24,7 +24,8 @@ def freshness(configuration: Configuration) -> tuple[Alert, ...]:
             About.HOST,
             # Only what was run regularly is missed when it stops. Each run but the first is a
             # change.
-            f"(time() - {_ENDED} > {limits.stale_after.seconds}) "
+            f"(time() - {_ENDED} > {limits.stale_after.seconds} "
+            f"< {limits.stale_after.seconds + limits.given_up_after.seconds}) "
             f"unless {_ANYWHERE} (time() - {_ENDED} <= {limits.stale_after.seconds}) "
             f"and {OF_RUN} sum by (store, experiment, host) "
             f"(changes({_ENDED}[{limits.regular_within}:{_STEP}])) "

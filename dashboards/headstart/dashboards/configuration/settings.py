@@ -128,6 +128,9 @@ class Thresholds:
     stale_after: Duration = _time(
         3 * _DAY, "What used to run regularly is stale when its last run ended so long ago."
     )
+    given_up_after: Duration = _time(
+        4 * _DAY, "What has been stale for so long was given up on purpose, and is missed no more."
+    )
     regular_within: Duration = _time(
         14 * _DAY, "Regularly means: regular_runs runs at least within this time."
     )

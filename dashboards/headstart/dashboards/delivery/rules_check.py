@@ -3,12 +3,14 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from headstart.dashboards.delivery.rule_texts import text_problems
 
 _LARGEST_BYTES = 16 << 20
 _PROMTOOL_SECONDS = 120
@@ -37,6 +39,7 @@ def check_rules(path: Path) -> Checked:
         return Checked((f"it has more than {_LARGEST_BYTES} bytes",), by_promtool=False)
     if (promtool := shutil.which("promtool")) is None:
         return Checked(tuple(_problems(content)), by_promtool=False)
+    texts: list[str] = []
     try:
         done = subprocess.run(
             [promtool, "check", "rules", "--lint-fatal", str(path.absolute())],
@@ -46,15 +49,21 @@ def check_rules(path: Path) -> Checked:
             check=False,
             timeout=_PROMTOOL_SECONDS,
         )
+        if done.returncode == 0:
+            texts = list(text_problems(promtool, content, _PROMTOOL_SECONDS))
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"promtool did not end within {_PROMTOOL_SECONDS} s") from error
     if done.returncode == 0:
-        return Checked((), by_promtool=True)
+        return Checked(_some(texts), by_promtool=True)
     prefix = f"{path.absolute()}: "
     lines = (line.strip() for line in (done.stdout + done.stderr).splitlines())
     said = [line.removeprefix(prefix) for line in lines if not _SAYS_NOTHING.fullmatch(line)]
-    more = [f"and {len(said) - _MOST_PROBLEMS} more"] if len(said) > _MOST_PROBLEMS else []
-    return Checked((*said[:_MOST_PROBLEMS], *more), by_promtool=True)
+    return Checked(_some(said), by_promtool=True)
+
+
+def _some(problems: Sequence[str]) -> tuple[str, ...]:
+    more = len(problems) - _MOST_PROBLEMS
+    return (*problems[:_MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else []))
 
 
 def _problems(content: bytes) -> Iterator[str]:
