@@ -480,7 +480,7 @@ def test_too_many_hosts_leave_out_those_that_are_away() -> None:
 
     shown = {s.labels["host"] for s in scraped.samples("headstart_host_up")}
     assert shown == {"here", "away-4", "away-3"}
-    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 12
+    assert scraped.value("headstart_exposition_dropped_series", reason="cap") == 3 * 13
 
 
 def test_what_is_exposed_is_what_the_tables_say(scraped: Scraped) -> None:
