@@ -207,7 +207,7 @@ async def _a_worse_build(folder: Path) -> None:
         rerun = small(kinds=kinds, blocks=12, seed=5, noise=0.005)
         await site.play(agent, lease.attempt.run_id, rerun.records())
         text = await site.told("HeadstartRegressionConfirmed", "firing")
-        assert f"run again in turns (run {lease.attempt.run_id}), differ too" in text
+        assert f"in turns (run {lease.attempt.run_id}), found the difference too" in text
 
         for number in range(6):
             await site.run(agent, PLAYERS, (quick, AOT), 30 + number, image=3)

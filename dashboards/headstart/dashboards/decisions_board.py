@@ -1,18 +1,18 @@
 """The dashboard "Decisions": which variant ships on which hardware, and why not."""
 
-from headstart.dashboards.board import Board, one_of, variable
+from headstart.dashboards.board import Board, variable
 from headstart.dashboards.board_uids import DECISIONS, FLEET, HISTORY
 from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.decisions_panels import (
     CHOSEN,
     FILTERED,
-    SHIPPED,
-    alerts_now,
     decisions_by_hardware,
     reasons,
     verdicts_by_hardware,
 )
+from headstart.dashboards.experiment_choice import DECIDED, OF_FILES, experiment_with
 from headstart.dashboards.gates_panel import gates
+from headstart.dashboards.panels import alerts
 from headstart.dashboards.sdk import builder, models, stat
 from headstart.dashboards.single_numbers import number
 from headstart.dashboards.word_ranks import decision_ranks
@@ -29,9 +29,8 @@ def decisions(_configuration: Configuration) -> builder.Builder[models.Dashboard
         "Headstart / Decisions",
         "Which variant of which experiment ships on which hardware, and what keeps the others.",
     )
-    runs = f"headstart_run_info{{{SHIPPED}}}"
     for choice in (
-        one_of("experiment", "Experiment", f"label_values({runs}, experiment)"),
+        experiment_with(DECIDED),
         variable("variant", "Variant", f"label_values(headstart_trials{{{CHOSEN}}}, variant)"),
         variable("cpu_model", "CPU", f"label_values(headstart_trials{{{CHOSEN}}}, cpu_model)"),
     ):
@@ -49,7 +48,16 @@ def decisions(_configuration: Configuration) -> builder.Builder[models.Dashboard
     board.add(verdicts_by_hardware(), 24, 7)
 
     board.row("What is wrong now")
-    board.add(alerts_now(), 24, 7)
+    board.add(
+        alerts(
+            "Alerts that are pending or firing",
+            "From Prometheus itself; silences are Alertmanager's.",
+            "",
+            "No alert",
+        ),
+        24,
+        7,
+    )
     return board.builder
 
 
@@ -57,7 +65,7 @@ def _numbers() -> tuple[stat.Panel, ...]:
     def decided(decision: Decision) -> str:
         return f"count({worst} == {rank[decision]}) or vector(0)"
 
-    worst = f"min by (store, experiment, variant, cpu_model) ({decision_ranks(SHIPPED)})"
+    worst = f"min by (store, experiment, variant, cpu_model) ({decision_ranks(OF_FILES)})"
     rank = {Decision.REJECT: 0, Decision.DEFER: 1, Decision.PROCEED: 2}
     of_variants = "Of each variant on each CPU model, by its latest runs."
     return (

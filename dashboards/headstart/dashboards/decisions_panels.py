@@ -1,16 +1,14 @@
 """The panels of "Decisions"."""
 
-from headstart.dashboards.board import instant
 from headstart.dashboards.board_tables import (
     Column,
     coloured,
     coloured_matrix,
     columns_table,
     linked,
-    organize,
-    with_words,
 )
 from headstart.dashboards.board_uids import DECISIONS, VARIANTS
+from headstart.dashboards.experiment_choice import OF_FILES
 from headstart.dashboards.joined_labels import joined, with_cpu
 from headstart.dashboards.sdk import table
 from headstart.dashboards.word_ranks import (
@@ -21,8 +19,6 @@ from headstart.dashboards.word_ranks import (
 )
 from headstart.words import metrics
 
-# Not A/A runs and reruns, which ask something else of a variant than whether it ships.
-SHIPPED = 'experiment!~".+[.](aa|rerun)"'
 CHOSEN = 'experiment="$experiment"'
 FILTERED = f'{CHOSEN},variant=~"$variant",cpu_model=~"$cpu_model"'
 _KEY = "store, experiment, variant, cpu_model"
@@ -31,7 +27,7 @@ _NO_DECISION = "No decision yet: no experiment has a variant beside its baseline
 
 def decisions_by_hardware() -> table.Panel:
     """One row a variant, one column a CPU model."""
-    ranks = joined(with_cpu(decision_ranks(SHIPPED)), "what", "experiment", "variant")
+    ranks = joined(with_cpu(decision_ranks(OF_FILES)), "what", "experiment", "variant")
     return coloured_matrix(
         "Which variant ships on which hardware",
         "The decision of the latest runs on hosts with this CPU; where hosts differ, the "
@@ -49,7 +45,7 @@ def decisions_by_hardware() -> table.Panel:
 
 def reasons() -> table.Panel:
     """Why each decision is what it is, the gravest first."""
-    ranks = with_cpu(decision_ranks(SHIPPED))
+    ranks = with_cpu(decision_ranks(OF_FILES))
     deciding = f"({ranks} == on ({_KEY}) group_left () min by ({_KEY}) ({ranks}))"
     by = f"by ({_KEY}, cpu, reason)"
     ended = (
@@ -108,25 +104,3 @@ def verdicts_by_hardware() -> table.Panel:
         no_value="No verdict: the run has no variant beside its baseline",
         first_width=300,
     )
-
-
-def alerts_now() -> table.Panel:
-    """Alerts that are pending or firing."""
-    titles = {
-        "alertname": "Alert",
-        "alertstate": "State",
-        "severity": "Severity",
-        "experiment": "Experiment",
-        "variant": "Variant",
-        "host": "Host",
-    }
-    panel = (
-        table.Panel()
-        .title("Alerts that are pending or firing")
-        .description("Pending and firing, from Prometheus itself; silences are Alertmanager's.")
-        .targets([instant(f'max by ({", ".join(titles)}) (ALERTS{{alertname=~"Headstart.+"}})')])
-        .transformations([organize(titles, without=["Value"])])
-        .unit("string")
-        .filterable(True)
-    )
-    return with_words(panel, "No alert")

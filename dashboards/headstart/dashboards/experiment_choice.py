@@ -9,10 +9,18 @@ _PLAIN = "|".join(suffix.removeprefix(".") for suffix in (AA_SUFFIX, RERUN_SUFFI
 OF_FILES = f'experiment!~".+[.]({_PLAIN})"'
 
 
-def experiment_with(series: str) -> dashboard.QueryVariable:
-    """A choice of one experiment; the first is the one with the most of `series`, if any."""
+# Of each variant that is compared one for each host: most where there is most to decide.
+DECIDED = f"headstart_recommendation{{{OF_FILES}}}"
+
+
+def experiment_with(series: str, *, all_runs: bool = False) -> dashboard.QueryVariable:
+    """A choice of one experiment; the first is the one with the most of `series`, if any.
+
+    `all_runs`: A/A runs and reruns can be chosen too.
+    """
     most = f"count by (experiment) ({series})"
-    others = f"count by (experiment) (headstart_run_info{{{OF_FILES}}}) * 0"
+    runs = "headstart_run_info" + ("" if all_runs else f"{{{OF_FILES}}}")
+    others = f"count by (experiment) ({runs}) * 0"
     return (
         one_of("experiment", "Experiment", f"query_result(sort_desc({most} or {others}))")
         .regex('/experiment="([^"]+)"/')

@@ -39,12 +39,14 @@ def open_shifts() -> table.Panel:
         "Open shifts of all experiments",
         "Lasting changes of a figure's level from one revision to the next, the largest for the "
         "worse first. Confirmed by: rerun, the old image and the new one run again in turns "
-        "differ too; exact, the figure does not vary; none, not (yet). `headstart accept SHIFT` "
-        "takes the new level for granted.",
+        "differ as well; exact, the figure does not vary; none, not (yet). By: the median of all "
+        "ratios of a later figure to an earlier one, which is not quite that of the two levels. "
+        "`headstart accept SHIFT` takes the new level for granted.",
         (
+            Column("Shift", label="shift", width=55),
             Column("Experiment", label="experiment", look=linked(("Its course", HISTORY, chosen))),
             Column("Variant", label="variant"),
-            Column("Metric", label="metric", width=170, look={"mappings": [TITLES]}),
+            Column("Metric", label="metric", width=165, look={"mappings": [TITLES]}),
             Column("CPU", label="cpu_model", width=320),
             Column("Change", label="change", width=80, look=coloured(VERDICT_MAPPING)),
             Column(
@@ -74,7 +76,6 @@ def open_shifts() -> table.Panel:
         sort_by="Change",
         descending=True,
         no_value="No shift is open: every figure is on the level that it had",
-        without=("shift",),
     )
 
 

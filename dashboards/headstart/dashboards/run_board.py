@@ -4,6 +4,7 @@ from headstart.dashboards.bars import phases
 from headstart.dashboards.board import Board, one_of
 from headstart.dashboards.board_uids import RUN
 from headstart.dashboards.configuration import Configuration
+from headstart.dashboards.experiment_choice import DECIDED, experiment_with
 from headstart.dashboards.gates_panel import gates
 from headstart.dashboards.run_panels import (
     CHOSEN,
@@ -30,9 +31,9 @@ def one_run(configuration: Configuration) -> builder.Builder[models.Dashboard]:
         "Headstart / One run",
         "The latest run of one experiment on one host.",
     )
-    board.builder.with_variable(
-        one_of("experiment", "Experiment", "label_values(headstart_run_info, experiment)")
-    ).with_variable(one_of("host", "Host", f"label_values(headstart_run_info{{{CHOSEN}}}, host)"))
+    board.builder.with_variable(experiment_with(DECIDED, all_runs=True)).with_variable(
+        one_of("host", "Host", f"label_values(headstart_run_info{{{CHOSEN}}}, host)")
+    )
 
     board.row("$experiment on $host")
     board.add(the_run(), 24, 4)

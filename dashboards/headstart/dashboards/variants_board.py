@@ -1,8 +1,9 @@
 """The dashboard "Variants across hardware": one experiment's variants against its baseline."""
 
 from headstart.dashboards.bars import bars_by
-from headstart.dashboards.board import Board, one_of, variable
+from headstart.dashboards.board import Board, variable
 from headstart.dashboards.board_uids import VARIANTS
+from headstart.dashboards.experiment_choice import DECIDED, experiment_with
 from headstart.dashboards.sdk import builder, models
 from headstart.dashboards.variants_panels import (
     CHOSEN,
@@ -27,7 +28,7 @@ def variants() -> builder.Builder[models.Dashboard]:
         "The variants of one experiment against its baseline, on each CPU model.",
     )
     for choice in (
-        one_of("experiment", "Experiment", "label_values(headstart_run_info, experiment)"),
+        experiment_with(DECIDED),
         variable("variant", "Variant", f"label_values(headstart_trials{{{CHOSEN}}}, variant)"),
         variable("cpu_model", "CPU", f"label_values(headstart_trials{{{CHOSEN}}}, cpu_model)"),
         variable(

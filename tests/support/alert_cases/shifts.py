@@ -30,8 +30,8 @@ LEVELS = (
     "3f2c1ab (the first bad one, run r2 on alpha): 1.25 times, interval 1.22 to 1.28."
 )
 WHAT_TO_DO = (
-    " Its course: headstart history players-api --metric startup_seconds. Where the new level is "
-    "what is wanted: headstart accept 7."
+    " Its course: headstart history players-api --metric startup_seconds. It is shift 7; where "
+    "the new level is what is wanted: headstart accept 7."
 )
 
 
@@ -104,8 +104,8 @@ CASES = (
                 "It was 24m/s up to revision 9d8e7f6 (the last good one, run r1) and is 19.2m/s "
                 "since revision 3f2c1ab (the first bad one, run r2 on alpha): 0.8 times, interval "
                 "0.77 to 0.83. The figure does not vary: one run is enough. Its course: headstart "
-                "history players-api --metric throughput_steady_per_second. Where the new level is "
-                "what is wanted: headstart accept 7."
+                "history players-api --metric throughput_steady_per_second. It is shift 7; "
+                "where the new level is what is wanted: headstart accept 7."
             ),
         ),
     ),
@@ -170,7 +170,8 @@ CASES = (
         says=(
             f"Confirmed: {SAYS}",
             (
-                f"{LEVELS} The old image and the new one, run again in turns (run r3), differ too."
+                f"{LEVELS} A rerun of the old image against the new one, in turns (run r3), "
+                "found the difference too."
                 f"{WHAT_TO_DO}"
             ),
         ),

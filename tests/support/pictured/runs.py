@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from headstart.collector.experiments.aa import as_aa
 from headstart.collector.experiments.rerun import AFTER, BEFORE
 from headstart.v1.experiment_pb2 import Build, Experiment, Gate
-from headstart.v1.records_pb2 import Record, TrialOutcome
+from headstart.v1.records_pb2 import CheckOutcome, Record, TrialOutcome
 from headstart.words import metrics
 from support.fake_batches import batch_experiment, batch_records, variant_named
 from support.fake_builds import builds
@@ -17,6 +17,7 @@ from support.pictured.hosts import EPYC_1, EPYC_UNFIT, XEON_1, XEON_2, XEON_AWAY
 DAY = 86_400.0
 # From this one on (counted from 0) ahead-of-time builds of the players start slower on Xeons.
 SLOWER_FROM = 8
+_ANSWERS_WRONGLY = "trimmed"
 REVISIONS = tuple(f"{zlib.crc32(f'revision {number}'.encode()):08x}"[:7] for number in range(12))
 
 
@@ -63,7 +64,7 @@ def _players() -> Iterator[Ran]:
 
 def _squad() -> Iterator[Ran]:
     """Of its variants one does not start, and one gives wrong answers; gates are stated."""
-    wrong = replace(R2R, name="trimmed", image_mb=61.0, startup_ms=198)
+    wrong = replace(R2R, name=_ANSWERS_WRONGLY, image_mb=61.0, startup_ms=198)
     for number, revision in enumerate(REVISIONS[-4:]):
         for place, machine in enumerate((XEON_1, EPYC_1, XEON_AWAY)):
             fake = replace(
@@ -124,7 +125,7 @@ def _built(experiment: Experiment) -> None:
 
 
 def _wrong_answers(outcome: TrialOutcome) -> None:
-    if outcome.variant == "trimmed":
+    if outcome.variant == _ANSWERS_WRONGLY:
         outcome.checks_passed = 3
         outcome.checks_failed = 1
 
@@ -181,3 +182,13 @@ def _as_of(records: Iterator[Record], machine: Machine, revision: str) -> Iterat
             for variant in record.run_started.variants:
                 variant.digest = f"sha256:{f'{variant.variant} {revision}'.encode().hex():0<64}"
         yield record
+        if record.HasField("trial_started") and record.trial_started.variant == _ANSWERS_WRONGLY:
+            yield Record(
+                check_outcome=CheckOutcome(
+                    trial=record.trial_started.trial,
+                    check="GET /squads",
+                    expected="status 200",
+                    actual="status 500",
+                    status=500,
+                )
+            )

@@ -65,9 +65,9 @@ def shifts(configuration: Configuration) -> tuple[Alert, ...]:
             "".join(
                 (
                     _levels(of_shift),
-                    " The old image and the new one, run again in turns (run ",
+                    " A rerun of the old image against the new one, in turns (run ",
                     of_shift.label("rerun_run_id", _INFO),
-                    "), differ too.",
+                    "), found the difference too.",
                     _what_to_do(),
                 )
             ),
@@ -98,5 +98,6 @@ def _levels(of_shift: Evidence) -> str:
 def _what_to_do() -> str:
     return (
         " Its course: headstart history {{ $labels.experiment }} --metric {{ $labels.metric }}. "
-        "Where the new level is what is wanted: headstart accept {{ $labels.shift }}."
+        "It is shift {{ $labels.shift }}; where the new level is what is wanted: headstart accept "
+        "{{ $labels.shift }}."
     )
