@@ -17,7 +17,7 @@ import yaml
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.fleet_pb2 import Hello
 from headstart.v1.records_pb2 import CheckOutcome, Record, TrialOutcome
-from support.attending import attend, collecting, envelope, hello, submit, watched
+from support.attending import attend, collecting, envelope, hello, run_of, submit, watched
 from support.fake_runs import AOT, BROKEN, JIT, Fake, host_facts
 from support.hostile_words import HOSTILE, fill, forged_in, hostile_in
 from support.running import HEADSTART, app, experiment, free_port
@@ -82,6 +82,8 @@ async def asked_of(folder: Path) -> dict[str, bytes]:
             (run_id,) = await submit(port, EXPERIMENT, revision="r1")
             await agent.until("lease")
             await agent.beat((run_id, 1), doing=HOSTILE)
+            while not (await run_of(port, run_id)).progress.doing:
+                await asyncio.sleep(0.01)
             to = ("--plaintext", "--collector", f"127.0.0.1:{port}")
             watch = begun("watch", run_id, *to)
             # Before the run ends: afterwards it would be told of the end alone.

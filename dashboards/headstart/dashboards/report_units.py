@@ -1,11 +1,14 @@
 """Values of unlike units in one column: as reports show them, each with its unit beside it."""
 
+from headstart.words.metric import Unit
+
 # Unit of a series' label -> by what it is multiplied, and what it is in then.
 _SHOWN = {
-    "seconds": ("* 1000", "ms"),
-    "bytes": ("/ 1e6", "MB"),
-    "per_second": ("* 1", "/s"),
-    "jobs_per_second": ("* 1", "jobs/s"),
+    Unit.SECONDS: ("* 1000", "ms"),
+    Unit.BYTES: ("/ 1e6", "MB"),
+    Unit.PER_SECOND: ("* 1", "/s"),
+    Unit.JOBS_PER_SECOND: ("* 1", "jobs/s"),
+    # Of a margin.
     "ratio": ("* 1", "× baseline"),
 }
 # The label that has it.

@@ -215,7 +215,7 @@ def test_a_run_that_is_cancelled_while_it_waits_for_one_leaves_nothing(
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "memory": ({"memory_limit_bytes": 1 << 40}, "'db': it asks for a memory limit of 1 TiB"),
     "cpus": ({"cpus": "900"}, "'db': this host has no CPU 900 for it"),
-    "cpus that are none": ({"cpus": "x"}, "'db': its cpus do not suit this host"),
+    "cpus that are none": ({"cpus": "x"}, "cpus of the companion 'db' is 'x'; CPU numbers such as"),
     "cpu_limit": ({"cpu_limit": 900.0}, "'db': it asks for 900 CPUs, this host has"),
     "ready": ({"ready": CompanionReady(log_pattern="(")}, "the pattern /(/ of 'db'"),
 }

@@ -94,7 +94,7 @@ def outcome(sequence: int, run_id: str, trial: int) -> Envelope:
     ("kinds", "trials", "words"),
     [
         ((), 0, "the record of its start is missing"),
-        ((0, 1, 1), 2, "counted 2 trials, the outcomes of 2 are stored (missing: 2)"),
+        ((0, 1, 3), 2, "counted 2 trials, the outcomes of 2 are stored (missing: 2)"),
         ((0, 1, 2), 1, "counted 1 trials, the outcomes of 2 are stored"),
         ((0,), 12, "(missing: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more)"),
     ],

@@ -120,7 +120,9 @@ def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
         ("grpc.max_connection_idle_ms", int(timing.idle_seconds * 1000)),
         (
             "grpc.max_allowed_incoming_connections",
-            min(2 * limits.agents + 100, descriptors // 2),
+            # Five for each agent's one: at 5 s a stranger has to come 1,050 times a second to
+            # hold all that a thousand agents leave.
+            min(5 * limits.agents + 250, descriptors // 2),
         ),
         # Keepalive alone notices a frozen peer after 45 s and more.
         ("grpc.keepalive_time_ms", 20_000),
