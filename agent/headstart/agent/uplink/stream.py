@@ -306,39 +306,44 @@ class Attendance:
         loop = asyncio.get_running_loop()
         next_heartbeat = loop.time()
         gathering: asyncio.Task[list[Envelope]] | None = None
-        while True:
-            if gathering is None:
-                self._wake.clear()
-                free = terms.window - (self._sent - self._acked)
-                gathering = asyncio.create_task(
-                    asyncio.to_thread(self._gathered, max(0, min(free, _BATCH_ENVELOPES)))
-                )
-            # A disk that hangs keeps no heartbeat: it says so.
-            await asyncio.wait({gathering}, timeout=max(0.01, next_heartbeat - loop.time()))
-            if self._beat_now or loop.time() >= next_heartbeat:
-                self._beat_now = False
-                # It asks the spool's disk, and reads the policy's file.
-                heartbeat = await asyncio.to_thread(self._heartbeat)
-                await _write(stream, AttendRequest(heartbeat=heartbeat))
-                next_heartbeat = loop.time() + terms.heartbeat_seconds
-            if not gathering.done():
-                continue
-            batch, gathering = gathering.result(), None
-            if batch:
-                batch = _fitting(batch, terms.batch_bytes)
-                self._sent = batch[-1].sequence
-                self._ever_sent = max(self._ever_sent, self._sent)
-                await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
-                continue
-            # A question is about records: it follows them.
-            while self._questions and free:
-                await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
-            try:
-                # At most a second, so that waiting sample batches are flushed.
-                async with asyncio.timeout(min(1.0, max(0.01, next_heartbeat - loop.time()))):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        try:
+            while True:
+                if gathering is None:
+                    self._wake.clear()
+                    free = terms.window - (self._sent - self._acked)
+                    gathering = asyncio.create_task(
+                        asyncio.to_thread(self._gathered, max(0, min(free, _BATCH_ENVELOPES)))
+                    )
+                # A disk that hangs keeps no heartbeat: it says so.
+                await asyncio.wait({gathering}, timeout=max(0.01, next_heartbeat - loop.time()))
+                if self._beat_now or loop.time() >= next_heartbeat:
+                    self._beat_now = False
+                    # It asks the spool's disk, and reads the policy's file.
+                    heartbeat = await asyncio.to_thread(self._heartbeat)
+                    await _write(stream, AttendRequest(heartbeat=heartbeat))
+                    next_heartbeat = loop.time() + terms.heartbeat_seconds
+                if not gathering.done():
+                    continue
+                batch, gathering = gathering.result(), None
+                if batch:
+                    batch = _fitting(batch, terms.batch_bytes)
+                    self._sent = batch[-1].sequence
+                    self._ever_sent = max(self._ever_sent, self._sent)
+                    await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
+                    continue
+                # A question is about records: it follows them.
+                while self._questions and free:
+                    await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
+                try:
+                    # At most a second, so that waiting sample batches are flushed.
+                    async with asyncio.timeout(min(1.0, max(0.01, next_heartbeat - loop.time()))):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            if gathering is not None:
+                # Its thread ends by itself; what it meets in a spool that was closed is nobody's.
+                gathering.cancel()
 
     def _gathered(self, most: int) -> list[Envelope]:
         """What is to be sent next."""
