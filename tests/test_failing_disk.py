@@ -26,6 +26,7 @@ from support.attending import (
     watched,
 )
 from support.collector_process import collector_process
+from support.exposed import exposed
 from support.ext4_disk import ext4_disk
 from support.policies import everything_allowed
 from support.running import free_port
@@ -51,8 +52,9 @@ class _Watched:
 
     async def figure(self, name: str) -> float:
         async with self._http.get("/metrics") as answer:
-            lines = (await answer.text()).splitlines()
-        return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
+            value = exposed(await answer.text(), name)
+        assert value is not None
+        return value
 
     async def until_sick(self) -> str:
         """What it says then."""
