@@ -1,0 +1,128 @@
+CREATE TABLE version (
+	version INTEGER NOT NULL
+);
+CREATE TABLE hosts (
+	host VARCHAR(253) NOT NULL,
+	facts BLOB NOT NULL,
+	policy BLOB NOT NULL,
+	first_seen_seconds FLOAT NOT NULL,
+	last_seen_seconds FLOAT NOT NULL,
+	stored_bytes BIGINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (host)
+);
+CREATE TABLE experiments (
+	id INTEGER NOT NULL,
+	name VARCHAR(63) NOT NULL,
+	revision VARCHAR(128) NOT NULL,
+	source_text TEXT NOT NULL,
+	experiment BLOB NOT NULL,
+	submitted_seconds FLOAT NOT NULL,
+	PRIMARY KEY (id)
+);
+CREATE TABLE batches (
+	stream_id VARCHAR(64) NOT NULL,
+	sequence BIGINT NOT NULL,
+	run_id VARCHAR(40) NOT NULL,
+	attempt INTEGER NOT NULL,
+	trial BIGINT NOT NULL,
+	kind INTEGER NOT NULL,
+	rows INTEGER NOT NULL,
+	encoding INTEGER NOT NULL,
+	decoded_bytes INTEGER NOT NULL,
+	crc32 BIGINT NOT NULL,
+	payload BLOB NOT NULL,
+	PRIMARY KEY (stream_id, sequence)
+);
+CREATE INDEX batches_by_attempt ON batches (run_id, attempt, sequence);
+CREATE TABLE streams (
+	stream_id VARCHAR(64) NOT NULL,
+	host VARCHAR(253) NOT NULL,
+	acked BIGINT NOT NULL,
+	mark BIGINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (stream_id),
+	FOREIGN KEY(host) REFERENCES hosts (host)
+);
+CREATE TABLE runs (
+	run_id VARCHAR(40) NOT NULL,
+	experiment_id INTEGER NOT NULL,
+	host VARCHAR(253) NOT NULL,
+	facts BLOB NOT NULL,
+	state INTEGER NOT NULL,
+	attempt INTEGER NOT NULL,
+	losses INTEGER NOT NULL,
+	returns INTEGER DEFAULT '0' NOT NULL,
+	stream_id VARCHAR(64) DEFAULT '' NOT NULL,
+	cancel_requested BOOLEAN NOT NULL,
+	reason TEXT NOT NULL,
+	submitted_seconds FLOAT NOT NULL,
+	started_seconds FLOAT NOT NULL,
+	ended_seconds FLOAT NOT NULL,
+	progress BLOB NOT NULL,
+	pruned_seconds FLOAT NOT NULL,
+	stored_bytes BIGINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (run_id),
+	FOREIGN KEY(experiment_id) REFERENCES experiments (id),
+	FOREIGN KEY(host) REFERENCES hosts (host)
+);
+CREATE INDEX runs_by_host_and_state ON runs (host, state);
+CREATE INDEX runs_by_time ON runs (submitted_seconds);
+CREATE TABLE results (
+	run_id VARCHAR(40) NOT NULL,
+	attempt INTEGER NOT NULL,
+	result_json TEXT NOT NULL,
+	fault TEXT NOT NULL,
+	analysed_seconds FLOAT NOT NULL,
+	PRIMARY KEY (run_id),
+	FOREIGN KEY(run_id) REFERENCES runs (run_id)
+);
+CREATE TABLE points (
+	run_id VARCHAR(40) NOT NULL,
+	variant VARCHAR(63) NOT NULL,
+	metric VARCHAR(63) NOT NULL,
+	experiment VARCHAR(63) NOT NULL,
+	fingerprint VARCHAR(64) NOT NULL,
+	setup VARCHAR(12) NOT NULL,
+	host VARCHAR(253) NOT NULL,
+	cpu_model TEXT NOT NULL,
+	revision VARCHAR(128) NOT NULL,
+	digest VARCHAR(80) NOT NULL,
+	ended_seconds FLOAT NOT NULL,
+	value FLOAT NOT NULL,
+	trials INTEGER NOT NULL,
+	flagged BOOLEAN NOT NULL,
+	PRIMARY KEY (run_id, variant, metric),
+	FOREIGN KEY(run_id) REFERENCES runs (run_id)
+);
+CREATE INDEX points_by_series ON points (experiment, variant, metric, fingerprint, setup, ended_seconds);
+CREATE TABLE judged (
+	run_id VARCHAR(40) NOT NULL,
+	judged_seconds FLOAT NOT NULL,
+	PRIMARY KEY (run_id),
+	FOREIGN KEY(run_id) REFERENCES runs (run_id)
+);
+CREATE TABLE shifts (
+	id INTEGER NOT NULL,
+	experiment VARCHAR(63) NOT NULL,
+	variant VARCHAR(63) NOT NULL,
+	metric VARCHAR(63) NOT NULL,
+	fingerprint VARCHAR(64) NOT NULL,
+	setup VARCHAR(12) NOT NULL,
+	cpu_model TEXT NOT NULL,
+	since_run_id VARCHAR(40) NOT NULL,
+	since_revision VARCHAR(128) NOT NULL,
+	"before" FLOAT NOT NULL,
+	"after" FLOAT NOT NULL,
+	ratio FLOAT NOT NULL,
+	worse BOOLEAN NOT NULL,
+	state INTEGER NOT NULL,
+	confirmation INTEGER NOT NULL,
+	first_seen_seconds FLOAT NOT NULL,
+	found_by_run_id VARCHAR(40) NOT NULL,
+	rerun_run_id VARCHAR(40) NOT NULL,
+	note TEXT NOT NULL,
+	ended_seconds FLOAT NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(since_run_id) REFERENCES runs (run_id),
+	FOREIGN KEY(found_by_run_id) REFERENCES runs (run_id)
+);
+CREATE INDEX shifts_by_experiment ON shifts (experiment, first_seen_seconds);
