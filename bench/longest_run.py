@@ -15,8 +15,9 @@ from typing import Any
 from headstart.agent.uplink.wire import envelope_of
 from headstart.collector.store import (
     hello as store_hello,
+    leasing,
     records as store_records,
-    runs as store_runs,
+    submitting,
 )
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import Append, Appended
@@ -59,9 +60,9 @@ async def _store_run(folder: Path, fake: Fake) -> tuple[Path, str]:
     async with Store(folder) as store:
         await store.write(lambda c: store_hello.greet(c, hello(), 1.0))
         (run_id,) = await store.write(
-            lambda c: store_runs.submit(c, fake.experiment(), ["h1"], 2.0)
+            lambda c: submitting.submit(c, fake.experiment(), ["h1"], 2.0)
         )
-        await store.write(lambda c: store_runs.lease_next(c, "h1", 3.0))
+        await store.write(lambda c: leasing.lease_next(c, "h1", 3.0))
         rows = _rows(fake, run_id)
         upto = 0
         while part := list(islice(rows, _PART)):

@@ -8,8 +8,9 @@ from pathlib import Path
 from headstart.collector.store import (
     hello as store_hello,
     hosts as store_hosts,
+    leasing,
     records as store_records,
-    runs as store_runs,
+    submitting,
 )
 from headstart.collector.store.decode import decode
 from headstart.collector.store.sqlite import reader_engine
@@ -35,8 +36,8 @@ async def record(
     # Times that a collector takes for true.
     began = time.time() - 60
     await store.write(lambda c: store_hello.greet(c, said, began))
-    (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, [host], began + 1))
-    await store.write(lambda c: store_runs.lease_next(c, host, began + 2))
+    (run_id,) = await store.write(lambda c: submitting.submit(c, experiment, [host], began + 1))
+    await store.write(lambda c: leasing.lease_next(c, host, began + 2))
     records = list(records)
     rows = [
         store_records.row_of(stream, envelope(n, run_id, record=each))

@@ -13,7 +13,7 @@ from headstart.collector.api.answers import (
     trials_that_fit,
 )
 from headstart.collector.api.status_codes import Status
-from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
+from headstart.collector.store import ends, hosts as store_hosts, leasing, queries, submitting
 from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import HostState, ListHostsRequest, ListRequest, RunSummary
 from headstart.v1.fleet_pb2 import Attempt, Progress
@@ -35,12 +35,12 @@ async def test_runs_with_long_reasons_and_hosts_with_long_facts_are_listed(tmp_p
             name = host.host
             (run_id,) = await store.write(
                 partial(
-                    store_runs.submit, experiment=small().experiment(), on_hosts=[name], now=2.0
+                    submitting.submit, experiment=small().experiment(), on_hosts=[name], now=2.0
                 )
             )
-            await store.write(partial(store_runs.lease_next, host=name, now=3.0))
+            await store.write(partial(leasing.lease_next, host=name, now=3.0))
             attempt = Attempt(run_id=run_id, attempt=1)
-            await store.write(partial(store_runs.finish, attempt=attempt, outcome=failed, now=4.0))
+            await store.write(partial(ends.finish, attempt=attempt, outcome=failed, now=4.0))
         whole = await store.read(lambda c: queries.summary(c, run_id))
         assert whole.reason == failed.reason
 

@@ -12,7 +12,7 @@ import pytest
 
 from headstart.collector.config import Timing
 from headstart.collector.server import Collector
-from headstart.collector.store import runs as store_runs
+from headstart.collector.store import submitting
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import CancelRequest, ListRequest, RunState, SubmitRequest
 from support.attending import (
@@ -63,7 +63,7 @@ async def queued_unannounced(collector: Collector) -> str:
     """A run of h1 in the store, of which nothing else in the collector knows."""
     experiment = Experiment(name="players")
     (run_id,) = await collector._store.write(
-        lambda c: store_runs.submit(c, experiment, ["h1"], 5.0)
+        lambda c: submitting.submit(c, experiment, ["h1"], 5.0)
     )
     return run_id
 

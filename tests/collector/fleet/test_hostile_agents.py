@@ -14,7 +14,7 @@ import pytest
 from headstart.agent.uplink.wire import envelope_of
 from headstart.collector.config import Limits, Quotas, Retention
 from headstart.collector.server import Collector
-from headstart.collector.store import hello as store_hello, hosts as store_hosts, runs as store_runs
+from headstart.collector.store import hello as store_hello, hosts as store_hosts, submitting
 from headstart.collector.store.hosts import HostRoom, TooManyHosts
 from headstart.collector.store.retention import prune
 from headstart.collector.store.store import Store
@@ -395,7 +395,7 @@ async def test_hosts_are_bounded_and_those_long_gone_make_room(tmp_path: Path) -
         for host in ("with-a-run", "gone", "here"):
             await come(host, now)
         experiment = small().experiment()
-        await store.write(lambda c: store_runs.submit(c, experiment, ["with-a-run"], now))
+        await store.write(lambda c: submitting.submit(c, experiment, ["with-a-run"], now))
         await come("here", now + 150)
         await come("new", now + 150)
         known = {state.host.host for state in await store.read(store_hosts.states)}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from headstart.collector.fleet.notes import Notes
-from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
+from headstart.collector.store import hosts as store_hosts, leasing, queries, submitting
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreFault
 from headstart.v1.fleet_pb2 import Attempt, AttendRequest, Heartbeat, Progress
@@ -21,8 +21,8 @@ async def leased(store: Store) -> str:
     """A run of h1."""
     for facts in (HostFacts(host="h1"), HostFacts(host="h2")):
         await store.write(partial(store_hosts.greet, facts=facts, policy=Policy(), now=1.0))
-    (run_id,) = await store.write(lambda c: store_runs.submit(c, small().experiment(), ["h1"], 1.0))
-    await store.write(lambda c: store_runs.lease_next(c, "h1", 1.0))
+    (run_id,) = await store.write(lambda c: submitting.submit(c, small().experiment(), ["h1"], 1.0))
+    await store.write(lambda c: leasing.lease_next(c, "h1", 1.0))
     return run_id
 
 

@@ -18,11 +18,13 @@ from headstart.collector.config import CollectorConfig
 from headstart.collector.judge.analyst import Analyst, ReportFault
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import (
+    ends,
     hello as store_hello,
+    leasing,
     queries,
     records as store_records,
     results as store_results,
-    runs as store_runs,
+    submitting,
 )
 from headstart.collector.store.store import Store
 from headstart.collector.store.tables import runs
@@ -198,9 +200,9 @@ async def test_a_run_over_which_the_clock_was_set_back_is_analysed(tmp_path: Pat
 async def test_a_run_that_was_cancelled_in_the_queue_is_not_analysed(tmp_path: Path) -> None:
     async with ended_run(tmp_path) as (store, _):
         (run_id,) = await store.write(
-            lambda c: store_runs.submit(c, Experiment(name="players"), ["h1"], 5.0)
+            lambda c: submitting.submit(c, Experiment(name="players"), ["h1"], 5.0)
         )
-        await store.write(lambda c: store_runs.cancel(c, run_id, "not needed", 6.0))
+        await store.write(lambda c: ends.cancel(c, run_id, "not needed", 6.0))
         stored: list[str] = []
         analyst = Analyst(store, SelfMetrics("0"))
         analyst.on_stored(stored.append)
@@ -217,9 +219,9 @@ async def ended_run(data: Path) -> AsyncIterator[tuple[Store, str]]:
     async with Store(data) as store:
         await store.write(lambda c: store_hello.greet(c, hello(), 1.0))
         (run_id,) = await store.write(
-            lambda c: store_runs.submit(c, small().experiment(), ["h1"], 2.0)
+            lambda c: submitting.submit(c, small().experiment(), ["h1"], 2.0)
         )
-        await store.write(lambda c: store_runs.lease_next(c, "h1", 3.0))
+        await store.write(lambda c: leasing.lease_next(c, "h1", 3.0))
         records = list(small(blocks=2).records())
         rows = [
             store_records.row_of("s1", envelope(n, run_id, record=as_sent(record)))

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from headstart.collector.server import Collector
 from headstart.collector.store import (
+    leasing,
     records as store_records,
-    runs as store_runs,
     shifts as store_shifts,
 )
 from headstart.collector.store.migrations import UPGRADES, prepare
@@ -310,7 +310,7 @@ async def test_results_of_an_older_store_become_history_and_never_alarm(tmp_path
             connection.exec_driver_sql("UPDATE version SET version = 1")
             assert prepare(connection) == len(UPGRADES) + 1
             assert store_records.open_stream(connection, "s1", "h1") is not None
-            store_runs.leases(connection)
+            leasing.leases(connection)
 
         await collector._store.write(as_version_1)
         after = await collector._store.read(lambda c: series_of(c, "players", "", "", "", 9))

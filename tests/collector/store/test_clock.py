@@ -11,12 +11,14 @@ from headstart.collector.metrics.page import Exposition
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import (
     end_order,
+    ends,
     hello as store_hello,
+    leasing,
     points as store_points,
     queries,
     queue as store_queue,
     results as store_results,
-    runs as store_runs,
+    submitting,
     tokens as store_tokens,
 )
 from headstart.collector.store.clock import ClockWatch, mend
@@ -59,7 +61,7 @@ async def submitted(store: Store, host: str = "h1", expires_seconds: float = 0.0
     wish = Wish(expires_seconds=expires_seconds)
     experiment = Experiment(name="players")
     (run_id,) = await store.write(
-        lambda c: store_runs.submit(c, experiment, [host], store.now(), wish)
+        lambda c: submitting.submit(c, experiment, [host], store.now(), wish)
     )
     return run_id
 
@@ -70,8 +72,8 @@ async def ended(store: Store) -> str:
     outcome = RunOutcome(status=RunStatus.RUN_STATUS_CANCELLED)
 
     def end(connection: Connection) -> None:
-        store_runs.lease_next(connection, "h1", store.now())
-        store_runs.finish(connection, Attempt(run_id=run_id, attempt=1), outcome, store.now())
+        leasing.lease_next(connection, "h1", store.now())
+        ends.finish(connection, Attempt(run_id=run_id, attempt=1), outcome, store.now())
         store_results.put(connection, StoredResult(run_id, 1, "{}", ""), store.now())
         words = dict.fromkeys(("cpu_model", "revision", "digest"), "")
         connection.execute(
@@ -135,7 +137,7 @@ async def test_a_run_that_was_submitted_in_the_future_keeps_its_place_in_the_que
         first = await submitted(store)
         clocks.wall -= YEARS
         await submitted(store)
-        leased = await store.write(lambda c: store_runs.lease_next(c, "h1", store.now()))
+        leased = await store.write(lambda c: leasing.lease_next(c, "h1", store.now()))
 
     assert leased is not None
     assert leased.run_id == first
@@ -212,7 +214,7 @@ async def test_what_waits_and_goes_on_moves_with_the_clock(tmp_path: Path) -> No
         watch = ClockWatch(store, lambda: clocks.steadily)
         await watch.begin()
         goes_on = await submitted(store)
-        await store.write(lambda c: store_runs.lease_next(c, "h1", store.now()))
+        await store.write(lambda c: leasing.lease_next(c, "h1", store.now()))
         waits = await submitted(store, expires_seconds=NOW + 2 * HOUR)
         clocks.wall += YEARS
         await watch.look()

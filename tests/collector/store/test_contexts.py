@@ -9,7 +9,13 @@ import pytest
 import zstandard
 
 from headstart.collector.config import Quotas
-from headstart.collector.store import hello as store_hello, runs as store_runs
+from headstart.collector.store import (
+    ends,
+    hello as store_hello,
+    leasing,
+    runs as store_runs,
+    submitting,
+)
 from headstart.collector.store.contexts import Contexts, NotTaken, is_needed_by
 from headstart.collector.store.store import Store
 from headstart.v1.experiment_pb2 import Build, ContextArchive, Experiment, Variant
@@ -145,7 +151,7 @@ async def run_from(store: Store, archive: ContextArchive) -> str:
     build = Variant(name="aot", build=Build(archive=archive))
     experiment = Experiment(name="players", variants=[build])
     await store.write(lambda c: store_hello.greet(c, hello(), store.now()))
-    (run_id,) = await store.write(lambda c: store_runs.submit(c, experiment, ["h1"], store.now()))
+    (run_id,) = await store.write(lambda c: submitting.submit(c, experiment, ["h1"], store.now()))
     return run_id
 
 
@@ -170,12 +176,12 @@ async def test_what_no_run_needs_is_removed_and_what_one_may_need_stays(tmp_path
         os.utime(tmp_path / "contexts" / other.sha256, (0, 0))
         await contexts.remove_unneeded(store)
         queued = kept(tmp_path / "contexts")
-        await store.write(lambda c: store_runs.lease_next(c, "h1", store.now()))
+        await store.write(lambda c: leasing.lease_next(c, "h1", store.now()))
         await contexts.remove_unneeded(store)
         leased = kept(tmp_path / "contexts")
         done = RunOutcome(status=RunStatus.RUN_STATUS_FAILED)
         attempt = Attempt(run_id=run_id, attempt=1)
-        await store.write(lambda c: store_runs.finish(c, attempt, done, store.now()))
+        await store.write(lambda c: ends.finish(c, attempt, done, store.now()))
         await contexts.remove_unneeded(store)
 
     assert fresh == asked_for == sorted([needed.sha256, other.sha256])
@@ -193,7 +199,7 @@ async def test_only_the_attempt_that_builds_from_it_needs_it(tmp_path: Path) -> 
             return await store.read(lambda c: is_needed_by(c, run, attempt, sha256))
 
         queued = await needs(run_id, 0, archive.sha256)
-        await store.write(lambda c: store_runs.lease_next(c, "h1", store.now()))
+        await store.write(lambda c: leasing.lease_next(c, "h1", store.now()))
 
         assert queued is None
         assert await needs(run_id, 1, archive.sha256) == "h1"
@@ -209,11 +215,11 @@ async def test_a_run_whose_agent_was_just_lost_may_come_back_for_it(tmp_path: Pa
     now = 1.8e9
     async with Store(tmp_path / "store", now=lambda: now) as store:
         run_id = await run_from(store, archive)
-        for attempt in range(1, store_runs.MAXIMUM_LOSSES + 2):
-            await store.write(lambda c: store_runs.lease_next(c, "h1", now))
+        for attempt in range(1, ends.MAXIMUM_LOSSES + 2):
+            await store.write(lambda c: leasing.lease_next(c, "h1", now))
             lost = Attempt(run_id=run_id, attempt=attempt)
             change = await store.write(
-                lambda c, lost=lost: store_runs.lose(c, lost, "it is away", now)  # type: ignore[misc]
+                lambda c, lost=lost: ends.lose(c, lost, "it is away", now)  # type: ignore[misc]
             )
         assert change is not None
         assert change.state == store_runs.LOST

@@ -10,11 +10,12 @@ from sqlalchemy import column, select, table
 from headstart.collector.config import Retention
 from headstart.collector.store import (
     hello as store_hello,
+    leasing,
     queries,
     records as store_records,
     results as store_results,
-    runs as store_runs,
     sqlite,
+    submitting,
 )
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.results import StoredResult
@@ -44,9 +45,9 @@ async def record(store: Store, stream: str, batches: int, end: bool = True) -> s
     """A run with some 1 kB batches and a result."""
     await store.write(lambda c: store_hello.greet(c, hello(stream_id=stream), store.now()))
     (run_id,) = await store.write(
-        lambda c: store_runs.submit(c, Experiment(name="players"), ["h1"], store.now())
+        lambda c: submitting.submit(c, Experiment(name="players"), ["h1"], store.now())
     )
-    await store.write(lambda c: store_runs.lease_next(c, "h1", store.now()))
+    await store.write(lambda c: leasing.lease_next(c, "h1", store.now()))
     rows = [
         store_records.row_of(stream, envelope(n, run_id, payload=bytes(1000)))
         for n in range(1, batches + 1)

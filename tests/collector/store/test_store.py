@@ -12,8 +12,9 @@ from sqlalchemy import Connection, select, update
 from headstart.collector.faults import FolderInUse
 from headstart.collector.store import (
     hosts as store_hosts,
+    leasing,
     records as store_records,
-    runs as store_runs,
+    submitting,
 )
 from headstart.collector.store.migrations import UPGRADES, StoreVersionError, prepare
 from headstart.collector.store.records import Watermark
@@ -35,9 +36,9 @@ def open_stream(connection: Connection) -> None:
     """A stream of the host that has run r1: records of no other are stored."""
     greet(connection)
     store_records.open_stream(connection, "s1", "h1")
-    store_runs.submit(connection, Experiment(name="e"), ["h1"], 1.0)
+    submitting.submit(connection, Experiment(name="e"), ["h1"], 1.0)
     connection.execute(update(runs).values(run_id="r1"))
-    store_runs.lease_next(connection, "h1", 1.0)
+    leasing.lease_next(connection, "h1", 1.0)
 
 
 def append(sequences: range, done: Callable[[Appended], None]) -> Append:
@@ -152,7 +153,7 @@ async def test_what_could_not_be_stored_is_not_told_to_others(
 
         def submit(connection: Connection) -> None:
             experiment = Experiment(name="e", source_text="env: {PASSWORD: hunter2}")
-            store_runs.submit(connection, experiment, ["h1"], 1.0)
+            submitting.submit(connection, experiment, ["h1"], 1.0)
 
         await store.write(lambda c: c.exec_driver_sql("PRAGMA query_only = ON"))
         with pytest.raises(StoreFault) as caught:
@@ -358,7 +359,7 @@ async def test_runs_of_one_submission_have_ids_of_their_own(tmp_path: Path) -> N
         def submit(connection: Connection) -> list[str]:
             for host in hosts:
                 greet(connection, host)
-            return store_runs.submit(connection, Experiment(name="players"), hosts, 1.8e9)
+            return submitting.submit(connection, Experiment(name="players"), hosts, 1.8e9)
 
         run_ids = await store.write(submit)
 

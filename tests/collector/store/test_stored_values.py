@@ -14,7 +14,14 @@ from sqlalchemy import Connection
 
 from headstart.collector.experiments.file import load_experiment
 from headstart.collector.experiments.rerun import NoRerun, rerun_of
-from headstart.collector.store import hosts as store_hosts, queries, runs as store_runs
+from headstart.collector.store import (
+    ends,
+    hosts as store_hosts,
+    leasing,
+    queries,
+    runs as store_runs,
+    submitting,
+)
 from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.stored_values import masked_experiment
 from headstart.v1.experiment_pb2 import (
@@ -61,9 +68,7 @@ def files_hold(folder: Path) -> set[str]:
 
 
 def ended(run_id: str, status: RunStatus.ValueType = RunStatus.RUN_STATUS_CANCELLED):  # type: ignore[no-untyped-def]  # a change of the store
-    return lambda c: store_runs.finish(
-        c, Attempt(run_id=run_id, attempt=1), RunOutcome(status=status), 5
-    )
+    return lambda c: ends.finish(c, Attempt(run_id=run_id, attempt=1), RunOutcome(status=status), 5)
 
 
 @in_loop
@@ -74,12 +79,12 @@ async def test_when_the_last_run_of_a_file_has_ended_no_file_of_the_store_holds_
     async with Store(tmp_path) as store:
         await store.write(greet)
         first, second = await store.write(
-            lambda c: store_runs.submit(c, experiment, ["h1", "h2"], 1.0)
+            lambda c: submitting.submit(c, experiment, ["h1", "h2"], 1.0)
         )
-        leased = await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
+        leased = await store.write(lambda c: leasing.lease_next(c, "h1", 2.0))
         await store.write(ended(first))
         between = files_hold(tmp_path)
-        await store.write(lambda c: store_runs.cancel(c, second, "why not", 6.0))
+        await store.write(lambda c: ends.cancel(c, second, "why not", 6.0))
         kept = await store.read(lambda c: queries.info(c, first).experiment)
 
         assert leased is not None
@@ -103,9 +108,9 @@ def reading(folder: Path) -> Iterator[None]:
 async def end_a_run_with_secrets(store: Store) -> None:
     await store.write(greet)
     (run,) = await store.write(
-        lambda c: store_runs.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)
+        lambda c: submitting.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)
     )
-    await store.write(lambda c: store_runs.cancel(c, run, "why not", 6.0))
+    await store.write(lambda c: ends.cancel(c, run, "why not", 6.0))
 
 
 async def until_nothing_is_held(folder: Path) -> None:
@@ -171,8 +176,8 @@ async def test_a_file_without_secrets_is_kept_to_the_byte(tmp_path: Path) -> Non
     )
     async with Store(tmp_path) as store:
         await store.write(greet)
-        (run,) = await store.write(lambda c: store_runs.submit(c, experiment, ["h1"], 1.0))
-        await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
+        (run,) = await store.write(lambda c: submitting.submit(c, experiment, ["h1"], 1.0))
+        await store.write(lambda c: leasing.lease_next(c, "h1", 2.0))
         await store.write(ended(run))
 
         assert await store.read(lambda c: queries.info(c, run).experiment) == experiment
@@ -187,8 +192,8 @@ async def test_the_text_of_a_file_that_refers_to_values_stays_to_the_letter(tmp_
     experiment = load_experiment(file, "/x")
     async with Store(tmp_path) as store:
         await store.write(greet)
-        (run,) = await store.write(lambda c: store_runs.submit(c, experiment, ["h1"], 1.0))
-        await store.write(lambda c: store_runs.cancel(c, run, "why not", 6.0))
+        (run,) = await store.write(lambda c: submitting.submit(c, experiment, ["h1"], 1.0))
+        await store.write(lambda c: ends.cancel(c, run, "why not", 6.0))
         kept = await store.read(lambda c: queries.info(c, run).experiment)
 
     assert 'prefix: "H=x;Password="}' in kept.source_text
@@ -202,14 +207,14 @@ async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
     async with Store(tmp_path) as store:
         await store.write(greet)
         (run,) = await store.write(
-            lambda c: store_runs.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)
+            lambda c: submitting.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)
         )
         for attempt in range(1, 4):
-            await store.write(lambda c: store_runs.lease_next(c, "h1", 2.0))
+            await store.write(lambda c: leasing.lease_next(c, "h1", 2.0))
             key = Attempt(run_id=run, attempt=attempt)
-            await store.write(partial(store_runs.lose, attempt=key, reason="silence", now=3.0))
-        await store.write(lambda c: store_runs.adopt(c, key, "h1"))
-        change = await store.write(lambda c: store_runs.lose(c, key, "silence", 4.0))
+            await store.write(partial(ends.lose, attempt=key, reason="silence", now=3.0))
+        await store.write(lambda c: leasing.adopt(c, key, "h1"))
+        change = await store.write(lambda c: ends.lose(c, key, "silence", 4.0))
 
         assert change is not None
         assert change.state == store_runs.LOST

@@ -17,7 +17,7 @@ from headstart.collector.judge.regressions import Regressions
 from headstart.collector.metrics.page import Exposition
 from headstart.collector.metrics.publisher import Publisher
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.collector.store import hosts, records, results, runs
+from headstart.collector.store import ends, hosts, leasing, records, results, submitting
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.store import Store
 from headstart.v1.experiments_pb2 import RunState
@@ -99,14 +99,16 @@ class Past:
     async def queue(self, ran: Ran, at: float) -> None:
         """A run that waits for its host, which was never heard of again."""
         host = ran.machine.name
-        await self._store.write(lambda c: runs.submit(c, ran.experiment, [host], at))
+        await self._store.write(lambda c: submitting.submit(c, ran.experiment, [host], at))
 
     async def _run(self, ran: Ran, ended: float, *, submitted: bool = False) -> None:
         began, host = ended - _RUN_SECONDS, ran.machine.name
         self._store.now = lambda: began
         if not submitted:
-            await self._store.write(lambda c: runs.submit(c, ran.experiment, [host], began))
-        leased = await self._store.write(lambda c: runs.lease_next(c, host, began, f"past-{host}"))
+            await self._store.write(lambda c: submitting.submit(c, ran.experiment, [host], began))
+        leased = await self._store.write(
+            lambda c: leasing.lease_next(c, host, began, f"past-{host}")
+        )
         assert leased is not None
         rows, sequence = [], self._sequences[host]
         for record in ran.records:
@@ -121,7 +123,7 @@ class Past:
         self._store.now = lambda: ended
         attempt = Attempt(run_id=leased.run_id, attempt=leased.attempt)
         outcome = ran.records[-1].run_outcome
-        change = await self._store.write(lambda c: runs.finish(c, attempt, outcome, ended))
+        change = await self._store.write(lambda c: ends.finish(c, attempt, outcome, ended))
         assert change is not None
         assert change.state == RunState.RUN_STATE_DONE, change
         self._own.run_ended(change.state)

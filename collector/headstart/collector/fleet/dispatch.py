@@ -12,10 +12,17 @@ from headstart.collector.fleet.changes import Changes
 from headstart.collector.fleet.leases import Leases
 from headstart.collector.fleet.session import Session
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.collector.store import queue as store_queue, runs as store_runs
+from headstart.collector.store import (
+    ends,
+    leasing,
+    queue as store_queue,
+    runs as store_runs,
+    submitting,
+)
 from headstart.collector.store.hello import Greeted
+from headstart.collector.store.leasing import Leased
 from headstart.collector.store.queue import PLAIN, Wish
-from headstart.collector.store.runs import Change, Leased
+from headstart.collector.store.runs import Change
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiment_pb2 import Experiment, Network
@@ -68,7 +75,7 @@ class Dispatch:
 
     async def start(self) -> None:
         """Take up the stored leases, each with a fresh deadline."""
-        for lease in await self._store.read(store_runs.leases):
+        for lease in await self._store.read(leasing.leases):
             self._leases.grant(lease.run_id, lease.attempt, lease.host)
         self._waiting = await self._store.read(store_queue.waiting_hosts)
         await self._count_runs()
@@ -115,7 +122,7 @@ class Dispatch:
     async def _adopt(self, session: Session, unknown: Sequence[Attempt]) -> None:
         adopted = await self._store.write(
             lambda c: [
-                store_runs.adopt(
+                leasing.adopt(
                     c, attempt, session.host, session.stream_id, session.replaces_stream_id
                 )
                 for attempt in unknown
@@ -151,9 +158,9 @@ class Dispatch:
         self, experiment: Experiment, hosts: Sequence[str], who: str, wish: Wish
     ) -> list[str]:
         now = self._store.now()
-        made = await self._store.write(lambda c: store_runs.submit(c, experiment, hosts, now, wish))
+        made = await self._store.write(lambda c: submitting.submit(c, experiment, hosts, now, wish))
         for run_id, host in zip(made, hosts, strict=True):
-            store_runs.log_submitted(run_id, experiment, host, who)
+            submitting.log_submitted(run_id, experiment, host, who)
         await self.queued(dict.fromkeys((*hosts, *wish.candidates)))
         return made
 
@@ -189,7 +196,7 @@ class Dispatch:
         now = self._store.now()
 
         def lease(connection: Connection, session: Session) -> Leased | None:
-            return store_runs.lease_next(
+            return leasing.lease_next(
                 connection,
                 session.host,
                 now,
@@ -208,14 +215,14 @@ class Dispatch:
         attempt = Attempt(run_id=leased.run_id, attempt=leased.attempt)
         if session.closed():
             change = await self._store.write(
-                lambda c: store_runs.lose(c, attempt, "its agent left", now, counted=False)
+                lambda c: ends.lose(c, attempt, "its agent left", now, counted=False)
             )
             if change is not None:
                 self._lost(change)
             return
         experiment = leased.experiment
         if unknown := unknown_to(session.features, experiment):
-            change = await self._store.write(lambda c: store_runs.fail(c, attempt, unknown, now))
+            change = await self._store.write(lambda c: ends.fail(c, attempt, unknown, now))
             if change is not None:
                 self._lost(change)
             return
@@ -244,7 +251,7 @@ class Dispatch:
     async def _lose(self, attempt: Attempt, reason: str, counted: bool = False) -> None:
         now = self._store.now()
         change = await self._store.write(
-            lambda c: store_runs.lose(c, attempt, reason, now, counted=counted)
+            lambda c: ends.lose(c, attempt, reason, now, counted=counted)
         )
         self._leases.end(attempt.run_id, attempt.attempt)
         if change is not None:
@@ -259,7 +266,7 @@ class Dispatch:
     async def end_all(self, host: str, reason: str) -> None:
         """End what waits for a host, and the leases of one whose agent is not here."""
         now = self._store.now()
-        changes = await self._store.write(lambda c: store_runs.end_all(c, host, reason, now))
+        changes = await self._store.write(lambda c: ends.end_all(c, host, reason, now))
         for change in changes:
             if change.state in store_runs.ENDED:
                 self.ended(change)
@@ -278,7 +285,7 @@ class Dispatch:
     async def _cancel(self, run_id: str, reason: str, only_queued: bool) -> None:
         now = self._store.now()
         change = await self._store.write(
-            lambda c: store_runs.cancel(c, run_id, reason, now, only_queued=only_queued)
+            lambda c: ends.cancel(c, run_id, reason, now, only_queued=only_queued)
         )
         if change is None:
             return
@@ -367,7 +374,7 @@ class Dispatch:
     async def _expire(self, attempt: Attempt) -> None:
         now = self._store.now()
         reason = f"no sign of it for {self._lease_seconds:g} s"
-        change = await self._store.write(lambda c: store_runs.lose(c, attempt, reason, now))
+        change = await self._store.write(lambda c: ends.lose(c, attempt, reason, now))
         self._leases.end(attempt.run_id, attempt.attempt)
         if change is not None:
             self._lost(change)

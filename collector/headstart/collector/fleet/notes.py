@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from headstart.collector.store import hosts as store_hosts, runs as store_runs
+from headstart.collector.store import hosts as store_hosts, leasing
 from headstart.collector.store.store import Store
 from headstart.v1.fleet_pb2 import Progress
 from headstart.v1.host_pb2 import Policy
@@ -46,7 +46,7 @@ class Notes:
             return []
 
         def write(connection: Connection) -> None:
-            store_runs.set_progress(connection, progress)
+            leasing.set_progress(connection, progress)
             store_hosts.seen(connection, seen)
             store_hosts.set_policies(connection, policies)
 

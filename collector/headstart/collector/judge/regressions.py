@@ -12,7 +12,7 @@ from headstart.collector.findings import Comparison, Verdict
 from headstart.collector.judge import worker
 from headstart.collector.judge.job_limits import JobFault
 from headstart.collector.judge.process_pool import AnalysisPool
-from headstart.collector.store import queries, runs as store_runs, shifts as store_shifts
+from headstart.collector.store import queries, shifts as store_shifts, submitting
 from headstart.collector.store.shifts import FoundShift
 from headstart.collector.store.store import Store
 from headstart.collector.tasks import Tasks
@@ -134,7 +134,7 @@ class Regressions:
         def put(connection: Connection) -> str:
             rerun = ""
             if experiment is not None:
-                (rerun,) = store_runs.submit(connection, experiment, [host], now)
+                (rerun,) = submitting.submit(connection, experiment, [host], now)
             for shift in found:
                 store_shifts.put_shift(connection, shift, run_id, rerun, note, now)
             return rerun
@@ -142,7 +142,7 @@ class Regressions:
         rerun = await self._store.write_at_last(put, "shifts")
         if rerun and experiment is not None:
             who = f"this collector, to confirm run {run_id}"
-            store_runs.log_submitted(rerun, experiment, host, who)
+            submitting.log_submitted(rerun, experiment, host, who)
             await self._queued([host])
 
     async def _settle(self, rerun: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from headstart.collector.config import Quotas
 from headstart.collector.own_metrics import Refusal
-from headstart.collector.store.runs import Change, Standing
+from headstart.collector.store.runs import Change
+from headstart.collector.store.standing import Standing
 from headstart.collector.store.tables import ROW_BYTES
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RecordKind, RunOutcome

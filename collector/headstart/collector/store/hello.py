@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from headstart.collector.store import (
+    ends,
     host_changes,
     hosts as store_hosts,
     later_attempts,
+    leasing,
     queries,
     records as store_records,
     renaming,
-    runs as store_runs,
 )
 from headstart.collector.store.hosts import HostRoom
 from headstart.collector.store.record_bounds import Bounds
@@ -69,7 +70,7 @@ def greet(
     if greeted.gone:
         _lose_what_is_gone(connection, hello, greeted, now)
     for attempt in [] if greeted.gone else held:
-        if change := store_runs.adopt(
+        if change := leasing.adopt(
             connection, attempt, host, hello.stream_id, hello.replaces_stream_id
         ):
             greeted.kept.append(change)
@@ -83,9 +84,9 @@ def greet(
         greeted.drained = host_changes.drained(connection, host)
         return greeted
     has = {(change.run_id, change.attempt) for change in greeted.kept}
-    for lease in store_runs.leases_of(connection, host):
+    for lease in leasing.leases_of(connection, host):
         if (lease.run_id, lease.attempt) not in has:
-            lost = store_runs.lose(
+            lost = ends.lose(
                 connection,
                 Attempt(run_id=lease.run_id, attempt=lease.attempt),
                 "the agent came back without it",
@@ -95,7 +96,7 @@ def greet(
     if greeted.set_back:
         later_attempts.after_hello(connection, host)
     greeted.drained = host_changes.drained(connection, host)
-    greeted.cancels = store_runs.cancels_of(connection, host)
+    greeted.cancels = leasing.cancels_of(connection, host)
     return greeted
 
 
@@ -108,13 +109,13 @@ def _lose_what_is_gone(connection: Connection, hello: Hello, greeted: Greeted, n
         "set back to an earlier state"
     )
     kept = set()
-    for lease in store_runs.leases_of(connection, hello.host.host):
+    for lease in leasing.leases_of(connection, hello.host.host):
         key = (lease.run_id, lease.attempt)
         if key in held and key not in partly and not store_records.any_of(connection, *key):
             kept.add(key)
             greeted.kept.append(lease)
             continue
         attempt = Attempt(run_id=lease.run_id, attempt=lease.attempt)
-        lost = store_runs.lose(connection, attempt, reason, now, counted=False)
+        lost = ends.lose(connection, attempt, reason, now, counted=False)
         greeted.lost += [lost] if lost else []
     greeted.stale = [each for each in hello.running if (each.run_id, each.attempt) not in kept]

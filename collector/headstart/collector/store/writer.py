@@ -17,9 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
 from headstart.collector.store import (
+    ends,
     records as store_records,
-    runs as store_runs,
     sqlite,
+    standing,
     stored_values,
 )
 from headstart.collector.store.admission import (
@@ -200,7 +201,7 @@ class GroupWriter:
         self._told_uncut = self._uncut
 
     def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
-        standings = store_runs.standings(
+        standings = standing.standings(
             connection,
             {row["run_id"] for append in appends for row in append.rows}
             | {spoil.attempt.run_id for append in appends for spoil in append.spoils},
@@ -214,17 +215,17 @@ class GroupWriter:
             watermarks[append.stream_id] = Watermark(append.upto, append.mark)
             done.append(admitted)
         store_records.append(connection, rows, watermarks)
-        store_runs.count_bytes(connection, standings)
+        standing.count_bytes(connection, standings)
         return [self._end_runs(connection, admitted) for admitted in done]
 
     def _end_runs(self, connection: Connection, admitted: Admitted) -> Appended:
         appended = Appended(batches=len(admitted.rows), fenced=admitted.fenced)
         now = self._now()
         for attempt, outcome in admitted.outcomes:
-            if change := store_runs.finish(connection, attempt, outcome, now):
+            if change := ends.finish(connection, attempt, outcome, now):
                 appended.ended.append(change)
         for spoil in admitted.spoils:
-            if change := store_runs.fail(connection, spoil.attempt, spoil.reason, now):
+            if change := ends.fail(connection, spoil.attempt, spoil.reason, now):
                 appended.ended.append(change)
                 appended.spoiled.append(spoil)
         return appended
