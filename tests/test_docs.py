@@ -96,7 +96,7 @@ def test_each_key_of_a_policy_is_named_where_a_fleet_is_set_up_and_explained_in_
 def test_commands_of_the_documents_for_operators_exist_with_their_options() -> None:
     said = [
         line.strip()
-        for name in (*_FOR_OPERATORS, "deploy/README.md")
+        for name in (*_FOR_OPERATORS, "deploy/README.md", "README.md")
         for line in (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         if line.startswith("    headstart ")
     ]
