@@ -71,6 +71,20 @@ def test_a_certificate_of_somebody_else_leaves_the_one_there(
     }
 
 
+def test_a_certificate_that_does_not_hold_yet_leaves_the_one_there(
+    bench: Enrolled, authority: Authority
+) -> None:
+    before = bench.file.read_bytes()
+    # It begins 100 s before the collector's clock.
+    given = issued(authority, before)
+
+    with pytest.raises(CertificateProblem, match=r"does not hold before 2027-.* is its clock"):
+        bench.renewed(given, NOW - 101)
+    assert bench.file.read_bytes() == before
+
+    assert bench.renewed(given, NOW - 99).holds.begins == NOW - 100
+
+
 def test_another_collector_leaves_nothing_of_the_one_before(
     bench: Enrolled, tmp_path: Path
 ) -> None:

@@ -94,6 +94,8 @@ class Operator:
             self.enroll("operator", "chaos", self.folder, self._log)
             enrolled = enrolled_in(self.folder / FOLDER_NAME)
             assert enrolled is not None
+            # It was given while the collector's clock was ahead.
+            time.sleep(max(0.0, enrolled.holds.begins - time.time()))
         elif enrolled.renewal_time < time.time():
             with suppress(NotRenewed):
                 return renew(enrolled, enrolled.collector)

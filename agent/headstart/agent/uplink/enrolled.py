@@ -15,7 +15,7 @@ from pathlib import Path
 
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.words.enrolment_token import is_address
-from headstart.words.foreign.certificates import CertificateProblem, Validity, validity
+from headstart.words.foreign.certificates import CertificateProblem, Validity, date_of, validity
 from headstart.words.private_files import (
     locked_file,
     private_folder,
@@ -74,10 +74,11 @@ class Enrolled:
         """The certificate signing request, PEM."""
         return _blocks(self.file.read_bytes()).get(b"CERTIFICATE REQUEST", b"")
 
-    def renewed(self, certificate: bytes) -> "Enrolled":
+    def renewed(self, certificate: bytes, now: float | None = None) -> "Enrolled":
         """Keep a new certificate of the same key in the place of the one there.
 
-        Raises CertificateProblem when it is none of this identity, OSError.
+        Raises CertificateProblem when it is none of this identity or does not hold by `now` (Unix
+        seconds, None: none is asked for), OSError.
         """
         blocks = _blocks(read_private_key(self.file))
         return keep(
@@ -87,6 +88,7 @@ class Enrolled:
             blocks.get(b"PRIVATE KEY", b"") + blocks.get(b"CERTIFICATE REQUEST", b""),
             certificate,
             self.identity,
+            now,
         )
 
 
@@ -119,11 +121,12 @@ def keep(
     key_and_request: bytes,
     certificate: bytes,
     expected: Identity,
+    now: float | None = None,
 ) -> Enrolled:
     """Write an identity; what is there stays whole until all of it is on disk.
 
-    Raises CertificateProblem when the certificate is not of the key or of somebody else,
-    OSError.
+    Raises CertificateProblem when the certificate is not of the key or of somebody else, or
+    begins after `now` (Unix seconds), OSError.
     """
     private_folder(folder, marks=(FILE_NAME,))
     name = f"authority-{hashlib.sha256(authority).hexdigest()[:16]}.pem"
@@ -146,6 +149,12 @@ def keep(
             if found != expected:
                 raise CertificateProblem(
                     f"the collector gave a certificate for {found}, not {expected}"
+                )
+            if now is not None and now < holds.begins:
+                # With the clock of the collector ahead: the one that is there serves until then.
+                raise CertificateProblem(
+                    "the collector gave a certificate that does not hold before "
+                    f"{date_of(holds.begins)}: is its clock right, and this one?"
                 )
             replace_private(folder / name, authority)
             replace_private(folder / FILE_NAME, content)

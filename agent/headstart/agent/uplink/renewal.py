@@ -40,7 +40,7 @@ def renew(enrolled: Enrolled, target: str) -> Enrolled:
         with channel_to(target, enrolled.tls) as channel:
             request = RenewRequest(certificate_signing_request_pem=enrolled.request())
             answer = IdentityServiceStub(channel).Renew(request, timeout=_CALL_SECONDS)
-        return enrolled.renewed(answer.issued.certificate_pem)
+        return enrolled.renewed(answer.issued.certificate_pem, time.time())
     except grpc.RpcError as error:
         code = error.code()
         details = words_of(error.details() or "")

@@ -117,13 +117,14 @@ def own_problem(certificate: Path, key: Path, now: float | None = None) -> str:
         return str(problem)
     now = time.time() if now is None else now
     if now > found.ends:
-        return f"{certificate} expired on {_date(found.ends)}"
+        return f"{certificate} expired on {date_of(found.ends)}"
     if now < found.begins:
-        return f"{certificate} is not valid before {_date(found.begins)}: is the clock right?"
+        return f"{certificate} is not valid before {date_of(found.begins)}: is the clock right?"
     return ""
 
 
-def _date(seconds: float) -> str:
+def date_of(seconds: float) -> str:
+    """Unix seconds, as messages about certificates have them."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
@@ -232,7 +233,7 @@ def pinned_problem(address: str, authority: str, now: float | None = None) -> st
     if begins <= now <= ends:
         return ""
     return (
-        f"this host's clock is {'behind' if now < begins else 'ahead'}: it says {_date(now)}, and "
-        f"the collector's certificate holds from {_date(begins)} to {_date(ends)}; set the clock "
-        "right (timedatectl set-ntp true)"
+        f"this host's clock is {'behind' if now < begins else 'ahead'}: it says {date_of(now)}, "
+        f"and the collector's certificate holds from {date_of(begins)} to {date_of(ends)}; set "
+        "the clock right (timedatectl set-ntp true)"
     )
