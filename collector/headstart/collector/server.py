@@ -308,12 +308,9 @@ class Collector:
             self._publisher.is_whole,
             _scrape_secrets(config),
         )
-        try:
-            server = await HttpServer.start(
-                config.metrics_listen, application, self._own, config.metrics_tls
-            )
-        except OSError as error:
-            raise StartFault(f"{config.metrics_listen} cannot be listened on: {error}") from error
+        server = await HttpServer.start(
+            config.metrics_listen, application, self._own, config.metrics_tls
+        )
         self.metrics_port = server.port
         self._parts.push_async_callback(server.close)
         self._tasks.start(self._publisher.take_up(), "the exposition of stored results")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from headstart.collector.config import TlsFiles
+from headstart.collector.faults import StartFault
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.transport.http_server import HttpBounds, HttpServer
 from headstart.collector.transport.tls import ConfigurationError
@@ -263,7 +264,7 @@ def test_a_file_that_is_no_certificate_is_told(start: Start, certificates: Certi
 
 
 def test_an_address_that_is_taken_is_an_error_at_once(start: Start) -> None:
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(StartFault, match="is another collector there"):
         start(address=f"127.0.0.1:{start().port}")
 
 
@@ -280,7 +281,7 @@ def test_listens_on_ipv6_too(start: Start) -> None:
         pytest.skip("no IPv6 here")
     try:
         server = start(address="[::1]:0")
-    except OSError as error:
+    except StartFault as error:
         pytest.skip(f"no IPv6 here: {error}")
     with socket.create_connection(("::1", server.port), timeout=PATIENCE) as c:
         c.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")

@@ -102,6 +102,40 @@ async def test_what_a_collector_and_an_agent_have_against_each_other_is_told(
 
 
 @in_loop
+async def test_an_address_that_refuses_does_not_hide_what_another_has_against_a_certificate(
+    authority: Authority, stranger: Authority, tmp_path: Path
+) -> None:
+    own, foreign = authority.issue("localhost"), stranger.issue("bench-1")
+    tls = TlsFiles(own.certificate, own.key, authority.certificate)
+    for listen in ("127.0.0.1:0", "[::1]:0"):
+        async with collecting(tmp_path, listen=listen, tls=tls, plaintext=False) as collector:
+            address = f"localhost:{collector.port}"
+            files = (authority.certificate, foreign.certificate, foreign.key)
+            said = await asyncio.to_thread(collector_problem, address, *files)
+
+        assert f"does not accept {foreign.certificate}" in said, listen
+
+
+@in_loop
+async def test_addresses_that_answer_differently_are_told_apart(
+    authority: Authority, stranger: Authority, tmp_path: Path
+) -> None:
+    own, foreign = authority.issue("localhost"), stranger.issue("bench-1")
+    tls = TlsFiles(own.certificate, own.key, authority.certificate)
+    async with collecting(tmp_path, listen="[::1]:0", tls=tls, plaintext=False) as collector:
+        port = collector.port
+        greeter = await asyncio.start_server(
+            lambda _, writer: writer.write(b"220 mail.example.com ESMTP\r\n"), "127.0.0.1", port
+        )
+        async with greeter:
+            files = (authority.certificate, foreign.certificate, foreign.key)
+            said = await asyncio.to_thread(collector_problem, f"localhost:{port}", *files)
+
+    assert f"at [::1]:{port} the collector does not accept {foreign.certificate}" in said
+    assert f"at 127.0.0.1:{port} the collector speaks no TLS on this port" in said
+
+
+@in_loop
 async def test_a_collector_whose_certificate_is_over_is_told(
     authority: Authority, agent: Certificate, tmp_path: Path
 ) -> None:

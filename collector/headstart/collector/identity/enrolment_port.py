@@ -5,6 +5,7 @@ but `EnrolmentService` is served there.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import grpc.aio
 
@@ -68,7 +69,7 @@ class EnrolmentPort:
         """Listen at "host:port". Raises StartFault."""
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
         add_EnrolmentServiceServicer_to_server(service, server)
-        port = bind_secure(server, address, open_credentials(files, metrics))
+        port = bind_secure(server, address, partial(open_credentials, files, metrics))
         await server.start()
         return cls(server, port)
 

@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -20,7 +21,9 @@ from aiohttp.typedefs import Handler
 from headstart.collector.config import TlsFiles
 from headstart.collector.own_metrics import Dropped, SelfMetrics
 from headstart.collector.tasks import Tasks
+from headstart.collector.transport.places import fault_of, one_port, places_of
 from headstart.collector.transport.tls import Following, server_context
+from headstart.words.foreign.resolved import Resolved
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +76,7 @@ class HttpServer:
     """Serves an application from `start` to `close`, in one event loop."""
 
     port: int
-    _listener: socket.socket
+    _listeners: list[socket.socket]
     _runner: web.AppRunner
     _tls: Callable[[], ssl.SSLContext] | None
     _metrics: SelfMetrics
@@ -94,10 +97,10 @@ class HttpServer:
         """Listen on "host:port", an IPv6 host in brackets; port 0 takes a free one.
 
         With `tls` only clients with a certificate of its authority are served. Raises
-        OSError when the address cannot be had, ConfigurationError when a file is wrong.
+        StartFault when the address cannot be had, ConfigurationError when a file is wrong.
         """
         context = Following(tls, server_context, metrics) if tls is not None else None
-        listener = _listen(address)
+        listeners = _listen(address)
         runner = web.AppRunner(
             application,
             access_log=None,
@@ -106,29 +109,31 @@ class HttpServer:
             keepalive_timeout=2 * bounds.seconds,
             shutdown_timeout=0.5,
         )
-        port = listener.getsockname()[1]
-        server = cls(port, listener, runner, context, metrics, bounds)
+        port = listeners[0].getsockname()[1]
+        server = cls(port, listeners, runner, context, metrics, bounds)
         application.middlewares.append(server._noted)
         await runner.setup()
-        server._tasks.start(server._accept(), "the accepting of HTTP connections")
+        for listener in listeners:
+            server._tasks.start(server._accept(listener), "the accepting of HTTP connections")
         server._tasks.start(server._sweep(), "the closing of silent HTTP connections")
         return server
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
         await self._tasks.stop()
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         await self._runner.cleanup()
         opening = [connection.task for connection in self._open if connection.task]
         for connection in self._open:
             connection.end()
         await asyncio.gather(*opening, return_exceptions=True)
 
-    async def _accept(self) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, peer = await loop.sock_accept(self._listener)
+                accepted, peer = await loop.sock_accept(listener)
             except OSError as error:
                 log.warning("HTTP: a connection could not be accepted: %s", error)
                 await asyncio.sleep(_FULL_PAUSE_SECONDS)
@@ -198,10 +203,23 @@ class HttpServer:
         return await handler(request)
 
 
-def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+def _listen(address: str) -> list[socket.socket]:
+    """A socket for each address of the name."""
+    places = places_of(address)
+    listeners: list[socket.socket] = []
+    with one_port(address, places) as port, ExitStack() as failing:
+        for each in places:
+            listener = _listening(address, each.at(port))
+            failing.callback(listener.close)
+            listeners.append(listener)
+        failing.pop_all()
+    return listeners
+
+
+def _listening(address: str, each: Resolved) -> socket.socket:
+    try:
+        listener = socket.create_server(each.place, family=each.family, backlog=_BACKLOG)
+    except OSError as error:
+        raise fault_of(address, each, error) from error
     listener.setblocking(False)
     return listener

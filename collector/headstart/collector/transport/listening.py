@@ -9,7 +9,9 @@ import os
 import resource
 import socket
 import stat
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -18,6 +20,7 @@ import grpc.aio
 from headstart.collector.config import CollectorConfig
 from headstart.collector.faults import StartFault
 from headstart.collector.own_metrics import SelfMetrics
+from headstart.collector.transport.places import LARGEST_PORT, bind, taken
 from headstart.collector.transport.tls import ConfigurationError, server_credentials
 from headstart.words.enrolment_token import is_address
 from headstart.words.foreign.addresses import host_of, is_loopback, socket_path, unix_address
@@ -94,9 +97,8 @@ def _check_enrolment(config: CollectorConfig) -> None:
 
 def _is_port(address: str) -> bool:
     host, separator, port = address.rpartition(":")
-    return bool(separator and host and port.isdecimal()) and not address.startswith(
-        "unix-abstract:"
-    )
+    is_number = port.isdecimal() and int(port) <= LARGEST_PORT
+    return bool(separator and host and is_number) and not address.startswith("unix-abstract:")
 
 
 def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
@@ -154,23 +156,23 @@ def listen(
         if path is not None:
             bound.append(_listen_unix(server, path, ending))
             continue
-        try:
-            if (files := config.port_tls) is not None:
-                port = bind_secure(server, address, server_credentials(files, metrics))
-            else:
-                port = server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise taken(address) from error
+        if (files := config.port_tls) is not None:
+            port = bind_secure(server, address, partial(server_credentials, files, metrics))
+        else:
+            port = bind(address, server.add_insecure_port)
         bound.append(f"{address.rpartition(':')[0]}:{port}")
     return tuple(bound)
 
 
-def bind_secure(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials) -> int:
-    """Bind "host:port" with TLS; the port. Raises StartFault."""
-    try:
-        return server.add_secure_port(address, credentials)
-    except RuntimeError as error:
-        raise taken(address) from error
+def bind_secure(
+    server: grpc.aio.Server, address: str, credentials: Callable[[], grpc.ServerCredentials]
+) -> int:
+    """Bind "host:port" with TLS; the port. Raises StartFault.
+
+    Credentials that follow files are good for one address: gRPC asks them for the first
+    certificate once.
+    """
+    return bind(address, lambda each: server.add_secure_port(each, credentials()))
 
 
 def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
@@ -226,11 +228,6 @@ def refuse_living(path: Path) -> None:
         except ConnectionRefusedError:
             return
     raise taken(str(path))
-
-
-def taken(address: str) -> StartFault:
-    """Something listens there already."""
-    return StartFault(f"{address} cannot be listened on: is another collector there?")
 
 
 class _Lock:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.words.foreign.resolved import Resolved, resolve
+
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name: the dates of a
 # certificate that has expired are wanted too.
 _NO_CHECK_TIME = 0x200000
@@ -133,7 +135,8 @@ def collector_problem(
 ) -> str:
     """What a TLS handshake with "host:port" fails of; empty: of nothing that certificates do.
 
-    Takes some seconds where nobody answers.
+    Each address of the host is asked, as gRPC dials each: one that refuses the connection says
+    nothing of what another one has against a certificate. Takes some seconds where nobody answers.
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
@@ -143,23 +146,49 @@ def collector_problem(
         context.load_verify_locations(authority)
         if certificate is not None:
             context.load_cert_chain(certificate, key, password=_no_password)
-        with (
-            socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS) as connection,
-            context.wrap_socket(connection, server_hostname=host) as secured,
-        ):
+        places = resolve(host, int(port))
+    except ssl.SSLError as error:
+        return _about_ours(error.reason or "", certificate)
+    except (OSError, ValueError, OverflowError):
+        return ""
+    problems: dict[str, list[str]] = {}
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    for each in places:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            break
+        try:
+            _shake_hands(each, seconds, context, host)
+            return ""
+        except ssl.SSLCertVerificationError as error:
+            problem = _about_theirs(error, host, authority)
+        except ssl.SSLError as error:
+            problem = _about_ours(error.reason or "", certificate)
+        except ConnectionResetError:
+            problem = _about_ours("", certificate)
+        except OSError:
+            continue
+        problems.setdefault(problem, []).append(str(each))
+    return _together(problems)
+
+
+def _shake_hands(each: Resolved, seconds: float, context: ssl.SSLContext, host: str) -> None:
+    """Raises what OpenSSL tells, ConnectionResetError when the other side just hangs up."""
+    with socket.socket(each.family, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
+        connection.connect(each.place)
+        with context.wrap_socket(connection, server_hostname=host) as secured:
             secured.settimeout(_REFUSAL_SECONDS)
             # A gRPC server speaks first; one that refuses a certificate just hangs up.
             if not secured.recv(1):
-                return _about_ours("", certificate)
-    except ssl.SSLCertVerificationError as error:
-        return _about_theirs(error, host, authority)
-    except ssl.SSLError as error:
-        return _about_ours(error.reason or "", certificate)
-    except ConnectionResetError:
-        return _about_ours("", certificate)
-    except (OSError, ValueError):
-        return ""
-    return ""
+                raise ConnectionResetError
+
+
+def _together(problems: dict[str, list[str]]) -> str:
+    """Who says what, where two addresses of a name answer differently."""
+    if len(problems) < 2:
+        return "".join(problems)
+    return "; ".join(f"at {', '.join(where)} {what}" for what, where in problems.items())
 
 
 def _about_theirs(error: ssl.SSLCertVerificationError, host: str, authority: Path) -> str:
