@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from headstart.agent.uplink import stream as agent_stream
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.agent.uplink.held_runs import HeldRuns
 from headstart.agent.uplink.spool import Spool
@@ -152,7 +153,7 @@ async def test_a_revoked_agent_waits_and_comes_back_with_another_certificate(
 
             install()
             attendance = Attendance(
-                target=f"localhost:{door.collector.port}",
+                addresses=Addresses([f"localhost:{door.collector.port}"]),
                 tls=ClientTls(door.authority.certificate, own.certificate, own.key),
                 host=lambda: HostFacts(host=BENCH),
                 policy=Policy,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -93,6 +94,39 @@ def test_a_command_gets_the_address_of_the_environment_or_of_the_option() -> Non
     assert runner.invoke(command, env=environment).output == "unix:/e False\n"
     given = runner.invoke(command, ["--collector", "c:1", "--plaintext"], env=environment)
     assert given.output == "c:1 True\n"
+
+
+def test_several_addresses_are_options_that_repeat_or_a_variable_with_commas() -> None:
+    @click.command
+    @collector_options
+    def command(collector: Connection) -> None:
+        click.echo(" ".join(collector.targets))
+
+    runner = CliRunner()
+    repeated = ["--collector", "c:1", "--collector", "d:1", "--plaintext"]
+    assert runner.invoke(command, repeated).output == "c:1 d:1\n"
+    environment = {"HEADSTART_COLLECTOR": "unix:/a folder/e, unix:/f"}
+    assert runner.invoke(command, env=environment).output == "unix:/a folder/e unix:/f\n"
+
+
+def test_a_socket_beside_ports_with_certificates_is_refused(tmp_path: Path) -> None:
+    connection = Connection("c:1", authority=tmp_path / "a.pem", others=("unix:/x",))
+
+    with pytest.raises(InputError, match="unix:/x is a socket"):
+        connection.tls()
+
+
+@in_loop
+async def test_a_command_speaks_to_the_active_one_of_several_collectors(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector:
+        with socket.create_server(("127.0.0.1", 0)) as frozen:
+            silent = f"127.0.0.1:{frozen.getsockname()[1]}"
+            active = f"127.0.0.1:{collector.port}"
+            both = Connection(silent, plaintext=True, others=(active,))
+            found = await asyncio.to_thread(both.reached)
+
+            assert found.target == active
+            assert found.others == (silent,)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
 from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.stream import Attendance
@@ -102,7 +103,7 @@ async def attend(
     await server.start()
     runs = HeldRuns(execute)
     attendance = Attendance(
-        target=f"127.0.0.1:{port}",
+        addresses=Addresses([f"127.0.0.1:{port}"]),
         tls=None,
         host=lambda: HostFacts(host="h"),
         policy=policy,

@@ -25,6 +25,7 @@ from headstart.agent.policy.policy_file import PolicyFile
 from headstart.agent.runtimes.runtime import RuntimeTable
 from headstart.agent.runtimes.table import open_runtimes
 from headstart.agent.trial.tools import Tools
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.agent.uplink.context_fetch import fetch_context
 from headstart.agent.uplink.held_runs import HeldRun, HeldRuns
@@ -69,6 +70,8 @@ class AgentConfig:
     # Whether a run waits for others on this machine, of whatever agent. None: who started the
     # agent sees to that.
     when_busy: WhenBusy | None = None
+    # Further collectors of the same store: one of all is active, and the agent goes to that.
+    other_targets: tuple[str, ...] = ()
 
 
 class Agent:
@@ -94,8 +97,9 @@ class Agent:
         self._policy = PolicyFile(config.policy_file, config.policy)
         self._remove_orphans(self._stopped)
         self.runs = HeldRuns(self._execute, self._abandoned)
+        self.addresses = Addresses((config.target, *config.other_targets))
         self.attendance = Attendance(
-            target=config.target,
+            addresses=self.addresses,
             tls=config.tls,
             host=self.host_facts,
             policy=lambda: self._policy.holds().message(),
@@ -154,7 +158,8 @@ class Agent:
             refused,
             lambda experiment: read_secrets(experiment, policy, os.environ),
             partial(context_refusal, policy),
-            partial(fetch_context, self.config.target, self.config.tls),
+            # From the active one, whichever it is by then.
+            partial(fetch_context, lambda: self.addresses.current, self.config.tls),
         )
 
     def _tidy(self, held: HeldRun) -> None:
@@ -218,7 +223,7 @@ class Agent:
 
     async def _keep_renewed(self) -> None:
         if self.config.identity is not None:
-            await keep_renewed(self.config.identity, self.config.target)
+            await keep_renewed(self.config.identity, lambda: self.addresses.current)
 
     def stop(self) -> None:
         """Make `run` return; call it in the loop's thread."""

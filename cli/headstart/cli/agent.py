@@ -72,6 +72,8 @@ def command(
     """Run experiments on this host for a collector, until SIGINT, SIGTERM or SIGHUP.
 
     headstart agent --policy /etc/headstart/policy.toml --label pool=perf
+
+    Of several collectors (--collector repeated) it attends the active one.
     """
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
     folder = (state or default_state()).absolute()
@@ -102,6 +104,7 @@ def command(
                 spool_limit_bytes=spool_mib << 20,
                 when_busy=WhenBusy(if_busy),
                 identity=collector.enrolled.folder if collector.enrolled is not None else None,
+                other_targets=collector.others,
             )
         )
         if policy_file is None:
@@ -115,7 +118,7 @@ def _connection(given: Connection | None, state: Path) -> Connection:
     if given is None:
         found = enrolled_connection(folder) or Connection(default_address())
     elif given.authority is None and not given.plaintext and socket_path(given.target) is None:
-        found = enrolled_connection(folder, given.target) or given
+        found = enrolled_connection(folder, given.targets) or given
     else:
         found = given
     if found.enrolled is not None and found.enrolled.identity.role is not Role.AGENT:

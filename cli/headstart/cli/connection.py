@@ -3,7 +3,7 @@
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import grpc
 from headstart.agent.uplink.collector_tls import ClientTls, channel_to
 from headstart.agent.uplink.enrolled import FOLDER_NAME, Enrolled, enrolled_in
 from headstart.cli.errors import InputError
-from headstart.cli.given import Folder, Name
+from headstart.cli.given import Addresses, Folder
 from headstart.cli.terminal import say
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
 from headstart.words.foreign.addresses import (
@@ -69,10 +69,25 @@ class Connection:
     key: Path | None = None
     # Where the certificate is one of `headstart enroll`; the files are its own then.
     enrolled: Enrolled | None = None
+    # Further collectors of the same store, one of which may be the active one.
+    others: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every address, in the order given."""
+        return (self.target, *self.others)
 
     def reached(self) -> "Connection":
-        """Itself, its certificate renewed where that is due; see `Reachable`."""
-        return renewed_when_due(self) if self.enrolled is not None else self
+        """Itself, at the active one of several collectors, its certificate renewed where that
+        is due; see `Reachable`.
+        """
+        found = self
+        if self.others:
+            # Late: one address needs no asking.
+            from headstart.cli.active_collector import active_of
+
+            found = active_of(self)
+        return renewed_when_due(found) if found.enrolled is not None else found
 
     def tls(self) -> ClientTls | None:
         """The files of TLS; None for a socket, or where plaintext was asked for.
@@ -83,15 +98,15 @@ class Connection:
         if self.authority is None:
             if self.certificate or self.key:
                 raise InputError("--tls-certificate and --tls-key need --tls-authority")
-            if socket_path(self.target) is None and not self.plaintext:
+            if (port := self._first(is_socket=False)) and not self.plaintext:
                 raise InputError(
-                    f"--collector {self.target} is TCP: enroll first (headstart enroll), or give "
+                    f"--collector {port} is TCP: enroll first (headstart enroll), or give "
                     "--tls-authority, --tls-certificate and --tls-key, or say --plaintext to speak "
                     "without encryption and without knowing who answers"
                 )
             return None
-        if socket_path(self.target) is not None:
-            raise InputError(f"--collector {self.target} is a socket: it needs no --tls-authority")
+        if path := self._first(is_socket=True):
+            raise InputError(f"--collector {path} is a socket: it needs no --tls-authority")
         if self.plaintext:
             raise InputError("--plaintext and --tls-authority exclude each other")
         if (self.certificate is None) != (self.key is None):
@@ -102,6 +117,10 @@ class Connection:
         except CertificateProblem as problem:
             raise InputError(str(problem)) from problem
         return tls
+
+    def _first(self, *, is_socket: bool) -> str:
+        kind = (each for each in self.targets if (socket_path(each) is not None) is is_socket)
+        return next(kind, "")
 
     @property
     def _remedy(self) -> str:
@@ -117,8 +136,8 @@ class Connection:
         return tls.problem(self.target) if tls is not None else ""
 
 
-def enrolled_connection(folder: Path, target: str = "") -> Connection | None:
-    """By the identity in a folder, to its collector or another address; None: there is none.
+def enrolled_connection(folder: Path, targets: Sequence[str] = ()) -> Connection | None:
+    """By the identity in a folder, to its collector or other addresses; None: there is none.
 
     Raises InputError when what is there cannot be used.
     """
@@ -129,8 +148,9 @@ def enrolled_connection(folder: Path, target: str = "") -> Connection | None:
     if enrolled is None:
         return None
     tls = enrolled.tls
+    target, *others = targets or (enrolled.collector,)
     return Connection(
-        target or enrolled.collector, False, tls.authority, tls.certificate, tls.key, enrolled
+        target, False, tls.authority, tls.certificate, tls.key, enrolled, tuple(others)
     )
 
 
@@ -166,12 +186,12 @@ def own_identity_folder() -> Path:
         raise InputError("this user has no home folder: set HOME, or say --identity") from None
 
 
-def own_connection(folder: Path | None = None, target: str = "") -> Connection | None:
+def own_connection(folder: Path | None = None, targets: Sequence[str] = ()) -> Connection | None:
     """By this user's identity, or that in a folder that was given; None: there is none."""
     if folder is not None:
         # As `headstart enroll --state` was told, or the folder in it.
         for each in (folder / FOLDER_NAME, folder):
-            if (found := enrolled_connection(each, target)) is not None:
+            if (found := enrolled_connection(each, targets)) is not None:
                 return found
         raise InputError(
             f"--identity {folder}: no identity is there; expected a folder of `headstart enroll "
@@ -181,7 +201,7 @@ def own_connection(folder: Path | None = None, target: str = "") -> Connection |
         own = own_identity_folder()
     except InputError:
         return None
-    return enrolled_connection(own, target)
+    return enrolled_connection(own, targets)
 
 
 def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -202,7 +222,7 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def connected(
         *arguments: Any,
-        target: str | None,
+        targets: tuple[str, ...],
         plaintext: bool,
         tls_authority: Path | None,
         tls_certificate: Path | None,
@@ -218,11 +238,12 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         if identity is not None and any(how):
             raise InputError("--identity says what --plaintext and the --tls files say otherwise")
         if identity is not None:
-            connection = own_connection(identity, target or "")
-        elif target or any(how):
-            is_port = target is not None and socket_path(target) is None and not any(how)
-            own = own_connection(None, target or "") if is_port else None
-            connection = own or Connection(target or default_address(), *how)
+            connection = own_connection(identity, targets)
+        elif targets or any(how):
+            are_ports = all(socket_path(each) is None for each in targets)
+            own = own_connection(None, targets) if targets and are_ports and not any(how) else None
+            first, *others = targets or (default_address(),)
+            connection = own or Connection(first, *how, others=tuple(others))
         return command(*arguments, collector=connection, **options)
 
     for option in (
@@ -247,11 +268,13 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--collector",
-            "target",
-            type=Name(),
+            "targets",
+            type=Addresses(),
+            multiple=True,
             metavar="unix:PATH|HOST:PORT",
             envvar="HEADSTART_COLLECTOR",
-            help="Address of the collector. Default: the socket of this user's collector.",
+            help="Address of the collector; may be repeated where another stands by, and the "
+            "active one is found. Default: the socket of this user's collector.",
         ),
     ):
         connected = option(connected)

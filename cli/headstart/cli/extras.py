@@ -8,7 +8,6 @@ from headstart.cli.errors import CommandError
 MODULES = {
     "collector": (
         "aiohttp",
-        "grpc_health",
         "jinja2",
         "matplotlib",
         "numpy",

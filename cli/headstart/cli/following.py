@@ -59,6 +59,9 @@ def follow_all(
             if time.monotonic() - away_since > patience_seconds:
                 raise explained(error, connection) from error
         time.sleep(min(_AGAIN_SECONDS, patience_seconds))
+        if connection.others:
+            # Another collector may have taken over.
+            connection = connection.reached()
 
 
 def _in_order(found: dict[str, RunSummary], names: Sequence[str]) -> list[RunSummary]:

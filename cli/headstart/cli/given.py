@@ -47,6 +47,14 @@ class Name(_Type):
         return value
 
 
+class Addresses(Name):
+    """Addresses of collectors: an option that is repeated, or a variable with commas."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Those of a variable; what is empty says nothing."""
+        return [each.strip() for each in rv.split(",") if each.strip()]
+
+
 class Folder(Name):
     """A folder's path."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.collector_tls import ClientTls
 from headstart.agent.uplink.held_runs import HeldRuns
 from headstart.agent.uplink.spool import Spool
@@ -31,7 +32,7 @@ def files(authority: Authority, own: Certificate) -> ClientTls:
 def attendance(folder: Path, target: str, tls: ClientTls, connected: asyncio.Event) -> Attendance:
     runs = HeldRuns(lambda _held: None)
     return Attendance(
-        target=target,
+        addresses=Addresses([target]),
         tls=tls,
         host=lambda: HostFacts(host="bench-1"),
         policy=Policy,

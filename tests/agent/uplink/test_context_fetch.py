@@ -73,7 +73,7 @@ def serving(source: Source) -> Iterator[str]:
 
 def fetched(source: Source, into: Path, cancelled: Cancellation | None = None) -> bytes:
     with serving(source) as target:
-        fetch_context(target, None, ATTEMPT, ARCHIVE, into, cancelled or Cancellation())
+        fetch_context(lambda: target, None, ATTEMPT, ARCHIVE, into, cancelled or Cancellation())
     return into.read_bytes()
 
 

@@ -164,14 +164,14 @@ async def test_an_agent_renews_past_half_of_the_time_and_not_before(tmp_path: Pa
             asked.append(who.renewal_time - 1 if len(asked) < 6 else who.renewal_time + 1)
             return asked[-1]
 
-        early = asyncio.create_task(keep_renewed(who.folder, who.collector, clock))
+        early = asyncio.create_task(keep_renewed(who.folder, lambda: who.collector, clock))
         while len(asked) < 3:
             await asyncio.sleep(0.01)
         early.cancel()
         assert who.file.read_bytes() == (await here_again(who.folder))
         before = who.file.read_bytes()
         asked[:] = [0.0] * 6
-        late = asyncio.create_task(keep_renewed(who.folder, who.collector, clock))
+        late = asyncio.create_task(keep_renewed(who.folder, lambda: who.collector, clock))
         while who.file.read_bytes() == before:
             await asyncio.sleep(0.01)
         late.cancel()

@@ -51,14 +51,17 @@ def no_fetch_for(
 
 
 def fetch_context(
-    target: str,
+    target: Callable[[], str],
     tls: ClientTls | None,
     attempt: Attempt,
     archive: ContextArchive,
     into: Path,
     cancelled: Cancellation,
 ) -> None:
-    """Fetch all of it, at most what it is said to have. CannotFetch, Cancelled, OSError."""
+    """Fetch all of it, at most what it is said to have. CannotFetch, Cancelled, OSError.
+
+    `target` gives the collector's address: another one may be active at the next try.
+    """
     deadline = time.monotonic() + _ALL_SECONDS
     failures, pause = 0, _PAUSE_SECONDS
     with into.open("xb") as file:
@@ -66,7 +69,7 @@ def fetch_context(
             cancelled.raise_if_set()
             before = file.tell()
             try:
-                _go_on(target, tls, attempt, archive, file, deadline, cancelled)
+                _go_on(target(), tls, attempt, archive, file, deadline, cancelled)
             except grpc.RpcError as error:
                 cancelled.raise_if_set()
                 call = cast("grpc.Call", error)

@@ -51,11 +51,16 @@ def renew(enrolled: Enrolled, target: str) -> Enrolled:
         raise NotRenewed(f"{error.filename or enrolled.file}: {error.strerror}") from error
 
 
-async def keep_renewed(folder: Path, target: str, now: Callable[[], float] = time.time) -> None:
-    """For as long as an agent lives; connections read the file anew each time."""
+async def keep_renewed(
+    folder: Path, target: Callable[[], str], now: Callable[[], float] = time.time
+) -> None:
+    """For as long as an agent lives; connections read the file anew each time.
+
+    `target` gives the collector's address as it is then.
+    """
     again = _FIRST_AGAIN_SECONDS
     while True:
-        wait = await asyncio.to_thread(_look, folder, target, now)
+        wait = await asyncio.to_thread(_look, folder, target(), now)
         if wait is None:
             await asyncio.sleep(again)
             again = min(2 * again, _LONGEST_AGAIN_SECONDS)

@@ -7,7 +7,6 @@ after a reconnect, sending resumes behind the highest acked sequence.
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import TypeAlias
 import grpc
 import grpc.aio
 
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.collector_bounds import (
     CollectorFault,
     Terms,
@@ -49,6 +49,7 @@ from headstart.words.denied import DENIED_KEY, REVOKED
 from headstart.words.features import FEATURE_NAMES
 from headstart.words.foreign.certificates import CertificateProblem
 from headstart.words.protocol import PROTOCOL_VERSION
+from headstart.words.standing_by import STANDING_BY_KEY
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +58,17 @@ _LARGEST_POLICY_BYTES = 8 << 10
 _BATCH_ENVELOPES = 32
 # Runs whose end waits for an ack. With more no lease is taken: each would add one.
 _MOST_UNACKED = 1000
-_FIRST_BACKOFF_SECONDS = 0.2
 _CERTIFICATE_SECONDS = 5.0
-_LONGEST_BACKOFF_SECONDS = 15.0
+# For finding out what is wrong with a certificate, where another address waits.
+_REASON_SECONDS = 1.0
 # After a stream that lasted so long the next try comes as soon as after a start.
 _GOOD_SECONDS = 15.0
 # Of an agent whose certificate was revoked, unless it gets another one.
 _REVOKED_SECONDS = 300.0
 _LOOK_SECONDS = 5.0
-# Keepalive alone notices a frozen peer after 45 s and more; with ping_timeout
-# set it takes time + timeout. The collector allows pings this often.
+# With those of `Addresses.keepalive_options`: keepalive alone notices a frozen peer after 45 s
+# and more; with ping_timeout set it takes time + timeout.
 CHANNEL_OPTIONS = [
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", 1 << 20),
@@ -86,6 +84,10 @@ class Refused(Exception):
     """The collector will not have this agent; trying again changes nothing."""
 
 
+class _NoHandshake(Exception):
+    """A connection was not made in its time; another address is tried."""
+
+
 class NewStream(Exception):
     """The collector's stream is not the spool's: a new one began; the message says why."""
 
@@ -94,7 +96,7 @@ class NewStream(Exception):
 class Attendance:
     """Keeps the stream; `run` returns only when `stopping` is set or on Refused."""
 
-    target: str
+    addresses: Addresses
     # None: a socket, or plaintext that was asked for.
     tls: ClientTls | None
     host: Callable[[], HostFacts]
@@ -119,8 +121,6 @@ class Attendance:
     # Why no run is taken any more; empty: the agent stays.
     leaving: str = ""
     _connected: bool = False
-    # Until the next try, if this one fails.
-    _backoff: float = _FIRST_BACKOFF_SECONDS
     _beat_now: bool = False
     # Leases that were not taken, to be told in the next heartbeat.
     _declined: deque[Attempt] = field(default_factory=deque)
@@ -133,52 +133,99 @@ class Attendance:
         # What an earlier life of the agent left was perhaps sent.
         self._ever_sent = self.spool.last
         while not self.stopping.is_set():
-            try:
-                async with aio_channel_to(self.target, self.tls, CHANNEL_OPTIONS) as channel:
-                    await self._session(channel)
-            except grpc.aio.AioRpcError as error:
-                if _is_revoked(error):
-                    await self._wait_revoked(words_of(error.details() or ""))
-                    self._backoff = _FIRST_BACKOFF_SECONDS
-                    continue
-                if error.code() in (
-                    grpc.StatusCode.FAILED_PRECONDITION,
-                    grpc.StatusCode.PERMISSION_DENIED,
-                    grpc.StatusCode.UNAUTHENTICATED,
-                ):
-                    raise Refused(error.details() or error.code().name) from error
-                self._tell_lost(await self._why(error), self._backoff)
-            except CertificateProblem as problem:
-                # Somebody has to do something first.
-                self._backoff = max(self._backoff, _CERTIFICATE_SECONDS)
-                self._tell_lost(str(problem), self._backoff)
-            except NewStream as new:
-                log.warning(
-                    "stream %s begins in the place of %s, with the records that wait: %s",
-                    self.spool.stream_id,
-                    self.spool.replaces,
-                    new,
-                )
-            except Answered:
-                self._backoff = _FIRST_BACKOFF_SECONDS
-            except CollectorFault as fault:
-                self._tell_lost(f"the collector is at fault: {fault}", self._backoff)
+            wait = await self._attend_once()
+            self._part()
+            await self._pause(wait)
+
+    def _part(self) -> None:
+        if self._connected:
             self._connected = False
             self.on_connected(False)
-            await self._pause(self._backoff * random.uniform(0.75, 1.25))  # noqa: S311  # jitter
-            self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    async def _attend_once(self) -> float:
+        """Attend the current address for as long as it goes; seconds until the next try.
+
+        Raises Refused.
+        """
+        target = self.addresses.current
+        options = [*self.addresses.keepalive_options, *CHANNEL_OPTIONS]
+        try:
+            async with aio_channel_to(target, self.tls, options) as channel:
+                await self._shake_hands(channel)
+                await self._session(channel)
+        except grpc.aio.AioRpcError as error:
+            if _is_revoked(error):
+                await self._wait_revoked(words_of(error.details() or ""))
+                self.addresses.good()
+                return 0.0
+            if error.code() in (
+                grpc.StatusCode.FAILED_PRECONDITION,
+                grpc.StatusCode.PERMISSION_DENIED,
+                grpc.StatusCode.UNAUTHENTICATED,
+            ):
+                raise Refused(error.details() or error.code().name) from error
+            why = await self._why(error, target)
+            return self._lost(target, why, quiet=_stands_by(error))
+        except _NoHandshake as slow:
+            self.addresses.shook_no_hands()
+            return self._lost(target, str(slow))
+        except CertificateProblem as problem:
+            # Somebody has to do something first.
+            return self._lost(target, str(problem), _CERTIFICATE_SECONDS)
+        except NewStream as new:
+            log.warning(
+                "stream %s begins in the place of %s, with the records that wait: %s",
+                self.spool.stream_id,
+                self.spool.replaces,
+                new,
+            )
+        except Answered:
+            self.addresses.good()
+        except CollectorFault as fault:
+            return self._lost(target, f"the collector is at fault: {fault}")
+        return self.addresses.again()
+
+    async def _shake_hands(self, channel: grpc.aio.Channel) -> None:
+        """Where there is another collector, none is waited for as long as gRPC would."""
+        if (patience := self.addresses.patience_seconds) is None:
+            return
+        try:
+            async with asyncio.timeout(patience):
+                await self._connected_or_failed(channel)
+        except TimeoutError:
+            raise _NoHandshake(f"no connection within {patience:g} s") from None
+
+    async def _connected_or_failed(self, channel: grpc.aio.Channel) -> None:
+        state = channel.get_state(try_to_connect=True)
+        # What failed is told by the call: it has the words.
+        while state in (grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING):
+            await channel.wait_for_state_change(state)
+            state = channel.get_state(try_to_connect=True)
+
+    def _lost(self, target: str, why: str, at_least: float = 0.0, *, quiet: bool = False) -> float:
+        """Say so, and go on to whichever address is next; seconds until then."""
+        wait = self.addresses.failed(at_least)
+        log.log(
+            # With two collectors every other try meets the one that stands by.
+            logging.INFO if quiet else logging.WARNING,
+            "collector %s: %s; %s in %.1f s, records wait in the spool",
+            target,
+            why,
+            f"{self.addresses.current} is tried" if self.addresses.several else "again",
+            wait,
+        )
+        return wait
 
     async def _wait_revoked(self, why: str) -> None:
         """End what runs, say what to do, and try again much later or with another certificate."""
-        self._connected = False
-        self.on_connected(False)
+        self._part()
         log.error(
             "%s. What ran here is given back, and nothing is measured. Ask whoever operates the "
             "collector %s to take that back (headstart revoke --take-back) or for another "
             "certificate (headstart enroll with a new token): one that changed is tried at once, "
             "this one every %.0f min",
             why,
-            self.target,
+            self.addresses.current,
             _REVOKED_SECONDS / 60,
         )
         await asyncio.to_thread(self.runs.give_all_back, why)
@@ -191,14 +238,6 @@ class Attendance:
                 log.info("the certificate changed: it is shown to the collector")
                 return
 
-    def _tell_lost(self, why: str, seconds: float) -> None:
-        log.warning(
-            "collector %s: %s; again in %.1f s, records wait in the spool",
-            self.target,
-            why,
-            seconds,
-        )
-
     def wake(self) -> None:
         """Something new is to be sent; from any thread."""
         if self._loop is not None and not self._loop.is_closed():
@@ -209,11 +248,19 @@ class Attendance:
         self._questions.append(question)
         self.wake()
 
-    async def _why(self, error: grpc.aio.AioRpcError) -> str:
+    async def _why(self, error: grpc.aio.AioRpcError, target: str) -> str:
         """The collector's words, or what is wrong with a certificate: gRPC does not tell that."""
         problem = ""
+        if _stands_by(error):
+            return words_of(error.details() or "it stands by")
         if error.code() == grpc.StatusCode.UNAVAILABLE and self.tls is not None:
-            problem = await asyncio.to_thread(self.tls.problem, self.target)
+            asked = asyncio.to_thread(self.tls.problem, target)
+            try:
+                # It takes some seconds where nobody answers, in which another address may.
+                async with asyncio.timeout(_REASON_SECONDS if self.addresses.several else None):
+                    problem = await asked
+            except TimeoutError:
+                problem = ""
         return problem or f"{error.code().name} ({words_of(error.details() or '')})"
 
     async def _pause(self, seconds: float) -> None:
@@ -251,7 +298,7 @@ class Attendance:
         self._connected = True
         since = time.monotonic()
         self.on_connected(True)
-        log.info("attending %s, resuming after sequence %d", self.target, self._acked)
+        log.info("attending %s, resuming after sequence %d", self.addresses.current, self._acked)
         reader = asyncio.create_task(self._read(stream))
         writer = asyncio.create_task(self._write(stream, terms_of(welcome)))
         stopper = asyncio.create_task(self.stopping.wait())
@@ -259,7 +306,7 @@ class Attendance:
             await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if time.monotonic() - since >= _GOOD_SECONDS:
-                self._backoff = _FIRST_BACKOFF_SECONDS
+                self.addresses.good()
             for task in (reader, writer, stopper):
                 task.cancel()
             await asyncio.gather(reader, writer, stopper, return_exceptions=True)
@@ -480,6 +527,12 @@ class Attendance:
 def _is_revoked(error: grpc.aio.AioRpcError) -> bool:
     return error.code() is grpc.StatusCode.PERMISSION_DENIED and any(
         key == DENIED_KEY and value == REVOKED for key, value in error.trailing_metadata() or ()
+    )
+
+
+def _stands_by(error: grpc.aio.AioRpcError) -> bool:
+    return error.code() is grpc.StatusCode.UNAVAILABLE and any(
+        key == STANDING_BY_KEY for key, _ in error.trailing_metadata() or ()
     )
 
 

@@ -1,0 +1,101 @@
+"""Where collectors are: one address, or several of which one at a time has the agents.
+
+Each address has its own wait between tries. Which one is active nobody needs to know beforehand:
+one that is down, frozen or stands by is left for the next, and is tried again in its turn.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+FIRST_BACKOFF_SECONDS = 0.2
+_LONGEST_BACKOFF_SECONDS = 15.0
+# With several: whoever takes over has to be found within seconds, by all agents.
+_LONGEST_OF_SEVERAL_SECONDS = 3.0
+# A frozen process takes connections, as its kernel does, and shakes no hands.
+_FIRST_PATIENCE_SECONDS = 3.0
+_LONGEST_PATIENCE_SECONDS = 12.0
+# A connection is given up when nothing came for both together. The collector allows no pings
+# that come more often than each 5 s.
+_ALONE_MS = 20_000, 10_000
+_OF_SEVERAL_MS = 6_000, 3_000
+
+
+@dataclass
+class _Address:
+    target: str
+    # Until its next try, if this one fails.
+    backoff: float = FIRST_BACKOFF_SECONDS
+    # How long it may take to shake hands. Grows: where a thousand agents come at once it takes
+    # its time.
+    patience: float = _FIRST_PATIENCE_SECONDS
+    not_before: float = 0.0
+
+
+class Addresses:
+    """Use from one thread; `current` may be read by any."""
+
+    def __init__(self, targets: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
+        """At least one, each "unix:PATH" or "host:port"."""
+        self._all = [_Address(target) for target in dict.fromkeys(targets)]
+        self._current = self._all[0]
+        self._now = now
+        self._longest = _LONGEST_OF_SEVERAL_SECONDS if self.several else _LONGEST_BACKOFF_SECONDS
+
+    @property
+    def current(self) -> str:
+        """The address that is attended or tried now."""
+        return self._current.target
+
+    @property
+    def several(self) -> bool:
+        """Whether there is another to go to."""
+        return len(self._all) > 1
+
+    @property
+    def patience_seconds(self) -> float | None:
+        """How long a connection to the current one may take; None: as long as gRPC gives it."""
+        return self._current.patience if self.several else None
+
+    @property
+    def keepalive_options(self) -> list[tuple[str, int]]:
+        """How soon a peer that went silent is known to be gone, as options of a channel."""
+        after, timeout = _OF_SEVERAL_MS if self.several else _ALONE_MS
+        return [
+            ("grpc.keepalive_time_ms", after),
+            ("grpc.keepalive_timeout_ms", timeout),
+            ("grpc.http2.ping_timeout_ms", timeout),
+        ]
+
+    def good(self) -> None:
+        """The current one had the agent for a while: if it fails, it is tried again at once."""
+        self._current.backoff = FIRST_BACKOFF_SECONDS
+        self._current.patience = _FIRST_PATIENCE_SECONDS
+
+    def shook_no_hands(self) -> None:
+        """The current one had its time; the next time it gets more."""
+        self._current.patience = min(2 * self._current.patience, _LONGEST_PATIENCE_SECONDS)
+
+    def again(self) -> float:
+        """The current one is not at fault, and is tried again; in how many seconds."""
+        wait = self._wait(self._current)
+        self._grow(self._current, self._longest)
+        return wait
+
+    def failed(self, at_least_seconds: float = 0.0) -> float:
+        """The current one has failed: go to whichever may be tried first; in how many seconds."""
+        here = self._current
+        here.backoff = max(here.backoff, at_least_seconds)
+        here.not_before = self._now() + self._wait(here)
+        self._grow(here, max(self._longest, at_least_seconds))
+        place = self._all.index(here)
+        others_first = [*self._all[place + 1 :], *self._all[: place + 1]]
+        self._current = min(others_first, key=lambda address: address.not_before)
+        return max(0.0, self._current.not_before - self._now())
+
+    def _wait(self, address: _Address) -> float:
+        return address.backoff * random.uniform(0.75, 1.25)  # noqa: S311  # spreads agents
+
+    def _grow(self, address: _Address, longest: float) -> None:
+        address.backoff = min(address.backoff * 2, longest)

@@ -1,0 +1,68 @@
+"""Each address has its own wait; with several none of them waits long."""
+
+from headstart.agent.uplink.collector_addresses import Addresses
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_one_address_is_tried_again_later_and_later_up_to_15_seconds() -> None:
+    addresses = Addresses(["a:1"])
+    waits = [addresses.failed() for _ in range(10)]
+
+    assert 0.15 <= waits[0] <= 0.25
+    assert 11.25 <= waits[-1] <= 18.75
+    assert addresses.current == "a:1"
+    assert addresses.patience_seconds is None
+
+
+def test_the_next_address_is_tried_at_once_and_the_first_in_its_turn() -> None:
+    clock = Clock()
+    addresses = Addresses(["a:1", "b:1"], clock)
+
+    assert addresses.failed() == 0.0
+    assert addresses.current == "b:1"
+    clock.now += 0.1
+    wait = addresses.failed()
+    assert addresses.current == "a:1"
+    assert 0.0 < wait <= 0.15
+
+
+def test_of_several_no_address_waits_longer_than_four_seconds() -> None:
+    clock = Clock()
+    addresses = Addresses(["a:1", "b:1"], clock)
+    waits = []
+    for _ in range(40):
+        waits.append(addresses.failed())
+        clock.now += waits[-1]
+
+    assert max(waits) <= 3.75
+
+
+def test_one_that_had_the_agent_is_tried_again_at_once() -> None:
+    clock = Clock()
+    addresses = Addresses(["a:1", "b:1"], clock)
+    for _ in range(9):
+        clock.now += addresses.failed()
+    before = addresses.current
+    addresses.good()
+    clock.now += addresses.failed()
+    while addresses.current != before:
+        clock.now += addresses.failed()
+
+    assert addresses.patience_seconds == 3.0
+
+
+def test_one_that_shakes_no_hands_gets_more_time_each_time_up_to_twelve_seconds() -> None:
+    addresses = Addresses(["a:1", "b:1"])
+    seen = []
+    for _ in range(4):
+        seen.append(addresses.patience_seconds)
+        addresses.shook_no_hands()
+
+    assert seen == [3.0, 6.0, 12.0, 12.0]
