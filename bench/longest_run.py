@@ -19,7 +19,7 @@ from headstart.collector.store import (
     records as store_records,
     submitting,
 )
-from headstart.collector.store.store import Store
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.writer import Append, Appended
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import Quantity, RunOutcome, SampleBatch, SampleColumn
@@ -74,7 +74,7 @@ async def _store_run(folder: Path, fake: Fake) -> tuple[Path, str]:
             fault = (await done).fault
             if fault is not None:
                 raise fault
-        return store.path, run_id
+        return folder / FILE_NAME, run_id
 
 
 def _rows(fake: Fake, run_id: str) -> Iterator[tuple[dict[str, Any], RunOutcome | None]]:

@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+if TYPE_CHECKING:
+    from support.postgres_server import PostgresServer
+    from support.stores import Stores
 
 
 @cache
@@ -82,6 +87,12 @@ def _images_missing() -> str | None:
     return None if found.returncode == 0 else "not built: deploy/images/build makes the images"
 
 
+def _postgresql_missing() -> str | None:
+    from support.postgres_server import missing
+
+    return missing() or _package_missing("psycopg")
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
     "docker": _docker_missing,
     "dotnet": _dotnet_missing,
@@ -90,6 +101,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "h2load": lambda: _program_missing("h2load"),
     "wrk": lambda: _program_missing("wrk"),
     "nghttpd": _nghttpd_missing,
+    "postgresql": _postgresql_missing,
     "registry": lambda: _program_missing("docker-registry"),
     "chromium": lambda: _program_missing("chromium"),
     "npm": lambda: _program_missing("npm", "node"),
@@ -167,3 +179,27 @@ def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload(list(_ANALYSIS))
     monkeypatch.setattr(multiprocessing, "get_context", lambda _method: forking)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[PostgresServer]":
+    """A server with a database for each test that asks for one."""
+    from support.postgres_server import PostgresServer
+
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> "Stores":
+    """A new store, on SQLite and then on PostgreSQL."""
+    from support.stores import Stores
+
+    if request.param == "sqlite":
+        return Stores(tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return Stores(tmp_path, server.new_database())

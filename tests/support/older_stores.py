@@ -3,7 +3,10 @@
 from typing import Any
 
 # What the newest step of `migrations` adds.
-ANY_QUEUE = ("DROP INDEX runs_that_any_may_have",)
+STREAM_NUMBERS = ("DROP INDEX streams_by_host", "ALTER TABLE streams DROP COLUMN number")
+
+# What the one before it adds; later steps are undone first.
+ANY_QUEUE = (*STREAM_NUMBERS, "DROP INDEX runs_that_any_may_have")
 
 # What the one before it adds; later steps are undone first.
 STORE_ID = (

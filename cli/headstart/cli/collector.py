@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from headstart.cli import interrupt
 from headstart.cli.errors import InputError
@@ -15,6 +16,7 @@ from headstart.cli.given import OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.loop import run_loop
 from headstart.cli.size_option import size_bytes
+from headstart.cli.store_url import url_has_password
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
 from headstart.words.exposed_series import MAXIMUM_SERIES
 from headstart.words.foreign.addresses import socket_path
@@ -29,13 +31,33 @@ log = logging.getLogger(__name__)
 _COLLECT_AFTER = 20_000, 20, 50
 
 
+def _store_url(context: click.Context, parameter: click.Parameter, url: str) -> str:
+    """Refuse a password that whoever lists this machine's processes reads."""
+    typed = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    if typed and url_has_password(url):
+        raise InputError(
+            "--store has a password in it, which everybody on this machine sees: name a file by "
+            "PGPASSFILE (HOST:PORT:DATABASE:USER:PASSWORD a line, mode 0600), or set "
+            "HEADSTART_COLLECTOR_STORE"
+        )
+    return url
+
+
 @click.command("collector")
 @click.option(
     "--data",
     type=OutputFolder(),
     default=Path("headstart-data"),
     show_default=True,
-    help="Folder of the store; made when missing.",
+    help="Folder of the store, or beside it; made when missing.",
+)
+@click.option(
+    "--store",
+    metavar="postgresql://USER@HOST/DATABASE",
+    default="",
+    callback=_store_url,
+    help="PostgreSQL database that holds the store, as libpq reads it: docs/STORE.md. A password "
+    "stands in PGPASSFILE, not here. Default: a SQLite file in --data.",
 )
 @click.option(
     "--listen",
@@ -177,6 +199,7 @@ _COLLECT_AFTER = 20_000, 20, 50
 @log_options("info")
 def command(
     data: Path,
+    store: str,
     listen: tuple[str, ...],
     enroll_listen: str | None,
     advertise: tuple[str, ...],
@@ -239,6 +262,7 @@ def command(
     age = keep_samples_days * 86400 if keep_samples_days is not None else None
     config = CollectorConfig(
         data=data,
+        store=store,
         listen=listen or default_address(),
         metrics_listen=None if metrics_listen == "none" else metrics_listen,
         tls=tls,

@@ -20,6 +20,7 @@ MODULES = {
     ),
     "dashboards": ("grafana_foundation_sdk", "yaml"),
     "parquet": ("pyarrow",),
+    "postgresql": ("psycopg",),
 }
 # What each command cannot do without; the others need no extra.
 NEEDED = {

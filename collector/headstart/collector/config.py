@@ -124,6 +124,8 @@ class CollectorConfig:
     """`data` is a folder of the collector's own, made when it is missing."""
 
     data: Path
+    # The URL of the PostgreSQL database that holds the store; empty: a file in `data` does.
+    store: str = ""
     # "unix:PATH" or "host:port", one or several; port 0 takes a free one. Empty: a socket
     # in `data`.
     listen: str | tuple[str, ...] = ()

@@ -45,9 +45,9 @@ from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import restores as store_restores
 from headstart.collector.store.clock import ClockWatch
 from headstart.collector.store.contexts import Contexts
+from headstart.collector.store.database import database_of
 from headstart.collector.store.retention import keep_within
-from headstart.collector.store.sqlite import is_damaged
-from headstart.collector.store.store import Store
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.tasks import Tasks
 from headstart.collector.transport.callers import Callers
 from headstart.collector.transport.free_addresses import check_free
@@ -152,9 +152,11 @@ class Collector:
         check_exposure(config)
         _scrape_secrets(config)
         roles = RolesFile(config.roles) if config.roles is not None else None
+        database = database_of(config.store, config.data.absolute() / FILE_NAME)
         try:
             store = Store(
                 config.data,
+                database,
                 group_seconds=config.timing.group_seconds,
                 quotas=config.quotas,
                 # A start that fails changes no store: the release before can go on with it.
@@ -162,7 +164,10 @@ class Collector:
             )
         except (OSError, DBAPIError) as error:
             what = str(getattr(error, "orig", error))
-            if isinstance(error, DBAPIError) and is_damaged(error):
+            if config.store and isinstance(error, DBAPIError):
+                what = database.words_of(error)
+                raise StartFault(f"{database.shown} cannot hold the store: {what}") from None
+            if isinstance(error, DBAPIError) and database.is_damaged(error):
                 raise StartFault(
                     f"the store in {config.data} is damaged ({what}): move the folder away and "
                     "restore a backup (headstart restore)"

@@ -372,4 +372,4 @@ async def test_a_full_disk_is_a_fault_with_its_reason(tmp_path: Path) -> None:
         run_id = await record(store, small().experiment(), small(blocks=2).records())
 
         with pytest.raises(JobFault, match="No space left"):
-            worker.export(str(store.path), run_id, SAMPLES, "/dev/full")
+            worker.export(store.where, run_id, SAMPLES, "/dev/full")

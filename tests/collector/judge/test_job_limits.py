@@ -18,7 +18,7 @@ from headstart.collector.judge.process_pool import AnalysisPool, WorkerDied
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import queries, shifts as store_shifts
-from headstart.collector.store.store import Store
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
 from support import analyses
 from support.attending import as_sent, in_loop
@@ -145,7 +145,7 @@ async def test_a_run_that_breaks_its_analysis_is_not_analysed_for_everybody_who_
         await analyst.stop()
 
         run = await store.read(lambda c: queries.summary(c, run_id))
-        assert analyses.tried(store.path) == 1
+        assert analyses.tried(tmp_path / FILE_NAME) == 1
         assert run.state == RunState.RUN_STATE_DONE
         assert "analysis failed: it needs more than" in run.reason
 
@@ -161,7 +161,7 @@ async def test_a_run_that_goes_on_and_breaks_its_analysis_is_tried_once(tmp_path
                 await analyst.report(run_id, JSON)
         await analyst.stop()
 
-        assert analyses.tried(store.path) == 1
+        assert analyses.tried(tmp_path / FILE_NAME) == 1
 
 
 class Dying(AnalysisPool):

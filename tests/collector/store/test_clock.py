@@ -1,7 +1,6 @@
 """A clock that was ahead or behind pins no run, deletes none, and lets nobody in."""
 
 import re
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, update
@@ -35,6 +34,7 @@ from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support.attending import hello, in_loop
 from support.metrics_results import NOW, run_result
+from support.stores import Stores
 
 HOUR, DAY = 3600.0, 86_400.0
 YEARS = 10 * 365 * DAY
@@ -103,9 +103,9 @@ async def around_a_clock_that_was_ahead(store: Store, clocks: Clocks) -> list[st
 
 
 @in_loop
-async def test_a_run_of_the_future_is_not_the_latest_for_ever(tmp_path: Path) -> None:
+async def test_a_run_of_the_future_is_not_the_latest_for_ever(stores: Stores) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         in_order = await around_a_clock_that_was_ahead(store, clocks)
         newest = in_order[-1]
 
@@ -116,9 +116,9 @@ async def test_a_run_of_the_future_is_not_the_latest_for_ever(tmp_path: Path) ->
 
 
 @in_loop
-async def test_history_is_in_the_order_in_which_runs_ended(tmp_path: Path) -> None:
+async def test_history_is_in_the_order_in_which_runs_ended(stores: Stores) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         in_order = await around_a_clock_that_was_ahead(store, clocks)
         judged = await store.read(lambda c: store_points.series_until(c, SERIES, in_order[-1], 10))
         (shown,) = await store.read(lambda c: store_points.series_of(c, "players", "", "", "", 2))
@@ -129,10 +129,10 @@ async def test_history_is_in_the_order_in_which_runs_ended(tmp_path: Path) -> No
 
 @in_loop
 async def test_a_run_that_was_submitted_in_the_future_keeps_its_place_in_the_queue(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         clocks.wall += YEARS
         first = await submitted(store)
         clocks.wall -= YEARS
@@ -144,9 +144,9 @@ async def test_a_run_that_was_submitted_in_the_future_keeps_its_place_in_the_que
 
 
 @in_loop
-async def test_a_run_of_the_future_makes_room_in_its_turn(tmp_path: Path) -> None:
+async def test_a_run_of_the_future_makes_room_in_its_turn(stores: Stores) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         in_order = await around_a_clock_that_was_ahead(store, clocks)
 
         assert await prune(store, Retention(store_bytes=1)) == in_order
@@ -155,11 +155,11 @@ async def test_a_run_of_the_future_makes_room_in_its_turn(tmp_path: Path) -> Non
 @pytest.mark.parametrize("off_seconds", [YEARS, -56 * 365 * DAY], ids=["ahead", "in 1970"])
 @in_loop
 async def test_a_run_of_a_wrong_clock_goes_by_age_neither_at_once_nor_never(
-    tmp_path: Path, off_seconds: float
+    stores: Stores, off_seconds: float
 ) -> None:
     clocks = Clocks()
     retention = Retention(age_seconds=30 * DAY)
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         before = await ended(store)
         clocks.wall += off_seconds
         wrong = await ended(store)
@@ -173,10 +173,10 @@ async def test_a_run_of_a_wrong_clock_goes_by_age_neither_at_once_nor_never(
 
 
 @in_loop
-async def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(tmp_path: Path) -> None:
+async def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(stores: Stores) -> None:
     clocks = Clocks()
     retention = Retention(age_seconds=30 * DAY)
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         watch = ClockWatch(store, lambda: clocks.steadily)
         await watch.begin()
         run_id = await ended(store)
@@ -194,10 +194,10 @@ async def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(tmp_path: Path
 )
 @in_loop
 async def test_a_clock_is_doubted_at_the_start_where_the_store_contradicts_it(
-    tmp_path: Path, away_seconds: float, believed: bool
+    stores: Stores, away_seconds: float, believed: bool
 ) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         await ended(store)
         clocks.wall += away_seconds
         watch = ClockWatch(store, lambda: clocks.steadily)
@@ -208,9 +208,9 @@ async def test_a_clock_is_doubted_at_the_start_where_the_store_contradicts_it(
 
 
 @in_loop
-async def test_what_waits_and_goes_on_moves_with_the_clock(tmp_path: Path) -> None:
+async def test_what_waits_and_goes_on_moves_with_the_clock(stores: Stores) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         watch = ClockWatch(store, lambda: clocks.steadily)
         await watch.begin()
         goes_on = await submitted(store)
@@ -231,9 +231,9 @@ async def test_what_waits_and_goes_on_moves_with_the_clock(tmp_path: Path) -> No
 
 
 @in_loop
-async def test_a_slewed_clock_moves_nothing(tmp_path: Path) -> None:
+async def test_a_slewed_clock_moves_nothing(stores: Stores) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         watch = ClockWatch(store, lambda: clocks.steadily)
         run_id = await submitted(store)
         clocks.wall += 2.0
@@ -245,11 +245,11 @@ async def test_a_slewed_clock_moves_nothing(tmp_path: Path) -> None:
 
 @in_loop
 async def test_a_token_that_was_made_while_the_clock_was_ahead_lets_nobody_in(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
     clocks = Clocks()
     row = Certificate("1", "agent", "h1", NOW, NOW + DAY, b"k", b"pem", token_id="t1")
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         token = NewToken("t1", b"", "agent", "", 1, "anna", NOW + YEARS + HOUR)
         await store.write(lambda c: store_tokens.add(c, token, NOW + YEARS))
         with pytest.raises(TokenRefused, match="made while the collector's clock was ahead"):
@@ -279,10 +279,10 @@ def test_a_run_replaces_one_that_was_shown_while_the_clock_was_ahead() -> None:
 
 @in_loop
 async def test_runs_of_an_older_store_are_numbered_by_their_ends_as_far_as_these_can_be_true(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
     clocks = Clocks()
-    async with Store(tmp_path, now=clocks.now) as store:
+    async with stores.open(now=clocks.now) as store:
         in_order = await around_a_clock_that_was_ahead(store, clocks)
 
         def again(connection: Connection) -> None:

@@ -23,6 +23,7 @@ from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support.attending import hello, in_loop
 from support.contexts import archive_of, in_pieces
+from support.stores import Stores
 
 FILES: dict[str, str | bytes] = {"Dockerfile": "FROM scratch", "a": "a" * 3000}
 
@@ -156,11 +157,13 @@ async def run_from(store: Store, archive: ContextArchive) -> str:
 
 
 @in_loop
-async def test_what_no_run_needs_is_removed_and_what_one_may_need_stays(tmp_path: Path) -> None:
+async def test_what_no_run_needs_is_removed_and_what_one_may_need_stays(
+    tmp_path: Path, stores: Stores
+) -> None:
     contexts = Contexts(tmp_path / "contexts", Quotas())
     needed, data = archive_of(tmp_path / "a", FILES)
     other, other_data = archive_of(tmp_path / "b", FILES | {"b": "b"})
-    async with Store(tmp_path / "store") as store:
+    async with stores.open() as store:
         run_id = await run_from(store, needed)
         await contexts.take(needed, in_pieces(data))
         await contexts.take(other, in_pieces(other_data))
@@ -190,9 +193,11 @@ async def test_what_no_run_needs_is_removed_and_what_one_may_need_stays(tmp_path
 
 
 @in_loop
-async def test_only_the_attempt_that_builds_from_it_needs_it(tmp_path: Path) -> None:
+async def test_only_the_attempt_that_builds_from_it_needs_it(
+    tmp_path: Path, stores: Stores
+) -> None:
     archive, _ = archive_of(tmp_path / "a", FILES)
-    async with Store(tmp_path / "store") as store:
+    async with stores.open() as store:
         run_id = await run_from(store, archive)
 
         async def needs(run: str, attempt: int, sha256: str) -> str | None:
@@ -209,11 +214,13 @@ async def test_only_the_attempt_that_builds_from_it_needs_it(tmp_path: Path) -> 
 
 
 @in_loop
-async def test_a_run_whose_agent_was_just_lost_may_come_back_for_it(tmp_path: Path) -> None:
+async def test_a_run_whose_agent_was_just_lost_may_come_back_for_it(
+    tmp_path: Path, stores: Stores
+) -> None:
     contexts = Contexts(tmp_path / "contexts", Quotas())
     archive, data = archive_of(tmp_path / "a", FILES)
     now = 1.8e9
-    async with Store(tmp_path / "store", now=lambda: now) as store:
+    async with stores.open(now=lambda: now) as store:
         run_id = await run_from(store, archive)
         for attempt in range(1, ends.MAXIMUM_LOSSES + 2):
             await store.write(lambda c: leasing.lease_next(c, "h1", now))

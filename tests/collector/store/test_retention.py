@@ -27,6 +27,7 @@ from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support.attending import ending, envelope, hello, in_loop
 from support.older_stores import QUEUE
+from support.stores import Stores
 
 DAY = 86400.0
 
@@ -70,9 +71,9 @@ def batches_of(store: Store, run_id: str) -> int:
 
 
 @in_loop
-async def test_batches_of_old_runs_go_and_their_results_stay(tmp_path: Path) -> None:
+async def test_batches_of_old_runs_go_and_their_results_stay(stores: Stores) -> None:
     clock = Clock()
-    async with Store(tmp_path, now=clock) as store:
+    async with stores.open(now=clock) as store:
         old = await record(store, "s1", 5000)
         clock.now += 20 * DAY
         new = await record(store, "s2", 10)
@@ -92,9 +93,9 @@ async def test_batches_of_old_runs_go_and_their_results_stay(tmp_path: Path) -> 
 
 
 @in_loop
-async def test_the_oldest_runs_go_until_the_size_is_met(tmp_path: Path) -> None:
+async def test_the_oldest_runs_go_until_the_size_is_met(stores: Stores) -> None:
     clock = Clock()
-    async with Store(tmp_path, now=clock) as store:
+    async with stores.open(now=clock) as store:
         runs = []
         for stream in ("s1", "s2", "s3"):
             runs.append(await record(store, stream, 1000))
@@ -107,9 +108,9 @@ async def test_the_oldest_runs_go_until_the_size_is_met(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_run_that_goes_on_is_never_touched(tmp_path: Path) -> None:
+async def test_a_run_that_goes_on_is_never_touched(stores: Stores) -> None:
     clock = Clock()
-    async with Store(tmp_path, now=clock) as store:
+    async with stores.open(now=clock) as store:
         run_id = await record(store, "s1", 100, end=False)
         clock.now += 365 * DAY
 
@@ -118,9 +119,9 @@ async def test_a_run_that_goes_on_is_never_touched(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_nothing_goes_unless_asked_for(tmp_path: Path) -> None:
+async def test_nothing_goes_unless_asked_for(stores: Stores) -> None:
     clock = Clock()
-    async with Store(tmp_path, now=clock) as store:
+    async with stores.open(now=clock) as store:
         run_id = await record(store, "s1", 100)
         clock.now += 10_000 * DAY
 
@@ -160,10 +161,10 @@ async def test_the_file_gives_back_what_was_deleted(tmp_path: Path, made_by: str
 
 @in_loop
 async def test_a_store_that_grows_too_large_is_pruned_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headstart.collector.store.retention._LOOK_SECONDS", 0.01)
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         keeping = asyncio.create_task(keep_within(store, Retention(store_bytes=1_000_000)))
         # The hourly look is over before there is anything to delete.
         await asyncio.sleep(0.05)
@@ -178,9 +179,9 @@ async def test_a_store_that_grows_too_large_is_pruned_at_once(
 
 @in_loop
 async def test_a_store_that_holds_nothing_to_delete_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    stores: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         await record(store, "s1", 100, end=False)
         await prune(store, Retention(store_bytes=1000))
 
@@ -189,7 +190,7 @@ async def test_a_store_that_holds_nothing_to_delete_says_so(
 
 @in_loop
 async def test_what_is_deleted_counts_no_more_against_the_quota_of_its_host(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
     def stored(of: str) -> list[int]:
         with store.readers.begin() as connection:
@@ -197,7 +198,7 @@ async def test_what_is_deleted_counts_no_more_against_the_quota_of_its_host(
                 connection.execute(select(column("stored_bytes")).select_from(table(of))).scalars()
             )
 
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         await record(store, "s1", 100)
         before = stored("runs")
         await record(store, "s2", 100)

@@ -1,6 +1,5 @@
 """Whose certificates are refused, and who was seen, in the store."""
 
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -8,8 +7,8 @@ from sqlalchemy import insert, select
 from headstart.collector.store import revocations
 from headstart.collector.store.identity_tables import certificates, tokens
 from headstart.collector.store.revocations import Revocation, Seen
-from headstart.collector.store.store import Store
 from support.attending import in_loop
+from support.stores import Stores
 
 
 def issued(serial: str, name: str) -> dict[str, Any]:
@@ -43,8 +42,8 @@ def token(token_id: str, name: str) -> dict[str, Any]:
 
 
 @in_loop
-async def test_a_name_takes_the_certificates_and_tokens_that_there_are(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_a_name_takes_the_certificates_and_tokens_that_there_are(stores: Stores) -> None:
+    async with stores.open() as store:
         await store.write(
             lambda c: c.execute(insert(certificates), [issued("a1", "h1"), issued("b2", "h2")])
         )
@@ -73,9 +72,9 @@ async def test_a_name_takes_the_certificates_and_tokens_that_there_are(tmp_path:
 
 @in_loop
 async def test_who_was_seen_is_bounded_and_keeps_the_first_time(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         many = [Seen(f"{n:x}", f"n{n}", "agent", False, 9.0, n, n) for n in range(10_050)]
         await store.write(lambda c: revocations.note_seen(c, many))
         again = Seen(many[-1].serial, many[-1].name, "operator", False, 9.0, 99_999.0, 99_999.0)

@@ -26,6 +26,7 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import envelope, in_loop
 from support.older_stores import STORE_ID, without_a_queue
+from support.stores import Stores
 
 
 def greet(connection: Connection, host: str = "h1") -> None:
@@ -46,16 +47,13 @@ def append(sequences: range, done: Callable[[Appended], None]) -> Append:
     return Append("s1", rows, sequences[-1], [], done)
 
 
-def stored_sequences(path: Path) -> list[int]:
-    with sqlite3.connect(path) as database:
-        rows = database.execute("SELECT sequence FROM batches ORDER BY sequence").fetchall()
-    database.close()
-    return [row[0] for row in rows]
+def stored_sequences(stores: Stores) -> list[int]:
+    return [row[0] for row in stores.rows("SELECT sequence FROM batches ORDER BY sequence")]
 
 
 @in_loop
-async def test_what_is_reported_durable_is_in_the_file(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_what_is_reported_durable_is_in_the_file(stores: Stores) -> None:
+    async with stores.open() as store:
         await store.write(open_stream)
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         store.append(append(range(1, 6), done.set_result))
@@ -63,17 +61,17 @@ async def test_what_is_reported_durable_is_in_the_file(tmp_path: Path) -> None:
         appended = await done
 
         assert appended.fault is None
-        assert stored_sequences(tmp_path / FILE_NAME) == [1, 2, 3, 4, 5]
+        assert stored_sequences(stores) == [1, 2, 3, 4, 5]
 
 
 @in_loop
-async def test_what_came_together_is_committed_together(tmp_path: Path) -> None:
-    async with Store(tmp_path, group_seconds=0.2) as store:
+async def test_what_came_together_is_committed_together(stores: Stores) -> None:
+    async with stores.open(group_seconds=0.2) as store:
         await store.write(open_stream)
         seen: list[int] = []
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         # The first callback looks: everything of the group must be there already.
-        store.append(append(range(1, 3), lambda _: seen.extend(stored_sequences(store.path))))
+        store.append(append(range(1, 3), lambda _: seen.extend(stored_sequences(stores))))
         store.append(append(range(3, 5), done.set_result))
 
         await done
@@ -82,20 +80,20 @@ async def test_what_came_together_is_committed_together(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_resent_batch_is_stored_once(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_a_resent_batch_is_stored_once(stores: Stores) -> None:
+    async with stores.open() as store:
         await store.write(open_stream)
         for sequences in (range(1, 4), range(2, 6)):
             done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
             store.append(append(sequences, done.set_result))
             assert (await done).fault is None
 
-        assert stored_sequences(store.path) == [1, 2, 3, 4, 5]
+        assert stored_sequences(stores) == [1, 2, 3, 4, 5]
 
 
 @in_loop
-async def test_a_change_that_raises_undoes_itself_alone(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_a_change_that_raises_undoes_itself_alone(stores: Stores) -> None:
+    async with stores.open() as store:
 
         def broken(connection: Connection) -> None:
             greet(connection, "half")
@@ -132,7 +130,7 @@ async def test_a_full_disk_fails_the_group_and_not_the_store(tmp_path: Path) -> 
         assert isinstance(fault, StoreFault)
         assert "full" in str(fault)
         assert "full" in store.problem
-        assert stored_sequences(store.path) == []
+        assert stored_sequences(Stores(tmp_path)) == []
         mark = await store.write(lambda c: store_records.open_stream(c, "s1", "h1"))
         assert mark == Watermark(0)
 
@@ -165,19 +163,19 @@ async def test_what_could_not_be_stored_is_not_told_to_others(
 
 
 @in_loop
-async def test_closing_commits_what_was_taken(tmp_path: Path) -> None:
+async def test_closing_commits_what_was_taken(stores: Stores) -> None:
     done: list[Appended] = []
-    async with Store(tmp_path, group_seconds=10) as store:
+    async with stores.open(group_seconds=10) as store:
         await store.write(open_stream)
         store.append(append(range(1, 4), done.append))
 
     assert [appended.fault for appended in done] == [None]
-    assert stored_sequences(tmp_path / FILE_NAME) == [1, 2, 3]
+    assert stored_sequences(stores) == [1, 2, 3]
 
 
 @in_loop
-async def test_records_are_read_in_order_over_several_transactions(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_records_are_read_in_order_over_several_transactions(stores: Stores) -> None:
+    async with stores.open() as store:
         await store.write(open_stream)
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         store.append(append(range(1, 1202), done.set_result))
@@ -191,11 +189,11 @@ async def test_records_are_read_in_order_over_several_transactions(tmp_path: Pat
 
 
 @in_loop
-async def test_a_folder_has_one_collector(tmp_path: Path) -> None:
-    async with Store(tmp_path):
+async def test_a_folder_has_one_collector(stores: Stores) -> None:
+    async with stores.open():
         with pytest.raises(FolderInUse, match="in use by another collector"):
-            Store(tmp_path)
-    async with Store(tmp_path):
+            stores.open()
+    async with stores.open():
         pass
 
 
@@ -337,8 +335,8 @@ def test_an_upgrade_that_breaks_changes_nothing(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_commit_survives_a_reader_that_stays(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_a_commit_survives_a_reader_that_stays(stores: Stores) -> None:
+    async with stores.open() as store:
         await store.write(open_stream)
         with store.readers.begin() as reader:
             before = reader.execute(select(batches.c.sequence)).all()
@@ -348,13 +346,13 @@ async def test_a_commit_survives_a_reader_that_stays(tmp_path: Path) -> None:
             during = reader.execute(select(batches.c.sequence)).all()
 
         assert before == during == []
-        assert stored_sequences(store.path) == [1, 2, 3]
+        assert stored_sequences(stores) == [1, 2, 3]
 
 
 @in_loop
 async def test_runs_of_one_submission_have_ids_of_their_own(tmp_path: Path) -> None:
     hosts = [f"h{n}" for n in range(300)]
-    async with Store(tmp_path) as store:
+    async with Stores(tmp_path).open() as store:
 
         def submit(connection: Connection) -> list[str]:
             for host in hosts:

@@ -37,6 +37,7 @@ from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support.attending import in_loop
+from support.stores import Stores
 
 SECRETS = ("hunter2-s3cr3t", "p4ss-w0rd", "t0k3n-abc", "x1y2z3")
 FILE = """\
@@ -74,9 +75,10 @@ def ended(run_id: str, status: RunStatus.ValueType = RunStatus.RUN_STATUS_CANCEL
 @in_loop
 async def test_when_the_last_run_of_a_file_has_ended_no_file_of_the_store_holds_a_secret(
     tmp_path: Path,
+    stores: Stores,
 ) -> None:
     experiment = load_experiment(FILE, "/x")
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         await store.write(greet)
         first, second = await store.write(
             lambda c: submitting.submit(c, experiment, ["h1", "h2"], 1.0)
@@ -143,8 +145,10 @@ async def test_a_long_reading_holds_up_no_commit_and_the_next_one_after_it_cuts_
 
 
 @in_loop
-async def test_after_a_long_reading_an_idle_store_forgets_as_well(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_after_a_long_reading_an_idle_store_forgets_as_well(
+    tmp_path: Path, stores: Stores
+) -> None:
+    async with stores.open() as store:
         with reading(tmp_path):
             await end_a_run_with_secrets(store)
             assert files_hold(tmp_path) == set(SECRETS)
@@ -154,19 +158,20 @@ async def test_after_a_long_reading_an_idle_store_forgets_as_well(tmp_path: Path
 @in_loop
 async def test_a_store_that_was_closed_beside_a_reading_forgets_when_it_is_opened_again(
     tmp_path: Path,
+    stores: Stores,
 ) -> None:
-    store = Store(tmp_path)
+    store = stores.open()
     with reading(tmp_path):
         await end_a_run_with_secrets(store)
         await store.close()
     assert files_hold(tmp_path) == set(SECRETS)
 
-    async with Store(tmp_path):
+    async with stores.open():
         await until_nothing_is_held(tmp_path)
 
 
 @in_loop
-async def test_a_file_without_secrets_is_kept_to_the_byte(tmp_path: Path) -> None:
+async def test_a_file_without_secrets_is_kept_to_the_byte(stores: Stores) -> None:
     experiment = load_experiment(
         FILE.replace("DB_PASSWORD: hunter2-s3cr3t, ", "")
         .replace('ConnectionStrings__Db: "H=x;Password=p4ss-w0rd"', "A: b")
@@ -174,7 +179,7 @@ async def test_a_file_without_secrets_is_kept_to_the_byte(tmp_path: Path) -> Non
         .replace("password", "name"),
         "/x",
     )
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         await store.write(greet)
         (run,) = await store.write(lambda c: submitting.submit(c, experiment, ["h1"], 1.0))
         await store.write(lambda c: leasing.lease_next(c, "h1", 2.0))
@@ -184,13 +189,13 @@ async def test_a_file_without_secrets_is_kept_to_the_byte(tmp_path: Path) -> Non
 
 
 @in_loop
-async def test_the_text_of_a_file_that_refers_to_values_stays_to_the_letter(tmp_path: Path) -> None:
+async def test_the_text_of_a_file_that_refers_to_values_stays_to_the_letter(stores: Stores) -> None:
     file = FILE.replace(
         'ConnectionStrings__Db: "H=x;Password=p4ss-w0rd"',
         'ConnectionStrings__Db: {from: DB, prefix: "H=x;Password="}',
     )
     experiment = load_experiment(file, "/x")
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         await store.write(greet)
         (run,) = await store.write(lambda c: submitting.submit(c, experiment, ["h1"], 1.0))
         await store.write(lambda c: ends.cancel(c, run, "why not", 6.0))
@@ -202,9 +207,9 @@ async def test_the_text_of_a_file_that_refers_to_values_stays_to_the_letter(tmp_
 
 @in_loop
 async def test_a_lost_run_that_came_back_is_not_made_again_with_masked_values(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         await store.write(greet)
         (run,) = await store.write(
             lambda c: submitting.submit(c, load_experiment(FILE, "/x"), ["h1"], 1.0)

@@ -194,7 +194,7 @@ class Analyst:
         if info.state in _OPEN and (known := self._failed.get(key)):
             raise JobExceeded(known)
         try:
-            return await self.pool.run(job, str(self._store.path), info.run_id)
+            return await self.pool.run(job, self._store.where, info.run_id)
         except JobFault as fault:
             if info.state not in _OPEN or isinstance(fault, JobExceeded):
                 if len(self._failed) >= _MOST_FAILED:
@@ -230,7 +230,7 @@ class Analyst:
         An ended run's is of its stored result; a running one is analysed for it.
         """
         if report_format == ReportFormat.REPORT_FORMAT_BUILD_LOGS:
-            return await self._rendered(run_id, worker.build_logs, str(self._store.path), run_id)
+            return await self._rendered(run_id, worker.build_logs, self._store.where, run_id)
         if pending := self._pending.get(run_id):
             await pending.wait()
         result_json = await self._result(run_id)

@@ -58,7 +58,7 @@ class Exporter:
     def __init__(self, store: Store, pool: AnalysisPool) -> None:
         self._store = store
         self._pool = pool
-        self._folder = store.path.with_name(_FOLDER)
+        self._folder = store.folder / _FOLDER
 
     def clear(self) -> None:
         """Delete what a collector that was killed left behind; the folder is this one's alone."""
@@ -112,7 +112,7 @@ class Exporter:
     ) -> None:
         try:
             whole = await self._pool.run(
-                worker.export, str(self._store.path), run_id, table, str(path), export_format
+                worker.export, self._store.where, run_id, table, str(path), export_format
             )
         except JobFault as fault:
             log.error("run %s: export failed: %s", run_id, fault)

@@ -91,7 +91,7 @@ class Regressions:
         shifts: Sequence[FoundShift] = ()
         over: Sequence[int] = ()
         try:
-            judged = await self._pool.run(worker.judge, str(self._store.path), run_id)
+            judged = await self._pool.run(worker.judge, self._store.where, run_id)
             shifts, over = judged.shifts, judged.over
         except JobFault as fault:
             # Once each: a run that breaks its judgement must not do so at every start.
@@ -150,7 +150,7 @@ class Regressions:
         why = ""
         told: dict[str, Comparison] = {}
         try:
-            told = await self._pool.run(worker.rerun_verdicts, str(self._store.path), rerun)
+            told = await self._pool.run(worker.rerun_verdicts, self._store.where, rerun)
         except JobFault as fault:
             log.error("rerun %s was not read: %s", rerun, fault)
             why = str(fault)

@@ -1,7 +1,6 @@
 """Judges the figures that a run added to their series; runs in the analysis process."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -24,9 +23,9 @@ from headstart.collector.store import (
     results as store_results,
     shifts as store_shifts,
 )
+from headstart.collector.store.database import open_readers
 from headstart.collector.store.points import SeriesKey
 from headstart.collector.store.shifts import FoundShift
-from headstart.collector.store.sqlite import reader_engine
 from headstart.words.metric import Metric
 from headstart.words.metrics import METRICS
 
@@ -43,9 +42,9 @@ class Judged:
     over: tuple[int, ...]
 
 
-def judge_run(path: str, run_id: str) -> Judged:
+def judge_run(where: str, run_id: str) -> Judged:
     """Shifts that a run shows, those told before left out, and those that it ends."""
-    engine = reader_engine(Path(path))
+    engine = open_readers(where)
     try:
         with engine.begin() as connection:
             margins = dict(queries.info(connection, run_id).experiment.margins)
@@ -66,9 +65,9 @@ def judge_run(path: str, run_id: str) -> Judged:
         engine.dispose()
 
 
-def verdicts(path: str, run_id: str) -> dict[str, Comparison]:
+def verdicts(where: str, run_id: str) -> dict[str, Comparison]:
     """What a rerun says of the new image, by metric."""
-    engine = reader_engine(Path(path))
+    engine = open_readers(where)
     try:
         with engine.begin() as connection:
             stored = store_results.get(connection, run_id)

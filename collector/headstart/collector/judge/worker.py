@@ -1,4 +1,4 @@
-"""What runs in the analysis process: it reads the store by path and returns text.
+"""What runs in the analysis process: it reads the store by itself and returns text.
 
 A process of its own, because a thread that computes holds up the commits of
 this one (the interpreter lock): measured, 15 times the commit latency. Heavy
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.collector.config import MEBIBYTE, JobLimits
@@ -90,22 +89,23 @@ def _end_with(lifeline: Connection) -> None:
 
 
 @job
-def analyse(path: str, run_id: str) -> Analysed:
+def analyse(where: str, run_id: str) -> Analysed:
     """Analyse what is stored of a run now."""
-    return _analysed(path, run_id)
+    return _analysed(where, run_id)
 
 
-def _analysed(path: str, run_id: str) -> Analysed:
+def _analysed(where: str, run_id: str) -> Analysed:
     from headstart.collector.analysis.analyse import analyse_run
     from headstart.collector.analysis.trials.samples import READ
     from headstart.collector.findings.json import to_json
     from headstart.collector.findings.points import points_of
-    from headstart.collector.store import queries, records as store_records, sqlite
+    from headstart.collector.store import queries, records as store_records
+    from headstart.collector.store.database import open_readers
     from headstart.collector.store.packed import read_packed
     from headstart.collector.store.record_bounds import bounds_of
     from headstart.collector.store.record_counts import checked
 
-    engine = sqlite.reader_engine(Path(path))
+    engine = open_readers(where)
     try:
         with engine.begin() as connection:
             info = queries.info(connection, run_id)
@@ -128,14 +128,15 @@ def _analysed(path: str, run_id: str) -> Analysed:
 
 
 @job
-def decide(path: str, run_id: str) -> Decided:
+def decide(where: str, run_id: str) -> Decided:
     """Whether a run that stops when decided does another block, by what is stored now."""
     from headstart.collector.analysis.verdict.decide import decide_blocks
     from headstart.collector.findings.json import from_json
-    from headstart.collector.store import queries, sqlite
+    from headstart.collector.store import queries
+    from headstart.collector.store.database import open_readers
 
-    analysed = _analysed(path, run_id)
-    engine = sqlite.reader_engine(Path(path))
+    analysed = _analysed(where, run_id)
+    engine = open_readers(where)
     with engine.begin() as connection:
         plan = queries.info(connection, run_id).experiment.plan
     result = from_json(analysed.result_json)
@@ -165,30 +166,31 @@ def render(
 
 
 @job
-def judge(path: str, run_id: str) -> "Judged":
+def judge(where: str, run_id: str) -> "Judged":
     """See `judging.judge_run`."""
     from headstart.collector.judge.shifts_of_run import judge_run
 
-    return judge_run(path, run_id)
+    return judge_run(where, run_id)
 
 
 @job
-def rerun_verdicts(path: str, run_id: str) -> dict[str, Comparison]:
+def rerun_verdicts(where: str, run_id: str) -> dict[str, Comparison]:
     """See `judging.verdicts`."""
     from headstart.collector.judge.shifts_of_run import verdicts
 
-    return verdicts(path, run_id)
+    return verdicts(where, run_id)
 
 
 @job
-def build_logs(path: str, run_id: str) -> bytes:
+def build_logs(where: str, run_id: str) -> bytes:
     """The logs of a run's builds as text."""
     from headstart.collector.judge.build_logs import build_logs as text_of
-    from headstart.collector.store import queries, records as store_records, sqlite
+    from headstart.collector.store import queries, records as store_records
+    from headstart.collector.store.database import open_readers
     from headstart.collector.store.decode import decode
 
     kinds = [RecordKind.RECORD_KIND_BUILD_OUTCOME]
-    engine = sqlite.reader_engine(Path(path))
+    engine = open_readers(where)
     try:
         with engine.begin() as connection:
             attempt = queries.info(connection, run_id).attempt
@@ -200,7 +202,7 @@ def build_logs(path: str, run_id: str) -> bytes:
 
 @job
 def export(
-    path: str,
+    where: str,
     run_id: str,
     table: ExportTable.ValueType,
     target: str,
@@ -212,9 +214,9 @@ def export(
     come to its turn when who asked has gone, and the file with it.
     """
     from headstart.collector.export.write import RecordsGone, write
-    from headstart.collector.store import sqlite
+    from headstart.collector.store.database import open_readers
 
-    engine = sqlite.reader_engine(Path(path))
+    engine = open_readers(where)
     try:
         with open(target, "r+b") as file:
             write(engine, run_id, table, file, export_format)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection, Update, func, or_, select, update
 
+from headstart.collector.store.statements import at_least
 from headstart.collector.store.store import Store
 from headstart.collector.store.tables import audit, hosts, points, runs
 from headstart.v1.experiments_pb2 import RunState
@@ -116,7 +117,7 @@ def follow(connection: Connection, step_seconds: float) -> None:
         connection.execute(
             update(column.table)
             .where(moved, column > 0)
-            .values({column.name: func.max(1.0, column + step_seconds)})
+            .values({column.name: at_least(1.0, column + step_seconds)})
         )
 
 

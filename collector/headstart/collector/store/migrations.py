@@ -28,6 +28,7 @@ from headstart.collector.store.tables import (
     revoked,
     runs,
     shifts,
+    streams,
     version,
 )
 
@@ -134,6 +135,13 @@ def _add_any_queue(connection: Connection) -> None:
     index.create(connection)
 
 
+def _add_stream_numbers(connection: Connection) -> None:
+    """Which streams of a host are the newest, on any database."""
+    connection.exec_driver_sql("ALTER TABLE streams ADD COLUMN number BIGINT DEFAULT '0' NOT NULL")
+    connection.exec_driver_sql("UPDATE streams SET number = rowid")
+    next(index for index in streams.indexes if index.name == "streams_by_host").create(connection)
+
+
 # The n-th step (from 1) leads from version n to n + 1. Steps are never changed
 # once released.
 UPGRADES: Sequence[Upgrade] = (
@@ -147,6 +155,8 @@ UPGRADES: Sequence[Upgrade] = (
     _add_restores,
     _add_store_id,
     _add_any_queue,
+    # The first version that PostgreSQL has: steps that follow are for both.
+    _add_stream_numbers,
 )
 
 
@@ -173,6 +183,15 @@ def store_id(connection: Connection) -> str:
     return str(connection.execute(select(version.c.store_id)).scalar_one())
 
 
+def _make_all(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        from headstart.collector.store.postgresql_tables import make_all
+
+        make_all(connection)
+    else:
+        metadata.create_all(connection)
+
+
 def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> int:
     """Make or upgrade the tables within the caller's transaction; the version that stands.
 
@@ -180,7 +199,7 @@ def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> i
     """
     known = len(upgrades) + 1
     if not inspect(connection).has_table(version.name):
-        metadata.create_all(connection)
+        _make_all(connection)
         connection.execute(insert(version).values(version=known, store_id=new_store_id()))
         return known
     found = connection.execute(select(version.c.version)).scalar_one()

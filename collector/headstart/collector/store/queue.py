@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, text, union
 
+from headstart.collector.store.statements import place_of
 from headstart.collector.store.tables import experiments, hosts, runs
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import RunState
@@ -17,7 +18,7 @@ _ANY_MAY_HAVE = text("runs.candidates <> ''")
 _WAITS_FOR_IT = union(
     select(runs.c.run_id).where(_WAITS, runs.c.host == bindparam("of_host")),
     select(runs.c.run_id).where(
-        _WAITS, _ANY_MAY_HAVE, func.instr(runs.c.candidates, bindparam("within")) > 0
+        _WAITS, _ANY_MAY_HAVE, place_of(runs.c.candidates, bindparam("within")) > 0
     ),
 )
 _NEXT = (
@@ -25,6 +26,11 @@ _NEXT = (
     .join(experiments)
     .where(runs.c.run_id.in_(_WAITS_FOR_IT))
     .order_by(runs.c.priority.desc(), runs.c.experiment_id, runs.c.run_id)
+)
+_TAKE = (
+    select(runs.c.run_id)
+    .where(runs.c.run_id == bindparam("which"), _WAITS)
+    .with_for_update(skip_locked=True)
 )
 _HAS_RUN = (RunState.RUN_STATE_QUEUED, RunState.RUN_STATE_LEASED)
 
@@ -83,11 +89,14 @@ def next_queued(
 ) -> Any:
     """The row of the run that a host is to have next: its own, or one that any may have. Or None.
 
-    Of the latter only one that `fits`; of the former each, since nobody else will have it.
+    Of the latter only one that `fits`; of the former each, since nobody else will have it. It is
+    locked where the database can; one that somebody else leases now is passed over.
     """
     values = {"of_host": host, "within": f"\n{host}\n"}
     for row in connection.execute(_NEXT, values):
-        if not row.candidates or fits(Experiment.FromString(row.experiment)):
+        if row.candidates and not fits(Experiment.FromString(row.experiment)):
+            continue
+        if connection.execute(_TAKE, {"which": row.run_id}).first():
             return row
     return None
 

@@ -13,12 +13,14 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal_column,
+    or_,
     select,
     update,
 )
 
-from headstart.collector.store import sqlite
+from headstart.collector.store import partitions
+from headstart.collector.store.partitions import Month
+from headstart.collector.store.statements import at_least, insert_new
 from headstart.collector.store.tables import batches, hosts, runs, streams
 from headstart.v1.records_pb2 import Encoding, Envelope, RecordKind
 
@@ -27,18 +29,23 @@ from headstart.v1.records_pb2 import Encoding, Envelope, RecordKind
 _PAGE_ROWS = 500
 _MOST_STREAMS = 100
 
-_APPEND = sqlite.insert_new(batches)
 _ADVANCE = (
     update(streams)
     .where(streams.c.stream_id == bindparam("of_stream"), streams.c.acked < bindparam("upto"))
     .values(acked=bindparam("upto"), mark=bindparam("of_last"))
 )
 _STREAM = select(streams).where(streams.c.stream_id == bindparam("which"))
-_NEW_STREAM = insert(streams)
+_NUMBER = select(func.coalesce(func.max(streams.c.number), 0) + 1)
+_NEW_STREAM = insert(streams).values(
+    stream_id=bindparam("which"),
+    host=bindparam("of_host"),
+    acked=0,
+    number=_NUMBER.where(streams.c.host == bindparam("of_host")).scalar_subquery(),
+)
 _NEWEST = (
     select(streams.c.stream_id)
     .where(streams.c.host == bindparam("of_host"))
-    .order_by(literal_column("rowid").desc())
+    .order_by(streams.c.number.desc())
     .limit(_MOST_STREAMS - 1)
 )
 _FORGET_STREAMS = delete(streams).where(
@@ -84,7 +91,7 @@ def open_stream(connection: Connection, stream_id: str, host: str) -> Watermark 
             raise ForeignStream(stream_id, row.host)
         return Watermark(row.acked, row.mark)
     _forget_streams(connection, host)
-    connection.execute(_NEW_STREAM, {"stream_id": stream_id, "host": host, "acked": 0})
+    connection.execute(_NEW_STREAM, {"which": stream_id, "of_host": host})
     return None
 
 
@@ -115,7 +122,8 @@ def append(
 ) -> None:
     """Add batches and advance the streams; what is there already is passed over."""
     if rows:
-        connection.execute(_APPEND, rows)
+        partitions.make_room(connection, {row["run_id"] for row in rows})
+        connection.execute(insert_new(connection, batches), rows)
     if watermarks:
         connection.execute(
             _ADVANCE,
@@ -219,7 +227,7 @@ def _free(connection: Connection, run_id: str) -> None:
     connection.execute(
         update(hosts)
         .where(hosts.c.host == host)
-        .values(stored_bytes=func.max(0, hosts.c.stored_bytes - of_run))
+        .values(stored_bytes=at_least(0, hosts.c.stored_bytes - of_run))
     )
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(stored_bytes=0))
 
@@ -238,6 +246,36 @@ def prunable(connection: Connection, ended_before: float | None, limit: int) -> 
         query = query.where(runs.c.end_order < func.coalesce(young.scalar_subquery(), 1 << 62))
     query = query.order_by(runs.c.end_order).limit(limit)
     return list(connection.execute(query).scalars())
+
+
+def month_is_prunable(connection: Connection, month: Month, ended_before: float) -> bool:
+    """Whether all runs of a month have ended, and each before every run that ended later."""
+    of_month = (runs.c.run_id >= month.first) & (runs.c.run_id < month.end)
+    young = select(func.min(runs.c.end_order)).where(
+        runs.c.end_order > 0, runs.c.ended_seconds >= ended_before
+    )
+    kept = select(runs.c.run_id).where(
+        of_month,
+        or_(
+            runs.c.end_order == 0,
+            runs.c.end_order >= func.coalesce(young.scalar_subquery(), 1 << 62),
+        ),
+    )
+    return connection.execute(kept.limit(1)).first() is None
+
+
+def prune_month(connection: Connection, month: Month, now: float) -> list[str]:
+    """Delete a month's raw batches; the runs that had some. Raises MonthIsRead."""
+    of_month = (runs.c.run_id >= month.first) & (runs.c.run_id < month.end)
+    kept = select(runs.c.run_id).where(of_month, runs.c.pruned_seconds == 0)
+    pruned = list(connection.execute(kept.order_by(runs.c.end_order)).scalars())
+    partitions.drop(connection, month)
+    for run_id in pruned:
+        _free(connection, run_id)
+    connection.execute(
+        update(runs).where(of_month, runs.c.pruned_seconds == 0).values(pruned_seconds=now)
+    )
+    return pruned
 
 
 def last_sequence(connection: Connection, run_id: str, attempt: int) -> int:

@@ -5,6 +5,7 @@ import json
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from headstart.collector.store import host_changes
+from headstart.collector.store.statements import place_of
 from headstart.collector.store.tables import former_names, hosts, points, results, runs, streams
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.host_pb2 import HostFacts
@@ -43,7 +44,7 @@ def rename(connection: Connection, old: str, new: str, now: float) -> None:
         _rename_result(connection, run_id, new)
     connection.execute(
         update(runs)
-        .where(func.instr(runs.c.candidates, f"\n{old}\n") > 0)
+        .where(place_of(runs.c.candidates, f"\n{old}\n") > 0)
         .values(candidates=func.replace(runs.c.candidates, f"\n{old}\n", f"\n{new}\n"))
     )
     connection.execute(delete(hosts).where(hosts.c.host == old))
@@ -94,7 +95,7 @@ def remove(connection: Connection, host: str) -> None:
     """The host itself; its runs were forgotten before."""
     connection.execute(
         update(runs)
-        .where(func.instr(runs.c.candidates, f"\n{host}\n") > 0)
+        .where(place_of(runs.c.candidates, f"\n{host}\n") > 0)
         .values(candidates=func.replace(runs.c.candidates, f"\n{host}\n", "\n"))
     )
     connection.execute(delete(former_names).where(former_names.c.host == host))

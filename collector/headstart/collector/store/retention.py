@@ -11,7 +11,12 @@ import logging
 import time
 
 from headstart.collector.config import Retention
-from headstart.collector.store import clock as store_clock, records as store_records, sqlite
+from headstart.collector.store import (
+    clock as store_clock,
+    partitions as store_partitions,
+    records as store_records,
+)
+from headstart.collector.store.partitions import Month, MonthIsRead
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreFault
 
@@ -21,8 +26,6 @@ _HOUR_SECONDS = 3600.0
 # Agents fill a store faster than within an hour. Looking costs three pragmas.
 _LOOK_SECONDS = 10.0
 _RUNS_AT_ONCE = 100
-# Nobody can write while pages are given back.
-_PAGES_AT_ONCE = 2000
 
 
 async def keep_within(store: Store, retention: Retention) -> None:
@@ -57,12 +60,14 @@ async def prune(store: Store, retention: Retention, aloud: bool = True) -> list[
     pruned = []
     if retention.age_seconds is not None and store.believes_clock:
         before = store.now() - retention.age_seconds
+        for month in await store.read(store_partitions.months):
+            pruned += await _prune_month(store, month, before)
         while aged := await _oldest(store, before, _RUNS_AT_ONCE):
             for run_id in aged:
                 await _prune_run(store, run_id)
                 pruned.append(run_id)
     if retention.store_bytes is not None:
-        while (used := await store.read(sqlite.used_bytes)) > retention.store_bytes:
+        while (used := await store.read(store.database.used_bytes)) > retention.store_bytes:
             oldest = await _oldest(store, None, 1)
             if not oldest:
                 if aloud:
@@ -82,32 +87,32 @@ async def prune(store: Store, retention: Retention, aloud: bool = True) -> list[
 
 async def _too_large(store: Store, retention: Retention) -> bool:
     limit = retention.store_bytes
-    return limit is not None and await store.read(sqlite.file_bytes) > limit
+    return limit is not None and await store.read(store.database.taken_bytes) > limit
 
 
 async def _give_back(store: Store, retention: Retention, aloud: bool) -> None:
     """Make the file as small as what it holds."""
-    if await store.read(sqlite.gives_back):
-        while await store.alone(lambda engine: sqlite.give_back(engine, _PAGES_AT_ONCE)):
+    if await store.read(store.database.gives_back):
+        while await store.alone(store.database.give_back):
             pass
         await store.cut_log()
         return
-    used = await store.read(sqlite.used_bytes)
-    size = await store.read(sqlite.file_bytes)
+    used = await store.read(store.database.used_bytes)
+    size = await store.read(store.database.taken_bytes)
     # Once in the life of a store that an older release made.
     if not await _too_large(store, retention) or used >= size or not aloud:
         return
     log.info("the store is written anew, once: %d of its %d bytes hold something", used, size)
     try:
-        await store.alone(sqlite.compact)
+        await store.alone(store.database.compact)
     except Exception as error:
         raise StoreFault(f"the store could not be written anew: {error}") from error
 
 
 async def give_back(store: Store) -> None:
     """Give the room of what was deleted back, where that can be done in small steps."""
-    if await store.read(sqlite.gives_back):
-        while await store.alone(lambda engine: sqlite.give_back(engine, _PAGES_AT_ONCE)):
+    if await store.read(store.database.gives_back):
+        while await store.alone(store.database.give_back):
             pass
     await store.cut_log()
 
@@ -115,6 +120,20 @@ async def give_back(store: Store) -> None:
 async def prune_run(store: Store, run_id: str) -> None:
     """Delete the raw batches of one run."""
     await _prune_run(store, run_id)
+
+
+async def _prune_month(store: Store, month: Month, before: float) -> list[str]:
+    """Drop a month's table, where none of it is to be kept."""
+    if not await store.read(lambda c: store_records.month_is_prunable(c, month, before)):
+        return []
+    now = store.now()
+    try:
+        runs = await store.write(lambda c: store_records.prune_month(c, month, now))
+    except MonthIsRead as reason:
+        log.info("%s is dropped later: %s", month.name, reason)
+        return []
+    log.info("%s dropped: the raw batches of %d runs; their results stay", month.name, len(runs))
+    return runs
 
 
 async def _oldest(store: Store, ended_before: float | None, limit: int) -> list[str]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from headstart.collector.store.identity_tables import certificates, tokens
+from headstart.collector.store.statements import insert_new, insert_or_update
 from headstart.collector.store.tables import identities, revoked
 
 # Who was seen longest ago makes room.
@@ -46,7 +46,7 @@ def revocations(connection: Connection) -> list[Revocation]:
 def revoke(connection: Connection, entries: Sequence[Revocation]) -> None:
     """Store revocations; one that there is already stays as it is."""
     for entry in entries:
-        connection.execute(upsert(revoked).values(**vars(entry)).on_conflict_do_nothing())
+        connection.execute(insert_new(connection, revoked).values(**vars(entry)))
         if not entry.serial:
             # Nor is anybody let in anew by what was made for the name before.
             connection.execute(
@@ -106,9 +106,7 @@ def note_seen(connection: Connection, seen: Sequence[Seen]) -> None:
         values = vars(each)
         later = {k: values[k] for k in ("role", "own", "expires_seconds", "last_seen_seconds")}
         connection.execute(
-            upsert(identities)
-            .values(**values)
-            .on_conflict_do_update(index_elements=["serial", "name"], set_=later)
+            insert_or_update(connection, identities, ("serial", "name"), later).values(**values)
         )
     count = connection.execute(select(func.count()).select_from(identities)).scalar_one()
     if count > _MOST_IDENTITIES:

@@ -1,4 +1,4 @@
-"""The store of a collector: a folder with one SQLite file, written by one collector."""
+"""The store of a collector, written by one: SQLite's file in its folder, or a database."""
 
 import asyncio
 import logging
@@ -17,15 +17,17 @@ from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
 from headstart.collector.faults import FolderInUse
-from headstart.collector.store import sqlite
+from headstart.collector.store.database import Database
 from headstart.collector.store.migrations import prepare, store_id
+from headstart.collector.store.sqlite_file import SqliteFile
 from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
 from headstart.words.commit_times import HANGING_SECONDS
-from headstart.words.private_files import locked_file, private_database, private_folder
+from headstart.words.private_files import locked_file, private_folder
 
 T = TypeVar("T")
 
 FILE_NAME = "headstart.sqlite"
+_LOCK_NAME = "collector.lock"
 _GROUP_SECONDS = 0.05
 # Between tries of what is to be stored at last.
 _FIRST_PAUSE_SECONDS = 1.0
@@ -43,7 +45,7 @@ class FolderLock:
     """Held for as long as the process lives or until `release`; the kernel frees it."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / "collector.lock"
+        path = folder / _LOCK_NAME
         try:
             self._file = locked_file(path)
         except BlockingIOError:
@@ -62,19 +64,22 @@ class Store:
     def __init__(
         self,
         folder: Path,
+        database: Database | None = None,
         *,
         group_seconds: float = _GROUP_SECONDS,
         now: Callable[[], float] = time.time,
         quotas: Quotas | None = None,
         before_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """Raises FolderInUse and StoreVersionError.
+        """Raises FolderInUse, StoreInUse, StoreVersionError and other StartFaults.
 
+        `database`: a file in the folder, unless another one is given.
         `before_change` is called with the folder locked: what it raises leaves an older store as
         it was.
         """
-        private_folder(folder, marks=(FILE_NAME,))
-        self.path = (folder / FILE_NAME).absolute()
+        private_folder(folder, marks=(FILE_NAME, _LOCK_NAME))
+        self.folder = folder.absolute()
+        self.database = database or SqliteFile(self.folder / FILE_NAME)
         self.now = now
         # False: `now` may be wrong, so that nothing is to be deleted for its age.
         self.believes_clock = True
@@ -87,15 +92,21 @@ class Store:
         self._threads = ThreadPoolExecutor(_READINGS_AT_ONCE, thread_name_prefix="store-reader")
         # When each reading that is under way began, by the monotonic clock. Of many threads.
         self._readings: list[float] = []
+        if not isinstance(self.database, SqliteFile) and (folder / FILE_NAME).exists():
+            log.warning(
+                "%s has a store in it, %s, which is not read: the store is %s",
+                *(folder, FILE_NAME, self.database.shown),
+            )
         try:
             before_change()
-            private_database(self.path)
+            self.database.make_place()
         except BaseException:
             self._lock.release()
             raise
-        self._engine = sqlite.writer_engine(self.path)
+        self._engine = self.database.writer_engine()
         try:
             with self._engine.begin() as connection:
+                self.database.check(connection)
                 prepare(connection)
                 # Tells the store from others, as a label of its metrics.
                 self.id = store_id(connection)
@@ -103,8 +114,15 @@ class Store:
             self._engine.dispose()
             self._lock.release()
             raise
-        self.readers = sqlite.reader_engine(self.path)
-        self._writer = GroupWriter(self._engine, group_seconds, now, quotas or Quotas())
+        self.readers = self.database.reader_engine()
+        self._writer = GroupWriter(
+            self.database, self._engine, group_seconds, now, quotas or Quotas()
+        )
+
+    @property
+    def where(self) -> str:
+        """What another process reads it by: `database.open_readers`. Not to be shown."""
+        return self.database.where
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a short query on what is durable now, outside the event loop. Raises StoreFault."""
@@ -123,13 +141,13 @@ class Store:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except DBAPIError as error:
-            if not sqlite.is_of_the_file(error):
+            if not self.database.is_at_fault(error):
                 raise
-            # Such as a folder that was moved away.
-            words = f"the store cannot be read: {error.orig}"
-            if sqlite.is_damaged(error) and not self._damage:
+            # Such as a folder that was moved away, or a server that does not answer.
+            words = f"the store cannot be read: {self.database.words_of(error)}"
+            if self.database.is_damaged(error) and not self._damage:
                 self._damage = words
-                log.error("%s: restore a backup (headstart restore)", words)
+                log.error("%s: %s", words, self.database.advice_on_damage())
             raise StoreFault(words) from error
 
     def _refuse_hanging(self) -> None:
@@ -148,14 +166,18 @@ class Store:
             if self._full or self._writer.times.idle < _LOOK_SECONDS:
                 continue
             try:
-                await self.write(sqlite.touch)
+                await self.write(self.database.touch)
             except StoreFault:
                 # `problem` says so, and the log.
                 continue
 
     def _fullness(self) -> str:
-        free = shutil.disk_usage(self.path.parent).free
-        return f"the store's disk is full: {free >> 10} KiB are free" if free < _LEAST_BYTES else ""
+        free = shutil.disk_usage(self.folder).free
+        if free >= _LEAST_BYTES:
+            return ""
+        # Of a database's own disk its errors tell.
+        whose = "the store's" if isinstance(self.database, SqliteFile) else "the data folder's"
+        return f"{whose} disk is full: {free >> 10} KiB are free"
 
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change; durable on return. See `GroupWriter.write`."""
@@ -182,7 +204,7 @@ class Store:
         return await self._writer.alone(work)
 
     async def cut_log(self) -> None:
-        """Cut the write-ahead log. See `GroupWriter.cut_log`."""
+        """Remove what was masked or deleted. See `GroupWriter.cut_log`."""
         await self._writer.cut_log()
 
     def append(self, append: Append) -> None:

@@ -6,10 +6,10 @@ being committed, so a slow disk makes the groups larger, not the queue longer.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,7 +19,6 @@ from headstart.collector.config import Quotas
 from headstart.collector.store import (
     ends,
     records as store_records,
-    sqlite,
     standing,
     stored_values,
 )
@@ -32,9 +31,9 @@ from headstart.collector.store.admission import (
     StoreFault,
     admit,
 )
+from headstart.collector.store.database import Database
 from headstart.collector.store.records import Watermark
 from headstart.words.commit_times import CommitTimes
-from headstart.words.disks import with_refusal
 
 __all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
 
@@ -44,9 +43,11 @@ T = TypeVar("T")
 
 # A group is committed early when this much waits.
 _FULL_ROWS = 4096
-# How long readings may keep the log from being cut, while all that is taken waits.
+# For the answer of a database that went away in a commit, when the collector stops.
+_LAST_WORD_SECONDS = 5.0
+# How long readings may keep what was masked from being removed, while all that is taken waits.
 _CUT_SECONDS = 0.05
-# Between tries to cut it where nothing is written.
+# Between tries where nothing is written.
 _CUT_AGAIN_SECONDS = 1.0
 
 
@@ -67,8 +68,14 @@ class GroupWriter:
     """Use from one event loop. `now` gives Unix seconds."""
 
     def __init__(
-        self, engine: Engine, group_seconds: float, now: Callable[[], float], quotas: Quotas
+        self,
+        database: Database,
+        engine: Engine,
+        group_seconds: float,
+        now: Callable[[], float],
+        quotas: Quotas,
     ) -> None:
+        self._database = database
         self._engine = engine
         self._quotas = quotas
         self._group_seconds = group_seconds
@@ -80,8 +87,8 @@ class GroupWriter:
         self._hurry = asyncio.Event()
         self._closing = False
         self.problem = ""
-        self.times = CommitTimes("the store's disk")
-        # Whether the write-ahead log may hold what was masked or deleted: after a crash, too.
+        self.times = CommitTimes(database.whose)
+        # Whether what was masked or deleted may be somewhere yet: after a crash, too.
         self._uncut = True
         self._told_uncut = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -123,7 +130,10 @@ class GroupWriter:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._engine)
 
     async def cut_log(self) -> None:
-        """Cut the write-ahead log; if a reading holds it up, as soon as it does not."""
+        """Remove what was masked or deleted from SQLite's write-ahead log, and where it still is.
+
+        If a reading holds it up, as soon as it does not.
+        """
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._cut, _CUT_SECONDS)
         if self._uncut:
@@ -167,30 +177,65 @@ class GroupWriter:
     def _commit(self, group: _Group) -> Callable[[], None]:
         """In the thread: one transaction; returns what the event loop shall do then."""
         try:
-            with self.times.one(), self._engine.begin() as connection:
+            with self.times.one(), self._engine.connect() as connection:
+                transaction = connection.begin()
+                name = self._database.begin_group(connection)
                 appended = self._append_all(connection, group.appends)
                 # Such as the removal of a year's records.
                 with self.times.paused():
-                    answers = [_attempt(connection, control) for control in group.controls]
-                connection_info = connection.info
+                    answers = [self._attempt(connection, control) for control in group.controls]
+                forgotten = connection.info.pop(stored_values.FORGOTTEN, False)
+                try:
+                    transaction.commit()
+                except DBAPIError as error:
+                    self._require_committed(name, error)
         except Exception as error:
-            log.exception("a group of %d batches was not stored", group.rows)
-            # Without the statement: agents are told, and whoever asks for /healthz.
-            said = f"the store cannot write: {getattr(error, 'orig', error)}"
-            # Of a file system that is read-only SQLite says "disk I/O error".
-            self.problem = with_refusal(said, Path(str(self._engine.url.database)).parent)
+            # Without the statement: agents are told, and whoever asks for /healthz. A database's
+            # traceback has a row's values in it.
+            self.problem = f"the store cannot write: {self._database.words_of(error)}"
+            known = isinstance(error, DBAPIError | StoreFault)
+            log.error(
+                "a group of %d batches was not stored: %s",
+                group.rows,
+                self.problem,
+                exc_info=None if known else error,
+            )
             fault = StoreFault(self.problem)
             return lambda: _fail(group, fault)
         self.problem = ""
-        if connection_info.pop(stored_values.FORGOTTEN, False):
+        if forgotten:
             self._cut(_CUT_SECONDS)
         elif self._uncut:
             self._cut(0)
         return lambda: _succeed(group, appended, answers)
 
+    def _require_committed(self, name: str, error: DBAPIError) -> None:
+        """Return where a commit that failed counts all the same; else raise its error.
+
+        Until that is known nothing else is taken: who asked would do it again.
+        """
+        if not name:
+            raise error
+        words = self._database.words_of(error)
+        self.problem = f"the store cannot write: a commit did not answer ({words})"
+        log.warning("%s; whether it counts is asked for until the database says so", self.problem)
+        began = time.monotonic()
+
+        def give_up() -> bool:
+            return self._closing and time.monotonic() - began > _LAST_WORD_SECONDS
+
+        try:
+            is_committed = self._database.is_committed(name, give_up)
+        except Exception as unknown:
+            words = self._database.words_of(unknown)
+            raise StoreFault(f"whether the last commit counts is not known: {words}") from error
+        if not is_committed:
+            raise error
+        log.info("the commit that did not answer counts")
+
     def _cut(self, patience_seconds: float) -> None:
-        """In the thread: cut the write-ahead log, which still has what was masked."""
-        reason = sqlite.checkpoint(self._engine, patience_seconds)
+        """In the thread: remove what was masked from wherever it still is."""
+        reason = self._database.scrub(self._engine, patience_seconds)
         self._uncut = bool(reason)
         if reason and not self._told_uncut:
             log.warning(
@@ -199,6 +244,22 @@ class GroupWriter:
                 reason,
             )
         self._told_uncut = self._uncut
+
+    def _attempt(self, connection: Connection, control: _Control) -> tuple[Any, Exception | None]:
+        savepoint = connection.begin_nested()
+        try:
+            answer = control.change(connection)
+            savepoint.commit()
+        except DBAPIError as error:
+            if self._database.is_at_fault(error):
+                # Not this change is at fault: nothing of the group counts.
+                raise
+            savepoint.rollback()
+            return None, error
+        except Exception as error:
+            savepoint.rollback()
+            return None, error
+        return answer, None
 
     def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
         standings = standing.standings(
@@ -229,23 +290,6 @@ class GroupWriter:
                 appended.ended.append(change)
                 appended.spoiled.append(spoil)
         return appended
-
-
-def _attempt(connection: Connection, control: _Control) -> tuple[Any, Exception | None]:
-    savepoint = connection.begin_nested()
-    try:
-        answer = control.change(connection)
-        savepoint.commit()
-    except DBAPIError as error:
-        if sqlite.is_of_the_file(error):
-            # Not this change is at fault: nothing of the group counts.
-            raise
-        savepoint.rollback()
-        return None, error
-    except Exception as error:
-        savepoint.rollback()
-        return None, error
-    return answer, None
 
 
 def _succeed(

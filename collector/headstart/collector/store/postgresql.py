@@ -1,0 +1,190 @@
+"""A store in a PostgreSQL database: see `Database`."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, update
+from sqlalchemy.exc import DBAPIError
+
+from headstart.collector.faults import StoreInUse
+from headstart.collector.store import postgresql_connection as connections, postgresql_tables
+from headstart.collector.store.postgresql_tables import last_group
+
+# As many readings as the store has threads, and those that go on beside them.
+_READERS = 8
+_MORE_READERS = 24
+# A connection that is idle for longer is made anew: it keeps memory on the server.
+_KEPT_SECONDS = 1800
+# "HSTR", and the schema: a database may have several stores.
+_LOCK = "SELECT pg_try_advisory_lock(1213420626, hashtext(current_schema()))"
+_HOLDER = (
+    "SELECT application_name, coalesce(host(client_addr), 'this machine'), pid "
+    "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted "
+    "AND classid = 1213420626 AND objsubid = 2 "
+    "AND objid = (hashtext(current_schema())::bigint & 4294967295)::oid"
+)
+# The session of a collector that was killed is there for a moment yet.
+_LOCK_TRIES = 30
+_LOCK_AGAIN_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
+
+
+def _engine(
+    connect: Callable[[], psycopg.Connection[Any]], size: int, more: int, kept_seconds: int
+) -> Engine:
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=more,
+        # Else what was idle as the database restarted fails whoever comes next.
+        pool_pre_ping=True,
+        pool_recycle=kept_seconds,
+        # As for SQLite: experiments hold secrets.
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
+
+
+def reader_engine(url: str) -> Engine:
+    """Connections that cannot write, in any process."""
+    return _engine(lambda: connections.as_reader(url), _READERS, _MORE_READERS, _KEPT_SECONDS)
+
+
+class PostgresDatabase:
+    """One collector writes, by one session, which holds the database's lock for this store.
+
+    Who loses the session and finds the lock taken stores nothing any more.
+    """
+
+    whose = "the store's database"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        alone: bool = True,
+        fence: Callable[[Connection], None] = lambda _connection: None,
+    ) -> None:
+        """`fence` runs first in each transaction that writes, and raises where this process must
+        not; without `alone` it is all that keeps two collectors apart. Raises StartFault.
+        """
+        self.where = url
+        self.shown = connections.shown(url)
+        self._alone = alone
+        self._fence = fence
+
+    def make_place(self) -> None:
+        """The database is there, or nobody can connect."""
+
+    def writer_engine(self) -> Engine:
+        """Connections of the one session at a time that may write."""
+        return _engine(self._as_writer, 1, 0, -1)
+
+    def _as_writer(self) -> psycopg.Connection[Any]:
+        connection = connections.as_writer(self.where)
+        try:
+            connections.require_usable(connection)
+            if self._alone:
+                _lock(connection, self.shown)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def reader_engine(self) -> Engine:
+        """Connections that cannot write."""
+        return reader_engine(self.where)
+
+    def check(self, connection: Connection) -> None:
+        """Raise StartFault where others have tables; warn where a server forgets."""
+        postgresql_tables.require_own(connection)
+        if connection.exec_driver_sql("SHOW fsync").scalar() == "off":
+            log.warning(
+                "%s has fsync = off: what is acknowledged to agents may be lost with the power",
+                self.shown,
+            )
+
+    def is_at_fault(self, error: DBAPIError) -> bool:
+        """The server, its disk, the way to it, or what the role may do."""
+        return connections.is_at_fault(error.orig)
+
+    def is_damaged(self, error: DBAPIError) -> bool:
+        """As the server says it: its checksums, its indexes."""
+        return connections.is_damaged(error.orig)
+
+    def words_of(self, error: Exception) -> str:
+        """The first line, without the detail, which may have a row in it."""
+        return connections.words_of(getattr(error, "orig", None) or error)
+
+    def advice_on_damage(self) -> str:
+        """Of a database."""
+        return "restore the database from its backup"
+
+    def touch(self, connection: Connection) -> None:
+        """`begin_group` has changed something already."""
+
+    def used_bytes(self, connection: Connection) -> int:
+        """See `postgresql_tables`."""
+        return postgresql_tables.used_bytes(connection)
+
+    def taken_bytes(self, connection: Connection) -> int:
+        """The same: what is free within the files is the server's affair."""
+        return postgresql_tables.used_bytes(connection)
+
+    def gives_back(self, _connection: Connection) -> bool:
+        """By itself: the server's autovacuum does."""
+        return True
+
+    def give_back(self, _engine: Engine) -> bool:
+        """Nothing more."""
+        return False
+
+    def compact(self, engine: Engine) -> None:
+        """Never asked."""
+
+    def scrub(self, engine: Engine, _patience_seconds: float) -> str:
+        """Have the rows of before removed, as far as nobody can still read them."""
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM experiments")
+        except DBAPIError as error:
+            return self.words_of(error)
+        return ""
+
+    def begin_group(self, connection: Connection) -> str:
+        """See `Database`."""
+        self._fence(connection)
+        name = secrets.token_hex(8)
+        connection.execute(update(last_group).values(name=name))
+        return name
+
+    def is_committed(self, name: str, give_up: Callable[[], bool]) -> bool:
+        """By the name of the last group that counts: a commit that goes on is waited for."""
+
+        def look() -> bool:
+            with connections.as_writer(self.where) as connection:
+                connection.execute("SET lock_timeout = '10s'")
+                row = connection.execute("SELECT name FROM last_group FOR UPDATE").fetchone()
+                return row is not None and row[0] == name
+
+        return connections.until_known(look, give_up)
+
+
+def _lock(connection: psycopg.Connection[Any], shown: str) -> None:
+    """Take the store's lock for a session. Raises StoreInUse."""
+    for _ in range(_LOCK_TRIES):
+        row = connection.execute(_LOCK).fetchone()
+        connection.commit()
+        if row is not None and row[0]:
+            return
+        time.sleep(_LOCK_AGAIN_SECONDS)
+    holder = connection.execute(_HOLDER).fetchone()
+    connection.rollback()
+    raise StoreInUse(shown, f"{holder[0]}, {holder[1]}" if holder else "")

@@ -1,0 +1,169 @@
+"""Connections to a PostgreSQL server: by whose URL, with which bounds, and what its errors say."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.conninfo import conninfo_to_dict
+
+from headstart.collector.faults import StartFault
+
+# A peer that is gone is noticed within some ten seconds, on both sides.
+_LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_UNSENT_MILLISECONDS = 15_000
+_CONNECT_SECONDS = 10
+# Whoever froze in the middle of a transaction holds up whoever takes over.
+_IDLE = {"writer": "10s", "reader": "60s"}
+_OLDEST_VERSION = 140_000
+# SQLSTATEs of statements that are right, on a database that is not: no permission, no such table.
+_OF_THE_DATABASE = ("42501", "42P01", "3F000")
+_DAMAGED = ("XX001", "XX002")
+_AGAIN_SECONDS = (0.1, 2.0)
+
+
+class _Words(Dumper):
+    """Text as bytes. PostgreSQL holds no NUL, which a foreign word may have."""
+
+    def dump(self, obj: str) -> bytes:
+        return obj.replace("\0", "\ufffd").encode()
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """What libpq reads in a URL. Raises StartFault, which does not say the URL: it has secrets."""
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.Error:
+        raise StartFault(
+            "--store is no URL that PostgreSQL's client library can read; expected "
+            "postgresql://USER@HOST:PORT/DATABASE, with ?sslmode=verify-full and the like, and "
+            "% before the two digits of a character that means something in a URL"
+        ) from None
+
+
+def shown(url: str) -> str:
+    """A database by user, host and name, for people: nothing else of its URL is fit to be shown."""
+    found = settings_of(url)
+    if service := found.get("service"):
+        return f"postgresql service {service}"
+    user = f"{found['user']}@" if found.get("user") else ""
+    hosts = str(found.get("host") or found.get("hostaddr") or "").split(",")
+    ports = str(found.get("port") or "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    where = ",".join(
+        f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)
+    )
+    return f"postgresql://{user}{where}/{found.get('dbname') or ''}"
+
+
+def connect(url: str, **settings: Any) -> psycopg.Connection[Any]:
+    """A connection, with what makes the loss of the other side be noticed. Raises psycopg.Error."""
+    said = settings_of(url)
+    defaults: dict[str, Any] = {
+        "application_name": f"headstart collector on {socket.gethostname()}"[:63],
+        "tcp_user_timeout": _UNSENT_MILLISECONDS,
+        **_LIVENESS,
+    }
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        defaults["connect_timeout"] = _CONNECT_SECONDS
+    defaults = {name: value for name, value in defaults.items() if name not in said}
+    connection = psycopg.connect(url, **defaults, **settings, client_encoding="UTF8")
+    connection.adapters.register_dumper(str, _Words)
+    return connection
+
+
+def as_writer(url: str) -> psycopg.Connection[Any]:
+    """A connection to a server that can be written to, in a session that commits durably."""
+    said = settings_of(url)
+    wanted = {} if "target_session_attrs" in said else {"target_session_attrs": "read-write"}
+    connection = connect(url, **wanted, autocommit=True)
+    _bound(connection, "writer")
+    # What a server or a role has set may be less than on disk; more is theirs to choose.
+    row = connection.execute("SHOW synchronous_commit").fetchone()
+    if row is not None and row[0] == "off":
+        connection.execute("SET synchronous_commit = on")
+    connection.autocommit = False
+    return connection
+
+
+def as_reader(url: str) -> psycopg.Connection[Any]:
+    """A connection that changes nothing, and whose transactions see one state."""
+    connection = connect(url, autocommit=True)
+    _bound(connection, "reader")
+    connection.autocommit = False
+    connection.read_only = True
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    return connection
+
+
+def _bound(connection: psycopg.Connection[Any], kind: str) -> None:
+    for name, value in (
+        ("idle_in_transaction_session_timeout", f"'{_IDLE[kind]}'"),
+        # Of the server's side: it keeps the lock of a collector that is gone for hours, else.
+        *((f"tcp_{name}", value) for name, value in _LIVENESS.items()),
+        ("tcp_user_timeout", _UNSENT_MILLISECONDS),
+    ):
+        connection.execute(f"SET {name} = {value}".encode())
+
+
+def require_usable(connection: psycopg.Connection[Any]) -> None:
+    """Raises StartFault where a server cannot hold a store."""
+    refusal = refusal_of(
+        connection.info.server_version,
+        connection.info.parameter_status("server_encoding") or "",
+    )
+    if refusal:
+        raise StartFault(refusal)
+
+
+def refusal_of(version: int, encoding: str) -> str:
+    """Why a server of this version, with a database of this encoding, holds no store; or nothing.
+
+    A version as libpq says it: 150018 is 15.18.
+    """
+    if version < _OLDEST_VERSION:
+        return (
+            f"the server is PostgreSQL {version // 10_000}; expected "
+            f"{_OLDEST_VERSION // 10_000} or later"
+        )
+    if encoding != "UTF8":
+        return (
+            f"the database's encoding is {encoding}; expected UTF8: "
+            "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
+    return ""
+
+
+def is_at_fault(error: BaseException | None) -> bool:
+    """Whether an error is the database's or the connection's, not the statement's."""
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
+        return True
+    return isinstance(error, psycopg.Error) and error.sqlstate in _OF_THE_DATABASE
+
+
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether the server says that what is stored is damaged."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in _DAMAGED
+
+
+def words_of(error: BaseException) -> str:
+    """One line of what an error says; a server's detail may have values of a row in it."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary
+    return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+def until_known(look: Callable[[], bool], give_up: Callable[[], bool]) -> bool:
+    """What `look` says, once the database answers. Raises its error when `give_up` says so."""
+    pause, longest = _AGAIN_SECONDS
+    while True:
+        try:
+            return look()
+        except psycopg.Error:
+            if give_up():
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, longest)
