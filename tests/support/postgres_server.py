@@ -99,7 +99,8 @@ class PostgresServer:
         assert folder is not None
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(folder / "postgres"), "-D", str(self.data)],
+                # It ends with whoever started it.
+                ["setpriv", "--pdeathsig", "INT", str(folder / "postgres"), "-D", str(self.data)],
                 cwd="/",
                 stdout=log,
                 stderr=log,

@@ -100,11 +100,11 @@ async def test_the_oldest_runs_go_until_the_size_is_met(stores: Stores) -> None:
         for stream in ("s1", "s2", "s3"):
             runs.append(await record(store, stream, 1000))
             clock.now += DAY
-        full = await store.read(sqlite.used_bytes)
+        full = await store.read(store.database.used_bytes)
 
         assert await prune(store, Retention(store_bytes=full - 500_000)) == runs[:1]
         assert [batches_of(store, run_id) for run_id in runs] == [0, 1000, 1000]
-        assert await store.read(sqlite.used_bytes) < full - 500_000
+        assert await store.read(store.database.used_bytes) < full - 500_000
 
 
 @in_loop
@@ -154,17 +154,17 @@ async def test_the_file_gives_back_what_was_deleted(tmp_path: Path, made_by: str
         assert pruned == kept[: len(pruned)]
         assert 0 < bytes_on_disk(tmp_path) <= 1_800_000 < full
         assert batches_of(store, kept[-1]) == 1000
-        assert await store.read(sqlite.gives_back)
+        assert await store.read(store.database.gives_back)
         # It still takes what comes.
         await record(store, "s5", 100)
 
 
 @in_loop
 async def test_a_store_that_grows_too_large_is_pruned_at_once(
-    tmp_path: Path, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headstart.collector.store.retention._LOOK_SECONDS", 0.01)
-    async with stores.open() as store:
+    async with Store(tmp_path) as store:
         keeping = asyncio.create_task(keep_within(store, Retention(store_bytes=1_000_000)))
         # The hourly look is over before there is anything to delete.
         await asyncio.sleep(0.05)

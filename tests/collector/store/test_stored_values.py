@@ -75,10 +75,9 @@ def ended(run_id: str, status: RunStatus.ValueType = RunStatus.RUN_STATUS_CANCEL
 @in_loop
 async def test_when_the_last_run_of_a_file_has_ended_no_file_of_the_store_holds_a_secret(
     tmp_path: Path,
-    stores: Stores,
 ) -> None:
     experiment = load_experiment(FILE, "/x")
-    async with stores.open() as store:
+    async with Store(tmp_path) as store:
         await store.write(greet)
         first, second = await store.write(
             lambda c: submitting.submit(c, experiment, ["h1", "h2"], 1.0)
@@ -145,10 +144,8 @@ async def test_a_long_reading_holds_up_no_commit_and_the_next_one_after_it_cuts_
 
 
 @in_loop
-async def test_after_a_long_reading_an_idle_store_forgets_as_well(
-    tmp_path: Path, stores: Stores
-) -> None:
-    async with stores.open() as store:
+async def test_after_a_long_reading_an_idle_store_forgets_as_well(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
         with reading(tmp_path):
             await end_a_run_with_secrets(store)
             assert files_hold(tmp_path) == set(SECRETS)
@@ -158,15 +155,14 @@ async def test_after_a_long_reading_an_idle_store_forgets_as_well(
 @in_loop
 async def test_a_store_that_was_closed_beside_a_reading_forgets_when_it_is_opened_again(
     tmp_path: Path,
-    stores: Stores,
 ) -> None:
-    store = stores.open()
+    store = Store(tmp_path)
     with reading(tmp_path):
         await end_a_run_with_secrets(store)
         await store.close()
     assert files_hold(tmp_path) == set(SECRETS)
 
-    async with stores.open():
+    async with Store(tmp_path):
         await until_nothing_is_held(tmp_path)
 
 
