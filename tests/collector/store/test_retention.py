@@ -14,7 +14,6 @@ from headstart.collector.store import (
     queries,
     records as store_records,
     results as store_results,
-    sqlite,
     submitting,
 )
 from headstart.collector.store.records import Watermark
@@ -161,7 +160,7 @@ async def test_the_file_gives_back_what_was_deleted(tmp_path: Path, made_by: str
 
 @in_loop
 async def test_a_store_that_grows_too_large_is_pruned_at_once(
-    tmp_path: Path monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headstart.collector.store.retention._LOOK_SECONDS", 0.01)
     async with Store(tmp_path) as store:

@@ -1,10 +1,11 @@
-"""The store: a folder with one SQLite file, its tables, its one writer, its queries."""
+"""The store: what holds it (SQLite or PostgreSQL), its tables, its one writer, its queries."""
 
 __all__ = [
     "audit_rows",
     "backups",
     "clock",
     "contexts",
+    "database",
     "decode",
     "ends",
     "forgetting",
