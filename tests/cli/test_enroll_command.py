@@ -149,6 +149,24 @@ def test_a_persons_identity_is_no_agents(here: Here, anna: Person, tmp_path: Pat
     assert "no identity is there" in nothing.errors
 
 
+def test_an_agent_has_the_identity_of_its_state_and_never_its_users(
+    here: Here, anna: Person, tmp_path: Path
+) -> None:
+    anna.says("enroll", here.token("--role", "operator", "--name", "anna"))
+    nobody = anna.says("agent", "--collector", "127.0.0.1:7", "--state", tmp_path / "b")
+    anna.says("enroll", here.token("--role", "agent", "--name", "a"), "--state", tmp_path / "a")
+    found = enrolled_in(tmp_path / "a" / "identity")
+    assert found is not None
+
+    assert nobody.status == 2
+    assert "--collector 127.0.0.1:7 is TCP: enroll first" in nobody.errors
+    options = ("--state", tmp_path / "a", "--collector", found.collector)
+    with program("agent", *options, env=anna.env) as agent:
+        agent.line(f"attending {found.collector}")
+    # A person's commands are by the person's, whatever port they name.
+    assert anna.says("status", "--collector", found.collector).status == 0
+
+
 def test_a_token_is_read_from_standard_input(here: Here, anna: Person) -> None:
     token = here.token("--role", "reader", "--name", "eve")
 

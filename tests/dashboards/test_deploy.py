@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from headstart.agent.policy.keys import KEYS
 from headstart.agent.policy.policy import Policy
 from headstart.cli import agent as agent_command, collector as collector_command, environment
 from headstart.cli.exit_codes import ExitCode
@@ -158,7 +159,13 @@ def test_names_in_the_environment_are_options(name: str, command: click.Command)
     assert used <= known
 
 
-def test_the_policy_is_one_that_an_agent_reads() -> None:
+def test_the_policy_is_one_that_an_agent_reads_with_every_key_that_there_is() -> None:
     path = DEPLOY / "systemd/policy.toml"
+    stated = tomllib.loads(path.read_text())
+    page = (DEPLOY.parent / "docs/POLICY.md").read_text()
+    example = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])
 
-    assert tomllib.loads(path.read_text())["images"] == list(Policy.load(path).images)
+    assert stated["images"] == list(Policy.load(path).images)
+    assert set(stated) == set(KEYS)
+    assert set(example) == set(KEYS)
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(KEYS)

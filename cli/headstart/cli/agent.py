@@ -22,7 +22,6 @@ from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.loop import run_loop
-from headstart.words.foreign.addresses import socket_path
 from headstart.words.private_files import private_folder
 from headstart.words.roles import Role
 
@@ -117,7 +116,7 @@ def _connection(given: Connection | None, state: Path) -> Connection:
     folder = state / FOLDER_NAME
     if given is None:
         found = enrolled_connection(folder) or Connection(default_address())
-    elif given.authority is None and not given.plaintext and socket_path(given.target) is None:
+    elif given.is_bare_port:
         found = enrolled_connection(folder, given.targets) or given
     else:
         found = given

@@ -89,6 +89,12 @@ class Connection:
             found = active_of(self)
         return renewed_when_due(found) if found.enrolled is not None else found
 
+    @property
+    def is_bare_port(self) -> bool:
+        """Whether it names TCP addresses alone, and nothing says how to come there."""
+        how = (self.plaintext, self.authority, self.certificate, self.key)
+        return all(socket_path(each) is None for each in self.targets) and not any(how)
+
     def tls(self) -> ClientTls | None:
         """The files of TLS; None for a socket, or where plaintext was asked for.
 
@@ -211,13 +217,20 @@ def collector_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def connected(*arguments: Any, collector: Connection | None, **options: Any) -> Any:
         if collector is None:
             collector = own_connection() or Connection(default_address())
-        return command(*arguments, collector=collector, **options)
+        return command(*arguments, collector=as_person(collector), **options)
 
     return given_collector(connected)
 
 
+def as_person(given: Connection) -> Connection:
+    """With this user's identity, where a port is named and nothing says how to come there."""
+    return own_connection(None, given.targets) or given if given.is_bare_port else given
+
+
 def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
-    """As `collector_options`; the command gets None when none of them is given."""
+    """As `collector_options`; the command gets None when none of them is given, and looks for an
+    identity by itself.
+    """
 
     @functools.wraps(command)
     def connected(
@@ -240,10 +253,8 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
         if identity is not None:
             connection = own_connection(identity, targets)
         elif targets or any(how):
-            are_ports = all(socket_path(each) is None for each in targets)
-            own = own_connection(None, targets) if targets and are_ports and not any(how) else None
             first, *others = targets or (default_address(),)
-            connection = own or Connection(first, *how, others=tuple(others))
+            connection = Connection(first, *how, others=tuple(others))
         return command(*arguments, collector=connection, **options)
 
     for option in (

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from headstart.cli.connection import (
     Connection,
+    as_person,
     default_address,
     given_collector,
     own_connection,
@@ -103,7 +104,8 @@ def runs_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 collector = None
             else:
                 data = None
-        return command(*arguments, collector=Runs(collector, data), **more)
+        person = as_person(collector) if collector is not None else None
+        return command(*arguments, collector=Runs(person, data), **more)
 
     return click.option(
         "--data",

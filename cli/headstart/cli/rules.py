@@ -92,4 +92,4 @@ def config_file() -> None:
     """Print a configuration with every key, what it is for and its default (TOML)."""
     from headstart.dashboards import default_file
 
-    say_lines(default_file())
+    say_lines(default_file().rstrip("\n"))

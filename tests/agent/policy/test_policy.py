@@ -125,8 +125,8 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
         ('image = ["a"]', "line 2: image: unknown key; known are images, commands, builds"),
         ("[images]", "line 2: images: expected a list of patterns"),
         ('images = "players:*"', "line 2: images: expected a list of patterns"),
-        ('images = ["a", 1]', "line 2: images: expected a list of patterns"),
-        ('images = [""]', "line 2: images: expected a list of patterns"),
+        ('images = ["a", 1]', 'line 2: images: expected a pattern such as "players:*", not 1'),
+        ('images = [""]', "line 2: images: expected a pattern such as"),
         ("commands = 1", "line 2: commands: expected true or false, not 1"),
         ('builds = "yes"', "line 2: builds: expected true or false, not 'yes'"),
         ('memory_limit = "4 gigs"', "line 2: memory_limit: expected a size"),
@@ -137,18 +137,21 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
         ("pids_limit = true", "line 2: pids_limit: expected a whole number"),
         ("pids_limit = 1.5", "line 2: pids_limit: expected a whole number"),
         ('networks = "own"', 'line 2: networks: expected a list of "own", "bridge", "host"'),
-        ('networks = ["holder"]', "line 2: networks: expected a list of"),
+        (
+            'networks = ["own", "holder"]',
+            """line 2: networks: expected one of "own", "bridge", "host", not 'holder'""",
+        ),
         ("networks = []", "line 2: networks: expected a list of"),
-        ("networks = [[]]", "line 2: networks: expected a list of"),
-        ('capabilities = ["NET_ADMIN"]', "line 2: capabilities: expected a list of AUDIT_WRITE, "),
-        ('host_paths = ["srv"]', "line 2: host_paths: expected a list of absolute paths such as"),
-        ('host_paths = ["/"]', "line 2: host_paths: expected a list of absolute paths such as"),
-        ('host_paths = ["/a/../b"]', "line 2: host_paths: expected a list of absolute paths such"),
-        ('host_paths = ["/a:ro"]', "line 2: host_paths: expected a list of absolute paths such as"),
-        ('host_paths = ["/proc/*"]', "line 2: host_paths: expected a list of absolute paths such"),
-        ('host_paths = ["/dev:rw"]', "line 2: host_paths: expected a list of absolute paths such"),
-        ("host_paths = [1]", "line 2: host_paths: expected a list of absolute paths such as"),
-        ("capabilities = [[]]", "line 2: capabilities: expected a list of AUDIT_WRITE, "),
+        ("networks = [[]]", "line 2: networks: expected one of"),
+        ('capabilities = ["NET_ADMIN"]', "line 2: capabilities: expected one of AUDIT_WRITE, "),
+        ('host_paths = ["srv"]', "line 2: host_paths: expected an absolute path such as"),
+        ('host_paths = ["/"]', "line 2: host_paths: expected an absolute path such as"),
+        ('host_paths = ["/a/../b"]', "line 2: host_paths: expected an absolute path such as"),
+        ('host_paths = ["/a:ro"]', "line 2: host_paths: expected an absolute path such as"),
+        ('host_paths = ["/proc/*"]', "line 2: host_paths: expected an absolute path such as"),
+        ('host_paths = ["/dev:rw"]', "line 2: host_paths: expected an absolute path such as"),
+        ("host_paths = [1]", "line 2: host_paths: expected an absolute path such as"),
+        ("capabilities = [[]]", "line 2: capabilities: expected one of AUDIT_WRITE, "),
         ("root = 0", "line 2: root: expected true or false, not 0"),
         ('entrypoint = "image"', "line 2: entrypoint: expected true or false, not 'image'"),
         ("commands = yes", "not TOML: "),
@@ -245,6 +248,27 @@ def test_a_pattern_that_nothing_fits_is_told_with_its_own_line() -> None:
         ["line 5", "images", "no image can ever fit 'players/../*'"],
         ["line 6", "images", "no image can ever fit 'Players:jit'"],
     ]
+
+
+def test_each_wrong_element_of_a_list_is_told_with_its_own_line() -> None:
+    text = """
+        host_paths = [
+            "/srv/data",
+            "srv/models",
+            "/proc/1",
+        ]
+        git = ["https://git.example/team/*", "*"]
+        secrets = ["DB_*", "A B"]
+    """
+    with pytest.raises(PolicyError) as error:
+        parse_policy(text, FILE)
+
+    found = [problem.split(": expected ")[0] for problem in error.value.problems]
+    assert found == ["line 4: host_paths", "line 5: host_paths", "line 7: git", "line 8: secrets"]
+    for problem, wrong in zip(
+        error.value.problems, ("srv/models", "/proc/1", "*", "A B"), strict=True
+    ):
+        assert problem.endswith(f", not {wrong!r}")
 
 
 def test_a_plan_may_ask_for_less_memory_and_not_for_more() -> None:

@@ -81,11 +81,21 @@ async def test_a_socket_and_a_port_with_certificates_are_served_together(tmp_pat
 async def test_a_socket_that_lives_is_not_taken_over(tmp_path: Path) -> None:
     address = f"unix:{tmp_path / 'c.sock'}"
     async with collecting(tmp_path / "one", listen=address):
-        with pytest.raises(StartFault, match="is another collector there"):
+        with pytest.raises(StartFault, match=r"is another collector there\? .* --listen unix:PATH"):
             await Collector.start(CollectorConfig(data=tmp_path / "two", listen=address))
         assert await hosts(address) == 0
     async with collecting(tmp_path / "two", listen=address):
         assert await hosts(address) == 0
+
+
+@in_loop
+async def test_a_place_where_no_socket_can_be_is_told_with_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(0o700)
+    place = f"unix:{tmp_path / 'file' / 'c.sock'}"
+    with pytest.raises(
+        StartFault, match=r"cannot be listened on: .*; choose .* --listen unix:PATH"
+    ):
+        await Collector.start(CollectorConfig(data=tmp_path / "data", listen=place))
 
 
 @in_loop

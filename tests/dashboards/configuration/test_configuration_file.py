@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from headstart.cli.main import cli
 from headstart.dashboards import Configuration, ConfigurationError, default_file
 from headstart.dashboards.alerts import alerts, rule_file
 from headstart.dashboards.configuration import Duration
 from headstart.dashboards.configuration_file import read_configuration
 from headstart.dashboards.generate import dashboards, to_json
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
 def read(folder: Path, text: str | bytes) -> Configuration:
@@ -33,6 +37,12 @@ def rules(configuration: Configuration) -> dict[str, dict[str, Any]]:
         for group in rule_file(configuration)["groups"]
         for rule in group["rules"]
     }
+
+
+def test_what_the_command_prints_is_the_file_that_deploy_has() -> None:
+    printed = CliRunner().invoke(cli, ["rules", "config"])
+
+    assert printed.stdout == (DEPLOY / "observability.toml").read_text()
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ Running a container is root on its host, so without a file nothing is allowed.
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,13 @@ from pathlib import Path
 import psutil
 
 from headstart.agent.instances import RuntimeFault
-from headstart.agent.policy.host_paths import is_pattern, pattern_of
+from headstart.agent.policy.host_paths import pattern_of
 from headstart.agent.policy.image_patterns import read_pattern
+from headstart.agent.policy.keys import KEYS, UNITS, WrongValue
 from headstart.v1 import host_pb2
 from headstart.v1.experiment_pb2 import Experiment, HostPath, Network, Pull, Variant
 from headstart.v1.records_pb2 import FailureCode
-from headstart.words.container_needs import CAPABILITIES
 from headstart.words.containers import checks_of, containers_of
-from headstart.words.foreign.git_urls import is_git_pattern
 from headstart.words.foreign.image_reference import (
     ImageReference,
     MalformedReference,
@@ -36,21 +35,15 @@ from headstart.words.foreign.image_reference import (
 )
 from headstart.words.foreign.secrets import fits_pattern, referred_to
 from headstart.words.foreign.text_files import NotUtf8, read_text
-from headstart.words.foreign.toml_lines import key_lines, line_of, line_with
+from headstart.words.foreign.toml_lines import key_lines, line_of
 from headstart.words.networks import NETWORKS
 from headstart.words.readiness import Kind, kind_of
 
-_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_SIZE = re.compile(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)")
-# A variable's name, or an absolute path; either may be a pattern.
-_SECRET = re.compile(r"[A-Za-z0-9_.*?\[\]!-]+|(?:/(?!\.{1,2}(?:/|$))[^/\r\n]+)+")
 _BEGINNING_OF_ID = re.compile("[0-9a-f]{6,63}")
 # An engine takes up to this as a user's number. Digits that do not fit into 64 bits it looks up
 # as a name, which an image's /etc/passwd may give to root (tried on 20.10).
 _LARGEST_USER = (1 << 31) - 1
 _SHOWN_CHARACTERS = 100
-# Below this a Docker Engine refuses a container.
-SMALLEST_MEMORY_BYTES = 6 << 20
 _DEFAULT_MEMORY_BYTES = 4 << 30
 # Far above what a server needs, far below what a fork bomb does to a host.
 _DEFAULT_PIDS = 4096
@@ -311,131 +304,22 @@ def parse_policy(text: str, path: Path) -> Policy:
     values: dict[str, object] = {}
     lines = key_lines(text)
     for key, value in table.items():
-        if (known := _KEYS.get(key)) is None:
-            expected = f"unknown key; known are {', '.join(_KEYS)}"
-        else:
-            field, expected, read = known
-            values[field] = read(value)
-            if values[field] is not None:
-                continue
-            expected = f"expected {expected}, not {value!r}"
-        problems.append(f"line {line_of((key,), lines)}: {key}: {expected}")
-    problems += _image_problems(values.get("images"), text)
+        line = line_of((key,), lines)
+        if (known := KEYS.get(key)) is None:
+            problems.append(f"line {line}: {key}: unknown key; known are {', '.join(KEYS)}")
+            continue
+        try:
+            values[known.field] = known.read(value, line, text)
+        except WrongValue as error:
+            problems += [f"line {number}: {key}: {words}" for number, words in error.problems]
     if problems:
         raise PolicyError(path, problems)
-    return Policy(**values)  # type: ignore[arg-type]  # each reader gives its field's type
-
-
-def _image_problems(patterns: object, text: str) -> Iterator[str]:
-    """Patterns that no image can ever fit: a slip of the pen that would refuse in silence."""
-    for pattern in patterns if isinstance(patterns, tuple) else ():
-        try:
-            read_pattern(pattern)
-        except MalformedReference as error:
-            line = line_with(pattern, line_of(("images",), key_lines(text)), text)
-            yield f"line {line}: images: no image can ever fit {pattern!r}: {error}"
-
-
-def _read_images(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        return None
-    return tuple(value)
-
-
-def _read_secrets(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list):
-        return None
-    named = all(isinstance(item, str) and _SECRET.fullmatch(item) for item in value)
-    return tuple(value) if named else None
-
-
-def _read_host_paths(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list):
-        return None
-    return tuple(value) if all(isinstance(p, str) and is_pattern(p) for p in value) else None
-
-
-def _read_capabilities(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list) or not all(each in CAPABILITIES for each in value):
-        return None
-    return tuple(value)
-
-
-def _read_git(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list):
-        return None
-    spelt_out = all(isinstance(item, str) and is_git_pattern(item) for item in value)
-    return tuple(value) if spelt_out else None
-
-
-def _read_flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _read_size(value: object) -> int | None:
-    match = _SIZE.fullmatch(value if isinstance(value, str) else "")
-    size = int(match[1]) * _UNITS[match[2]] if match else value
-    if not isinstance(size, int) or isinstance(size, bool) or size < SMALLEST_MEMORY_BYTES:
-        return None
-    return size
-
-
-def _read_count(value: object) -> int | None:
-    count = value if isinstance(value, int) and not isinstance(value, bool) else 0
-    return count if 1 <= count < 1 << 22 else None
-
-
-def _read_networks(value: object) -> tuple[str, ...] | None:
-    # An empty list would tell a collector that this agent is an older one.
-    if (
-        not isinstance(value, list)
-        or not value
-        or not all(word in tuple(NETWORKS) for word in value)
-    ):
-        return None
-    return tuple(value)
-
-
-# Key of the file -> field, what is expected, how it is read (None: wrong).
-_KEYS: Mapping[str, tuple[str, str, Callable[[object], object]]] = {
-    "images": ("images", 'a list of patterns such as ["players:*"]', _read_images),
-    "commands": ("commands", "true or false", _read_flag),
-    "builds": ("builds", "true or false", _read_flag),
-    "memory_limit": ("memory_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
-    "pids_limit": ("pids_limit", "a whole number from 1 up", _read_count),
-    "root": ("root", "true or false", _read_flag),
-    "entrypoint": ("entrypoint", "true or false", _read_flag),
-    "capabilities": (
-        "capabilities",
-        f"a list of {', '.join(CAPABILITIES)}",
-        _read_capabilities,
-    ),
-    "host_paths": (
-        "host_paths",
-        'a list of absolute paths such as ["/srv/data", "/srv/models/*", "/srv/cache:rw"]',
-        _read_host_paths,
-    ),
-    "secrets": (
-        "secrets",
-        'a list of variables and files, such as ["DB_*", "/run/secrets/*"]',
-        _read_secrets,
-    ),
-    "pull": ("pull", "true or false", _read_flag),
-    "pull_limit": ("pull_limit_bytes", 'a size from "6MiB" up, such as "4GiB"', _read_size),
-    "git": (
-        "git",
-        'a list such as ["https://git.example/team/*"], with wildcards in the path alone',
-        _read_git,
-    ),
-    "context_limit": ("context_limit_bytes", 'a size from "6MiB" up, such as "2GiB"', _read_size),
-    "disk_limit": ("disk_limit_bytes", 'a size from "6MiB" up, such as "10GiB"', _read_size),
-    "networks": ("networks", 'a list of "own", "bridge", "host"', _read_networks),
-}
+    return Policy(**values)  # type: ignore[arg-type]  # each key gives its field's type
 
 
 def size_words(count: int) -> str:
     """A size as the file states it."""
     for unit in ("TiB", "GiB", "MiB"):
-        if count >= _UNITS[unit]:
-            return f"{count / _UNITS[unit]:.4g} {unit}"
+        if count >= UNITS[unit]:
+            return f"{count / UNITS[unit]:.4g} {unit}"
     return f"{count} B"

@@ -7,7 +7,8 @@ from pathlib import Path
 from headstart.agent.engine.engine import ContainerSpec, Engine
 from headstart.agent.http.container_checks import ContainerEnded
 from headstart.agent.instances import InstanceSpec, RuntimeFault, check_name
-from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
+from headstart.agent.policy.keys import SMALLEST_MEMORY_BYTES
+from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.check_container import run_to_end
 from headstart.agent.runtimes.container_specs import container_of
 from headstart.agent.runtimes.lending import Lender, remarks

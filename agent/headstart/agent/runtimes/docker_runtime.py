@@ -28,7 +28,8 @@ from headstart.agent.instances import (
     state_id,
 )
 from headstart.agent.linux.netns import why_not_enter
-from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
+from headstart.agent.policy.keys import SMALLEST_MEMORY_BYTES
+from headstart.agent.policy.policy import Policy
 from headstart.agent.policy.pull_rules import pull_refusal
 from headstart.agent.runtimes.beside import Companions, beside_obstacles, names_of
 from headstart.agent.runtimes.container_specs import container_of

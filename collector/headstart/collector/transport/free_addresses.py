@@ -5,8 +5,7 @@ found then.
 """
 
 from headstart.collector.config import CollectorConfig
-from headstart.collector.faults import StartFault
-from headstart.collector.transport.listening import refuse_living
+from headstart.collector.transport.listening import CHOOSE_SOCKET, no_socket, refuse_living
 from headstart.collector.transport.places import places_of
 from headstart.collector.transport.tls import ConfigurationError
 from headstart.words.foreign.addresses import socket_path, unix_address
@@ -22,9 +21,9 @@ def check_free(config: CollectorConfig) -> None:
             unix_address(path)
             refuse_living(path)
         except ValueError as error:
-            raise ConfigurationError(f"{error}: choose another with --listen unix:PATH") from None
+            raise ConfigurationError(f"{error}: {CHOOSE_SOCKET}") from None
         except OSError as error:
-            raise StartFault(f"{path} cannot be listened on: {error}") from error
+            raise no_socket(path, error) from error
     for more in (config.metrics_listen, config.identity.enroll_listen):
         if more is not None:
             places_of(more)

@@ -27,6 +27,7 @@ from headstart.words.foreign.addresses import host_of, is_loopback, socket_path,
 from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0
+CHOOSE_SOCKET = "choose another with --listen unix:PATH"
 
 log = logging.getLogger(__name__)
 
@@ -180,17 +181,17 @@ def _listen_unix(server: grpc.aio.Server, path: Path, ending: ExitStack) -> str:
     try:
         address = unix_address(path)
     except ValueError as error:
-        raise ConfigurationError(f"{error}: choose another with --listen unix:PATH") from None
+        raise ConfigurationError(f"{error}: {CHOOSE_SOCKET}") from None
     try:
         folder_mode = _private_folder(path.parent)
         ending.enter_context(_Lock(path))
         refuse_living(path)
     except OSError as error:
-        raise StartFault(f"{path} cannot be listened on: {error}") from error
+        raise no_socket(path, error) from error
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
-        raise StartFault(f"{path} cannot be listened on") from error
+        raise StartFault(f"{path} cannot be listened on; {CHOOSE_SOCKET}") from error
     # A group that may enter the folder may connect. gRPC creates it by the umask.
     path.chmod(0o660 if folder_mode & stat.S_IXGRP else 0o600)
     return address
@@ -227,7 +228,17 @@ def refuse_living(path: Path) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             return
-    raise taken(str(path))
+    raise _living(path)
+
+
+def no_socket(path: Path, error: OSError) -> StartFault:
+    """This user cannot have a socket there."""
+    why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return StartFault(f"{path} cannot be listened on: {why}; {CHOOSE_SOCKET}")
+
+
+def _living(path: Path) -> StartFault:
+    return StartFault(f"{taken(str(path))} Stop it, or {CHOOSE_SOCKET}")
 
 
 class _Lock:
@@ -240,7 +251,7 @@ class _Lock:
         try:
             self._file = locked_file(self._path)
         except BlockingIOError:
-            raise taken(str(self._path).removesuffix(".lock")) from None
+            raise _living(self._path.with_suffix("")) from None
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 
 from headstart.agent.linux.sysfs import online_cpus, parse_cpus
-from headstart.agent.policy.policy import SMALLEST_MEMORY_BYTES, Policy
+from headstart.agent.policy.keys import SMALLEST_MEMORY_BYTES
+from headstart.agent.policy.policy import Policy
 from headstart.agent.runtimes.obstacles import Obstacle
 from headstart.v1.experiment_pb2 import Companion, Experiment, Network
 from headstart.v1.records_pb2 import FailureCode
