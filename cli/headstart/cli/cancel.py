@@ -9,6 +9,7 @@ import grpc
 from headstart.cli.agent_options import parse_labels
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
+from headstart.cli.found_hosts import all_hosts
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.json_output import in_words, say_object
@@ -16,7 +17,6 @@ from headstart.cli.progress import describe
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import (
     CancelRequest,
-    ListHostsRequest,
     ListRequest,
     RunState,
     RunSummary,
@@ -130,7 +130,7 @@ def _hosts(stub: ExperimentsServiceStub, host: str, labels: Mapping[str, str]) -
         return [host]
     hosts = [
         state.host.host
-        for state in stub.ListHosts(ListHostsRequest()).hosts
+        for state in all_hosts(stub)
         if host in ("", state.host.host)
         and all(state.host.labels.get(name) == value for name, value in labels.items())
     ]

@@ -5,6 +5,7 @@ import click
 from headstart.cli.client import experiments
 from headstart.cli.connection import Connection, collector_options
 from headstart.cli.errors import InputError
+from headstart.cli.found_hosts import host_named, host_pages
 from headstart.cli.given import Name
 from headstart.cli.host_words import host_facts, host_line
 from headstart.cli.json_output import in_words, say_object
@@ -13,7 +14,6 @@ from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2 import (
     DrainHostRequest,
     HostState,
-    ListHostsRequest,
     RemoveHostRequest,
     RenameHostRequest,
     ResumeHostRequest,
@@ -28,18 +28,31 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--limit", type=click.IntRange(1), help="Most hosts to list. Default: all.")
+@click.option(
+    "--after", type=Name(), default="", metavar="HOST", help="Only those after HOST, by name."
+)
 @_json_option
 @collector_options
-def list_hosts(as_json: bool, collector: Connection) -> None:
-    """List the hosts that ever attended, a line each."""
-    hosts = _hosts(collector)
+def list_hosts(limit: int | None, after: str, as_json: bool, collector: Connection) -> None:
+    """List the hosts that ever attended by name, a line each."""
+    hosts: list[HostState] = []
+    more = 0
+    with experiments(collector) as stub:
+        for page, follow in host_pages(stub, after, limit or 0):
+            hosts += page
+            more = follow
+            for state in page if not as_json else ():
+                say(host_line(state))
     if as_json:
-        say_object({"hosts": [in_words(state) for state in hosts]})
-        return
-    for state in hosts:
-        say(host_line(state))
-    if not hosts:
-        say("no agent has attended this collector yet", err=True)
+        say_object({"hosts": [in_words(state) for state in hosts], "more_hosts": more})
+    elif more:
+        say(f"{more:,} more: --after {hosts[-1].host.host}, or without --limit", err=True)
+    elif not hosts:
+        nobody = (
+            f"no host comes after {after}" if after else "no agent has attended this collector yet"
+        )
+        say(nobody, err=True)
 
 
 @command.command("show")
@@ -48,7 +61,8 @@ def list_hosts(as_json: bool, collector: Connection) -> None:
 @collector_options
 def show(name: str, as_json: bool, collector: Connection) -> None:
     """Show what is known of the host NAME."""
-    found = next((each for each in _hosts(collector) if each.host.host == name), None)
+    with experiments(collector) as stub:
+        found = host_named(stub, name)
     if found is None:
         raise InputError(f"there is no host '{name}'; `headstart host list` has all")
     if as_json:
@@ -136,8 +150,3 @@ def _say_ordered(state: HostState, as_json: bool) -> None:
         say_object({"host": in_words(state)})
     else:
         say(host_line(state))
-
-
-def _hosts(collector: Connection) -> list[HostState]:
-    with experiments(collector) as stub:
-        return list(stub.ListHosts(ListHostsRequest()).hosts)

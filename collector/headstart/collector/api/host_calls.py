@@ -39,14 +39,16 @@ class HostCalls:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
 
-    async def ListHosts(
-        self,
-        request: ListHostsRequest,  # noqa: ARG002  # empty
-        context: Any,
-    ) -> ListHostsResponse:
-        """Every host that ever attended, by name."""
+    async def ListHosts(self, request: ListHostsRequest, context: Any) -> ListHostsResponse:
+        """Every host that ever attended, by name, or those that are asked for."""
         try:
-            return ListHostsResponse(hosts=hosts_that_fit(await self._fleet.hosts()))
+            asked = [
+                state
+                for state in await self._fleet.hosts()
+                if request.host in ("", state.host.host) and state.host.host > request.after_host
+            ]
+            page = asked[: request.limit or len(asked)]
+            return ListHostsResponse(hosts=hosts_that_fit(page), more_hosts=len(asked) - len(page))
         except EXPECTED as error:
             await abort(context, error)
 

@@ -840,12 +840,25 @@ Global___ExportResponse: _TypeAlias = ExportResponse  # noqa: Y015
 class ListHostsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    HOST_FIELD_NUMBER: _builtins.int
+    AFTER_HOST_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """This one alone; empty: all of them, by name."""
+    after_host: _builtins.str
+    """Only those whose names come after this one."""
+    limit: _builtins.int
+    """0: as many as there are, which may say less of themselves then."""
     def __init__(
         self,
+        *,
+        host: _builtins.str = ...,
+        after_host: _builtins.str = ...,
+        limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_host", b"after_host", "host", b"host", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -856,18 +869,26 @@ class ListHostsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HOSTS_FIELD_NUMBER: _builtins.int
+    MORE_HOSTS_FIELD_NUMBER: _builtins.int
+    more_hosts: _builtins.int
+    """Hosts that were asked for and come after the last of these. Absent: the collector is older,
+    knows nothing of the request, and these are all of its hosts.
+    """
     @_builtins.property
     def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HostState]: ...
     def __init__(
         self,
         *,
         hosts: _abc.Iterable[Global___HostState] | None = ...,
+        more_hosts: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_more_hosts", b"_more_hosts", "more_hosts", b"more_hosts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_more_hosts", b"_more_hosts", "hosts", b"hosts", "more_hosts", b"more_hosts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__more_hosts: _TypeAlias = _typing.Literal["more_hosts"]  # noqa: Y015
+    _WhichOneofArgType__more_hosts: _TypeAlias = _typing.Literal["_more_hosts", b"_more_hosts"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__more_hosts) -> _WhichOneofReturnType__more_hosts | None: ...
 
 Global___ListHostsResponse: _TypeAlias = ListHostsResponse  # noqa: Y015
 
