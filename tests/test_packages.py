@@ -115,8 +115,9 @@ def test_the_wheel_has_each_file_of_the_parts_and_what_deploys_them(
     assert others == {"headstart/words/commit.json"} | {
         f"{shared}{name}"
         for name in (
-            *(f"dashboards/{board['uid']}.json" for board in dashboards()),
-            "dashboards/headstart.rules.yml",
+            *(f"dashboards/generated/{board['uid']}.json" for board in dashboards()),
+            "dashboards/generated/headstart.rules.yml",
+            "dashboards/generated/kustomization.yaml",
             "experiment.schema.json",
             "report.schema.json",
         )
@@ -229,8 +230,9 @@ def test_the_extra_for_dashboards_alone_writes_them(wheel: Path, tmp_path: Path)
     assert (boards.status, rules.status) == (0, 0), boards.errors + rules.errors
     written = {path.name: path.read_bytes() for path in tmp_path.glob("written/dashboards/*/*")}
     written["headstart.rules.yml"] = (tmp_path / "headstart.rules.yml").read_bytes()
-    shared = (installed.folder / "share/headstart/dashboards").iterdir()
-    assert written == {path.name: path.read_bytes() for path in shared}
+    shared = (installed.folder / "share/headstart/dashboards/generated").iterdir()
+    kept = {path.name: path.read_bytes() for path in shared if path.name != "kustomization.yaml"}
+    assert written == kept
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from headstart.dashboards import write
+from headstart.dashboards.delivery.kubernetes import write_with_kustomization
 from headstart.dashboards.generate import dashboards, to_json
 from headstart.dashboards.sdk import models
 from support.dashboard_json import (
@@ -38,7 +39,7 @@ def board(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_committed_files_are_what_the_generator_writes(tmp_path: Path) -> None:
-    written = {path.name: path.read_text() for path in write(tmp_path)}
+    written = {path.name: path.read_text() for path in write_with_kustomization(tmp_path)}
     committed = {path.name: path.read_text() for path in COMMITTED.iterdir()}
 
     assert written == committed, "run `make dashboards` and commit dashboards/generated"

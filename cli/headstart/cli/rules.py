@@ -32,13 +32,27 @@ def command() -> None:
     metavar="FILE",
     help="Also write an example alertmanager.yml that groups and inhibits the alerts.",
 )
+@click.option(
+    "--kubernetes",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Also write the rules as a PrometheusRule, for the operator of Prometheus.",
+)
 @configuration_option
 def write(
-    output: Path, prometheus: Path | None, alertmanager: Path | None, config: Path | None
+    output: Path,
+    prometheus: Path | None,
+    alertmanager: Path | None,
+    kubernetes: Path | None,
+    config: Path | None,
 ) -> None:
     """Write the alert rules as a rule file of Prometheus (YAML)."""
     from headstart.dashboards import rules_text
-    from headstart.dashboards.delivery import alertmanager_text, prometheus_text
+    from headstart.dashboards.delivery import (
+        alertmanager_text,
+        prometheus_rule_text,
+        prometheus_text,
+    )
 
     configuration = configured(config)
     texts = {output: rules_text(configuration)}
@@ -46,6 +60,8 @@ def write(
         texts[prometheus] = prometheus_text(configuration)
     if alertmanager is not None:
         texts[alertmanager] = alertmanager_text(configuration)
+    if kubernetes is not None:
+        texts[kubernetes] = prometheus_rule_text(configuration)
     for path, text in texts.items():
         write_output(path, text.encode())
         say(str(path))

@@ -9,8 +9,13 @@ from pathlib import Path
 
 from headstart.dashboards.configuration import Configuration
 from headstart.dashboards.configuration_file import default_file
-from headstart.dashboards.delivery import alertmanager_text, prometheus_text, provider_files
-from headstart.dashboards.generate import write
+from headstart.dashboards.delivery import (
+    alertmanager_text,
+    prometheus_rule_text,
+    prometheus_text,
+    provider_files,
+)
+from headstart.dashboards.delivery.kubernetes import write_with_kustomization
 
 
 def examples(deploy: Path) -> Iterator[Path]:
@@ -20,6 +25,7 @@ def examples(deploy: Path) -> Iterator[Path]:
         "observability.toml": default_file(),
         "prometheus/prometheus.yml": prometheus_text(configuration),
         "alertmanager/alertmanager.yml": alertmanager_text(configuration),
+        "kubernetes/monitoring/rules.yaml": prometheus_rule_text(configuration),
     }
     providers = provider_files(configuration)
     texts |= {f"grafana/provisioning/{name}": text for name, text in providers.items()}
@@ -32,5 +38,6 @@ def examples(deploy: Path) -> Iterator[Path]:
 
 if __name__ == "__main__":
     _root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    for _path in (*write(_root / "dashboards/generated"), *examples(_root / "deploy")):
+    _boards = write_with_kustomization(_root / "dashboards/generated")
+    for _path in (*_boards, *examples(_root / "deploy")):
         print(_path)  # noqa: T201  # a path of our own

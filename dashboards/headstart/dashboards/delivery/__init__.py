@@ -1,6 +1,7 @@
 """How boards and rules come to Grafana and Prometheus: as files, or by Grafana's HTTP API."""
 
 from headstart.dashboards.delivery.grafana_api import GrafanaApi, GrafanaFault
+from headstart.dashboards.delivery.kubernetes import prometheus_rule_text
 from headstart.dashboards.delivery.prometheus_files import alertmanager_text, prometheus_text
 from headstart.dashboards.delivery.provisioning import provider_files, write_provisioning
 from headstart.dashboards.delivery.push import Step, push
@@ -12,6 +13,7 @@ __all__ = [
     "Step",
     "alertmanager_text",
     "check_rules",
+    "prometheus_rule_text",
     "prometheus_text",
     "provider_files",
     "push",
