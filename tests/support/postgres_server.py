@@ -99,7 +99,7 @@ class PostgresServer:
         assert folder is not None
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                # It ends with whoever started it.
+                # It ends with the thread that started it.
                 ["setpriv", "--pdeathsig", "INT", str(folder / "postgres"), "-D", str(self.data)],
                 cwd="/",
                 stdout=log,
