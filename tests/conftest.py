@@ -115,17 +115,40 @@ NEEDS: dict[str, Callable[[], str | None]] = {
 
 
 @cache
+def _has_mark(file: Path, *names: str) -> bool:
+    """Whether a test of the file has one of these marks, by its text: nothing is imported."""
+    return re.search(rf"mark\.({'|'.join(names)})\b", file.read_text()) is not None
+
+
 def _uses_engine(file: Path) -> bool:
-    return re.search(r"mark\.(docker|dotnet)\b", file.read_text()) is not None
+    return _has_mark(file, "docker", "dotnet")
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # has no types
-    """A file's tests go to one worker; all that use the engine to one, for they see its images."""
+    """A file's tests go to one worker, and so do those of all files that share what they make."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
         # A group of pytest-xdist's own, a suffix of the test's id, is lost with pytest 9.2.
-        return "engine" if _uses_engine(self.config.rootpath / file) else file
+        name = nodeid.split("::")[0]
+        file = self.config.rootpath / name
+        if _has_mark(file, "examples"):
+            # They prepare the same folders and images.
+            return "examples"
+        if _uses_engine(file) and not _has_mark(file, "unhurried"):
+            # They see the engine's images and containers, each other's too.
+            return "engine"
+        return name
+
+
+_ONE_MARK = re.compile(r"(alone|unhurried)(?: and not \w+)*")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file without a test that is asked for is not imported: that costs each process seconds."""
+    asked = _ONE_MARK.fullmatch(config.option.markexpr)
+    if asked is None or collection_path.suffix != ".py":
+        return None
+    return True if not _has_mark(collection_path, asked[1]) else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -34,10 +34,11 @@ from support.attending import (
 )
 from support.collector_process import CollectorProcess, collector_process
 from support.fake_runs import AOT, JIT, R2R, Kind, small
-from support.prometheus_server import PrometheusServer, free_port, prometheus_with
+from support.ports import free_port
+from support.prometheus_server import PrometheusServer, prometheus_with
 from support.running import headstart
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager, pytest.mark.alone]
+pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager, pytest.mark.unhurried]
 
 PLAYERS = """
 experiment: players

@@ -50,7 +50,9 @@ def test_the_same_binary_run_in_the_root_folder_starts_slower(tmp_path: Path) ->
     found = verdict(run(tmp_path, content), metrics.STARTUP_CPU.name, "aot-scratch-root")
 
     assert found["verdict"] == "worse"
-    assert found["interval"]["low"] > 1.5
+    # By how much depends on what runs here: it watches every process of /proc.
+    assert found["interval"]["low"] > 1.2
+    assert found["ratio"] > 1.5
 
 
 def test_an_app_that_aot_breaks_is_a_result_beside_those_that_work(tmp_path: Path) -> None:

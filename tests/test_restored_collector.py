@@ -11,7 +11,7 @@ import yaml
 from support.headstart_programs import Program, program
 from support.running import app, experiment, free_port, headstart
 
-pytestmark = [pytest.mark.alone]
+pytestmark = [pytest.mark.unhurried]
 
 
 class _Fleet:

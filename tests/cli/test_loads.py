@@ -10,7 +10,7 @@ from support.certificates import self_signed
 from support.running import app, experiment, free_port, run
 from support.secure_server import tls_argv
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.unhurried
 
 
 def centers(report: dict[str, Any]) -> dict[str, float]:
@@ -40,13 +40,14 @@ def test_an_app_behind_tls_is_found_checked_and_put_under_load(tmp_path: Path) -
 def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
     certificate, port = self_signed(tmp_path / "tls"), free_port()
     variants = {name: {"command": tls_argv(certificate, port)} for name in ("one", "other")}
-    service = {"tls": True, "startup_timeout": "500ms"}
+    service = {"tls": True, "startup_timeout": "1500ms"}
     ran = run(tmp_path, experiment(port, variants, service=service))
 
     message = ran.variant("one")["failure_message"]
     assert "its certificate is not accepted: self-signed certificate" in message
 
 
+@pytest.mark.alone
 def test_a_rate_that_rises_is_reported_by_rate(tmp_path: Path) -> None:
     port = free_port()
     variants = {"one": app(port), "other": app(port)}

@@ -8,7 +8,7 @@ import pytest
 
 from support.running import APP, experiment, free_port, left_behind, run
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.unhurried
 
 
 def with_management(port: int, management: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_that_nothing_listens_at_the_port_of_its_own_is_told_with_its_key(tmp_pa
         experiment(
             port,
             {"one": variant, "two": variant},
-            service={"ready": own, "startup_timeout": "500ms"},
+            service={"ready": own, "startup_timeout": "1500ms"},
             plan={"blocks": 1},
         ),
     )

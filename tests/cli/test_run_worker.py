@@ -9,7 +9,7 @@ import pytest
 from headstart.words import metrics
 from support.running import experiment, headstart, left_behind, run
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.unhurried
 
 WORKER = """
 import sys, time

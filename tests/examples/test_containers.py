@@ -12,7 +12,7 @@ import yaml
 from headstart.words import metrics
 from support.running import Ran, run
 
-pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.examples]
+pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.examples]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

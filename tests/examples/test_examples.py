@@ -11,7 +11,7 @@ from headstart.collector.experiments.file import load_experiment
 from headstart.words import metrics
 from support.running import run
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.unhurried
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 FILES = sorted(EXAMPLES.glob("*/*.yaml"))

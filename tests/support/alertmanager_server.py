@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from support.prometheus_server import free_port, logged_process
+from support.ports import free_port
+from support.prometheus_server import logged_process
 from support.waiting import wait_until
 
 # Only a test that fails waits this long.

@@ -15,6 +15,7 @@ from headstart.agent.linux.netns import inside
 from headstart.agent.runtimes.runtime import Instance
 from headstart.v1.experiment_pb2 import Plan
 from headstart.v1.records_pb2 import ResolvedVariant
+from support.ports import free_port as free_port
 from support.waiting import wait_until
 
 # Of the containers of this process: another session of tests may use the same engine.
@@ -40,13 +41,6 @@ def end_of(instance: Instance) -> ExitFacts:
     facts = instance.exited()
     assert facts is not None
     return facts
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
 
 
 def answer_of(instance: Instance, port: int) -> bytes:

@@ -1,7 +1,6 @@
 """A real Prometheus for a test, which is asked over HTTP."""
 
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 import yaml
+
+from support.ports import free_port
 
 # Only a test that fails waits this long.
 PATIENCE_SECONDS = 60.0
@@ -124,11 +125,3 @@ def logged_process(command: Sequence[str], log: Path) -> Iterator[None]:
         finally:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

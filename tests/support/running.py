@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,17 +12,10 @@ from typing import Any
 import yaml
 
 from headstart.agent.instances import mark_entry, state_id
+from support.ports import free_port as free_port
 
 HEADSTART = Path(sys.executable).with_name("headstart")
 APP = Path(__file__).with_name("sample_app.py")
-
-
-def free_port() -> int:
-    """A TCP port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def app(port: int, behaviour: str = "good") -> dict[str, Any]:

@@ -39,7 +39,7 @@ from support.images import build_app, image_of
 from support.instances import free_port
 from support.policies import everything_allowed
 
-pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
+pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
 
 MEBIBYTE = 1 << 20
 SOURCE = Path(__file__).parents[2] / "support" / "memory_app.c"
@@ -189,6 +189,7 @@ def test_page_cache_is_reclaimed_so_that_the_floor_is_below_the_rss(
     assert 0 < floor.serves_bytes < FILE_MIB * MEBIBYTE / 2, told(floor)
 
 
+@pytest.mark.alone
 def test_a_throughput_that_collapsed_is_not_serving(docker: DockerRuntime, image: str) -> None:
     """The same app, asked for half of its throughput: its file has to stay in memory."""
     asked = experiment(share=0.5, load=1.0)
