@@ -45,7 +45,7 @@ test: $(VENV)/.dev ## every test that this machine can run
 	@failed=0; \
 	beside="--dist loadscope --no-loadscope-reorder"; \
 	$(BIN)/pytest -m "not alone and not unhurried" --numprocesses 2 $$beside || failed=1; \
-	$(BIN)/pytest -m "unhurried and not alone" --numprocesses 3 $$beside || failed=1; \
+	$(BIN)/pytest -m "unhurried and not alone" --numprocesses 2 $$beside || failed=1; \
 	$(BIN)/pytest -m alone || failed=1; \
 	exit $$failed
 

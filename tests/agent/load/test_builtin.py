@@ -229,7 +229,8 @@ def test_a_rate_that_the_server_cannot_hold_ends_in_time(tmp_path: Path) -> None
     summary = result.summary
     assert summary.offered == 200_000
     assert 0 < summary.completed < summary.offered
-    assert summary.duration_seconds <= 0.2 + 2.0 + 0.5
+    # All that was offered would take half a minute and more.
+    assert summary.duration_seconds <= 0.2 + 2.0 + 2.0
     assert summary.latency.maximum_us > 100_000
 
 

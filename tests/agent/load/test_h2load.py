@@ -212,7 +212,8 @@ def test_what_a_hanging_h2load_burns_is_not_its_load(
     with serving() as server:
         result = apply(server, tmp_path, load_of())
 
-    assert 0.0 < result.summary.generator_cpu_seconds < 0.75
+    # With what it burns until it is killed, a second later, it would be 1.5.
+    assert 0.0 < result.summary.generator_cpu_seconds < 1.2
 
 
 def test_every_kind_of_request_is_sent_as_stated(tmp_path: Path) -> None:
@@ -275,11 +276,11 @@ def test_mixes_that_h2load_cannot_send_are_refused(other: object) -> None:
 
 def test_times_of_the_log_are_brought_to_the_monotonic_clock() -> None:
     clock = Clock()
-    unix_us, monotonic_ns = time.time_ns() // 1000, time.monotonic_ns()
+    before_ns, unix_us, after_ns = time.monotonic_ns(), time.time_ns() // 1000, time.monotonic_ns()
     clock.stop()
 
-    assert abs(clock.monotonic_ns(unix_us) - monotonic_ns) < 5_000_000
-    assert clock.monotonic_ns(0) <= monotonic_ns
+    assert before_ns - 5_000_000 < clock.monotonic_ns(unix_us) < after_ns + 5_000_000
+    assert clock.monotonic_ns(0) <= after_ns
 
 
 @pytest.mark.docker

@@ -37,7 +37,7 @@ def test_the_load_is_one_window_and_no_series(tmp_path: Path) -> None:
     assert result.failure is None
     assert summary.without_series
     assert window.completed == summary.completed == summary.driver_completed > 0
-    assert 1.0 <= summary.duration_seconds < 1.5
+    assert 1.0 <= summary.duration_seconds < 2.0
     # What was under way at the end is not counted, nor what the second client asked.
     assert 0 <= server.counted["requests"] - summary.completed <= 4 + summary.bodies_checked
     assert window.received_bytes > summary.completed * len(BODY)
@@ -71,7 +71,8 @@ def test_latencies_that_wrk_makes_up_are_taken_back(tmp_path: Path) -> None:
 
     summary = result.summary
     assert sum(summary.latency.count) == summary.completed
-    assert 150_000 < summary.latency.maximum_us < 400_000
+    # What is made up is shorter than the stall, of 200 ms; a busy host makes it longer.
+    assert 150_000 < summary.latency.maximum_us < 1_000_000
     # One stall on four connections, and what a busy host adds; wrk itself says 5 % and more.
     assert share_above(summary.latency, 10_000) < 0.01
     flags = {flag.code for flag in load_flags(summary, result.windows)}

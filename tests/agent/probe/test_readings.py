@@ -85,17 +85,17 @@ def workers() -> Iterator[list[Worker]]:
 def test_cpu_time_is_the_apps_and_foreign_time_the_others(workers: list[Worker]) -> None:
     app, other = workers
     reader = ServerReader(app.process.pid, None)
-    app.burn(20)
+    app.burn(100)
     reader.begin()
     app.burn(30)
-    other.burn(50)
+    other.burn(70)
     spent = reader.since_begin()
     reader.close()
 
     assert spent.cpu_ns is not None
-    assert 30_000_000 <= spent.cpu_ns < 50_000_000
+    assert 30_000_000 <= spent.cpu_ns < 100_000_000
     assert spent.cpu_resolution_ns == 1000
-    assert spent.foreign_cpu_ns >= 50_000_000
+    assert spent.foreign_cpu_ns >= 70_000_000
 
 
 def test_neighbours_that_cannot_run_where_the_app_does_are_not_foreign(
