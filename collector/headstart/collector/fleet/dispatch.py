@@ -147,10 +147,10 @@ class Dispatch:
     async def submit(
         self, experiment: Experiment, hosts: Sequence[str], who: str = "", wish: Wish = PLAIN
     ) -> list[str]:
-        """Store the experiment, queue a run on each of the hosts, offer them; the run ids.
+        """Store the experiment and queue a run on each of the hosts; the run ids.
 
-        Raises HostsBusy. `who` is for the log. One transaction. Once it is durable the offers
-        are made, whether or not whoever asked still waits.
+        Raises HostsBusy. `who` is for the log. One transaction. Once it is durable this returns,
+        and the offers follow, whether or not whoever asked still waits.
         """
         return await self._tasks.through(self._submit(experiment, hosts, who, wish), "a submission")
 
@@ -161,7 +161,9 @@ class Dispatch:
         made = await self._store.write(lambda c: submitting.submit(c, experiment, hosts, now, wish))
         for run_id, host in zip(made, hosts, strict=True):
             submitting.log_submitted(run_id, experiment, host, who)
-        await self.queued(dict.fromkeys((*hosts, *wish.candidates)))
+        waiting = dict.fromkeys((*hosts, *wish.candidates))
+        # What of this is not done when the collector stops is done as agents come back.
+        self._tasks.start(self.queued(waiting), "offers")
         return made
 
     async def queued(self, hosts: Iterable[str]) -> None:

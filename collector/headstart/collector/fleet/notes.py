@@ -50,7 +50,7 @@ class Notes:
             store_hosts.seen(connection, seen)
             store_hosts.set_policies(connection, policies)
 
-        await self._store.write(write)
+        await self._store.note(write)
         _leave_newer(self._progress, progress)
         _leave_newer(self._seen, seen)
         _leave_newer(self._policies, policies)

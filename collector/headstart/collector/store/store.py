@@ -183,6 +183,10 @@ class Store:
         """Run a change; durable on return. See `GroupWriter.write`."""
         return await self._writer.write(change)
 
+    async def note(self, change: Callable[[Connection], T]) -> T:
+        """As `write`, for what decides nothing about records. See `GroupWriter.note`."""
+        return await self._writer.note(change)
+
     async def write_at_last(self, change: Callable[[Connection], T], what: str) -> T:
         """As `write`, again and again until it is durable: for what nobody waits for.
 

@@ -19,7 +19,6 @@ from headstart.collector.config import Quotas
 from headstart.collector.store import (
     ends,
     records as store_records,
-    standing,
     stored_values,
 )
 from headstart.collector.store.admission import (
@@ -33,6 +32,7 @@ from headstart.collector.store.admission import (
 )
 from headstart.collector.store.database import Database
 from headstart.collector.store.records import Watermark
+from headstart.collector.store.standing import Standings
 from headstart.words.commit_times import CommitTimes
 
 __all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
@@ -55,6 +55,8 @@ _CUT_AGAIN_SECONDS = 1.0
 class _Control:
     change: Callable[[Connection], Any]
     done: asyncio.Future[Any]
+    # Nothing by which records count: neither a run nor what is stored of it.
+    is_note: bool = False
 
 
 @dataclass
@@ -78,6 +80,7 @@ class GroupWriter:
         self._database = database
         self._engine = engine
         self._quotas = quotas
+        self._standings = Standings()
         self._group_seconds = group_seconds
         self._now = now
         self._group = _Group()
@@ -109,21 +112,33 @@ class GroupWriter:
             self._hurry.set()
         self._wake.set()
 
+    async def note(self, change: Callable[[Connection], T]) -> T:
+        """As `write`, for what changes nothing by which records count: what is known of runs stays.
+
+        That is their attempt, state, host, stream and stored bytes, and those of hosts.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._take(_Control(change, done, is_note=True))
+        return await done
+
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change after everything taken before; returns once it is durable.
 
         What `change` raises undoes its own work alone and is raised here. Raises
         StoreFault when the commit failed, or would have to wait for one that hangs.
         """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._take(_Control(change, done))
+        return await done
+
+    def _take(self, control: _Control) -> None:
         if self._closing:
             raise StoreClosed("the store is closed")
         if self.times.hangs:
             raise StoreFault(f"{self.times.slowness}; nothing of this was stored")
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._group.controls.append(_Control(change, done))
+        self._group.controls.append(control)
         self._wake.set()
         self._hurry.set()
-        return await done
 
     async def alone(self, work: Callable[[Engine], T]) -> T:
         """Run something between two groups, outside of a transaction; what is taken waits."""
@@ -141,10 +156,17 @@ class GroupWriter:
 
     async def close(self) -> None:
         """Commit what waits, then end the thread."""
+        last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._standings.owes or self._group.appends or self.pending_bytes:
+            # So that all that is stored is counted.
+            self._group.controls.append(_Control(lambda _connection: None, last))
         self._closing = True
         self._wake.set()
         self._hurry.set()
         await self._task
+        if last.done():
+            # Whoever closes has the log of what was not stored.
+            last.exception()
         self._thread.shutdown()
 
     async def _run(self) -> None:
@@ -176,11 +198,12 @@ class GroupWriter:
 
     def _commit(self, group: _Group) -> Callable[[], None]:
         """In the thread: one transaction; returns what the event loop shall do then."""
+        changes = any(not control.is_note for control in group.controls)
         try:
             with self.times.one(), self._engine.connect() as connection:
                 transaction = connection.begin()
                 name = self._database.begin_group(connection)
-                appended = self._append_all(connection, group.appends)
+                appended = self._append_all(connection, group.appends, changes)
                 # Such as the removal of a year's records.
                 with self.times.paused():
                     answers = [self._attempt(connection, control) for control in group.controls]
@@ -190,6 +213,7 @@ class GroupWriter:
                 except DBAPIError as error:
                     self._require_committed(name, error)
         except Exception as error:
+            self._standings.failed()
             # Without the statement: agents are told, and whoever asks for /healthz. A database's
             # traceback has a row's values in it.
             self.problem = f"the store cannot write: {self._database.words_of(error)}"
@@ -202,6 +226,7 @@ class GroupWriter:
             )
             fault = StoreFault(self.problem)
             return lambda: _fail(group, fault)
+        self._standings.committed()
         self.problem = ""
         if forgotten:
             self._cut(_CUT_SECONDS)
@@ -261,8 +286,10 @@ class GroupWriter:
             return None, error
         return answer, None
 
-    def _append_all(self, connection: Connection, appends: list[Append]) -> list[Appended]:
-        standings = standing.standings(
+    def _append_all(
+        self, connection: Connection, appends: list[Append], changes: bool
+    ) -> list[Appended]:
+        standings = self._standings.of(
             connection,
             {row["run_id"] for append in appends for row in append.rows}
             | {spoil.attempt.run_id for append in appends for spoil in append.spoils},
@@ -276,7 +303,8 @@ class GroupWriter:
             watermarks[append.stream_id] = Watermark(append.upto, append.mark)
             done.append(admitted)
         store_records.append(connection, rows, watermarks)
-        standing.count_bytes(connection, standings)
+        ends_runs = any(each.outcomes or each.spoils for each in done)
+        self._standings.write(connection, changes_runs=changes or ends_runs)
         return [self._end_runs(connection, admitted) for admitted in done]
 
     def _end_runs(self, connection: Connection, admitted: Admitted) -> Appended:
