@@ -1,12 +1,14 @@
 """What a thousand agents that come, return or get work at once must not cost, seen on a few."""
 
 import asyncio
+import gc
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 
+from headstart.collector.store.writer import Append
 from support.attending import attend, collecting, envelope, hello, in_loop, starting, submit
 
 
@@ -53,3 +55,25 @@ async def test_a_submission_to_more_hosts_than_are_leased_together_reaches_each(
 
     assert len(set(made)) == len(hosts)
     assert sorted(lease.attempt.run_id for lease in leases) == sorted(made)
+
+
+@in_loop
+async def test_what_an_agent_sent_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """A pass through what a thousand agents sent in a second holds up all that comes meanwhile."""
+    async with collecting(tmp_path) as collector, attend(collector.port) as agent:
+        [run_id] = await submit(collector.port)
+        await agent.until("lease")
+        gc.collect()
+        gc.disable()
+        try:
+            await agent.send(starting(1, run_id))
+            await agent.acked(1)
+            for sequence in (2, 3, 4):
+                await agent.send(envelope(sequence, run_id))
+                await agent.acked(sequence)
+            kept = [each for each in gc.get_objects() if isinstance(each, Append)]
+        finally:
+            gc.enable()
+
+    # The last group's stay until the next one comes.
+    assert len(kept) <= 1

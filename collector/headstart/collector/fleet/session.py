@@ -251,19 +251,23 @@ class Session:
     def _when_durable(
         self, append: Append, started: Sequence[Attempt], received_time: float
     ) -> Callable[[Appended], None]:
+        # Not `append` itself, which has this: it would be freed by the garbage collector alone,
+        # whose passes through a thousand agents' batches hold up all that comes meanwhile.
+        upto, payload_bytes = append.upto, append.payload_bytes
+        finished = [(attempt.run_id, attempt.attempt) for attempt, _outcome in append.outcomes]
+
         def done(appended: Appended) -> None:
             if appended.fault is not None:
                 self.close(Refused(grpc.StatusCode.UNAVAILABLE, str(appended.fault)))
                 return
-            self._metrics.ingested(appended.batches, append.payload_bytes)
+            self._metrics.ingested(appended.batches, payload_bytes)
             self._metrics.committed(time.monotonic() - received_time)
-            self._durable = append.upto
+            self._durable = upto
             self._room.set()
             self._acknowledge()
             for attempt in started:
                 self._log_started(attempt, appended)
-            for attempt, _outcome in append.outcomes:
-                self.running.discard((attempt.run_id, attempt.attempt))
+            self.running.difference_update(finished)
             for key, dropped in appended.fenced.items():
                 self._tell_fenced(*key, dropped)
             for spoil in appended.spoiled:
