@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import Connection, column, select, table
+from sqlalchemy import Connection, column, select, table, update
 
 from headstart.collector.config import Quotas
 from headstart.collector.store import ends, hosts as store_hosts, leasing, records, submitting
@@ -11,7 +11,7 @@ from headstart.collector.store.migrations import prepare
 from headstart.collector.store.sqlite import writer_engine
 from headstart.collector.store.standing import Standings
 from headstart.collector.store.store import Store
-from headstart.collector.store.tables import ROW_BYTES
+from headstart.collector.store.tables import ROW_BYTES, runs
 from headstart.collector.store.writer import Append, Appended
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
@@ -76,6 +76,18 @@ class Groups:
             else:
                 connection.commit()
                 standings.committed()
+
+    def reconnect(self) -> None:
+        """The connection is made anew, and meanwhile somebody else has counted something."""
+        self._engine.dispose()
+        with self._engine.begin() as connection:
+            connection.execute(update(runs).values(stored_bytes=1000))
+        self._engine.dispose()
+
+    def room(self, standings: Standings, quota: int) -> int:
+        """What the run may still store."""
+        with self._engine.begin() as connection:
+            return standings.of(connection, [self._run_id])[self._run_id].of_run.room(quota)
 
     def counted(self) -> list[int]:
         """See above."""
@@ -158,3 +170,14 @@ def test_a_group_that_failed_adds_nothing_and_takes_nothing_of_what_was_owed(
     assert owed
     assert groups.counted() == [105, 105]
     assert not standings.owes
+
+
+def test_what_is_known_ends_with_the_connection_and_what_is_owed_stays(tmp_path: Path) -> None:
+    standings = Standings(lambda: 0.0)
+    groups = Groups(tmp_path)
+    groups.group(standings, 100)
+    before = groups.room(standings, 5000)
+    groups.reconnect()
+
+    assert before == 4900
+    assert groups.room(standings, 5000) == 3900

@@ -72,6 +72,7 @@ class Standings:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._through: object = None
         self._known: dict[str, Standing] = {}
         self._of_hosts: dict[str, Stored] = {}
         # Bytes that are durable and not yet counted in the tables: by host, by run.
@@ -92,7 +93,10 @@ class Standings:
 
         A run that is not stored is absent.
         """
-        if len(self._known) > _MOST_KNOWN:
+        through = connection.connection.dbapi_connection
+        if through is not self._through or len(self._known) > _MOST_KNOWN:
+            # Who is cut off from a database does not know who wrote there meanwhile.
+            self._through = through
             self._forget()
         if unknown := [run_id for run_id in run_ids if run_id not in self._known]:
             self._read(connection, unknown)
