@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTO := $(wildcard proto/headstart/v1/*.proto)
 
-.PHONY: help demo test fuzz chaos bench release proto dashboards pictures schema reference generated lint format types clean
+.PHONY: help demo test fuzz chaos bench release images proto dashboards pictures schema reference generated lint format types clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,10 @@ $(VENV)/.release: pyproject.toml $(VENV)/.dev
 
 release: $(VENV)/.release ## wheel, sdist, bill of materials, notes and checksums, in dist/
 	.ci/release
+
+images: $(VENV)/.dev ## images of collector and agent, without a registry; needs root and mmdebstrap
+	rm -rf .headstart/images && $(BIN)/hatchling build --target wheel --directory .headstart/images >/dev/null
+	deploy/images/build --offline .headstart/images/*.whl
 
 dashboards: $(VENV)/.dev ## generate dashboards/generated and the examples of deploy
 	$(BIN)/python -m headstart.dashboards

