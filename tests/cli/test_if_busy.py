@@ -8,7 +8,7 @@ import pytest
 from headstart.agent.host.machine import holder
 from support.running import app, experiment, free_port, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 
 @pytest.mark.parametrize(("asked", "status"), [("fail", 4), ("go-on", 0)])
