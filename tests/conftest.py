@@ -180,7 +180,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure() -> None:
     # Tests of another clone may measure on this machine; each has its own way to be alone.
-    for command in ("RUN", "AA", "TRY", "AGENT"):
+    for command in ("RUN", "AA", "TRY", "INIT", "AGENT"):
         os.environ.setdefault(f"HEADSTART_{command}_IF_BUSY", "go-on")
     # Where it is ignored, as in a shell's background job, children of tests would ignore it too.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
