@@ -123,7 +123,12 @@ def append(
     """Add batches and advance the streams; what is there already is passed over."""
     if rows:
         partitions.make_room(connection, {row["run_id"] for row in rows})
-        connection.execute(insert_new(connection, batches), rows)
+        if connection.dialect.name == "postgresql":
+            from headstart.collector.store import postgresql_copy
+
+            postgresql_copy.put(connection, rows)
+        else:
+            connection.execute(insert_new(connection, batches), rows)
     if watermarks:
         connection.execute(
             _ADVANCE,
