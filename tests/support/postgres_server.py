@@ -155,6 +155,21 @@ class PostgresServer:
         self.sql(f"CREATE DATABASE {name} STRATEGY file_copy")
         return self.url_of(name)
 
+    def new_database_at(self, folder: Path) -> str:
+        """The same, whose files are in a folder."""
+        name = f"store{next(self._numbers)}"
+        if self._as:
+            os.chown(folder, self._as["user"], self._as["group"])
+        self.sql(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        self.sql(f"CREATE DATABASE {name} TABLESPACE {name} STRATEGY file_copy")
+        return self.url_of(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database of `new_database_at`."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self.sql(f"DROP DATABASE {name}")
+        self.sql(f"DROP TABLESPACE {name}")
+
     def url_of(self, database: str, user: str = "tester") -> str:
         """By its socket."""
         return f"postgresql://{user}@/{database}?host={self.folder}"

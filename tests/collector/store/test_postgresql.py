@@ -1,6 +1,7 @@
 """A store in a PostgreSQL database: what can go wrong with a server, and who may have it."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from headstart.collector.config import Retention
 from headstart.collector.faults import StartFault, StoreInUse
 from headstart.collector.store import (
     hosts as store_hosts,
@@ -17,6 +19,7 @@ from headstart.collector.store import (
 )
 from headstart.collector.store.database import database_of, open_readers
 from headstart.collector.store.postgresql_connection import refusal_of
+from headstart.collector.store.retention import prune
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import Append, Appended, StoreFault
 from headstart.v1.experiment_pb2 import Experiment
@@ -26,6 +29,7 @@ from headstart.v1.records_pb2 import RunOutcome, RunStatus
 from support.attending import ending, envelope, in_loop
 from support.cut_connections import CutConnections
 from support.postgres_server import PostgresServer
+from support.small_disk import fill, free, small_disk
 from support.stores import Stores
 
 pytestmark = pytest.mark.postgresql
@@ -35,8 +39,11 @@ def greet(connection: Connection) -> None:
     store_hosts.greet(connection, HostFacts(host="h1"), Policy(), 1.0)
 
 
-def submitted(connection: Connection) -> list[str]:
-    return submitting.submit(connection, Experiment(name="e"), ["h1"], 1.8e9)
+def submitted_at(now: float) -> Callable[[Connection], list[str]]:
+    return lambda c: submitting.submit(c, Experiment(name="e"), ["h1"], now)
+
+
+submitted = submitted_at(1.8e9)
 
 
 def leased(connection: Connection) -> str:
@@ -48,8 +55,10 @@ def leased(connection: Connection) -> str:
     return run_id
 
 
-async def append(store: Store, run_id: str, *sequences: int, end: str | None = None) -> Appended:
-    sent = [envelope(n, run_id) for n in sequences]
+async def append(
+    store: Store, run_id: str, *sequences: int, end: str | None = None, size: int = 20
+) -> Appended:
+    sent = [envelope(n, run_id, payload=bytes(size)) for n in sequences]
     outcomes = []
     if end is not None:
         failed = RunStatus.RUN_STATUS_FAILED
@@ -178,6 +187,60 @@ async def test_the_batches_of_a_month_lie_in_a_table_of_their_own(database: Stor
 
     assert run_id.startswith("202701")
     assert database.rows("SELECT sequence FROM batches_202701") == [(1,)]
+
+
+@in_loop
+async def test_a_month_of_which_nothing_is_kept_is_dropped_once_nobody_reads_it(
+    database: Stores,
+) -> None:
+    now = 1.8e9
+    async with database.open(now=lambda: now) as store:
+        old = await store.write(leased)
+        await append(store, old, *range(1, 9), end="over")
+        now += 31 * 86400
+        (new,) = await store.write(submitted_at(now))
+        await store.write(lambda c: leasing.lease_next(c, "h1", now, "s1"))
+        await append(store, new, *range(9, 13))
+        aged = Retention(age_seconds=86400)
+        with store.readers.begin() as reader:
+            list(reader.exec_driver_sql("SELECT * FROM batches_202701"))
+            # By rows, for now.
+            assert await prune(store, aged) == [old]
+            assert database.rows("SELECT to_regclass('batches_202701') IS NULL") == [(False,)]
+        await prune(store, aged)
+
+        assert database.rows("SELECT to_regclass('batches_202701') IS NULL") == [(True,)]
+        assert database.rows("SELECT count(*) FROM batches") == [(4,)]
+        assert store.problem == ""
+        quotas = "SELECT (SELECT stored_bytes FROM hosts), sum(stored_bytes) FROM runs"
+        ((of_host, of_runs),) = database.rows(quotas)
+        assert of_host == of_runs > 0
+
+
+@pytest.mark.root
+@in_loop
+async def test_a_full_disk_of_the_server_is_said_and_over_when_there_is_room(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="hs-pg-disk-") as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        with small_disk(place / "disk", 24) as disk:
+            database = Stores(tmp_path, postgres.new_database_at(disk))
+            async with database.open() as store:
+                run_id = await store.write(leased)
+                assert (await append(store, run_id, 1)).fault is None
+                fill(disk)
+                sent = [*range(2, 1200)]
+                fault = (await append(store, run_id, *sent, size=20_000)).fault
+                free(disk)
+                again = (await append(store, run_id, 2)).fault
+
+                assert "No space left on device" in str(fault)
+                assert again is None
+                assert store.problem == ""
+            assert database.rows("SELECT sequence FROM batches ORDER BY 1") == [(1,), (2,)]
+            postgres.drop(database.url)
 
 
 def _foreign_table(server: PostgresServer) -> str:

@@ -269,16 +269,25 @@ def month_is_prunable(connection: Connection, month: Month, ended_before: float)
     return connection.execute(kept.limit(1)).first() is None
 
 
-def prune_month(connection: Connection, month: Month, now: float) -> list[str]:
-    """Delete a month's raw batches; the runs that had some. Raises MonthIsRead."""
+def prune_month(connection: Connection, month: Month, ended_before: float, now: float) -> list[str]:
+    """Delete a month's raw batches where `month_is_prunable`; the runs that had some.
+
+    Raises MonthIsRead.
+    """
+    if not month_is_prunable(connection, month, ended_before):
+        return []
     of_month = (runs.c.run_id >= month.first) & (runs.c.run_id < month.end)
     kept = select(runs.c.run_id).where(of_month, runs.c.pruned_seconds == 0)
     pruned = list(connection.execute(kept.order_by(runs.c.end_order)).scalars())
     partitions.drop(connection, month)
-    for run_id in pruned:
-        _free(connection, run_id)
+    of_host = select(func.coalesce(func.sum(runs.c.stored_bytes), 0))
+    of_host = of_host.where(of_month, runs.c.host == hosts.c.host)
+    left = hosts.c.stored_bytes - of_host.scalar_subquery()
+    connection.execute(update(hosts).values(stored_bytes=at_least(0, left)))
     connection.execute(
-        update(runs).where(of_month, runs.c.pruned_seconds == 0).values(pruned_seconds=now)
+        update(runs)
+        .where(of_month, runs.c.pruned_seconds == 0)
+        .values(stored_bytes=0, pruned_seconds=now)
     )
     return pruned
 

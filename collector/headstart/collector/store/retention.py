@@ -128,7 +128,7 @@ async def _prune_month(store: Store, month: Month, before: float) -> list[str]:
         return []
     now = store.now()
     try:
-        runs = await store.write(lambda c: store_records.prune_month(c, month, now))
+        runs = await store.write(lambda c: store_records.prune_month(c, month, before, now))
     except MonthIsRead as reason:
         log.info("%s is dropped later: %s", month.name, reason)
         return []

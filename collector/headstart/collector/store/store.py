@@ -7,10 +7,10 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -33,6 +33,7 @@ _GROUP_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _READINGS_AT_ONCE = 8
+_LAST_READING_SECONDS = 2.0
 # Between looks whether the disk still takes something, where nothing is to be written.
 _LOOK_SECONDS = 5.0
 # Less is a full disk, even if something small finds room in the log's file yet.
@@ -92,6 +93,7 @@ class Store:
         self._threads = ThreadPoolExecutor(_READINGS_AT_ONCE, thread_name_prefix="store-reader")
         # When each reading that is under way began, by the monotonic clock. Of many threads.
         self._readings: list[float] = []
+        self._under_way: set[Future[Any]] = set()
         if not isinstance(self.database, SqliteFile) and (folder / FILE_NAME).exists():
             log.warning(
                 "%s has a store in it, %s, which is not read: the store is %s",
@@ -139,7 +141,10 @@ class Store:
                 self._readings.remove(began)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+            future = self._threads.submit(run)
+            self._under_way.add(future)
+            future.add_done_callback(self._under_way.discard)
+            return await asyncio.wrap_future(future)
         except DBAPIError as error:
             if not self.database.is_at_fault(error):
                 raise
@@ -242,7 +247,9 @@ class Store:
     async def close(self) -> None:
         """Commit what waits and free the folder."""
         await self._writer.close()
-        self._threads.shutdown(wait=False)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        # Whoever asked may have gone; what a reading has open is closed when it ends.
+        await asyncio.to_thread(wait, [*self._under_way], _LAST_READING_SECONDS)
         self._engine.dispose()
         self.readers.dispose()
         self._lock.release()
