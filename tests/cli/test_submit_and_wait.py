@@ -11,20 +11,18 @@ from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
     EXPERIMENT,
-    Attending,
-    as_sent,
     attend,
     collecting,
     ending,
-    envelope,
     in_loop,
     run_of,
     starting,
     submit,
 )
 from support.collector_process import collector_process
-from support.fake_runs import BROKEN, JIT, Fake, small
+from support.fake_runs import BROKEN, JIT, small
 from support.headstart_programs import program
+from support.playing import play
 from support.running import HEADSTART, Ran, headstart
 
 
@@ -40,16 +38,6 @@ def to(port: int) -> tuple[str, ...]:
 
 async def command(*arguments: str | Path) -> Ran:
     return await asyncio.to_thread(headstart, *arguments)
-
-
-async def play(agent: Attending, fake: Fake, host: str) -> str:
-    """Deliver a made-up run for the next lease."""
-    run_id = str((await agent.until("lease")).attempt.run_id)
-    records = list(fake.records())
-    for sequence, record in enumerate(records, 1):
-        await agent.send(envelope(sequence, run_id, record=as_sent(record, host)))
-    await agent.acked(len(records))
-    return run_id
 
 
 @in_loop
