@@ -37,7 +37,7 @@ def shell(folder: Path, *words: str | Path, **environment: str) -> Ran:
         env=bare | {"PATH": path} | environment,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=170,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)

@@ -20,7 +20,9 @@ _FORM = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
-_FOR_OPERATORS = [f"docs/{each}.md" for each in ("FLEET", "ACCESS", "UPGRADE", "BACKUP", "POLICY", "CI")]
+_FOR_OPERATORS = [
+    f"docs/{each}.md" for each in ("FLEET", "ACCESS", "UPGRADE", "BACKUP", "POLICY", "CI")
+]
 _NAMED = re.compile(r"(?:ADR |adr/)(\d{4})")
 
 

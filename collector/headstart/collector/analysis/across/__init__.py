@@ -1,3 +1,3 @@
-"""Several runs set against each other: two of them, or one experiment on several hosts."""
+"""Several runs together: two of them, one experiment on several hosts, those of an assessment."""
 
-__all__ = ["pooled", "several_hosts", "two_runs"]
+__all__ = ["assessment", "pooled", "several_hosts", "two_runs"]

@@ -1,6 +1,7 @@
 """Reports in each of their formats."""
 
 __all__ = [
+    "assessment_markdown",
     "comparison_html",
     "gate",
     "html",

@@ -1,8 +1,11 @@
 """What a report shows, as rows and blocks ready to be set, the same for every format."""
 
 __all__ = [
+    "assessed_builds_view",
+    "assessment_view",
     "build_view",
     "cases_view",
+    "checklist_view",
     "companions_view",
     "counters_view",
     "decision",
