@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, select, update
 
 from headstart.collector.store import host_changes, records as store_records
 from headstart.collector.store.end_order import NOT_ENDED
@@ -134,12 +134,6 @@ def adopt(
     attempt is another stream's: an agent's that was copied or reset. Where nothing of it is
     stored, the stream that replaces the other one takes it over.
     """
-    matches = (
-        (runs.c.run_id == attempt.run_id)
-        & (runs.c.attempt == attempt.attempt)
-        & (runs.c.attempt > 0)
-        & (runs.c.host == host)
-    )
     row = connection.execute(
         _ADOPTED, {"of_host": host, "which": attempt.run_id, "number": attempt.attempt}
     ).first()
@@ -150,12 +144,10 @@ def adopt(
             connection, attempt.run_id, attempt.attempt
         ):
             return None
-        connection.execute(update(runs).where(matches).values(stream_id=stream_id))
+        connection.execute(_of(row).values(stream_id=stream_id))
     if row.state != LEASED:
         connection.execute(
-            update(runs)
-            .where(matches)
-            .values(
+            _of(row).values(
                 state=LEASED,
                 losses=max(0, row.losses - 1),
                 reason=row.reason if row.cancel_requested else "",
@@ -163,6 +155,11 @@ def adopt(
             )
         )
     return Change(row.run_id, row.host, row.attempt, LEASED)
+
+
+def _of(row: Row[Any]) -> Update:
+    """A change of the run that was just read, in the same transaction."""
+    return update(runs).where(runs.c.run_id == row.run_id)
 
 
 def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:
