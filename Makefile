@@ -66,8 +66,9 @@ fuzz: $(VENV)/.fuzz ## look for inputs that break a parser, ten minutes for each
 CHAOS_SECONDS ?= 3600
 # 0: another one at each call.
 CHAOS_SEED ?= 0
+CHAOS_STORE ?= sqlite
 chaos: $(VENV)/.dev ## kill, cut off and set back a fleet for an hour, and judge its runs; needs root
-	cd tests && ../$(BIN)/python -m support.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED)
+	cd tests && ../$(BIN)/python -m support.chaos --seconds $(CHAOS_SECONDS) --seed $(CHAOS_SEED) --store $(CHAOS_STORE)
 
 bench: $(VENV)/.dev ## the figures of docs/METHODOLOGY.md, measured here
 	$(BIN)/python -m bench

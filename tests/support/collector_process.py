@@ -87,6 +87,13 @@ class CollectorProcess:
 async def _serve(config: CollectorConfig) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    if config.stand_by:
+        from headstart.collector.turns import Turns
+
+        turns = await Turns.start(config)
+        print(turns.collector.port, flush=True)
+        await turns.run(stop)
+        return
     collector = await Collector.start(config)
     print(collector.port, flush=True)
     await stop.wait()

@@ -65,6 +65,12 @@ def _store_url(context: click.Context, parameter: click.Parameter, url: str) -> 
     "stands in PGPASSFILE, not here. Default: a SQLite file in --data.",
 )
 @click.option(
+    "--stand-by",
+    is_flag=True,
+    help="Share the database of --store with other collectors that say so too: one is active, and "
+    "another takes over within seconds when it is gone (docs/STANDBY.md).",
+)
+@click.option(
     "--listen",
     multiple=True,
     metavar="unix:PATH|HOST:PORT",
@@ -205,6 +211,7 @@ def _store_url(context: click.Context, parameter: click.Parameter, url: str) -> 
 def command(
     data: Path,
     store: str,
+    stand_by: bool,
     listen: tuple[str, ...],
     enroll_listen: str | None,
     advertise: tuple[str, ...],
@@ -255,6 +262,8 @@ def command(
             "--tls-certificate, --tls-key and --tls-client-authority go together: without the "
             "authority anyone who reaches the port can submit"
         )
+    if stand_by and not store:
+        raise InputError("--stand-by shares a database: it goes with --store postgresql://...")
     if roles is not None:
         _check_roles(roles, tls is not None)
     asked = {
@@ -268,6 +277,7 @@ def command(
     config = CollectorConfig(
         data=data,
         store=store,
+        stand_by=stand_by,
         listen=listen or default_address(),
         metrics_listen=None if metrics_listen == "none" else metrics_listen,
         tls=tls,
@@ -317,6 +327,9 @@ async def _serve(config: "CollectorConfig") -> None:
     from headstart.cli.faults import collector_faults
     from headstart.collector.server import Collector
 
+    if config.stand_by:
+        await _take_turns(config)
+        return
     with collector_faults():
         collector = await Collector.start(config)
     # What was imported stays; to look through it again and again takes a tenth of the time that
@@ -335,3 +348,16 @@ async def _serve(config: "CollectorConfig") -> None:
     with interrupt.stopping(stop.set):
         await stop.wait()
         await collector.stop()
+
+
+async def _take_turns(config: "CollectorConfig") -> None:
+    from headstart.cli.faults import collector_faults
+    from headstart.collector.turns import Turns
+
+    stop = asyncio.Event()
+    with collector_faults():
+        turns = await Turns.start(config)
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
+        with interrupt.stopping(stop.set):
+            await turns.run(stop)

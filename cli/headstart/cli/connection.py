@@ -285,7 +285,7 @@ def given_collector(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="unix:PATH|HOST:PORT",
             envvar="HEADSTART_COLLECTOR",
             help="Address of the collector; may be repeated where another stands by, and the "
-            "active one is found. Default: the socket of this user's collector.",
+            "active one is found (docs/STANDBY.md). Default: the socket of this user's collector.",
         ),
     ):
         connected = option(connected)

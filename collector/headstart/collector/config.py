@@ -126,6 +126,8 @@ class CollectorConfig:
     data: Path
     # The URL of the PostgreSQL database that holds the store; empty: a file in `data` does.
     store: str = ""
+    # Whether it shares that database with others, of which one at a time is active.
+    stand_by: bool = False
     # "unix:PATH" or "host:port", one or several; port 0 takes a free one. Empty: a socket
     # in `data`.
     listen: str | tuple[str, ...] = ()

@@ -91,6 +91,12 @@ class SelfMetrics:
             registry=self.registry,
         )
         info.labels(version).set(1)
+        self._active = Gauge(
+            "headstart_collector_active",
+            "1: this collector has the agents and judges; 0: it stands by, and another one does.",
+            registry=self.registry,
+        )
+        self._active.set(1)
         self._batches = self._counter("batches", "Record envelopes that became durable.")
         self._bytes = self._counter("received_bytes", "Payload bytes that became durable.")
         self._duplicates = self._counter(
@@ -202,6 +208,10 @@ class SelfMetrics:
 
     def _counter(self, name: str, documentation: str) -> Counter:
         return Counter(f"headstart_collector_{name}", documentation, registry=self.registry)
+
+    def stands_by(self) -> None:
+        """Another collector is the active one."""
+        self._active.set(0)
 
     def ingested(self, batches: int, payload_bytes: int) -> None:
         """Envelopes that became durable for the first time."""

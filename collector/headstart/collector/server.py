@@ -8,6 +8,7 @@ await collector.stop()
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from importlib.metadata import version
 from types import TracebackType
@@ -17,6 +18,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.api.access_service import AccessServer
@@ -35,6 +37,7 @@ from headstart.collector.identity.revoked_callers import RevokedCallers
 from headstart.collector.identity.roles_file import RolesFile
 from headstart.collector.identity.service import IdentityServer
 from headstart.collector.identity.sightings import Sightings
+from headstart.collector.identity.standby_guard import StandingBy
 from headstart.collector.judge.analyst import Analyst
 from headstart.collector.judge.exporter import Exporter
 from headstart.collector.judge.regressions import Regressions
@@ -45,9 +48,12 @@ from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import restores as store_restores
 from headstart.collector.store.clock import ClockWatch
 from headstart.collector.store.contexts import Contexts
-from headstart.collector.store.database import database_of
+from headstart.collector.store.database import Database, database_of
+from headstart.collector.store.migrations import prepare, require_known
 from headstart.collector.store.retention import keep_within
 from headstart.collector.store.store import FILE_NAME, Store
+from headstart.collector.store.turn import Turn
+from headstart.collector.store.writer import StoreFault
 from headstart.collector.tasks import Tasks
 from headstart.collector.transport.callers import Callers
 from headstart.collector.transport.free_addresses import check_free
@@ -57,6 +63,7 @@ from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
 from headstart.v1.identity_pb2_grpc import add_IdentityServiceServicer_to_server
 from headstart.words.foreign.addresses import socket_path
+from headstart.words.standing_by import ACTIVE_SERVICE
 
 if TYPE_CHECKING:
     from headstart.collector.identity.own_identity import OwnIdentity
@@ -70,9 +77,13 @@ _GRACE_SECONDS = 0.5
 _HOSTS_SECONDS = 5.0
 # Of a thousand hosts it takes half a second, which records would wait for.
 _HOSTS_REST = 30.0
+# How soon whoever stands by sees what was revoked, and what watched runs have become.
+_FOLLOW_SECONDS = 2.0
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _SERVICES = (
     "",
-    "headstart.v1.FleetService",
+    ACTIVE_SERVICE,
     "headstart.v1.ExperimentsService",
     "headstart.v1.AccessService",
     "headstart.v1.IdentityService",
@@ -90,8 +101,9 @@ class Collector:
         who_calls: WhoCalls,
         identity: "OwnIdentity | None",
         decide: Decide | None = None,
+        standing_by: StandingBy | None = None,
     ) -> None:
-        """For `start` alone."""
+        """For `start` alone. `standing_by`: another collector has the agents, this one reads."""
         # What it listens on, as it can be dialled.
         self.addresses: tuple[str, ...] = ()
         self.metrics_port: int | None = None
@@ -140,19 +152,28 @@ class Collector:
         )
         self._fleet.refused_host = self._revoked.of_host
         self._identity = identity
+        self._standing_by = standing_by
+        if standing_by is not None:
+            self._own.stands_by()
         self._tasks = Tasks()
         self._parts = AsyncExitStack()
 
     @classmethod
-    async def start(cls, config: CollectorConfig, decide: Decide | None = None) -> Self:
+    async def start(
+        cls,
+        config: CollectorConfig,
+        decide: Decide | None = None,
+        turn: Turn | None = None,
+    ) -> Self:
         """Listen, and take up what the data folder holds. Raises StartFault.
 
-        `decide` says whether a run does another block; by default the verdicts do.
+        `decide` says whether a run does another block; by default the verdicts do. `turn`: of a
+        collector that shares its database with others; by default nobody else may use the store.
         """
         check_exposure(config)
         _scrape_secrets(config)
         roles = RolesFile(config.roles) if config.roles is not None else None
-        database = database_of(config.store, config.data.absolute() / FILE_NAME)
+        database = _database(config, turn)
         try:
             store = Store(
                 config.data,
@@ -161,6 +182,7 @@ class Collector:
                 quotas=config.quotas,
                 # A start that fails changes no store: the release before can go on with it.
                 before_change=lambda: check_free(config),
+                prepared=_prepared(turn),
             )
         except (OSError, DBAPIError) as error:
             what = str(getattr(error, "orig", error))
@@ -185,7 +207,10 @@ class Collector:
             raise
         own = [identity.authority.pem] if identity is not None else []
         who_calls = WhoCalls(roles, config.plaintext, lambda: own)
-        collector = cls(config, store, contexts, who_calls, identity, decide)
+        standing_by = None
+        if turn is not None and turn.term is None:
+            standing_by = StandingBy(turn.active_address)
+        collector = cls(config, store, contexts, who_calls, identity, decide, standing_by)
         try:
             await collector._start()
         except BaseException:
@@ -197,8 +222,11 @@ class Collector:
         # Stopped in the opposite order.
         self._parts.push_async_callback(self._store.close)
         self._parts.push_async_callback(self._tasks.stop)
-        await self._clock.begin()
         await self._revoked.load()
+        if self._standing_by is not None:
+            await self._start_reading()
+            return
+        await self._clock.begin()
         self._tasks.start(self._store.keep_looking(), "the looking after the disk")
         store_restores.remind(await self._store.read(store_restores.all_of), self._store.now())
         self._tasks.start(self._trail.keep(), "the audit")
@@ -232,12 +260,39 @@ class Collector:
         self._tasks.start(keep_within(self._store, self._config.retention), "retention")
         self._tasks.start(self._contexts.keep_needed(self._store), "the removal of contexts")
 
+    async def _start_reading(self) -> None:
+        """What a collector that stands by has: what changes nothing, and follows the active one."""
+        self._tasks.start(self._guard.keep_roles(), "the following of the roles file")
+        self._tasks.start(self._follow_store(), "the following of the active collector")
+        self._parts.push_async_callback(self._analyst.pool.stop)
+        self._publisher.is_whole.set()
+        await self._serve()
+        if self._identity is not None:
+            self._identity.port = self.port
+            self._tasks.start(self._identity.keep_fresh(), "the renewal of the certificate")
+        await self._serve_metrics()
+
+    async def _follow_store(self) -> None:
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            try:
+                await self._revoked.load()
+                self._guard.recheck()
+                self._fleet.dispatch.changes.publish_all()
+            except StoreFault as fault:
+                log.warning("what the active collector does is not seen: %s", fault)
+
     async def _serve(self) -> None:
         config = self._config
+        standing_by = self._standing_by
         server = grpc.aio.server(
             options=server_options(config),
             # Counted before they are refused.
-            interceptors=[*([Callers(self._own)] if config.port_tls else []), self._guard],
+            interceptors=[
+                *([standing_by] if standing_by is not None else []),
+                *([Callers(self._own)] if config.port_tls else []),
+                self._guard,
+            ],
         )
         add_FleetServiceServicer_to_server(
             FleetServer(
@@ -289,7 +344,8 @@ class Collector:
         self._parts.callback(sockets.close)
         self.addresses = listen(server, config, sockets, self._own)
         for service in _SERVICES:
-            await health.set(service, health_pb2.HealthCheckResponse.SERVING)
+            serves = standing_by is None or service != ACTIVE_SERVICE
+            await health.set(service, _SERVING if serves else _NOT_SERVING)
         await server.start()
 
         async def stop() -> None:
@@ -312,12 +368,16 @@ class Collector:
             lambda: self._store.problem or self._store.slowness,
             self._publisher.is_whole,
             _scrape_secrets(config),
+            self._standing_by.words() if self._standing_by is not None else "",
         )
         server = await HttpServer.start(
             config.metrics_listen, application, self._own, config.metrics_tls
         )
         self.metrics_port = server.port
         self._parts.push_async_callback(server.close)
+        if self._standing_by is not None:
+            # What is exposed twice counts twice.
+            return
         self._tasks.start(self._publisher.take_up(), "the exposition of stored results")
         self._tasks.start(self._expose_hosts(), "the exposition of hosts")
 
@@ -351,6 +411,28 @@ class Collector:
         _trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+
+def _database(config: CollectorConfig, turn: Turn | None) -> Database:
+    """Raises StartFault."""
+    if turn is None:
+        return database_of(config.store, config.data.absolute() / FILE_NAME)
+    from headstart.collector.store.postgresql import PostgresDatabase
+
+    return PostgresDatabase(config.store, alone=False, fence=turn.fence)
+
+
+def _prepared(turn: Turn | None) -> Callable[[Connection], object]:
+    if turn is None:
+        return prepare
+    if turn.term is None:
+        return require_known
+
+    def prepared(connection: Connection) -> None:
+        turn.fence(connection)
+        prepare(connection)
+
+    return prepared
 
 
 def _scrape_secrets(config: CollectorConfig) -> ScrapeSecrets | None:

@@ -5,10 +5,21 @@ from support.alert_cases.case import COLLECTOR, OF_COLLECTOR, Case, of_collector
 FAULTY = f"headstart_collector_store_faulty{{{OF_COLLECTOR}}}"
 SLOW = f"headstart_collector_store_commit_latest_seconds{{{OF_COLLECTOR}}}"
 FAILURES = f"headstart_collector_analysis_failures_total{{{OF_COLLECTOR}}}"
+ACTIVE, OTHER_ACTIVE, ALONE = (
+    f'headstart_collector_active{{job="headstart",instance="{name}:9464",store="{store}"}}'
+    for name, store in (("c", "s1"), ("d", "s1"), ("d", "s2"))
+)
 UP, OTHER_UP = (f'up{{job="headstart",instance="{name}:9464"}}' for name in "cd")
 _BLIND = (
     "What it showed last counts no more: other alerts about its results, hosts and shifts are "
     "held back, and that they are silent says nothing. Agents go on and spool what they measure."
+)
+_ONE_LEFT = (
+    "Agents, results and commands go on by the other one. If that one dies too, none takes over."
+)
+_NONE_ACTIVE = (
+    "Those that are scraped stand by. Agents spool what they measure, nothing is judged, and "
+    "commands that change something are refused."
 )
 
 CASES = (
@@ -35,6 +46,54 @@ CASES = (
         "HeadstartCollectorDown",
         "both are scraped, one was restarted and another job is down",
         {UP: "1x5 0x0 1x30", OTHER_UP: "1x40", 'up{job="node",instance="c:9100"}': "0x40"},
+        at="15m",
+    ),
+    Case(
+        "HeadstartCollectorDown",
+        "another one of its store is active",
+        {UP: "1x5 0x20", OTHER_UP: "1x30", ACTIVE: "1x5 stale", OTHER_ACTIVE: "0x5 1x30"},
+        at="15m",
+    ),
+    Case(
+        "HeadstartCollectorDown",
+        "another one of its store stands by and none is active",
+        {UP: "1x5 0x20", OTHER_UP: "1x30", ACTIVE: "1x5 stale", OTHER_ACTIVE: "0x30"},
+        at="15m",
+        labels={"job": "headstart", "instance": "c:9464"},
+        says=("The collector c:9464 is down", f"Prometheus cannot scrape it. {_BLIND}"),
+    ),
+    Case(
+        "HeadstartStandbyDown",
+        "the one that stood by died",
+        {UP: "1x30", OTHER_UP: "1x5 0x20", ACTIVE: "1x30", OTHER_ACTIVE: "0x5 stale"},
+        at="15m",
+        labels={"job": "headstart", "instance": "d:9464"},
+        says=(
+            "The collector d:9464 is down; another one of its store is active",
+            _ONE_LEFT,
+        ),
+    ),
+    Case(
+        "HeadstartStandbyDown",
+        "each has a store of its own",
+        {UP: "1x30", OTHER_UP: "1x5 0x20", ACTIVE: "1x30", ALONE: "1x5 stale"},
+        at="15m",
+    ),
+    Case(
+        "HeadstartNoActiveCollector",
+        "both stand by",
+        {ACTIVE: "1x5 0x20", OTHER_ACTIVE: "0x30"},
+        at="15m",
+        labels={"job": "headstart", "store": "s1"},
+        says=(
+            "No collector of the store s1 is the active one",
+            _NONE_ACTIVE,
+        ),
+    ),
+    Case(
+        "HeadstartNoActiveCollector",
+        "one took over from the other",
+        {ACTIVE: "1x5 0x20", OTHER_ACTIVE: "0x5 1x30"},
         at="15m",
     ),
     Case(

@@ -26,12 +26,20 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="that things happen")
     parser.add_argument("--seed", type=int, default=0, help="0: another one at each call")
     parser.add_argument("--hosts", type=int, default=6)
+    parser.add_argument(
+        "--store",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="postgresql: two collectors take turns on one database, which is cut and restarted",
+    )
     given = parser.parse_args()
     if os.geteuid() != 0:
         print("chaos: needs root: disks that fill up are mounted", file=sys.stderr)
         return 2
     seed = given.seed or random.SystemRandom().randrange(1, 1 << 31)
-    print(f"chaos: seed {seed}, {given.hosts} hosts, {given.seconds:.0f} s", flush=True)
+    print(
+        f"chaos: seed {seed}, {given.hosts} hosts, {given.seconds:.0f} s, {given.store}", flush=True
+    )
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
 
@@ -43,7 +51,7 @@ def main() -> int:
         )
 
     try:
-        with chaos(folder, seed, given.hosts, _PAUSE_SECONDS) as fleet:
+        with chaos(folder, seed, given.hosts, _PAUSE_SECONDS, given.store) as fleet:
             fleet.run(given.seconds, tell)
             fleet.settle(_SETTLE_SECONDS)
             verdict = fleet.judge()
@@ -57,7 +65,10 @@ def main() -> int:
         shutil.rmtree(folder)
     else:
         print(f"chaos: not well; logs and records are in {folder}; the same again:")
-        print(f"make chaos CHAOS_SEED={seed} CHAOS_SECONDS={given.seconds:.0f}")
+        print(
+            f"make chaos CHAOS_SEED={seed} CHAOS_SECONDS={given.seconds:.0f} "
+            f"CHAOS_STORE={given.store}"
+        )
     return int(not is_well)
 
 

@@ -5,9 +5,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from support.chaos.clocks import Clock
 from support.collector_process import CollectorProcess
@@ -17,6 +18,16 @@ from support.small_disk import fill, free
 _SHORT, _LONG = (0.3, 2.5), (8.0, 12.0)
 _CLOCK_STEPS = (-3600, -45, -5, 5, 20, 45, 3600)
 _COMMAND_SECONDS = 60.0
+
+
+class OfCollectors(Protocol):
+    """What may happen to whoever takes the runs, be it one or two."""
+
+    set_back: "list[SetBack]"
+
+    def all(self) -> "Sequence[Callable[[], None]]": ...
+    def tend(self) -> None: ...
+    def heal(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -12,28 +12,23 @@ from typing import Protocol
 
 import grpc
 
-from headstart.collector.config import CollectorConfig, IdentitySettings, Timing
 from headstart.v1.experiments_pb2 import ListHostsRequest, ListRequest, RunState, RunSummary
 from support.chaos.clocks import Clock, wall_clock
-from support.chaos.collector_faults import CollectorFaults
+from support.chaos.collector_faults import OfCollectors
 from support.chaos.host_faults import HostFaults
 from support.chaos.hosts import Host
 from support.chaos.judging import Verdict, judge
-from support.chaos.links import link
+from support.chaos.links import Links, link
 from support.chaos.operators import Operator, is_passing
+from support.chaos.sites import collector_on_sqlite, collectors_on_postgresql
 from support.chaos.submitting import CALL_SECONDS, OPEN, Submitter
-from support.collector_process import CollectorProcess
 from support.small_disk import small_disk
 from support.waiting import wait_until
 
-_TIMING = Timing(heartbeat_seconds=0.5, lease_seconds=8.0, tick_seconds=0.2)
 # Of a collector that is well, on a machine that may be busy.
 _ANSWER_SECONDS = 60.0
-# Renewed every minute.
-_CERTIFICATE_SECONDS = 120.0
 # An agent takes runs while 64 MiB are free.
 _AGENT_DISK_MIB = 160
-_COLLECTOR_DISK_MIB = 256
 # Below those that the kernel gives to connections: a port is free again after each restart.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 
@@ -55,7 +50,7 @@ class Chaos:
         pause: tuple[float, float],
         hosts: Sequence[Host],
         of_hosts: Sequence[HostFaults],
-        of_collector: CollectorFaults,
+        of_collector: OfCollectors,
         submitter: Submitter,
         operator: Operator,
         done: Counter[str],
@@ -167,9 +162,15 @@ class Chaos:
 
 @contextmanager
 def chaos(
-    folder: Path, seed: int, hosts: int = 2, pause: tuple[float, float] = (0.5, 3.0)
+    folder: Path,
+    seed: int,
+    hosts: int = 2,
+    pause: tuple[float, float] = (0.5, 3.0),
+    store: str = "sqlite",
 ) -> Iterator[Chaos]:
     """Agents that were enrolled, each with a small disk of its own; needs root.
+
+    `store`: "sqlite" has one collector, "postgresql" two that take turns.
 
     `pause` is how many seconds pass between what happens to one of them, least and most.
     """
@@ -178,28 +179,11 @@ def chaos(
     with ExitStack() as stack:
         policy = folder / "policy.toml"
         policy.write_text("commands = true\n")
-        disk = stack.enter_context(small_disk(folder / "collector", _COLLECTOR_DISK_MIB))
-        # Outside of what is set back, and short: a socket's path has 107 bytes.
-        socket_file = f"unix:{folder / 'c.sock'}"
         library = wall_clock(folder)
-        clock = Clock(folder / "collector.clock", library)
-        stack.callback(clock.close)
-        port = next(ports)
-        config = CollectorConfig(
-            data=disk / "store",
-            listen=(f"127.0.0.1:{port}", socket_file),
-            identity=IdentitySettings(
-                advertise=("127.0.0.1",),
-                enroll_listen=f"127.0.0.1:{next(ports)}",
-                client_seconds=_CERTIFICATE_SECONDS,
-            ),
-            timing=_TIMING,
-            confirm_regressions=False,
-        )
-        log = folder / "collector.log"
-        collector = CollectorProcess(config, env=clock.env, log=log)
-        stack.callback(collector.kill)
-        operator = Operator(folder / "operator", socket_file, log)
+        rng = random.Random(seed)
+        make = collectors_on_postgresql if store == "postgresql" else collector_on_sqlite
+        site = make(folder, stack, ports, random.Random(rng.random()), library)
+        operator = Operator(folder / "operator", site.sockets, site.log, site.targets)
         made = []
         for number in range(1, hosts + 1):
             name = f"h{number}"
@@ -210,7 +194,7 @@ def chaos(
                 next(ports),
                 folder / f"{name}.log",
                 Clock(folder / f"{name}.clock", library),
-                stack.enter_context(link(port)),
+                Links([stack.enter_context(link(port)) for port in site.ports]),
                 operator,
                 done,
             )
@@ -220,11 +204,9 @@ def chaos(
             host.enroll()
             host.start()
             made.append(host)
-        rng = random.Random(seed)
         of_hosts = [HostFaults(host, folder, random.Random(rng.random())) for host in made]
-        of_collector = CollectorFaults(collector, disk, clock, folder, random.Random(rng.random()))
         submitter = Submitter(made, operator, folder, random.Random(rng.random()), done)
-        found = Chaos(seed, pause, made, of_hosts, of_collector, submitter, operator, done)
+        found = Chaos(seed, pause, made, of_hosts, site.faults, submitter, operator, done)
         wait_until(found.all_attend, seconds=60.0)
         yield found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from headstart.agent.uplink.enrolled import FOLDER_NAME, enrolled_in
 from headstart.words.foreign.certificates import CertificateProblem
 from support.chaos.clocks import Clock
-from support.chaos.links import Link
+from support.chaos.links import Links
 from support.chaos.operators import Operator
 from support.running import HEADSTART
 
@@ -29,7 +29,7 @@ class Host:
     app_port: int
     log: Path
     clock: Clock
-    link: Link
+    link: Links
     operator: Operator
     done: Counter[str]
     process: "Process | None" = None
@@ -66,7 +66,8 @@ class Host:
 
     def agent(self, state: Path) -> "Process":
         """Another agent of this host, with its state elsewhere."""
-        way = ("--collector", f"127.0.0.1:{self.link.port}", "--identity", state)
+        found = [f"--collector=127.0.0.1:{port}" for port in self.link.ports]
+        way = (*found, f"--identity={state}")
         place = ("--policy", self.policy, "--state", state, "--label", f"host={self.name}")
         # The others measure on the same machine.
         busy = ("--if-busy", "go-on")

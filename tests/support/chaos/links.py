@@ -3,8 +3,9 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -16,8 +17,9 @@ class Link:
     ends may have given it up long before.
     """
 
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
+    def __init__(self, target: int | Path) -> None:
+        """To a port of loopback, or to a socket."""
+        self._target = target
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()
@@ -67,7 +69,7 @@ class Link:
         try:
             # A link that holds lets nobody through either, not even to a port that is shut.
             self._there.wait()
-            collector = socket.create_connection(("127.0.0.1", self._target_port), timeout=5.0)
+            collector = self._dialled()
         except OSError:
             _reset(agent)
             agent.close()
@@ -87,6 +89,17 @@ class Link:
         agent.close()
         collector.close()
 
+    def _dialled(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target), timeout=5.0)
+        end = socket.socket(socket.AF_UNIX)
+        try:
+            end.connect(str(self._target))
+        except OSError:
+            end.close()
+            raise
+        return end
+
     def _copy(self, source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
         try:
             while data := source.recv(65536):
@@ -100,6 +113,33 @@ class Link:
             _reset(sink)
 
 
+class Links:
+    """The ways to several collectors from one host: what happens, happens to all of them."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._links = links
+
+    @property
+    def ports(self) -> list[int]:
+        """Where each begins."""
+        return [link.port for link in self._links]
+
+    def cut(self) -> None:
+        """See `Link`."""
+        for link in self._links:
+            link.cut()
+
+    def hold(self, there: bool = True, back: bool = True) -> None:
+        """See `Link`."""
+        for link in self._links:
+            link.hold(there, back)
+
+    def mend(self) -> None:
+        """See `Link`."""
+        for link in self._links:
+            link.mend()
+
+
 def _reset(end: socket.socket) -> None:
     with suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -107,9 +147,9 @@ def _reset(end: socket.socket) -> None:
 
 
 @contextmanager
-def link(target_port: int) -> Iterator[Link]:
+def link(target: int | Path) -> Iterator[Link]:
     """A link that is closed at the end."""
-    made = Link(target_port)
+    made = Link(target)
     try:
         yield made
     finally:

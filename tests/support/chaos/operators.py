@@ -3,7 +3,7 @@
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import grpc
 from headstart.agent.uplink.collector_tls import channel_to
 from headstart.agent.uplink.enrolled import FOLDER_NAME, Enrolled, enrolled_in
 from headstart.agent.uplink.renewal import NotRenewed, renew
+from headstart.cli.active_collector import active_of
+from headstart.cli.connection import Connection
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.foreign.certificates import CertificateProblem
 from support.running import HEADSTART
@@ -24,11 +26,15 @@ _LEFT_SECONDS = 15.0
 
 
 class Operator:
-    """`folder` gets his identity, `socket` is the collector's."""
+    """`folder` gets his identity, `sockets` are the collectors'."""
 
-    def __init__(self, folder: Path, socket: str, log: Path) -> None:
+    def __init__(
+        self, folder: Path, sockets: Sequence[str], log: Path, targets: Sequence[str] = ()
+    ) -> None:
+        """`targets` are the ports of several collectors; of one its certificate says it."""
         self.folder = folder
-        self._socket = socket
+        self._sockets = [f"--collector={socket}" for socket in sockets]
+        self._targets = targets
         self._log = log
         # Commands renew the certificate that they use: one at a time.
         self._lock = threading.Lock()
@@ -38,7 +44,7 @@ class Operator:
         """Calls over TLS by his certificate, each time by a new connection."""
         with self._lock:
             enrolled = self._certified()
-            channel = channel_to(enrolled.collector, enrolled.tls)
+            channel = channel_to(self._active(enrolled), enrolled.tls)
         with channel:
             yield ExperimentsServiceStub(channel)
 
@@ -46,7 +52,13 @@ class Operator:
         """`headstart ARGUMENTS` by his certificate, in the background."""
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [HEADSTART, *arguments, "--identity", self.folder],
+                [
+                    HEADSTART,
+                    *arguments,
+                    *(f"--collector={target}" for target in self._targets),
+                    "--identity",
+                    self.folder,
+                ],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -60,7 +72,7 @@ class Operator:
             time.sleep(_AGAIN_SECONDS)
 
     def _enrolled(self, role: str, name: str, state: Path, log: Path) -> bool:
-        create = ["token", "create", "--role", role, "--name", name, "--collector", self._socket]
+        create = ["token", "create", "--role", role, "--name", name, *self._sockets]
         with log.open("ab") as said:
             try:
                 token = subprocess.run(
@@ -84,6 +96,17 @@ class Operator:
                 return False
         return True
 
+    def _active(self, enrolled: Enrolled) -> str:
+        """The collector to ask; the first where none is active."""
+        if not self._targets:
+            return enrolled.collector
+        first, *others = self._targets
+        tls = enrolled.tls
+        by = Connection(
+            first, False, tls.authority, tls.certificate, tls.key, enrolled, tuple(others)
+        )
+        return active_of(by).target
+
     def _certified(self) -> Enrolled:
         """With a certificate that holds: the one there, renewed, or of a new token."""
         try:
@@ -98,7 +121,7 @@ class Operator:
             time.sleep(max(0.0, enrolled.holds.begins - time.time()))
         elif enrolled.renewal_time < time.time():
             with suppress(NotRenewed):
-                return renew(enrolled, enrolled.collector)
+                return renew(enrolled, self._active(enrolled))
         return enrolled
 
 

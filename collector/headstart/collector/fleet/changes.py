@@ -51,3 +51,8 @@ class Changes:
         """Wake everybody who watches the run."""
         for changed in self._watching.get(run_id, ()):
             changed.note(run_id)
+
+    def publish_all(self) -> None:
+        """As `publish`, of every run that is watched: another collector may have changed it."""
+        for run_id in list(self._watching):
+            self.publish(run_id)

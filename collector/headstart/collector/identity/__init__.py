@@ -13,4 +13,5 @@ __all__ = [
     "roles_file",
     "service",
     "sightings",
+    "standby_guard",
 ]

@@ -31,9 +31,11 @@ def metrics_application(
     problem: Callable[[], str] = lambda: "",
     is_whole: asyncio.Event | None = None,
     secrets: ScrapeSecrets | None = None,
+    standing_by: str = "",
 ) -> web.Application:
     """/metrics, and /healthz: 200, or 503 with the text that `problem` returns.
 
+    /active is 200 on the active collector, and 503 with `standing_by` on one that stands by.
     With `secrets` /metrics is for who has one; /healthz says nothing of results, and stays open.
     Until `is_whole` a scrape waits: half of the series would look as if the others had ended.
     """
@@ -65,12 +67,16 @@ def metrics_application(
         said = problem()
         return web.Response(text=f"{said or 'ok'}\n", status=503 if said else 200)
 
+    async def active(_request: web.Request) -> web.Response:
+        return web.Response(text=f"{standing_by or 'active'}\n", status=503 if standing_by else 200)
+
     async def stop(_application: web.Application) -> None:
         scrapes.shutdown(wait=False)
 
     application = web.Application(middlewares=[_other_paths])
     application.router.add_get("/metrics", metrics)
     application.router.add_get("/healthz", health)
+    application.router.add_get("/active", active)
     application.on_response_prepare.append(_unsigned)
     application.on_cleanup.append(stop)
     return application
@@ -81,7 +87,7 @@ async def _other_paths(request: web.Request, handler: Handler) -> web.StreamResp
     try:
         return await handler(request)
     except web.HTTPNotFound:
-        return web.Response(text="/metrics or /healthz\n", status=404)
+        return web.Response(text="/metrics, /healthz or /active\n", status=404)
 
 
 async def _unsigned(_request: web.Request, response: web.StreamResponse) -> None:

@@ -210,3 +210,10 @@ def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> i
     if found != known:
         connection.execute(update(version).values(version=known))
     return known
+
+
+def require_known(connection: Connection) -> None:
+    """Raises StoreVersionError where the tables are not those of this release."""
+    found = connection.execute(select(version.c.version)).scalar_one()
+    if found != KNOWN_VERSION:
+        raise StoreVersionError(found, KNOWN_VERSION)

@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, update
@@ -21,6 +21,8 @@ _MORE_READERS = 24
 _KEPT_SECONDS = 1800
 # "HSTR", and the schema: a database may have several stores.
 _LOCK = "SELECT pg_try_advisory_lock(1213420626, hashtext(current_schema()))"
+# Of collectors that take turns by the epoch: none of them writes beside one that is alone.
+_SHARED_LOCK = "SELECT pg_try_advisory_lock_shared(1213420626, hashtext(current_schema()))"
 _HOLDER = (
     "SELECT application_name, coalesce(host(client_addr), 'this machine'), pid "
     "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted "
@@ -91,8 +93,7 @@ class PostgresDatabase:
         connection = connections.as_writer(self.where)
         try:
             connections.require_usable(connection)
-            if self._alone:
-                _lock(connection, self.shown)
+            _lock(connection, self.shown, _LOCK if self._alone else _SHARED_LOCK)
         except BaseException:
             connection.close()
             raise
@@ -177,10 +178,10 @@ class PostgresDatabase:
         return connections.until_known(look, give_up)
 
 
-def _lock(connection: psycopg.Connection[Any], shown: str) -> None:
+def _lock(connection: psycopg.Connection[Any], shown: str, lock: LiteralString) -> None:
     """Take the store's lock for a session. Raises StoreInUse."""
     for _ in range(_LOCK_TRIES):
-        row = connection.execute(_LOCK).fetchone()
+        row = connection.execute(lock).fetchone()
         connection.commit()
         if row is not None and row[0]:
             return

@@ -71,12 +71,13 @@ class Store:
         now: Callable[[], float] = time.time,
         quotas: Quotas | None = None,
         before_change: Callable[[], None] = lambda: None,
+        prepared: Callable[[Connection], object] = prepare,
     ) -> None:
         """Raises FolderInUse, StoreInUse, StoreVersionError and other StartFaults.
 
         `database`: a file in the folder, unless another one is given.
         `before_change` is called with the folder locked: what it raises leaves an older store as
-        it was.
+        it was. `prepared` makes the tables what they have to be, or refuses them.
         """
         private_folder(folder, marks=(FILE_NAME, _LOCK_NAME))
         self.folder = folder.absolute()
@@ -109,7 +110,7 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 self.database.check(connection)
-                prepare(connection)
+                prepared(connection)
                 # Tells the store from others, as a label of its metrics.
                 self.id = store_id(connection)
         except BaseException:

@@ -21,12 +21,18 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
         limits.runs_failed_within,
     )
     failures = counted("headstart_collector_analysis_failures_total", limits.analysis_failed_within)
+    # Collectors whose store has an active one now, whichever of them that is. Of one that is down
+    # what it said last counts.
+    served = (
+        "last_over_time(headstart_collector_active[1d]) and on (job, store) "
+        "(headstart_collector_active == 1)"
+    )
     return (
         Alert(
             COLLECTOR_DOWN,
             "critical",
             About.COLLECTOR,
-            f"up{{{job}}} == 0 or absent(up{{{job}}})",
+            f"(up{{{job}}} == 0 unless on (job, instance) ({served})) or absent(up{{{job}}})",
             limits.collector_down_for,
             "{{ if $labels.instance }}The collector {{ $labels.instance }} is down{{ else }}"
             "No collector is scraped{{ end }}",
@@ -34,6 +40,29 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
             f"target of the job {configuration.scrape.job}{{{{ end }}}}. What it showed last "
             "counts no more: other alerts about its results, hosts and shifts are held back, and "
             "that they are silent says nothing. Agents go on and spool what they measure.",
+            COLLECTOR,
+        ),
+        Alert(
+            "HeadstartStandbyDown",
+            "warning",
+            About.COLLECTOR,
+            f"up{{{job}}} == 0 and on (job, instance) ({served})",
+            limits.collector_down_for,
+            "The collector {{ $labels.instance }} is down; another one of its store is active",
+            "Agents, results and commands go on by the other one. If that one dies too, none takes "
+            "over.",
+            COLLECTOR,
+            ("instance",),
+        ),
+        Alert(
+            "HeadstartNoActiveCollector",
+            "critical",
+            About.COLLECTOR,
+            "max by (job, store) (headstart_collector_active) == 0",
+            soon,
+            "No collector of the store {{ $labels.store }} is the active one",
+            "Those that are scraped stand by. Agents spool what they measure, nothing is judged, "
+            "and commands that change something are refused.",
             COLLECTOR,
         ),
         Alert(
