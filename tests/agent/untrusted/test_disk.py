@@ -215,3 +215,19 @@ def test_a_disk_that_is_filled_by_what_no_list_of_files_has_ends_the_container_t
     assert limit is not None
     assert limit[0] == FailureCode.FAILURE_CODE_OUT_OF_DISK
     assert "more are gone that no file accounts for, 64 MiB is its limit" in limit[1]
+
+
+def test_an_agent_that_does_not_see_the_layer_does_not_take_a_lent_file_for_it(
+    tmp_path: Path,
+) -> None:
+    mounts = f"""\
+1 0 0:1 / / rw - overlay overlay rw,lowerdir=/l,upperdir={tmp_path}/layer,workdir=/w
+2 1 8:1 / {tmp_path} rw - ext4 /dev/vda rw
+"""
+    with ExitStack() as undo:
+        without = disk.opened(os.getpid(), mounts, undo)
+        (tmp_path / "layer").mkdir()
+        with_it = disk.opened(os.getpid(), mounts, undo)
+
+    assert (len(without[0]), without[1]) == (1, False)
+    assert (len(with_it[0]), with_it[1]) == (2, True)

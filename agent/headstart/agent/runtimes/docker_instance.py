@@ -184,11 +184,10 @@ class DockerInstance(Gated):
         lent = {each.identity for each in spec.lent}
         watch = DiskWatch(self.pid, self.pids, spec.disk_bytes, self._exceeded, lent)
         undo.callback(watch.close)
-        if watch.watches:
-            self.notes = [*self.notes, *watch.notes]
-            watch.start()
-        else:
+        self.notes = [*self.notes, *watch.notes]
+        if not watch.watches:
             self.notes = [*self.notes, _DISK_IS_NOT_WATCHED]
+        watch.start()
 
     def _hold_to_lent(self, lent: Sequence[LentPath]) -> None:
         """Somebody may have put a link into a path after it was looked at.

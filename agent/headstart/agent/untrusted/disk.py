@@ -81,7 +81,7 @@ class DiskWatch:
         with ExitStack() as undo:
             mounts = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
             self._in_memory = devices_in_memory(mounts)
-            self._places = _opened(pid, mounts, undo)
+            self._places, self._sees_layer = opened(pid, mounts, undo)
             self._undo = undo.pop_all()
         self.notes: Sequence[str] = ()
         # Where it is counted what it wrote, and what was there before.
@@ -95,11 +95,15 @@ class DiskWatch:
 
     @property
     def watches(self) -> bool:
-        """Whether this agent sees anything of what the instance can write to."""
-        return bool(self._places)
+        """Whether this agent sees the instance's own layer, and all that it writes there.
+
+        Not in a container of its own without the engine's folder at the same path: what the
+        engine lends files from may be seen there all the same.
+        """
+        return bool(self._places) and self._sees_layer
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look at what is seen."""
         if self._places:
             self._thread.start()
 
@@ -297,17 +301,22 @@ class _Counter:
                 raise _Stopped
 
 
-def _opened(pid: int, mountinfo: str, undo: ExitStack) -> list[int]:
+def opened(pid: int, mountinfo: str, undo: ExitStack) -> tuple[list[int], bool]:
+    """Descriptors of what a process can write to on disk, closed by `undo`, and whether its own
+    layer is among them, or it has none.
+    """
     upper, others = writable(mountinfo)
     root = f"/proc/{pid}/root"
-    paths = [f"{root}{point}" for point in others] + ([upper] if upper else [])
+    layers = [upper] if upper else []
     places = []
-    for path in paths:
+    seen = set()
+    for path in [*(f"{root}{point}" for point in others), *layers]:
         # What the host mounts there, an agent in a container of its own does not see.
         with suppress(OSError):
             places.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
             undo.callback(os.close, places[-1])
-    return places
+            seen.add(path)
+    return places, seen.issuperset(layers)
 
 
 def _mebibytes(count: int) -> str:
