@@ -96,10 +96,11 @@ schema: $(VENV)/.dev ## generate the JSON Schemas in docs
 	$(BIN)/headstart schema > docs/experiment.schema.json
 	$(BIN)/headstart schema report > docs/report.schema.json
 
-reference: $(VENV)/.dev ## generate the tables in docs/{EXPERIMENT,OBSERVABILITY,EXPORT}.md
+reference: $(VENV)/.dev ## generate the tables in docs/{EXPERIMENT,OBSERVABILITY,EXPORT,SCALING}.md
 	$(BIN)/python -m headstart.collector.experiments.reference docs/EXPERIMENT.md
 	$(BIN)/python -m headstart.collector.metrics.reference docs/OBSERVABILITY.md
 	$(BIN)/python -m headstart.collector.export.reference docs/EXPORT.md
+	$(BIN)/python -m bench.scaling_tables docs/SCALING.md
 
 generated: proto dashboards schema reference ## regenerate everything; fails when the commit differs
 	git diff --exit-code -- proto/gen dashboards/generated deploy docs

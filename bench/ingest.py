@@ -12,17 +12,20 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
+from sqlalchemy import func, select
 
 from bench.table import BenchRow
 from headstart.agent.sampling.columns import Row, sample_batch
 from headstart.agent.uplink.wire import envelope_of
 from headstart.collector.config import CollectorConfig
+from headstart.collector.store.database import Database, database_of
 from headstart.collector.store.records import row_of
 from headstart.collector.store.store import FILE_NAME, Store
+from headstart.collector.store.tables import batches as stored_batches
 from headstart.v1.records_pb2 import Envelope, Quantity
 from support.attending import attend, hello, submit
 from support.collector_process import CollectorProcess, collector_process
@@ -39,6 +42,8 @@ class Ingested:
 
     per_second: float
     per_cpu_second: float
+    # Of the store, with its indexes, for each batch.
+    bytes_each: float = 0.0
 
 
 def run(quick: bool) -> list[BenchRow]:
@@ -78,21 +83,24 @@ def _row(what: str, found: Ingested, raw: float) -> BenchRow:
     )
 
 
-def ingest(batches: int, per_message: int) -> Ingested:
-    """Stream so many batches from all agents together until the last is acked."""
+def ingest(batches: int, per_message: int, url: str = "") -> Ingested:
+    """Stream so many batches from all agents together until the last is acked.
+
+    `url`: of the database that holds the store; empty: SQLite's file.
+    """
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="headstart-bench-") as folder:
         # Inherited by what is started now.
         os.sched_setaffinity(0, cores[:1])
         try:
-            with collector_process(CollectorConfig(data=Path(folder))) as process:
+            with collector_process(CollectorConfig(data=Path(folder), store=url)) as process:
                 os.sched_setaffinity(0, cores[1:] or cores)
                 found = asyncio.run(_stream_all(process, batches // AGENTS, per_message))
         finally:
             os.sched_setaffinity(0, cores)
-        stored = _stored(Path(folder) / FILE_NAME)
+        stored, size = _stored(database_of(url, Path(folder) / FILE_NAME))
     assert stored == batches // AGENTS * AGENTS, f"{stored} batches are stored"
-    return found
+    return replace(found, bytes_each=size / stored)
 
 
 async def _stream_all(process: CollectorProcess, each: int, per_message: int) -> Ingested:
@@ -165,11 +173,14 @@ def second_of_samples(number: int) -> Envelope:
     return envelope_of(sample_batch(1, number * 10**9, rows, 0), "run", 1)
 
 
-def _stored(path: Path) -> int:
-    with sqlite3.connect(path) as database:
-        (count,) = database.execute("SELECT count(*) FROM batches").fetchone()
-    database.close()
-    return int(count)
+def _stored(database: Database) -> tuple[int, int]:
+    """Batches, and bytes of the whole store."""
+    readers = database.reader_engine()
+    with readers.begin() as connection:
+        count = connection.execute(select(func.count()).select_from(stored_batches)).scalar_one()
+        size = database.used_bytes(connection)
+    readers.dispose()
+    return int(count), size
 
 
 def insert_raw(batches: int, group: int) -> float:

@@ -97,12 +97,15 @@ def simulated(collector: Secured, identities: Path) -> Iterator[Simulated]:
 
 
 @contextmanager
-def working(count: int) -> Iterator[tuple[Secured, Simulated, "Beginning"]]:
-    """A collector with so many agents that attend, each with a run, and how that came."""
+def working(count: int, url: str = "") -> Iterator[tuple[Secured, Simulated, "Beginning"]]:
+    """A collector with so many agents that attend, each with a run, and how that came.
+
+    `url`: see `secured`.
+    """
     with tempfile.TemporaryDirectory(prefix="headstart-bench-") as name:
         folder = Path(name)
         identities = identity_files(folder, [f"simulated-{n:04}" for n in range(count)])
-        with secured(folder) as collector, simulated(collector, identities) as agents:
+        with secured(folder, url) as collector, simulated(collector, identities) as agents:
             came = agents.order("attend")
             cpu_before, began = collector.cpu_seconds(), time.perf_counter()
             submit(collector)

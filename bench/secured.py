@@ -17,7 +17,7 @@ from headstart.collector.identity.authority import Authority, Issued, pem_of
 from headstart.words.roles import Identity, Role
 from support.running import HEADSTART
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 300.0
 _PORTS = re.compile(r"127\.0\.0\.1:(\d+).*enrolment_port=(\d+)")
 
 
@@ -76,13 +76,17 @@ def identity_files(folder: Path, names: list[str]) -> Path:
 
 
 @contextmanager
-def secured(folder: Path) -> Iterator[Secured]:
-    """Started, and its ports open. Its log is `collector.log` in the folder."""
+def secured(folder: Path, url: str = "") -> Iterator[Secured]:
+    """Started, and its ports open. Its log is `collector.log` in the folder.
+
+    `url`: of the database that holds its store; empty: a file in its folder does.
+    """
     log = folder / "collector.log"
     arguments = [
         *("--data", str(folder / "data"), "--listen", f"unix:{folder / 'c.sock'}"),
         *("--listen", "127.0.0.1:0", "--enroll-listen", "127.0.0.1:0"),
         *("--advertise", "127.0.0.1", "--metrics-listen", "127.0.0.1:0"),
+        *(("--store", url) if url else ()),
     ]
     with (
         log.open("wb") as stderr,

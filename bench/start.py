@@ -27,7 +27,7 @@ async def _rows(data: Path, count: int) -> list[BenchRow]:
     began = time.perf_counter()
     async with await Collector.start(CollectorConfig(data, metrics_listen="127.0.0.1:0")) as made:
         opened = time.perf_counter() - began
-        body = await asyncio.to_thread(_scrape, f"http://127.0.0.1:{made.metrics_port}/metrics")
+        body = await asyncio.to_thread(scrape, f"http://127.0.0.1:{made.metrics_port}/metrics")
         whole = time.perf_counter() - began
     what = f"start of a collector with {count:,} results"
     shown = body.count(b"\n")
@@ -49,6 +49,7 @@ async def _rows(data: Path, count: int) -> list[BenchRow]:
     ]
 
 
-def _scrape(url: str) -> bytes:
+def scrape(url: str) -> bytes:
+    """A whole page."""
     with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  # our own
         return bytes(answer.read())

@@ -6,7 +6,8 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from headstart.collector.findings.json import to_json
-from headstart.collector.store.store import Store
+from headstart.collector.store.database import database_of
+from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.tables import experiments, hosts, results, runs
 from headstart.v1.experiment_pb2 import Experiment, Plan, Variant
 from headstart.v1.experiments_pb2 import RunState
@@ -18,9 +19,14 @@ _BEGAN = 1_700_000_000.0
 _RUNS_A_HOST = 20
 
 
-async def fill(data: Path, count: int, variants: Sequence[str] = ("jit", "aot")) -> None:
-    """Put in so many results, each of an experiment and host of its own; the last one is newest."""
-    store = Store(data)
+async def fill(
+    data: Path, count: int, variants: Sequence[str] = ("jit", "aot"), url: str = ""
+) -> None:
+    """Put in so many results, each of an experiment and host of its own; the last one is newest.
+
+    `url`: of the database that holds the store; empty: a file in the folder does.
+    """
+    store = Store(data, database_of(url, data.absolute() / FILE_NAME))
     await store.write(lambda connection: _put(connection, count, variants))
     await store.close()
 
