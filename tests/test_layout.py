@@ -129,7 +129,7 @@ SAME_THING = {
     "faults", "figures", "fleet", "formats", "gate", "gates", "histogram", "history", "host",
     "images", "jobs", "json", "load", "memory", "memory_floor", "metrics", "outcomes", "points",
     "ramp", "reference", "report", "results", "run", "runs", "runtimes", "service", "several_hosts",
-    "shifts", "startup", "table", "trials", "two_runs", "validity", "windows",
+    "shifts", "startup", "store", "table", "trials", "two_runs", "validity", "windows",
 }  # fmt: skip
 
 

@@ -6,7 +6,9 @@ import click
 
 from headstart.cli.data_folder import store_folder
 from headstart.cli.errors import CommandError, InputError
+from headstart.cli.faults import collector_faults
 from headstart.cli.given import Folder
+from headstart.cli.store_url import ADVICE, url_has_password
 from headstart.cli.terminal import say
 
 
@@ -19,7 +21,15 @@ from headstart.cli.terminal import say
     show_default=True,
     help="Folder of the collector, which may be running, or of `headstart run`.",
 )
-def command(destination: Path, data: Path) -> None:
+@click.option(
+    "--store",
+    "url",
+    default="",
+    metavar="URL",
+    help="The PostgreSQL database that holds the store, as the collector is given it. Default: the "
+    "file in --data.",
+)
+def command(destination: Path, data: Path, url: str) -> None:
     """Copy a collector's store, authority and contexts into a new folder, as of one moment.
 
     A collector that runs goes on meanwhile. The folder has its name once it is whole; it is
@@ -27,12 +37,17 @@ def command(destination: Path, data: Path) -> None:
     """
     # Late: it brings the database, which `--help` does without.
     from headstart.collector.store.backups import BackupFault, BackupRefused, make
+    from headstart.collector.store.database import database_of
 
-    folder = store_folder(data)
+    if url_has_password(url):
+        raise InputError("--store: " + ADVICE)
+    folder = data.absolute() if url else store_folder(data)
     if folder is None:
         raise InputError(f"--data {data}: no store is there; expected the collector's --data")
     try:
-        made = make(folder, destination.absolute())
+        with collector_faults():
+            database = database_of(url, folder) if url else None
+            made = make(folder, destination.absolute(), database)
     except BackupRefused as error:
         raise InputError(str(error)) from error
     except BackupFault as error:

@@ -33,6 +33,7 @@ NEEDED = {
     "compare": "collector",
     "pool": "collector",
     "gate": "collector",
+    "store": "collector",
     "trials": "collector",
     "schema": "collector",
     "dashboards": "dashboards",

@@ -47,6 +47,7 @@ SECTIONS = {
         "forget": "Delete runs, or all of an experiment, for good.",
         "backup": "Copy a collector's folder, also while it runs.",
         "restore": "Make a collector's folder of a backup.",
+        "store": "Copy a collector's store to PostgreSQL, or back.",
     },
     "Who may do what": {
         "token": "Make, list and revoke tokens that let hosts and people in.",

@@ -1,8 +1,8 @@
-"""A backup of a collector's folder: the store, its authority and its contexts, as of one moment.
+"""A backup of a collector: the store, its authority and its contexts, as of one moment.
 
 A backup is a folder with the same names as the collector's own and a list of what is in it. It
 has its name once it is whole and on disk. The store is read as any reader does, so that a
-collector that runs goes on.
+collector that runs goes on; one in a database becomes a file of SQLite's, which holds the same.
 """
 
 import fcntl
@@ -22,6 +22,9 @@ from importlib.metadata import version as release_of
 from pathlib import Path
 
 from headstart.collector.store import sqlite
+from headstart.collector.store.copying import CopyFault, CopyRefused, copy
+from headstart.collector.store.database import Database
+from headstart.collector.store.sqlite_file import SqliteFile
 from headstart.collector.store.store import FILE_NAME
 from headstart.words.private_files import private_file, private_folder, write_private
 
@@ -68,15 +71,18 @@ class Backup:
         return sum(file.bytes for file in self.files.values())
 
 
-def make(data: Path, destination: Path) -> Backup:
-    """Write a backup of a collector's folder. Raises BackupRefused and BackupFault."""
-    if not (data / FILE_NAME).is_file():
+def make(data: Path, destination: Path, database: Database | None = None) -> Backup:
+    """Write a backup of a collector's folder, and of the database where that holds its store.
+
+    Raises BackupRefused, BackupFault, and StartFault where a database holds no store.
+    """
+    if database is None and not (data / FILE_NAME).is_file():
         raise BackupRefused(f"{data}: there is no {FILE_NAME}; expected a collector's --data")
     if os.path.lexists(destination):
         raise BackupRefused(f"{destination} is there already: a backup replaces nothing")
     try:
         with unfinished(destination.parent, _UNFINISHED) as folder:
-            made = _fill(folder, data)
+            made = _fill(folder, data, database)
             text = json.dumps(asdict(made), indent=1, sort_keys=True) + "\n"
             write_private(folder / LIST_NAME, text.encode())
             sync_all(folder)
@@ -91,18 +97,34 @@ def make(data: Path, destination: Path) -> Backup:
     return made
 
 
-def _fill(folder: Path, data: Path) -> Backup:
+def _fill(folder: Path, data: Path, database: Database | None) -> Backup:
     files: dict[str, Copied] = {}
     # A file may go when the store needs it no more: what was there before or after is enough.
     _copy_folders(data, folder, files)
     store = private_file(folder / FILE_NAME)
-    sqlite.copy_into(data / FILE_NAME, store)
-    made = time.time()
+    where = f"in {data}" if database is None else database.shown
+    if database is None:
+        sqlite.copy_into(data / FILE_NAME, store)
+        made = time.time()
+    else:
+        # What happens from the snapshot on is not in it: a restore has to know the earlier time.
+        made = time.time()
+        _copy_database(database, store)
     _copy_folders(data, folder, files)
     if faults := sqlite.faults_of(store):
-        raise BackupFault(f"the store in {data} is damaged: {'; '.join(faults)}")
+        raise BackupFault(f"the store {where} is damaged: {'; '.join(faults)}")
     files[FILE_NAME] = digest(store)
     return Backup(FORMAT, release_of("headstart"), sqlite.version_of(store), made, files)
+
+
+def _copy_database(database: Database, store: Path) -> None:
+    try:
+        copy(database, SqliteFile(store))
+    except CopyRefused as error:
+        raise BackupRefused(str(error)) from error
+    except CopyFault as error:
+        raise BackupFault(str(error)) from error
+    sqlite.settle(store)
 
 
 def _copy_folders(data: Path, folder: Path, files: dict[str, Copied]) -> None:

@@ -161,6 +161,8 @@ UPGRADES: Sequence[Upgrade] = (
 
 
 KNOWN_VERSION = len(UPGRADES) + 1
+# Of a store that is being copied: no release opens it.
+UNFINISHED = 0
 
 
 class StoreVersionError(StartFault):
@@ -195,7 +197,7 @@ def _make_all(connection: Connection) -> None:
 def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> int:
     """Make or upgrade the tables within the caller's transaction; the version that stands.
 
-    Raises StoreVersionError before anything is changed.
+    Raises StoreVersionError, or StartFault for half a copy, before anything is changed.
     """
     known = len(upgrades) + 1
     if not inspect(connection).has_table(version.name):
@@ -203,6 +205,11 @@ def prepare(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> i
         connection.execute(insert(version).values(version=known, store_id=new_store_id()))
         return known
     found = connection.execute(select(version.c.version)).scalar_one()
+    if found == UNFINISHED:
+        raise StartFault(
+            "the store is a copy that is not finished: `headstart store copy` with the same places "
+            "goes on with it"
+        )
     if not 1 <= found <= known:
         raise StoreVersionError(found, known)
     for upgrade in upgrades[found - 1 :]:

@@ -80,7 +80,8 @@ def series_of(
         select(points)
         .join(runs, runs.c.run_id == points.c.run_id)
         .where(*selected(points, experiment, variant, metric, fingerprint))
-        .order_by(runs.c.end_order, runs.c.run_id)
+        # The same order of series on every database.
+        .order_by(runs.c.end_order, runs.c.run_id, points.c.variant, points.c.metric)
     )
     found: dict[SeriesKey, FigureSeries] = {}
     for row in connection.execute(query):

@@ -97,6 +97,15 @@ def copy_into(path: Path, target: Path) -> None:
         connection.execute("VACUUM INTO ?", (str(target),))
 
 
+def settle(path: Path) -> None:
+    """Have all of a file in it, and no other file beside it. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        connection.close()
+
+
 def faults_of(path: Path) -> list[str]:
     """What is wrong with a file, read through; empty: nothing. Raises sqlite3.Error."""
     with _raw(path) as connection:
