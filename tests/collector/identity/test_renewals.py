@@ -18,6 +18,7 @@ from headstart.cli.enrolling import new_key
 from headstart.collector.identity.revoked_callers import RevokedCallers
 from headstart.collector.store.issued import (
     Certificate,
+    TooManyCertificates,
     add_certificate,
     holds_until,
     of_serial,
@@ -152,6 +153,26 @@ async def test_nobody_renews_without_end(tmp_path: Path) -> None:
                 await stub.Renew(request)
             with pytest.raises(grpc.aio.AioRpcError, match="30 certificates within an hour"):
                 await stub.Renew(request)
+
+
+@in_loop
+async def test_who_has_certificates_of_two_minutes_gets_as_many_as_their_renewal_takes(
+    tmp_path: Path,
+) -> None:
+    def give(connection: Connection) -> None:
+        for number in range(150):
+            add_certificate(
+                connection,
+                Certificate(
+                    str(number), "agent", "h1", 10.0 * number, 10.0 * number + 120, b"", b""
+                ),
+            )
+
+    async with Store(tmp_path) as store:
+        await store.write(give)
+        one_more = Certificate("150", "agent", "h1", 1500.0, 1620.0, b"", b"")
+        with pytest.raises(TooManyCertificates, match="150 certificates within an hour"):
+            await store.write(lambda c: add_certificate(c, one_more))
 
 
 @in_loop

@@ -9,8 +9,10 @@ from headstart.collector.store.identity_tables import certificates
 # After its end nobody can show one; what it was given for is kept for so long.
 _KEPT_SECONDS = 90 * 86400.0
 _HOUR = 3600.0
-# Certificates that somebody gets in an hour.
+# Certificates that somebody gets in an hour, beside those that renewals make of a short life:
+# two in each, and as many again for a host that is set up anew or set back.
 _MOST_IN_AN_HOUR = 30
+_IN_A_LIFE = 4
 
 
 class TooManyCertificates(Exception):
@@ -49,10 +51,12 @@ def add_certificate(connection: Connection, certificate: Certificate) -> None:
             certificates.c.issued_seconds > now - _HOUR,
         )
     )
-    if connection.execute(recent).scalar_one() >= _MOST_IN_AN_HOUR:
+    life = max(certificate.expires_seconds - now, 1.0)
+    most = _MOST_IN_AN_HOUR + int(_IN_A_LIFE * _HOUR / life)
+    if connection.execute(recent).scalar_one() >= most:
         raise TooManyCertificates(
-            f"{certificate.role} '{certificate.name}' got {_MOST_IN_AN_HOUR} certificates within "
-            "an hour, and gets no other before that is over"
+            f"{certificate.role} '{certificate.name}' got {most} certificates within an hour, "
+            "and gets no other before that is over"
         )
     connection.execute(insert(certificates).values(asdict(certificate)))
 
