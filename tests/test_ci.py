@@ -14,7 +14,7 @@ import yaml
 
 from headstart.collector.config import Timing
 from headstart.collector.findings.json import to_json
-from support.attending import EXPERIMENT, attend, collecting, in_loop
+from support.attending import EXPERIMENT, attend, collecting
 from support.fake_runs import BROKEN, JIT, small
 from support.playing import play
 from support.running import HEADSTART, Ran, app, experiment, free_port
@@ -24,6 +24,9 @@ CI = ROOT / "deploy/ci"
 SCRIPT = CI / "headstart-ci"
 ACTION = CI / "github/action.yml"
 GITLAB = CI / "gitlab/headstart.gitlab-ci.yml"
+
+# A pipeline is several commands, which take minutes on a machine that works for others too.
+pytestmark = pytest.mark.timeout(400)
 
 
 def shell(folder: Path, *words: str | Path, **environment: str) -> Ran:
@@ -37,7 +40,7 @@ def shell(folder: Path, *words: str | Path, **environment: str) -> Ran:
         env=bare | {"PATH": path} | environment,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=300,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -177,8 +180,7 @@ def test_a_comment_is_as_long_as_a_comment_may_be(tmp_path: Path) -> None:
     assert comment.endswith(b"it is in summary.md of the results.\n")
 
 
-@in_loop
-async def test_with_a_collector_the_file_is_submitted_and_its_runs_are_judged(
+def test_with_a_collector_the_file_is_submitted_and_its_runs_are_judged(
     tmp_path: Path,
 ) -> None:
     broken = small(kinds=(JIT, BROKEN), blocks=3)
