@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from headstart.agent.policy.keys import KEYS
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "SECURITY.md").read_text()
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)
@@ -25,3 +27,11 @@ def test_every_line_of_a_face_names_its_test_or_says_that_there_is_none() -> Non
 
     assert len(rows) > 20
     assert without == []
+
+
+def test_every_key_of_a_policy_names_what_holds_it() -> None:
+    section = TEXT.partition("## The policy, key by key")[2].partition("\n## ")[0]
+    stated = re.findall(r"^\| `(\w+)` \| .* \| `tests/", section, re.MULTILINE)
+
+    assert stated
+    assert sorted(stated) == sorted(KEYS)
