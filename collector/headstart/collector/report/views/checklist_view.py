@@ -197,7 +197,6 @@ def _compared(subject: Subject, wanted: tuple[Metric, ...]) -> Iterator[str]:
             if found:
                 title = METRICS[metric.name].title.lower()
                 yield f"{run.experiment}: {title}: {', '.join(found)} (run {run.run_id})"
-                break
 
 
 def _bases(assessment: Assessment) -> Question:
