@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
+from urllib.error import HTTPError
 
 from sqlalchemy import Connection, Engine, insert
 
 from bench.ingest import Ingested, ingest
 from bench.scale import working
+from bench.start import scrape
 from bench.table import BenchRow
 from headstart.collector.config import CollectorConfig
 from headstart.collector.findings.points import points_of
@@ -141,14 +144,23 @@ def _started(each: list[Side], count: int) -> list[BenchRow]:
 
 
 async def _start(data: Path, url: str, count: int) -> float:
-    from bench.start import scrape
-
     await fill(data, count, url=url)
     began = time.perf_counter()
     config = CollectorConfig(data, store=url, metrics_listen="127.0.0.1:0")
     async with await Collector.start(config) as made:
-        await asyncio.to_thread(scrape, f"http://127.0.0.1:{made.metrics_port}/metrics")
+        await asyncio.to_thread(_whole, f"http://127.0.0.1:{made.metrics_port}/metrics")
         return time.perf_counter() - began
+
+
+def _whole(url: str) -> None:
+    """A scrape that comes before all results are taken up is told so after some seconds."""
+    while True:
+        try:
+            scrape(url)
+            return
+        except HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
 
 
 def _history(each: list[Side], repetitions: int) -> list[BenchRow]:
