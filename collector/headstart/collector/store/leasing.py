@@ -144,10 +144,10 @@ def adopt(
             connection, attempt.run_id, attempt.attempt
         ):
             return None
-        connection.execute(_of(row).values(stream_id=stream_id))
+        connection.execute(_of(row.run_id).values(stream_id=stream_id))
     if row.state != LEASED:
         connection.execute(
-            _of(row).values(
+            _of(row.run_id).values(
                 state=LEASED,
                 losses=max(0, row.losses - 1),
                 reason=row.reason if row.cancel_requested else "",
@@ -157,9 +157,9 @@ def adopt(
     return Change(row.run_id, row.host, row.attempt, LEASED)
 
 
-def _of(row: Row[Any]) -> Update:
+def _of(run_id: str) -> Update:
     """A change of the run that was just read, in the same transaction."""
-    return update(runs).where(runs.c.run_id == row.run_id)
+    return update(runs).where(runs.c.run_id == run_id)
 
 
 def cancels_of(connection: Connection, host: str) -> dict[str, tuple[int, str]]:

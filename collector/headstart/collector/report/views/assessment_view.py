@@ -158,17 +158,19 @@ def _base(image: Image) -> str:
 
 
 def _base_row(run: RunResult, image: Image, compilation: str) -> BaseRow:
-    cells = [
-        figure_cell(run, metric, image.variant)
-        for metric in (
-            metrics.IMAGE_PULL,
-            metrics.IMAGE_UNPACKED,
-            metrics.STARTUP,
-            metrics.RSS_IDLE,
-        )
-    ]
+    def cell(metric: Metric) -> str:
+        return figure_cell(run, metric, image.variant)
+
     return BaseRow(
-        family_of(run, image), _base(image), image.variant, compilation, *cells, run.run_id
+        family_of(run, image),
+        _base(image),
+        image.variant,
+        compilation,
+        cell(metrics.IMAGE_PULL),
+        cell(metrics.IMAGE_UNPACKED),
+        cell(metrics.STARTUP),
+        cell(metrics.RSS_IDLE),
+        run.run_id,
     )
 
 
