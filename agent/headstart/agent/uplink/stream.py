@@ -59,6 +59,7 @@ _BATCH_ENVELOPES = 32
 # Runs whose end waits for an ack. With more no lease is taken: each would add one.
 _MOST_UNACKED = 1000
 _CERTIFICATE_SECONDS = 5.0
+_FROZEN_SECONDS = 3.0
 # For finding out what is wrong with a certificate, where another address waits.
 _REASON_SECONDS = 1.0
 # After a stream that lasted so long the next try comes as soon as after a start.
@@ -168,7 +169,8 @@ class Attendance:
             return self._lost(target, why, quiet=_stands_by(error))
         except _NoHandshake as slow:
             self.addresses.shook_no_hands()
-            return self._lost(target, str(slow))
+            # The others first: it may be frozen, and each try of it takes as long.
+            return self._lost(target, str(slow), _FROZEN_SECONDS)
         except CertificateProblem as problem:
             # Somebody has to do something first.
             return self._lost(target, str(problem), _CERTIFICATE_SECONDS)

@@ -24,7 +24,7 @@ def collector(configuration: Configuration) -> tuple[Alert, ...]:
     # Collectors whose store has an active one now, whichever of them that is. Of one that is down
     # what it said last counts.
     served = (
-        "last_over_time(headstart_collector_active[1d]) and on (job, store) "
+        f"last_over_time(headstart_collector_active[{limits.role_known_for}]) and on (job, store) "
         "(headstart_collector_active == 1)"
     )
     return (

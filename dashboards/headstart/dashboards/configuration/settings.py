@@ -157,6 +157,11 @@ class Thresholds:
     )
     spool_for: Duration = _time(10 * _MINUTE, "How long a spool has to grow.")
     collector_down_for: Duration = _time(2 * _MINUTE, "How long no collector has to be scraped.")
+    role_known_for: Duration = _time(
+        _DAY,
+        "Of a collector that is down so long is known which store it has, and so that another "
+        "collector serves it.",
+    )
     commit_hangs: Duration = _time(5, "How long one commit of a store may take.")
     commit_slow: Duration = _time(1, "How long nine of ten batches may wait for their commit.")
     commit_slow_within: Duration = _time(10 * _MINUTE, "The time over which they are counted.")
