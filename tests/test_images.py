@@ -104,6 +104,17 @@ def test_the_rights_are_those_of_the_readme() -> None:
 
 @pytest.mark.images
 @pytest.mark.parametrize("part", ["collector", "agent"])
+def test_the_table_of_sizes_is_of_such_an_image(part: str) -> None:
+    bytes_ = docker("image", "inspect", "--format", "{{.Size}}", f"headstart-{part}:{VERSION}")
+    row = re.search(rf"^\| headstart-{part} \| (\d+) MB", README.read_text(), re.MULTILINE)
+
+    assert row is not None
+    # What is required has a newer release now and then: deploy/images/sizes writes it anew.
+    assert int(row[1]) * 1e6 == pytest.approx(int(bytes_), rel=0.1)
+
+
+@pytest.mark.images
+@pytest.mark.parametrize("part", ["collector", "agent"])
 def test_an_image_names_the_commit_that_its_package_names(part: str) -> None:
     image = f"headstart-{part}:{VERSION}"
     label = '{{index .Config.Labels "org.opencontainers.image.revision"}}'

@@ -10,7 +10,7 @@ RUN python3 -m venv --without-pip /opt/headstart \
     && find /opt/headstart/lib -path '*/tests/*' ! -name _natype.py -type f -delete \
     && /opt/headstart/bin/python -m compileall -q -j 0 /opt/headstart/lib
 
-# Headstart is a layer of its own: where what it requires is the same, a newer one is 2 MB to pull.
+# Headstart is a layer of its own: where what it requires is the same, a newer one is a few MB to pull.
 FROM required AS own
 COPY own /own
 RUN PYTHONPATH=$(echo /wheels/pip-*.whl) /opt/headstart/bin/python -m pip install --quiet \
