@@ -14,7 +14,7 @@ import yaml
 
 from headstart.collector.config import Timing
 from headstart.collector.findings.json import to_json
-from support.attending import EXPERIMENT, attend, collecting, in_loop
+from support.attending import EXPERIMENT, attend, collecting
 from support.fake_runs import BROKEN, JIT, small
 from support.playing import play
 from support.running import HEADSTART, Ran, app, experiment, free_port
@@ -180,10 +180,15 @@ def test_a_comment_is_as_long_as_a_comment_may_be(tmp_path: Path) -> None:
     assert comment.endswith(b"it is in summary.md of the results.\n")
 
 
-@in_loop
-async def test_with_a_collector_the_file_is_submitted_and_its_runs_are_judged(
-    tmp_path: Path,
+def test_with_a_collector_the_file_is_submitted_and_its_runs_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The lease comes when a shell and a command have begun.
+    monkeypatch.setattr("support.attending._PATIENCE_SECONDS", 120)
+    asyncio.run(_submitted_and_judged(tmp_path))
+
+
+async def _submitted_and_judged(tmp_path: Path) -> None:
     broken = small(kinds=(JIT, BROKEN), blocks=3)
     (tmp_path / "players.yaml").write_text(EXPERIMENT.replace("aot:", f"{BROKEN.name}:"))
     async with (
