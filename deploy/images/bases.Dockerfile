@@ -5,9 +5,9 @@ ARG ROOT=debian:bookworm-slim
 FROM ${ROOT} AS collector
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*
+    && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*
 
 FROM collector AS agent
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nghttp2-client wrk \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*
+    && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*
