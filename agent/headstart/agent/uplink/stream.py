@@ -166,7 +166,9 @@ class Attendance:
             ):
                 raise Refused(error.details() or error.code().name) from error
             why = await self._why(error, target)
-            return self._lost(target, why, quiet=_stands_by(error))
+            # One that had the agent and is gone: the others first, as where no hands are shaken.
+            gone = _FROZEN_SECONDS if self._connected and self.addresses.several else 0.0
+            return self._lost(target, why, gone, quiet=_stands_by(error))
         except _NoHandshake as slow:
             self.addresses.shook_no_hands()
             # The others first: it may be frozen, and each try of it takes as long.
