@@ -97,7 +97,7 @@ def runs_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def found(*arguments: Any, data: Path | None, collector: Connection | None, **more: Any) -> Any:
         context = click.get_current_context()
         if data is not None and collector is not None:
-            if _typed(context, "data") == _typed(context, "target"):
+            if _typed(context, "data") == _typed(context, "targets"):
                 raise InputError("--data and --collector exclude each other")
             if _typed(context, "data"):
                 # What is typed stands above what the environment says.

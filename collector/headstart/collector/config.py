@@ -124,10 +124,6 @@ class CollectorConfig:
     """`data` is a folder of the collector's own, made when it is missing."""
 
     data: Path
-    # The URL of the PostgreSQL database that holds the store; empty: a file in `data` does.
-    store: str = ""
-    # Whether it shares that database with others, of which one at a time is active.
-    stand_by: bool = False
     # "unix:PATH" or "host:port", one or several; port 0 takes a free one. Empty: a socket
     # in `data`.
     listen: str | tuple[str, ...] = ()
@@ -157,6 +153,10 @@ class CollectorConfig:
     jobs: JobLimits = field(default_factory=JobLimits)
     # Old against new, run again in turns, wherever a regression is found.
     confirm_regressions: bool = True
+    # The URL of the PostgreSQL database that holds the store; empty: a file in `data` does.
+    store: str = ""
+    # Whether it shares that database with others, of which one at a time is active.
+    stand_by: bool = False
 
     @property
     def addresses(self) -> tuple[str, ...]:

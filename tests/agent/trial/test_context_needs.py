@@ -103,13 +103,17 @@ def test_a_context_beyond_the_policy_is_refused_before_it_is_fetched(tmp_path: P
 def test_the_keys_of_a_policy() -> None:
     text = 'git = ["https://git.example/team/*", "file:///srv/*"]\ncontext_limit = "1GiB"\n'
     policy = parse_policy(text, Path("policy.toml"))
-    wrong = ('git = ["*"]', 'git = "https://git.example/a"', 'git = ["https://*/a"]')
+    wrong = {
+        'git = ["*"]': "expected an address such as .* not '[*]'",
+        'git = "https://git.example/a"': "expected a list such as",
+        'git = ["https://*/a"]': "expected an address such as .* not 'https://[*]/a'",
+    }
 
     assert policy.git == ("https://git.example/team/*", "file:///srv/*")
     assert policy.context_limit_bytes == 1 << 30
     assert policy.message().git == list(policy.git)
-    for line in wrong:
-        with pytest.raises(PolicyError, match=r"line 1: git: expected a list such as"):
+    for line, why in wrong.items():
+        with pytest.raises(PolicyError, match=f"line 1: git: {why}"):
             parse_policy(line, Path("policy.toml"))
 
 

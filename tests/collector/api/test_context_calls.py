@@ -1,5 +1,6 @@
 """Contexts over a real channel: sent once, put into the experiment, given to its agent alone."""
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -11,6 +12,7 @@ from headstart.collector.config import Quotas
 from headstart.v1.experiment_pb2 import ContextArchive
 from headstart.v1.experiments_pb2 import (
     FindContextsRequest,
+    ListRequest,
     SendContextRequest,
     SubmitProblems,
     SubmitRequest,
@@ -163,6 +165,10 @@ async def test_an_agent_that_knows_no_sent_contexts_is_given_no_run_that_has_one
         attend(collector.port),
     ):
         await stub.SendContext(requests(archive, data))
-        (run,) = (await stub.Submit(request(jit=archive))).runs
+        await stub.Submit(request(jit=archive))
+        # Who is to have it is decided behind the answer.
+        async with asyncio.timeout(20):
+            while not (run := (await stub.List(ListRequest())).runs[0]).reason:
+                await asyncio.sleep(0.01)
 
     assert "builds whose contexts were sent with it" in run.reason
