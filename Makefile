@@ -43,9 +43,7 @@ demo: $(VENV)/.demo ## measure two AOT/JIT pairs on this machine
 
 test: $(VENV)/.dev ## every test that this machine can run
 	@failed=0; \
-	beside="--dist loadscope --no-loadscope-reorder"; \
-	$(BIN)/pytest -m "not alone and not unhurried" --numprocesses 2 $$beside || failed=1; \
-	$(BIN)/pytest -m "unhurried and not alone" --numprocesses 2 $$beside || failed=1; \
+	$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadscope --no-loadscope-reorder || failed=1; \
 	$(BIN)/pytest -m alone || failed=1; \
 	exit $$failed
 

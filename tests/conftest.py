@@ -149,21 +149,17 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # has no types
         if _has_mark(file, "examples"):
             # They prepare the same folders and images.
             return "examples"
-        if _uses_engine(file) and not _has_mark(file, "unhurried"):
+        if _uses_engine(file):
             # They see the engine's images and containers, each other's too.
             return "engine"
         return name
 
 
-_ONE_MARK = re.compile(r"(alone|unhurried)(?: and not \w+)*")
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A file without a test that is asked for is not imported: that costs each process seconds."""
-    asked = _ONE_MARK.fullmatch(config.option.markexpr)
-    if asked is None or collection_path.suffix != ".py":
+    if config.option.markexpr != "alone" or collection_path.suffix != ".py":
         return None
-    return True if not _has_mark(collection_path, asked[1]) else None
+    return True if not _has_mark(collection_path, "alone") else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -38,7 +38,7 @@ from support.ports import free_port
 from support.prometheus_server import PrometheusServer, prometheus_with
 from support.running import headstart
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager, pytest.mark.unhurried]
+pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager, pytest.mark.alone]
 
 PLAYERS = """
 experiment: players

@@ -16,7 +16,7 @@ from support.running import HEADSTART, app, experiment, headstart
 from support.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.unhurried,
+    pytest.mark.alone,
     pytest.mark.root,
     pytest.mark.skipif(shutil.which("ip") is None, reason="not installed: ip (iproute2)"),
 ]

@@ -20,12 +20,7 @@ from support.running import HEADSTART, headstart
 from support.truth_server import build_truth_server
 from support.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.unhurried,
-    pytest.mark.docker,
-    pytest.mark.compiler,
-    pytest.mark.prometheus,
-]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler, pytest.mark.prometheus]
 
 IMAGE = "headstart-test/truth:fleet"
 
@@ -66,7 +61,7 @@ def experiment(folder: Path) -> Path:
         "load": {
             "request": "GET /x",
             "connections": 2,
-            "duration": "2s",
+            "duration": "6s",
             "window": "250ms",
             "driver": "builtin",
             "rate": "200/s",

@@ -17,7 +17,7 @@ from support.registries import LOGIN, PASSWORD, USER, push, registry
 from support.running import Ran, headstart
 
 pytestmark = [
-    pytest.mark.unhurried,
+    pytest.mark.alone,
     pytest.mark.docker,
     pytest.mark.registry,
     pytest.mark.examples,

@@ -30,7 +30,7 @@ from support.running import app, experiment, free_port, run
 from support.small_disk import fill, free, small_disk
 from support.waiting import until
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.root]
+pytestmark = [pytest.mark.alone, pytest.mark.root]
 
 QUEUED = RunState.RUN_STATE_QUEUED
 DONE = RunState.RUN_STATE_DONE

@@ -15,7 +15,7 @@ from support.policies import everything_allowed
 from support.running import app, experiment, free_port
 from support.waiting import until
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED

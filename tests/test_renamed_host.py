@@ -27,7 +27,7 @@ from support.proxies import Proxy, proxy
 from support.running import app, experiment, free_port
 from support.waiting import until
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 QUEUED = RunState.RUN_STATE_QUEUED
 DONE = RunState.RUN_STATE_DONE

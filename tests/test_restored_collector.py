@@ -11,7 +11,7 @@ import yaml
 from support.headstart_programs import Program, program
 from support.running import app, experiment, free_port, headstart
 
-pytestmark = [pytest.mark.unhurried]
+pytestmark = [pytest.mark.alone]
 
 
 class _Fleet:

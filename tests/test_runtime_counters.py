@@ -7,7 +7,7 @@ import pytest
 
 from support.running import Ran, app, experiment, free_port, left_behind, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 LOAD = {"request": "GET /players", "connections": 2, "duration": "1s", "driver": "builtin"}
 

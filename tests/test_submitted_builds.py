@@ -20,7 +20,7 @@ from support.running import HEADSTART, Ran, experiment, free_port, headstart
 from support.trees import write_tree
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.compiler]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler]
 
 NAME = f"submitted-{os.getpid()}"
 HOSTS = ("alpha", "beta")

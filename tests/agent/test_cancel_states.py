@@ -35,7 +35,7 @@ from support.hanging import (
 from support.policies import everything_allowed
 from support.running import experiment, free_port
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 ENDED = RecordKind.RECORD_KIND_RUN_OUTCOME
 LOAD = {"request": "GET /", "connections": 2, "duration": "500s", "driver": "builtin"}

@@ -8,7 +8,7 @@ import yaml
 from headstart.words import metrics
 from support.running import app, experiment, free_port, headstart, left_behind
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 
 def test_a_variant_is_measured_against_itself_and_the_status_says_what_came_of_it(

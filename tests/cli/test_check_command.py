@@ -9,7 +9,7 @@ import pytest
 from headstart.cli.exit_codes import ExitCode
 from support.running import app, experiment, free_port, headstart, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 FILE = """\
 experiment: many

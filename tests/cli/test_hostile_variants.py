@@ -9,7 +9,7 @@ import pytest
 from support import hostile_app
 from support.running import experiment, free_port, left_behind, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 
 def variant(port: int, kind: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from support.certificates import self_signed
 from support.running import app, experiment, free_port, run
 from support.secure_server import tls_argv
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 
 def centers(report: dict[str, Any]) -> dict[str, float]:

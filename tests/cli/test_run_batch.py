@@ -9,7 +9,7 @@ import pytest
 from headstart.words import metrics
 from support.running import Ran, left_behind, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 PROGRAM = Path(__file__).parents[1] / "support" / "batch_program.py"
 

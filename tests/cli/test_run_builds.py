@@ -15,7 +15,7 @@ from support.running import HEADSTART, experiment, free_port, headstart, run
 from support.trees import write_tree
 from support.waiting import wait_until
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.compiler]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler]
 
 NAME = f"builds-{os.getpid()}"
 WARNING = "/src/Model.cs(7,1): warning IL2026: Using member 'AutoMapper.Mapper.Map()' which"

@@ -11,7 +11,7 @@ import yaml
 from headstart.words import metrics
 from support.running import HEADSTART, app, experiment, free_port, headstart, left_behind, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 
 def test_the_faster_start_is_found_and_a_report_is_written(tmp_path: Path) -> None:

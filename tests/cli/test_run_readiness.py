@@ -8,7 +8,7 @@ import pytest
 
 from support.running import APP, experiment, free_port, left_behind, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 
 def with_management(port: int, management: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from headstart.words import metrics
 from support.running import experiment, headstart, left_behind, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 WORKER = """
 import sys, time

@@ -9,7 +9,7 @@ from headstart.words import metrics
 from support.load_server import STALL_SECONDS, argv
 from support.running import Ran, experiment, free_port, run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 BODY = {"request": "GET /players", "expect": {"body": "Ada"}}
 

@@ -19,7 +19,7 @@ from support.images import build_app, image_of
 from support.running import APP, HEADSTART, app, experiment, free_port, left_behind
 from support.waiting import wait_until
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 BATCH = APP.with_name("batch_program.py")
 # The promise is 5 s; a busy machine may take as long again to start and end Python.

@@ -17,7 +17,7 @@ from headstart.words import metrics
 from support.running import APP, HEADSTART, Ran, free_port, headstart
 from support.waiting import wait_until
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 # No engine: what is an image is known by its name alone.
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}

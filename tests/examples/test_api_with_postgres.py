@@ -15,7 +15,7 @@ from support import api_with_postgres as example
 from support.engines import held
 from support.running import left_behind, run
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.examples]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.examples]
 
 
 @pytest.fixture(scope="module", autouse=True)

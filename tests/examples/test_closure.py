@@ -11,7 +11,7 @@ import yaml
 from headstart.words import metrics
 from support.running import run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 CLOSURE = Path(__file__).parents[2] / "examples" / "closure"
 

@@ -12,7 +12,7 @@ import yaml
 from headstart.words import metrics
 from support.running import Ran, run
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.examples]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.examples]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -25,8 +25,7 @@ def measured(tmp_path: Path, file: str, *scripts: str, blocks: int = 3) -> Ran:
     content: dict[str, Any] = yaml.safe_load(folder.read_text())
     content.pop("load", None)
     content["plan"].pop("load_every", None)
-    # What is compared is work, not time: other work on this machine is not waited for.
-    content["plan"] |= {"blocks": blocks, "idle": "100ms", "quiet": "0s"}
+    content["plan"] |= {"blocks": blocks, "idle": "100ms"}
     content.get("jobs", {}).pop("long", None)
     ran = run(tmp_path, content)
 

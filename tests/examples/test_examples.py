@@ -11,7 +11,7 @@ from headstart.collector.experiments.file import load_experiment
 from headstart.words import metrics
 from support.running import run
 
-pytestmark = pytest.mark.unhurried
+pytestmark = pytest.mark.alone
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 FILES = sorted(EXAMPLES.glob("*/*.yaml"))
@@ -30,7 +30,7 @@ def test_ahead_of_time_starts_faster(pair: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, EXAMPLES / pair / "prepare.py"], check=True)
     content = yaml.safe_load((EXAMPLES / pair / "experiment.yaml").read_text())
     del content["load"], content["plan"]["load_every"]
-    content["plan"] |= {"blocks": 5, "idle": "100ms", "quiet": "0s"}
+    content["plan"] |= {"blocks": 7, "idle": "100ms"}
     for variant in content["variants"].values():
         command = variant["command"]
         command[0] = str(EXAMPLES / pair / command[0])

@@ -39,7 +39,7 @@ from support.images import build_app, image_of
 from support.instances import free_port
 from support.policies import everything_allowed
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
 
 MEBIBYTE = 1 << 20
 SOURCE = Path(__file__).parents[2] / "support" / "memory_app.c"

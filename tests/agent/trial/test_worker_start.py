@@ -19,7 +19,7 @@ from support.images import build_app, image_of
 from support.instances import spec_for
 from support.policies import everything_allowed
 
-pytestmark = [pytest.mark.unhurried, pytest.mark.docker, pytest.mark.compiler]
+pytestmark = [pytest.mark.alone, pytest.mark.docker, pytest.mark.compiler]
 
 Start = Callable[..., Instance]
 
