@@ -165,7 +165,12 @@ async def test_a_collector_on_a_read_only_disk_does_not_start_and_says_why(tmp_p
 async def test_a_disk_that_hangs_is_said_and_all_goes_on_when_it_does_not(tmp_path: Path) -> None:
     metrics = f"127.0.0.1:{free_port()}"
     with ext4_disk(tmp_path) as disk:
-        config = CollectorConfig(disk.folder / "store", metrics_listen=metrics)
+        config = CollectorConfig(
+            disk.folder / "store",
+            metrics_listen=metrics,
+            # The agent says nothing meanwhile, for as long as the disk and its looks take.
+            timing=Timing(heartbeat_seconds=20),
+        )
         with collector_process(config) as collector:
             async with (
                 aiohttp.ClientSession(f"http://{metrics}") as http,

@@ -130,9 +130,11 @@ class ExperimentsServer(ContextCalls, HostCalls, QueueCalls, ExperimentsServiceS
         """A run, its host, and the outcomes of its trials so far."""
         try:
             run_id = await self._resolve(request.run_id)
+            # Before its trials: of a run that is said to have ended none is missing.
+            summary = await self._summary(run_id)
             info = await self._store.read(lambda c: queries.info(c, run_id))
             trials = await asyncio.to_thread(self._trials, run_id, info.attempt, request)
-            return GetResponse(run=await self._summary(run_id), host=info.host, trials=trials)
+            return GetResponse(run=summary, host=info.host, trials=trials)
         except EXPECTED as error:
             await abort(context, error)
 
