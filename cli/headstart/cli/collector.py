@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 # Python's own are for programs that make little: 700, 10, 10.
 _COLLECT_AFTER = 20_000, 20, 50
 # How long a thread that computes keeps the interpreter from one that waits. The event loop gives it
-# up with each message that it sends; at Python's own 5 ms a commit or a page keeps a thousand acks
-# waiting for a second.
+# up with each message that it sends; at Python's own 5 ms a commit or a page kept a thousand acks
+# waiting for a second on a machine that had much other work. On an idle one nothing is felt of it.
 _SWITCH_SECONDS = 0.0005
 
 
@@ -327,6 +327,7 @@ async def _serve(config: "CollectorConfig") -> None:
     from headstart.cli.faults import collector_faults
     from headstart.collector.server import Collector
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if config.stand_by:
         await _take_turns(config)
         return
@@ -336,7 +337,6 @@ async def _serve(config: "CollectorConfig") -> None:
     # a thousand agents leave.
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     stop = asyncio.Event()
     addresses = " and ".join(collector.addresses)
     fields = with_fields(
