@@ -150,6 +150,26 @@ async def test_a_full_disk_and_room_again_are_noticed_though_nobody_writes(tmp_p
 
 
 @in_loop
+async def test_while_the_disk_is_full_silent_streams_end_all_the_same_and_lost_attempts_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    timing = Timing(heartbeat_seconds=1, lease_seconds=2, tick_seconds=0.25)
+    with small_disk(tmp_path / "disk", 24) as disk:
+        async with collecting(disk / "store", timing=timing) as collector:
+            async with attend(collector.port) as agent:
+                (run_id,) = await submit(collector.port)
+                await agent.until("lease")
+                fill(disk)
+                code, words = await agent.ended()
+            free(disk)
+            await watched(collector.port, run_id, RunState.RUN_STATE_QUEUED)
+
+    assert (code, words) == (grpc.StatusCode.UNAVAILABLE, "nothing came for 3 s")
+    assert "leases that have passed their deadline are not ended yet" in caplog.text
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+
+
+@in_loop
 async def test_a_collector_on_a_read_only_disk_does_not_start_and_says_why(tmp_path: Path) -> None:
     with ext4_disk(tmp_path) as disk:
         async with collecting(disk.folder / "store"):

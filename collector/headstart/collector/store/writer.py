@@ -219,8 +219,9 @@ class GroupWriter:
             self.problem = f"the store cannot write: {self._database.words_of(error)}"
             known = isinstance(error, DBAPIError | StoreFault)
             log.error(
-                "a group of %d batches was not stored: %s",
-                group.rows,
+                "a group of %d batches and %d other changes was not stored: %s",
+                len(group.appends),
+                len(group.controls),
                 self.problem,
                 exc_info=None if known else error,
             )
