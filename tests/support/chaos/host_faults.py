@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from headstart.agent.agent import remove_left
 from support.chaos.hosts import Host, copy
 from support.small_disk import fill, free
 
@@ -114,6 +115,8 @@ class HostFaults:
             self._host.end()
             self._pass(1.0, 4.0)
         self._host.end_copies()
+        # A machine that is gone takes along what it measured.
+        remove_left(state)
         shutil.rmtree(state)
 
     def fill_agent_disk(self) -> None:
