@@ -17,13 +17,22 @@ _PATIENCE_SECONDS = 90.0
 class Member:
     """One of them. It keeps its folder and its ports."""
 
-    def __init__(self, folder: Path, store: str, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: str,
+        options: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        ports: tuple[int, int] | None = None,
+    ) -> None:
+        """`ports` are gRPC's and that of /metrics."""
         self.folder = folder
         self.log = folder.with_suffix(".log")
-        self.port, self.metrics_port = free_port(), free_port()
-        self.target = f"127.0.0.1:{self.port}"
+        self.host = host
+        self.port, self.metrics_port = ports or (free_port(), free_port())
+        self.target = f"{host}:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
-        where = ("--listen", self.target, "--metrics-listen", f"127.0.0.1:{self.metrics_port}")
+        where = ("--listen", self.target, "--metrics-listen", f"{host}:{self.metrics_port}")
         what: tuple[str | Path, ...] = (
             "collector",
             "--data",
@@ -59,7 +68,7 @@ class Member:
 
     def said(self, path: str) -> tuple[int, str]:
         """Status and text of a page of its HTTP port; 0: it does not answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=1.0)
+        connection = http.client.HTTPConnection(self.host, self.metrics_port, timeout=1.0)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
