@@ -53,6 +53,9 @@ def _owner() -> pwd.struct_passwd | None:
 class PostgresServer:
     """Started by `start`; gone, with all that it holds, after `close`."""
 
+    # Its socket is named by it, too.
+    port = 5432
+
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         """Make its files. `settings` are added to those that make it quick."""
         self.folder = Path(tempfile.mkdtemp(prefix="hs-pg-"))
@@ -111,7 +114,16 @@ class PostgresServer:
 
     def _answers(self) -> bool:
         folder = programs()
-        command = [f"{folder}/pg_isready", "-q", "-h", str(self.folder), "-d", "postgres"]
+        command = [
+            f"{folder}/pg_isready",
+            "-q",
+            "-h",
+            str(self.folder),
+            "-p",
+            str(self.port),
+            "-d",
+            "postgres",
+        ]
         return subprocess.run(command, check=False).returncode == 0
 
     @property
@@ -141,6 +153,8 @@ class PostgresServer:
             "ON_ERROR_STOP=1",
             "-h",
             self.folder,
+            "-p",
+            self.port,
             "-U",
             "tester",
             "-d",

@@ -18,7 +18,7 @@ from headstart.collector.store import (
     submitting,
 )
 from headstart.collector.store.database import database_of, open_readers
-from headstart.collector.store.postgresql_connection import refusal_of
+from headstart.collector.store.postgresql_faults import refusal_of
 from headstart.collector.store.retention import prune
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import Append, Appended, StoreFault

@@ -11,7 +11,11 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, update
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.faults import StoreInUse
-from headstart.collector.store import postgresql_connection as connections, postgresql_tables
+from headstart.collector.store import (
+    postgresql_connection as connections,
+    postgresql_faults as faults,
+    postgresql_tables,
+)
 from headstart.collector.store.postgresql_tables import last_group
 
 # As many readings as the store has threads, and those that go on beside them.
@@ -92,7 +96,7 @@ class PostgresDatabase:
     def _as_writer(self) -> psycopg.Connection[Any]:
         connection = connections.as_writer(self.where)
         try:
-            connections.require_usable(connection)
+            connections.require_usable(connection, self.shown)
             _lock(connection, self.shown, _LOCK if self._alone else _SHARED_LOCK)
         except BaseException:
             connection.close()
@@ -114,15 +118,15 @@ class PostgresDatabase:
 
     def is_at_fault(self, error: DBAPIError) -> bool:
         """The server, its disk, the way to it, or what the role may do."""
-        return connections.is_at_fault(error.orig)
+        return faults.is_at_fault(error.orig)
 
     def is_damaged(self, error: DBAPIError) -> bool:
         """As the server says it: its checksums, its indexes."""
-        return connections.is_damaged(error.orig)
+        return faults.is_damaged(error.orig)
 
     def words_of(self, error: Exception) -> str:
         """The first line, without the detail, which may have a row in it."""
-        return connections.words_of(getattr(error, "orig", None) or error)
+        return faults.words_of(getattr(error, "orig", None) or error)
 
     def advice_on_damage(self) -> str:
         """Of a database."""

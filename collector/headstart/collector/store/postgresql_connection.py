@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL server: by whose URL, with which bounds, and what its errors say."""
+"""Connections to a PostgreSQL server: by whose URL, and with which bounds."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 
 from headstart.collector.faults import StartFault
+from headstart.collector.store.postgresql_faults import refusal_of
 
 # A peer that is gone is noticed within some ten seconds, on both sides.
 _LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -18,10 +19,6 @@ _UNSENT_MILLISECONDS = 15_000
 _CONNECT_SECONDS = 10
 # Whoever froze in the middle of a transaction holds up whoever takes over.
 _IDLE = {"writer": "10s", "reader": "60s"}
-_OLDEST_VERSION = 140_000
-# SQLSTATEs of statements that are right, on a database that is not: no permission, no such table.
-_OF_THE_DATABASE = ("42501", "42P01", "3F000")
-_DAMAGED = ("XX001", "XX002")
 _AGAIN_SECONDS = (0.1, 2.0)
 
 
@@ -109,51 +106,22 @@ def _bound(connection: psycopg.Connection[Any], kind: str) -> None:
         connection.execute(f"SET {name} = {value}".encode())
 
 
-def require_usable(connection: psycopg.Connection[Any]) -> None:
+def require_usable(connection: psycopg.Connection[Any], shown: str) -> None:
     """Raises StartFault where a server cannot hold a store."""
     refusal = refusal_of(
         connection.info.server_version,
         connection.info.parameter_status("server_encoding") or "",
     )
+    if not refusal:
+        row = connection.execute("SELECT current_schema() IS NULL").fetchone()
+        connection.rollback()
+        if row is not None and row[0]:
+            refusal = (
+                "there is no schema that search_path names, or it is not this role's to use: "
+                "CREATE SCHEMA ... AUTHORIZATION ..."
+            )
     if refusal:
-        raise StartFault(refusal)
-
-
-def refusal_of(version: int, encoding: str) -> str:
-    """Why a server of this version, with a database of this encoding, holds no store; or nothing.
-
-    A version as libpq says it: 150018 is 15.18.
-    """
-    if version < _OLDEST_VERSION:
-        return (
-            f"the server is PostgreSQL {version // 10_000}; expected "
-            f"{_OLDEST_VERSION // 10_000} or later"
-        )
-    if encoding != "UTF8":
-        return (
-            f"the database's encoding is {encoding}; expected UTF8: "
-            "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
-        )
-    return ""
-
-
-def is_at_fault(error: BaseException | None) -> bool:
-    """Whether an error is the database's or the connection's, not the statement's."""
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
-        return True
-    return isinstance(error, psycopg.Error) and error.sqlstate in _OF_THE_DATABASE
-
-
-def is_damaged(error: BaseException | None) -> bool:
-    """Whether the server says that what is stored is damaged."""
-    return isinstance(error, psycopg.Error) and error.sqlstate in _DAMAGED
-
-
-def words_of(error: BaseException) -> str:
-    """One line of what an error says; a server's detail may have values of a row in it."""
-    if isinstance(error, psycopg.Error) and error.diag.message_primary:
-        return error.diag.message_primary
-    return " ".join(str(error).split())[:500] or type(error).__name__
+        raise StartFault(f"{shown} cannot hold the store: {refusal}")
 
 
 def until_known(look: Callable[[], bool], give_up: Callable[[], bool]) -> bool:
