@@ -217,6 +217,42 @@ async def _submitted_and_judged(tmp_path: Path) -> None:
     assert suite.get("name", "").startswith("players.h1.")
 
 
+def test_a_run_whose_report_does_not_come_is_no_pass(tmp_path: Path) -> None:
+    """Of two that were measured; `headstart` is one whose collector gives one report alone."""
+    report = small(blocks=3).result()
+    (tmp_path / "whole.json").write_text(to_json(report, indent=1))
+    shim = tmp_path / "bin/headstart"
+    shim.parent.mkdir()
+    shim.write_text(
+        "#!/bin/sh\n"
+        'case "$1 $2" in\n'
+        f'"submit "*) printf \' "run_id": "%s",\\n\' {report.run_id} 20261130-000000-gone ;;\n'
+        '"report "*gone) exit 5 ;;\n'
+        '"report "*) cp whole.json "$4" ;;\n'
+        f'*) exec {HEADSTART} "$@" ;;\n'
+        "esac\n"
+    )
+    shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    words = (SCRIPT, written(tmp_path))
+    ran = shell(tmp_path, *words, PATH=path, HEADSTART_COLLECTOR="127.0.0.1:1")
+
+    assert (tmp_path / f"headstart-ci/{report.run_id}.json").exists()
+    assert ran.status == 4, ran.errors
+    assert "not judged: 20261130-000000-gone" in ran.errors
+
+
+def test_the_workflow_keeps_its_token_from_builds_and_comments_where_it_may() -> None:
+    """A checkout leaves its token in .git by default; that of a fork may not comment."""
+    text = (CI / "github/workflow.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["measure"]["steps"]
+    (checkout,) = (step for step in steps if step.get("uses", "").startswith("actions/checkout@"))
+    (comment,) = (step for step in steps if "gh pr comment" in step.get("run", ""))
+
+    assert checkout["with"]["persist-credentials"] is False
+    assert "head.repo.full_name == github.repository" in comment["if"]
+
+
 def _step(action: dict[str, Any], name: str) -> dict[str, Any]:
     (found,) = (step for step in action["runs"]["steps"] if step["name"] == name)
     return dict(found)

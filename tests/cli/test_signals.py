@@ -261,6 +261,43 @@ def test_a_collector_and_an_agent_end_well_by_any_of_the_signals(
         assert seconds < BOUND_SECONDS
 
 
+_HASTY = """
+import asyncio, os, signal, threading, time
+from headstart.cli import interrupt
+interrupt.install()
+from headstart.cli.run import _Signals
+
+async def main():
+    signals, cancelled, ending = _Signals(), threading.Event(), threading.Event()
+
+    def watched():
+        cancelled.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        ending.wait()
+        signals.run_ended()
+        time.sleep(600)
+
+    with interrupt.handled(signals.arrived):
+        signals.cancel_run = cancelled.set
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.to_thread(watched)
+        finally:
+            ending.set()
+
+asyncio.run(main())
+"""
+
+
+def test_a_run_that_ends_after_a_second_signal_takes_the_deadline_back_no_more() -> None:
+    """What a signal asked for while the run was being cancelled holds, whatever hangs then."""
+    done = subprocess.run(
+        [sys.executable, "-c", _HASTY], capture_output=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 143, done.stderr
+
+
 def test_an_agent_that_is_stopped_amid_a_load_leaves_nothing(tmp_path: Path) -> None:
     file = tmp_path / "experiment.yaml"
     file.write_text(yaml.safe_dump(load(tmp_path)))

@@ -217,10 +217,17 @@ class _Signals:
 
     def run_ended(self) -> None:
         """Its report may take its time; a further signal ends that too. From any thread."""
-        interrupt.take_time()
-        self._loop.call_soon_threadsafe(setattr, self, "cancel_run", None)
+        self._loop.call_soon_threadsafe(self._report)
+
+    def _report(self) -> None:
+        self.cancel_run = None
+        # Who does not wait for the report any more has said so, perhaps as the run was cancelled.
+        if not self.ending:
+            interrupt.take_time()
 
     def _act(self) -> None:
+        # What `_report` took back between the signal and this.
+        interrupt.end_within()
         if self.ending or self._command is None:
             return
         cancel, self.cancel_run = self.cancel_run, None
