@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from headstart.collector.store.writer import StoreFault
 from headstart.collector.tasks import Tasks
 from support.attending import in_loop
 
@@ -51,3 +52,21 @@ async def test_a_fault_reaches_who_asked_and_else_the_log(caplog: pytest.LogCapt
 
     assert "the work failed" in logged
     assert caplog.text == ""
+
+
+@in_loop
+async def test_a_store_that_takes_nothing_is_a_line_of_the_log_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Such as an offer after a submission that was answered: the next tick makes it again."""
+    tasks = Tasks()
+
+    async def breaks() -> None:
+        raise StoreFault("the store cannot write: the disk is full")
+
+    tasks.start(breaks(), "an offer")
+    await tasks.idle()
+
+    (record,) = caplog.records
+    assert record.getMessage() == "an offer failed: the store cannot write: the disk is full"
+    assert record.exc_info is None

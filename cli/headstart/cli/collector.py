@@ -360,4 +360,9 @@ async def _take_turns(config: "CollectorConfig") -> None:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         with interrupt.stopping(stop.set):
-            await turns.run(stop)
+            try:
+                await turns.run(stop)
+            except BaseException:
+                # What did not end would keep Python from it.
+                interrupt.end_within()
+                raise

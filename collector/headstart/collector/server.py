@@ -54,7 +54,7 @@ from headstart.collector.store.retention import keep_within
 from headstart.collector.store.store import FILE_NAME, Store
 from headstart.collector.store.turn import Turn
 from headstart.collector.store.writer import StoreFault
-from headstart.collector.tasks import Tasks
+from headstart.collector.tasks import Tasks, traceback_of
 from headstart.collector.transport.callers import Callers
 from headstart.collector.transport.free_addresses import check_free
 from headstart.collector.transport.listening import check_exposure, listen, server_options
@@ -213,6 +213,10 @@ class Collector:
         collector = cls(config, store, contexts, who_calls, identity, decide, standing_by)
         try:
             await collector._start()
+        except StoreFault as fault:
+            # The disk or the database went away meanwhile.
+            await collector.stop()
+            raise StartFault(str(fault)) from fault
         except BaseException:
             await collector.stop()
             raise
@@ -387,8 +391,9 @@ class Collector:
             try:
                 hosts = await self._fleet.hosts()
                 await asyncio.to_thread(self._exposition.update, hosts=hosts)
-            except Exception:
-                log.exception("the exposition of hosts stays as it was")
+            except Exception as error:
+                words = "the exposition of hosts stays as it was: %s"
+                log.error(words, error, exc_info=traceback_of(error))
             took = time.monotonic() - began
             await asyncio.sleep(max(_HOSTS_SECONDS, _HOSTS_REST * took))
 
@@ -419,18 +424,21 @@ def _database(config: CollectorConfig, turn: Turn | None) -> Database:
         return database_of(config.store, config.data.absolute() / FILE_NAME)
     from headstart.collector.store.postgresql import PostgresDatabase
 
-    return PostgresDatabase(config.store, alone=False, fence=turn.fence)
+    term = turn.term.number if turn.term is not None else 0
+    return PostgresDatabase(config.store, alone=False, fence=turn.fence, term=term)
 
 
 def _prepared(turn: Turn | None) -> Callable[[Connection], object]:
     if turn is None:
         return prepare
-    if turn.term is None:
+    if (term := turn.term) is None:
         return require_known
+    from headstart.collector.store.postgresql import begin_term
 
     def prepared(connection: Connection) -> None:
         turn.fence(connection)
         prepare(connection)
+        begin_term(connection, term.number)
 
     return prepared
 

@@ -10,6 +10,15 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
+class Unavailable(Exception):
+    """What is needed takes nothing now, such as a disk or a database; the message says so."""
+
+
+def traceback_of(error: BaseException) -> BaseException | None:
+    """For `exc_info` of a log's line: of what is unavailable the words say all."""
+    return None if isinstance(error, Unavailable) else error
+
+
 class Tasks:
     """Use from one event loop."""
 
@@ -52,4 +61,4 @@ class Tasks:
 
 def _log_fault(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()):
-        log.error("%s failed", task.get_name(), exc_info=error)
+        log.error("%s failed: %s", task.get_name(), error, exc_info=traceback_of(error))

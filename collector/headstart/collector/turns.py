@@ -15,6 +15,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Self, TypeVar
 
 import psycopg
@@ -26,7 +27,7 @@ from headstart.collector.server import Collector
 from headstart.collector.store.clock import steady
 from headstart.collector.store.epoch import BEAT_SECONDS, GONE_SECONDS, Epoch, Seen
 from headstart.collector.store.epoch_tables import make_ready
-from headstart.collector.store.postgresql import PostgresDatabase
+from headstart.collector.store.postgresql import PostgresDatabase, sever_all
 from headstart.collector.store.turn import Term, Turn
 from headstart.collector.store.writer import StoreFault
 from headstart.words.foreign.addresses import host_of, is_wildcard, socket_path
@@ -38,7 +39,9 @@ T = TypeVar("T")
 
 # Whoever looked less often than so was frozen itself, and has seen nothing.
 _LONGEST_GAP_SECONDS = 4.0
-_STOP_SECONDS = 30.0
+# What has not ended by itself after the first is cut off from the database; after the second the
+# process ends.
+_PATIENCE_SECONDS, _STOP_SECONDS = 3.0, 30.0
 _AGAIN_SECONDS = 1.0
 # Whoever could not beat for so long ends its agents' streams, before another takes over.
 _OWN_GONE_SECONDS = GONE_SECONDS - 2 * BEAT_SECONDS
@@ -72,7 +75,7 @@ class Turns:
                 seen = await turns._asked(turns._epoch.look)
                 turns._check_authority(seen)
                 term = await turns._taken(seen) if seen.released else None
-            except (psycopg.Error, DBAPIError, StoreFault) as error:
+            except (psycopg.Error, DBAPIError, StoreFault, TimeoutError) as error:
                 words = database.words_of(error)
                 raise StartFault(f"{database.shown} cannot hold the store: {words}") from None
             if term is not None:
@@ -115,7 +118,9 @@ class Turns:
 
     async def _end(self) -> None:
         await self._give_back()
-        self._thread.submit(self._epoch.close)
+        with suppress(RuntimeError):
+            # Raised where it was shut down before.
+            self._thread.submit(self._epoch.close)
         self._thread.shutdown(wait=False)
 
     async def _give_back(self) -> None:
@@ -141,9 +146,10 @@ class Turns:
                 self._active_address = "" if seen.released else seen.address
                 if last is None or seen != last or looked - before > _LONGEST_GAP_SECONDS:
                     last, since = seen, looked
+                # It may be noted since this one began: better it ends now than as it is needed.
+                self._check_authority(seen)
                 is_gone = seen.released or looked - since >= GONE_SECONDS
                 if is_gone and (term := await self._taken(seen)) is not None:
-                    self._check_authority(seen)
                     await self._change(term)
                     return
             except (psycopg.Error, TimeoutError, StoreFault) as error:
@@ -156,7 +162,8 @@ class Turns:
         """Become the active one, or stand by again where that cannot be."""
         self._term = term
         self._beating = asyncio.create_task(self._beat(term))
-        await self.collector.stop()
+        # Whoever beats and does not serve would keep all others from it.
+        await self._stopped("it is this collector's turn")
         try:
             await self._begin(term)
         except StartFault as fault:
@@ -173,8 +180,13 @@ class Turns:
         self.collector = await Collector.start(
             self._config, turn=Turn(term, lambda: self._active_address)
         )
-        if self._config.has_authority and (fingerprint := self._fingerprint()):
-            await self._asked(lambda: self._epoch.keep_authority(fingerprint))
+        try:
+            if self._config.has_authority and (fingerprint := self._fingerprint()):
+                await self._asked(lambda: self._epoch.keep_authority(fingerprint))
+        except (psycopg.Error, TimeoutError) as error:
+            why = f"the authority cannot be noted in the store: {_line(error)}"
+            await self._stopped(why)
+            raise StartFault(why) from None
         log.info("this collector is the active one", extra=with_fields(epoch=term.number))
 
     async def _be_active(self) -> None:
@@ -185,12 +197,20 @@ class Turns:
         log.error("this collector stands by from now on: %s", why)
         self._term = self._beating = None
         self._active_address = ""
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self.collector.stop()
-        except TimeoutError:
-            raise StartFault(f"{why}; what was active did not end: start anew") from None
+        await self._stopped(why)
         await self._stand_by()
+
+    async def _stopped(self, why: str) -> None:
+        """End what serves, whatever it waits for. Raises StartFault where that does not help."""
+        stopping = asyncio.create_task(self.collector.stop())
+        _, left = await asyncio.wait({stopping}, timeout=_PATIENCE_SECONDS)
+        if left:
+            log.warning("what serves does not end: its connections to the database are cut")
+            sever_all()
+            _, left = await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+        if left:
+            raise StartFault(f"{why}; what served until now does not end: start anew")
+        stopping.result()
 
     async def _stand_by(self) -> None:
         """Serve as one that stands by, as soon as that can be."""
@@ -231,8 +251,13 @@ class Turns:
 
     async def _asked(self, ask: Callable[[], T], seconds: float = _ANSWER_SECONDS) -> T:
         """In the epoch's thread. Raises TimeoutError, whatever hangs there."""
-        async with asyncio.timeout(seconds):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+        except TimeoutError:
+            # The next question has the thread, and a connection of its own.
+            self._epoch.sever()
+            raise
 
     def _check_authority(self, seen: Seen) -> None:
         """Raise StartFault where this collector's certificates would not be those of the others."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from headstart.collector.store.epoch import Epoch
 from headstart.collector.store.epoch_tables import make_ready
 from headstart.collector.store.postgresql import PostgresDatabase
+from headstart.collector.store.postgresql_tables import begin_term
 from headstart.collector.store.turn import Superseded, Term, Turn
 from support.postgres_server import PostgresServer, missing
 
@@ -138,3 +139,30 @@ def test_a_store_that_one_has_alone_is_not_shared(url: str) -> None:
     with alone.connect(), pytest.raises(Exception, match="in use by another collector"):
         make_ready(PostgresDatabase(url, alone=False))
     alone.dispose()
+
+
+def test_a_commit_that_did_not_answer_is_found_out_after_another_took_over(
+    url: str, one: Epoch, two: Epoch
+) -> None:
+    def writer(term: Term) -> tuple[PostgresDatabase, str, str]:
+        """Its database, the name of a group that counts, and of one that does not."""
+        database = PostgresDatabase(url, alone=False, fence=Turn(term).fence, term=term.number)
+        engine = database.writer_engine()
+        try:
+            with engine.begin() as connection:
+                begin_term(connection, term.number)
+            with engine.begin() as connection:
+                counts = database.begin_group(connection)
+            with engine.connect() as connection:
+                lost = database.begin_group(connection)
+        finally:
+            engine.dispose()
+        return database, counts, lost
+
+    former, counts, lost = writer(taken(one))
+    later, later_counts, _ = writer(taken(two))
+
+    assert former.is_committed(counts, lambda: True)
+    assert not former.is_committed(lost, lambda: True)
+    assert not former.is_committed(later_counts, lambda: True)
+    assert later.is_committed(later_counts, lambda: True)

@@ -25,7 +25,7 @@ from headstart.collector.store.record_bounds import Unbelievable, check_numbers
 from headstart.collector.store.records import ForeignStream
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreFault
-from headstart.collector.tasks import Tasks
+from headstart.collector.tasks import Tasks, traceback_of
 from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.experiments_pb2 import HostState
 from headstart.v1.fleet_pb2 import (
@@ -263,8 +263,8 @@ class Fleet:
             await asyncio.sleep(self._config.timing.tick_seconds)
             try:
                 await self.tick()
-            except Exception:
-                log.exception("the tick")
+            except Exception as error:
+                log.error("the tick: %s", error, exc_info=traceback_of(error))
 
     async def _write_notes(self) -> None:
         try:

@@ -15,13 +15,14 @@ from headstart.collector.own_metrics import Refusal
 from headstart.collector.store.runs import Change
 from headstart.collector.store.standing import Standing
 from headstart.collector.store.tables import ROW_BYTES
+from headstart.collector.tasks import Unavailable
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import RecordKind, RunOutcome
 
 _OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
 
 
-class StoreFault(Exception):
+class StoreFault(Unavailable):
     """The store could not make something durable; nothing of the group counts."""
 
 

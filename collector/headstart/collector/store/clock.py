@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Update, func, or_, select, update
 from headstart.collector.store.statements import at_least
 from headstart.collector.store.store import Store
 from headstart.collector.store.tables import audit, hosts, points, runs
+from headstart.collector.tasks import traceback_of
 from headstart.v1.experiments_pb2 import RunState
 from headstart.words.log_fields import with_fields
 
@@ -70,8 +71,9 @@ class ClockWatch:
             try:
                 if await self.look() < 0:
                     await set_back()
-            except Exception:
-                log.exception("the clock was set, and not all of the store follows it")
+            except Exception as error:
+                words = "the clock was set, and not all of the store follows it: %s"
+                log.error(words, error, exc_info=traceback_of(error))
 
     async def look(self) -> float:
         """Follow the clock if it was set; by how many seconds it was. Raises StoreFault."""

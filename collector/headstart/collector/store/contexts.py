@@ -24,6 +24,7 @@ from headstart.collector.config import Quotas
 from headstart.collector.store import runs as store_runs
 from headstart.collector.store.store import Store
 from headstart.collector.store.tables import experiments, runs
+from headstart.collector.tasks import traceback_of
 from headstart.v1.experiment_pb2 import ContextArchive, Experiment
 from headstart.words.private_files import private_folder
 
@@ -177,8 +178,9 @@ class Contexts:
         while True:
             try:
                 await self.remove_unneeded(store)
-            except Exception:
-                log.exception("contexts that no run needs were not removed")
+            except Exception as error:
+                words = "contexts that no run needs were not removed: %s"
+                log.error(words, error, exc_info=traceback_of(error))
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def remove_unneeded(self, store: Store, grace_seconds: float = _GRACE_SECONDS) -> None:

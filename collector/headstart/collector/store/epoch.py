@@ -103,6 +103,11 @@ class Epoch:
         note = "UPDATE epoch SET authority = %s WHERE one = 1 AND authority = ''"
         self._asked(lambda c: c.execute(note, (fingerprint,)))
 
+    def sever(self) -> None:
+        """End the question that goes on, from another thread: nobody waits for it any more."""
+        if (connection := self._connection) is not None:
+            connections.sever(connection)
+
     def close(self) -> None:
         """Idempotent."""
         if self._connection is not None:

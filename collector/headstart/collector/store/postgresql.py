@@ -16,7 +16,10 @@ from headstart.collector.store import (
     postgresql_faults as faults,
     postgresql_tables,
 )
-from headstart.collector.store.postgresql_tables import last_group
+from headstart.collector.store.postgresql_connection import sever_all
+from headstart.collector.store.postgresql_tables import begin_term, last_group
+
+__all__ = ["PostgresDatabase", "begin_term", "reader_engine", "sever_all"]
 
 # As many readings as the store has threads, and those that go on beside them.
 _READERS = 8
@@ -77,14 +80,17 @@ class PostgresDatabase:
         *,
         alone: bool = True,
         fence: Callable[[Connection], None] = lambda _connection: None,
+        term: int = 0,
     ) -> None:
         """`fence` runs first in each transaction that writes, and raises where this process must
-        not; without `alone` it is all that keeps two collectors apart. Raises StartFault.
+        not; without `alone` it is all that keeps two collectors apart. `term`: the number by which
+        it writes then, whose `begin_term` was committed. Raises StartFault.
         """
         self.where = url
         self.shown = connections.shown(url)
         self._alone = alone
         self._fence = fence
+        self._row = postgresql_tables.row_of_term(term)
 
     def make_place(self) -> None:
         """The database is there, or nobody can connect."""
@@ -167,16 +173,19 @@ class PostgresDatabase:
         """See `Database`."""
         self._fence(connection)
         name = secrets.token_hex(8)
-        connection.execute(update(last_group).values(name=name))
+        connection.execute(
+            update(last_group).where(last_group.c.one == self._row).values(name=name)
+        )
         return name
 
     def is_committed(self, name: str, give_up: Callable[[], bool]) -> bool:
-        """By the name of the last group that counts: a commit that goes on is waited for."""
+        """By the name of this one's last group that counts: a commit that goes on is waited for."""
 
         def look() -> bool:
             with connections.as_writer(self.where) as connection:
                 connection.execute("SET lock_timeout = '10s'")
-                row = connection.execute("SELECT name FROM last_group FOR UPDATE").fetchone()
+                mine = "SELECT name FROM last_group WHERE one = %s FOR UPDATE"
+                row = connection.execute(mine, (self._row,)).fetchone()
                 return row is not None and row[0] == name
 
         return connections.until_known(look, give_up)

@@ -2,8 +2,11 @@
 
 import os
 import socket
+import threading
 import time
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -20,6 +23,10 @@ _CONNECT_SECONDS = 10
 # Whoever froze in the middle of a transaction holds up whoever takes over.
 _IDLE = {"writer": "10s", "reader": "60s"}
 _AGAIN_SECONDS = (0.1, 2.0)
+
+# Those of this process, for `sever_all`.
+_open: "weakref.WeakSet[psycopg.Connection[Any]]" = weakref.WeakSet()
+_of_open = threading.Lock()
 
 
 class _Words(Dumper):
@@ -69,7 +76,31 @@ def connect(url: str, **settings: Any) -> psycopg.Connection[Any]:
     defaults = {name: value for name, value in defaults.items() if name not in said}
     connection = psycopg.connect(url, **defaults, **settings, client_encoding="UTF8")
     connection.adapters.register_dumper(str, _Words)
+    with _of_open:
+        _open.add(connection)
     return connection
+
+
+def sever(connection: psycopg.Connection[Any]) -> None:
+    """End whatever waits for an answer by a connection, from any thread; it is of no use then.
+
+    What is between, such as a proxy, may take bytes for a server that never gets them.
+    """
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(connection.pgconn.socket)) as end,
+    ):
+        # Else its number may be another one's by now.
+        if not connection.closed:
+            end.shutdown(socket.SHUT_RDWR)
+
+
+def sever_all() -> None:
+    """The same, of all that this process has."""
+    with _of_open:
+        found = list(_open)
+    for connection in found:
+        sever(connection)
 
 
 def as_writer(url: str) -> psycopg.Connection[Any]:

@@ -1,6 +1,17 @@
 """The tables of a store in a PostgreSQL database: made, refused, looked at."""
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from headstart.collector.faults import StartFault
 from headstart.collector.store import partitions
@@ -10,14 +21,33 @@ from headstart.collector.store.tables import batches, hosts, metadata, version
 # What is PostgreSQL's alone. A copy of a store to another database has no use for it.
 own = MetaData()
 
-# One row, which each transaction that writes changes first: nobody else writes meanwhile, and its
-# name says afterwards which of them counts (`PostgresDatabase.is_committed`).
+# A row of each collector that writes (`alone`, or by its term), which each of its transactions
+# changes first: its name says afterwards which of them counts (`PostgresDatabase.is_committed`),
+# whoever took over meanwhile.
 last_group = Table(
     "last_group",
     own,
     Column("one", NUMBER, primary_key=True, autoincrement=False),
     Column("name", String, nullable=False),
 )
+_ALONE = 1
+# Rows of terms that are kept: a process that asks is one of the latest.
+_TERMS_KEPT = 1000
+
+
+def row_of_term(number: int) -> int:
+    """The row in `last_group` of a collector that writes by a term; 0: alone."""
+    return _ALONE + number
+
+
+def begin_term(connection: Connection, number: int) -> None:
+    """Make its row, in a transaction before all that are named in it."""
+    row = row_of_term(number)
+    old = last_group.c.one.between(_ALONE + 1, row - _TERMS_KEPT)
+    connection.execute(delete(last_group).where(old))
+    if connection.execute(select(last_group).where(last_group.c.one == row)).first() is None:
+        connection.execute(insert(last_group).values(one=row, name=""))
+
 
 _SAME = ("attempt", "sequence")
 # As `tables.batches`, in parts. An attempt writes one stream, so that this key says no less.
@@ -79,7 +109,7 @@ def make_all(connection: Connection) -> None:
     # It is compressed when it comes.
     connection.exec_driver_sql("ALTER TABLE batches ALTER COLUMN payload SET STORAGE EXTERNAL")
     partitions.make_others(connection)
-    connection.execute(insert(last_group).values(one=1, name=""))
+    connection.execute(insert(last_group).values(one=_ALONE, name=""))
 
 
 def used_bytes(connection: Connection) -> int:

@@ -21,11 +21,17 @@ _WAITS_FOR_IT = union(
         _WAITS, _ANY_MAY_HAVE, place_of(runs.c.candidates, bindparam("within")) > 0
     ),
 )
+# Ids alone: a client of PostgreSQL has all rows before it sees the first, and there may be
+# thousands, each with an experiment of hundreds of kilobytes.
 _NEXT = (
-    select(runs.c.run_id, runs.c.attempt, runs.c.candidates, experiments.c.experiment)
-    .join(experiments)
+    select(runs.c.run_id)
     .where(runs.c.run_id.in_(_WAITS_FOR_IT))
     .order_by(runs.c.priority.desc(), runs.c.experiment_id, runs.c.run_id)
+)
+_WITH_EXPERIMENT = (
+    select(runs.c.run_id, runs.c.attempt, runs.c.candidates, experiments.c.experiment)
+    .join(experiments)
+    .where(runs.c.run_id == bindparam("which"))
 )
 _TAKE = (
     select(runs.c.run_id)
@@ -93,10 +99,11 @@ def next_queued(
     locked where the database can; one that somebody else leases now is passed over.
     """
     values = {"of_host": host, "within": f"\n{host}\n"}
-    for row in connection.execute(_NEXT, values):
+    for run_id in connection.execute(_NEXT, values).scalars():
+        row = connection.execute(_WITH_EXPERIMENT, {"which": run_id}).one()
         if row.candidates and not fits(Experiment.FromString(row.experiment)):
             continue
-        if connection.execute(_TAKE, {"which": row.run_id}).first():
+        if connection.execute(_TAKE, {"which": run_id}).first():
             return row
     return None
 

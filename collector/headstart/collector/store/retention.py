@@ -19,6 +19,7 @@ from headstart.collector.store import (
 from headstart.collector.store.partitions import Month, MonthIsRead
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreFault
+from headstart.collector.tasks import traceback_of
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ async def keep_within(store: Store, retention: Retention) -> None:
                 await _mend(store)
             if hourly or await _too_large(store, retention):
                 await prune(store, retention, hourly)
-        except Exception:
-            log.exception("old batches were not deleted")
+        except Exception as error:
+            log.error("old batches were not deleted: %s", error, exc_info=traceback_of(error))
         await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
+from headstart.collector.faults import StartFault
 from headstart.collector.store import (
     ends,
     records as store_records,
@@ -217,7 +218,7 @@ class GroupWriter:
             # Without the statement: agents are told, and whoever asks for /healthz. A database's
             # traceback has a row's values in it.
             self.problem = f"the store cannot write: {self._database.words_of(error)}"
-            known = isinstance(error, DBAPIError | StoreFault)
+            known = isinstance(error, DBAPIError | StoreFault | StartFault)
             log.error(
                 "a group of %d batches and %d other changes was not stored: %s",
                 len(group.appends),
