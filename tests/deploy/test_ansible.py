@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.packages import ROOT, build, checkout
 from support.running import free_port
@@ -87,11 +88,11 @@ class Fleet:
             "headstart_backups": str(folder / "backups"),
         }
 
-    def play(self, *words: str) -> dict[str, dict[str, int]]:
-        """Run ansible-playbook; each host's counts of ok, changed, failed and so on."""
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ansible-playbook."""
         inventory = self.root / "inventory.json"
         inventory.write_text(json.dumps({"all": self.inventory}))
-        done = subprocess.run(
+        return subprocess.run(
             [BIN / "ansible-playbook", "-i", inventory, *words],
             cwd=ROLE,
             capture_output=True,
@@ -99,6 +100,10 @@ class Fleet:
             check=False,
             env={**os.environ, "ANSIBLE_HOME": str(self.root / "ansible"), "LC_ALL": "C.UTF-8"},
         )
+
+    def play(self, *words: str) -> dict[str, dict[str, int]]:
+        """The same; each host's counts of ok, changed, failed and so on."""
+        done = self.run(*words)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
         recap = done.stdout.rpartition("PLAY RECAP")[2]
         return {
@@ -195,6 +200,34 @@ def test_a_fleet_is_set_up_once_upgraded_with_a_drain_and_removed(
     assert not (short_path / "perf1/opt").exists()
     assert (short_path / "perf1/state/identity/identity.pem").exists()
     assert left == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("playbook", ["site.yml", "remove.yml"])
+def test_the_folder_of_a_machine_s_other_part_is_left_alone(
+    playbook: str, short_path: Path
+) -> None:
+    """A machine that is both: what one part does to the other's package."""
+    fleet = Fleet(short_path, short_path / "headstart-0.1.0-py3-none-any.whl")
+    installed = short_path / "perf1/opt/wheel/installed"
+    installed.parent.mkdir()
+    installed.write_text("0123 collector\n")
+
+    done = fleet.run(playbook, "--limit", "perf1")
+
+    assert done.returncode != 0
+    assert "has the other part in it" in done.stdout
+    assert installed.read_text() == "0123 collector\n"
+
+
+def test_no_log_has_the_token_that_lets_a_host_in() -> None:
+    """Ansible's modules write to a host's log what they are given, standard input too."""
+    tasks = yaml.safe_load((ROLE / "roles/headstart/tasks/agent.yml").read_text())
+    steps = [step for task in tasks for step in task.get("block", [task])]
+    with_token = [step for step in steps if "headstart_token" in str(step)]
+
+    assert len(with_token) == 2
+    assert all(step["no_log"] is True for step in with_token)
 
 
 def test_the_role_meets_ansible_s_rules() -> None:

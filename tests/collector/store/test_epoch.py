@@ -127,6 +127,34 @@ def test_a_transaction_that_a_frozen_process_left_open_is_ended_and_counts_nothi
     assert two.look().number == 2
 
 
+def test_whoever_writes_to_a_copy_of_the_database_is_not_ended(
+    server: PostgresServer, url: str
+) -> None:
+    """CREATE DATABASE ... TEMPLATE gives tables the numbers that they have in the other one."""
+    name = url.partition("@/")[2].partition("?")[0]
+    server.sql(f"CREATE DATABASE of_{name} TEMPLATE {name}")
+    one, two, of_copy = (Epoch(each, "", "") for each in (url, url, server.url_of(f"of_{name}")))
+    engines = [
+        PostgresDatabase(each, alone=False).writer_engine()
+        for each in (url, server.url_of(f"of_{name}"))
+    ]
+    (frozen, copied), terms = (engine.connect() for engine in engines), (taken(one), taken(of_copy))
+    for connection, term in zip((frozen, copied), terms, strict=True):
+        connection.begin()
+        term.fence(connection)
+
+    taken(two)
+
+    copied.commit()
+    copied.close()
+    frozen.invalidate()
+    frozen.close()
+    for each in (one, two, of_copy):
+        each.close()
+    for engine in engines:
+        engine.dispose()
+
+
 def test_the_authority_is_noted_once(one: Epoch, two: Epoch) -> None:
     one.keep_authority("aa")
     two.keep_authority("bb")

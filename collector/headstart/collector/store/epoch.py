@@ -43,10 +43,12 @@ WHERE one = 1 AND number = %s AND (beats = %s OR released)
 _RAISE = """
 UPDATE epoch SET number = %s, holder = %s, address = %s WHERE one = 1 AND number = %s
 """
-# What holds the row up: transactions of whoever was active, frozen in the middle of them.
+# What holds the row up: transactions of whoever was active, frozen in the middle of them. A
+# database that was made of this one has a table of the same number.
 _END_WRITERS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_locks
-WHERE relation = 'epoch'::regclass AND mode = 'RowShareLock' AND pid <> pg_backend_pid()
+WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND relation = 'epoch'::regclass AND mode = 'RowShareLock' AND pid <> pg_backend_pid()
 """
 
 
