@@ -298,6 +298,27 @@ def test_a_run_that_ends_after_a_second_signal_takes_the_deadline_back_no_more()
     assert done.returncode == 143, done.stderr
 
 
+_HANGING = """
+import os, signal, sys, threading, time
+from headstart.cli import interrupt
+interrupt.install()
+with interrupt.handled(lambda: None):
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=time.sleep, args=(600,)).start()
+interrupt.finish(int(sys.argv[1]))
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("code", [0, 143])
+def test_the_exit_status_stands_where_python_s_own_end_hangs(code: int) -> None:
+    """0 of a collector or an agent, to which a service manager holds it."""
+    command = [sys.executable, "-c", _HANGING, str(code)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+    assert done.returncode == code, done.stderr
+
+
 def test_an_agent_that_is_stopped_amid_a_load_leaves_nothing(tmp_path: Path) -> None:
     file = tmp_path / "experiment.yaml"
     file.write_text(yaml.safe_dump(load(tmp_path)))

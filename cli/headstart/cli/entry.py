@@ -19,7 +19,7 @@ def main() -> None:
         code = run()
     except KeyboardInterrupt:
         code = interrupt.status() or 130
-    interrupt.finish()
+    interrupt.finish(code)
     sys.exit(code)
 
 

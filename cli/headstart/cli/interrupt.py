@@ -18,6 +18,7 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # From the signal that allows no more waiting until the process ends, whatever hangs in it.
 END_SECONDS = 4.8
 _AGAIN_SECONDS = 0.05
+_LAST_SECONDS = 1.0
 
 # How many came, and the first of them.
 _count = 0
@@ -40,15 +41,16 @@ def install() -> None:
     sys.unraisablehook = _unraisable
 
 
-def finish() -> None:
+def finish(code: int) -> None:
     """The exit status stands, and only Python's own end is left: nothing may change it."""
     for number in _NUMBERS:
         if signal.getsignal(number) == _arrived:
             signal.signal(number, signal.SIG_IGN if _first else _exit)
     if _first:
-        # Python stops our threads now, and with them `end_within`.
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, END_SECONDS)
+        # Python stops our threads now, and with them `end_within`. While it waits for others, which
+        # may hang, it still calls this; at its very end the second alarm finds no handler.
+        signal.signal(signal.SIGALRM, lambda _number, _frame: os._exit(code))
+        signal.setitimer(signal.ITIMER_REAL, END_SECONDS, _LAST_SECONDS)
 
 
 def status() -> int | None:

@@ -15,7 +15,8 @@ from headstart.collector.store.copying import CopyFault
 from headstart.collector.store.database import database_of
 from headstart.collector.store.migrations import KNOWN_VERSION
 from headstart.collector.store.moving import move
-from headstart.collector.store.store import FILE_NAME, Store, StoreFault
+from headstart.collector.store.store import FILE_NAME, Store
+from headstart.collector.store.writer import StoreFault
 from headstart.collector.turns import Turns
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support import older_schemas
