@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,8 @@ async def test_a_person_is_let_in_revoked_listed_and_let_in_again(tmp_path: Path
         assert "revoked 2" in listed[1]
         assert "by alice@example.com (ipv" in listed[1]
         assert "(left us)" in listed[1]
+        assert all(re.search(r", until [-0-9]+ [:0-9]+ UTC, ", line) for line in listed)
+        assert re.search(r", revoked [-0-9]+ [:0-9]+ UTC by ", listed[1])
 
         audit = (await said(door, "audit", "--since", "1h")).output.splitlines()
         assert ["[" + line.partition("[")[2].partition("]")[0] + "]" for line in audit] == [
@@ -72,6 +75,7 @@ async def test_a_person_is_let_in_revoked_listed_and_let_in_again(tmp_path: Path
             "[reader]",
         ]
         assert audit[1].endswith(": revoke bob@example.com: done (left us)")
+        assert all(re.match(r"[-0-9]+ [:0-9]+ UTC  ", line) for line in audit)
         entries = json.loads((await said(door, "audit", "--who", OPERATOR, "--json")).output)
         assert [each["action"] for each in entries["entries"]] == ["revoke"]
 

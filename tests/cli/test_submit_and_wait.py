@@ -121,6 +121,7 @@ async def test_the_queue_shows_in_status_and_a_busy_host_can_be_left_alone(
 
         assert queued.status == 0, queued.errors
         run_id = queued.output.split()[0]
+        assert queued.output == f"{run_id}  players on h1 or h2\n"
         line = next(line for line in status.output.splitlines() if line.startswith(run_id))
         assert line.startswith(f"{run_id}  players on h1 or h2: queued, priority 5, expires 20")
         assert busy.status == 4

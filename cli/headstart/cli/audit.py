@@ -65,6 +65,6 @@ def _line(entry: AuditEntry) -> str:
     on = f" {entry.object}" if entry.object else ""
     why = f" ({entry.detail})" if entry.detail else ""
     return (
-        f"{at}  {entry.who} [{entry.role}] from {entry.peer}: {entry.action}{on}: "
+        f"{at} UTC  {entry.who} [{entry.role}] from {entry.peer}: {entry.action}{on}: "
         f"{entry.outcome}{times}{why}"
     )

@@ -35,17 +35,19 @@ def _line(identity: CallerIdentity) -> str:
     parts = [identity.role or "role not known"]
     if identity.expires_time_seconds:
         over = identity.expires_time_seconds < time.time()
-        parts.append(f"{'expired' if over else 'until'} {minute(identity.expires_time_seconds)}")
+        parts.append(
+            f"{'expired' if over else 'until'} {minute(identity.expires_time_seconds)} UTC"
+        )
     if identity.open_calls:
         parts.append("calls now")
     elif identity.last_seen_time_seconds:
-        parts.append(f"last seen {minute(identity.last_seen_time_seconds)}")
+        parts.append(f"last seen {minute(identity.last_seen_time_seconds)} UTC")
     else:
         parts.append("never seen")
     if identity.revoked_time_seconds:
         why = f" ({identity.revoked_reason})" if identity.revoked_reason else ""
         parts.append(
-            f"revoked {minute(identity.revoked_time_seconds)} by {identity.revoked_by}{why}"
+            f"revoked {minute(identity.revoked_time_seconds)} UTC by {identity.revoked_by}{why}"
         )
     serial = f"  serial {identity.serial}" if identity.serial else ""
     return f"{identity.name}: {', '.join(parts)}{serial}"

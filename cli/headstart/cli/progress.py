@@ -55,7 +55,7 @@ def describe(run: RunSummary) -> str:
     head = f"{run.experiment} on {run.host}"
     progress = run.progress
     if run.state == RunState.RUN_STATE_QUEUED:
-        return f"{_waiting_head(run)}: {', '.join(_waiting(run))}"
+        return f"{waiting_head(run)}: {', '.join(_waiting(run))}"
     if run.state != RunState.RUN_STATE_LEASED or not progress.doing:
         return f"{head}: {word(RunState, run.state)}{f' ({run.reason})' if run.reason else ''}"
     if not progress.doing.startswith("block "):
@@ -65,7 +65,8 @@ def describe(run: RunSummary) -> str:
     return f"{head}: {_left(progress)}trial {progress.trials_done + 1}{planned}, {progress.doing}"
 
 
-def _waiting_head(run: RunSummary) -> str:
+def waiting_head(run: RunSummary) -> str:
+    """What it is of and where: on its host, or on any of those that may still take it."""
     others = [name for name in run.candidates if name != run.host]
     if len(others) > _NAMED_HOSTS:
         return f"{run.experiment} on {run.host} or {len(others)} others"

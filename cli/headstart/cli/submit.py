@@ -11,6 +11,7 @@ from headstart.cli.errors import InputError
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.json_output import in_words, say_object
 from headstart.cli.plan_options import plan_options, with_options
+from headstart.cli.progress import waiting_head
 from headstart.cli.terminal import say
 from headstart.cli.verdict_code import strict_option
 from headstart.cli.waiting_options import Waiting, waiting_options
@@ -82,7 +83,7 @@ def command(
         for line in contexts.lines():
             say(line, err=True)
         for run in runs:
-            say(f"{run.run_id}  {run.experiment} on {run.host}")
+            say(f"{run.run_id}  {waiting_head(run)}")
     if not wait:
         return ExitCode.OK
     from headstart.cli.submit_and_wait import wait_for

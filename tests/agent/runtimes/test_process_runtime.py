@@ -329,7 +329,7 @@ def test_commands_are_refused_where_the_policy_does_not_allow_them(tmp_path: Pat
 
     assert failure.code == FailureCode.FAILURE_CODE_REFUSED_BY_POLICY
     assert "app is a command" in failure.message
-    assert "commands = true" in failure.message
+    assert "commands = false" in failure.message
 
 
 def test_a_program_that_changes_during_the_run_is_noticed(

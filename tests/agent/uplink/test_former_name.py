@@ -77,6 +77,8 @@ def test_what_the_collector_does_not_take_is_set_aside_and_said_loudly(
     assert aside.name == f"spool-{stream}.sqlite"
     assert said.levelname == "ERROR"
     assert f"recorded by host other, this is h, and {why}: it is now {aside}" in said.getMessage()
+    # Only a collector that answers takes the file later.
+    assert ("before `headstart host rename other h`" in said.getMessage()) == (answer is False)
 
 
 def test_a_question_that_is_cut_off_is_asked_again_and_costs_no_record(tmp_path: Path) -> None:

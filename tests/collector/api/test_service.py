@@ -82,7 +82,7 @@ async def test_without_a_matching_host_nothing_is_stored_and_the_hosts_are_named
         error = await failing(stub.Submit(SubmitRequest(source_text=PERF, base_directory="/")))
 
         assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
-        assert error.details() == "no host matches (pool=perf); known hosts:\n  h1: pool=dev"
+        assert error.details() == "no host matches (pool=perf); known hosts: h1 (pool=dev)"
         assert not (await stub.List(ListRequest())).runs
 
 

@@ -62,7 +62,7 @@ class ProcessRuntime:
                 failure=Failure(
                     code=FailureCode.FAILURE_CODE_REFUSED_BY_POLICY,
                     message=f"{variant.name} is a command, which the policy of this host does not"
-                    " allow (commands = true)",
+                    " allow (commands = false)",
                 ),
             )
         try:

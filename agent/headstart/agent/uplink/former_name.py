@@ -16,6 +16,12 @@ from headstart.words.protocol import PROTOCOL_VERSION
 
 log = logging.getLogger(__name__)
 
+# Only where the collector answers: by its answer the file is taken once the host is renamed.
+_WAY_BACK = (
+    ". If this agent was started as {new} before `headstart host rename {old} {new}`, they are not "
+    "lost: docs/FLEET.md, Add, drain, rename, remove a host"
+)
+
 
 class Answered(Exception):
     """The collector answered whose the spool is: the next hello is an ordinary one."""
@@ -53,19 +59,21 @@ def settle(spool: Spool, host: str, welcome: Welcome) -> None:
             records,
         )
         return
+    answered = welcome.HasField("takes_recorded")
     why = (
         "by the collector this host was not called so"
-        if welcome.HasField("takes_recorded")
+        if answered
         else "the collector is of a release that cannot tell whether this host was called so"
     )
     aside = spool.set_aside()
     log.log(
         logging.ERROR if records else logging.INFO,
         "the spool was recorded by host %s, this is %s, and %s: it is now %s, with %d records that "
-        "were not delivered, and a new stream begins",
+        "were not delivered, and a new stream begins%s",
         recorded,
         host,
         why,
         aside,
         records,
+        _WAY_BACK.format(old=recorded, new=host) if records and answered else "",
     )

@@ -104,14 +104,14 @@ def _no_host(labels: Mapping[str, str], known: list[HostState]) -> str:
     asked = f"no host matches ({_words(labels) or 'any host'})"
     if not known:
         return f"{asked}: no agent has ever attended this collector"
-    lines = [
-        f"  {state.host.host}: {_words(state.host.labels) or 'no labels'}"
-        f"{'' if state.connected else ' (not connected)'}"
+    hosts = [
+        f"{state.host.host} ({_words(state.host.labels) or 'no labels'}"
+        f"{'' if state.connected else ', not connected'})"
         for state in known[:_LISTED_HOSTS]
     ]
     if len(known) > _LISTED_HOSTS:
-        lines.append(f"  and {len(known) - _LISTED_HOSTS} more")
-    return "\n".join([f"{asked}; known hosts:", *lines])
+        hosts.append(f"and {len(known) - _LISTED_HOSTS} more")
+    return f"{asked}; known hosts: {', '.join(hosts)}"
 
 
 def _words(labels: Mapping[str, str]) -> str:
