@@ -33,9 +33,8 @@ def _forget_largest() -> None:
 
 def _queue(connection: Connection, runs: int) -> None:
     store_hosts.greet(connection, HostFacts(host="h1"), Policy(), 1.0)
-    for _ in range(runs):
-        asked = Experiment(name="e", source_text="x" * _EXPERIMENT_BYTES)
-        submitting.submit(connection, asked, ["h1"], 1.8e9)
+    asked = Experiment(name="e", source_text="x" * _EXPERIMENT_BYTES)
+    submitting.submit(connection, asked, ["h1"] * runs, 1.8e9)
 
 
 @pytest.mark.postgresql
