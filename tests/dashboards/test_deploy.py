@@ -135,6 +135,18 @@ def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     checked("systemd-analyze", "verify", copy)
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_has_started_when_its_command_says_so(unit: Path) -> None:
+    lines = unit.read_text().splitlines()
+
+    # What says so: tests/cli/test_service_manager.py.
+    assert "Type=notify" in lines
+    # A store that is changed for long, or an engine that hangs, is no reason to kill it.
+    assert "TimeoutStartSec=infinity" in lines
+    # 128 + SIGTERM, of a command that is stopped before it is ready.
+    assert "SuccessExitStatus=143" in lines
+
+
 def test_an_agent_that_was_refused_is_not_started_again_and_again() -> None:
     unit = (DEPLOY / "systemd/headstart-agent.service").read_text()
 

@@ -22,6 +22,7 @@ from headstart.cli.faults import agent_faults
 from headstart.cli.given import Name, OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.loop import run_loop
+from headstart.cli.service_manager import tell_ready
 from headstart.words.private_files import private_folder
 from headstart.words.roles import Role
 
@@ -131,4 +132,5 @@ def _connection(given: Connection | None, state: Path) -> Connection:
 
 async def _attend(agent: Agent) -> None:
     with interrupt.stopping(agent.stop):
+        tell_ready()
         await agent.run()

@@ -16,6 +16,7 @@ from headstart.cli.errors import InputError
 from headstart.cli.given import OutputFolder
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.loop import run_loop
+from headstart.cli.service_manager import tell_ready
 from headstart.cli.size_option import size_bytes
 from headstart.cli.store_url import url_has_password
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
@@ -346,6 +347,7 @@ async def _serve(config: "CollectorConfig") -> None:
     )
     log.info("collector listens", extra=fields)
     with interrupt.stopping(stop.set):
+        tell_ready()
         await stop.wait()
         await collector.stop()
 
@@ -360,6 +362,7 @@ async def _take_turns(config: "CollectorConfig") -> None:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         with interrupt.stopping(stop.set):
+            tell_ready()
             try:
                 await turns.run(stop)
             except BaseException:
