@@ -114,6 +114,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "wrk": lambda: _program_missing("wrk"),
     "nghttpd": _nghttpd_missing,
     "postgresql": _postgresql_missing,
+    "pgbouncer": lambda: _program_missing("pgbouncer"),
     "haproxy": lambda: _program_missing("haproxy"),
     "registry": lambda: _program_missing("docker-registry"),
     "chromium": lambda: _program_missing("chromium"),

@@ -62,10 +62,10 @@ class PostgresServer:
         self.data = self.folder / "data"
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
-        self._as: dict[str, Any] = {}
+        self.owner: dict[str, Any] = {}
         owner = _owner()
         if os.geteuid() == 0 and owner is not None:
-            self._as = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+            self.owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         self._run(
             "initdb",
@@ -91,7 +91,7 @@ class PostgresServer:
             capture_output=True,
             text=True,
             check=False,
-            **self._as,
+            **self.owner,
         )
         assert done.returncode == 0, done.stderr
         return str(done.stdout)
@@ -108,7 +108,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self._as,
+                **self.owner,
             )
         wait_until(self._answers)
 
@@ -172,8 +172,8 @@ class PostgresServer:
     def new_database_at(self, folder: Path) -> str:
         """The same, whose files are in a folder."""
         name = f"store{next(self._numbers)}"
-        if self._as:
-            os.chown(folder, self._as["user"], self._as["group"])
+        if self.owner:
+            os.chown(folder, self.owner["user"], self.owner["group"])
         self.sql(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
         self.sql(f"CREATE DATABASE {name} TABLESPACE {name} STRATEGY file_copy")
         return self.url_of(name)

@@ -33,8 +33,8 @@ class SecurePostgres(PostgresServer):
             place = self.data / name
             shutil.copy(file, place)
             place.chmod(0o600)
-            if self._as:
-                os.chown(place, self._as["user"], self._as["group"])
+            if self.owner:
+                os.chown(place, self.owner["user"], self.owner["group"])
         (self.data / "pg_hba.conf").write_text(
             "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, LiteralString
 
 import psycopg
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, update
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, func, update
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.faults import StoreInUse
@@ -16,6 +16,7 @@ from headstart.collector.store import (
     postgresql_faults as faults,
     postgresql_tables,
 )
+from headstart.collector.store.admission import StoreFault
 from headstart.collector.store.postgresql_connection import sever_all
 from headstart.collector.store.postgresql_tables import begin_term, last_group
 
@@ -27,9 +28,11 @@ _MORE_READERS = 24
 # A connection that is idle for longer is made anew: it keeps memory on the server.
 _KEPT_SECONDS = 1800
 # "HSTR", and the schema: a database may have several stores.
-_LOCK = "SELECT pg_try_advisory_lock(1213420626, hashtext(current_schema()))"
+_LOCK = "SELECT pg_try_advisory_lock(1213420626, hashtext(current_schema())), pg_backend_pid()"
 # Of collectors that take turns by the epoch: none of them writes beside one that is alone.
-_SHARED_LOCK = "SELECT pg_try_advisory_lock_shared(1213420626, hashtext(current_schema()))"
+_SHARED_LOCK = (
+    "SELECT pg_try_advisory_lock_shared(1213420626, hashtext(current_schema())), pg_backend_pid()"
+)
 _HOLDER = (
     "SELECT application_name, coalesce(host(client_addr), 'this machine'), pid "
     "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted "
@@ -91,6 +94,8 @@ class PostgresDatabase:
         self._alone = alone
         self._fence = fence
         self._row = postgresql_tables.row_of_term(term)
+        # The server's process of the session that has the lock.
+        self._session = 0
 
     def make_place(self) -> None:
         """The database is there, or nobody can connect."""
@@ -103,7 +108,9 @@ class PostgresDatabase:
         connection = connections.as_writer(self.where)
         try:
             connections.require_usable(connection, self.shown)
-            _lock(connection, self.shown, _LOCK if self._alone else _SHARED_LOCK)
+            connections.require_own_session(connection, self.where, self.shown)
+            lock = _LOCK if self._alone else _SHARED_LOCK
+            self._session = _lock(connection, self.shown, lock)
         except BaseException:
             connection.close()
             raise
@@ -173,9 +180,11 @@ class PostgresDatabase:
         """See `Database`."""
         self._fence(connection)
         name = secrets.token_hex(8)
-        connection.execute(
-            update(last_group).where(last_group.c.one == self._row).values(name=name)
-        )
+        named = update(last_group).where(last_group.c.one == self._row).values(name=name)
+        done = connection.execute(named.returning(func.pg_backend_pid()))
+        if done.scalar_one_or_none() not in (None, self._session):
+            # The lock is another session's: somebody between is set otherwise than at the start.
+            raise StoreFault(connections.by_transaction(self.shown))
         return name
 
     def is_committed(self, name: str, give_up: Callable[[], bool]) -> bool:
@@ -191,13 +200,13 @@ class PostgresDatabase:
         return connections.until_known(look, give_up)
 
 
-def _lock(connection: psycopg.Connection[Any], shown: str, lock: LiteralString) -> None:
-    """Take the store's lock for a session. Raises StoreInUse."""
+def _lock(connection: psycopg.Connection[Any], shown: str, lock: LiteralString) -> int:
+    """Take the store's lock for a session; the server's process of it. Raises StoreInUse."""
     for _ in range(_LOCK_TRIES):
         row = connection.execute(lock).fetchone()
         connection.commit()
         if row is not None and row[0]:
-            return
+            return int(row[1])
         time.sleep(_LOCK_AGAIN_SECONDS)
     holder = connection.execute(_HOLDER).fetchone()
     connection.rollback()

@@ -155,6 +155,35 @@ def require_usable(connection: psycopg.Connection[Any], shown: str) -> None:
         raise StartFault(f"{shown} cannot hold the store: {refusal}")
 
 
+def require_own_session(connection: psycopg.Connection[Any], url: str, shown: str) -> None:
+    """Raises StartFault where a pooler gives one session to several connections in turns.
+
+    A lock of a session is nobody's then, and stays when its collector is gone.
+    """
+    pid = _server_pid(connection)
+    if pid == connection.info.backend_pid:
+        # A pooler says a number of its own.
+        return
+    with as_writer(url) as another:
+        if _server_pid(another) == pid:
+            raise StartFault(by_transaction(shown))
+
+
+def by_transaction(shown: str) -> str:
+    """What is wrong with a pooler that does, and what to do."""
+    return (
+        f"{shown} is a pooler that hands out sessions by transaction, and the lock that keeps two "
+        "collectors apart is a session's: name the server itself, or set the pooler to sessions "
+        "(PgBouncer: pool_mode = session)"
+    )
+
+
+def _server_pid(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    return 0 if row is None else int(row[0])
+
+
 def until_known(look: Callable[[], bool], give_up: Callable[[], bool]) -> bool:
     """What `look` says, once the database answers. Raises its error when `give_up` says so."""
     pause, longest = _AGAIN_SECONDS
