@@ -58,15 +58,7 @@ class PostgresServer:
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         """Make its files. `settings` are added to those that make it quick."""
-        self.folder = Path(tempfile.mkdtemp(prefix="hs-pg-"))
-        self.data = self.folder / "data"
-        self._numbers = itertools.count(1)
-        self._process: subprocess.Popen[bytes] | None = None
-        self.owner: dict[str, Any] = {}
-        owner = _owner()
-        if os.geteuid() == 0 and owner is not None:
-            self.owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self._place()
         self._run(
             "initdb",
             "--pgdata",
@@ -77,10 +69,23 @@ class PostgresServer:
             "--encoding=UTF8",
             "--locale=C.UTF-8",
         )
-        said = {**_QUICK, "listen_addresses": "''", "unix_socket_directories": f"'{self.folder}'"}
-        lines = [f"{name} = {value}" for name, value in (said | dict(settings or {})).items()]
+        self._set({**_QUICK, "listen_addresses": "''", **(settings or {})})
+
+    def _place(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="hs-pg-"))
+        self.data = self.folder / "data"
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.owner: dict[str, Any] = {}
+        owner = _owner()
+        if os.geteuid() == 0 and owner is not None:
+            self.owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+
+    def _set(self, settings: Mapping[str, str]) -> None:
+        own = {**settings, "unix_socket_directories": f"'{self.folder}'"}
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write("\n".join(["", *lines, ""]))
+            file.write("\n".join(["", *(f"{name} = {value}" for name, value in own.items()), ""]))
 
     def _run(self, program: str, *arguments: object) -> str:
         folder = programs()
@@ -187,3 +192,21 @@ class PostgresServer:
     def url_of(self, database: str, user: str = "tester") -> str:
         """By its socket."""
         return f"postgresql://{user}@/{database}?host={self.folder}"
+
+
+class Replica(PostgresServer):
+    """A server that follows another one until it is promoted."""
+
+    def __init__(self, primary: PostgresServer) -> None:
+        """Copy what the other one, which runs, has."""
+        self._place()
+        self._run(
+            "pg_basebackup",
+            *("--host", primary.folder, "--port", primary.port, "--username", "tester"),
+            *("--pgdata", self.data, "--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
+        )
+        self._set({})
+
+    def promote(self) -> None:
+        """Returns once it can be written to."""
+        self.sql("SELECT pg_promote()")

@@ -1,0 +1,83 @@
+"""A database that fails over to its streaming replica, and a URL that names both servers."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from headstart.collector.config import CollectorConfig
+from headstart.collector.faults import StartFault
+from headstart.collector.server import Collector
+from headstart.collector.store import hosts as store_hosts
+from headstart.collector.store.store import Store
+from headstart.collector.store.writer import StoreFault
+from headstart.v1.host_pb2 import HostFacts, Policy
+from support.attending import OPEN_PORT, in_loop
+from support.postgres_server import PostgresServer, Replica
+from support.stores import Stores
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[PostgresServer, Replica]]:
+    """The second one has whatever the first one acknowledges."""
+    with ExitStack() as stack:
+        first = PostgresServer()
+        stack.callback(first.close)
+        first.start()
+        first.sql("CREATE DATABASE headstart")
+        second = Replica(first)
+        stack.callback(second.close)
+        second.start()
+        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        first.sql("SELECT pg_reload_conf()")
+        wait_until(lambda: "sync" in first.sql("SELECT sync_state FROM pg_stat_replication"))
+        yield first, second
+
+
+async def greeted(store: Store, host: str) -> None:
+    def greet(connection: Connection) -> None:
+        store_hosts.greet(connection, HostFacts(host=host), Policy(), 1.0)
+
+    await store.write(greet)
+
+
+@in_loop
+async def test_a_replica_alone_is_refused(
+    tmp_path: Path, servers: tuple[PostgresServer, Replica]
+) -> None:
+    _, second = servers
+    config = CollectorConfig(data=tmp_path, store=second.url_of("headstart"), **OPEN_PORT)
+    with pytest.raises(StartFault, match="session is read-only; the URL has to name the server"):
+        await Collector.start(config)
+
+
+@in_loop
+async def test_a_collector_goes_on_with_the_replica_that_was_promoted(
+    tmp_path: Path, servers: tuple[PostgresServer, Replica]
+) -> None:
+    first, second = servers
+    # The replica stands first: who writes passes it by.
+    url = f"postgresql://tester@/headstart?host={second.folder},{first.folder}"
+    stores = Stores(tmp_path, url)
+    async with stores.open() as store:
+        await greeted(store, "h1")
+        assert len(await store.read(store_hosts.states)) == 1
+
+        first.stop(signal.SIGQUIT)
+        with pytest.raises(StoreFault, match="the store cannot write"):
+            await greeted(store, "h2")
+        # What is there can be read on.
+        assert len(await store.read(store_hosts.states)) == 1
+        second.promote()
+        await greeted(store, "h3")
+
+        assert store.problem == ""
+        assert len(await store.read(store_hosts.states)) == 2
+    found = Stores(tmp_path, second.url_of("headstart")).rows("SELECT host FROM hosts ORDER BY 1")
+    assert found == [("h1",), ("h3",)]
