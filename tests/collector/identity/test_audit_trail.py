@@ -18,6 +18,7 @@ from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.roles import Role
 from support.attending import EXPERIMENT, attend, channel_to, collecting, in_loop
 from support.roles import status
+from support.stores import Stores
 
 BENCH = Caller("bench-1", frozenset({Role.AGENT}), "ipv4:10.0.0.7:4711", "abc")
 
@@ -33,9 +34,9 @@ async def kept(store: Store) -> list[Any]:
 
 
 @in_loop
-async def test_refusals_that_repeat_are_one_entry_with_how_many(tmp_path: Path) -> None:
+async def test_refusals_that_repeat_are_one_entry_with_how_many(stores: Stores) -> None:
     now = 1000.0
-    async with Store(tmp_path, now=lambda: now) as store:
+    async with stores.open(now=lambda: now) as store:
         trail = AuditTrail(store)
         for _ in range(500):
             trail.denied(BENCH, "Submit", "takes the role 'operator'")
@@ -56,9 +57,9 @@ async def test_refusals_that_repeat_are_one_entry_with_how_many(tmp_path: Path) 
 
 
 @in_loop
-async def test_the_oldest_go_by_number_and_by_age(tmp_path: Path) -> None:
+async def test_the_oldest_go_by_number_and_by_age(stores: Stores) -> None:
     bounds = AuditBounds(entries=10, denied=5, age_seconds=100.0)
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         made = [entry(number, at=float(number)) for number in range(25)]
         await store.write(lambda c: audit_rows.append(c, made))
         await store.write(lambda c: audit_rows.prune(c, 50.0, bounds))
@@ -69,8 +70,8 @@ async def test_the_oldest_go_by_number_and_by_age(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_what_was_refused_washes_away_nothing_that_was_done(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_what_was_refused_washes_away_nothing_that_was_done(stores: Stores) -> None:
+    async with stores.open() as store:
         trail = AuditTrail(store, AuditBounds(entries=10, denied=20))
         keeping = asyncio.create_task(trail.keep())
         await trail.done(BENCH, "cancel", "run 1", "done")
@@ -88,8 +89,8 @@ async def test_what_was_refused_washes_away_nothing_that_was_done(tmp_path: Path
 
 
 @in_loop
-async def test_what_a_caller_chooses_is_cut(tmp_path: Path) -> None:
-    async with Store(tmp_path) as store:
+async def test_what_a_caller_chooses_is_cut(stores: Stores) -> None:
+    async with stores.open() as store:
         trail = AuditTrail(store)
         keeping = asyncio.create_task(trail.keep())
         long = "x" * 100_000
@@ -101,9 +102,9 @@ async def test_what_a_caller_chooses_is_cut(tmp_path: Path) -> None:
 
 @in_loop
 async def test_a_store_that_takes_nothing_holds_up_a_command_for_a_second_and_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    stores: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         trail = AuditTrail(store)
         keeping = asyncio.create_task(trail.keep())
 

@@ -17,6 +17,7 @@ from headstart.v1.experiment_pb2 import Experiment
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import envelope, in_loop
+from support.stores import Stores
 
 _PAYLOAD = bytes(1000)
 
@@ -96,8 +97,8 @@ class Groups:
 
 
 @in_loop
-async def test_the_end_of_an_attempt_is_felt_by_the_next_group(tmp_path: Path) -> None:
-    async with Store(tmp_path, group_seconds=0) as store:
+async def test_the_end_of_an_attempt_is_felt_by_the_next_group(stores: Stores) -> None:
+    async with stores.open(group_seconds=0) as store:
         run_id = await store.write(lease)
         before = [await send(store, run_id, sequence) for sequence in (1, 2)]
         attempt = Attempt(run_id=run_id, attempt=1)
@@ -110,9 +111,9 @@ async def test_the_end_of_an_attempt_is_felt_by_the_next_group(tmp_path: Path) -
 
 
 @in_loop
-async def test_a_quota_holds_while_bytes_are_counted_in_memory_alone(tmp_path: Path) -> None:
+async def test_a_quota_holds_while_bytes_are_counted_in_memory_alone(stores: Stores) -> None:
     quotas = Quotas(run_bytes=3 * (len(_PAYLOAD) + ROW_BYTES))
-    async with Store(tmp_path, group_seconds=0, quotas=quotas) as store:
+    async with stores.open(group_seconds=0, quotas=quotas) as store:
         run_id = await store.write(lease)
         sent = [await send(store, run_id, sequence) for sequence in (1, 2, 3)]
         in_tables = await store.read(counted)
@@ -125,17 +126,17 @@ async def test_a_quota_holds_while_bytes_are_counted_in_memory_alone(tmp_path: P
 
 @in_loop
 async def test_what_is_stored_is_counted_before_a_change_and_when_the_store_closes(
-    tmp_path: Path,
+    stores: Stores,
 ) -> None:
     each = len(_PAYLOAD) + ROW_BYTES
-    async with Store(tmp_path, group_seconds=0) as store:
+    async with stores.open(group_seconds=0) as store:
         run_id = await store.write(lease)
         await send(store, run_id, 1)
         await store.note(lambda _connection: None)
         after_note = await store.read(counted)
         at_change = await store.write(counted)
         await send(store, run_id, 2)
-    async with Store(tmp_path) as store:
+    async with stores.open() as store:
         anew = await store.read(counted)
 
     assert after_note == [0, 0]
