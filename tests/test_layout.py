@@ -219,7 +219,7 @@ def test_help_of_the_collector_waits_for_no_grpc() -> None:
 
 
 def test_an_agent_at_rest_has_loaded_nothing_of_runs_or_of_the_collector() -> None:
-    loaded = loaded_by("headstart.cli.agent")
+    loaded = loaded_by("headstart.cli.agent, headstart.agent.agent")
     unwanted = {f"headstart.{name}" for name in {*NOT_AT_REST, "collector"}}
 
     assert "headstart.agent.agent" in loaded

@@ -5,7 +5,7 @@ import logging
 import click
 import pytest
 
-from headstart.cli.check import Checked, require
+from headstart.cli.check_here import Checked, require
 from headstart.cli.logs import log_options
 from headstart.v1.experiments_pb2 import Problem
 

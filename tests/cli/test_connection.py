@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from headstart.cli import collector as collector_command
 from headstart.cli.connection import Connection, collector_options, default_address
 from headstart.cli.errors import CommandError, InputError
-from headstart.cli.run import _cancel_abandoned
+from headstart.cli.run_here import _cancel_abandoned
 from headstart.v1.experiments_pb2 import RunState
 from support.attending import attend, collecting, in_loop, run_of, submit
 from support.certificates import self_signed

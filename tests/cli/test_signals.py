@@ -265,7 +265,7 @@ _HASTY = """
 import asyncio, os, signal, threading, time
 from headstart.cli import interrupt
 interrupt.install()
-from headstart.cli.run import _Signals
+from headstart.cli.run_here import _Signals
 
 async def main():
     signals, cancelled, ending = _Signals(), threading.Event(), threading.Event()

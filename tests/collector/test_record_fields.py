@@ -10,7 +10,7 @@ from headstart.v1 import records_pb2
 COLLECTOR = Path(__file__).parents[2] / "collector/headstart/collector"
 READERS = (
     *(COLLECTOR / room for room in ("analysis", "export", "findings", "judge", "report")),
-    Path(__file__).parents[2] / "cli/headstart/cli/trials.py",
+    Path(__file__).parents[2] / "cli/headstart/cli/trial_words.py",
 )
 # What the store and the wire see to.
 OF_THE_WIRE = {"Envelope", "Record"}

@@ -6,8 +6,7 @@ import click
 
 from headstart.cli.given import Name
 from headstart.cli.plan_options import plan_options
-from headstart.cli.run import here_options, run_here
-from headstart.cli.submit import submission
+from headstart.cli.run import here_options
 
 
 @click.command("aa")
@@ -33,6 +32,10 @@ def command(
     Exit code 1 when a metric differs: the host is unfit to judge. The outcome stands in every
     later report of a run on this host.
     """
+    # Late: agent and collector take a second to import.
+    from headstart.cli.run_here import run_here
+    from headstart.cli.submit import submission
+
     changes = blocks, duration, settings
     request = submission(file, revision, True, variant, changes, keep_going)
     return run_here(request, data, host, labels, as_json, strict)

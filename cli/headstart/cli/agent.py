@@ -1,14 +1,13 @@
 """`headstart agent`."""
 
+from __future__ import annotations
+
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from headstart.agent.agent import Agent, AgentConfig
-from headstart.agent.host.machine import WhenBusy
-from headstart.agent.policy.policy import Policy
-from headstart.agent.uplink.enrolled import FOLDER_NAME
 from headstart.cli import interrupt
 from headstart.cli.agent_options import default_state, host_name, parse_labels
 from headstart.cli.connection import (
@@ -25,6 +24,9 @@ from headstart.cli.loop import run_loop
 from headstart.cli.service_manager import tell_ready
 from headstart.words.private_files import private_folder
 from headstart.words.roles import Role
+
+if TYPE_CHECKING:
+    from headstart.agent.agent import Agent
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,11 @@ def command(
             f"--host {host}: this host is enrolled as '{own_name}'; leave --host out, or enroll it "
             "under the other name (headstart enroll TOKEN --name NAME)"
         )
+    # Late: neither help nor a wrong option waits for it.
+    from headstart.agent.agent import Agent, AgentConfig
+    from headstart.agent.host.machine import WhenBusy
+    from headstart.agent.policy.policy import Policy
+
     with agent_faults():
         agent = Agent(
             AgentConfig(
@@ -114,6 +121,8 @@ def command(
 
 def _connection(given: Connection | None, state: Path) -> Connection:
     """What was said stands above what the state folder holds, and that above the default."""
+    from headstart.agent.uplink.enrolled import FOLDER_NAME
+
     folder = state / FOLDER_NAME
     if given is None:
         found = enrolled_connection(folder) or Connection(default_address())

@@ -1,15 +1,16 @@
 """Which collector a command speaks to, and how: the options, checked before anything is sent."""
 
+from __future__ import annotations
+
 import functools
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import grpc
 
 from headstart.agent.uplink.collector_tls import ClientTls, channel_to
 from headstart.agent.uplink.enrolled import FOLDER_NAME, Enrolled, enrolled_in
@@ -25,6 +26,9 @@ from headstart.words.foreign.addresses import (
 )
 from headstart.words.foreign.certificates import CertificateProblem
 from headstart.words.private_files import KeyExposed
+
+if TYPE_CHECKING:
+    import grpc
 
 SOCKET_NAME = "collector.sock"
 
@@ -77,7 +81,7 @@ class Connection:
         """Every address, in the order given."""
         return (self.target, *self.others)
 
-    def reached(self) -> "Connection":
+    def reached(self) -> Connection:
         """Itself, at the active one of several collectors, its certificate renewed where that
         is due; see `Reachable`.
         """

@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 
-from headstart.cli.run import machine_options, run_here
+from headstart.cli.run import machine_options
 from headstart.cli.terminal import say
 from headstart.cli.without_file import Asked, thing_options, written
-from headstart.v1.experiments_pb2 import SubmitRequest
 
 
 @click.command("try")
@@ -25,6 +24,10 @@ def command(**options: Any) -> int:
     one once. The report holds the experiment file that was made of it; `headstart init` with
     the same arguments writes it.
     """
+    # Late: agent and collector take a second to import.
+    from headstart.cli.run_here import run_here
+    from headstart.v1.experiments_pb2 import SubmitRequest
+
     revision = options.pop("revision")
     text = written(Asked.taken_from(options), Path.cwd())
     request = SubmitRequest(

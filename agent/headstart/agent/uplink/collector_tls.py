@@ -1,19 +1,24 @@
 """The way to a collector, for agents and commands: a channel, and who is at its other end.
 
-Own certificate, key and authority are three files, read anew each time.
+Own certificate, key and authority are three files, read anew each time. gRPC is loaded with the
+first channel: the options of a command are checked without it.
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import grpc
-import grpc.aio
+from typing import TYPE_CHECKING
 
 from headstart.words.foreign.addresses import PROXY_VARIABLE, channel_options
 from headstart.words.foreign.certificates import CertificateProblem, collector_problem, own_problem
 from headstart.words.private_files import KeyExposed, read_private_key
+
+if TYPE_CHECKING:
+    import grpc
+    import grpc.aio
 
 Options = Sequence[tuple[str, int | str]]
 
@@ -30,6 +35,8 @@ class ClientTls:
 
     def credentials(self) -> grpc.ChannelCredentials:
         """For a channel. Raises CertificateProblem when nobody would accept them."""
+        import grpc
+
         try:
             authority = self.authority.read_bytes()
             if self.certificate is None or self.key is None:
@@ -68,6 +75,8 @@ def channel_to(target: str, tls: ClientTls | None) -> grpc.Channel:
 
     Raises CertificateProblem when nobody would accept the certificate.
     """
+    import grpc
+
     options = _options(target)
     if tls is None:
         return grpc.insecure_channel(target, options)
@@ -76,6 +85,8 @@ def channel_to(target: str, tls: ClientTls | None) -> grpc.Channel:
 
 def aio_channel_to(target: str, tls: ClientTls | None, options: Options) -> grpc.aio.Channel:
     """As `channel_to`, in the running loop."""
+    import grpc.aio
+
     options = [*options, *_options(target)]
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)

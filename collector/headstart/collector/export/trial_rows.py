@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from headstart.collector.analysis.trials.ended_trial import outcome_word
 from headstart.collector.analysis.trials.figures import readings_of
 from headstart.collector.analysis.trials.load import TrialLoad, load_of
 from headstart.collector.analysis.trials.loads import is_valid
 from headstart.collector.analysis.trials.ramp import ramps_of, rate_readings
 from headstart.collector.analysis.trials.start_chain import start_of
-from headstart.collector.analysis.trials.trial_records import Trial, outcome_word
+from headstart.collector.analysis.trials.trial_records import Trial
 from headstart.collector.analysis.trials.validity import Validity, validity_of
 from headstart.collector.analysis.verdict.outcomes import invalid_trials
 from headstart.collector.analysis.warmup.detection import Course

@@ -2,6 +2,7 @@
 
 __all__ = [
     "columns",
+    "ended_trial",
     "figures",
     "load",
     "loads",

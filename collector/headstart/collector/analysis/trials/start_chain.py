@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from headstart.collector.analysis.trials.trial_records import exec_ns
+from headstart.collector.analysis.trials.ended_trial import exec_ns
 from headstart.collector.findings.starts import FIRST_RESPONSE, STAMPS, Start
 from headstart.v1.experiment_pb2 import Service
 from headstart.v1.records_pb2 import ExecStamp, FlagEffect, Startup, TrialOutcome

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from headstart.collector.analysis.trials.ended_trial import exec_ns
 from headstart.collector.analysis.trials.samples import Samples
 from headstart.collector.findings.packed_samples import PackedSamples
 from headstart.v1.records_pb2 import (
     BuildOutcome,
     CheckOutcome,
-    ExecStamp,
     FailureCode,
     Gap,
     ImageFacts,
@@ -23,11 +23,9 @@ from headstart.v1.records_pb2 import (
     RunOutcome,
     RunStarted,
     RuntimeCounters,
-    Startup,
     TrialOutcome,
     TrialStarted,
 )
-from headstart.words.enums import word
 
 
 class Window(NamedTuple):
@@ -129,22 +127,6 @@ class RunRecords:
     def trials_of_apps(self) -> list[Trial]:
         """Those that say something of the app: nothing that stands beside it failed."""
         return [trial for trial in self.trials if not trial.companion_failed]
-
-
-def outcome_word(outcome: TrialOutcome) -> str:
-    """Of a trial that ended: `measured`, or the code of its failure."""
-    if not outcome.HasField("failure"):
-        return "measured"
-    return word(FailureCode, outcome.failure.code) or "failed"
-
-
-def exec_ns(startup: Startup) -> int:
-    """The stamp that stands for exec, by its source."""
-    if startup.exec_stamp == ExecStamp.EXEC_STAMP_PROC_CONNECTOR:
-        return startup.exec_kernel_monotonic_ns
-    if startup.exec_stamp == ExecStamp.EXEC_STAMP_DEGRADED:
-        return startup.start_call_monotonic_ns
-    return startup.exec_monotonic_ns
 
 
 def gather(records: Iterable[Record | PackedSamples]) -> RunRecords:
