@@ -199,9 +199,9 @@ async def test_a_store_that_was_set_back_makes_anew_what_is_partly_gone(
             leased = (await agent.until("lease")).attempt
             # What is left of the other one does not count as a record of this one.
             await agent.send(ending(1, run_id, 1, trials=5))
-            assert leased.attempt == 1001
-            await agent.send(starting(2, run_id, 1001), ending(3, run_id, 1001))
-            assert (await watched(collector.port, run_id, DONE)).attempt == 1001
+            assert leased.attempt > 1000
+            await agent.send(starting(2, run_id, leased.attempt), ending(3, run_id, leased.attempt))
+            assert (await watched(collector.port, run_id, DONE)).attempt == leased.attempt
     assert "(7 records of stream s1 after record 2): the store was set back" in caplog.text
 
 
@@ -235,7 +235,7 @@ async def test_an_attempt_that_the_store_never_gave_out_is_not_given_out_again(
             await agent.acked(2)
             assert (await run_of(collector.port, run_id)).state == QUEUED
             await agent.beat()
-            assert (await agent.until("lease")).attempt.attempt == 1001
+            assert (await agent.until("lease")).attempt.attempt > 1000
 
 
 @in_loop

@@ -2,9 +2,11 @@
 
 A store that is set back to an earlier state gave out attempts that it does not know of, and
 agents may still have records of them. The next attempt at a run gets a number that none of them
-can have: they would be taken for records of it.
+can have: they would be taken for records of it. It is drawn by lot, since the same state may come
+back more than once, and nothing in it tells one time from another.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,8 @@ from headstart.v1.fleet_pb2 import Attempt
 
 # More than a run has attempts within the life of a store.
 _STEP = 1000
+# Of two stores that were set back to the same state, one in so many gives out what the other did.
+_STEPS = 10_000
 # Agents and stores hold numbers of 31 bits.
 _LARGEST = 1 << 30
 
@@ -33,9 +37,9 @@ def after_restore(path: Path) -> None:
     try:
         with connection:
             connection.execute(
-                f"UPDATE runs SET attempt = (attempt / {_STEP} + 1) * {_STEP} "  # noqa: S608
-                f"WHERE state = ? AND attempt < ? AND (attempt = 0 OR attempt % {_STEP} <> 0)",
-                (int(_QUEUED), _LARGEST),
+                f"UPDATE runs SET attempt = (attempt / {_STEP} + ?) * {_STEP} "  # noqa: S608
+                "WHERE state = ? AND attempt < ?",
+                (_steps(), int(_QUEUED), _LARGEST),
             )
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
@@ -53,8 +57,12 @@ def after_hello(connection: Connection, host: str) -> None:
             or_(runs.c.attempt == 0, runs.c.attempt % _STEP != 0),
             or_(runs.c.host == host, runs.c.candidates.contains(f"\n{host}\n", autoescape=True)),
         )
-        .values(attempt=(runs.c.attempt.op("/")(_STEP) + 1) * _STEP)
+        .values(attempt=(runs.c.attempt.op("/")(_STEP) + _steps()) * _STEP)
     )
+
+
+def _steps() -> int:
+    return 1 + secrets.randbelow(_STEPS)
 
 
 def unheard_of(connection: Connection, host: str, held: Sequence[Attempt]) -> bool:
