@@ -24,7 +24,14 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 def test_a_collector_is_ready_once_it_answers(manager: socket.socket, tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/collector.sock"
-    options = ["--data", tmp_path / "data", "--listen", address, "--metrics-listen", "none"]
+    options: list[str | Path] = [
+        "--data",
+        tmp_path / "data",
+        "--listen",
+        address,
+        "--metrics-listen",
+        "none",
+    ]
     with program("collector", *options, env={"NOTIFY_SOCKET": manager.getsockname()}):
         assert manager.recv(100) == b"READY=1"
 
@@ -34,7 +41,12 @@ def test_a_collector_is_ready_once_it_answers(manager: socket.socket, tmp_path: 
 def test_an_agent_is_ready_though_its_collector_is_not_there(
     manager: socket.socket, tmp_path: Path
 ) -> None:
-    options = ["--state", tmp_path / "state", "--collector", f"unix:{tmp_path}/none.sock"]
+    options: list[str | Path] = [
+        "--state",
+        tmp_path / "state",
+        "--collector",
+        f"unix:{tmp_path}/none.sock",
+    ]
     with program("agent", *options, env={"NOTIFY_SOCKET": manager.getsockname()}):
         assert manager.recv(100) == b"READY=1"
 
