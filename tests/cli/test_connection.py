@@ -188,7 +188,24 @@ def test_a_collector_that_is_not_there_is_named(tmp_path: Path) -> None:
     status = headstart("status", "--collector", f"unix:{tmp_path / 'none.sock'}")
 
     assert status.status == 3
-    assert f"no collector answers at unix:{tmp_path / 'none.sock'}" in status.errors
+    assert f"no collector answers at unix:{tmp_path / 'none.sock'}: No such file" in status.errors
+    assert "`headstart collector` makes the socket" in status.errors
+
+
+def test_where_nobody_listens_is_said_without_the_names_of_grpc() -> None:
+    port = free_port()
+    status = headstart("status", "--collector", f"127.0.0.1:{port}", "--plaintext")
+
+    assert status.errors == (
+        f"headstart: no collector answers at 127.0.0.1:{port}: Connection refused\n"
+    )
+
+
+def test_an_address_without_a_port_is_told_and_not_asked_at_another() -> None:
+    status = headstart("status", "--collector", "localhost", "--plaintext")
+
+    assert status.status == 2
+    assert "--collector: expected HOST:PORT or unix:PATH, found 'localhost'" in status.errors
 
 
 def _tree(pid: int) -> set[int]:

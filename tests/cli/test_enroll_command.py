@@ -284,3 +284,25 @@ def test_a_token_with_mistakes_is_not_made(here: Here) -> None:
         )
         assert made.status == 2
         assert why in made.errors
+
+
+def test_the_port_for_enrolment_is_not_taken_for_an_older_collector(
+    here: Here, anna: Person
+) -> None:
+    assert anna.says("enroll", here.token("--role", "reader", "--name", "anna")).status == 0
+    enroll = token_of(here.token("--role", "reader")).address
+    asked = anna.says("status", "--collector", enroll)
+
+    assert asked.status == 3
+    assert "or this is its port for enrolment (--enroll-listen)" in asked.errors
+
+
+def test_an_agent_that_attends_without_its_identity_says_so(here: Here, tmp_path: Path) -> None:
+    state = tmp_path / "a"
+    enrolled = here.owner.says(
+        "enroll", here.token("--role", "agent"), "--name", "a", "--state", state
+    )
+    assert enrolled.status == 0, enrolled.errors
+    with program("agent", "--state", state, "--collector", here.socket) as agent:
+        agent.line("this host is enrolled as 'a' with the collector at 127.0.0.1:.* without that")
+        agent.line("attending unix:")

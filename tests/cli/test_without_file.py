@@ -62,6 +62,17 @@ def test_a_program_that_stays_and_listens_nowhere_is_told_what_it_may_be() -> No
     assert "a worker, ready at a line of its log, needs a file" in ran.errors
 
 
+def test_a_service_that_answers_none_of_the_usual_paths_is_not_measured_by_a_guess() -> None:
+    serve = "import http.server as h; h.HTTPServer(('127.0.0.1', {}), type('H', (h.BaseHTTPRequest"
+    serve += "Handler,), {{'do_GET': lambda self: self.send_error(404)}})).serve_forever()"
+    serves = shlex.join([sys.executable, "-c", serve.format(free_port())])
+    ran = headstart("init", serves, f"{serves} again")
+
+    assert ran.status == 2
+    assert "answered /health with 404, /healthz with 404, / with 404 when it was" in ran.errors
+    assert "--ready says which" in ran.errors
+
+
 def test_a_service_is_compared_by_what_it_does_when_it_is_started_once(tmp_path: Path) -> None:
     port = free_port()
     pair = served(port, "slow"), served(port)

@@ -27,6 +27,7 @@ from headstart.words.roles import Role
 
 if TYPE_CHECKING:
     from headstart.agent.agent import Agent
+    from headstart.agent.uplink.enrolled import Enrolled
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,15 @@ def command(
         run_loop(_attend(agent))
 
 
+def _unused(folder: Path) -> Enrolled | None:
+    """An identity that something else stands above; one that is broken does no harm then."""
+    try:
+        found = enrolled_connection(folder)
+    except InputError:
+        return None
+    return found.enrolled if found is not None else None
+
+
 def _connection(given: Connection | None, state: Path) -> Connection:
     """What was said stands above what the state folder holds, and that above the default."""
     from headstart.agent.uplink.enrolled import FOLDER_NAME
@@ -130,6 +140,12 @@ def _connection(given: Connection | None, state: Path) -> Connection:
         found = enrolled_connection(folder, given.targets) or given
     else:
         found = given
+        if given.enrolled is None and (unused := _unused(folder)) is not None:
+            log.warning(
+                "this host is enrolled as '%s' with the collector at %s, and attends %s instead, "
+                "without that identity: --collector or HEADSTART_COLLECTOR says so",
+                *(unused.identity.name, unused.collector, given.target),
+            )
     if found.enrolled is not None and found.enrolled.identity.role is not Role.AGENT:
         raise InputError(
             f"{found.enrolled.file} is for {found.enrolled.identity.role} "

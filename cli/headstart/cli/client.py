@@ -1,5 +1,8 @@
 """Calls to a collector's `ExperimentsService`, and its errors in plain words."""
 
+import errno
+import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +35,12 @@ ENDED = (
     RunState.RUN_STATE_CANCELLED,
     RunState.RUN_STATE_LOST,
     RunState.RUN_STATE_INCOMPLETE,
+)
+
+# What gRPC says where nobody listens.
+_NO_CONNECTION = re.compile(
+    r"failed to connect to all addresses; last error: \w+: .*"
+    r"(?:remote host: (?P<tcp>[^:]+)|connect failed: addr: .* error: (?P<socket>[^:]+))"
 )
 
 # For the newest run that began; most of the time it is the first.
@@ -96,16 +105,28 @@ def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
         return CommandError(f"the collector at {target} stands by: {call.details()}")
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         # gRPC says the same of every trouble with certificates.
-        why = collector.problem() or call.details()
+        why = collector.problem() or _plain(call.details() or "")
         return CommandError(f"no collector answers at {target}: {why}")
     if call.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CommandError(
-            f"the collector at {target} is older than this command: it does not know the call"
+            f"the collector at {target} does not know the call: it is older than this command, or "
+            "this is its port for enrolment (--enroll-listen) and not that of --listen"
         )
     if call.code() == grpc.StatusCode.ABORTED:
         return Busy(call.details() or "the hosts are busy")
     kind = InputError if call.code() in _INPUT_CODES else CommandError
     return kind(call.details() or call.code().name)
+
+
+def _plain(details: str) -> str:
+    """gRPC's account of a connection without its names for the steps that failed."""
+    found = _NO_CONNECTION.fullmatch(details)
+    if found is None:
+        return details
+    why = found["tcp"] or found["socket"]
+    if found["socket"] == os.strerror(errno.ENOENT):
+        why += " (`headstart collector` makes the socket; --collector names another collector)"
+    return why
 
 
 def follow(

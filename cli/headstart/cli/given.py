@@ -54,6 +54,14 @@ class Addresses(Name):
         """Those of a variable; what is empty says nothing."""
         return [each.strip() for each in rv.split(",") if each.strip()]
 
+    def problem(self, text: str) -> str:
+        """Also where it names no port: gRPC would take that of HTTPS."""
+        if problem := super().problem(text):
+            return problem
+        if text.startswith("unix:") or text.rpartition(":")[2].isdecimal():
+            return ""
+        return f"expected HOST:PORT or unix:PATH, found {text!r}"
+
 
 class Folder(Name):
     """A folder's path."""

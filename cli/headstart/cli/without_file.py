@@ -256,11 +256,26 @@ def _looked(base: Any, port: int, ready: str, local: Any) -> _Service:
     if not port:
         port = look.ports[0]
         say(f"port {port}: {base.text} listens there (--port says another)", err=True)
+    if not ready and look.statuses and all(0 < status < 500 for status in look.statuses):
+        raise InputError(_no_path(base.text, look.statuses))
     if not ready:
         why = f"{base.text} answered it" if look.path else "nothing says better"
         ready = look.path or "/"
         say(f"ready GET {ready}: {why} (--ready says another)", err=True)
     return _Service(port, ready)
+
+
+def _no_path(text: str, statuses: Sequence[int]) -> str:
+    """Of a server that is ready and answers none of the usual paths well."""
+    from headstart.agent.runtimes.first_look import PATHS
+
+    answers = ", ".join(
+        f"{path} with {status}" for path, status in zip(PATHS, statuses, strict=True)
+    )
+    return (
+        f"{text} answered {answers} when it was started once: --ready says which request is "
+        "answered well, as in --ready /items or --ready '/ -> 302'"
+    )
 
 
 def _look(base: Any, port: int, local: Any) -> Any:

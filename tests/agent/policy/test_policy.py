@@ -122,7 +122,8 @@ def test_what_a_file_leaves_out_is_as_without_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('image = ["a"]', "line 2: image: unknown key; known are images, commands, builds"),
+        ('image = ["a"]', "line 2: image: unknown key; did you mean 'images'?"),
+        ("weather = 1", "line 2: weather: unknown key; known are images, commands, builds"),
         ("[images]", "line 2: images: expected a list of patterns"),
         ('images = "players:*"', "line 2: images: expected a list of patterns"),
         ('images = ["a", 1]', 'line 2: images: expected a pattern such as "players:*", not 1'),

@@ -34,6 +34,16 @@ def test_a_server_without_those_paths_has_a_port_and_no_path() -> None:
     assert (found.ports, found.path) == ([port], "")
 
 
+def test_what_a_server_without_those_paths_answered_is_known() -> None:
+    port = free_port()
+    handler = (
+        "type('H', (h.BaseHTTPRequestHandler,), {'do_GET': lambda self: self.send_error(404)})"
+    )
+    script = _SERVER.format(port=port, handler=handler)
+
+    assert look_at_command([sys.executable, "-c", script], {}).statuses == (404, 404, 404)
+
+
 def test_it_has_the_environment_that_it_is_to_have() -> None:
     script = "import os, sys; sys.exit(int(os.environ['STATUS']))"
 

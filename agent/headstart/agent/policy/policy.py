@@ -11,6 +11,7 @@
 Running a container is root on its host, so without a file nothing is allowed.
 """
 
+import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -306,7 +307,9 @@ def parse_policy(text: str, path: Path) -> Policy:
     for key, value in table.items():
         line = line_of((key,), lines)
         if (known := KEYS.get(key)) is None:
-            problems.append(f"line {line}: {key}: unknown key; known are {', '.join(KEYS)}")
+            near = difflib.get_close_matches(key.lower(), KEYS, n=1)
+            what = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(KEYS)}"
+            problems.append(f"line {line}: {key}: unknown key; {what}")
             continue
         try:
             values[known.field] = known.read(value, line, text)

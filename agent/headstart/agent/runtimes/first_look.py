@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -39,6 +39,8 @@ class FirstLook:
     ports: Sequence[int] = ()
     # The first of PATHS that was answered with 200 to 299; empty: none.
     path: str = ""
+    # Where none was: what each of PATHS was answered with; 0: with nothing that is HTTP.
+    statuses: Sequence[int] = ()
     last_words: str = ""
 
 
@@ -70,7 +72,7 @@ def look_at_command(
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - _WORDS_BYTES))
         words = output.read().decode("utf-8", "replace").strip()
-    return FirstLook(found.ended, found.ports, found.path, words)
+    return replace(found, last_words=words)
 
 
 def look_at_image(
@@ -106,7 +108,7 @@ def look_at_image(
         words = engine.output(container, _WORDS_BYTES).strip()
     finally:
         engine.remove(container, name)
-    return FirstLook(found.ended, found.ports, found.path, words)
+    return replace(found, last_words=words)
 
 
 def _watched(
@@ -120,7 +122,8 @@ def _watched(
         if (status := ended()) is not None:
             return FirstLook(ended=status)
         if found := ports():
-            return FirstLook(ports=found, path=_answered(address, found[0], deadline))
+            path, statuses = _answered(address, found[0], deadline)
+            return FirstLook(ports=found, path=path, statuses=statuses)
         time.sleep(_STEP_SECONDS)
     return FirstLook()
 
@@ -131,16 +134,18 @@ def _ports(pids: Sequence[int], port: int, alone: bool = False) -> list[int]:
     return sorted(found & {port} if port else found)
 
 
-def _answered(address: str, port: int, deadline: Deadline) -> str:
-    """The first path that is answered well; of a server that is not ready yet, asked again."""
+def _answered(address: str, port: int, deadline: Deadline) -> tuple[str, Sequence[int]]:
+    """The first path that is answered well, else what all were answered with; of a server that
+    is not ready yet, asked again.
+    """
     while True:
-        statuses = [_status(address, port, path) for path in PATHS]
+        statuses = tuple(_status(address, port, path) for path in PATHS)
         for path, status in zip(PATHS, statuses, strict=True):
             if 200 <= status < 300:
-                return path
+                return path, ()
         # Below 500 and not 0, it is ready and has other paths.
         if all(0 < status < 500 for status in statuses) or deadline.passed():
-            return ""
+            return "", statuses
         time.sleep(_STEP_SECONDS)
 
 
