@@ -282,3 +282,34 @@ async def test_an_agent_whose_disk_is_read_only_says_so_and_takes_no_run(tmp_pat
     assert "Read-only file system" in said
     assert run.state == RunState.RUN_STATE_QUEUED
     assert alive
+
+
+@in_loop
+async def test_an_agent_on_a_full_disk_begins_its_new_stream_when_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path / "disk", 128) as disk:
+        async with collecting(tmp_path / "store", timing=_QUICK) as collector:
+            port = collector.port
+            agent = _agent(port, disk / "agent")
+            living = asyncio.create_task(agent.run())
+            await _not_ready(port, lambda said: not said)
+            await asyncio.to_thread(agent.spool.append, envelope(1, "20200101-000000-gone"))
+            while agent.spool.acked < 1:
+                await asyncio.sleep(0.05)
+        first = agent.spool.stream_id
+        fill(disk)
+        # Another store, which confirmed nothing.
+        listen = f"127.0.0.1:{port}"
+        async with collecting(tmp_path / "another", timing=_QUICK, listen=listen):
+            while "the spool cannot be written: database or disk is full" not in caplog.text:
+                assert not living.done()
+                await asyncio.sleep(0.05)
+            kept = agent.spool.stream_id
+            free(disk)
+            await _not_ready(port, lambda said: not said)
+            agent.stop()
+            await living
+
+    assert kept == first
+    assert agent.spool.replaces == first

@@ -282,9 +282,16 @@ class RuntimeTable:
             return None
 
     def engine(self) -> Engine | None:
-        """The first that is behind one of them."""
-        engines = (runtime.engine() for runtime in self.by_name.values())
-        return next((engine for engine in engines if engine is not None), None)
+        """The first that is behind one of them, and answers."""
+        for runtime in self.by_name.values():
+            try:
+                found = runtime.engine()
+            except RuntimeFault:
+                # It ended meanwhile, or this agent does.
+                continue
+            if found is not None:
+                return found
+        return None
 
     def close(self) -> None:
         """Close all of them."""

@@ -7,6 +7,7 @@ after a reconnect, sending resumes behind the highest acked sequence.
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
@@ -187,6 +188,9 @@ class Attendance:
             self.addresses.good()
         except CollectorFault as fault:
             return self._lost(target, f"the collector is at fault: {fault}")
+        except sqlite3.OperationalError as error:
+            # A new stream has to be written down before it begins.
+            return self._lost(target, f"the spool cannot be written: {error}")
         return self.addresses.again()
 
     async def _shake_hands(self, channel: grpc.aio.Channel) -> None:
