@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ class PostgresServer:
         self.data = self.folder / "data"
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._starter = ThreadPoolExecutor(1)
         self.owner: dict[str, Any] = {}
         owner = _owner()
         if os.geteuid() == 0 and owner is not None:
@@ -103,11 +105,15 @@ class PostgresServer:
 
     def start(self) -> None:
         """Returns once it answers."""
+        self._process = self._starter.submit(self._started).result()
+        wait_until(self._answers)
+
+    def _started(self) -> "subprocess.Popen[bytes]":
         folder = programs()
         assert folder is not None
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                # It ends with the thread that started it.
+            return subprocess.Popen(
+                # It ends with the thread that started it, which is none of its user's.
                 ["setpriv", "--pdeathsig", "INT", str(folder / "postgres"), "-D", str(self.data)],
                 cwd="/",
                 stdout=log,
@@ -115,7 +121,6 @@ class PostgresServer:
                 start_new_session=True,
                 **self.owner,
             )
-        wait_until(self._answers)
 
     def _answers(self) -> bool:
         folder = programs()
@@ -147,6 +152,7 @@ class PostgresServer:
     def close(self) -> None:
         """End it and remove its files."""
         self.stop()
+        self._starter.shutdown()
         shutil.rmtree(self.folder)
 
     def sql(self, statement: str, database: str = "postgres") -> str:
