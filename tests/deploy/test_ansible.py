@@ -21,11 +21,13 @@ import pytest
 import yaml
 
 from support.packages import ROOT, build, checkout
+from support.postgres_server import PostgresServer, missing
 from support.running import free_port
 from support.waiting import wait_until
 
 ROLE = ROOT / "deploy/ansible"
 BIN = Path(sys.executable).parent
+_NOTE = 'a "word", $HOME and C:\\folder'
 
 pytestmark = [
     pytest.mark.ansible,
@@ -37,7 +39,7 @@ pytestmark = [
 class Fleet:
     """A collector and the host perf1, each in a folder in the place of a machine's."""
 
-    def __init__(self, root: Path, wheel: Path) -> None:
+    def __init__(self, root: Path, wheel: Path, store: str = "") -> None:
         self.root = root
         self.socket = f"unix:{root}/met/collector.sock"
         ports = [free_port(), free_port()]
@@ -46,7 +48,9 @@ class Fleet:
             "HEADSTART_COLLECTOR_ENROLL_LISTEN": f"127.0.0.1:{ports[1]}",
             "HEADSTART_COLLECTOR_METRICS_LISTEN": "127.0.0.1:0",
             "HEADSTART_COLLECTOR_DATA": f"{root}/bench/state",
-        }
+            # Of no command: what systemd reads back, whatever is in it.
+            "NOTE": _NOTE,
+        } | ({"HEADSTART_COLLECTOR_STORE": store} if store else {})
         agent = {"HEADSTART_AGENT_STATE": f"{root}/perf1/state"}
         self.inventory: dict[str, Any] = {
             "vars": {
@@ -111,13 +115,15 @@ class Fleet:
             for host, counts in re.findall(r"^(\w+) +: (.*)$", recap, re.MULTILINE)
         }
 
+    def options(self, host: str, part: str) -> dict[str, str]:
+        """What the unit's file of options says: by a shell's rules, which here are systemd's."""
+        lines = (self.root / host / f"etc/{part}.env").read_text().splitlines()
+        return dict(shlex.split(line)[0].split("=", 1) for line in lines if line[:1] != "#")
+
     @contextmanager
     def started(self, host: str, part: str) -> Iterator[None]:
         """What the unit starts, with the options that its file has."""
-        lines = (self.root / host / f"etc/{part}.env").read_text().splitlines()
-        options = dict(
-            shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#")
-        )
+        options = self.options(host, part)
         with (self.root / f"{part}.log").open("a") as log:
             process = subprocess.Popen(
                 [self.root / host / "opt/bin/headstart", part],
@@ -157,10 +163,16 @@ def _environment(folder: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_fleet_is_set_up_once_upgraded_with_a_drain_and_removed(
-    short_path: Path, tmp_path: Path
+    short_path: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     wheel = build(checkout(tmp_path / "source"), "wheel", tmp_path)
-    fleet = Fleet(short_path, wheel)
+    # In a database, where there is one: the copy before an upgrade has to know of it.
+    server = PostgresServer() if missing() is None else None
+    if server is not None:
+        server.start()
+        request.addfinalizer(server.close)
+    store = server.new_database() if server is not None else ""
+    fleet = Fleet(short_path, wheel, store)
 
     def answers() -> bool:
         return (short_path / "met/collector.sock").is_socket()
@@ -193,6 +205,8 @@ def test_a_fleet_is_set_up_once_upgraded_with_a_drain_and_removed(
     assert upgraded["bench"]["changed"] > 3 < upgraded["perf1"]["changed"]
     (copy,) = (short_path / "bench/backups").iterdir()
     assert (copy / "identity/authority.key").exists()
+    assert (copy / "headstart.sqlite").exists()
+    assert fleet.options("bench", "collector")["NOTE"] == _NOTE
     drains = (short_path / "collector.log").read_text()
     assert "upgrade by Ansible" in drains
     assert after[0]["drained_time_seconds"] == 0
