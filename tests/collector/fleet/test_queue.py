@@ -20,7 +20,7 @@ from headstart.v1.experiments_pb2 import (
     SubmitResponse,
     WatchRunsRequest,
 )
-from headstart.v1.fleet_pb2 import Hello
+from headstart.v1.fleet_pb2 import AttendRequest, Heartbeat, Hello
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
     EXPERIMENT,
@@ -224,6 +224,33 @@ async def test_the_submitter_is_told_what_keeps_a_run_waiting_or_will_fail_it(
         assert on_all[2].startswith("h3: the file has values that come from the host")
         assert [run.host for run in on_any.runs] == ["h1"]
         assert list(on_any.warnings) == on_all[:1]
+
+
+@in_loop
+async def test_a_host_whose_policy_allows_none_of_it_is_told_and_passed_over(
+    tmp_path: Path,
+) -> None:
+    closed, opened = hello(host="h1"), hello(host="h2", stream_id="s2")
+    closed.policy.images.append("players:*")
+    opened.policy.commands = True
+    async with (
+        collecting(tmp_path) as collector,
+        attend(collector.port, closed) as first,
+        attend(collector.port, opened),
+    ):
+        port = collector.port
+        on_all = await submitted(port)
+        on_any = await submitted(port, any_host=True)
+        closed.policy.commands = True
+        await first.stream.write(AttendRequest(heartbeat=Heartbeat(policy=closed.policy)))
+        while (later := await submitted(port)).warnings:
+            pass
+
+    assert list(on_all.warnings) == [
+        "h1: its policy allows no commands; as it is, the run fails there"
+    ]
+    assert [run.host for run in on_any.runs] == ["h2"]
+    assert len(later.runs) == 2
 
 
 @pytest.mark.parametrize(

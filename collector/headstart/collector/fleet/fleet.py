@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import grpc
 
 from headstart.collector.config import CollectorConfig, Limits
+from headstart.collector.fleet.allowed import refused_by
 from headstart.collector.fleet.decisions import Decide, answer
 from headstart.collector.fleet.dispatch import Dispatch
 from headstart.collector.fleet.former_spool import STREAM_ID, check_question, tell_answer
@@ -226,6 +227,7 @@ class Fleet:
         if heartbeat.progress != before:
             self._notes.progress(session.host, heartbeat.progress)
         if heartbeat.HasField("policy"):
+            session.policy = heartbeat.policy
             self._notes.policy(session.host, heartbeat.policy)
         now = self._store.now()
         if now - session.last_stored_seconds > _SEEN_SECONDS:
@@ -300,7 +302,11 @@ class Fleet:
     def lacking(self, host: str, experiment: Experiment) -> str:
         """Why a host's agent cannot run an experiment; empty: it can, or is not here."""
         session = self._sessions.get(host)
-        return unknown_to(session.features, experiment) if session else ""
+        if session is None:
+            return ""
+        if unknown := unknown_to(session.features, experiment):
+            return unknown
+        return refused_by(session.policy, experiment) if session.policy is not None else ""
 
     async def hosts(self) -> list[HostState]:
         """Every host, with what its agent says now."""
