@@ -7,6 +7,7 @@ Those of `headstart.words.runtimes` stand behind these Protocols. The order of c
     instance.stop()                   # always, also after a fault; idempotent
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ from headstart.v1.records_pb2 import (
     ResolvedVariant,
 )
 from headstart.words.runtimes import runtimes_for
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -286,8 +289,9 @@ class RuntimeTable:
         for runtime in self.by_name.values():
             try:
                 found = runtime.engine()
-            except RuntimeFault:
+            except RuntimeFault as fault:
                 # It ended meanwhile, or this agent does.
+                log.warning("the host's facts are without an engine: %s", fault.message)
                 continue
             if found is not None:
                 return found
