@@ -1,10 +1,12 @@
 /* A static program that can be a companion, its client and an app beside it. Each argument is an
  * instruction, done in order: out=TEXT, exit=N, wait,
+ * once=FILE: exits with 7 and makes the file, unless it is there;
  * keep=PORT: keeps one text for whoever connects: "?" asks for it, "!" has it end with status 3,
  *   "~" has it burn 200 ms of CPU time, "+" has a child of it take memory until it is killed,
  *   anything else is kept in its place;
  * put=PORT: gives it what is read from stdin; ask=PORT: prints what it keeps, or exits with 1;
  * serve=PORT: an app: GET answers with what db:5432 keeps, GET /X sends it X first. */
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -89,6 +91,7 @@ int main(int argc, char **argv) {
         if (value) *value++ = 0;
         if (!strcmp(verb, "out")) printf("%s\n", value);
         if (!strcmp(verb, "exit")) return atoi(value);
+        if (!strcmp(verb, "once") && open(value, O_CREAT | O_EXCL, 0600) >= 0) return 7;
         if (!strcmp(verb, "keep")) keep(atoi(value));
         if (!strcmp(verb, "serve")) serve(atoi(value));
         if (!strcmp(verb, "ask") || !strcmp(verb, "put")) {

@@ -58,6 +58,25 @@ async def test_a_replica_alone_is_refused(
 
 
 @in_loop
+async def test_what_was_acknowledged_is_read_though_a_replica_that_stands_first_lags(
+    tmp_path: Path, servers: tuple[PostgresServer, Replica]
+) -> None:
+    first, second = servers
+    first.sql("CREATE DATABASE lagging")
+    stores = Stores(tmp_path, f"postgresql://tester@/lagging?host={second.folder},{first.folder}")
+    wait_until(lambda: "lagging" in second.sql("SELECT datname FROM pg_database"))
+    second.sql("SELECT pg_wal_replay_pause()")
+    try:
+        async with stores.open() as store:
+            await greeted(store, "h1")
+            seen = await store.read(store_hosts.states)
+    finally:
+        second.sql("SELECT pg_wal_replay_resume()")
+
+    assert [each.host.host for each in seen] == ["h1"]
+
+
+@in_loop
 async def test_a_collector_goes_on_with_the_replica_that_was_promoted(
     tmp_path: Path, servers: tuple[PostgresServer, Replica]
 ) -> None:

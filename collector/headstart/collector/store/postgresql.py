@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any, LiteralString
 
 import psycopg
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, func, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, func, update
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from headstart.collector.faults import StoreInUse
 from headstart.collector.store import (
@@ -27,6 +28,8 @@ _READERS = 8
 _MORE_READERS = 24
 # A connection that is idle for longer is made anew: it keeps memory on the server.
 _KEPT_SECONDS = 1800
+# A server that can be written to is looked for again.
+_ON_REPLICA_SECONDS = 5
 # "HSTR", and the schema: a database may have several stores.
 _LOCK = "SELECT pg_try_advisory_lock(1213420626, hashtext(current_schema())), pg_backend_pid()"
 # Of collectors that take turns by the epoch: none of them writes beside one that is alone.
@@ -66,7 +69,18 @@ def _engine(
 
 def reader_engine(url: str) -> Engine:
     """Connections that cannot write, in any process."""
-    return _engine(lambda: connections.as_reader(url), _READERS, _MORE_READERS, _KEPT_SECONDS)
+    engine = _engine(lambda: connections.as_reader(url), _READERS, _MORE_READERS, _KEPT_SECONDS)
+    event.listen(engine, "checkout", _leave_replica)
+    return engine
+
+
+def _leave_replica(
+    connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    began = record.info.setdefault("began", time.monotonic())
+    aged = time.monotonic() - began > _ON_REPLICA_SECONDS
+    if aged and connections.is_of_a_replica(connection):
+        raise DisconnectionError("whatever can be written to is looked for again")
 
 
 class PostgresDatabase:

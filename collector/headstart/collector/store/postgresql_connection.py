@@ -118,13 +118,26 @@ def as_writer(url: str) -> psycopg.Connection[Any]:
 
 
 def as_reader(url: str) -> psycopg.Connection[Any]:
-    """A connection that changes nothing, and whose transactions see one state."""
+    """A connection that changes nothing, and whose transactions see one state.
+
+    To a replica only where nothing else answers: it may not have yet what was acknowledged.
+    """
     connection = connect(url, autocommit=True)
+    if is_of_a_replica(connection) and "target_session_attrs" not in settings_of(url):
+        with suppress(psycopg.OperationalError):
+            another = connect(url, target_session_attrs="read-write", autocommit=True)
+            connection.close()
+            connection = another
     _bound(connection, "reader")
     connection.autocommit = False
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     return connection
+
+
+def is_of_a_replica(connection: psycopg.Connection[Any]) -> bool:
+    """As far as the server has said: it does, with the next answer, when it is promoted."""
+    return connection.info.parameter_status("in_hot_standby") == "on"
 
 
 def _bound(connection: psycopg.Connection[Any], kind: str) -> None:

@@ -39,6 +39,7 @@ from support.waiting import wait_until
 pytestmark = [pytest.mark.docker, pytest.mark.compiler, pytest.mark.root]
 
 CONTAINER = f"headstart-{RUN}-1-t1-beside-db"
+ONCE = "once=/dev/shm/called"
 OF_THE_RUN = CompanionLife.COMPANION_LIFE_RUN
 
 
@@ -184,6 +185,11 @@ FAULTS: dict[str, tuple[list[str], dict[str, Any], str]] = {
         ["wait"],
         {"ready": CompanionReady(command=Words(argv=["app", "wait"]), timeout_seconds=0.5)},
         "was not ready within 0.5 s: app wait did not succeed",
+    ),
+    "a command whose last call its time ended": (
+        ["wait"],
+        {"ready": CompanionReady(command=Words(argv=["app", ONCE, "wait"]), timeout_seconds=3)},
+        f"app {ONCE} wait did not succeed; last output 'status 7'",
     ),
     "a command that is none": (
         ["wait"],

@@ -95,7 +95,9 @@ def _wait_for_command(
         nonlocal last
         within = max(0.1, min(_COMMAND_SECONDS, deadline.left()))
         done = engine.execute(instance.container, argv, b"", within)
-        last = done.output or f"status {done.status}"
+        if done.output or done.status is not None:
+            # Of one that its time ended, as the last one's may, there is nothing to say.
+            last = done.output or f"status {done.status}"
         return done.status == 0
 
     if not _poll(succeeds, name, instance, seconds, engine.cancelled, _POLL_SECONDS):
