@@ -90,6 +90,15 @@ def test_each_call_takes_a_role_or_nobody_may_make_it() -> None:
     assert of_operators == AUDITED.keys() | UNCHANGING, "collector/identity/audited_calls.py"
 
 
+def test_nothing_is_kept_that_a_merge_or_an_editor_left() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    left = re.compile(r"\.(orig|rej|bak|swp|pyc)$|~$")
+    assert [name for name in listed.stdout.splitlines() if left.search(name)] == []
+
+
 def test_each_room_says_what_it_is_for() -> None:
     mute = {
         str(folder.relative_to(ROOT))
