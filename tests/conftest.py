@@ -241,3 +241,16 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> "Stores":
         return Stores(tmp_path)
     server: PostgresServer = request.getfixturevalue("postgres")
     return Stores(tmp_path, server.new_database())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def each_store(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The collectors of a test keep their stores in files, and then in PostgreSQL."""
+    from support.stores import on_databases
+
+    if request.param == "sqlite":
+        yield
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with on_databases(server.new_database):
+        yield

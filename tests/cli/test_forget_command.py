@@ -7,9 +7,13 @@ import pty
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from headstart.v1.experiments_pb2 import RunState
 from support.attending import attend, collecting, ending, in_loop, run_of, starting, submit, watched
 from support.running import HEADSTART, Ran, headstart
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 DONE = RunState.RUN_STATE_DONE
 

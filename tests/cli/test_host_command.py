@@ -5,6 +5,7 @@ import json
 from functools import partial
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from headstart.cli.main import cli
@@ -15,6 +16,9 @@ from headstart.v1.host_pb2 import Fact, HostFacts, Policy
 from headstart.words.features import FEATURE_NAMES
 from support.attending import attend, collecting, experiments, in_loop, submit
 from support.running import Ran, headstart
+from support.stores import on_a_file
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 async def command(port: int, *arguments: str, **env: str) -> Ran:
@@ -64,6 +68,7 @@ async def test_hosts_are_listed_and_one_is_shown_drained_and_resumed(tmp_path: P
         )
 
 
+@on_a_file
 @in_loop
 async def test_hosts_are_listed_by_pages_and_each_says_all_of_itself(tmp_path: Path) -> None:
     names = [f"h{number:04}" for number in range(450)]

@@ -25,6 +25,9 @@ from support.attending import (
 from support.collector_process import collector_process
 from support.headstart_programs import program
 from support.running import Ran, headstart
+from support.stores import url_of
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 OTHER = EXPERIMENT.replace("experiment: players", "experiment: scores")
 QUEUED = RunState.RUN_STATE_QUEUED
@@ -148,7 +151,7 @@ def test_a_collector_that_starts_anew_is_waited_for(tmp_path: Path) -> None:
             pass
         return [(await submit(port))[0] for _ in range(2)]
 
-    with collector_process(CollectorConfig(data=tmp_path)) as collector:
+    with collector_process(CollectorConfig(data=tmp_path, store=url_of(tmp_path))) as collector:
         runs = asyncio.run(made(collector.port))
         with program("watch", *runs, *to(collector.port)) as watching:
             watching.line("players on h1: queued")

@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from headstart.collector.config import CollectorConfig
 from headstart.v1.experiments_pb2 import RunState
 from headstart.v1.records_pb2 import RunStatus
@@ -24,6 +26,9 @@ from support.fake_runs import BROKEN, JIT, small
 from support.headstart_programs import program
 from support.playing import play
 from support.running import HEADSTART, Ran, headstart
+from support.stores import url_of
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 def file_in(folder: Path) -> Path:
@@ -134,7 +139,9 @@ def test_a_collector_that_starts_anew_is_waited_for(tmp_path: Path) -> None:
         async with attend(port):
             pass
 
-    with collector_process(CollectorConfig(data=tmp_path / "store")) as collector:
+    with collector_process(
+        CollectorConfig(data=tmp_path / "store", store=url_of(tmp_path / "store"))
+    ) as collector:
         asyncio.run(greet(collector.port))
         file = file_in(tmp_path)
         with program("submit", file, "--wait", *to(collector.port)) as waiting:

@@ -44,6 +44,7 @@ from headstart.v1.records_pb2 import (
     RunStarted,
     RunStatus,
 )
+from support.stores import url_of
 
 P = ParamSpec("P")
 
@@ -80,7 +81,7 @@ def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 @asynccontextmanager
 async def collecting(data: Path, **settings: Any) -> AsyncIterator[Collector]:
     """A collector on a free port; a test's own agents need no certificates."""
-    config = CollectorConfig(data=data, **(OPEN_PORT | settings))
+    config = CollectorConfig(data=data, **(OPEN_PORT | {"store": url_of(data)} | settings))
     collector = await Collector.start(config)
     try:
         yield collector

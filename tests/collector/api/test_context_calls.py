@@ -23,6 +23,8 @@ from headstart.words.features import FEATURE_NAMES
 from support.attending import attend, channel_to, collecting, experiments, hello, in_loop
 from support.contexts import archive_of, requests
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 FILE = """
 experiment: players
 baseline: jit

@@ -35,6 +35,9 @@ from support.attending import (
     submit,
     watched,
 )
+from support.stores import on_a_file
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 PERF = EXPERIMENT + "hosts: {labels: {pool: perf}}\n"
 
@@ -309,6 +312,7 @@ async def test_what_no_run_or_shift_can_be_is_answered_in_a_line(
     assert "Unexpected" not in caplog.text
 
 
+@on_a_file
 @in_loop
 async def test_a_store_that_was_moved_away_is_said_in_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture

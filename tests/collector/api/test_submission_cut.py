@@ -26,6 +26,8 @@ from support.attending import (
 )
 from support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 # Nothing but the call itself makes offers: agents that are not told to beat stay silent.
 STILL = Timing(heartbeat_seconds=600)
 

@@ -35,7 +35,10 @@ from support.attending import (
     watched,
 )
 from support.collector_process import collector_process
+from support.stores import url_of
 from support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
@@ -387,7 +390,7 @@ async def test_the_injected_decision_is_asked_and_its_faults_do_not_stop_a_run(
             raise ValueError("no verdict")
         return False, f"{info.experiment.name} is decided"
 
-    config = CollectorConfig(data=tmp_path, **OPEN_PORT)
+    config = CollectorConfig(data=tmp_path, store=url_of(tmp_path), **OPEN_PORT)
     collector = await Collector.start(config, decide)
     async with collector, attend(collector.port) as agent:
         (run_id,) = await submit(collector.port)
@@ -413,7 +416,9 @@ async def test_a_question_about_an_attempt_that_does_not_count_is_a_cancel(tmp_p
 @in_loop
 async def test_a_frozen_collector_throws_no_run_away(tmp_path: Path) -> None:
     timing = Timing(heartbeat_seconds=0.2, lease_seconds=0.6, tick_seconds=0.05)
-    with collector_process(CollectorConfig(data=tmp_path, timing=timing)) as process:
+    with collector_process(
+        CollectorConfig(data=tmp_path, store=url_of(tmp_path), timing=timing)
+    ) as process:
         async with attend(process.port, hello()) as agent:
             (run_id,) = await submit(process.port)
             await leased(agent)

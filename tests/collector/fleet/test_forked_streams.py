@@ -1,6 +1,5 @@
 """Hosts that were reset to an earlier state or copied, as the collector sees them."""
 
-import sqlite3
 import time
 from pathlib import Path
 
@@ -27,6 +26,9 @@ from support.attending import (
     submit,
     watched,
 )
+from support.stores import Stores
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
@@ -242,9 +244,7 @@ async def test_an_attempt_that_the_store_never_gave_out_is_not_given_out_again(
 async def test_a_clock_that_was_ahead_keeps_no_host_for_ever(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector, attend(collector.port):
         pass
-    with sqlite3.connect(tmp_path / "headstart.sqlite") as connection:
-        connection.execute("UPDATE hosts SET last_seen_seconds = last_seen_seconds + 1e9")
-    connection.close()
+    Stores(tmp_path).execute("UPDATE hosts SET last_seen_seconds = last_seen_seconds + 1e9")
     async with collecting(tmp_path) as collector, experiments(collector.port) as stub:
         (state,) = (await stub.ListHosts(ListHostsRequest())).hosts
     assert state.last_seen_time_seconds <= time.time()

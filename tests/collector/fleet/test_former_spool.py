@@ -22,6 +22,8 @@ from support.attending import (
     watched,
 )
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 FAST = Timing(heartbeat_seconds=0.2, lease_seconds=0.6, tick_seconds=0.05)
 
 

@@ -29,6 +29,8 @@ from support.attending import (
 )
 from support.exposed import exposed
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 QUEUED = RunState.RUN_STATE_QUEUED
 DONE = RunState.RUN_STATE_DONE
 

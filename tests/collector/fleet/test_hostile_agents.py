@@ -40,7 +40,7 @@ from support.attending import (
 )
 from support.fake_runs import small
 
-pytestmark = pytest.mark.usefixtures("forked_workers")
+pytestmark = [pytest.mark.usefixtures("forked_workers"), pytest.mark.usefixtures("each_store")]
 
 DONE, FAILED = RunState.RUN_STATE_DONE, RunState.RUN_STATE_FAILED
 INCOMPLETE = RunState.RUN_STATE_INCOMPLETE

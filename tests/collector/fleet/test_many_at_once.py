@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
 from headstart.collector.store.writer import Append
 from support.attending import attend, collecting, envelope, hello, in_loop, starting, submit
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 @in_loop

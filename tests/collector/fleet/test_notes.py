@@ -16,6 +16,8 @@ from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import attend, collecting, in_loop, submit
 from support.fake_runs import small
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 
 async def leased(store: Store) -> str:
     """A run of h1."""

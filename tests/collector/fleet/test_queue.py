@@ -37,6 +37,8 @@ from support.attending import (
     watched,
 )
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 QUEUED = RunState.RUN_STATE_QUEUED
 LEASED = RunState.RUN_STATE_LEASED
 CANCELLED = RunState.RUN_STATE_CANCELLED

@@ -42,6 +42,8 @@ from support.attending import (
 )
 from support.fake_runs import small
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 DONE = RunState.RUN_STATE_DONE
 
 

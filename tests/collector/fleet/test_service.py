@@ -1,7 +1,6 @@
 """Records over `FleetService.Attend`: what is taken, acked, refused. Real channel, real store."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,16 @@ from support.attending import (
     starting,
     submit,
 )
+from support.stores import Stores
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 def stored(data: Path) -> list[tuple[Any, ...]]:
     """Stream, sequence, run and attempt of every stored batch."""
-    with sqlite3.connect(data / "headstart.sqlite") as database:
-        rows = database.execute(
-            "SELECT stream_id, sequence, run_id, attempt FROM batches ORDER BY 1, 2"
-        ).fetchall()
-    database.close()
-    return rows
+    return Stores(data).rows(
+        "SELECT stream_id, sequence, run_id, attempt FROM batches ORDER BY 1, 2"
+    )
 
 
 @in_loop

@@ -52,7 +52,10 @@ from support.collector_process import collector_process
 from support.exposed import exposed
 from support.fake_runs import small
 from support.full_disk import fill_up, free_up
+from support.stores import on_a_file, url_of
 from support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 DONE = RunState.RUN_STATE_DONE
 JSON = ReportFormat.REPORT_FORMAT_JSON
@@ -179,6 +182,7 @@ async def test_results_are_shown_again_after_a_restart(tmp_path: Path) -> None:
         assert await report(stub, run_id, JSON) == before
 
 
+@on_a_file
 @in_loop
 async def test_a_run_that_ended_unanalysed_is_analysed_at_the_next_start(tmp_path: Path) -> None:
     async with ended_run(tmp_path) as (store, run_id):
@@ -187,6 +191,7 @@ async def test_a_run_that_ended_unanalysed_is_analysed_at_the_next_start(tmp_pat
         assert run_id in (await report(stub, run_id, JSON)).decode()
 
 
+@on_a_file
 @in_loop
 async def test_a_run_over_which_the_clock_was_set_back_is_analysed(tmp_path: Path) -> None:
     async with ended_run(tmp_path) as (store, run_id):
@@ -330,7 +335,7 @@ async def test_the_analysis_process_ends_with_the_analyst(tmp_path: Path) -> Non
 
 @in_loop
 async def test_the_analysis_process_ends_when_the_collector_is_killed(tmp_path: Path) -> None:
-    with collector_process(CollectorConfig(data=tmp_path)) as process:
+    with collector_process(CollectorConfig(data=tmp_path, store=url_of(tmp_path))) as process:
         async with attend(process.port) as agent, experiments(process.port) as stub:
             (run_id,) = await submit(process.port)
             await play(agent, run_id, blocks=2)
@@ -359,6 +364,7 @@ def children(of: int) -> set[int]:
     return found
 
 
+@on_a_file
 @in_loop
 async def test_an_unreachable_report_is_an_internal_fault(tmp_path: Path) -> None:
     async with ended_run(tmp_path) as (store, run_id):

@@ -49,8 +49,9 @@ from support.attending import (
 from support.fake_runs import AOT, JIT, small
 from support.older_stores import without_a_queue
 from support.running import headstart
+from support.stores import on_a_file
 
-pytestmark = pytest.mark.usefixtures("forked_workers")
+pytestmark = [pytest.mark.usefixtures("forked_workers"), pytest.mark.usefixtures("each_store")]
 
 DONE = RunState.RUN_STATE_DONE
 PLAYERS = """
@@ -293,6 +294,7 @@ async def test_what_nobody_judged_is_judged_at_the_next_start(tmp_path: Path) ->
         assert await collector._store.read(store_shifts.unjudged) == []
 
 
+@on_a_file
 @in_loop
 async def test_results_of_an_older_store_become_history_and_never_alarm(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector, attend(collector.port) as agent:

@@ -25,6 +25,8 @@ from support.attending import (
 from support.exposed import exposed
 from support.fake_runs import small
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 DONE = RunState.RUN_STATE_DONE
 FAILED = RunState.RUN_STATE_FAILED
 INCOMPLETE = RunState.RUN_STATE_INCOMPLETE
