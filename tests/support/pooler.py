@@ -16,7 +16,7 @@ from support.waiting import wait_until
 
 
 class Pooler:
-    """`mode` is "session" or "transaction"."""
+    """`mode` is "session", "transaction" or "statement"."""
 
     def __init__(self, server: PostgresServer, mode: str) -> None:
         self._server = server

@@ -47,12 +47,13 @@ async def test_a_pooler_that_hands_out_sessions_keeps_collectors_apart(
             await other.write(greet)
 
 
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
 @in_loop
 async def test_a_pooler_that_hands_out_transactions_is_refused_and_keeps_no_lock(
-    tmp_path: Path, postgres: PostgresServer
+    tmp_path: Path, postgres: PostgresServer, mode: str
 ) -> None:
     straight = postgres.new_database()
-    with pooler(postgres, "transaction") as way:
+    with pooler(postgres, mode) as way:
         url = way.url_of(straight)
         with pytest.raises(StartFault, match=_WORDS):
             opened(tmp_path, url)

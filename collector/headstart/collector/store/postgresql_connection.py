@@ -157,7 +157,13 @@ def require_usable(connection: psycopg.Connection[Any], shown: str) -> None:
         connection.info.parameter_status("server_encoding") or "",
     )
     if not refusal:
-        row = connection.execute("SELECT current_schema() IS NULL").fetchone()
+        try:
+            row = connection.execute("SELECT current_schema() IS NULL").fetchone()
+        except psycopg.errors.ProtocolViolation as error:
+            # A pooler's own words; one of statements alone lets no transaction begin.
+            if "statement pooling" not in str(error):
+                raise
+            raise StartFault(by_transaction(shown)) from error
         connection.rollback()
         if row is not None and row[0]:
             refusal = (
@@ -185,7 +191,7 @@ def require_own_session(connection: psycopg.Connection[Any], url: str, shown: st
 def by_transaction(shown: str) -> str:
     """What is wrong with a pooler that does, and what to do."""
     return (
-        f"{shown} is a pooler that hands out sessions by transaction, and the lock that keeps two "
+        f"{shown} is a pooler that hands out sessions by transaction or statement, and the lock that keeps two "
         "collectors apart is a session's: name the server itself, or set the pooler to sessions "
         "(PgBouncer: pool_mode = session)"
     )
