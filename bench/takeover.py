@@ -44,7 +44,7 @@ def run(quick: bool) -> list[BenchRow]:
 def _measured(folder: Path, server: PostgresServer, each: int) -> list[BenchRow]:
     active: dict[str, list[float]] = {"killed": [], "frozen": []}
     attended: dict[str, list[float]] = {"killed": [], "frozen": []}
-    with pair(folder, server) as both, _attending(folder, both) as agent:
+    with pair(folder, server.new_database()) as both, _attending(folder, both) as agent:
         for _ in range(each):
             for how in ("killed", "frozen"):
                 seconds = _one(both, agent, how)

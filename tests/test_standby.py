@@ -33,7 +33,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     server = PostgresServer()
     server.start()
     try:
-        with pair(tmp_path_factory.mktemp("pair"), server) as made:
+        with pair(tmp_path_factory.mktemp("pair"), server.new_database()) as made:
             yield made
     finally:
         server.close()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.postgres_server import PostgresServer
 from support.running import HEADSTART, free_port
 from support.waiting import wait_until
 
@@ -117,9 +116,8 @@ class Pair:
 
 
 @contextmanager
-def pair(folder: Path, server: PostgresServer, options: Sequence[str] = ()) -> Iterator[Pair]:
+def pair(folder: Path, url: str, options: Sequence[str] = ()) -> Iterator[Pair]:
     """Started; killed at the end."""
-    url = server.new_database()
     members = [Member(folder / name, url, options) for name in ("one", "two")]
     try:
         for member in members:

@@ -191,9 +191,9 @@ def require_own_session(connection: psycopg.Connection[Any], url: str, shown: st
 def by_transaction(shown: str) -> str:
     """What is wrong with a pooler that does, and what to do."""
     return (
-        f"{shown} is a pooler that hands out sessions by transaction or statement, and the lock that keeps two "
-        "collectors apart is a session's: name the server itself, or set the pooler to sessions "
-        "(PgBouncer: pool_mode = session)"
+        f"{shown} is a pooler that hands out sessions by transaction or statement, and the lock "
+        "that keeps two collectors apart is a session's: name the server itself, or set the pooler "
+        "to sessions (PgBouncer: pool_mode = session)"
     )
 
 
