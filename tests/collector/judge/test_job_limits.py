@@ -102,6 +102,15 @@ async def test_a_process_that_dies_is_told_from_one_that_took_too_long() -> None
     await pool.stop()
 
 
+@in_loop
+async def test_signals_to_all_of_a_group_are_the_collectors_to_answer() -> None:
+    pool = AnalysisPool()
+    try:
+        assert (await pool.run(analyses.outlives_signals, "", "")).fault == "outlived all"
+    finally:
+        await pool.stop()
+
+
 def test_every_job_has_the_limits() -> None:
     made_by_the_decorator = job(lambda: None).__code__
     jobs = {
@@ -115,7 +124,7 @@ def test_every_job_has_the_limits() -> None:
         if function.__module__ == worker.__name__ and not name.startswith("_")
     } - jobs
     # A context manager is wrapped too.
-    jobs.discard("terminal_signals_held")
+    jobs.discard("group_signals_held")
 
     assert jobs == {
         "analyse",
@@ -126,7 +135,7 @@ def test_every_job_has_the_limits() -> None:
         "build_logs",
         "export",
     }
-    assert others == {"prepare", "terminal_signals_held"}
+    assert others == {"prepare", "group_signals_held"}
 
 
 @in_loop

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from headstart.collector.config import JobLimits
 from headstart.collector.judge.job_limits import Done, JobExceeded, time_words
-from headstart.collector.judge.worker import prepare, terminal_signals_held
+from headstart.collector.judge.worker import group_signals_held, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class AnalysisPool:
             began = time.monotonic()
             try:
                 # Submitting may start the process.
-                with terminal_signals_held():
+                with group_signals_held():
                     try:
                         future = executor.submit(job, *args, **kwargs)
                     except OSError as error:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 # by no limit but this: 50 MB took 26 s and 510 MB on a busy machine.
 _LARGEST_RESULT = 16 * MEBIBYTE
 _NICE = 10
-# They reach the whole process group; the collector decides what they mean.
-_OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
+# They may reach the whole process group, or all of a unit; the collector decides what they mean.
+_OF_GROUPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Decided:
 
 
 @contextmanager
-def terminal_signals_held() -> Iterator[None]:
+def group_signals_held() -> Iterator[None]:
     """What is started meanwhile gets none of them until `prepare` has seen to it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_GROUPS)
     try:
         yield
     finally:
@@ -72,9 +72,9 @@ def prepare(lifeline: Connection, limits: JobLimits) -> None:
 
     That happens when the collector stops, and also when it is killed.
     """
-    for number in _OF_TERMINALS:
+    for number in _OF_GROUPS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_TERMINALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_GROUPS)
     os.nice(_NICE)
     # One job at a time, of small arrays: threads would cost memory for each core.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
