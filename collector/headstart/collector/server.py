@@ -175,7 +175,7 @@ class Collector:
         roles = RolesFile(config.roles) if config.roles is not None else None
         database = _database(config, turn)
         try:
-            store = Store(
+            store = await Store.open(
                 config.data,
                 database,
                 group_seconds=config.timing.group_seconds,
@@ -184,6 +184,9 @@ class Collector:
                 before_change=lambda: check_free(config),
                 prepared=_prepared(turn),
             )
+        except StoreFault as fault:
+            # Such as another collector that took over meanwhile.
+            raise StartFault(f"{database.shown} cannot hold the store: {fault}") from fault
         except (OSError, DBAPIError) as error:
             what = str(getattr(error, "orig", error))
             if config.store and isinstance(error, DBAPIError):

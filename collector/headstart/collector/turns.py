@@ -46,6 +46,8 @@ _AGAIN_SECONDS = 1.0
 # Whoever could not beat for so long ends its agents' streams, before another takes over.
 _OWN_GONE_SECONDS = GONE_SECONDS - 2 * BEAT_SECONDS
 _ANSWER_SECONDS = 5.0
+# Of the tables of a new store, and of whoever makes them at the same time.
+_READY_SECONDS = 60.0
 
 
 class Turns:
@@ -62,6 +64,9 @@ class Turns:
         self._active_address = ""
         self._term: Term | None = None
         self._beating: asyncio.Task[str] | None = None
+        # The end of what served, from its beginning on.
+        self._ending: asyncio.Task[None] | None = None
+        self._is_stuck = False
         self.collector: Collector
 
     @classmethod
@@ -71,12 +76,14 @@ class Turns:
         turns = cls(config)
         try:
             try:
-                await asyncio.to_thread(make_ready, database)
+                await _ready(database)
                 seen = await turns._asked(turns._epoch.look)
                 turns._check_authority(seen)
                 term = await turns._taken(seen) if seen.released else None
             except (psycopg.Error, DBAPIError, StoreFault, TimeoutError) as error:
-                words = database.words_of(error)
+                words = (
+                    _line(error) if isinstance(error, TimeoutError) else database.words_of(error)
+                )
                 raise StartFault(f"{database.shown} cannot hold the store: {words}") from None
             if term is not None:
                 await turns._begin(term)
@@ -112,8 +119,8 @@ class Turns:
 
     async def stop(self) -> None:
         """Stop what serves, and let another take over at once. Idempotent."""
-        if hasattr(self, "collector"):
-            await self.collector.stop()
+        if hasattr(self, "collector") and not self._is_stuck:
+            await (self._ending or self.collector.stop())
         await self._end()
 
     async def _end(self) -> None:
@@ -180,6 +187,7 @@ class Turns:
         self.collector = await Collector.start(
             self._config, turn=Turn(term, lambda: self._active_address)
         )
+        self._ending = None
         try:
             if self._config.has_authority and (fingerprint := self._fingerprint()):
                 await self._asked(lambda: self._epoch.keep_authority(fingerprint))
@@ -202,15 +210,16 @@ class Turns:
 
     async def _stopped(self, why: str) -> None:
         """End what serves, whatever it waits for. Raises StartFault where that does not help."""
-        stopping = asyncio.create_task(self.collector.stop())
-        _, left = await asyncio.wait({stopping}, timeout=_PATIENCE_SECONDS)
+        self._ending = asyncio.create_task(self.collector.stop())
+        _, left = await asyncio.wait({self._ending}, timeout=_PATIENCE_SECONDS)
         if left:
             log.warning("what serves does not end: its connections to the database are cut")
             sever_all()
-            _, left = await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+            _, left = await asyncio.wait({self._ending}, timeout=_STOP_SECONDS)
         if left:
+            self._is_stuck = True
             raise StartFault(f"{why}; what served until now does not end: start anew")
-        stopping.result()
+        self._ending.result()
 
     async def _stand_by(self) -> None:
         """Serve as one that stands by, as soon as that can be."""
@@ -218,6 +227,7 @@ class Turns:
         while True:
             try:
                 self.collector = await self._standing_by()
+                self._ending = None
                 return
             except StartFault as fault:
                 if str(fault) != said:
@@ -292,5 +302,17 @@ def reached_at(config: CollectorConfig) -> str:
     return f"{socket.gethostname() if is_wildcard(host) else host}:{port}"
 
 
+async def _ready(database: PostgresDatabase) -> None:
+    """Raises TimeoutError where the database lets one in and answers nothing."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            await asyncio.to_thread(make_ready, database)
+    except TimeoutError:
+        sever_all()
+        raise
+
+
 def _line(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -14,7 +14,7 @@ from headstart.collector.store.copying import Copied, CopyFault, CopyRefused, co
 from headstart.collector.store.database import database_of
 from headstart.collector.store.migrations import KNOWN_VERSION
 from headstart.collector.store.moving import move
-from headstart.collector.store.store import FILE_NAME, FolderLock
+from headstart.collector.store.opening import FILE_NAME, FolderLock
 from headstart.collector.store.tables import experiments
 from support import older_schemas
 

@@ -159,13 +159,32 @@ async def test_whoever_lost_the_session_to_another_collector_stores_nothing_more
 ) -> None:
     async with database.open() as store:
         await store.write(greet)
-        lock = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        ((pid,),) = database.rows(lock)
-        postgres.sql(f"SELECT pg_terminate_backend({pid})")
+        end_session(database, postgres)
         async with Store(tmp_path / "other", database.database()) as other:
             with pytest.raises(StoreFault, match="in use by another collector"):
                 await store.write(submitted)
             await other.write(submitted)
+    assert database.rows("SELECT count(*) FROM runs") == [(1,)]
+
+
+def end_session(database: Stores, postgres: PostgresServer) -> None:
+    """Of the collector that holds the store."""
+    lock = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    ((pid,),) = database.rows(lock)
+    postgres.sql(f"SELECT pg_terminate_backend({pid})")
+
+
+@in_loop
+async def test_a_session_that_another_one_has_as_values_are_vacuumed_ends_no_writer(
+    tmp_path: Path, database: Stores, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with database.open() as store:
+        await store.write(greet)
+        end_session(database, postgres)
+        async with Store(tmp_path / "other", database.database()):
+            await store.cut_log()
+        await store.write(submitted)
+    assert "is not cut yet (postgresql://" in caplog.text
     assert database.rows("SELECT count(*) FROM runs") == [(1,)]
 
 

@@ -117,16 +117,20 @@ class Epoch:
             self._connection = None
 
     def _asked(self, ask: Callable[[psycopg.Connection[Any]], T]) -> T:
-        if self._connection is None or self._connection.closed:
-            self._connection = connections.as_writer(self._url)
-            self._connection.autocommit = True
-            self._connection.execute(f"SET statement_timeout = {_ANSWER_MILLISECONDS}")
-            self._connection.execute(f"SET lock_timeout = {_LOCK_MILLISECONDS}")
+        connection = self._connection
         try:
-            return ask(self._connection)
+            if connection is None or connection.closed:
+                connection = connections.as_writer(self._url, self._made)
+                connection.autocommit = True
+                connection.execute(f"SET statement_timeout = {_ANSWER_MILLISECONDS}")
+                connection.execute(f"SET lock_timeout = {_LOCK_MILLISECONDS}")
+            return ask(connection)
         except psycopg.OperationalError:
             self.close()
             raise
+
+    def _made(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
 
     def _take(self, connection: psycopg.Connection[Any], seen: Seen) -> Term | None:
         try:

@@ -80,7 +80,7 @@ def greet(
             greeted.stale.append(attempt)
     if greeted.gone:
         # The agent comes again with a stream of its own, by which it goes on with what is whole.
-        later_attempts.after_hello(connection, host)
+        later_attempts.after_hello(connection, host, held)
         greeted.drained = host_changes.drained(connection, host)
         return greeted
     has = {(change.run_id, change.attempt) for change in greeted.kept}
@@ -94,7 +94,7 @@ def greet(
             )
             greeted.lost += [lost] if lost else []
     if greeted.set_back:
-        later_attempts.after_hello(connection, host)
+        later_attempts.after_hello(connection, host, held)
     greeted.drained = host_changes.drained(connection, host)
     greeted.cancels = leasing.cancels_of(connection, host)
     return greeted

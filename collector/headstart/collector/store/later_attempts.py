@@ -46,8 +46,16 @@ def after_restore(path: Path) -> None:
         connection.close()
 
 
-def after_hello(connection: Connection, host: str) -> None:
-    """For the runs that wait for a host, or for one of several of which it is one."""
+def after_hello(connection: Connection, host: str, held: Sequence[Attempt]) -> None:
+    """For the runs that wait for a host, or for one of several of which it is one.
+
+    `held`: what its agent has, above which the next attempts are.
+    """
+    for run_id, attempt in _unheard_of(connection, host, held).items():
+        if attempt < _LARGEST:
+            again = (attempt // _STEP + _steps()) * _STEP
+            waits = (runs.c.run_id == run_id) & (runs.c.state == _QUEUED)
+            connection.execute(update(runs).where(waits).values(attempt=again))
     connection.execute(
         update(runs)
         .where(
@@ -67,8 +75,13 @@ def _steps() -> int:
 
 def unheard_of(connection: Connection, host: str, held: Sequence[Attempt]) -> bool:
     """Whether an agent has an attempt that was not given out yet, by what is stored."""
+    return bool(_unheard_of(connection, host, held))
+
+
+def _unheard_of(connection: Connection, host: str, held: Sequence[Attempt]) -> dict[str, int]:
+    """The newest of each run that has some."""
     newest = {each.run_id: each.attempt for each in sorted(held, key=lambda each: each.attempt)}
     if not newest:
-        return False
+        return {}
     rows = connection.execute(_ATTEMPTS, {"of_runs": [*newest], "of_host": host})
-    return any(newest[row.run_id] > row.attempt for row in rows)
+    return {row.run_id: newest[row.run_id] for row in rows if newest[row.run_id] > row.attempt}

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.store.copying import Copied, CopyFault, CopyRefused, Tell, copy
 from headstart.collector.store.database import Database, database_of, is_url
-from headstart.collector.store.store import FILE_NAME, FolderLock
+from headstart.collector.store.opening import FILE_NAME, FolderLock
 from headstart.words.private_files import private_folder
 
 _FILE_PREFIX = "sqlite:"

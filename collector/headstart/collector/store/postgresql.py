@@ -196,7 +196,11 @@ class PostgresDatabase:
         name = secrets.token_hex(8)
         named = update(last_group).where(last_group.c.one == self._row).values(name=name)
         done = connection.execute(named.returning(func.pg_backend_pid()))
-        if done.scalar_one_or_none() not in (None, self._session):
+        session = done.scalar_one_or_none()
+        if session is None:
+            # Whether a commit counts could not be told.
+            raise StoreFault(f"{self.shown} lacks a row of its table last_group")
+        if session != self._session:
             # The lock is another session's: somebody between is set otherwise than at the start.
             raise StoreFault(connections.by_transaction(self.shown))
         return name

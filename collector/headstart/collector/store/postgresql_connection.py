@@ -103,11 +103,17 @@ def sever_all() -> None:
         sever(connection)
 
 
-def as_writer(url: str) -> psycopg.Connection[Any]:
-    """A connection to a server that can be written to, in a session that commits durably."""
+def as_writer(
+    url: str, made: Callable[[psycopg.Connection[Any]], None] = lambda _connection: None
+) -> psycopg.Connection[Any]:
+    """A connection to a server that can be written to, in a session that commits durably.
+
+    `made` has it before anything is asked by it: it can be severed from then on.
+    """
     said = settings_of(url)
     wanted = {} if "target_session_attrs" in said else {"target_session_attrs": "read-write"}
     connection = connect(url, **wanted, autocommit=True)
+    made(connection)
     _bound(connection, "writer")
     # What a server or a role has set may be less than on disk; more is theirs to choose.
     row = connection.execute("SHOW synchronous_commit").fetchone()

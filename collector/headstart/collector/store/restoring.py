@@ -26,8 +26,8 @@ from headstart.collector.store.backups import (
 )
 from headstart.collector.store.later_attempts import after_restore
 from headstart.collector.store.migrations import KNOWN_VERSION
+from headstart.collector.store.opening import FILE_NAME, FolderLock
 from headstart.collector.store.restores import Restore, note
-from headstart.collector.store.store import FILE_NAME, FolderLock
 from headstart.words.private_files import private_folder
 
 _UNFINISHED = ".headstart-restore-"

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,18 +15,18 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
-from headstart.collector.faults import FolderInUse
+from headstart.collector.store import opening
 from headstart.collector.store.database import Database
-from headstart.collector.store.migrations import prepare, store_id
+from headstart.collector.store.migrations import prepare
+from headstart.collector.store.opening import FILE_NAME, Opened
 from headstart.collector.store.sqlite_file import SqliteFile
 from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
 from headstart.words.commit_times import HANGING_SECONDS
-from headstart.words.private_files import locked_file, private_folder
+
+__all__ = ["FILE_NAME", "Store"]
 
 T = TypeVar("T")
 
-FILE_NAME = "headstart.sqlite"
-_LOCK_NAME = "collector.lock"
 _GROUP_SECONDS = 0.05
 # Between tries of what is to be stored at last.
 _FIRST_PAUSE_SECONDS = 1.0
@@ -40,23 +39,6 @@ _LOOK_SECONDS = 5.0
 _LEAST_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
-
-
-class FolderLock:
-    """Held for as long as the process lives or until `release`; the kernel frees it."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / _LOCK_NAME
-        try:
-            self._file = locked_file(path)
-        except BlockingIOError:
-            raise FolderInUse(folder, path.read_text(errors="replace")[:20].strip()) from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
-
-    def release(self) -> None:
-        """Release the lock."""
-        os.close(self._file)
 
 
 class Store:
@@ -72,14 +54,15 @@ class Store:
         quotas: Quotas | None = None,
         before_change: Callable[[], None] = lambda: None,
         prepared: Callable[[Connection], object] = prepare,
+        opened: Opened | None = None,
     ) -> None:
         """Raises FolderInUse, StoreInUse, StoreVersionError and other StartFaults.
 
         `database`: a file in the folder, unless another one is given.
         `before_change` is called with the folder locked: what it raises leaves an older store as
-        it was. `prepared` makes the tables what they have to be, or refuses them.
+        it was. `prepared` makes the tables what they have to be, or refuses them; in the calling
+        thread, however long that takes: see `open`, which passes `opened`.
         """
-        private_folder(folder, marks=(FILE_NAME, _LOCK_NAME))
         self.folder = folder.absolute()
         self.database = database or SqliteFile(self.folder / FILE_NAME)
         self.now = now
@@ -89,38 +72,40 @@ class Store:
         self._damage = ""
         # That there is no room, as of the last look.
         self._full = ""
-        self._lock = FolderLock(folder)
         # Of their own: readings of a disk that hangs keep threads from nobody else.
         self._threads = ThreadPoolExecutor(_READINGS_AT_ONCE, thread_name_prefix="store-reader")
         # When each reading that is under way began, by the monotonic clock. Of many threads.
         self._readings: list[float] = []
         self._under_way: set[Future[Any]] = set()
-        if not isinstance(self.database, SqliteFile) and (folder / FILE_NAME).exists():
-            log.warning(
-                "%s has a store in it, %s, which is not read: the store is %s",
-                *(folder, FILE_NAME, self.database.shown),
-            )
-        try:
-            before_change()
-            self.database.make_place()
-        except BaseException:
-            self._lock.release()
-            raise
-        self._engine = self.database.writer_engine()
-        try:
-            with self._engine.begin() as connection:
-                self.database.check(connection)
-                prepared(connection)
-                # Tells the store from others, as a label of its metrics.
-                self.id = store_id(connection)
-        except BaseException:
-            self._engine.dispose()
-            self._lock.release()
-            raise
+        self._opened = opened or opening.opened(folder, self.database, before_change, prepared)
+        self._engine = self._opened.engine
+        # Tells the store from others, as a label of its metrics.
+        self.id = self._opened.id
         self.readers = self.database.reader_engine()
         self._writer = GroupWriter(
             self.database, self._engine, group_seconds, now, quotas or Quotas()
         )
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        database: Database,
+        *,
+        before_change: Callable[[], None],
+        prepared: Callable[[Connection], object],
+        **settings: Any,
+    ) -> Self:
+        """The same, while the event loop goes on: a large store of an older release takes long."""
+        future = asyncio.get_running_loop().run_in_executor(
+            None, opening.opened, folder, database, before_change, prepared
+        )
+        try:
+            opened = await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_close_unused)
+            raise
+        return cls(folder, database, opened=opened, **settings)
 
     @property
     def where(self) -> str:
@@ -251,9 +236,8 @@ class Store:
         self._threads.shutdown(wait=False, cancel_futures=True)
         # Whoever asked may have gone; what a reading has open is closed when it ends.
         await asyncio.to_thread(wait, [*self._under_way], _LAST_READING_SECONDS)
-        self._engine.dispose()
         self.readers.dispose()
-        self._lock.release()
+        self._opened.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -265,3 +249,8 @@ class Store:
         _trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _close_unused(future: "asyncio.Future[Opened]") -> None:
+    if future.exception() is None:
+        future.result().close()

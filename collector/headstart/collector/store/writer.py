@@ -262,7 +262,11 @@ class GroupWriter:
 
     def _cut(self, patience_seconds: float) -> None:
         """In the thread: remove what was masked from wherever it still is."""
-        reason = self._database.scrub(self._engine, patience_seconds)
+        try:
+            reason = self._database.scrub(self._engine, patience_seconds)
+        except Exception as error:
+            # Such as a session that is made anew, and whose lock another collector has by now.
+            reason = self._database.words_of(error)
         self._uncut = bool(reason)
         if reason and not self._told_uncut:
             log.warning(
@@ -326,7 +330,7 @@ def _succeed(
     group: _Group, appended: list[Appended], answers: list[tuple[Any, Exception | None]]
 ) -> None:
     for append, what in zip(group.appends, appended, strict=True):
-        append.done(what)
+        _tell(append, what)
     for control, (answer, error) in zip(group.controls, answers, strict=True):
         if control.done.cancelled():
             continue
@@ -336,9 +340,17 @@ def _succeed(
             control.done.set_exception(error)
 
 
+def _tell(append: Append, what: Appended) -> None:
+    """Whatever one of them makes of it, the others hear, and the next group is written."""
+    try:
+        append.done(what)
+    except Exception:
+        log.exception("what was to follow on a commit of stream %s failed", append.stream_id)
+
+
 def _fail(group: _Group, fault: StoreFault) -> None:
     for append in group.appends:
-        append.done(Appended(fault=fault))
+        _tell(append, Appended(fault=fault))
     for control in group.controls:
         if not control.done.cancelled():
             control.done.set_exception(fault)
