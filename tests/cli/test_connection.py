@@ -202,10 +202,12 @@ def test_where_nobody_listens_is_said_without_the_names_of_grpc() -> None:
 
 
 def test_an_address_without_a_port_is_told_and_not_asked_at_another() -> None:
-    status = headstart("status", "--collector", "localhost", "--plaintext")
+    for said in ("localhost", "::1", "h:0", "h:99999"):
+        status = headstart("status", "--collector", said, "--plaintext")
 
-    assert status.status == 2
-    assert "--collector: expected HOST:PORT or unix:PATH, found 'localhost'" in status.errors
+        assert status.status == 2
+        expected = f"expected HOST:PORT, [IPV6]:PORT or unix:PATH, found '{said}'"
+        assert f"--collector: {expected}" in status.errors
 
 
 def _tree(pid: int) -> set[int]:

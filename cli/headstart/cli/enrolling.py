@@ -14,8 +14,13 @@ from headstart.agent.uplink.collector_bounds import words_of
 from headstart.cli.errors import CommandError, InputError
 from headstart.v1.identity_pb2 import EnrollRequest, IssuedCertificate
 from headstart.v1.identity_pb2_grpc import EnrolmentServiceStub
-from headstart.words.enrolment_token import EnrolmentToken, is_address
-from headstart.words.foreign.addresses import PROXY_VARIABLE, channel_options, is_proxy
+from headstart.words.enrolment_token import EnrolmentToken
+from headstart.words.foreign.addresses import (
+    PROXY_VARIABLE,
+    channel_options,
+    is_host_and_port,
+    is_proxy,
+)
 from headstart.words.foreign.certificates import pinned_problem
 from headstart.words.roles import Identity
 
@@ -77,7 +82,7 @@ def ask(token: EnrolmentToken, key: bytes, identity: Identity) -> tuple[IssuedCe
         )
     if answer.issued.authority_pem.strip() != authority.encode().strip():
         raise CommandError("the collector answers with another authority than the token's")
-    if not is_address(answer.collector):
+    if not is_host_and_port(answer.collector):
         raise CommandError(f"the collector says that it is at {answer.collector!r}")
     return answer.issued, answer.collector
 

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from headstart.cli.errors import InputError
+from headstart.words.foreign.addresses import is_host_and_port
 
 _PROBLEMS = "headstart.problems"
 
@@ -58,9 +59,9 @@ class Addresses(Name):
         """Also where it names no port: gRPC would take that of HTTPS."""
         if problem := super().problem(text):
             return problem
-        if text.startswith("unix:") or text.rpartition(":")[2].isdecimal():
+        if text.startswith("unix:") or is_host_and_port(text):
             return ""
-        return f"expected HOST:PORT or unix:PATH, found {text!r}"
+        return f"expected HOST:PORT, [IPV6]:PORT or unix:PATH, found {text!r}"
 
 
 class Folder(Name):

@@ -226,10 +226,11 @@ def test_a_spool_of_another_host_is_set_aside_with_what_it_holds(tmp_path: Path)
     spool.close()
     clone = Spool(tmp_path, host="h2")
     recorded_as = clone.recorded_as
-    aside_file = clone.set_aside()
+    moved: list[Path] = []
+    clone.set_aside(moved.append)
 
     assert recorded_as == "h1"
-    assert aside_file == tmp_path / f"spool-{stream}.sqlite"
+    assert moved == [tmp_path / f"spool-{stream}.sqlite"]
     assert clone.recorded_as == ""
     assert clone.stream_id != stream
     assert clone.read(0, 10) == []

@@ -3,7 +3,9 @@
 import asyncio
 import re
 import threading
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -27,7 +29,7 @@ from headstart.v1.fleet_pb2 import (
     Welcome,
 )
 from headstart.v1.records_pb2 import Record, RunOutcome, RunStatus
-from headstart.words.denied import DENIED_KEY, REVOKED
+from headstart.words.denied import DENIED_KEY, REVOKED, ROLE
 from support.scripted_collector import Peer, attend, spool_with
 
 
@@ -271,6 +273,33 @@ def test_an_agent_whose_certificate_was_revoked_gives_back_its_run_and_waits(
     assert [(held.run_id, held.given_back) for held in ended] == [("run", True)]
     assert "the certificate of 'h' was revoked: stolen" in caplog.text
     assert "headstart revoke --take-back" in caplog.text
+
+
+def refusing_role(peer: Peer) -> Awaitable[Any]:
+    reason = "'h' has no role and may not call Attend"
+    return peer.context.abort(grpc.StatusCode.PERMISSION_DENIED, reason, ((DENIED_KEY, ROLE),))
+
+
+def test_an_agent_whose_role_was_taken_away_goes_on_and_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_ROLE_SECONDS", 0.1)
+
+    async def first(peer: Peer) -> None:
+        await peer.welcome()
+        await refusing_role(peer)
+
+    async def third(peer: Peer) -> None:
+        await peer.welcome()
+
+    asyncio.run(attend(Spool(tmp_path), first, refusing_role, third))
+
+    assert caplog.text.count("'h' has no role and may not call Attend; again in") == 2
+
+
+def test_an_agent_that_never_had_the_role_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="has no role"):
+        asyncio.run(attend(Spool(tmp_path), refusing_role, stops_itself=True))
 
 
 def test_a_spool_that_is_older_than_the_collector_begins_a_new_stream(

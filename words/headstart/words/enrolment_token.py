@@ -10,12 +10,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from headstart.words.foreign.addresses import is_host_and_port
 from headstart.words.roles import Role, is_name
 
 _PREFIX = "hst1-"
 _CHECKSUM_BYTES = 4
 _LONGEST = 8192
-_ADDRESS = re.compile(r"(?:[0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}", re.ASCII)
 _ID = re.compile(r"[0-9a-z]{4,32}", re.ASCII)
 SECRET_BYTES = 32
 
@@ -56,11 +56,6 @@ class EnrolmentToken:
         return _PREFIX + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
-def is_address(text: str) -> bool:
-    """Whether it is "host:port" of a machine."""
-    return _ADDRESS.fullmatch(text) is not None and int(text.rpartition(":")[2]) <= 65535
-
-
 def token_of(text: str) -> EnrolmentToken:
     """Read a line. Raises MalformedToken."""
     text = "".join(text.split())
@@ -91,7 +86,7 @@ def token_of(text: str) -> EnrolmentToken:
     except ValueError:
         raise MalformedToken("the token is of no release that this one knows") from None
     if not (
-        is_address(token.address)
+        is_host_and_port(token.address)
         and _ID.fullmatch(token.token_id)
         and len(token.secret) == SECRET_BYTES
         and token.authority

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.agent.uplink.collector_tls import ClientTls
-from headstart.words.enrolment_token import is_address
+from headstart.words.foreign.addresses import is_host_and_port
 from headstart.words.foreign.certificates import CertificateProblem, Validity, date_of, validity
 from headstart.words.private_files import (
     locked_file,
@@ -103,7 +103,7 @@ def enrolled_in(folder: Path) -> Enrolled | None:
         raise CertificateProblem(f"{file}: {error.strerror}") from error
     head = dict(_HEAD.findall(content[:_LARGEST_BYTES].decode(errors="replace")))
     collector, authority = head.get("collector", ""), head.get("authority", "")
-    if not is_address(collector) or "/" in authority or not authority:
+    if not is_host_and_port(collector) or "/" in authority or not authority:
         raise CertificateProblem(
             f"{file} is not what `headstart enroll` writes: enroll again, or move it away"
         )

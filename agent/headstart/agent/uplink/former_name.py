@@ -7,6 +7,7 @@ same. The collector is asked before the spool is used, by a hello that opens not
 import logging
 import sqlite3
 import uuid
+from pathlib import Path
 
 from headstart.agent.uplink.spool import Spool
 from headstart.v1.fleet_pb2 import Hello, Welcome
@@ -44,7 +45,10 @@ def question(spool: Spool, host: HostFacts, policy: Policy) -> Hello:
 
 
 def settle(spool: Spool, host: str, welcome: Welcome) -> None:
-    """Take the spool over or set it aside, as the collector says. Raises SpoolError."""
+    """Take the spool over or set it aside, as the collector says. Raises SpoolError.
+
+    sqlite3.Error, once it was set aside and said so: the new one cannot be written.
+    """
     recorded, records = spool.recorded_as, spool.state()[1]
     if welcome.takes_recorded:
         try:
@@ -65,15 +69,18 @@ def settle(spool: Spool, host: str, welcome: Welcome) -> None:
         if answered
         else "the collector is of a release that cannot tell whether this host was called so"
     )
-    aside = spool.set_aside()
-    log.log(
-        logging.ERROR if records else logging.INFO,
-        "the spool was recorded by host %s, this is %s, and %s: it is now %s, with %d records that "
-        "were not delivered, and a new stream begins%s",
-        recorded,
-        host,
-        why,
-        aside,
-        records,
-        _WAY_BACK.format(old=recorded, new=host) if records and answered else "",
-    )
+
+    def tell(aside: Path) -> None:
+        log.log(
+            logging.ERROR if records else logging.INFO,
+            "the spool was recorded by host %s, this is %s, and %s: it is now %s, with %d records "
+            "that were not delivered, and a new stream begins%s",
+            recorded,
+            host,
+            why,
+            aside,
+            records,
+            _WAY_BACK.format(old=recorded, new=host) if records and answered else "",
+        )
+
+    spool.set_aside(tell)

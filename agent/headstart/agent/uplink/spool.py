@@ -79,8 +79,6 @@ class Spool:
 
     def _open(self) -> None:
         self._file = SpoolFile(private_database(self._folder / _FILE_NAME))
-        if self._host and not self._file.meta.host:
-            self._file.keep(replace(self._file.meta, host=self._host))
         self._bytes = self._file.bytes()
         # Attempts of which records were acked, the newest last. What an earlier life had acked
         # is not known: it may be what the next record's attempt began with.
@@ -88,6 +86,8 @@ class Spool:
             (first.run_id, first.attempt) for _, first in self._file.read(0, 1)
         )
         self._state = (self._bytes, self._file.count(), self._file.meta.dropped_batches)
+        if self._host and not self._file.meta.host:
+            self._file.keep(replace(self._file.meta, host=self._host))
 
     @property
     def recorded_as(self) -> str:
@@ -103,10 +103,11 @@ class Spool:
         with self._lock:
             self._file.keep(replace(self._file.meta, host=self._host))
 
-    def set_aside(self) -> Path:
-        """Begin an empty spool with a stream of its own; where the one of before is now.
+    def set_aside(self, moved: Callable[[Path], None]) -> None:
+        """Begin an empty spool with a stream of its own; `moved` hears where the one of before is.
 
-        What another host recorded it delivers itself, or nobody. Raises SpoolError.
+        What another host recorded it delivers itself, or nobody. Raises SpoolError, and
+        sqlite3.Error where the new one cannot be written.
         """
         with self._lock:
             aside = self._folder / f"spool-{self._file.meta.stream_id}.sqlite"
@@ -118,8 +119,8 @@ class Spool:
                     f"the spool in {self._folder} is that of host {self._file.meta.host} and "
                     f"cannot be set aside as {aside.name}: {error.strerror}; move it away"
                 ) from error
+            moved(aside)
             self._open()
-        return aside
 
     def _draw_life(self) -> None:
         self.life = secrets.randbits(62) or 1

@@ -46,7 +46,7 @@ from headstart.v1.fleet_pb2 import (
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.v1.records_pb2 import Envelope, RunOutcome, RunStatus
-from headstart.words.denied import DENIED_KEY, REVOKED
+from headstart.words.denied import DENIED_KEY, REVOKED, ROLE
 from headstart.words.features import FEATURE_NAMES
 from headstart.words.foreign.certificates import CertificateProblem
 from headstart.words.protocol import PROTOCOL_VERSION
@@ -60,6 +60,7 @@ _BATCH_ENVELOPES = 32
 # Runs whose end waits for an ack. With more no lease is taken: each would add one.
 _MOST_UNACKED = 1000
 _CERTIFICATE_SECONDS = 5.0
+_ROLE_SECONDS = 15.0
 _FROZEN_SECONDS = 3.0
 # For finding out what is wrong with a certificate, where another address waits.
 _REASON_SECONDS = 1.0
@@ -123,6 +124,8 @@ class Attendance:
     # Why no run is taken any more; empty: the agent stays.
     leaving: str = ""
     _connected: bool = False
+    # A collector took this agent, in this life of its.
+    _attended: bool = False
     _beat_now: bool = False
     # Leases that were not taken, to be told in the next heartbeat.
     _declined: deque[Attempt] = field(default_factory=deque)
@@ -156,10 +159,15 @@ class Attendance:
                 await self._shake_hands(channel)
                 await self._session(channel)
         except grpc.aio.AioRpcError as error:
-            if _is_revoked(error):
+            denial = _denial(error)
+            if denial == REVOKED:
                 await self._wait_revoked(words_of(error.details() or ""))
                 self.addresses.good()
                 return 0.0
+            if denial == ROLE and self._attended:
+                # Somebody changed the roles, perhaps by mistake: a fleet that ends would have to
+                # be started by hand, host by host.
+                return self._lost(target, words_of(error.details() or ""), _ROLE_SECONDS)
             if error.code() in (
                 grpc.StatusCode.FAILED_PRECONDITION,
                 grpc.StatusCode.PERMISSION_DENIED,
@@ -303,7 +311,7 @@ class Attendance:
             raise NewStream(differs)
         await asyncio.to_thread(self.spool.ack, welcome.acked_sequence)
         self._acked = self._sent = welcome.acked_sequence
-        self._connected = True
+        self._connected = self._attended = True
         since = time.monotonic()
         self.on_connected(True)
         log.info("attending %s, resuming after sequence %d", self.addresses.current, self._acked)
@@ -532,10 +540,12 @@ class Attendance:
             )
 
 
-def _is_revoked(error: grpc.aio.AioRpcError) -> bool:
-    return error.code() is grpc.StatusCode.PERMISSION_DENIED and any(
-        key == DENIED_KEY and value == REVOKED for key, value in error.trailing_metadata() or ()
-    )
+def _denial(error: grpc.aio.AioRpcError) -> str:
+    """Why a call was refused, as the collector tells a program; empty: it was not, or does not."""
+    if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+        return ""
+    found = [value for key, value in error.trailing_metadata() or () if key == DENIED_KEY]
+    return str(found[0]) if found else ""
 
 
 def _stands_by(error: grpc.aio.AioRpcError) -> bool:

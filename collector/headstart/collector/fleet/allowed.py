@@ -16,4 +16,7 @@ def refused_by(policy: Policy, experiment: Experiment) -> str:
     }
     sources = {variant.WhichOneof("source") for variant in experiment.variants}
     refused = [kind for kind, allowed in allows.items() if kind[:-1] in sources and not allowed]
+    if experiment.plan.keep_going and len(refused) < len(sources):
+        # The others are measured.
+        return ""
     return f"its policy allows no {' and no '.join(refused)}" if refused else ""

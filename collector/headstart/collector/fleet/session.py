@@ -65,9 +65,9 @@ class Session:
         self.life = hello.life
         # Why the agent takes no run; empty: it does.
         self.not_ready = hello.not_ready
-        # Agents before NETWORK_OWN name no networks, and take what they do not know for the host's.
         # What may run there, as it last said; None: it says nothing of it.
         self.policy = hello.policy if hello.HasField("policy") else None
+        # Agents before NETWORK_OWN name no networks, and take what they do not know for the host's.
         self.knows_networks = bool(hello.policy.networks)
         # Only what can be asked for; agents of one release say "secrets" in their policy.
         self.features = {*FEATURE_NAMES} & {*hello.features}

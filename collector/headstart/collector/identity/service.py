@@ -29,7 +29,8 @@ from headstart.v1.identity_pb2 import (
     Token,
 )
 from headstart.v1.identity_pb2_grpc import IdentityServiceServicer
-from headstart.words.enrolment_token import SECRET_BYTES, EnrolmentToken, is_address
+from headstart.words.enrolment_token import SECRET_BYTES, EnrolmentToken
+from headstart.words.foreign.addresses import is_host_and_port
 from headstart.words.roles import EXPECTED_NAME, Role, is_name
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _check(request: CreateTokenRequest, enrolled_at: str) -> None:
         wrong.append(f"it can be used once to {_MOST_USES} times")
     if request.name and request.role == Role.AGENT and request.uses > 1:
         wrong.append("one host has one name: a token with a name is used once")
-    if request.address and not is_address(request.address):
+    if request.address and not is_host_and_port(request.address):
         wrong.append(f"address is {request.address[:300]!r}; expected HOST:PORT")
     if not enrolled_at:
         wrong.append("nobody could use it: start the collector with --enroll-listen HOST:PORT")

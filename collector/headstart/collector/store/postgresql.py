@@ -28,8 +28,6 @@ _READERS = 8
 _MORE_READERS = 24
 # A connection that is idle for longer is made anew: it keeps memory on the server.
 _KEPT_SECONDS = 1800
-# A server that can be written to is looked for again.
-_ON_REPLICA_SECONDS = 5
 # "HSTR", and the schema: a database may have several stores.
 _LOCK = "SELECT pg_try_advisory_lock(1213420626, hashtext(current_schema())), pg_backend_pid()"
 # Of collectors that take turns by the epoch: none of them writes beside one that is alone.
@@ -78,7 +76,7 @@ def _leave_replica(
     connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _proxy: object
 ) -> None:
     began = record.info.setdefault("began", time.monotonic())
-    aged = time.monotonic() - began > _ON_REPLICA_SECONDS
+    aged = time.monotonic() - began > connections.ON_REPLICA_SECONDS
     if aged and connections.is_of_a_replica(connection):
         raise DisconnectionError("whatever can be written to is looked for again")
 

@@ -20,6 +20,10 @@ from headstart.collector.store.postgresql_faults import refusal_of
 _LIVENESS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _UNSENT_MILLISECONDS = 15_000
 _CONNECT_SECONDS = 10
+# Of a server that can be written to, where a replica has answered a reader already; and for how
+# long none is looked for again.
+_HASTY_CONNECT_SECONDS = 2
+ON_REPLICA_SECONDS = 5
 # Whoever froze in the middle of a transaction holds up whoever takes over.
 _IDLE = {"writer": "10s", "reader": "60s"}
 _AGAIN_SECONDS = (0.1, 2.0)
@@ -27,6 +31,8 @@ _AGAIN_SECONDS = (0.1, 2.0)
 # Those of this process, for `sever_all`.
 _open: "weakref.WeakSet[psycopg.Connection[Any]]" = weakref.WeakSet()
 _of_open = threading.Lock()
+# By URL, when readers look for a server that can be written to again, by the monotonic clock.
+_writable_again: dict[str, float] = {}
 
 
 class _Words(Dumper):
@@ -74,7 +80,7 @@ def connect(url: str, **settings: Any) -> psycopg.Connection[Any]:
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = _CONNECT_SECONDS
     defaults = {name: value for name, value in defaults.items() if name not in said}
-    connection = psycopg.connect(url, **defaults, **settings, client_encoding="UTF8")
+    connection = psycopg.connect(url, **(defaults | settings), client_encoding="UTF8")
     connection.adapters.register_dumper(str, _Words)
     with _of_open:
         _open.add(connection)
@@ -128,17 +134,32 @@ def as_reader(url: str) -> psycopg.Connection[Any]:
 
     To a replica only where nothing else answers: it may not have yet what was acknowledged.
     """
-    connection = connect(url, autocommit=True)
-    if is_of_a_replica(connection) and "target_session_attrs" not in settings_of(url):
-        with suppress(psycopg.OperationalError):
-            another = connect(url, target_session_attrs="read-write", autocommit=True)
-            connection.close()
-            connection = another
+    connection = _beside_replicas(url)
     _bound(connection, "reader")
     connection.autocommit = False
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     return connection
+
+
+def _beside_replicas(url: str) -> psycopg.Connection[Any]:
+    connection = connect(url, autocommit=True)
+    said = settings_of(url)
+    now = time.monotonic()
+    if (
+        not is_of_a_replica(connection)
+        or "target_session_attrs" in said
+        or now < _writable_again.get(url, now)
+    ):
+        return connection
+    hasty = {"connect_timeout": _HASTY_CONNECT_SECONDS, "target_session_attrs": "read-write"}
+    try:
+        another = connect(url, **hasty, autocommit=True)
+    except psycopg.OperationalError:
+        _writable_again[url] = now + ON_REPLICA_SECONDS
+        return connection
+    connection.close()
+    return another
 
 
 def is_of_a_replica(connection: psycopg.Connection[Any]) -> bool:

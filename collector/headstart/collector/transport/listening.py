@@ -22,8 +22,13 @@ from headstart.collector.faults import StartFault
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.transport.places import LARGEST_PORT, bind, taken
 from headstart.collector.transport.tls import ConfigurationError, server_credentials
-from headstart.words.enrolment_token import is_address
-from headstart.words.foreign.addresses import host_of, is_loopback, socket_path, unix_address
+from headstart.words.foreign.addresses import (
+    host_of,
+    is_host_and_port,
+    is_loopback,
+    socket_path,
+    unix_address,
+)
 from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0
@@ -75,7 +80,7 @@ def _check_enrolment(config: CollectorConfig) -> None:
     for advertised in identity.advertise:
         host = host_of(advertised)
         rest = advertised.removeprefix(host)
-        if not is_address(f"{host}:1") or not (rest == "" or is_address(f"{host}{rest}")):
+        if not is_host_and_port(f"{host}:1") or not is_host_and_port(f"{host}{rest or ':1'}"):
             raise ConfigurationError(
                 f"--advertise {advertised}: expected HOST or HOST:PORT, by which agents and "
                 "people reach this collector"

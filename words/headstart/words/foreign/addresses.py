@@ -10,9 +10,16 @@ from pathlib import Path
 # sockaddr_un holds 108 bytes with the zero at the end; see unix(7).
 LONGEST_SOCKET_PATH_BYTES = 107
 _UNIX = "unix:"
+_HOST_AND_PORT = re.compile(r"(?:[0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}", re.ASCII)
 # The proxy to a collector on another machine; those that other programs use are not asked.
 PROXY_VARIABLE = "HEADSTART_PROXY"
 _PROXY = re.compile(r"http://[^/@\s]+:\d{1,5}/?")
+
+
+def is_host_and_port(text: str) -> bool:
+    """Whether it is "host:port" of a machine, which can be dialled."""
+    port = text.rpartition(":")[2]
+    return _HOST_AND_PORT.fullmatch(text) is not None and 0 < int(port) <= 65535
 
 
 def socket_path(address: str) -> Path | None:
