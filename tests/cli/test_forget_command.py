@@ -49,12 +49,16 @@ async def test_it_says_what_is_lost_and_asks(tmp_path: Path) -> None:
         await watched(port, run_id, DONE)
         await collector._analyst.idle()
         dry = await command(port, "forget", "players", "--dry-run", "--json")
+        nobody = await command(port, "forget", "players")
         no = await asyncio.to_thread(answered, port, b"n\n", "forget", run_id)
         still = await run_of(port, run_id)
         yes = await asyncio.to_thread(answered, port, b"y\n", "forget", "players")
         gone = await command(port, "forget", run_id, "--yes")
 
         assert json.loads(dry.output)["lost"]["run_ids"] == [run_id]
+        assert nobody.status == 2
+        assert "lost for good: 1 run of players" in nobody.errors
+        assert "nobody can be asked: say --yes" in nobody.errors
         assert "lost for good: 1 run of players on h1, 1 result, 0.0 MiB of records" in no[1]
         assert "nothing was forgotten" in no[1]
         assert still.state == DONE

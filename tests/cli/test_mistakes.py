@@ -65,7 +65,6 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("submit good.yaml --expires 0s", ("--expires: a second at least was expected",), 2),
     ("submit good.yaml --priority 101", ("101 is not in the range",), 2),
     ("submit good.yaml --strict", ("--strict goes with --wait",), 2),
-    ("forget r", ("nobody can be asked: say --yes",), 2),
     ("cancel --label pool", ("--label: expected name=value, got 'pool'",), 2),
     ("history ''", ("EXPERIMENT: the name is empty",), 2),
     ("status --host=", ("--host: the name is empty",), 2),

@@ -106,6 +106,19 @@ async def test_a_label_that_no_host_has_is_wrong_input(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_a_host_or_an_experiment_that_never_was_is_wrong_input(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector, attend(collector.port):
+        host = await command(collector.port, "cancel", "--host", "h11")
+        known = await command(collector.port, "cancel", "--host", "h1")
+        experiment = await command(collector.port, "cancel", "--experiment", "plyers")
+
+        assert host.status == experiment.status == 2
+        assert host.errors == "headstart: there is no host 'h11'; did you mean 'h1'?\n"
+        assert known.status == 0
+        assert experiment.errors == "headstart: there is no run of an experiment 'plyers'\n"
+
+
+@in_loop
 async def test_several_runs_are_watched_until_all_ended_and_have_one_exit_code(
     tmp_path: Path,
 ) -> None:

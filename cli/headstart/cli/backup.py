@@ -43,7 +43,10 @@ def command(destination: Path, data: Path, url: str) -> None:
         raise InputError("--store: " + ADVICE)
     folder = data.absolute() if url else store_folder(data)
     if folder is None:
-        raise InputError(f"--data {data}: no store is there; expected the collector's --data")
+        raise InputError(
+            f"--data {data}: no store is there; expected the collector's --data, and its --store "
+            "beside it where the store is in a database"
+        )
     try:
         with collector_faults():
             database = database_of(url, folder) if url else None

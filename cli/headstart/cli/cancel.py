@@ -1,5 +1,6 @@
 """`headstart cancel`."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -9,7 +10,7 @@ import grpc
 from headstart.cli.agent_options import parse_labels
 from headstart.cli.client import experiments
 from headstart.cli.errors import InputError
-from headstart.cli.found_hosts import all_hosts
+from headstart.cli.found_hosts import all_hosts, host_named
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.json_output import in_words, say_object
@@ -76,6 +77,7 @@ def command(
                 say(_line(ended[-1], queued))
         if not ended:
             _ask_leave(stub)
+            _require_known(stub, experiment, host)
     if as_json:
         say_object({"runs": [in_words(run) for run in ended]})
     elif not ended:
@@ -92,6 +94,17 @@ def _ask_leave(stub: ExperimentsServiceStub) -> None:
         # An earlier collector looks for the run after it looked at the caller.
         if cast("grpc.Call", error).code() is not grpc.StatusCode.NOT_FOUND:
             raise
+
+
+def _require_known(stub: ExperimentsServiceStub, experiment: str, host: str) -> None:
+    """Raises InputError: what never was is a typing error, and no success."""
+    if host and host_named(stub, host) is None:
+        names = [state.host.host for state in all_hosts(stub)]
+        near = difflib.get_close_matches(host, names, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"there is no host '{host}'{hint}")
+    if experiment and not stub.List(ListRequest(experiment=experiment, limit=1)).runs:
+        raise InputError(f"there is no run of an experiment '{experiment}'")
 
 
 def _selected(

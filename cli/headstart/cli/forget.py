@@ -27,8 +27,6 @@ def command(
 
     Nobody can bring them back. What has not ended is cancelled first, by `headstart cancel`.
     """
-    if not (yes or dry_run or sys.stdin.isatty()):
-        raise InputError("nobody can be asked: say --yes to forget for good, or --dry-run")
     with experiments(collector) as stub:
         if not yes or dry_run:
             lost = stub.Forget(ForgetRequest(names=names, dry_run=True)).lost
@@ -36,6 +34,8 @@ def command(
                 _say(f"would be lost: {lost_words(lost)}", in_words(lost), as_json)
                 return
             say(f"lost for good: {lost_words(lost)}", err=True)
+            if not sys.stdin.isatty():
+                raise InputError("nobody can be asked: say --yes to forget for good, or --dry-run")
             if not click.confirm("Forget them?", err=True):
                 say("nothing was forgotten", err=True)
                 return

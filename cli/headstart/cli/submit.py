@@ -67,7 +67,7 @@ def command(
     from headstart.cli.sent_contexts import packed_contexts
 
     with packed_contexts(request) as contexts, experiments(collector) as stub:
-        waiting.require(stub, request)
+        waiting.require(stub, request, wait)
         contexts.send(stub, request)
         answer = stub.Submit(request)
     runs = answer.runs

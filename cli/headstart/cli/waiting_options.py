@@ -38,11 +38,19 @@ class Waiting:
         request.expires_seconds = self.expires or 0.0
         request.unless_busy = self.if_busy == "fail"
 
-    def require(self, stub: ExperimentsServiceStub, request: SubmitRequest) -> None:
-        """Raises CommandError where the collector would not see what was asked for."""
-        if not (
-            request.any_host or request.priority or request.expires_seconds or request.unless_busy
-        ):
+    def require(self, stub: ExperimentsServiceStub, request: SubmitRequest, wait: bool) -> None:
+        """Raises CommandError where the collector would not see what was asked for.
+
+        `wait`: or cannot be asked to tell of several runs until they end.
+        """
+        asked = (
+            wait,
+            request.any_host,
+            request.priority,
+            request.expires_seconds,
+            request.unless_busy,
+        )
+        if not any(asked):
             return
         try:
             # Of the same release. Nothing is watched, and so the answer is a refusal.
@@ -50,7 +58,7 @@ class Waiting:
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNIMPLEMENTED:
                 raise CommandError(
-                    "the collector is older than this command and would not see --any, "
+                    "the collector is older than this command and knows nothing of --wait, --any, "
                     "--priority, --expires or --if-busy: nothing was submitted"
                 ) from error
             if error.code() != grpc.StatusCode.INVALID_ARGUMENT:

@@ -28,7 +28,8 @@ def rename(connection: Connection, old: str, new: str, now: float) -> None:
     if (run_id := connection.execute(leased).scalar()) is not None:
         raise CannotRename(
             f"'{old}' has run {run_id}, whose records name it: `headstart host drain {old}`, and "
-            "rename it when the run has ended"
+            "rename it when the run has ended, or, where its agent does not come back, is given "
+            "back, within a minute or so"
         )
     row = connection.execute(select(hosts).where(hosts.c.host == old)).one()
     values = {**row._mapping, "host": new, "facts": _renamed(row.facts, new)}
