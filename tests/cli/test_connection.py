@@ -201,6 +201,15 @@ def test_where_nobody_listens_is_said_without_the_names_of_grpc() -> None:
     )
 
 
+def test_where_nobody_listens_each_of_several_is_named() -> None:
+    one, two = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    status = headstart("status", "--collector", one, "--collector", two, "--plaintext")
+
+    assert status.errors == (
+        f"headstart: no collector answers at {one}: Connection refused; {two}: Connection refused\n"
+    )
+
+
 def test_an_address_without_a_port_is_told_and_not_asked_at_another() -> None:
     for said in ("localhost", "::1", "h:0", "h:99999"):
         status = headstart("status", "--collector", said, "--plaintext")

@@ -1,6 +1,7 @@
 """Which of several collectors is the active one: each is asked for its health, in turn."""
 
 from dataclasses import replace
+from typing import cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -20,24 +21,30 @@ def active_of(connection: Connection) -> Connection:
     where the options do not go together.
     """
     standing_by = None
+    silent = []
     for target in connection.targets:
         others = tuple(each for each in connection.targets if each != target)
         there = replace(connection, target=target, others=others)
-        is_active = _is_active(there)
-        if is_active:
-            return there
-        if is_active is not None and standing_by is None:
-            standing_by = there
-    return standing_by or connection
-
-
-def _is_active(connection: Connection) -> bool | None:
-    """None: it does not answer."""
-    with connection.channel() as channel:
         try:
-            check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]  # its stubs
-            asked = health_pb2.HealthCheckRequest(service=ACTIVE_SERVICE)
-            answer = check(asked, timeout=_PATIENCE_SECONDS)
-        except grpc.RpcError:
-            return None
+            if _is_active(there):
+                return there
+        except grpc.RpcError as error:
+            silent.append((target, _said(cast("grpc.Call", error))))
+        else:
+            standing_by = standing_by or there
+    return standing_by or replace(connection, silent=tuple(silent))
+
+
+def _said(call: grpc.Call) -> str:
+    if call.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"no answer within {_PATIENCE_SECONDS:g} s"
+    return call.details() or call.code().name
+
+
+def _is_active(connection: Connection) -> bool:
+    """Raises grpc.RpcError where it does not answer."""
+    with connection.channel() as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]  # its stubs
+        asked = health_pb2.HealthCheckRequest(service=ACTIVE_SERVICE)
+        answer = check(asked, timeout=_PATIENCE_SECONDS)
     return bool(answer.status == _SERVING)

@@ -106,7 +106,9 @@ def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         # gRPC says the same of every trouble with certificates.
         why = collector.problem() or _plain(call.details() or "")
-        return CommandError(f"no collector answers at {target}: {why}")
+        # Of several all were asked already.
+        others = [f"; {at}: {_plain(said)}" for at, said in collector.silent if at != target]
+        return CommandError(f"no collector answers at {target}: {why}{''.join(others)}")
     if call.code() == grpc.StatusCode.UNIMPLEMENTED:
         return CommandError(
             f"the collector at {target} does not know the call: it is older than this command, or "

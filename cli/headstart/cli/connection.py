@@ -75,6 +75,8 @@ class Connection:
     enrolled: Enrolled | None = None
     # Further collectors of the same store, one of which may be the active one.
     others: tuple[str, ...] = ()
+    # Those that were asked whether they are, each with what it said instead of an answer.
+    silent: tuple[tuple[str, str], ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
