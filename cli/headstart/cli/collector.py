@@ -20,6 +20,7 @@ from headstart.cli.service_manager import tell_ready
 from headstart.cli.size_option import size_bytes
 from headstart.cli.store_url import url_has_password
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
+from headstart.cli.transport import read_by_one_thread
 from headstart.words.exposed_series import MAXIMUM_SERIES
 from headstart.words.foreign.addresses import socket_path
 from headstart.words.log_fields import with_fields
@@ -32,9 +33,9 @@ log = logging.getLogger(__name__)
 # Python's own are for programs that make little: 700, 10, 10.
 _COLLECT_AFTER = 20_000, 20, 50
 # How long a thread that computes keeps the interpreter from one that waits. The event loop gives it
-# up with each message that it sends; at Python's own 5 ms a commit or a page kept a thousand acks
-# waiting for a second on a machine that had much other work. On an idle one nothing is felt of it.
-_SWITCH_SECONDS = 0.0005
+# up with each message that it sends: at Python's own 5 ms a commit or a page may keep a thousand
+# acks waiting on a machine that has much other work, and at 0.5 ms the switches cost as much.
+_SWITCH_SECONDS = 0.002
 
 
 def _store_url(context: click.Context, parameter: click.Parameter, url: str) -> str:
@@ -307,6 +308,7 @@ def command(
             )
         config = replace(config, metrics_tls=config.port_tls)
     log_to_stderr("%(asctime)s %(levelname)s %(message)s")
+    read_by_one_thread()
     run_loop(_serve(config))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from headstart.cli.host_words import host_line
 from headstart.collector.metrics.families import Sample
-from headstart.collector.metrics.fleet_samples import host_samples
+from headstart.collector.metrics.fleet_samples import steady_samples
 from headstart.v1.experiments_pb2 import ListHostsRequest, RunState
 from headstart.v1.fleet_pb2 import Attempt, AttendRequest, Heartbeat
 from headstart.v1.records_pb2 import RunStatus
@@ -96,7 +96,7 @@ async def test_a_copy_of_a_host_is_refused_while_the_other_attends(tmp_path: Pat
                 (state,) = (await stub.ListHosts(ListHostsRequest())).hosts
             assert state.refused_twin_time_seconds > 0
             assert "another agent asks to attend as this host" in host_line(state)
-            assert Sample("headstart_host_twin", ("h1",), 1.0) in list(host_samples(state))
+            assert Sample("headstart_host_twin", ("h1",), 1.0) in list(steady_samples(state))
             (run_id,) = await submit(collector.port)
             assert (await first.until("lease")).attempt.run_id == run_id
         # An agent that comes back after a restart is not taken for one.

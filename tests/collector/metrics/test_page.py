@@ -296,6 +296,26 @@ def test_hosts_are_shown_with_their_state(scraped: Scraped) -> None:
     assert scraped.value("headstart_host_info", host="alpha", engine="docker 20.10.24") == 1
 
 
+def test_whatever_changes_of_a_host_is_shown_at_the_next_look(scraped: Scraped) -> None:
+    scraped.update(hosts=host_states())
+    (state,) = [each for each in host_states() if each.host.host == "alpha"]
+    state.running_run_id, state.last_seen_time_seconds, state.spool_bytes = "", 2e9, 77
+    state.host.kernel = "6.12"
+    scraped.update(hosts=[state])
+
+    assert scraped.value("headstart_host_busy", host="alpha") == 0
+    assert scraped.value("headstart_host_last_seen_timestamp_seconds", host="alpha") == 2e9
+    assert scraped.value("headstart_host_spool_bytes", host="alpha") == 77
+    assert scraped.value("headstart_host_info", host="alpha", kernel="6.12") == 1
+
+
+def test_of_two_hosts_that_read_alike_one_is_shown(scraped: Scraped) -> None:
+    scraped.update(hosts=[host_state("h\n"), host_state("h\\n")])
+
+    assert len(list(scraped.samples("headstart_host_up"))) == 1
+    assert scraped.value("headstart_exposition_dropped_series", reason="duplicate") > 1
+
+
 def test_hosts_are_replaced_as_a_whole_and_results_stay(scraped: Scraped) -> None:
     scraped.update([run_result()], host_states()).update(hosts=[host_state("delta")])
 

@@ -40,8 +40,15 @@ def shift_samples(shift: Shift) -> Iterator[Sample]:
     yield Sample("headstart_shift_info", (*labels, confirmation, *runs), 1.0)
 
 
-def host_samples(state: HostState) -> Iterator[Sample]:
-    """What is known of one host now."""
+def moving_samples(state: HostState) -> Iterator[Sample]:
+    """What changes with each look at a host that is here."""
+    host = (label(state.host.host),)
+    yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
+    yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)
+
+
+def steady_samples(state: HostState) -> Iterator[Sample]:
+    """All else that is known of one host: of nothing that `moving_samples` tells."""
     facts = state.host
     host = (label(facts.host),)
     yield Sample("headstart_host_up", host, float(state.connected))
@@ -56,8 +63,6 @@ def host_samples(state: HostState) -> Iterator[Sample]:
     yield Sample("headstart_host_twin", host, float(bool(state.refused_twin_time_seconds)))
     yield Sample("headstart_host_busy", host, float(bool(state.running_run_id)))
     yield Sample("headstart_host_runs_waiting", host, state.queued_runs)
-    yield Sample("headstart_host_last_seen_timestamp_seconds", host, state.last_seen_time_seconds)
-    yield Sample("headstart_host_spool_bytes", host, state.spool_bytes)
     for level in (AdviceLevel.ADVICE_LEVEL_WARNING, AdviceLevel.ADVICE_LEVEL_BAD):
         found = sum(advice.level == level for advice in facts.advice)
         yield Sample("headstart_host_advice", (*host, word(AdviceLevel, level)), found)

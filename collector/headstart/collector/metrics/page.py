@@ -22,7 +22,8 @@ from headstart.collector.metrics.families import (
     SHIFT_FAMILIES,
     Sample,
 )
-from headstart.collector.metrics.fleet_samples import host_samples, shift_samples
+from headstart.collector.metrics.fleet_samples import shift_samples
+from headstart.collector.metrics.host_page import HostPage
 from headstart.collector.metrics.rendering import (
     GZIP_LEVEL,
     Fragment,
@@ -77,7 +78,7 @@ class Exposition:
         self._now = now
         self._detailed = detailed
         self._maximum = maximum_series
-        self._host_room = maximum_series // _HOST_SHARE
+        self._of_hosts = HostPage(store, maximum_series // _HOST_SHARE)
         self._shift_room = maximum_series // _SHIFT_SHARE
         self._runs: dict[tuple[str, str], _ShownRun] = {}
         self._updating = threading.Lock()
@@ -105,7 +106,7 @@ class Exposition:
         with self._updating:
             changes = [self._add(result) for result in results]
             if hosts is not None:
-                self._hosts = self._host_page(hosts)
+                self._hosts = self._of_hosts.of(hosts)
             if shifts is not None:
                 self._shifts = self._shift_page(shifts)
             if any(changes) or sum(page.series for page in self._pages()) > self._maximum:
@@ -206,19 +207,6 @@ class Exposition:
             room -= run.detail.series
         left_out = len(newest_first) - len(shown)
         return replace(page_of(RESULT_FAMILIES, kept, dropped), left_out=left_out)
-
-    def _host_page(self, hosts: Sequence[HostState]) -> Page:
-        """Connected hosts first, then those heard of last, while there is room."""
-        room = self._host_room
-        kept: list[Sample] = []
-        dropped: Counter[str] = Counter()
-        for host in sorted(hosts, key=lambda h: (not h.connected, -h.last_seen_time_seconds)):
-            samples = list(host_samples(host))
-            if len(kept) + len(samples) <= room:
-                kept += samples
-            else:
-                dropped["cap"] += len(samples)
-        return page_of(HOST_FAMILIES, [rendered(self._store, HOST_FAMILIES, kept)], dropped)
 
     def _shift_page(self, shifts: Sequence[Shift]) -> Page:
         """The newest first, while there is room."""

@@ -102,12 +102,10 @@ def is_known(connection: Connection, name: str) -> bool:
 
 def note_seen(connection: Connection, seen: Sequence[Seen]) -> None:
     """Store who was there; whoever was before keeps the first time."""
-    for each in seen:
-        values = vars(each)
-        later = {k: values[k] for k in ("role", "own", "expires_seconds", "last_seen_seconds")}
-        connection.execute(
-            insert_or_update(connection, identities, ("serial", "name"), later).values(**values)
-        )
+    if not seen:
+        return
+    later = insert_or_update(connection, identities, "first_seen_seconds")
+    connection.execute(later, [vars(each) for each in seen])
     count = connection.execute(select(func.count()).select_from(identities)).scalar_one()
     if count > _MOST_IDENTITIES:
         oldest = (

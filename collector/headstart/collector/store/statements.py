@@ -1,6 +1,5 @@
 """Statements for which SQLite and PostgreSQL have words of their own."""
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -45,9 +44,18 @@ def insert_new(connection: Connection, table: Table) -> Any:
     return _insert_new(connection.dialect.name, table)
 
 
-def insert_or_update(
-    connection: Connection, table: Table, keys: Iterable[str], values: dict[str, Any]
-) -> Any:
-    """An INSERT, or where the keys are there already an UPDATE by `values`."""
-    inserted = _INSERTS[connection.dialect.name](table)
-    return inserted.on_conflict_do_update(index_elements=[*keys], set_=values)
+@cache
+def _insert_or_update(dialect: str, table: Table, kept: frozenset[str]) -> Any:
+    inserted = _INSERTS[dialect](table)
+    keys = [column.name for column in table.primary_key]
+    later = {
+        column.name: inserted.excluded[column.name]
+        for column in table.columns
+        if column.name not in {*keys, *kept}
+    }
+    return inserted.on_conflict_do_update(index_elements=keys, set_=later)
+
+
+def insert_or_update(connection: Connection, table: Table, *kept: str) -> Any:
+    """An INSERT, or where the key is there already an UPDATE of all columns but those `kept`."""
+    return _insert_or_update(connection.dialect.name, table, frozenset(kept))
