@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from headstart.cli.dates import minute
 from headstart.cli.several_lines import SeveralLines, block
 from headstart.collector.config import CollectorConfig
+from headstart.collector.store.tables import hosts
 from headstart.v1.experiments_pb2 import RunState, RunSummary
 from headstart.v1.records_pb2 import RunStatus
 from support.attending import (
@@ -143,6 +148,33 @@ async def test_several_runs_are_watched_until_all_ended_and_have_one_exit_code(
             assert f"players on {host}: failed (no image)" in said
         assert gone.errors == "headstart: no run of the experiment players waits or goes on\n"
         assert gone.status == 2
+
+
+@in_loop
+async def test_of_a_run_that_waits_is_told_that_its_host_is_away_or_drained(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as collector:
+        port = collector.port
+        async with (
+            attend(port, host="h1", stream_id="s1"),
+            attend(port, host="h2", stream_id="s2"),
+        ):
+            pass
+        runs = await submit(port)
+        hour_ago = time.time() - 3600
+        await collector._store.write(
+            lambda c: c.execute(update(hosts).values(last_seen_seconds=hour_ago))
+        )
+        await command(port, "host", "drain", "h2", "--reason", "new disk")
+        with program("watch", "--experiment", "players", *to(port)) as watching:
+            away = f"h1 is not connected, last here {minute(hour_ago)} UTC; to end the run: "
+            drained = "h2 is drained (new disk): the run waits for headstart host resume h2; "
+            for words in (away, drained):
+                await asyncio.to_thread(watching.line, re.escape(words))
+            await command(port, "cancel", *runs)
+            status, said = await asyncio.to_thread(watching.ended)
+
+    assert status == 4
+    assert said.count("to end the run: headstart cancel") == 2
 
 
 @in_loop

@@ -2,6 +2,7 @@
 
 import click
 
+from headstart.cli.away_hosts import WithHosts
 from headstart.cli.client import experiments
 from headstart.cli.ended_runs import code_of_runs
 from headstart.cli.errors import InputError
@@ -38,7 +39,7 @@ def command(
         runs = _going_on(experiment, collector)
     lines = ProgressLines() if len(runs) == 1 else SeveralLines()
     try:
-        ended = follow_all(collector, runs, lines.show)
+        ended = follow_all(collector, runs, WithHosts(collector, lines).show)
     finally:
         lines.close()
     return code_of_runs(collector, ended, strict)
