@@ -168,12 +168,13 @@ async def test_of_a_run_that_waits_is_told_that_its_host_is_away_or_drained(tmp_
         with program("watch", "--experiment", "players", *to(port)) as watching:
             away = f"h1 is not connected, last here {minute(hour_ago)} UTC; to end the run: "
             drained = "h2 is drained (new disk): the run waits for headstart host resume h2; "
-            for words in (away, drained):
-                await asyncio.to_thread(watching.line, re.escape(words))
+            # In the order in which the runs are told.
+            either = f"{re.escape(away)}|{re.escape(drained)}"
+            told = {(await asyncio.to_thread(watching.line, either)).group() for _ in range(2)}
             await command(port, "cancel", *runs)
             status, said = await asyncio.to_thread(watching.ended)
 
-    assert status == 4
+    assert (status, told) == (4, {away, drained})
     assert said.count("to end the run: headstart cancel") == 2
 
 
