@@ -1,6 +1,7 @@
 """Each address has its own wait; with several none of them waits long."""
 
 from headstart.agent.uplink.collector_addresses import Addresses
+from headstart.agent.uplink.stream import _FROZEN_SECONDS
 
 
 class Clock:
@@ -56,6 +57,24 @@ def test_one_that_had_the_agent_is_tried_again_at_once() -> None:
         clock.now += addresses.failed()
 
     assert addresses.patience_seconds == 3.0
+
+
+def test_one_that_went_silent_is_tried_after_the_other_had_its_turn_again() -> None:
+    """However long that one waits by now: it refuses for a moment as it becomes the active one."""
+    clock = Clock()
+    addresses = Addresses(["a:1", "b:1"], clock)
+    for _ in range(18):
+        clock.now += addresses.failed()
+    while addresses.current != "a:1":
+        clock.now += addresses.failed()
+    addresses.good()
+    clock.now += 100
+
+    # a:1 had the agent, and is frozen; b:1 refuses it.
+    assert addresses.failed(_FROZEN_SECONDS) == 0.0
+    assert addresses.current == "b:1"
+    clock.now += addresses.failed()
+    assert addresses.current == "b:1"
 
 
 def test_one_that_shakes_no_hands_gets_more_time_each_time_up_to_twelve_seconds() -> None:

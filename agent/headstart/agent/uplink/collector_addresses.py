@@ -84,11 +84,13 @@ class Addresses:
         return wait
 
     def failed(self, at_least_seconds: float = 0.0) -> float:
-        """The current one has failed: go to whichever may be tried first; in how many seconds."""
+        """The current one has failed: go to whichever may be tried first; in how many seconds.
+
+        At least as many before this one is.
+        """
         here = self._current
-        here.backoff = max(here.backoff, at_least_seconds)
-        here.not_before = self._now() + self._wait(here)
-        self._grow(here, max(self._longest, at_least_seconds))
+        here.not_before = self._now() + max(self._wait(here), at_least_seconds)
+        self._grow(here, self._longest)
         place = self._all.index(here)
         others_first = [*self._all[place + 1 :], *self._all[: place + 1]]
         self._current = min(others_first, key=lambda address: address.not_before)

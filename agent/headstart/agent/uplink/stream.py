@@ -61,7 +61,9 @@ _BATCH_ENVELOPES = 32
 _MOST_UNACKED = 1000
 _CERTIFICATE_SECONDS = 5.0
 _ROLE_SECONDS = 15.0
-_FROZEN_SECONDS = 3.0
+# Longer than each of the others is left alone: one that is about to be the active one refuses for a
+# moment, and to try a frozen one meanwhile takes as long as its patience.
+_FROZEN_SECONDS = 6.0
 # For finding out what is wrong with a certificate, where another address waits.
 _REASON_SECONDS = 1.0
 # After a stream that lasted so long the next try comes as soon as after a start.
