@@ -46,7 +46,10 @@ class Host:
     def tend(self) -> None:
         """What its unit and its operator do: start it where it ended, let it in again."""
         if self.process is not None and self.process.poll() is not None:
-            self.done[f"agent ended by itself with {self.process.returncode}"] += 1
+            code = self.process.returncode
+            self.done[f"agent ended by itself with {code}"] += 1
+            last = self.log.read_text(errors="replace").splitlines()[-3:]
+            print(f"{self.name} ended by itself with {code}: {' / '.join(last)}", flush=True)
         try:
             enrolled = enrolled_in(self.state / FOLDER_NAME)
             is_over = enrolled is None or enrolled.holds.ends < time.time()
