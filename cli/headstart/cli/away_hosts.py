@@ -1,9 +1,11 @@
 """Why a run that is watched waits: its host is not there, or is given no run."""
 
 import time
+from contextlib import suppress
 
 from headstart.cli.client import Reachable, experiments
 from headstart.cli.dates import minute
+from headstart.cli.errors import CommandError
 from headstart.cli.found_hosts import host_named
 from headstart.cli.progress import ProgressLines
 from headstart.cli.several_lines import SeveralLines
@@ -12,6 +14,8 @@ from headstart.v1.experiments_pb2 import HostState, RunState, RunSummary
 
 # Lately enough to come back by itself, as at a restart.
 _LATELY_SECONDS = 30.0
+# Each is a call, between the news of two runs.
+_MOST_ASKED = 50
 
 
 class WithHosts:
@@ -21,16 +25,19 @@ class WithHosts:
         self._collector = collector
         self._lines = lines
         self._told: set[str] = set()
+        self._asked = 0
 
     def show(self, run: RunSummary) -> None:
-        """Raises CommandError where the collector cannot be asked."""
+        """What cannot be asked is not said: the collector may be about to start anew."""
         self._lines.show(run)
         if run.state != RunState.RUN_STATE_QUEUED:
             self._told.discard(run.host)
             return
-        if run.host in self._told or len(run.candidates) > 1:
+        if run.host in self._told or len(run.candidates) > 1 or self._asked >= _MOST_ASKED:
             return
-        with experiments(self._collector) as stub:
+        self._asked += 1
+        state = None
+        with suppress(CommandError), experiments(self._collector) as stub:
             state = host_named(stub, run.host)
         if state is not None and (why := _why(state)):
             self._told.add(run.host)
