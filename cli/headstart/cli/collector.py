@@ -14,13 +14,13 @@ from click.core import ParameterSource
 from headstart.cli import interrupt
 from headstart.cli.errors import InputError
 from headstart.cli.given import OutputFolder
+from headstart.cli.grpc_polling import read_by_one_thread
 from headstart.cli.logs import log_options, log_to_stderr
 from headstart.cli.loop import run_loop
 from headstart.cli.service_manager import tell_ready
 from headstart.cli.size_option import size_bytes
 from headstart.cli.store_url import url_has_password
 from headstart.cli.tls_options import certificate_option, key_option, pem_option
-from headstart.cli.transport import read_by_one_thread
 from headstart.words.exposed_series import MAXIMUM_SERIES
 from headstart.words.foreign.addresses import socket_path
 from headstart.words.log_fields import with_fields

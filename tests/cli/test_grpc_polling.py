@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from headstart.cli import transport
+from headstart.cli import grpc_polling
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from headstart.cli import transport
 def test_one_thread_reads_with_the_releases_that_were_measured(
     monkeypatch: pytest.MonkeyPatch, release: str, already: str | None, expected: str | None
 ) -> None:
-    monkeypatch.setattr(transport, "version", lambda _name: release)
+    monkeypatch.setattr(grpc_polling, "version", lambda _name: release)
     monkeypatch.delenv("GRPC_EXPERIMENTS", raising=False)
     if already is not None:
         monkeypatch.setenv("GRPC_EXPERIMENTS", already)
 
-    transport.read_by_one_thread()
+    grpc_polling.read_by_one_thread()
 
     assert os.environ.get("GRPC_EXPERIMENTS") == expected
