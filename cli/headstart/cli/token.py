@@ -23,6 +23,9 @@ from headstart.v1.identity_pb2 import (
 from headstart.v1.identity_pb2_grpc import IdentityServiceStub
 from headstart.words.roles import Role
 
+# As many as a collector allows.
+_MOST_USES = 1000
+
 
 @click.group("token")
 def command() -> None:
@@ -57,10 +60,10 @@ def command() -> None:
 )
 @click.option(
     "--uses",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_USES),
     default=1,
     show_default=True,
-    help="How many may use it.",
+    help=f"How many may use it, {_MOST_USES} at most.",
 )
 @click.option(
     "--address",

@@ -11,6 +11,7 @@ from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name
 from headstart.cli.progress import ProgressLines
 from headstart.cli.several_lines import SeveralLines
+from headstart.cli.terminal import say
 from headstart.cli.verdict_code import strict_option
 from headstart.v1.experiments_pb2 import ListRequest, RunState
 
@@ -40,6 +41,10 @@ def command(
     lines = ProgressLines() if len(runs) == 1 else SeveralLines()
     try:
         ended = follow_all(collector, runs, WithHosts(collector, lines).show)
+    except KeyboardInterrupt:
+        lines.close()
+        say("headstart: whatever has not ended goes on; `headstart cancel` ends it", err=True)
+        raise
     finally:
         lines.close()
     return code_of_runs(collector, ended, strict)

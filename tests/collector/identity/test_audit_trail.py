@@ -57,6 +57,32 @@ async def test_refusals_that_repeat_are_one_entry_with_how_many(stores: Stores) 
 
 
 @in_loop
+async def test_refusals_of_nobody_are_told_by_address_and_with_their_reasons(
+    stores: Stores,
+) -> None:
+    def nobody(peer: str) -> Caller:
+        return Caller("nobody", frozenset(), peer, "")
+
+    async with stores.open() as store:
+        trail = AuditTrail(store)
+        trail.denied(nobody("ipv4:10.0.0.1:5000"), "enroll", "the token was used")
+        trail.denied(nobody("ipv4:10.0.0.1:5001"), "enroll", "a wrong secret")
+        trail.denied(nobody("ipv4:10.0.0.1:5002"), "enroll", "a wrong secret")
+        trail.denied(nobody("ipv4:10.0.0.2:5000"), "enroll", "a wrong secret")
+        trail.denied(nobody("ipv4:10.0.0.2:5000"), "enroll", "it expired")
+        trail.denied(nobody("ipv4:10.0.0.2:5000"), "enroll", "a wrong secret")
+        await trail.finish()
+
+        found = [(e.peer.split(":")[1], e.times, e.detail) for e in await kept(store)]
+    assert sorted(found) == [
+        ("10.0.0.1", 1, "the token was used"),
+        ("10.0.0.1", 2, "a wrong secret"),
+        ("10.0.0.2", 1, "a wrong secret"),
+        ("10.0.0.2", 2, "2 reasons, such as: a wrong secret"),
+    ]
+
+
+@in_loop
 async def test_the_oldest_go_by_number_and_by_age(stores: Stores) -> None:
     bounds = AuditBounds(entries=10, denied=5, age_seconds=100.0)
     async with stores.open() as store:

@@ -7,10 +7,11 @@ entry a minute.
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -35,6 +36,10 @@ _PRUNED_ENTRIES = 500
 # Callers whose refusals are counted apart; those beyond are counted together.
 _MOST_DENIED = 100
 _OTHERS = "others"
+# Of a peer in gRPC's words: "ipv4:10.0.0.1:5000".
+_PORT = re.compile(r":\d+$")
+# A reason may have words of whoever was refused in it.
+_MOST_REASONS = 8
 
 
 @dataclass
@@ -42,6 +47,8 @@ class _Denied:
     entry: Entry
     until: float
     more: int = 0
+    # Of those that are not told yet.
+    reasons: set[str] = field(default_factory=set)
 
 
 class AuditTrail:
@@ -73,11 +80,14 @@ class AuditTrail:
 
     def denied(self, caller: Caller, action: str, detail: str) -> int:
         """Somebody was refused; how often since the last entry of it."""
-        key = (caller.serial or caller.name, action)
+        # Nobody has the same name everywhere: those of one address are together.
+        key = (caller.serial or f"{caller.name} at {_PORT.sub('', caller.peer)}", action)
         if key not in self._denied and len(self._denied) >= _MOST_DENIED:
             key = (_OTHERS, _OTHERS)
         if (known := self._denied.get(key)) is not None:
             known.more += 1
+            if len(known.reasons) < _MOST_REASONS:
+                known.reasons.add(detail)
             return known.more
         entry = self._entry(caller, action, "", DENIED, detail)
         if key[0] == _OTHERS:
@@ -165,8 +175,13 @@ class AuditTrail:
             if known.more == 0:
                 del self._denied[key]
                 continue
-            entry = replace(known.entry, time_seconds=self._store.now(), times=known.more)
+            said = sorted(known.reasons)
+            detail = said[0] if len(said) == 1 else f"{len(said)} reasons, such as: {said[0]}"
+            entry = replace(
+                known.entry, time_seconds=self._store.now(), times=known.more, detail=detail
+            )
             known.more, known.until = 0, now + _DENIALS_SECONDS
+            known.reasons.clear()
             self._log(logging.WARNING, entry)
             self._put(entry)
 
