@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 from headstart.collector.judge.job_limits import job
 from headstart.collector.judge.worker import Analysed
 
@@ -79,3 +81,13 @@ def outlives_signals(_where: str, _run_id: str) -> Analysed:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(os.getpid(), number)
     return Analysed(1, "", "outlived all")
+
+
+@job
+def finds_the_store_after(path: str, run_id: str) -> Analysed:
+    """As when a database is started anew meanwhile: twice there is none."""
+    with Path(f"{path}.asked").open("a", encoding="ascii") as marks:
+        marks.write("x")
+    if len(Path(f"{path}.asked").read_text(encoding="ascii")) < 3:
+        raise OperationalError("SELECT 1", None, Exception("server closed the connection"))
+    return Analysed(1, "", "found")

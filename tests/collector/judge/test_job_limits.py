@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from headstart.collector.config import JobLimits
-from headstart.collector.judge import worker
+from headstart.collector.judge import process_pool, worker
 from headstart.collector.judge.analyst import Analyst, ReportFault
-from headstart.collector.judge.job_limits import JobExceeded, JobFault, job
+from headstart.collector.judge.job_limits import JobExceeded, JobFault, StoreAway, job
 from headstart.collector.judge.process_pool import AnalysisPool, WorkerDied
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.own_metrics import SelfMetrics
@@ -107,6 +107,22 @@ async def test_signals_to_all_of_a_group_are_the_collectors_to_answer() -> None:
     pool = AnalysisPool()
     try:
         assert (await pool.run(analyses.outlives_signals, "", "")).fault == "outlived all"
+    finally:
+        await pool.stop()
+
+
+@in_loop
+async def test_a_store_that_is_away_for_a_moment_fails_no_analysis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "_AGAIN_SECONDS", (0.0, 0.0))
+    pool = AnalysisPool()
+    try:
+        path = str(tmp_path / "job")
+        assert (await pool.run(analyses.finds_the_store_after, path, "")).fault == "found"
+        monkeypatch.setattr(process_pool, "_AGAIN_SECONDS", (0.0,))
+        with pytest.raises(StoreAway, match="server closed the connection"):
+            await pool.run(analyses.finds_the_store_after, str(tmp_path / "other"), "")
     finally:
         await pool.stop()
 

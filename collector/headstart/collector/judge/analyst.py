@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from headstart.collector.config import JobLimits
 from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.judge import worker
-from headstart.collector.judge.job_limits import Done, JobExceeded, JobFault
+from headstart.collector.judge.job_limits import Done, JobExceeded, JobFault, StoreAway
 from headstart.collector.judge.process_pool import AnalysisPool
 from headstart.collector.judge.worker import Analysed, Decided
 from headstart.collector.own_metrics import SelfMetrics
@@ -195,6 +195,9 @@ class Analyst:
             raise JobExceeded(known)
         try:
             return await self.pool.run(job, self._store.where, info.run_id)
+        except StoreAway:
+            # Nothing is known of the run by that: whoever asks again has it analysed.
+            raise
         except JobFault as fault:
             if info.state not in _OPEN or isinstance(fault, JobExceeded):
                 if len(self._failed) >= _MOST_FAILED:

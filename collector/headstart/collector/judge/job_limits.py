@@ -14,6 +14,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
+from sqlalchemy.exc import OperationalError
+
 from headstart.collector.config import MEBIBYTE, JobLimits
 
 P = ParamSpec("P")
@@ -26,6 +28,10 @@ class JobFault(Exception):
 
 class JobExceeded(JobFault):
     """It took more than a job may: trying again would take as much."""
+
+
+class StoreAway(JobFault):
+    """The store did not answer, as where its database is started anew: trying again may help."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ def job(function: Callable[P, T]) -> Callable[P, Done[T]]:
             answer = function(*args, **kwargs)
         except MemoryError:
             raise JobExceeded(memory_words(_limits)) from None
+        except OperationalError as error:
+            raise StoreAway(_words(error)) from None
         except Exception as error:
             raise JobFault(_words(error)) from None
         finally:

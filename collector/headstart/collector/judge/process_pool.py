@@ -1,6 +1,7 @@
 """The process in which runs are analysed: made at the first job, replaced when it dies."""
 
 import asyncio
+import logging
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import ParamSpec, TypeVar
 
 from headstart.collector.config import JobLimits
-from headstart.collector.judge.job_limits import Done, JobExceeded, time_words
+from headstart.collector.judge.job_limits import Done, JobExceeded, StoreAway, time_words
 from headstart.collector.judge.worker import group_signals_held, prepare
 
 P = ParamSpec("P")
@@ -18,6 +19,10 @@ T = TypeVar("T")
 
 # A process that has passed its time is killed by its own timer, give or take this.
 _TIMER_SECONDS = 0.5
+# A database that is started anew, or another that takes over, is back by then.
+_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+log = logging.getLogger(__name__)
 
 
 class WorkerDied(JobExceeded):
@@ -34,7 +39,19 @@ class AnalysisPool:
         self._lifeline: Connection | None = None
 
     async def run(self, job: Callable[P, Done[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The answer; job and arguments are pickled. Raises JobFault. Cancelled, the job ends."""
+        """The answer; job and arguments are pickled. Raises JobFault. Cancelled, the job ends.
+
+        Tried again for a minute where the store does not answer.
+        """
+        for pause in _AGAIN_SECONDS:
+            try:
+                return await self._once(job, *args, **kwargs)
+            except StoreAway as away:
+                log.warning("an analysis is tried again in %g s: %s", pause, away)
+            await asyncio.sleep(pause)
+        return await self._once(job, *args, **kwargs)
+
+    async def _once(self, job: Callable[P, Done[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._lock:
             executor = self._executor or self._make()
             began = time.monotonic()
