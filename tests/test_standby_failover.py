@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from support.pair_runs import (
     is_measuring,
     measuring_agent,
 )
-from support.postgres_server import PostgresServer, Replica, missing
+from support.postgres_server import PostgresServer, Replica, missing, with_replica
 from support.running import HEADSTART
 from support.waiting import wait_until
 
@@ -30,18 +29,8 @@ def servers() -> Iterator[tuple[PostgresServer, Replica]]:
     """The second one has whatever the first one acknowledges."""
     if reason := missing():
         pytest.skip(reason)
-    with ExitStack() as stack:
-        first = PostgresServer()
-        stack.callback(first.close)
-        first.start()
-        first.sql("CREATE DATABASE headstart")
-        second = Replica(first)
-        stack.callback(second.close)
-        second.start()
-        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
-        first.sql("SELECT pg_reload_conf()")
-        wait_until(lambda: "sync" in first.sql("SELECT sync_state FROM pg_stat_replication"))
-        yield first, second
+    with with_replica() as both:
+        yield both
 
 
 def test_a_run_outlives_the_failover_of_the_database(

@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,20 @@ class Replica(PostgresServer):
     def promote(self) -> None:
         """Returns once it can be written to."""
         self.sql("SELECT pg_promote()")
+
+
+@contextmanager
+def with_replica() -> Iterator[tuple[PostgresServer, Replica]]:
+    """Two servers, with a database headstart: the second has whatever the first acknowledges."""
+    with ExitStack() as stack:
+        first = PostgresServer()
+        stack.callback(first.close)
+        first.start()
+        first.sql("CREATE DATABASE headstart")
+        second = Replica(first)
+        stack.callback(second.close)
+        second.start()
+        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        first.sql("SELECT pg_reload_conf()")
+        wait_until(lambda: "sync" in first.sql("SELECT sync_state FROM pg_stat_replication"))
+        yield first, second

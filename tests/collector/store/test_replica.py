@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreFault
 from headstart.v1.host_pb2 import HostFacts, Policy
 from support.attending import OPEN_PORT, in_loop
-from support.postgres_server import PostgresServer, Replica
+from support.postgres_server import PostgresServer, Replica, with_replica
 from support.stores import Stores
 from support.waiting import wait_until
 
@@ -26,18 +25,8 @@ pytestmark = pytest.mark.postgresql
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[PostgresServer, Replica]]:
     """The second one has whatever the first one acknowledges."""
-    with ExitStack() as stack:
-        first = PostgresServer()
-        stack.callback(first.close)
-        first.start()
-        first.sql("CREATE DATABASE headstart")
-        second = Replica(first)
-        stack.callback(second.close)
-        second.start()
-        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
-        first.sql("SELECT pg_reload_conf()")
-        wait_until(lambda: "sync" in first.sql("SELECT sync_state FROM pg_stat_replication"))
-        yield first, second
+    with with_replica() as both:
+        yield both
 
 
 async def greeted(store: Store, host: str) -> None:
