@@ -3,6 +3,8 @@
 import secrets
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from headstart.v1.records_pb2 import (
     RunOutcome,
     SampleBatch,
 )
+from support.small_disk import fill, free, small_disk
 
 
 def _event(text: str = "x") -> Envelope:
@@ -238,6 +241,44 @@ def test_a_spool_of_another_host_is_set_aside_with_what_it_holds(tmp_path: Path)
     with sqlite3.connect(tmp_path / f"spool-{stream}.sqlite") as aside:
         assert aside.execute("SELECT count(*) FROM records").fetchone() == (1,)
     aside.close()
+
+
+@pytest.mark.root
+def test_a_spool_is_not_set_aside_while_its_disk_has_no_room_to_bring_it_together(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", 4) as disk:
+        # As a kill leaves it: the records are beside the file, not yet in it.
+        killed = subprocess.run([sys.executable, "-c", _KILLED, str(disk)], check=False)
+        clone = Spool(disk, host="h2", reserve_bytes=0)
+        moved: list[Path] = []
+        fill(disk)
+        with pytest.raises(sqlite3.OperationalError):
+            clone.set_aside(moved.append)
+        moved_then, held_then = list(moved), clone.state()[1]
+        free(disk)
+        clone.set_aside(moved.append)
+        with sqlite3.connect(moved[0]) as aside:
+            counted = aside.execute("SELECT count(*) FROM records").fetchone()
+        aside.close()
+        clone.close()
+
+    assert killed.returncode == 9
+    assert (moved_then, held_then) == ([], 40)
+    assert counted == (40,)
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.wire import envelope_of
+from headstart.v1.records_pb2 import Event
+spool = Spool(Path(sys.argv[1]), host="h1", reserve_bytes=0)
+for _ in range(40):
+    spool.append(envelope_of(Event(text=os.urandom(2000).hex()), "run", 1))
+os._exit(9)
+"""
 
 
 def test_a_spool_of_version_1_is_taken_over_with_its_records(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def question(spool: Spool, host: HostFacts, policy: Policy) -> Hello:
 def settle(spool: Spool, host: str, welcome: Welcome) -> None:
     """Take the spool over or set it aside, as the collector says. Raises SpoolError.
 
-    sqlite3.Error, once it was set aside and said so: the new one cannot be written.
+    sqlite3.Error: it cannot be set aside yet, or it was, and the new one cannot be written.
     """
     recorded, records = spool.recorded_as, spool.state()[1]
     if welcome.takes_recorded:

@@ -107,10 +107,12 @@ class Spool:
         """Begin an empty spool with a stream of its own; `moved` hears where the one of before is.
 
         What another host recorded it delivers itself, or nobody. Raises SpoolError, and
-        sqlite3.Error where the new one cannot be written.
+        sqlite3.Error where the new one cannot be written, or all of the old one not be brought
+        together, as on a full disk: then it stays where it is.
         """
         with self._lock:
             aside = self._folder / f"spool-{self._file.meta.stream_id}.sqlite"
+            self._file.gather()
             self._file.close()
             try:
                 (self._folder / _FILE_NAME).rename(aside)

@@ -177,6 +177,15 @@ class SpoolFile:
             "SELECT DISTINCT run_id, attempt FROM records WHERE sequence <= ?", (position,)
         ).fetchall()
 
+    def gather(self) -> None:
+        """Bring all that is committed into the file itself, so that it can be moved alone.
+
+        Raises sqlite3.OperationalError, as where the disk is full; nothing is lost by it.
+        """
+        (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("somebody else reads it")
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
