@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from headstart.collector.store.tables import runs
 from headstart.v1.experiments_pb2 import RunState
@@ -26,9 +26,10 @@ _LARGEST = 1 << 30
 
 _QUEUED = RunState.RUN_STATE_QUEUED
 
-_ATTEMPTS = select(runs.c.run_id, runs.c.attempt).where(
-    runs.c.run_id.in_(bindparam("of_runs", expanding=True)), runs.c.host == bindparam("of_host")
-)
+
+def _may_be_given_to(host: str) -> ColumnElement[bool]:
+    """Runs that are a host's, or wait for any of several of which it is one."""
+    return or_(runs.c.host == host, runs.c.candidates.contains(f"\n{host}\n", autoescape=True))
 
 
 def after_restore(path: Path) -> None:
@@ -63,7 +64,7 @@ def after_hello(connection: Connection, host: str, held: Sequence[Attempt]) -> N
             runs.c.attempt < _LARGEST,
             # Else none was given out since the last time.
             or_(runs.c.attempt == 0, runs.c.attempt % _STEP != 0),
-            or_(runs.c.host == host, runs.c.candidates.contains(f"\n{host}\n", autoescape=True)),
+            _may_be_given_to(host),
         )
         .values(attempt=(runs.c.attempt.op("/")(_STEP) + _steps()) * _STEP)
     )
@@ -83,5 +84,9 @@ def _unheard_of(connection: Connection, host: str, held: Sequence[Attempt]) -> d
     newest = {each.run_id: each.attempt for each in sorted(held, key=lambda each: each.attempt)}
     if not newest:
         return {}
-    rows = connection.execute(_ATTEMPTS, {"of_runs": [*newest], "of_host": host})
+    rows = connection.execute(
+        select(runs.c.run_id, runs.c.attempt).where(
+            runs.c.run_id.in_(newest), _may_be_given_to(host)
+        )
+    )
     return {row.run_id: newest[row.run_id] for row in rows if newest[row.run_id] > row.attempt}
