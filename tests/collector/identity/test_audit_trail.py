@@ -83,6 +83,26 @@ async def test_refusals_of_nobody_are_told_by_address_and_with_their_reasons(
 
 
 @in_loop
+async def test_whoever_comes_from_everywhere_hides_nobody_who_is_known(stores: Stores) -> None:
+    """Anybody has many addresses of IPv6, whole networks of them too."""
+    async with stores.open() as store:
+        trail = AuditTrail(store)
+        for number in range(300):
+            for peer in (
+                f"ipv6:%5B2001:db8:{number:x}::1%5D:5",
+                f"ipv6:%5B2001:db9::{number:x}%5D:5",
+            ):
+                trail.denied(Caller("nobody", frozenset(), peer, ""), "enroll", "a wrong secret")
+        trail.denied(BENCH, "Submit", "takes the role 'operator'")
+        await trail.finish()
+
+        found = await kept(store)
+    assert [e.action for e in found if e.who == "bench-1"] == ["Submit"]
+    assert sum(e.times for e in found) == 601
+    assert len(found) < 50
+
+
+@in_loop
 async def test_the_oldest_go_by_number_and_by_age(stores: Stores) -> None:
     bounds = AuditBounds(entries=10, denied=5, age_seconds=100.0)
     async with stores.open() as store:

@@ -7,7 +7,6 @@ entry a minute.
 
 import asyncio
 import logging
-import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from headstart.collector.identity.caller import Caller
+from headstart.collector.identity.wrong_secrets import network_of
 from headstart.collector.store import audit_rows
 from headstart.collector.store.audit_rows import DENIED, AuditBounds, Entry
 from headstart.collector.store.store import Store
@@ -36,8 +36,8 @@ _PRUNED_ENTRIES = 500
 # Callers whose refusals are counted apart; those beyond are counted together.
 _MOST_DENIED = 100
 _OTHERS = "others"
-# Of a peer in gRPC's words: "ipv4:10.0.0.1:5000".
-_PORT = re.compile(r":\d+$")
+# Of these, callers without a certificate: anybody can be many of them.
+_MOST_UNKNOWN_DENIED = 20
 # A reason may have words of whoever was refused in it.
 _MOST_REASONS = 8
 
@@ -80,9 +80,9 @@ class AuditTrail:
 
     def denied(self, caller: Caller, action: str, detail: str) -> int:
         """Somebody was refused; how often since the last entry of it."""
-        # Nobody has the same name everywhere: those of one address are together.
-        key = (caller.serial or f"{caller.name} at {_PORT.sub('', caller.peer)}", action)
-        if key not in self._denied and len(self._denied) >= _MOST_DENIED:
+        # Nobody has the same name everywhere: those of one host are together.
+        key = (caller.serial or f"{caller.name} at {network_of(caller.peer)}", action)
+        if key not in self._denied and self._is_crowded(known=bool(caller.serial)):
             key = (_OTHERS, _OTHERS)
         if (known := self._denied.get(key)) is not None:
             known.more += 1
@@ -96,6 +96,12 @@ class AuditTrail:
         self._log(logging.WARNING, entry)
         self._put(entry)
         return 0
+
+    def _is_crowded(self, known: bool) -> bool:
+        if known:
+            return len(self._denied) >= _MOST_DENIED
+        unknown = sum(1 for each in self._denied.values() if not each.entry.serial)
+        return unknown >= _MOST_UNKNOWN_DENIED
 
     async def written(self) -> None:
         """Return when all entries so far are durable, or soon."""

@@ -21,14 +21,14 @@ class WrongSecrets:
 
     def wait_seconds(self, peer: str) -> float:
         """For how long a peer is not listened to; 0: it is."""
-        times = self._recent(_network_of(peer))
+        times = self._recent(network_of(peer))
         if len(times) < _MOST_WRONG:
             return 0.0
         return times[-_MOST_WRONG] + _WITHIN_SECONDS - self._clock()
 
     def wrong(self, peer: str) -> None:
         """It gave one."""
-        network = _network_of(peer)
+        network = network_of(peer)
         self._times[network] = [*self._recent(network), self._clock()][-_MOST_WRONG:]
         self._times.move_to_end(network)
         if len(self._times) > _PEERS:
@@ -39,7 +39,7 @@ class WrongSecrets:
         return [each for each in self._times.get(network, ()) if each > since]
 
 
-def _network_of(peer: str) -> str:
+def network_of(peer: str) -> str:
     """Of gRPC's "ipv4:1.2.3.4:5" the address; of one of IPv6 its /64, which one host may have."""
     host = peer.partition(":")[2].rpartition(":")[0].replace("%5B", "").replace("%5D", "")
     try:
