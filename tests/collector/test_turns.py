@@ -11,6 +11,7 @@ from typing import cast
 import psycopg
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from headstart.collector import server as server_module, turns as turns_module
 from headstart.collector.config import CollectorConfig
@@ -18,8 +19,9 @@ from headstart.collector.faults import StartFault
 from headstart.collector.server import Collector
 from headstart.collector.store.epoch import Epoch
 from headstart.collector.store.epoch_tables import make_ready
-from headstart.collector.store.postgresql import PostgresDatabase
+from headstart.collector.store.postgresql import PostgresDatabase, sever_all
 from headstart.collector.store.turn import Term, Turn
+from headstart.collector.store.writer import StoreFault
 from headstart.collector.turns import Turns
 from support.attending import in_loop
 from support.postgres_server import PostgresServer, missing
@@ -152,6 +154,85 @@ async def test_what_does_not_end_when_it_should_keeps_no_process_from_its_end(
 
     assert hanging.asked == 1
     await served.stop()
+
+
+class Breaking:
+    """Stands for a collector that cannot end."""
+
+    async def stop(self) -> None:
+        raise StoreFault("nothing is written any more")
+
+
+@in_loop
+async def test_the_store_is_given_back_whatever_it_ends_with(
+    url: str, active: Epoch, tmp_path: Path
+) -> None:
+    active.release(Term(active.look().number))
+    turns = await Turns.start(config(url, tmp_path / "one"))
+    served, turns.collector = turns.collector, cast("Collector", Breaking())
+
+    with pytest.raises(StoreFault, match="nothing is written any more"):
+        await turns.stop()
+
+    assert active.look().released
+    await served.stop()
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Whoever opens the store waits, as for a connection that is silent, until it is cut."""
+    cut, make = threading.Event(), server_module._prepared
+    waits = threading.Event()
+
+    def cut_all() -> None:
+        sever_all()
+        cut.set()
+
+    def silently(turn: Turn | None) -> Callable[[Connection], object]:
+        prepared = make(turn)
+
+        def wait(connection: Connection) -> None:
+            prepared(connection)
+            waits.set()
+            assert cut.wait(30)
+            raise OperationalError("SELECT 1", None, psycopg.OperationalError("it was cut"))
+
+        return wait
+
+    monkeypatch.setattr(server_module, "_prepared", silently)
+    monkeypatch.setattr(turns_module, "sever_all", cut_all)
+    return waits
+
+
+@in_loop
+async def test_one_that_was_taken_from_as_it_begins_waits_for_no_silent_connection(
+    url: str, tmp_path: Path, silent: threading.Event
+) -> None:
+    starting = asyncio.create_task(Turns.start(config(url, tmp_path / "one")))
+    await until(silent.is_set)
+    other = Epoch(url, "process 2", "two:7070")
+    while other.take(other.look()) is None:
+        pass
+    other.close()
+
+    with pytest.raises(StartFault, match="cannot hold the store"):
+        await starting
+
+
+@in_loop
+async def test_one_that_stands_by_waits_for_no_silent_connection(
+    url: str,
+    active: Epoch,
+    tmp_path: Path,
+    silent: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns_module, "_READY_SECONDS", 1.0)
+
+    with pytest.raises(StartFault, match="cannot hold the store"):
+        await Turns.start(config(url, tmp_path / "two"))
+
+    assert silent.is_set()
 
 
 @in_loop

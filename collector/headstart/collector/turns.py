@@ -16,7 +16,7 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -119,9 +119,12 @@ class Turns:
 
     async def stop(self) -> None:
         """Stop what serves, and let another take over at once. Idempotent."""
-        if hasattr(self, "collector") and not self._is_stuck:
-            await (self._ending or self.collector.stop())
-        await self._end()
+        try:
+            if hasattr(self, "collector") and not self._is_stuck:
+                await (self._ending or self.collector.stop())
+        finally:
+            # Whatever it ends with: another would wait for what is not given back.
+            await self._end()
 
     async def _end(self) -> None:
         await self._give_back()
@@ -156,13 +159,14 @@ class Turns:
                 # It may be noted since this one began: better it ends now than as it is needed.
                 self._check_authority(seen)
                 is_gone = seen.released or looked - since >= GONE_SECONDS
-                if is_gone and (term := await self._taken(seen)) is not None:
-                    await self._change(term)
-                    return
+                term = await self._taken(seen) if is_gone else None
             except (psycopg.Error, TimeoutError, StoreFault) as error:
                 if last is not None:
                     log.warning("whether a collector is active cannot be seen: %s", _line(error))
-                last = None
+                last = term = None
+            if term is not None:
+                await self._change(term)
+                return
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _change(self, term: Term) -> None:
@@ -179,14 +183,13 @@ class Turns:
             await self._stand_by()
 
     async def _begin(self, term: Term) -> None:
-        """Serve as the active one."""
+        """Serve as the active one. Raises StartFault."""
         if self._beating is None:
             self._term = term
             self._beating = asyncio.create_task(self._beat(term))
         self._active_address = self._address
-        self.collector = await Collector.start(
-            self._config, turn=Turn(term, lambda: self._active_address)
-        )
+        turn = Turn(term, lambda: self._active_address)
+        self.collector = await _started(self._config, turn, self._beating)
         self._ending = None
         try:
             if self._config.has_authority and (fingerprint := self._fingerprint()):
@@ -235,9 +238,13 @@ class Turns:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _standing_by(self) -> Collector:
-        collector = await Collector.start(
-            self._config, turn=Turn(None, lambda: self._active_address)
-        )
+        turn = Turn(None, lambda: self._active_address)
+        # It only reads: it needs no longer than the tables did.
+        patience = asyncio.create_task(asyncio.sleep(_READY_SECONDS))
+        try:
+            collector = await _started(self._config, turn, patience)
+        finally:
+            patience.cancel()
         log.info("this collector stands by", extra=with_fields(active=self._active_address))
         return collector
 
@@ -300,6 +307,28 @@ def reached_at(config: CollectorConfig) -> str:
         return config.addresses[0]
     host = host_of(ports[0])
     return f"{socket.gethostname() if is_wildcard(host) else host}:{port}"
+
+
+async def _started(config: CollectorConfig, turn: Turn, until: asyncio.Task[Any]) -> Collector:
+    """One that serves. What is not open when `until` has ended waits for a connection that is
+    silent, and is cut off. Raises StartFault.
+    """
+    starting = asyncio.create_task(Collector.start(config, turn=turn))
+    try:
+        await asyncio.wait({starting, until}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            log.warning("the store does not open: its connections to the database are cut")
+            sever_all()
+            await asyncio.wait({starting}, timeout=_STOP_SECONDS)
+        if not starting.done():
+            raise StartFault("the store does not open: the database does not answer")
+        return starting.result()
+    except BaseException:
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=_STOP_SECONDS)
+        if starting.done() and not starting.cancelled() and starting.exception() is None:
+            await starting.result().stop()
+        raise
 
 
 async def _ready(database: PostgresDatabase) -> None:

@@ -125,7 +125,8 @@ class Epoch:
                 connection.execute(f"SET statement_timeout = {_ANSWER_MILLISECONDS}")
                 connection.execute(f"SET lock_timeout = {_LOCK_MILLISECONDS}")
             return ask(connection)
-        except psycopg.OperationalError:
+        except psycopg.Error:
+            # Also one that answers, as a server that others have left and that only reads.
             self.close()
             raise
 

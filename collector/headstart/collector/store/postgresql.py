@@ -7,7 +7,17 @@ from collections.abc import Callable
 from typing import Any, LiteralString
 
 import psycopg
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, func, update
+from psycopg import errors
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    QueuePool,
+    create_engine,
+    event,
+    func,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -81,6 +91,12 @@ def _leave_replica(
         raise DisconnectionError("whatever can be written to is looked for again")
 
 
+def _leave_read_only(context: ExceptionContext) -> None:
+    """A server that only reads by now: whatever can be written to is looked for again."""
+    if isinstance(context.original_exception, errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True
+
+
 class PostgresDatabase:
     """One collector writes, by one session, which holds the database's lock for this store.
 
@@ -114,7 +130,9 @@ class PostgresDatabase:
 
     def writer_engine(self) -> Engine:
         """Connections of the one session at a time that may write."""
-        return _engine(self._as_writer, 1, 0, -1)
+        engine = _engine(self._as_writer, 1, 0, -1)
+        event.listen(engine, "handle_error", _leave_read_only)
+        return engine
 
     def _as_writer(self) -> psycopg.Connection[Any]:
         connection = connections.as_writer(self.where)
