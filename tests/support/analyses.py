@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import psycopg
 from sqlalchemy.exc import OperationalError
 
 from headstart.collector.judge.job_limits import job
@@ -89,5 +90,6 @@ def finds_the_store_after(path: str, run_id: str) -> Analysed:
     with Path(f"{path}.asked").open("a", encoding="ascii") as marks:
         marks.write("x")
     if len(Path(f"{path}.asked").read_text(encoding="ascii")) < 3:
-        raise OperationalError("SELECT 1", None, Exception("server closed the connection"))
+        lost = psycopg.OperationalError("server closed the connection")
+        raise OperationalError("SELECT 1", None, lost)
     return Analysed(1, "", "found")

@@ -17,8 +17,14 @@ from headstart.collector.judge.job_limits import JobExceeded, JobFault, StoreAwa
 from headstart.collector.judge.process_pool import AnalysisPool, WorkerDied
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.own_metrics import SelfMetrics
-from headstart.collector.store import queries, shifts as store_shifts
+from headstart.collector.store import (
+    queries,
+    results as store_results,
+    shifts as store_shifts,
+    store as stores,
+)
 from headstart.collector.store.store import FILE_NAME, Store
+from headstart.collector.store.writer import StoreFault
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
 from support import analyses
 from support.attending import as_sent, in_loop
@@ -189,16 +195,21 @@ async def test_a_run_that_goes_on_and_breaks_its_analysis_is_tried_once(tmp_path
         assert analyses.tried(tmp_path / FILE_NAME) == 1
 
 
-class Dying(AnalysisPool):
-    """Every job takes more than it may."""
+class Failing(AnalysisPool):
+    """Each job ends with the next of these, the last of them again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *faults: Exception) -> None:
         super().__init__()
+        self.faults = list(faults)
         self.jobs: list[str] = []
 
     async def run(self, job: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.jobs.append(job.__name__)
-        raise JobExceeded("it takes more than the 1 s that it may")
+        raise self.faults.pop(0) if len(self.faults) > 1 else self.faults[0]
+
+
+async def nobody(_hosts: object) -> None:
+    """Nobody is told of reruns."""
 
 
 @in_loop
@@ -212,11 +223,7 @@ async def test_a_run_that_breaks_its_judgement_is_left_out_of_the_history_for_go
         await analyst.idle()
         await analyst.stop()
         assert await store.read(store_shifts.unjudged) == [run_id]
-        pool = Dying()
-
-        async def nobody(_hosts: object) -> None:
-            pass
-
+        pool = Failing(JobExceeded("it takes more than the 1 s that it may"))
         for _ in range(2):
             regressions = Regressions(store, pool, nobody)
             await regressions.start()
@@ -225,3 +232,65 @@ async def test_a_run_that_breaks_its_judgement_is_left_out_of_the_history_for_go
 
         assert pool.jobs == ["judge"]
         assert "left out of the history: it takes more than the 1 s" in caplog.text
+
+
+@in_loop
+async def test_a_store_that_is_away_for_long_fails_no_analysis_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(process_pool, "_AGAIN_SECONDS", ())
+    monkeypatch.setattr(stores, "_FIRST_PAUSE_SECONDS", 0.0)
+    async with Store(tmp_path) as store:
+        run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+        analyst = Analyst(store, SelfMetrics("0"), analyse=analyses.finds_the_store_after)
+        stored: list[str] = []
+        analyst.on_stored(stored.append)
+        analyst.ended(run_id)
+        await until(lambda: bool(stored))
+        await analyst.stop()
+
+        assert (await stored_fault(store, run_id)) == "found"
+        assert caplog.text.count(f"run {run_id} is not analysed yet") == 2
+
+
+@in_loop
+async def test_who_asks_while_the_store_is_away_is_told_so_and_nothing_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "_AGAIN_SECONDS", ())
+    async with Store(tmp_path) as store:
+        run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+        analyst = Analyst(store, SelfMetrics("0"), analyse=analyses.finds_the_store_after)
+        with pytest.raises(StoreFault, match="server closed the connection"):
+            await analyst.report(run_id, JSON)
+        await analyst.stop()
+
+        assert await store.read(store_results.missing) == [run_id]
+
+
+@in_loop
+async def test_a_run_is_judged_once_the_store_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stores, "_FIRST_PAUSE_SECONDS", 0.0)
+    async with Store(tmp_path) as store:
+        run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+        analyst = Analyst(store, SelfMetrics("0"))
+        analyst.ended(run_id)
+        await analyst.idle()
+        await analyst.stop()
+        pool = Failing(StoreAway("no server"), StoreAway("no server"), JobFault("it breaks"))
+        regressions = Regressions(store, pool, nobody)
+        await regressions.start()
+        await regressions.idle()
+        await regressions.stop()
+
+    assert pool.jobs == ["judge"] * 3
+    assert caplog.text.count(f"run {run_id} is not judged yet") == 2
+    assert "left out of the history: it breaks" in caplog.text
+
+
+async def stored_fault(store: Store, run_id: str) -> str:
+    found = await store.read(lambda c: store_results.get(c, run_id))
+    assert found is not None
+    return found.fault

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from headstart.collector.config import JobLimits
 from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.judge import worker
-from headstart.collector.judge.job_limits import Done, JobExceeded, JobFault, StoreAway
+from headstart.collector.judge.job_limits import Done, JobExceeded, JobFault
 from headstart.collector.judge.process_pool import AnalysisPool
 from headstart.collector.judge.worker import Analysed, Decided
 from headstart.collector.own_metrics import SelfMetrics
@@ -110,31 +111,41 @@ class Analyst:
 
     async def _keep(self, run_id: str, over: asyncio.Event) -> None:
         try:
-            info = await self._store.read(lambda c: queries.info(c, run_id))
-            attempt = info.attempt
-            recorded = await self._store.read(lambda c: store_records.any_of(c, run_id, attempt))
-            # A run that was cancelled in the queue has nothing to say.
-            if recorded:
-                began = time.monotonic()
-                analysed = await self._analysed(run_id)
-                try:
-                    await self._put(analysed, run_id, began, self._store.write)
-                except StoreClosed:
-                    raise
-                except StoreFault:
-                    # Reports do not wait for a disk that is full.
-                    over.set()
-                    await self._put(analysed, run_id, began, self._put_at_last)
-                now = await self._store.read(lambda c: queries.info(c, run_id))
-                if now.host.host != info.host.host:
-                    # It was renamed meanwhile; the result has the name of before.
-                    await self._analyse_and_store(run_id)
+            await self._store.at_last(
+                partial(self._analyse_ended, run_id, over), f"run {run_id} is not analysed yet"
+            )
         except queries.NoSuchRun:
             log.info("run %s was forgotten before it was analysed", run_id)
         finally:
             over.set()
             if self._pending.get(run_id) is over:
                 del self._pending[run_id]
+
+    async def _analyse_ended(self, run_id: str, over: asyncio.Event) -> None:
+        """Raises StoreFault, after which all of it is to be done again, and NoSuchRun."""
+        try:
+            info = await self._store.read(lambda c: queries.info(c, run_id))
+            attempt = info.attempt
+            # A run that was cancelled in the queue has nothing to say.
+            if not await self._store.read(lambda c: store_records.any_of(c, run_id, attempt)):
+                return
+            began = time.monotonic()
+            analysed = await self._analysed(run_id)
+            try:
+                await self._put(analysed, run_id, began, self._store.write)
+            except StoreClosed:
+                raise
+            except StoreFault:
+                over.set()
+                await self._put(analysed, run_id, began, self._put_at_last)
+            now = await self._store.read(lambda c: queries.info(c, run_id))
+            if now.host.host != info.host.host:
+                # It was renamed meanwhile; the result has the name of before.
+                await self._analyse_and_store(run_id)
+        except StoreFault:
+            # Reports do not wait for a disk that is full, or a database that is away.
+            over.set()
+            raise
 
     async def _analyse_and_store(self, run_id: str) -> StoredResult:
         began = time.monotonic()
@@ -195,9 +206,6 @@ class Analyst:
             raise JobExceeded(known)
         try:
             return await self.pool.run(job, self._store.where, info.run_id)
-        except StoreAway:
-            # Nothing is known of the run by that: whoever asks again has it analysed.
-            raise
         except JobFault as fault:
             if info.state not in _OPEN or isinstance(fault, JobExceeded):
                 if len(self._failed) >= _MOST_FAILED:

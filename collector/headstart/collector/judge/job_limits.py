@@ -14,9 +14,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import MEBIBYTE, JobLimits
+from headstart.collector.store.database import is_away
+from headstart.collector.store.writer import StoreFault
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,8 +32,8 @@ class JobExceeded(JobFault):
     """It took more than a job may: trying again would take as much."""
 
 
-class StoreAway(JobFault):
-    """The store did not answer, as where its database is started anew: trying again may help."""
+class StoreAway(StoreFault):
+    """The store did not answer, as where its database is started anew: no fault of the job."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def limit_process(limits: JobLimits) -> None:
 
 
 def job(function: Callable[P, T]) -> Callable[P, Done[T]]:
-    """Run a function as a job: within its time, its faults as JobFault, which can be pickled.
+    """Run a function as a job: within its time, its faults as those above, which can be pickled.
 
     Past its time the process is killed, since code in C looks at no flag.
     """
@@ -66,8 +68,10 @@ def job(function: Callable[P, T]) -> Callable[P, Done[T]]:
             answer = function(*args, **kwargs)
         except MemoryError:
             raise JobExceeded(memory_words(_limits)) from None
-        except OperationalError as error:
-            raise StoreAway(_words(error)) from None
+        except DBAPIError as error:
+            if is_away(error):
+                raise StoreAway(f"the store cannot be read: {_words(error)}") from None
+            raise JobFault(_words(error)) from None
         except Exception as error:
             raise JobFault(_words(error)) from None
         finally:

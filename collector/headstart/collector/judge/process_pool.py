@@ -41,7 +41,7 @@ class AnalysisPool:
     async def run(self, job: Callable[P, Done[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer; job and arguments are pickled. Raises JobFault. Cancelled, the job ends.
 
-        Tried again for a minute where the store does not answer.
+        Tried again for a minute where the store does not answer; then StoreAway.
         """
         for pause in _AGAIN_SECONDS:
             try:

@@ -3,18 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import groupby
 
 from sqlalchemy import Connection
 
 from headstart.collector.experiments.rerun import NoRerun, rerun_of
 from headstart.collector.findings import Comparison, Verdict
+from headstart.collector.findings.run_info import RunInfo
 from headstart.collector.judge import worker
 from headstart.collector.judge.job_limits import JobFault
 from headstart.collector.judge.process_pool import AnalysisPool
 from headstart.collector.store import queries, shifts as store_shifts, submitting
 from headstart.collector.store.shifts import FoundShift
 from headstart.collector.store.store import Store
+from headstart.collector.store.writer import StoreClosed, StoreFault
 from headstart.collector.tasks import Tasks
 from headstart.v1.experiments_pb2 import Confirmation, Shift, ShiftState
 from headstart.words.metrics import METRICS
@@ -81,13 +84,21 @@ class Regressions:
     async def _take(self, run_id: str) -> None:
         # In the order of arrival: a judgement must see the shifts of the one before.
         async with self._lock:
-            if run_id in await self._store.read(store_shifts.unjudged):
-                await self._judge(run_id)
-            for rerun in await self._store.read(store_shifts.ended_reruns):
-                await self._settle(rerun)
-            await self._show()
+            await self._store.at_last(
+                partial(self._catch_up, run_id), f"run {run_id} is not judged yet"
+            )
 
-    async def _judge(self, run_id: str) -> None:
+    async def _catch_up(self, run_id: str) -> None:
+        """Raises StoreFault, after which it goes on where it was."""
+        if info := await self._store.read(lambda c: _unjudged(c, run_id)):
+            await self._judge(info)
+        for rerun in await self._store.read(store_shifts.ended_reruns):
+            await self._settle(rerun)
+        await self._show()
+
+    async def _judge(self, info: RunInfo) -> None:
+        """Raises StoreFault before anything of it was stored, not later."""
+        run_id = info.run_id
         shifts: Sequence[FoundShift] = ()
         over: Sequence[int] = ()
         try:
@@ -98,7 +109,7 @@ class Regressions:
             log.error("run %s is left out of the history: %s", run_id, fault)
         found = sorted(shifts, key=_confirmable)
         for variant, group in groupby(found, key=_confirmable):
-            await self._put(run_id, list(group), again=bool(variant))
+            await self._put(info, list(group), again=bool(variant))
         now = self._store.now()
         recovered, note = ShiftState.SHIFT_STATE_RECOVERED, f"by run {run_id}"
 
@@ -117,9 +128,9 @@ class Regressions:
                 shift.since_run_id,
             )
 
-    async def _put(self, run_id: str, found: list[FoundShift], again: bool) -> None:
+    async def _put(self, info: RunInfo, found: list[FoundShift], again: bool) -> None:
         """Store shifts of one variant; with a rerun in the same transaction, if there is one."""
-        info = await self._store.read(lambda c: queries.info(c, run_id))
+        run_id = info.run_id
         experiment, note = None, ""
         if again and self._confirm:
             metrics = [shift.key.metric for shift in found]
@@ -143,7 +154,12 @@ class Regressions:
         if rerun and experiment is not None:
             who = f"this collector, to confirm run {run_id}"
             submitting.log_submitted(rerun, experiment, host, who)
-            await self._queued([host])
+            try:
+                await self._queued([host])
+            except StoreClosed:
+                raise
+            except StoreFault as fault:
+                log.warning("rerun %s waits for the next look at the queue: %s", rerun, fault)
 
     async def _settle(self, rerun: str) -> None:
         """What a rerun that ended says of the shifts that it was made for."""
@@ -181,6 +197,11 @@ class Regressions:
         since = self._store.now() - _BETTER_SECONDS
         shifts = await self._store.read(lambda c: store_shifts.open_shifts(c, since))
         await asyncio.to_thread(self._on_shifts, shifts)
+
+
+def _unjudged(connection: Connection, run_id: str) -> RunInfo | None:
+    waits = run_id in store_shifts.unjudged(connection)
+    return queries.info(connection, run_id) if waits else None
 
 
 def _confirmable(shift: FoundShift) -> str:

@@ -1,5 +1,6 @@
 """What holds a store, SQLite's file or PostgreSQL's database, as the rest of the store sees it."""
 
+import sqlite3
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,6 +85,18 @@ class Database(Protocol):
 def is_url(where: str) -> bool:
     """Whether it names a database, not a file."""
     return where.startswith(_URLS)
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the store cannot be read for now, whichever it is: trying again may help."""
+    if isinstance(error.orig, sqlite3.Error):
+        from headstart.collector.store import sqlite
+
+        return sqlite.is_of_the_file(error) and not sqlite.is_damaged(error)
+    from headstart.collector.store import postgresql_faults
+
+    is_at_fault = postgresql_faults.is_at_fault(error.orig)
+    return is_at_fault and not postgresql_faults.is_damaged(error.orig)
 
 
 def open_readers(where: str) -> Engine:

@@ -5,7 +5,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
@@ -183,14 +183,21 @@ class Store:
 
         Raises StoreClosed, and what `change` raises.
         """
+        return await self.at_last(lambda: self.write(change), f"{what} is not stored yet")
+
+    async def at_last(self, work: Callable[[], Awaitable[T]], so_far: str) -> T:
+        """Do something again and again until the store is not what keeps it from being done.
+
+        `so_far` is said each time. Raises StoreClosed, and what `work` raises but StoreFault.
+        """
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self.write(change)
+                return await work()
             except StoreClosed:
                 raise
             except StoreFault as fault:
-                log.warning("%s is not stored yet (%s); again in %.0f s", what, fault, pause)
+                log.warning("%s (%s); again in %.0f s", so_far, fault, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
