@@ -55,7 +55,7 @@ class Authority:
     def issue(self, name: str, days: int = 2, kind: str = "DNS", value: str = "") -> Certificate:
         """A certificate whose one subject alternative name is `name`; of 0 days it is over.
 
-        `kind` is DNS, email or URI; `value` stands for a name that is no name of a file.
+        `kind` is DNS, email, IP or URI; `value` stands for a name that is no name of a file.
         """
         made = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"

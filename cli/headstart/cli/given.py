@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from headstart.cli.errors import InputError
-from headstart.words.foreign.addresses import is_host_and_port
+from headstart.words.foreign.dialled import why_not_dialled
 
 _PROBLEMS = "headstart.problems"
 
@@ -57,11 +57,7 @@ class Addresses(Name):
 
     def problem(self, text: str) -> str:
         """Also where it names no port: gRPC would take that of HTTPS."""
-        if problem := super().problem(text):
-            return problem
-        if text.startswith("unix:") or is_host_and_port(text):
-            return ""
-        return f"expected HOST:PORT, [IPV6]:PORT or unix:PATH, found {text!r}"
+        return super().problem(text) or why_not_dialled(text)
 
 
 class Folder(Name):

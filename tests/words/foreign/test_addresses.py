@@ -64,4 +64,6 @@ def test_other_machines_are_asked_for_at_the_proxy_that_was_named_for_it_alone()
     proxy = "http://proxy.example:3128"
     assert channel_options("collector.example:7070") == [("grpc.enable_http_proxy", 0)]
     assert channel_options("collector.example:7070", proxy) == [("grpc.http_proxy", proxy)]
-    assert channel_options("127.0.0.1:7070", proxy) == [("grpc.enable_http_proxy", 0)]
+    for own in ("127.0.0.1:7070", "ipv4:127.0.0.1:7070", "dns:///localhost:7070", "[::1%lo]:7070"):
+        assert channel_options(own, proxy) == [("grpc.enable_http_proxy", 0)]
+    assert channel_options("dns:c.example:7070", proxy) == [("grpc.http_proxy", proxy)]

@@ -98,7 +98,21 @@ async def test_what_a_collector_and_an_agent_have_against_each_other_is_told(
         assert "asks for a certificate: give --tls-certificate" in await problem(authority, None)
         assert f"does not accept {foreign.certificate}" in await problem(authority, foreign)
         assert f"is not of the authority {stranger.certificate}" in await problem(stranger, agent)
-        assert "is not for '127.0.0.1'" in await problem(authority, agent, "127.0.0.1")
+        for other in ("127.0.0.1", "ipv4:127.0.0.1", "dns:///127.0.0.1"):
+            assert "is not for '127.0.0.1'" in await problem(authority, agent, other)
+
+
+@in_loop
+async def test_the_interface_of_an_address_is_in_no_certificate(
+    authority: Authority, agent: Certificate, tmp_path: Path
+) -> None:
+    own = authority.issue("loopback", kind="IP", value="::1")
+    tls = TlsFiles(own.certificate, own.key, authority.certificate)
+    async with collecting(tmp_path, listen="[::1]:0", tls=tls, plaintext=False) as collector:
+        files = (authority.certificate, agent.certificate, agent.key)
+        address = f"[::1%lo]:{collector.port}"
+
+        assert await asyncio.to_thread(collector_problem, address, *files) == ""
 
 
 @in_loop

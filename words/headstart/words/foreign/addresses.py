@@ -11,6 +11,10 @@ from pathlib import Path
 LONGEST_SOCKET_PATH_BYTES = 107
 _UNIX = "unix:"
 _HOST_AND_PORT = re.compile(r"(?:[0-9A-Za-z._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}", re.ASCII)
+# What gRPC dials as well; "dns://SERVER/HOST:PORT" asks this server for the name.
+GRPC_SCHEME = re.compile(
+    r"(?P<scheme>dns|ipv4|ipv6):(?://(?P<server>[^/]*)/|/)?(?P<rest>.*)", re.IGNORECASE
+)
 # The proxy to a collector on another machine; those that other programs use are not asked.
 PROXY_VARIABLE = "HEADSTART_PROXY"
 _PROXY = re.compile(r"http://[^/@\s]+:\d{1,5}/?")
@@ -62,12 +66,18 @@ def is_loopback(address: str) -> bool:
         return False
 
 
+def without_scheme(target: str) -> str:
+    """Its "host:port", of an address with gRPC's scheme before it; others as they are."""
+    found = GRPC_SCHEME.fullmatch(target)
+    return found["rest"] if found is not None else target
+
+
 def channel_options(address: str, proxy: str = "") -> list[tuple[str, int | str]]:
     """Options of every gRPC channel: no proxy of the environment is asked, but one of our own.
 
     What is on this machine is never asked for there. A proxy is "http://HOST:PORT".
     """
-    local = socket_path(address) is not None or is_loopback(address)
+    local = socket_path(address) is not None or is_loopback(without_scheme(address))
     if local or not proxy:
         return [("grpc.enable_http_proxy", 0)]
     return [("grpc.http_proxy", proxy)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.words.foreign.addresses import without_scheme
 from headstart.words.foreign.resolved import Resolved, resolve
 
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name: the dates of a
@@ -138,7 +139,7 @@ def collector_problem(
     Each address of the host is asked, as gRPC dials each: one that refuses the connection says
     nothing of what another one has against a certificate. Takes some seconds where nobody answers.
     """
-    host, _, port = address.rpartition(":")
+    host, _, port = without_scheme(address).rpartition(":")
     host = host.strip("[]")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["h2"])
@@ -177,7 +178,9 @@ def _shake_hands(each: Resolved, seconds: float, context: ssl.SSLContext, host: 
     with socket.socket(each.family, socket.SOCK_STREAM) as connection:
         connection.settimeout(seconds)
         connection.connect(each.place)
-        with context.wrap_socket(connection, server_hostname=host) as secured:
+        # Certificates know no interfaces of this machine; gRPC leaves them out as well.
+        name = host.partition("%")[0]
+        with context.wrap_socket(connection, server_hostname=name) as secured:
             secured.settimeout(_REFUSAL_SECONDS)
             # A gRPC server speaks first; one that refuses a certificate just hangs up.
             if not secured.recv(1):
