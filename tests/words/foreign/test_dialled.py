@@ -15,9 +15,7 @@ from support.certificates import Authority
 def serve(*, secured: grpc.ServerCredentials | None = None) -> tuple[grpc.Server, int]:
     """Something that answers on both loopback addresses."""
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    health_pb2_grpc.add_HealthServicer_to_server(  # type: ignore[no-untyped-call]  # its stubs
-        health.HealthServicer(), server
-    )
+    health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
     place = "[::]:0"
     port = server.add_secure_port(place, secured) if secured else server.add_insecure_port(place)
     server.start()

@@ -1,3 +1,3 @@
 """The agents: their streams, the queue of runs and its leases, and which records count."""
 
-__all__ = ["context_requests", "decisions", "fleet", "service"]
+__all__ = ["allowed", "context_requests", "decisions", "fleet", "service"]

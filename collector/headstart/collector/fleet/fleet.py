@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import grpc
 
 from headstart.collector.config import CollectorConfig, Limits
-from headstart.collector.fleet.allowed import refused_by
+from headstart.collector.fleet.allowed import Lacking, failing, refused_by
 from headstart.collector.fleet.decisions import Decide, answer
 from headstart.collector.fleet.dispatch import Dispatch
 from headstart.collector.fleet.former_spool import STREAM_ID, check_question, tell_answer
@@ -299,14 +299,18 @@ class Fleet:
         """Whether an agent of this host is here now."""
         return host in self._sessions
 
-    def lacking(self, host: str, experiment: Experiment) -> str:
-        """Why a host's agent cannot run an experiment; empty: it can, or is not here."""
+    def lacking(self, host: str, experiment: Experiment) -> Lacking:
+        """Why a host's agent cannot run an experiment, or not all of it; of one that is not here
+        nothing is known.
+        """
         session = self._sessions.get(host)
         if session is None:
-            return ""
+            return Lacking()
         if unknown := unknown_to(session.features, experiment):
-            return unknown
-        return refused_by(session.policy, experiment) if session.policy is not None else ""
+            return failing(unknown)
+        if session.policy is None:
+            return Lacking()
+        return refused_by(session.policy, experiment)
 
     async def hosts(self) -> list[HostState]:
         """Every host, with what its agent says now."""
