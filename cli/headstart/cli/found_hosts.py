@@ -37,7 +37,9 @@ def all_hosts(stub: ExperimentsServiceStub) -> list[HostState]:
     return [state for page, _ in host_pages(stub) for state in page]
 
 
-def host_named(stub: ExperimentsServiceStub, name: str) -> HostState | None:
-    """What is known of a host; None: there is none."""
-    hosts = stub.ListHosts(ListHostsRequest(host=name)).hosts
+def host_named(
+    stub: ExperimentsServiceStub, name: str, seconds: float | None = None
+) -> HostState | None:
+    """What is known of a host; None: there is none. The call may take so long; None: any time."""
+    hosts = stub.ListHosts(ListHostsRequest(host=name), timeout=seconds).hosts
     return next((each for each in hosts if each.host.host == name), None)

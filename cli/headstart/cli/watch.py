@@ -40,7 +40,8 @@ def command(
         runs = _going_on(experiment, collector)
     lines = ProgressLines() if len(runs) == 1 else SeveralLines()
     try:
-        ended = follow_all(collector, runs, WithHosts(collector, lines).show)
+        with WithHosts(collector.reached(), lines) as shown:
+            ended = follow_all(collector, runs, shown.show)
     except KeyboardInterrupt:
         lines.close()
         say("headstart: whatever has not ended goes on; `headstart cancel` ends it", err=True)
