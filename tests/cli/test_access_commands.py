@@ -229,4 +229,5 @@ async def test_a_reader_may_not_cancel_also_where_there_is_nothing_to_cancel(
 
     assert by_reader.status == 2
     assert "may not call Cancel, which takes the role 'operator'" in by_reader.errors
+    assert by_operator.status == 2
     assert by_operator.errors == "headstart: there is no host 'h1'\n"
