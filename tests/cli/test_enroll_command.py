@@ -273,6 +273,12 @@ def test_what_is_no_token_is_told(anna: Person, token: str) -> None:
     assert told.errors.startswith("headstart: TOKEN: ")
 
 
+def test_an_empty_token_is_told_as_one(anna: Person) -> None:
+    told = anna.says("enroll", "")
+
+    assert (told.status, told.errors) == (2, "headstart: TOKEN: the token is empty\n")
+
+
 def test_a_token_with_mistakes_is_not_made(here: Here) -> None:
     for options, why in (
         (("--expires", "soon"), "--expires: 'soon' is no time; expected such as 90m, 12h or 7d"),

@@ -27,8 +27,16 @@ from headstart.words.roles import EXPECTED_NAME, Identity, Role, is_name
 _LONGEST_TOKEN = 16 << 10
 
 
+class _Token(Name):
+    """A line of `headstart token create`."""
+
+    def problem(self, text: str) -> str:
+        """As of a name, but it is none."""
+        return "" if text.strip() else "the token is empty"
+
+
 @click.command("enroll")
-@click.argument("token", type=Name())
+@click.argument("token", type=_Token())
 @click.option(
     "--name",
     type=Name(),

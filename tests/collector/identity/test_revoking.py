@@ -132,6 +132,29 @@ async def test_a_revocation_outlives_a_restart_until_it_is_taken_back(tmp_path: 
 
 
 @in_loop
+async def test_whoever_revokes_itself_is_answered_that_it_is_done(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as door, door.channel(OPERATOR) as channel:
+        done = await AccessServiceStub(channel).Revoke(RevokeRequest(name=OPERATOR))
+        listing = ExperimentsServiceStub(channel).ListHosts(ListHostsRequest())
+
+        assert done.ended_calls == 0
+        assert (await status(listing))[0] is DENIED
+
+
+@in_loop
+async def test_a_second_revocation_keeps_the_reason_unless_it_has_another(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as door:
+        async with door.channel(READER) as channel:
+            await ExperimentsServiceStub(channel).ListHosts(ListHostsRequest())
+        said = []
+        for reason in ("left us", "", "stolen"):
+            await door.revoke(READER, reason=reason)
+            said.append((await identities(door))[READER])
+
+    assert said == ["left us", "left us", "stolen"]
+
+
+@in_loop
 async def test_one_certificate_is_revoked_by_its_serial_number(tmp_path: Path) -> None:
     async with guarded(tmp_path) as door:
         async with door.channel(READER) as channel:

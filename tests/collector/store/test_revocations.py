@@ -1,5 +1,6 @@
 """Whose certificates are refused, and who was seen, in the store."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -68,6 +69,25 @@ async def test_a_name_takes_the_certificates_and_tokens_that_there_are(stores: S
         assert await store.write(lambda c: revocations.take_back(c, "h1", ["a1"])) == 2
         assert await store.read(revocations.revocations) == []
         assert await store.write(lambda c: revocations.take_back(c, "h1", ["a1"])) == 0
+
+
+@in_loop
+async def test_the_reason_of_a_name_is_the_last_that_was_said(stores: Stores) -> None:
+    first = [Revocation("a1", "h1", "stolen", "x", 5.0), Revocation("", "h1", "stolen", "x", 5.0)]
+    # Another certificate was given out meanwhile.
+    again = [*first, Revocation("b2", "h1", "sold", "y", 7.0)]
+    anew = [replace(each, reason="sold") for each in again]
+    async with stores.open() as store:
+        assert await store.read(lambda c: revocations.reason_of(c, "h1")) == ""
+        await store.write(lambda c: revocations.revoke(c, first))
+        assert await store.read(lambda c: revocations.reason_of(c, "h1")) == "stolen"
+        await store.write(lambda c: revocations.revoke(c, again))
+        assert set(await store.read(revocations.revocations)) == set(again)
+        await store.write(lambda c: revocations.revoke(c, anew, is_reason_new=True))
+
+        assert await store.read(lambda c: revocations.reason_of(c, "h1")) == "sold"
+        # Who did it first, and when, is still known.
+        assert set(await store.read(revocations.revocations)) == set(anew)
 
 
 @in_loop

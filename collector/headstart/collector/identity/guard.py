@@ -52,8 +52,9 @@ class Guard(grpc.aio.ServerInterceptor):
         revoked.on_change(self.recheck)
 
     def recheck(self) -> None:
-        """End the open calls that would be refused now."""
-        self.open_calls.end(self._refused_now)
+        """End the open calls that would be refused now; the one that asks for it is answered."""
+        asking = asyncio.current_task()
+        self.open_calls.end(lambda call: self._refused_now(call) if call.task is not asking else "")
 
     async def keep_roles(self) -> None:
         """Follow the roles file, for as long as the collector lives."""

@@ -80,10 +80,11 @@ class RevokedCallers:
             serials = [serial] if serial else store_revocations.serials_of(connection, name)
             # Whose it is, where only the number was said.
             of = name or store_revocations.name_of(connection, serial)
-            entries = [Revocation(each, of, reason, by, now) for each in serials]
+            said = reason or (store_revocations.reason_of(connection, of) if of else "")
+            entries = [Revocation(each, of, said, by, now) for each in serials]
             if name:
-                entries.append(Revocation("", name, reason, by, now))
-            store_revocations.revoke(connection, entries)
+                entries.append(Revocation("", name, said, by, now))
+            store_revocations.revoke(connection, entries, is_reason_new=bool(reason))
             return serials
 
         serials = await self._store.write(change)

@@ -43,10 +43,23 @@ def revocations(connection: Connection) -> list[Revocation]:
     return [Revocation(**row._mapping) for row in rows]
 
 
-def revoke(connection: Connection, entries: Sequence[Revocation]) -> None:
-    """Store revocations; one that there is already stays as it is."""
+def reason_of(connection: Connection, name: str) -> str:
+    """Why a name, or a certificate of it, was revoked last; empty: nobody said."""
+    found = select(revoked.c.reason).where(revoked.c.name == name, revoked.c.reason != "")
+    latest = found.order_by(revoked.c.revoked_seconds.desc()).limit(1)
+    return str(connection.execute(latest).scalar() or "")
+
+
+def revoke(
+    connection: Connection, entries: Sequence[Revocation], *, is_reason_new: bool = False
+) -> None:
+    """Store revocations; one that there is already stays as it is, but for a new reason."""
     for entry in entries:
-        connection.execute(insert_new(connection, revoked).values(**vars(entry)))
+        if is_reason_new:
+            said = insert_or_update(connection, revoked, "by", "revoked_seconds")
+            connection.execute(said, vars(entry))
+        else:
+            connection.execute(insert_new(connection, revoked).values(**vars(entry)))
         if not entry.serial:
             # Nor is anybody let in anew by what was made for the name before.
             connection.execute(
