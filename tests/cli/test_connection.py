@@ -144,6 +144,24 @@ def test_a_collector_that_lets_anyone_in_does_not_start(options: list[str], mess
     assert message in str(result.exception)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--listen", "collector"], "--listen collector: expected host:port, or unix:PATH"),
+        (["--metrics-listen", "localhost:http"], "cannot be listened on: expected host:port"),
+        (["--listen", "0.0.0.0:7070", "--plaintext-anyone-can-submit"], "leave --plaintext-anyone"),
+    ],
+)
+def test_an_option_that_only_the_start_finds_wrong_is_wrong_input(
+    tmp_path: Path, options: list[str], message: str
+) -> None:
+    listen = ["--listen", f"unix:{tmp_path / 'c.sock'}", "--metrics-listen", "none"]
+    ran = headstart("collector", "--data", tmp_path, *listen, *options)
+
+    assert (ran.status, message in ran.errors) == (2, True), ran.errors
+    assert "Traceback" not in ran.errors
+
+
 @in_loop
 async def test_whatever_an_earlier_run_left_is_cancelled_before_an_agent_can_lease_it(
     tmp_path: Path,

@@ -29,9 +29,12 @@ def agent_faults() -> Iterator[None]:
 @contextmanager
 def collector_faults() -> Iterator[None]:
     """Faults that keep a collector from starting."""
-    from headstart.collector.server import StartFault
+    from headstart.collector.server import ConfigurationError, StartFault
 
     try:
         yield
+    except ConfigurationError as error:
+        # An option, or what it names, is at fault.
+        raise InputError(*str(error).splitlines()) from error
     except StartFault as error:
         raise CommandError(str(error)) from error

@@ -58,6 +58,7 @@ from headstart.collector.tasks import Tasks, traceback_of
 from headstart.collector.transport.callers import Callers
 from headstart.collector.transport.free_addresses import check_free
 from headstart.collector.transport.listening import check_exposure, listen, server_options
+from headstart.collector.transport.tls import ConfigurationError
 from headstart.v1.access_pb2_grpc import add_AccessServiceServicer_to_server
 from headstart.v1.experiments_pb2_grpc import add_ExperimentsServiceServicer_to_server
 from headstart.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
@@ -68,7 +69,7 @@ from headstart.words.standing_by import ACTIVE_SERVICE
 if TYPE_CHECKING:
     from headstart.collector.identity.own_identity import OwnIdentity
 
-__all__ = ["Collector", "FolderInUse", "StartFault"]
+__all__ = ["Collector", "ConfigurationError", "FolderInUse", "StartFault"]
 
 log = logging.getLogger(__name__)
 

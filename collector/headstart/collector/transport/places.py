@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from headstart.collector.faults import StartFault
+from headstart.collector.transport.tls import ConfigurationError
 from headstart.words.foreign.addresses import host_of
 from headstart.words.foreign.resolved import Resolved, is_ip, resolve
 
@@ -29,7 +30,7 @@ def places_of(address: str) -> list[Resolved]:
     """
     host, port = host_of(address), address.rpartition(":")[2]
     if not port.isdecimal() or int(port) > LARGEST_PORT:
-        raise StartFault(f"{address} cannot be listened on: expected host:port")
+        raise ConfigurationError(f"{address} cannot be listened on: expected host:port")
     try:
         found = resolve(host, int(port), socket.AI_PASSIVE)
     except OSError as error:
