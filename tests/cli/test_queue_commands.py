@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from headstart.cli.connection import Connection
 from headstart.cli.dates import minute
+from headstart.cli.ended_runs import code_of_runs
+from headstart.cli.exit_codes import ExitCode
 from headstart.cli.several_lines import SeveralLines, block
 from headstart.collector.config import CollectorConfig
 from headstart.collector.store.tables import hosts
@@ -31,6 +34,7 @@ from support.collector_process import collector_process
 from support.headstart_programs import program
 from support.running import Ran, headstart
 from support.stores import url_of
+from support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("each_store")
 
@@ -151,6 +155,26 @@ async def test_several_runs_are_watched_until_all_ended_and_have_one_exit_code(
 
 
 @in_loop
+async def test_a_run_that_was_forgotten_hides_nothing_of_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with collecting(tmp_path) as collector:
+        async with attend(collector.port):
+            pass
+        one, two = [(await submit(collector.port))[0] for _ in range(2)]
+        await command(collector.port, "cancel", one, two)
+        ended = [await run_of(collector.port, run_id) for run_id in (one, two)]
+        await command(collector.port, "forget", one, "--yes")
+        there = Connection(f"127.0.0.1:{collector.port}", plaintext=True)
+        code = await asyncio.to_thread(code_of_runs, there, ended, False)
+
+    said = capsys.readouterr().err
+    assert code is ExitCode.NOT_MEASURED
+    assert f"headstart: players on h1: run {one} was forgotten meanwhile\n" in said
+    assert "players on h1: cancelled (cancelled by hand); nothing was measured" in said
+
+
+@in_loop
 async def test_of_a_run_that_waits_is_told_that_its_host_is_away_or_drained(tmp_path: Path) -> None:
     async with collecting(tmp_path) as collector:
         port = collector.port
@@ -160,6 +184,9 @@ async def test_of_a_run_that_waits_is_told_that_its_host_is_away_or_drained(tmp_
         ):
             pass
         runs = await submit(port)
+        await until(lambda: not (collector._fleet.attends("h1") or collector._fleet.attends("h2")))
+        # When they were here last is written with a tick, and not again.
+        await collector._fleet.tick()
         hour_ago = time.time() - 3600
         await collector._store.write(
             lambda c: c.execute(update(hosts).values(last_seen_seconds=hour_ago))

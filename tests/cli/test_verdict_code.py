@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from headstart.cli.exit_codes import JUDGING, MEANINGS, SIGNALS, ExitCode
-from headstart.cli.verdict_code import first_of, verdict_code
+from headstart.cli.verdict_code import first_of, say_unmeasured, verdict_code
 from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.findings import HostCheck, RunResult
 from headstart.collector.findings.json import to_json
@@ -54,6 +54,31 @@ def test_an_undecided_run_is_0_or_1_where_that_is_asked_for() -> None:
 
 def test_a_variant_that_does_not_work_is_1() -> None:
     assert verdict_code(small(kinds=(JIT, BROKEN), blocks=3).result()) is ExitCode.REJECTED
+
+
+def test_a_long_reason_is_said_once_and_a_short_one_with_each_variant(
+    good: RunResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "the policy file of this host cannot be used: " + "; ".join(
+        f"line {n}: unknown key" for n in range(1, 9)
+    )
+    nothing = without(without(good, "jit", Outcome.REFUSED), "aot", Outcome.REFUSED)
+    refused = replace(
+        nothing,
+        state=RunWord.FAILED,
+        reason=f"jit: {long}",
+        variants=tuple(replace(each, failure_message=long) for each in nothing.variants),
+    )
+    for results, told, expected in (
+        ([refused, refused], [], 1),
+        ([refused], [refused.reason], 0),
+        ([nothing, nothing], ["there is none"], 0),
+    ):
+        say_unmeasured(results, told)
+        said = capsys.readouterr().err
+        assert said.count(long) == expected, said
+        assert said.count("has no usable trial") == 2 * len(results)
+    assert said.count("there is none") == 4
 
 
 @pytest.mark.parametrize("outcome", [Outcome.IMAGE_MISSING, Outcome.PORT_IN_USE, Outcome.REFUSED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,13 @@ def code_of_runs(collector: Reachable, ended: Sequence[RunSummary], strict: bool
     for result in results:
         if result.aa:
             say_aa_status(result)
-    say_unmeasured(results)
+    say_unmeasured(results, told_in_lines(ended))
     return first_of([*codes, *(verdict_code(result, strict) for result in results)])
+
+
+def told_in_lines(ended: Sequence[RunSummary]) -> list[str]:
+    """The reasons that were said as the runs ended; what a terminal shows is cut."""
+    return [] if sys.stderr.isatty() else [run.reason for run in ended]
 
 
 def results_of(
@@ -44,7 +50,13 @@ def results_of(
     results, codes = [], []
     with experiments(collector) as stub:
         for run in ended:
-            content = _report(stub, run.run_id)
+            try:
+                content = _report(stub, run.run_id)
+            except _Forgotten:
+                where = f"{run.experiment} on {run.host}"
+                say(f"headstart: {where}: run {run.run_id} was forgotten meanwhile", err=True)
+                codes.append(ExitCode.NOT_MEASURED)
+                continue
             if content is None:
                 say(f"headstart: {describe(run)}; nothing was measured", err=True)
                 gone = run.state in _GONE
@@ -54,11 +66,17 @@ def results_of(
     return results, codes
 
 
+class _Forgotten(Exception):
+    """Somebody did, since the run ended: what it found is gone, and that of others is not."""
+
+
 def _report(stub: ExperimentsServiceStub, run_id: str) -> bytes | None:
-    """None: the run has no records."""
+    """None: the run has no records. Raises _Forgotten."""
     try:
         return fetch_report(stub, run_id, ReportFormat.REPORT_FORMAT_JSON)
     except grpc.RpcError as error:
         if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
             return None
+        if error.code() == grpc.StatusCode.NOT_FOUND:
+            raise _Forgotten from error
         raise

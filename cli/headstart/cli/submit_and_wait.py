@@ -7,7 +7,7 @@ from typing import Any
 
 from headstart.cli.aa_status import say_aa_status
 from headstart.cli.client import Reachable
-from headstart.cli.ended_runs import results_of
+from headstart.cli.ended_runs import results_of, told_in_lines
 from headstart.cli.exit_codes import ExitCode
 from headstart.cli.following import follow_all
 from headstart.cli.json_output import in_words, say_object
@@ -67,5 +67,5 @@ def wait_for(
             for each in result.recommendations:
                 where = f"{result.experiment} on {result.host.name}"
                 say(f"{where}: {each.decision.value}: {each.summary}")
-    say_unmeasured(results)
+    say_unmeasured(results, told_in_lines(ended))
     return first_of([*codes, *(verdict_code(result, strict) for result in results)])

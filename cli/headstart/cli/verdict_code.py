@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,9 @@ strict_option = click.option(
 
 # The first of these that holds for any run holds for all.
 _ORDER = (ExitCode.SYSTEM_FAILED, ExitCode.NOT_MEASURED, ExitCode.REJECTED, ExitCode.OK)
+
+# All mistakes of a policy, for one; what is shorter is clearer where it belongs.
+_LONG = 80
 
 
 def verdict_code(result: RunResult, strict: bool = False) -> ExitCode:
@@ -51,18 +55,35 @@ def first_of(codes: Iterable[ExitCode]) -> ExitCode:
     return min(codes, key=_ORDER.index, default=ExitCode.OK)
 
 
-def say_unmeasured(results: Iterable[RunResult]) -> None:
-    """On standard error: each variant that has no usable trial."""
+def say_unmeasured(results: Iterable[RunResult], told: Iterable[str] = ()) -> None:
+    """On standard error: each variant that has no usable trial. A long reason that was `told`,
+    or is another's too, is not said again.
+    """
     from headstart.collector.findings.usable import cut_short, why_unmeasured, without_usable_trial
 
+    said = [*told]
     for result in results:
         where = f"{result.experiment} on {result.host.name}"
         if cut_short(result):
-            say(f"headstart: {where}: the run {_ended(result)}", err=True)
+            say(
+                f"headstart: {where}: the run {_ended(result, _new(result.reason, said))}", err=True
+            )
         for variant in without_usable_trial(result):
-            say(f"headstart: {where}: {why_unmeasured(variant)}", err=True)
+            message = _new(variant.failure_message, said)
+            why = why_unmeasured(replace(variant, failure_message=message))
+            say(f"headstart: {where}: {why}", err=True)
 
 
-def _ended(result: RunResult) -> str:
+def _new(reason: str, said: list[str]) -> str:
+    """The reason; empty where something that was said has it in it."""
+    if len(reason) < _LONG:
+        return reason
+    if any(reason in each for each in said):
+        return ""
+    said.append(reason)
+    return reason
+
+
+def _ended(result: RunResult, reason: str) -> str:
     word = "failed" if result.state == RunWord.FAILED else f"was {result.state}"
-    return f"{word}: {result.reason}" if result.reason else word
+    return f"{word}: {reason}" if reason else word
