@@ -24,6 +24,7 @@ from headstart.v1.experiments_pb2 import (
     WatchRequest,
 )
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
+from headstart.words.answered import ANSWERED_KEY
 from headstart.words.standing_by import STANDING_BY_KEY
 
 if TYPE_CHECKING:
@@ -101,8 +102,11 @@ def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
                 f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}:",
                 *(f"  line {p.line}: {p.path}: {p.message}" for p in problems),
             )
-    if any(key == STANDING_BY_KEY for key, _ in call.trailing_metadata() or ()):
-        return CommandError(f"the collector at {target} stands by: {call.details()}")
+    told = {key for key, _ in call.trailing_metadata() or ()}
+    if STANDING_BY_KEY in told:
+        return CommandError(f"the collector at {target} does not take it: {call.details()}")
+    if ANSWERED_KEY in told:
+        return CommandError(f"the collector at {target} cannot do it now: {call.details()}")
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         # gRPC says the same of every trouble with certificates.
         why = collector.problem() or _plain(call.details() or "")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
 
 from headstart.cli.aa_status import say_aa_status
-from headstart.cli.client import Reachable, experiments, fetch_report
+from headstart.cli.client import Reachable, fetch_report
 from headstart.cli.exit_codes import ExitCode
+from headstart.cli.patience import Patience
 from headstart.cli.progress import describe
 from headstart.cli.results import read_report
 from headstart.cli.terminal import say
@@ -45,24 +47,24 @@ def results_of(
 ) -> tuple[list[RunResult], list[ExitCode]]:
     """The results, and the codes of runs that have none: they ended before they measured.
 
-    Of the latter it is said why.
+    Of the latter it is said why. A collector that is away is waited for, as `follow_all` does.
     """
     results, codes = [], []
-    with experiments(collector) as stub:
-        for run in ended:
-            try:
-                content = _report(stub, run.run_id)
-            except _Forgotten:
-                where = f"{run.experiment} on {run.host}"
-                say(f"headstart: {where}: run {run.run_id} was forgotten meanwhile", err=True)
-                codes.append(ExitCode.NOT_MEASURED)
-                continue
-            if content is None:
-                say(f"headstart: {describe(run)}; nothing was measured", err=True)
-                gone = run.state in _GONE
-                codes.append(ExitCode.SYSTEM_FAILED if gone else ExitCode.NOT_MEASURED)
-            else:
-                results.append(read_report(content))
+    patience = Patience(collector.reached())
+    for run in ended:
+        try:
+            content = patience.asked(partial(_report, run_id=run.run_id))
+        except _Forgotten:
+            where = f"{run.experiment} on {run.host}"
+            say(f"headstart: {where}: run {run.run_id} was forgotten meanwhile", err=True)
+            codes.append(ExitCode.NOT_MEASURED)
+            continue
+        if content is None:
+            say(f"headstart: {describe(run)}; nothing was measured", err=True)
+            gone = run.state in _GONE
+            codes.append(ExitCode.SYSTEM_FAILED if gone else ExitCode.NOT_MEASURED)
+        else:
+            results.append(read_report(content))
     return results, codes
 
 

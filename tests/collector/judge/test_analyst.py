@@ -307,6 +307,17 @@ async def test_a_result_that_found_no_room_is_stored_when_there_is_some(
 
 
 @in_loop
+async def test_a_result_that_cannot_be_stored_is_reported_all_the_same(tmp_path: Path) -> None:
+    async with ended_run(tmp_path) as (store, run_id):
+        analyst = Analyst(store, SelfMetrics("0"))
+        await store.write(fill_up)
+
+        assert run_id in (await analyst.report(run_id, JSON)).decode()
+        assert await store.read(store_results.missing) == [run_id]
+        await analyst.stop()
+
+
+@in_loop
 async def test_a_dead_process_is_replaced(tmp_path: Path) -> None:
     async with ended_run(tmp_path) as (store, run_id):
         analyst = Analyst(store, SelfMetrics("0"), analyse=analyses.dies_once)

@@ -13,6 +13,7 @@ from headstart.collector.store.queue import HostsBusy
 from headstart.collector.store.renaming import CannotRename
 from headstart.collector.store.shifts import NoSuchShift
 from headstart.collector.store.writer import StoreFault
+from headstart.words.answered import ANSWERED_KEY, STORE
 
 # Key of the trailing metadata that holds serialised SubmitProblems; named in
 # experiments.proto.
@@ -54,7 +55,11 @@ EXPECTED = (
 async def abort(context: Any, error: Exception) -> NoReturn:
     """End the call with what `error` means to its caller."""
     status = _status_of(error)
-    trailing = ((PROBLEMS_KEY, status.problems),) if status.problems else ()
+    trailing: tuple[tuple[str, str | bytes], ...] = ()
+    if status.problems:
+        trailing = ((PROBLEMS_KEY, status.problems),)
+    elif isinstance(error, StoreFault):
+        trailing = ((ANSWERED_KEY, STORE),)
     message = status.message
     if len(message) > _LONGEST_MESSAGE:
         message = f"{message[:_LONGEST_MESSAGE]} ..."

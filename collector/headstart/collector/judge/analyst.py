@@ -147,9 +147,19 @@ class Analyst:
             over.set()
             raise
 
-    async def _analyse_and_store(self, run_id: str) -> StoredResult:
+    async def _analyse_and_store(self, run_id: str) -> None:
         began = time.monotonic()
-        return await self._put(await self._analysed(run_id), run_id, began, self._store.write)
+        await self._put(await self._analysed(run_id), run_id, began, self._store.write)
+
+    async def _analyse_and_keep(self, run_id: str) -> Analysed:
+        """For who asks, and stored where that can be: not by a collector that stands by."""
+        began = time.monotonic()
+        analysed = await self._analysed(run_id)
+        try:
+            await self._put(analysed, run_id, began, self._store.write)
+        except StoreFault as fault:
+            log.warning("run %s: the result that is reported is not stored: %s", run_id, fault)
+        return analysed
 
     async def _put_at_last(self, put: Callable[[Connection], None]) -> None:
         await self._store.write_at_last(put, "a result")
@@ -160,7 +170,7 @@ class Analyst:
         run_id: str,
         began: float,
         write: Callable[[Callable[[Connection], None]], Awaitable[None]],
-    ) -> StoredResult:
+    ) -> None:
         seconds = time.monotonic() - began
         result = StoredResult(run_id, analysed.attempt, analysed.result_json, analysed.fault)
         now = self._store.now()
@@ -189,7 +199,6 @@ class Analyst:
                 ),
             )
             await self._on_result(result.result_json)
-        return result
 
     async def _analysed(self, run_id: str) -> Analysed:
         """The analysis of what is stored, once more only if there is a point in it."""
@@ -275,10 +284,11 @@ class Analyst:
         elif known := self._failed.get((run_id, attempt)):
             fault, result_json = known, ""
         else:
-            # Its analysis failed before this start; another release may know better.
-            analysing = self._analyse_and_store(run_id)
-            kept = await self._tasks.through(analysing, f"the analysis of run {run_id}")
-            fault, result_json = kept.fault, kept.result_json
+            # Its analysis failed before this start; another release may know better. Or the active
+            # collector has not come to it yet.
+            analysing = self._analyse_and_keep(run_id)
+            found = await self._tasks.through(analysing, f"the analysis of run {run_id}")
+            fault, result_json = found.fault, found.result_json
         if fault:
             raise ReportFault(f"analysis failed: {fault}")
         return result_json
