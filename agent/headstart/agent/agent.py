@@ -158,8 +158,7 @@ class Agent:
             refused,
             lambda experiment: read_secrets(experiment, policy, os.environ),
             partial(context_refusal, policy),
-            # From the active one, whichever it is by then.
-            partial(fetch_context, lambda: self.addresses.current, self.config.tls),
+            partial(fetch_context, self.addresses, self.config.tls),
         )
 
     def _tidy(self, held: HeldRun) -> None:

@@ -9,10 +9,13 @@ import grpc
 import pytest
 
 from headstart.agent.cancellation import Cancellation, Cancelled
+from headstart.agent.uplink import context_fetch
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.context_fetch import CannotFetch, fetch_context
 from headstart.v1.experiment_pb2 import ContextArchive
 from headstart.v1.fleet_pb2 import Attempt, FetchContextRequest, FetchContextResponse
 from headstart.v1.fleet_pb2_grpc import FleetServiceServicer, add_FleetServiceServicer_to_server
+from support.freezing import Freezing
 
 CONTENT = bytes(range(256)) * 8
 ARCHIVE = ContextArchive(sha256="a" * 64, stored_bytes=len(CONTENT), tar_bytes=10_240)
@@ -28,11 +31,13 @@ class Source:
         code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE,
         more: bytes = b"",
         steps: int = 700,
+        before_breaking: int | None = None,
     ) -> None:
         self.breaks = breaks
         self.code = code
         self.content = CONTENT + more
         self.steps = steps
+        self.before_breaking = steps if before_breaking is None else before_breaking
         self.asked: list[FetchContextRequest] = []
         self.cancel: Cancellation | None = None
 
@@ -48,7 +53,8 @@ class Source:
                 pass
             return
         if len(self.asked) <= self.breaks:
-            yield FetchContextResponse(piece=rest[: self.steps])
+            if self.before_breaking:
+                yield FetchContextResponse(piece=rest[: self.before_breaking])
             context.abort(self.code, "away for now\x1b[31m")
         for start in range(0, len(rest), self.steps):
             yield FetchContextResponse(piece=rest[start : start + self.steps])
@@ -73,7 +79,8 @@ def serving(source: Source) -> Iterator[str]:
 
 def fetched(source: Source, into: Path, cancelled: Cancellation | None = None) -> bytes:
     with serving(source) as target:
-        fetch_context(lambda: target, None, ATTEMPT, ARCHIVE, into, cancelled or Cancellation())
+        at = Addresses([target])
+        fetch_context(at, None, ATTEMPT, ARCHIVE, into, cancelled or Cancellation())
     return into.read_bytes()
 
 
@@ -110,6 +117,59 @@ def test_one_that_ends_too_early_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(CannotFetch, match="ends after 1000 of 2048 bytes"):
         fetched(source, tmp_path / "a")
+
+
+class Quick(Addresses):
+    """Notices what is frozen sooner than a real agent may ask."""
+
+    @property
+    def keepalive_options(self) -> list[tuple[str, int]]:
+        asked = super().keepalive_options
+        return [(name, 300 if name.endswith("_ms") else value) for name, value in asked]
+
+
+def test_from_one_that_freezes_it_goes_on_at_another(tmp_path: Path) -> None:
+    source = Source(steps=100)
+    with serving(source) as target, Freezing(target, after_bytes=600) as frozen:
+        addresses = Quick([frozen.target, target])
+        # As the agent's stream does, by keepalive of its own.
+        frozen.on_frozen(addresses.failed)
+        fetch_context(addresses, None, ATTEMPT, ARCHIVE, tmp_path / "a", Cancellation())
+
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert source.asked[0].offset == 0
+    assert 0 < source.asked[-1].offset < len(CONTENT)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context_fetch, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(context_fetch, "_LONGEST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_that_is_away_for_long_is_waited_for(tmp_path: Path) -> None:
+    source = Source(breaks=20, before_breaking=0)
+
+    assert fetched(source, tmp_path / "a") == CONTENT
+    assert len(source.asked) == 21
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_that_is_broken_is_not_asked_for_ever(tmp_path: Path) -> None:
+    source = Source(breaks=20, code=grpc.StatusCode.INTERNAL, before_breaking=0)
+
+    with pytest.raises(CannotFetch, match=r"^the collector says: away for now"):
+        fetched(source, tmp_path / "a")
+    assert len(source.asked) == 6
+
+
+def test_in_the_end_it_is_told_how_far_it_came_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_fetch, "_ALL_SECONDS", 0.6)
+    with pytest.raises(CannotFetch, match=r"^700 of 2048 bytes came within 0.01 min; at the end "):
+        fetched(Source(breaks=20), tmp_path / "a")
 
 
 def test_a_collector_of_before_is_told(tmp_path: Path) -> None:

@@ -60,12 +60,18 @@ class Addresses:
 
     @property
     def keepalive_options(self) -> list[tuple[str, int]]:
-        """How soon a peer that went silent is known to be gone, as options of a channel."""
+        """How soon a peer that went silent is known to be gone, as options of a channel.
+
+        Keepalive alone notices it after 45 s and more; with ping_timeout set it takes time +
+        timeout.
+        """
         after, timeout = _OF_SEVERAL_MS if self.several else _ALONE_MS
         return [
             ("grpc.keepalive_time_ms", after),
             ("grpc.keepalive_timeout_ms", timeout),
             ("grpc.http2.ping_timeout_ms", timeout),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
         ]
 
     def good(self) -> None:

@@ -70,14 +70,14 @@ class ClientTls:
         return collector_problem(address, self.authority, self.certificate, self.key)
 
 
-def channel_to(target: str, tls: ClientTls | None) -> grpc.Channel:
+def channel_to(target: str, tls: ClientTls | None, options: Options = ()) -> grpc.Channel:
     """A channel for calls; nothing is sent yet. Without `tls` a socket, or plaintext.
 
     Raises CertificateProblem when nobody would accept the certificate.
     """
     import grpc
 
-    options = _options(target)
+    options = [*options, *_options(target)]
     if tls is None:
         return grpc.insecure_channel(target, options)
     return grpc.secure_channel(target, tls.credentials(), options)

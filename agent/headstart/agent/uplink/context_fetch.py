@@ -1,5 +1,6 @@
 """Fetches the context of a build from the collector: what breaks off goes on where it was."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import BinaryIO, cast
 import grpc
 
 from headstart.agent.cancellation import Cancellation
+from headstart.agent.uplink.collector_addresses import Addresses
 from headstart.agent.uplink.collector_bounds import words_of
 from headstart.agent.uplink.collector_tls import ClientTls, channel_to
 from headstart.v1.experiment_pb2 import ContextArchive
@@ -15,23 +17,23 @@ from headstart.v1.fleet_pb2 import Attempt, FetchContextRequest
 from headstart.v1.fleet_pb2_grpc import FleetServiceStub
 from headstart.words.foreign.certificates import CertificateProblem
 
+log = logging.getLogger(__name__)
+
 # Fetches an archive into a new file. CannotFetch, Cancelled, OSError.
 Fetch = Callable[[ContextArchive, Path, Cancellation], None]
 # The same, for an attempt.
 FetchFor = Callable[[Attempt, ContextArchive, Path, Cancellation], None]
 
+# With all that is waited for: a run that holds its host longer for nothing is better off failed.
 _ALL_SECONDS = 1800.0
 _PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 15.0
-# Without a byte more between them.
-_MOST_FAILURES = 6
-# What a collector says while it is restarted, or the network is away.
-_PASSING = (
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.INTERNAL,
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.CANCELLED,
-)
+_LONGEST_PAUSE_SECONDS = 5.0
+# What is said while a collector is started anew, another takes over, or the network is away: it is
+# waited for, as the spool and the lease are.
+_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+# Said as it dies, but by one that is broken as well: so often in a row, without a byte more.
+_BROKEN = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+_MOST_BROKEN = 6
 
 
 class CannotFetch(Exception):
@@ -51,7 +53,7 @@ def no_fetch_for(
 
 
 def fetch_context(
-    target: Callable[[], str],
+    addresses: Addresses,
     tls: ClientTls | None,
     attempt: Attempt,
     archive: ContextArchive,
@@ -60,28 +62,41 @@ def fetch_context(
 ) -> None:
     """Fetch all of it, at most what it is said to have. CannotFetch, Cancelled, OSError.
 
-    `target` gives the collector's address: another one may be active at the next try.
+    From the collector that the agent attends; another one may be active at the next try.
     """
     deadline = time.monotonic() + _ALL_SECONDS
-    failures, pause = 0, _PAUSE_SECONDS
+    broken, pause = 0, _PAUSE_SECONDS
     with into.open("xb") as file:
         while True:
             cancelled.raise_if_set()
-            before = file.tell()
+            before, target = file.tell(), addresses.current
             try:
-                _go_on(target(), tls, attempt, archive, file, deadline, cancelled)
+                _go_on(addresses, target, tls, attempt, archive, file, deadline, cancelled)
             except grpc.RpcError as error:
                 cancelled.raise_if_set()
                 call = cast("grpc.Call", error)
                 code = call.code()
                 why = words_of(call.details() or code.name)
                 if file.tell() > before:
-                    failures, pause = 0, _PAUSE_SECONDS
-                failures += 1
+                    broken, pause = 0, _PAUSE_SECONDS
+                broken = broken + 1 if code in _BROKEN else 0
                 if code == grpc.StatusCode.UNIMPLEMENTED:
                     raise CannotFetch("the collector is older than this agent") from error
-                if code not in _PASSING or failures >= _MOST_FAILURES:
+                if time.monotonic() + pause >= deadline:
+                    came = f"{file.tell()} of {archive.stored_bytes} bytes"
+                    raise CannotFetch(
+                        f"{came} came within {_ALL_SECONDS / 60:g} min; at the end {target}: {why}"
+                    ) from error
+                if code not in (*_AWAY, *_BROKEN) or broken >= _MOST_BROKEN:
                     raise CannotFetch(f"the collector says: {why}") from error
+                log.warning(
+                    "run %s: its context does not come from %s: %s; it goes on where it was in "
+                    "%.0f s",
+                    attempt.run_id,
+                    target,
+                    why,
+                    pause,
+                )
             except CertificateProblem as problem:
                 raise CannotFetch(str(problem)) from problem
             else:
@@ -93,6 +108,7 @@ def fetch_context(
 
 
 def _go_on(
+    addresses: Addresses,
     target: str,
     tls: ClientTls | None,
     attempt: Attempt,
@@ -102,7 +118,11 @@ def _go_on(
     cancelled: Cancellation,
 ) -> None:
     request = FetchContextRequest(attempt=attempt, sha256=archive.sha256, offset=file.tell())
-    with channel_to(target, tls) as channel:
+    options = addresses.keepalive_options
+    if (patience := addresses.patience_seconds) is not None:
+        # One that is frozen takes the connection, and shakes no hands.
+        options = [*options, ("grpc.min_reconnect_backoff_ms", int(1000 * patience))]
+    with channel_to(target, tls, options) as channel:
         call = FleetServiceStub(channel).FetchContext(
             request, timeout=max(0.0, deadline - time.monotonic())
         )

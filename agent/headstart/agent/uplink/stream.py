@@ -71,11 +71,8 @@ _GOOD_SECONDS = 15.0
 # Of an agent whose certificate was revoked, unless it gets another one.
 _REVOKED_SECONDS = 300.0
 _LOOK_SECONDS = 5.0
-# With those of `Addresses.keepalive_options`: keepalive alone notices a frozen peer after 45 s
-# and more; with ping_timeout set it takes time + timeout.
+# With those of `Addresses.keepalive_options`.
 CHANNEL_OPTIONS = [
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", 1 << 20),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
