@@ -1,6 +1,9 @@
 """Certificate troubles are named: one's own from the files, the others' by a handshake."""
 
 import asyncio
+import socket
+import struct
+import threading
 import time
 from pathlib import Path
 
@@ -179,3 +182,33 @@ async def test_a_port_that_speaks_no_tls_is_told_and_silence_is_no_certificates_
 
     assert said == "the collector speaks no TLS on this port"
     assert gone == ""
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_one_that_closes_at_once_is_told_apart_from_one_that_refuses(
+    authority: Authority, agent: Certificate, reset: bool
+) -> None:
+    """As a balancer does that has no collector to hand the connection on to."""
+    with socket.create_server(("127.0.0.1", 0)) as balancer:
+
+        def hang_up() -> None:
+            for _ in range(2):
+                connection, _ = balancer.accept()
+                if reset:
+                    linger = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                else:
+                    # What has come and is not read would make a reset of its end.
+                    connection.recv(1 << 16)
+                connection.close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        target = f"127.0.0.1:{balancer.getsockname()[1]}"
+        with_one = collector_problem(target, authority.certificate, agent.certificate, agent.key)
+        without = collector_problem(target, authority.certificate)
+        thread.join()
+
+    assert with_one == without
+    assert with_one.startswith("the other end closed the connection before the TLS handshake")
+    assert "perhaps no collector is active" in with_one

@@ -5,9 +5,11 @@ what it would tell a peer, and no parser of certificates is needed. Then a hands
 the collector, apart from gRPC's, tells what either side has against the other.
 """
 
+import errno
 import socket
 import ssl
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,14 @@ _NAME_MISMATCHES = (62, 64)
 _CONNECT_SECONDS = 3.0
 # How long a refusal may take to arrive behind a handshake that this side has finished.
 _REFUSAL_SECONDS = 1.0
+_HUNG_UP = (
+    "the other end closed the connection before the TLS handshake; behind a balancer: perhaps no "
+    "collector is active now"
+)
+
+
+class _HungUp(Exception):
+    """The other end is no collector, or cannot hand the connection on to one."""
 
 
 class CertificateProblem(Exception):
@@ -161,6 +171,8 @@ def collector_problem(
         try:
             _shake_hands(each, seconds, context, host)
             return ""
+        except _HungUp:
+            problem = _HUNG_UP
         except ssl.SSLCertVerificationError as error:
             problem = _about_theirs(error, host, authority)
         except ssl.SSLError as error:
@@ -174,17 +186,32 @@ def collector_problem(
 
 
 def _shake_hands(each: Resolved, seconds: float, context: ssl.SSLContext, host: str) -> None:
-    """Raises what OpenSSL tells, ConnectionResetError when the other side just hangs up."""
-    with socket.socket(each.family, socket.SOCK_STREAM) as connection:
+    """Raises what OpenSSL tells, ConnectionResetError when the other side just hangs up, _HungUp
+    where it does that at once.
+    """
+    with ExitStack() as closed:
+        connection = closed.enter_context(socket.socket(each.family, socket.SOCK_STREAM))
         connection.settimeout(seconds)
-        connection.connect(each.place)
-        # Certificates know no interfaces of this machine; gRPC leaves them out as well.
-        name = host.partition("%")[0]
-        with context.wrap_socket(connection, server_hostname=name) as secured:
-            secured.settimeout(_REFUSAL_SECONDS)
-            # A gRPC server speaks first; one that refuses a certificate just hangs up.
-            if not secured.recv(1):
-                raise ConnectionResetError
+        try:
+            connection.connect(each.place)
+            # Certificates know no interfaces of this machine; gRPC leaves them out as well.
+            name = host.partition("%")[0]
+            secured = context.wrap_socket(
+                connection, server_hostname=name, do_handshake_on_connect=False
+            )
+            closed.enter_context(secured)
+            secured.do_handshake()
+        except (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError):
+            # Whoever refuses a certificate says so, or does so later.
+            raise _HungUp from None
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:
+                raise _HungUp from None
+            raise
+        secured.settimeout(_REFUSAL_SECONDS)
+        # A gRPC server speaks first; one that refuses a certificate just hangs up.
+        if not secured.recv(1):
+            raise ConnectionResetError
 
 
 def _together(problems: dict[str, list[str]]) -> str:
@@ -251,6 +278,8 @@ def pinned_problem(address: str, authority: str, now: float | None = None) -> st
             "another collector answers there than the one that made the token, or somebody in "
             "its place: nothing was sent to it; have the collector that answers make a token"
         )
+    except ssl.SSLEOFError:
+        return _HUNG_UP
     except ssl.SSLError:
         return "what answers there speaks no TLS: it is no collector's port for enrolment"
     except TimeoutError:
