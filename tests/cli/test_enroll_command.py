@@ -167,6 +167,21 @@ def test_an_agent_has_the_identity_of_its_state_and_never_its_users(
     assert anna.says("status", "--collector", found.collector).status == 0
 
 
+def test_only_who_replaces_an_agents_identity_is_told_of_the_agent(
+    here: Here, anna: Person, tmp_path: Path
+) -> None:
+    said = {}
+    for role in ("operator", "agent"):
+        for name in ("one", "two"):
+            token = here.token("--role", role, "--name", name)
+            said[role] = anna.says("enroll", token, "--state", tmp_path / role).output
+
+    for words in said.values():
+        assert "replaced: " in words
+    assert "an agent that runs here" not in said["operator"]
+    assert "an agent that runs here goes on as before" in said["agent"]
+
+
 def test_a_token_is_read_from_standard_input(here: Here, anna: Person) -> None:
     token = here.token("--role", "reader", "--name", "eve")
 

@@ -145,7 +145,8 @@ def _tell(enrolled: Enrolled, before: Enrolled | None, state: Path | None) -> No
     say(f"key and certificate: {enrolled.file}, until {until}; renewed by whoever uses it")
     if before is not None:
         say(f"replaced: {before.identity.role} '{before.identity.name}' with {before.collector}")
-        if (before.collector, before.identity) != (enrolled.collector, identity):
+        is_other = (before.collector, before.identity) != (enrolled.collector, identity)
+        if is_other and before.identity.role is Role.AGENT:
             say("an agent that runs here goes on as before until it is restarted")
     if identity.role is Role.AGENT:
         where = f" --state {state}" if state is not None else ""

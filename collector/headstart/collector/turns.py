@@ -88,7 +88,7 @@ class Turns:
             if term is not None:
                 await turns._begin(term)
             else:
-                turns._active_address = seen.address
+                turns._active_address = address_of_other(seen, turns._address)
                 turns.collector = await turns._standing_by()
         except BaseException:
             await turns._end()
@@ -143,7 +143,10 @@ class Turns:
         try:
             await self._asked(lambda: self._epoch.release(term))
         except (psycopg.Error, TimeoutError):
-            log.warning("the store is not given back: another collector waits before it takes")
+            log.warning(
+                "the store could not be given back: whoever is active next waits %g s before that",
+                GONE_SECONDS,
+            )
 
     async def _wait_for_turn(self) -> None:
         """Return as the active one."""
@@ -153,7 +156,7 @@ class Turns:
             before, looked = looked, steady()
             try:
                 seen = await self._asked(self._epoch.look)
-                self._active_address = "" if seen.released else seen.address
+                self._active_address = address_of_other(seen, self._address)
                 if last is None or seen != last or looked - before > _LONGEST_GAP_SECONDS:
                     last, since = seen, looked
                 # It may be noted since this one began: better it ends now than as it is needed.
@@ -300,13 +303,22 @@ def reached_at(config: CollectorConfig) -> str:
     """By what others reach a collector, as it says of itself: "host:port", or a socket's path."""
     ports = [address for address in config.addresses if socket_path(address) is None]
     port = ports[0].rpartition(":")[2] if ports else ""
-    for advertised in config.identity.advertise:
+    # The first is what all of them have in common, where a balancer stands before them.
+    for advertised in config.identity.advertise[-1:]:
         host = host_of(advertised)
         return advertised if advertised != host else f"{host}:{port}"
     if not ports:
         return config.addresses[0]
     host = host_of(ports[0])
     return f"{socket.gethostname() if is_wildcard(host) else host}:{port}"
+
+
+def address_of_other(seen: Seen, own: str) -> str:
+    """By what the active collector is reached, for one that stands by; empty: not known.
+
+    Its own is that of its turn before, or a name that both have.
+    """
+    return "" if seen.released or seen.address == own else seen.address
 
 
 async def _started(config: CollectorConfig, turn: Turn, until: asyncio.Task[Any]) -> Collector:

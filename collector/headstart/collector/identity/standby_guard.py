@@ -31,7 +31,7 @@ class StandingBy(grpc.aio.ServerInterceptor):
         """That it stands by, and for whom."""
         if address := self._active_address():
             return f"this collector stands by, the active one is {address}"
-        return "this collector stands by, and knows of no active one"
+        return "this collector stands by, and does not know where an active one is reached"
 
     async def _refuse(self, _requests: object, context: Any) -> None:
         address = self._active_address()
