@@ -4,7 +4,7 @@
 holds the document to it.
 """
 
-import sys
+import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -143,4 +143,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    write_part(sys.argv[1], BEGIN, END, tables(read(COSTS)))
+    parser = argparse.ArgumentParser(prog="bench.scaling_tables", description=__doc__)
+    parser.add_argument("document", help="docs/SCALING.md")
+    write_part(parser.parse_args().document, BEGIN, END, tables(read(COSTS)))

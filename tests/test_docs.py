@@ -21,7 +21,8 @@ _FORM = re.compile(
 )
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 _FOR_OPERATORS = [
-    f"docs/{each}.md" for each in ("FLEET", "ACCESS", "UPGRADE", "BACKUP", "POLICY", "CI")
+    f"docs/{each}.md"
+    for each in ("FLEET", "ACCESS", "UPGRADE", "BACKUP", "POLICY", "CI", "STANDBY")
 ]
 _NAMED = re.compile(r"(?:ADR |adr/)(\d{4})")
 

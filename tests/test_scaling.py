@@ -1,5 +1,6 @@
 """The arithmetic of docs/SCALING.md, and that the document says what it comes to."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,13 @@ def test_the_document_says_what_the_measured_costs_come_to() -> None:
     part = scaling_tables.tables(read(scaling_tables.COSTS))
 
     assert document == with_part(document, scaling_tables.BEGIN, scaling_tables.END, part)
+
+
+def test_the_program_that_writes_it_says_how_it_is_used() -> None:
+    asked = [sys.executable, "-m", "bench.scaling_tables", "--help"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert said.startswith("usage: bench.scaling_tables [-h] document")
 
 
 def test_what_was_measured_at_other_sizes_is_near_what_is_foretold() -> None:
