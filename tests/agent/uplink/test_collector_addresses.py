@@ -22,6 +22,23 @@ def test_one_address_is_tried_again_later_and_later_up_to_15_seconds() -> None:
     assert addresses.patience_seconds is None
 
 
+def test_one_address_that_had_the_agent_lately_is_tried_every_few_seconds() -> None:
+    """As that of a balancer, behind which another collector takes over."""
+    clock = Clock()
+    addresses = Addresses(["a:1"], clock)
+    for _ in range(10):
+        addresses.failed()
+    # A collector had it for a moment alone.
+    addresses.left()
+    waits = {}
+    while clock.now < 200:
+        waits[clock.now] = addresses.failed()
+        clock.now += waits[clock.now]
+
+    assert max(wait for at, wait in waits.items() if at < 60) <= 3.75
+    assert max(wait for at, wait in waits.items() if at > 100) >= 11.25
+
+
 def test_the_next_address_is_tried_at_once_and_the_first_in_its_turn() -> None:
     clock = Clock()
     addresses = Addresses(["a:1", "b:1"], clock)

@@ -4,6 +4,7 @@ Each address has its own wait between tries. Which one is active nobody needs to
 one that is down, frozen or stands by is left for the next, and is tried again in its turn.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 
 FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 15.0
-# With several: whoever takes over has to be found within seconds, by all agents.
+# With several, and where a balancer may stand before several: whoever takes over has to be found
+# within seconds, by all agents. Of one address nobody says which that is, so it is tried like that
+# for as long after it had the agent as a takeover may take, several times over.
 _LONGEST_OF_SEVERAL_SECONDS = 3.0
+_LATELY_SECONDS = 60.0
 # A frozen process takes connections, as its kernel does, and shakes no hands.
 _FIRST_PATIENCE_SECONDS = 3.0
 _LONGEST_PATIENCE_SECONDS = 12.0
@@ -31,6 +35,8 @@ class _Address:
     # its time.
     patience: float = _FIRST_PATIENCE_SECONDS
     not_before: float = 0.0
+    # When it had the agent last.
+    left: float = -math.inf
 
 
 class Addresses:
@@ -41,7 +47,6 @@ class Addresses:
         self._all = [_Address(target) for target in dict.fromkeys(targets)]
         self._current = self._all[0]
         self._now = now
-        self._longest = _LONGEST_OF_SEVERAL_SECONDS if self.several else _LONGEST_BACKOFF_SECONDS
 
     @property
     def current(self) -> str:
@@ -79,6 +84,10 @@ class Addresses:
         self._current.backoff = FIRST_BACKOFF_SECONDS
         self._current.patience = _FIRST_PATIENCE_SECONDS
 
+    def left(self) -> None:
+        """The current one had the agent until now, however short that was."""
+        self._current.left = self._now()
+
     def shook_no_hands(self) -> None:
         """The current one had its time; the next time it gets more."""
         self._current.patience = min(2 * self._current.patience, _LONGEST_PATIENCE_SECONDS)
@@ -86,7 +95,7 @@ class Addresses:
     def again(self) -> float:
         """The current one is not at fault, and is tried again; in how many seconds."""
         wait = self._wait(self._current)
-        self._grow(self._current, self._longest)
+        self._grow(self._current)
         return wait
 
     def failed(self, at_least_seconds: float = 0.0) -> float:
@@ -96,14 +105,19 @@ class Addresses:
         """
         here = self._current
         here.not_before = self._now() + max(self._wait(here), at_least_seconds)
-        self._grow(here, self._longest)
+        self._grow(here)
         place = self._all.index(here)
         others_first = [*self._all[place + 1 :], *self._all[: place + 1]]
         self._current = min(others_first, key=lambda address: address.not_before)
         return max(0.0, self._current.not_before - self._now())
 
     def _wait(self, address: _Address) -> float:
-        return address.backoff * random.uniform(0.75, 1.25)  # noqa: S311  # spreads agents
+        backoff = min(address.backoff, self._longest(address))
+        return backoff * random.uniform(0.75, 1.25)  # noqa: S311  # spreads agents
 
-    def _grow(self, address: _Address, longest: float) -> None:
-        address.backoff = min(address.backoff * 2, longest)
+    def _grow(self, address: _Address) -> None:
+        address.backoff = min(address.backoff * 2, self._longest(address))
+
+    def _longest(self, address: _Address) -> float:
+        lately = self._now() - address.left < _LATELY_SECONDS
+        return _LONGEST_OF_SEVERAL_SECONDS if self.several or lately else _LONGEST_BACKOFF_SECONDS

@@ -320,6 +320,7 @@ class Attendance:
         try:
             await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.addresses.left()
             if time.monotonic() - since >= _GOOD_SECONDS:
                 self.addresses.good()
             for task in (reader, writer, stopper):
