@@ -132,6 +132,24 @@ def test_the_latest_of_each_host_is_of_the_newest_revision_that_ended() -> None:
     assert found.pending == ("run 6 on beta is leased",)
 
 
+@pytest.mark.parametrize("state", ["LEASED", "QUEUED", "CANCELLED"])
+def test_one_that_says_nothing_yet_leaves_the_older_one_of_its_host(state: str) -> None:
+    found = latest_of_each_host([summary("3", "alpha", state=state), summary("2", "alpha")], None)
+
+    assert found is not None
+    assert (found.run_ids, found.pending) == (("2",), ())
+    said = f"run 3 on alpha is {state.lower()}: 2 stands for that host"
+    assert found.passed_over == (said,)
+
+
+def test_where_all_were_cancelled_the_newest_stands() -> None:
+    runs = [summary(run_id, "alpha", state="CANCELLED") for run_id in ("3", "2")]
+    found = latest_of_each_host(runs, None)
+
+    assert found is not None
+    assert found.run_ids == ("3",)
+
+
 def test_a_revision_can_be_asked_for_and_may_have_no_run_that_ended() -> None:
     runs = [summary("2", "alpha"), summary("1", "alpha", "r1")]
 

@@ -12,7 +12,7 @@ from headstart.cli.errors import InputError
 from headstart.cli.found_runs import Runs, runs_options
 from headstart.cli.given import Name, OutputFile
 from headstart.cli.results import judged, load_results, write
-from headstart.cli.terminal import say_json
+from headstart.cli.terminal import say, say_json
 from headstart.cli.verdict_code import (
     code_of_findings,
     first_of,
@@ -35,7 +35,8 @@ _LISTED = 1000
 @click.option(
     "--experiment",
     type=Name(),
-    help="Instead of runs: the latest of this experiment on each host, all of one revision.",
+    help="Instead of runs: the latest of this experiment that ended on each host, all of one "
+    "revision.",
 )
 @click.option(
     "--revision",
@@ -83,6 +84,8 @@ def command(
     if experiment:
         latest = _latest(experiment, revision, collector)
         runs, pending = latest.run_ids, latest.pending
+        for clause in latest.passed_over:
+            say(f"headstart: {clause}", err=True)
     results = load_results(runs, collector)
     judged_results = [judged(result, profile) for result in results]
     try:
