@@ -139,8 +139,15 @@ class Connection:
         return self.enrolled.remedy if self.enrolled is not None else ""
 
     def channel(self) -> grpc.Channel:
-        """A channel for calls; nothing is sent yet. Raises InputError as `tls`."""
-        return channel_to(self.target, self.tls())
+        """A channel for calls; nothing is sent yet. Raises InputError as `tls`.
+
+        Whoever falls silent is known to be gone as soon as an agent knows it.
+        """
+        # Late: a help makes no calls.
+        from headstart.agent.uplink import collector_addresses
+
+        options = collector_addresses.Addresses(self.targets).keepalive_options
+        return channel_to(self.target, self.tls(), options)
 
     def problem(self) -> str:
         """Why the collector cannot be reached, where it is about certificates; empty: not."""
