@@ -7,6 +7,7 @@ import grpc
 from headstart.collector.store.issued import TooManyCertificates
 from headstart.collector.store.tokens import NoSuchToken, TokenRefused
 from headstart.collector.store.writer import StoreFault
+from headstart.words.answered import ANSWERED_KEY, STORE
 
 
 class NotGiven(Exception):
@@ -23,7 +24,8 @@ EXPECTED = (NotGiven, TooManyCertificates, NoSuchToken, TokenRefused, StoreFault
 
 async def abort(context: Any, error: Exception) -> NoReturn:
     """End the call with what `error` means to its caller."""
-    await context.abort(_code_of(error), str(error))
+    trailing = ((ANSWERED_KEY, STORE),) if isinstance(error, StoreFault) else ()
+    await context.abort(_code_of(error), str(error), trailing)
     raise AssertionError("abort raises")
 
 
