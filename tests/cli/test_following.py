@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from headstart.agent.uplink import collector_addresses
 from headstart.cli.connection import Connection
 from headstart.cli.following import follow_all
-from headstart.v1.experiments_pb2 import RunState, RunSummary, WatchRunsResponse
+from headstart.v1.experiments_pb2 import RunState, RunSummary, WatchResponse
 from headstart.v1.experiments_pb2_grpc import (
     ExperimentsServiceServicer,
     add_ExperimentsServiceServicer_to_server,
@@ -31,15 +31,15 @@ class Watched(ExperimentsServiceServicer):
     def __init__(self) -> None:
         self.asked = 0
 
-    def WatchRuns(self, _request: Any, context: Any) -> Iterator[WatchRunsResponse]:
+    def WatchRuns(self, _request: Any, context: Any) -> Iterator[WatchResponse]:
         self.asked += 1
         if self.asked > 1:
-            yield WatchRunsResponse(run=RunSummary(run_id="r", state=RunState.RUN_STATE_DONE))
+            yield WatchResponse(run=RunSummary(run_id="r", state=RunState.RUN_STATE_DONE))
             return
         over = threading.Event()
         context.add_callback(over.set)
         for reason in ("", "x" * _LONG):
-            yield WatchRunsResponse(run=RunSummary(run_id="r", state=LEASED, reason=reason))
+            yield WatchResponse(run=RunSummary(run_id="r", state=LEASED, reason=reason))
         over.wait()
 
 

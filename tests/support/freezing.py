@@ -18,13 +18,10 @@ class Freezing:
         self._left = after_bytes
         self._hear: Callable[[], object] = lambda: None
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # Where it listens.
+        self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def target(self) -> str:
-        """Where it listens."""
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def on_frozen(self, hear: Callable[[], object]) -> None:
         """Have `hear` called as it falls silent."""
