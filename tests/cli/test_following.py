@@ -40,7 +40,7 @@ class Watched(ExperimentsServiceServicer):
         context.add_callback(over.set)
         for reason in ("", "x" * _LONG):
             yield WatchResponse(run=RunSummary(run_id="r", state=LEASED, reason=reason))
-        over.wait()
+        over.wait(30)
 
 
 @contextmanager
@@ -62,7 +62,8 @@ def serving(service: Watched) -> Iterator[str]:
 def test_one_that_freezes_is_left_for_another(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(collector_addresses, "_OF_SEVERAL_MS", (300, 300))
+    monkeypatch.setattr(collector_addresses, "_OF_SEVERAL_MS", (1_000, 1_000))
+    monkeypatch.setattr(collector_addresses, "_BULK_TIMEOUT_MS", 2_000)
     seen: list[RunSummary] = []
     service = Watched()  # type: ignore[abstract]  # nobody asks for the rest
     with serving(service) as target, Freezing(target, after_bytes=_LONG // 2) as frozen:

@@ -227,7 +227,7 @@ async def test_one_that_stands_by_waits_for_no_silent_connection(
     silent: threading.Event,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turns_module, "_READY_SECONDS", 1.0)
+    monkeypatch.setattr(turns_module, "_OPEN_SECONDS", 1.0)
 
     with pytest.raises(StartFault, match="cannot hold the store"):
         await Turns.start(config(url, tmp_path / "two"))

@@ -26,7 +26,7 @@ def active_of(connection: Connection) -> Connection:
         others = tuple(each for each in connection.targets if each != target)
         there = replace(connection, target=target, others=others)
         try:
-            if _is_active(there):
+            if is_active(there):
                 return there
         except grpc.RpcError as error:
             silent.append((target, _said(cast("grpc.Call", error))))
@@ -41,8 +41,8 @@ def _said(call: grpc.Call) -> str:
     return call.details() or call.code().name
 
 
-def _is_active(connection: Connection) -> bool:
-    """Raises grpc.RpcError where it does not answer."""
+def is_active(connection: Connection) -> bool:
+    """Whether this one has the agents. Raises grpc.RpcError where it does not answer."""
     with connection.channel() as channel:
         check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]  # its stubs
         asked = health_pb2.HealthCheckRequest(service=ACTIVE_SERVICE)

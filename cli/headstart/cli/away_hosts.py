@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from headstart.cli.active_collector import active_of
+from headstart.cli.active_collector import active_of, is_active
 from headstart.cli.connection import Connection
 from headstart.cli.dates import minute
 from headstart.cli.errors import CommandError
@@ -99,6 +99,11 @@ class WithHosts:
     def _ask(self, hosts: Sequence[str]) -> None:
         """What cannot be asked is not said: the collector may be about to start anew."""
         try:
+            if self._collector.others:
+                # Another may have taken over, and whoever stands by knows of no host that is here.
+                self._collector = active_of(self._collector)
+                if not is_active(self._collector):
+                    return
             with self._lock:
                 if self._over.is_set():
                     return
@@ -110,10 +115,7 @@ class WithHosts:
                     self._tell(host, _why(state) if state is not None else "")
         # gRPC calls the use of a channel that was closed a wrong value.
         except (grpc.RpcError, CommandError, CertificateProblem, ValueError):
-            if self._collector.others and not self._over.is_set():
-                # Another collector may have taken over.
-                with suppress(CommandError):
-                    self._collector = active_of(self._collector)
+            return
 
     def _tell(self, host: str, why: str) -> None:
         with self._lock:
@@ -124,7 +126,8 @@ class WithHosts:
             if why not in ("", before):
                 # What is rewritten begins anew below.
                 self._lines.close()
-                say(f"{host} {why}; to end the run: headstart cancel {run_id}", err=True)
+                with suppress(OSError):
+                    say(f"{host} {why}; to end the run: headstart cancel {run_id}", err=True)
 
 
 def _why(state: HostState) -> str:

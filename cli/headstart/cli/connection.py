@@ -141,12 +141,12 @@ class Connection:
     def channel(self) -> grpc.Channel:
         """A channel for calls; nothing is sent yet. Raises InputError as `tls`.
 
-        Whoever falls silent is known to be gone as soon as an agent knows it.
+        Whoever falls silent is known to be gone after half a minute.
         """
         # Late: a help makes no calls.
         from headstart.agent.uplink import collector_addresses
 
-        options = collector_addresses.Addresses(self.targets).keepalive_options
+        options = collector_addresses.Addresses(self.targets).bulk_options
         return channel_to(self.target, self.tls(), options)
 
     def problem(self) -> str:

@@ -124,6 +124,7 @@ class Collector:
             self._own,
             on_result=self._publisher.ended,
             limits=config.jobs,
+            keeps=standing_by is None,
         )
         self._exporter = Exporter(store, self._analyst.pool)
         self._fleet = Fleet(
@@ -272,7 +273,7 @@ class Collector:
         """What a collector that stands by has: what changes nothing, and follows the active one."""
         self._tasks.start(self._guard.keep_roles(), "the following of the roles file")
         self._tasks.start(self._follow_store(), "the following of the active collector")
-        self._parts.push_async_callback(self._analyst.pool.stop)
+        self._parts.push_async_callback(self._analyst.stop)
         self._publisher.is_whole.set()
         await self._serve()
         if self._identity is not None:

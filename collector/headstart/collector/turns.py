@@ -48,6 +48,8 @@ _OWN_GONE_SECONDS = GONE_SECONDS - 2 * BEAT_SECONDS
 _ANSWER_SECONDS = 5.0
 # Of the tables of a new store, and of whoever makes them at the same time.
 _READY_SECONDS = 60.0
+# Of the start of one that stands by, which only reads.
+_OPEN_SECONDS = 60.0
 
 
 class Turns:
@@ -225,7 +227,8 @@ class Turns:
         if left:
             self._is_stuck = True
             raise StartFault(f"{why}; what served until now does not end: start anew")
-        self._ending.result()
+        if (error := self._ending.exception()) is not None:
+            raise StartFault(f"{why}; what served until now ended with: {_line(error)}") from error
 
     async def _stand_by(self) -> None:
         """Serve as one that stands by, as soon as that can be."""
@@ -242,8 +245,7 @@ class Turns:
 
     async def _standing_by(self) -> Collector:
         turn = Turn(None, lambda: self._active_address)
-        # It only reads: it needs no longer than the tables did.
-        patience = asyncio.create_task(asyncio.sleep(_READY_SECONDS))
+        patience = asyncio.create_task(asyncio.sleep(_OPEN_SECONDS))
         try:
             collector = await _started(self._config, turn, patience)
         finally:

@@ -143,13 +143,13 @@ def test_wrong_bodies_stand_for_those_that_nobody_judged(tmp_path: Path) -> None
 @pytest.mark.root
 def test_a_generator_that_was_kept_from_its_cpu_says_so_in_the_window(tmp_path: Path) -> None:
     cpu = max(os.sched_getaffinity(0))
-    task = partial(task_of, load_of(duration_seconds=2.0), scratch=tmp_path, cpus=str(cpu))
+    task = partial(task_of, load_of(duration_seconds=3.0), scratch=tmp_path, cpus=str(cpu))
     with (
         serving() as server,
         hogging(cpu) as hog,
         closing(Builtin().prepare(task(port=server.port))) as prepared,
     ):
-        begin = threading.Timer(0.4, partial(hog.communicate, b"now\n"))
+        begin = threading.Timer(1.0, partial(hog.communicate, b"now\n"))
         begin.start()
         result = prepared.run()
         begin.join()

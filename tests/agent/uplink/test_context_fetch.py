@@ -167,8 +167,9 @@ def test_one_that_is_broken_is_not_asked_for_ever(tmp_path: Path) -> None:
 def test_in_the_end_it_is_told_how_far_it_came_and_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context_fetch, "_ALL_SECONDS", 0.6)
-    with pytest.raises(CannotFetch, match=r"^700 of 2048 bytes came within 0.01 min; at the end "):
+    monkeypatch.setattr(context_fetch, "_ALL_SECONDS", 60.0)
+    monkeypatch.setattr(context_fetch, "_PAUSE_SECONDS", 61.0)
+    with pytest.raises(CannotFetch, match=r"^700 of 2048 bytes came within 1 min; at the end "):
         fetched(Source(breaks=20), tmp_path / "a")
 
 

@@ -318,6 +318,18 @@ async def test_a_result_that_cannot_be_stored_is_reported_all_the_same(tmp_path:
 
 
 @in_loop
+async def test_one_that_keeps_nothing_reports_and_leaves_the_store_well(tmp_path: Path) -> None:
+    """As a collector that stands by: its store refuses each change."""
+    async with ended_run(tmp_path) as (store, run_id):
+        analyst = Analyst(store, SelfMetrics("0"), keeps=False)
+        report = await analyst.report(run_id, JSON)
+        await analyst.stop()
+
+        assert run_id in report.decode()
+        assert await store.read(store_results.missing) == [run_id]
+
+
+@in_loop
 async def test_a_dead_process_is_replaced(tmp_path: Path) -> None:
     async with ended_run(tmp_path) as (store, run_id):
         analyst = Analyst(store, SelfMetrics("0"), analyse=analyses.dies_once)

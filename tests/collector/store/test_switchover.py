@@ -38,14 +38,18 @@ async def test_a_server_that_only_reads_by_now_is_left_for_the_one_that_took_ove
             first.sql("SELECT pg_reload_conf()")
             second.promote()
 
-            deadline = time.monotonic() + 30
-            while True:
-                with suppress(StoreFault):
-                    await store.flush()
-                    await store.write(PostgresDatabase(url).touch)
-                    break
+            deadline = time.monotonic() + 60
+            refused = False
+            while not refused or store.problem:
                 assert time.monotonic() < deadline
+                try:
+                    await store.flush()
+                except StoreFault:
+                    refused = True
+            beats = "SELECT beats FROM epoch_beats"
+            before = int(second.sql(beats, "headstart"))
             assert answered(lambda: epoch.beat(term), deadline)
+            assert int(second.sql(beats, "headstart")) == before + 1
         epoch.close()
 
 

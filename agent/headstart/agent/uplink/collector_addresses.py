@@ -24,6 +24,8 @@ _LONGEST_PATIENCE_SECONDS = 12.0
 # that come more often than each 5 s.
 _ALONE_MS = 20_000, 10_000
 _OF_SEVERAL_MS = 6_000, 3_000
+# Where much is carried: the answer to a ping waits behind it, as long as a slow way needs.
+_BULK_TIMEOUT_MS = 20_000
 
 
 @dataclass
@@ -70,14 +72,16 @@ class Addresses:
         Keepalive alone notices it after 45 s and more; with ping_timeout set it takes time +
         timeout.
         """
-        after, timeout = _OF_SEVERAL_MS if self.several else _ALONE_MS
-        return [
-            ("grpc.keepalive_time_ms", after),
-            ("grpc.keepalive_timeout_ms", timeout),
-            ("grpc.http2.ping_timeout_ms", timeout),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.max_pings_without_data", 0),
-        ]
+        return _keepalive(*self._silence_ms)
+
+    @property
+    def bulk_options(self) -> list[tuple[str, int]]:
+        """The same for a channel that carries files and reports: later, but on slow ways too."""
+        return _keepalive(self._silence_ms[0], _BULK_TIMEOUT_MS)
+
+    @property
+    def _silence_ms(self) -> tuple[int, int]:
+        return _OF_SEVERAL_MS if self.several else _ALONE_MS
 
     def good(self) -> None:
         """The current one had the agent for a while: if it fails, it is tried again at once."""
@@ -121,3 +125,13 @@ class Addresses:
     def _longest(self, address: _Address) -> float:
         lately = self._now() - address.left < _LATELY_SECONDS
         return _LONGEST_OF_SEVERAL_SECONDS if self.several or lately else _LONGEST_BACKOFF_SECONDS
+
+
+def _keepalive(after_ms: int, timeout_ms: int) -> list[tuple[str, int]]:
+    return [
+        ("grpc.keepalive_time_ms", after_ms),
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]

@@ -118,7 +118,7 @@ def _go_on(
     cancelled: Cancellation,
 ) -> None:
     request = FetchContextRequest(attempt=attempt, sha256=archive.sha256, offset=file.tell())
-    options = addresses.keepalive_options
+    options = addresses.bulk_options
     if (patience := addresses.patience_seconds) is not None:
         # One that is frozen takes the connection, and shakes no hands.
         options = [*options, ("grpc.min_reconnect_backoff_ms", int(1000 * patience))]

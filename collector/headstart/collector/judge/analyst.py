@@ -70,8 +70,12 @@ class Analyst:
         on_result: Callable[[str], Awaitable[None]] = _nobody,
         analyse: Callable[[str, str], Done[Analysed]] = worker.analyse,
         limits: JobLimits | None = None,
+        keeps: bool = True,
     ) -> None:
-        """`analyse` must be picklable: it is called in another process."""
+        """`analyse` must be picklable: it is called in another process. Without `keeps` nothing
+        is stored, as by a collector that stands by.
+        """
+        self._keeps = keeps
         self._store = store
         self._metrics = metrics
         self._on_result = on_result
@@ -152,9 +156,11 @@ class Analyst:
         await self._put(await self._analysed(run_id), run_id, began, self._store.write)
 
     async def _analyse_and_keep(self, run_id: str) -> Analysed:
-        """For who asks, and stored where that can be: not by a collector that stands by."""
+        """For who asks, and stored where that can be."""
         began = time.monotonic()
         analysed = await self._analysed(run_id)
+        if not self._keeps:
+            return analysed
         try:
             await self._put(analysed, run_id, began, self._store.write)
         except StoreFault as fault:

@@ -84,9 +84,12 @@ class Regressions:
     async def _take(self, run_id: str) -> None:
         # In the order of arrival: a judgement must see the shifts of the one before.
         async with self._lock:
-            await self._store.at_last(
-                partial(self._catch_up, run_id), f"run {run_id} is not judged yet"
-            )
+            try:
+                await self._store.at_last(
+                    partial(self._catch_up, run_id), f"run {run_id} is not judged yet"
+                )
+            except queries.NoSuchRun:
+                log.info("run %s was forgotten before it was judged", run_id)
 
     async def _catch_up(self, run_id: str) -> None:
         """Raises StoreFault, after which it goes on where it was."""
@@ -140,17 +143,18 @@ class Regressions:
                 )
             except NoRerun as error:
                 note = str(error)
-        now, host = self._store.now(), info.host.host
+        now = self._store.now()
 
-        def put(connection: Connection) -> str:
-            rerun = ""
+        def put(connection: Connection) -> tuple[str, str]:
+            # Its host may have got another name meanwhile.
+            rerun, host = "", queries.info(connection, run_id).host.host
             if experiment is not None:
                 (rerun,) = submitting.submit(connection, experiment, [host], now)
             for shift in found:
                 store_shifts.put_shift(connection, shift, run_id, rerun, note, now)
-            return rerun
+            return rerun, host
 
-        rerun = await self._store.write_at_last(put, "shifts")
+        rerun, host = await self._store.write_at_last(put, "shifts")
         if rerun and experiment is not None:
             who = f"this collector, to confirm run {run_id}"
             submitting.log_submitted(rerun, experiment, host, who)

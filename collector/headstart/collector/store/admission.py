@@ -30,6 +30,10 @@ class StoreClosed(StoreFault):
     """The collector stops: trying again changes nothing."""
 
 
+class StoreDamaged(StoreFault):
+    """What is stored cannot be read: trying again changes nothing."""
+
+
 @dataclass(frozen=True)
 class Spoil:
     """A record that was refused at its place in the stream: its run ends there, FAILED."""

@@ -92,11 +92,10 @@ def is_away(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         from headstart.collector.store import sqlite
 
-        return sqlite.is_of_the_file(error) and not sqlite.is_damaged(error)
+        return sqlite.is_away(error.orig)
     from headstart.collector.store import postgresql_faults
 
-    is_at_fault = postgresql_faults.is_at_fault(error.orig)
-    return is_at_fault and not postgresql_faults.is_damaged(error.orig)
+    return postgresql_faults.is_away(error.orig)
 
 
 def open_readers(where: str) -> Engine:

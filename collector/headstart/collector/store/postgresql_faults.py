@@ -8,6 +8,9 @@ _OLDEST_VERSION = 140_000
 # SQLSTATEs of statements that are right, on a database that is not: no permission, no such table.
 _OF_THE_DATABASE = ("42501", "42P01", "3F000")
 _DAMAGED = ("XX001", "XX002")
+# SQLSTATEs, or beginnings of them: no connection, no room, being shut down or started, a server
+# that only reads by now, a transaction that made way for another.
+_AWAY = ("08", "53", "57P", "25006", "40")
 # Words of servers and of their client library, which have no number where nobody is connected yet.
 # In another language than English they stand without advice.
 _ADVICE = {
@@ -64,6 +67,13 @@ def is_at_fault(error: BaseException | None) -> bool:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
         return True
     return isinstance(error, psycopg.Error) and error.sqlstate in _OF_THE_DATABASE
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether the server, or the way to it, is to come back: another try may help."""
+    if not isinstance(error, psycopg.Error):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_AWAY)
 
 
 def is_damaged(error: BaseException | None) -> bool:

@@ -18,6 +18,14 @@ _BUSY_SECONDS = 30
 # foreign value may have a megabyte.
 _HIDDEN = True
 _INCREMENTAL = 2
+_AWAY = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+)
 
 
 def writer_engine(path: Path) -> Engine:
@@ -86,6 +94,12 @@ def is_of_the_file(error: DBAPIError) -> bool:
 def is_damaged(error: DBAPIError) -> bool:
     """Whether the file is at fault: trying again changes nothing."""
     return type(error) is DatabaseError
+
+
+def is_away(error: sqlite3.Error) -> bool:
+    """Whether the disk or another program keeps it from being read for now."""
+    # The low byte is the kind.
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _AWAY
 
 
 def copy_into(path: Path, target: Path) -> None:

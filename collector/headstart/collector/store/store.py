@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
 from headstart.collector.store import opening
+from headstart.collector.store.admission import StoreDamaged
 from headstart.collector.store.database import Database
 from headstart.collector.store.migrations import prepare
 from headstart.collector.store.opening import FILE_NAME, Opened
@@ -136,10 +137,12 @@ class Store:
                 raise
             # Such as a folder that was moved away, or a server that does not answer.
             words = f"the store cannot be read: {self.database.words_of(error)}"
-            if self.database.is_damaged(error) and not self._damage:
+            if not self.database.is_damaged(error):
+                raise StoreFault(words) from error
+            if not self._damage:
                 self._damage = words
                 log.error("%s: %s", words, self.database.advice_on_damage())
-            raise StoreFault(words) from error
+            raise StoreDamaged(words) from error
 
     def _refuse_hanging(self) -> None:
         """Raise StoreFault where neither commits nor readings end: one more would hold a thread."""
@@ -188,13 +191,14 @@ class Store:
     async def at_last(self, work: Callable[[], Awaitable[T]], so_far: str) -> T:
         """Do something again and again until the store is not what keeps it from being done.
 
-        `so_far` is said each time. Raises StoreClosed, and what `work` raises but StoreFault.
+        `so_far` is said each time. Raises StoreClosed, StoreDamaged, and what `work` raises but
+        other StoreFaults.
         """
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await work()
-            except StoreClosed:
+            except (StoreClosed, StoreDamaged):
                 raise
             except StoreFault as fault:
                 log.warning("%s (%s); again in %.0f s", so_far, fault, pause)
