@@ -1,6 +1,7 @@
 """Who can connect: sockets that only their owner opens, ports only where they were asked for."""
 
 import asyncio
+import importlib
 import socket
 import stat
 from pathlib import Path
@@ -10,8 +11,11 @@ import grpc
 import grpc.aio
 import pytest
 
+from headstart.agent.uplink.collector_addresses import Addresses
+from headstart.agent.uplink.stream import CHANNEL_OPTIONS
 from headstart.collector.config import CollectorConfig, IdentitySettings, TlsFiles
 from headstart.collector.server import Collector, StartFault
+from headstart.collector.transport.listening import server_options
 from headstart.v1.experiments_pb2 import ListHostsRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.foreign.addresses import channel_options
@@ -225,3 +229,28 @@ async def test_two_that_start_at_once_do_not_both_get_the_socket(tmp_path: Path)
     assert len(collectors) == 1
     assert await hosts(address) == 0
     await collectors[0].stop()
+
+
+def test_each_option_has_a_name_that_grpc_knows(tmp_path: Path) -> None:
+    """It says nothing of one that it does not know."""
+    core = importlib.import_module("grpc._cython.cygrpc").__file__
+    assert core is not None
+    known = Path(core).read_bytes()
+    both = Addresses(["a:1", "b:1"])
+    options = [
+        *server_options(CollectorConfig(tmp_path)),
+        *both.keepalive_options,
+        *both.bulk_options,
+        *CHANNEL_OPTIONS,
+    ]
+
+    unknown = {name for name, _ in options if name.encode() + b"\0" not in known}
+
+    assert unknown == set()
+
+
+def test_pings_of_agents_are_allowed_as_often_as_they_come(tmp_path: Path) -> None:
+    allowed = dict(server_options(CollectorConfig(tmp_path)))
+    sent = dict(Addresses(["a:1", "b:1"]).keepalive_options)
+
+    assert allowed["grpc.http2.min_ping_interval_without_data_ms"] < sent["grpc.keepalive_time_ms"]

@@ -26,6 +26,9 @@ _ALONE_MS = 20_000, 10_000
 _OF_SEVERAL_MS = 6_000, 3_000
 # Where much is carried: the answer to a ping waits behind it, as long as a slow way needs.
 _BULK_TIMEOUT_MS = 20_000
+# A collector of before, which stands alone, takes pings that come more often than each 5 min, and
+# nothing between them, for abuse.
+_ALONE_BULK_MS = 310_000
 
 
 @dataclass
@@ -72,16 +75,13 @@ class Addresses:
         Keepalive alone notices it after 45 s and more; with ping_timeout set it takes time +
         timeout.
         """
-        return _keepalive(*self._silence_ms)
+        return _keepalive(*(_OF_SEVERAL_MS if self.several else _ALONE_MS))
 
     @property
     def bulk_options(self) -> list[tuple[str, int]]:
         """The same for a channel that carries files and reports: later, but on slow ways too."""
-        return _keepalive(self._silence_ms[0], _BULK_TIMEOUT_MS)
-
-    @property
-    def _silence_ms(self) -> tuple[int, int]:
-        return _OF_SEVERAL_MS if self.several else _ALONE_MS
+        after = _OF_SEVERAL_MS[0] if self.several else _ALONE_BULK_MS
+        return _keepalive(after, _BULK_TIMEOUT_MS)
 
     def good(self) -> None:
         """The current one had the agent for a while: if it fails, it is tried again at once."""

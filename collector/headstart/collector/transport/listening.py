@@ -138,7 +138,7 @@ def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
         ("grpc.http2.ping_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         # Below an agent's interval, or its pings are taken for abuse.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ]
     if config.port_tls is not None:
         # Open streams survive a rotation of certificates; grpc adds jitter of a tenth.
