@@ -140,6 +140,7 @@ class Collector:
             self._fleet.dispatch.queued,
             confirm=config.confirm_regressions,
             on_shifts=lambda shifts: self._exposition.update(shifts=shifts),
+            after=self._publisher.is_whole,
         )
         self._analyst.on_stored(self._regressions.stored)
         self._fleet.orders.on_changed(self._publisher.changed)
@@ -367,6 +368,7 @@ class Collector:
     async def _serve_metrics(self) -> None:
         config = self._config
         if config.metrics_listen is None:
+            self._publisher.is_whole.set()
             return
         # aiohttp takes half a second to import, which a collector without metrics saves.
         from headstart.collector.metrics.application import metrics_application

@@ -2,12 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from headstart.agent.load.windows import edges_us
 from headstart.v1.experiment_pb2 import Load
 from headstart.v1.records_pb2 import FailureCode, LatencyBasis
 from support.certificates import self_signed
+from support.hogged_cpu import hogging
 from support.hostile_app import hostile
 from support.load_server import BODY, Server, serving
 from support.load_tasks import (
@@ -159,34 +157,6 @@ def test_a_generator_that_was_kept_from_its_cpu_says_so_in_the_window(tmp_path: 
     # The window that it was in and at most its neighbour, and what else the machine does.
     assert 1 <= sum(paused) <= len(paused) // 2
     assert "generator-paused" in {flag.code for flag in load_flags(result.summary, result.windows)}
-
-
-@contextmanager
-def hogging(cpu: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that waits for a line, and then leaves its CPU to nobody for 80 ms."""
-    hog = subprocess.Popen(
-        [sys.executable, "-c", _HOG, str(cpu)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with hog:
-        assert hog.stdout is not None
-        try:
-            # Started before the load, which would be over before an interpreter is on a bad day.
-            assert hog.stdout.readline() == b"ready\n"
-            yield hog
-        finally:
-            hog.kill()
-
-
-# Nothing but the kernel's own threads runs on its CPU meanwhile.
-_HOG = """
-import os, sys, time
-os.sched_setaffinity(0, {int(sys.argv[1])})
-os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-print("ready", flush=True)
-sys.stdin.readline()
-end = time.monotonic() + 0.08
-while time.monotonic() < end: pass
-"""
 
 
 def test_a_mix_is_sent_by_weight_with_its_bodies(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ class Generator:
         cpu = time.process_time()
         origin_ns = time.monotonic_ns()
         self._origin_us = origin_ns // 1000
+        # What it waited for before it was told to go is no pause of the load.
+        self._selector.late_us = 0
         self._write(frames.BEGUN, str(origin_ns).encode())
         self._loop.add_reader(sys.stdin.fileno(), self._told_to_stop)
         self._loop.call_later(_LOOK_SECONDS, self._look)

@@ -80,8 +80,8 @@ class PreciseSelector(selectors.EpollSelector):
     make an open loop send half a millisecond late on average. An epoll can itself
     be waited for, with select, whose timeout is in microseconds.
 
-    `returned_us` is when it woke last, `late_us` the longest time by which it woke late for
-    want of a CPU: after a timer's time, or by the kernel's account of the thread's waits.
+    `returned_us` is when it woke last, `late_us` the longest pause for want of a CPU: a timer
+    that it woke late for, or what the kernel says the thread waited, asleep or between two calls.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,10 @@ class PreciseSelector(selectors.EpollSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As in the base class."""
         began_us = _now_us()
-        if began_us - self._read_us > _YOUNG_US:
+        if began_us - self.returned_us >= _LONG_US:
+            # Also what was lost after the last answer, as in sending: no answer tells of it.
+            self._look(began_us)
+        elif began_us - self._read_us > _YOUNG_US:
             self._read(began_us)
         wanted = timeout
         if timeout is not None and timeout > 0:
@@ -104,15 +107,15 @@ class PreciseSelector(selectors.EpollSelector):
         self.returned_us = _now_us()
         waited_us = self.returned_us - began_us
         if waited_us >= _LONG_US:
-            self._look(waited_us, None if events or wanted is None else wanted)
+            if wanted is not None and not events:
+                self.late_us = max(self.late_us, waited_us - round(wanted * 1e6))
+            self._look(self.returned_us)
         return events
 
-    def _look(self, waited_us: int, wanted_seconds: float | None) -> None:
-        """After a wait that is long enough to hold a pause."""
-        if wanted_seconds is not None:
-            self.late_us = max(self.late_us, waited_us - round(wanted_seconds * 1e6))
+    def _look(self, now_us: int) -> None:
+        """After a time that is long enough to hold a pause: did the thread wait for a CPU?"""
         before_ns = self._delay_ns
-        self._read(self.returned_us)
+        self._read(now_us)
         self.late_us = max(self.late_us, (self._delay_ns - before_ns) // 1000)
 
     def _read(self, now_us: int) -> None:
@@ -130,7 +133,7 @@ class PreciseSelector(selectors.EpollSelector):
         super().close()
 
 
-# Waits that may hold a pause worth telling, and how old the reading before one may be: of an
+# Times that may hold a pause worth telling, and how old the reading before one may be: of an
 # old one nobody knows whether it is one wait for a CPU or many short ones.
 _LONG_US = 4_000
 _YOUNG_US = 50_000

@@ -39,13 +39,19 @@ class Regressions:
         *,
         confirm: bool = True,
         on_shifts: Callable[[list[Shift]], None] = lambda _shifts: None,
+        after: asyncio.Event | None = None,
     ) -> None:
-        """`queued` is told of hosts that got a rerun; without `confirm` none is made."""
+        """`queued` is told of hosts that got a rerun; without `confirm` none is made.
+
+        Nothing is judged before `after`: thousands of runs of an older release that were not
+        keep a start waiting.
+        """
         self._store = store
         self._pool = pool
         self._queued = queued
         self._confirm = confirm
         self._on_shifts = on_shifts
+        self._after = after
         self._tasks = Tasks()
         self._lock = asyncio.Lock()
 
@@ -84,6 +90,8 @@ class Regressions:
     async def _take(self, run_id: str) -> None:
         # In the order of arrival: a judgement must see the shifts of the one before.
         async with self._lock:
+            if self._after is not None:
+                await self._after.wait()
             try:
                 await self._store.at_last(
                     partial(self._catch_up, run_id), f"run {run_id} is not judged yet"
@@ -204,7 +212,7 @@ class Regressions:
 
 
 def _unjudged(connection: Connection, run_id: str) -> RunInfo | None:
-    waits = run_id in store_shifts.unjudged(connection)
+    waits = store_shifts.is_unjudged(connection, run_id)
     return queries.info(connection, run_id) if waits else None
 
 

@@ -11,14 +11,18 @@ from headstart.words.metrics import METRICS
 
 _BY_SERIES = {metric.series: metric for metric in METRICS.values()}
 # Next to each of them another figure says nearly the same, or what it is for.
-_DETAIL = (
-    metrics.MEMORY_HIGH_WATER,
-    metrics.BUILD_CPU,
-    metrics.BUILD_MEMORY,
-    metrics.IMAGE_ABOVE_BASE,
-    metrics.IMAGE_OWN,
-    metrics.PULL_TRANSFERRED,
+_DETAIL = frozenset(
+    metric.name
+    for metric in (
+        metrics.MEMORY_HIGH_WATER,
+        metrics.BUILD_CPU,
+        metrics.BUILD_MEMORY,
+        metrics.IMAGE_ABOVE_BASE,
+        metrics.IMAGE_OWN,
+        metrics.PULL_TRANSFERRED,
+    )
 )
+_HEADLINES = frozenset(name for name, metric in METRICS.items() if metric.headline)
 _DETAIL_FAMILIES = frozenset(
     (START_STAMP.name, BREAK_EVEN_INFO.name, BREAK_EVEN.name, "headstart_checks_passed")
 )
@@ -30,17 +34,13 @@ def is_detail(sample: Sample) -> bool:
     if (metric := _BY_SERIES.get(sample.family)) is not None:
         return _figure_is_detail(metric, sample.labels[-1])
     if sample.family == "headstart_ratio":
-        return not _is_headline(sample.labels[-2])
+        return sample.labels[-2] not in _HEADLINES
     if sample.family == "headstart_verdict":
-        return not _is_headline(sample.labels[-3])
+        return sample.labels[-3] not in _HEADLINES
     return sample.family in _DETAIL_FAMILIES
 
 
 def _figure_is_detail(metric: Metric, stat: str) -> bool:
     if stat == "center":
-        return metric in _DETAIL
-    return stat not in _INTERVAL or not metric.headline
-
-
-def _is_headline(name: str) -> bool:
-    return name in METRICS and METRICS[name].headline
+        return metric.name in _DETAIL
+    return stat not in _INTERVAL or metric.name not in _HEADLINES

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from headstart.collector.metrics.families import HOST_FAMILIES, Sample
 from headstart.collector.metrics.fleet_samples import moving_samples, steady_samples
-from headstart.collector.metrics.rendering import Fragment, Page, page_of, rendered
+from headstart.collector.metrics.rendering import Fragment, Page, fragment_of, page_of
 from headstart.v1.experiments_pb2 import HostState
 from headstart.words.foreign.clean import label
 
@@ -54,7 +54,7 @@ class HostPage:
                 moving += moves
                 series += size
         self._kept = kept
-        fragments = [rendered(self._store, HOST_FAMILIES, moving)]
+        fragments = [fragment_of(self._store, HOST_FAMILIES, moving)]
         fragments += [each.fragment for each in kept.values()]
         return page_of(HOST_FAMILIES, fragments, dropped)
 
@@ -67,5 +67,5 @@ class HostPage:
         known = self._kept.get(state.host.host)
         if known is not None and known.state == packed:
             return known
-        fragment = rendered(self._store, HOST_FAMILIES, steady_samples(state))
+        fragment = fragment_of(self._store, HOST_FAMILIES, steady_samples(state))
         return _Kept(packed, fragment)

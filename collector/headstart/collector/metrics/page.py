@@ -28,9 +28,9 @@ from headstart.collector.metrics.rendering import (
     GZIP_LEVEL,
     Fragment,
     Page,
+    fragment_of,
     of_store,
     page_of,
-    rendered,
 )
 from headstart.collector.metrics.run_samples import curve_samples, run_samples
 from headstart.collector.own_metrics import SelfMetrics
@@ -172,15 +172,17 @@ class Exposition:
         )
         if outdated or not says_something or result.state == RunWord.INCOMPLETE:
             return False
-        samples = list(run_samples(result))
+        figures: list[Sample] = []
         detail: list[Sample] = []
-        if self._detailed:
-            detail = [*filter(is_detail, samples), *curve_samples(result)]
+        for sample in run_samples(result):
+            (detail if is_detail(sample) else figures).append(sample)
+        # What is not asked for is not made, either.
+        detail = [*detail, *curve_samples(result)] if self._detailed else []
         self._runs[key] = _ShownRun(
             result.run_id,
             result.ended_unix_seconds,
-            rendered(self._store, RESULT_FAMILIES, [s for s in samples if not is_detail(s)]),
-            rendered(self._store, RESULT_FAMILIES, detail),
+            fragment_of(self._store, RESULT_FAMILIES, figures),
+            fragment_of(self._store, RESULT_FAMILIES, detail),
         )
         return True
 
@@ -218,7 +220,7 @@ class Exposition:
                 samples += of_one
             else:
                 dropped["cap"] += len(of_one)
-        return page_of(SHIFT_FAMILIES, [rendered(self._store, SHIFT_FAMILIES, samples)], dropped)
+        return page_of(SHIFT_FAMILIES, [fragment_of(self._store, SHIFT_FAMILIES, samples)], dropped)
 
 
 def _ended_by(result: RunResult, now: float) -> RunResult:

@@ -7,7 +7,10 @@ is recommended of it. `with_host_check` joins the two, here as for every report.
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+
+from sqlalchemy import Connection
 
 from headstart.collector.analysis.aa_of_host import latest_telling, with_host_check
 from headstart.collector.findings import RunResult
@@ -19,8 +22,9 @@ from headstart.words.foreign.clean import label
 
 log = logging.getLogger(__name__)
 
-# Results that are read and rendered before the page is joined anew.
-_AT_ONCE = 50
+# Results that are read and rendered, in some two seconds, before the page is joined anew: each
+# joining costs as much as the page is long.
+_AT_ONCE = 200
 # Of results in a row that show nothing, more are not tried.
 _TRIED = 5
 
@@ -78,18 +82,13 @@ class Publisher:
             await asyncio.to_thread(self._exposition.remove, stale)
 
     async def _show_stored(self, runs: Sequence[str]) -> None:
-        told: dict[str, RunResult | None] = {}
-        shown = []
-        for run_id in runs:
-            stored = await self._store.read(partial(store_results.get, run_id=run_id))
-            if stored is None or (result := await self._read(stored.result_json)) is None:
-                continue
-            host = result.host.name
-            if host not in told:
-                latest = await self._store.read(partial(store_results.latest_aa, run_id=run_id))
-                told[host] = await asyncio.to_thread(_telling, latest)
-            shown.append(with_host_check(result, told[host]))
-        await asyncio.to_thread(self._exposition.update, shown)
+        stored = await self._store.read(partial(_stored, runs))
+        await asyncio.to_thread(self._join_and_show, stored)
+
+    def _join_and_show(self, stored: "_Stored") -> None:
+        told = {host: _telling(results) for host, results in stored.aa.items()}
+        read = [(host, _read(result_json)) for host, result_json in stored.results]
+        self._exposition.update([with_host_check(r, told[host]) for host, r in read if r])
 
     async def clock_set_back(self) -> None:
         """Show what is shown as of now: none of it ended in the future."""
@@ -128,23 +127,44 @@ class Publisher:
 
     async def _show(self, result_json: str) -> RunResult | None:
         """None: it cannot be read, and is not shown."""
-        if (result := await self._read(result_json)) is None:
+        if (result := await asyncio.to_thread(_read, result_json)) is None:
             return None
         run_id = result.run_id
         latest = await self._store.read(lambda c: store_results.latest_aa(c, run_id))
+        told = await asyncio.to_thread(_telling, latest)
         # Rendering takes milliseconds of CPU.
-        await asyncio.to_thread(self._join_and_show, result, latest)
+        await asyncio.to_thread(self._exposition.update, [with_host_check(result, told)])
         return result
 
-    async def _read(self, result_json: str) -> RunResult | None:
-        try:
-            return await asyncio.to_thread(from_json, result_json)
-        except UnreadableResult as error:
-            log.error("a stored result is not shown: %s", error)
-            return None
 
-    def _join_and_show(self, result: RunResult, latest_aa: Sequence[str]) -> None:
-        self._exposition.update([with_host_check(result, _telling(latest_aa))])
+@dataclass(frozen=True)
+class _Stored:
+    """Results as JSON, each with its host, and the latest A/A runs of each host."""
+
+    results: list[tuple[str, str]]
+    aa: dict[str, list[str]]
+
+
+def _stored(run_ids: Sequence[str], connection: Connection) -> _Stored:
+    places = store_results.places(connection, run_ids)
+    found = _Stored([], {})
+    for run_id in run_ids:
+        stored = store_results.get(connection, run_id)
+        if stored is None or run_id not in places:
+            continue
+        _, host = places[run_id]
+        if host not in found.aa:
+            found.aa[host] = store_results.latest_aa(connection, run_id)
+        found.results.append((host, stored.result_json))
+    return found
+
+
+def _read(result_json: str) -> RunResult | None:
+    try:
+        return from_json(result_json)
+    except UnreadableResult as error:
+        log.error("a stored result is not shown: %s", error)
+        return None
 
 
 def _telling(latest_aa: Sequence[str]) -> RunResult | None:

@@ -48,14 +48,20 @@ class FoundShift:
 
 def unjudged(connection: Connection) -> list[str]:
     """Analysed runs that were not judged, the oldest first."""
-    query = (
-        select(runs.c.run_id)
-        .join(results, results.c.run_id == runs.c.run_id)
-        .outerjoin(judged, judged.c.run_id == runs.c.run_id)
-        .where(judged.c.run_id.is_(None), results.c.fault == "")
-        .order_by(runs.c.end_order)
-    )
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_UNJUDGED.order_by(runs.c.end_order)).scalars())
+
+
+def is_unjudged(connection: Connection, run_id: str) -> bool:
+    """Whether this one is among them."""
+    return connection.execute(_UNJUDGED.where(runs.c.run_id == run_id)).first() is not None
+
+
+_UNJUDGED = (
+    select(runs.c.run_id)
+    .join(results, results.c.run_id == runs.c.run_id)
+    .outerjoin(judged, judged.c.run_id == runs.c.run_id)
+    .where(judged.c.run_id.is_(None), results.c.fault == "")
+)
 
 
 def set_judged(connection: Connection, run_id: str, now: float) -> None:
