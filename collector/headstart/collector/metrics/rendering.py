@@ -14,6 +14,9 @@ from prometheus_client.utils import floatToGoString
 
 from headstart.collector.metrics.families import Family, Sample
 
+# The library's own form of a number; it has no types.
+_number: Callable[[float], str] = floatToGoString
+
 # Level 9, the client library's own choice, costs ten times as much for a tenth less bytes.
 GZIP_LEVEL = 1
 
@@ -126,7 +129,7 @@ def _lines(family: Family, values: dict[tuple[str, ...], float], store: str) -> 
     lines = []
     for labels, value in values.items():
         held = in_order((_escaped(store), *map(_escaped, labels)))
-        lines.append(template % (*held, floatToGoString(value)))
+        lines.append(template % (*held, _number(value)))
     return "".join(lines).encode()
 
 
