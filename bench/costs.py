@@ -1,6 +1,6 @@
 """What an agent, a batch, a run and a series cost a collector: the units of docs/SCALING.md.
 
-`python -m bench.costs bench/costs.json` measures for ten minutes and writes them, with the
+`python -m bench.costs bench/costs.json` measures for five minutes and writes them, with the
 conditions; `bench.scaling` computes with them. All CPU times are the collector's alone.
 """
 
@@ -10,13 +10,14 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from bench.scale import working
-from bench.scaling import Costs, Measured, Observed, read
+from bench.scaling import Costs, Measured, Observed, of_a_fleet, read
 from bench.secured import Secured, secured
 from headstart.collector.analysis.analyse import analyse_run
 from headstart.collector.findings.json import to_json
@@ -28,7 +29,7 @@ from headstart.collector.store.store import FILE_NAME
 from support.fake_runs import AOT, JIT, Fake
 from support.metrics_results import STORE, host_state, of_a_service, run_result
 
-# The unit costs are of the first; the model has to foretell the others.
+# The unit costs are of the two largest; the model has to foretell the others.
 SIZES = (100, 250, 500, 1_000)
 _IDLE_SECONDS, _WORK_SECONDS = 15.0, 30
 _VARIANTS = ("jit", "r2r", "aot-dynamic", "aot-scratch")
@@ -36,30 +37,20 @@ _VARIANTS = ("jit", "r2r", "aot-dynamic", "aot-scratch")
 _POINT_BYTES = 600
 
 
-def costs_of(first: Observed) -> Measured:
-    """The costs of a unit, from what was seen of so many agents."""
+def units() -> dict[str, Any]:
+    """The costs by field that no fleet is needed for."""
     result_bytes, points, analysis = _of_a_run()
     standard, detailed, host_series, plain, packed = _of_series()
-    costs = Costs(
-        idle_us=1e6 * first.idle_share / first.agents,
-        batch_us=1e6 * (first.busy_share - first.idle_share) / first.batches_per_second,
-        come_back_ms=1e3 * first.storm_cpu_seconds / first.agents,
-        lease_ms=1e3 * first.submission_cpu_seconds / first.agents,
-        resident_mib=first.resident_before_mib,
-        agent_kib=1024 * (first.resident_mib - first.resident_before_mib) / first.agents,
-        batch_bytes=first.batch_bytes,
-        result_bytes=result_bytes + _POINT_BYTES * points,
-        analysis_cpu_seconds=analysis,
-        result_variants=2,
-        variant_series=standard,
-        detailed_variant_series=detailed,
-        host_series=host_series,
-        series_bytes=plain,
-        series_packed_bytes=packed,
-    )
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    conditions = f"{day}, {os.cpu_count()} shared cores, SQLite"
-    return Measured(conditions, costs, [first])
+    return {
+        "result_bytes": result_bytes + _POINT_BYTES * points,
+        "analysis_cpu_seconds": analysis,
+        "result_variants": 2,
+        "variant_series": standard,
+        "detailed_variant_series": detailed,
+        "host_series": host_series,
+        "series_bytes": plain,
+        "series_packed_bytes": packed,
+    }
 
 
 def observe(agents: int, seconds: int) -> Observed:
@@ -155,8 +146,12 @@ if __name__ == "__main__":
     parser.add_argument("--more", action="store_true", help="add what is seen to a file's")
     arguments = parser.parse_args()
     known = read(arguments.file) if arguments.more else None
+    seen = list(known.seen) if known else []
+    alone = units()
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    conditions = known.conditions if known else f"{day}, {os.cpu_count()} shared cores, SQLite"
     for size in arguments.sizes:
-        found = observe(size, arguments.seconds)
-        known = replace(known, seen=[*known.seen, found]) if known else costs_of(found)
+        seen = sorted([*seen, observe(size, arguments.seconds)], key=lambda each: each.agents)
+        found = Measured(conditions, Costs(**alone, **of_a_fleet(seen)), seen)
         # What was seen took minutes.
-        arguments.file.write_text(json.dumps(asdict(known), indent=1) + "\n")
+        arguments.file.write_text(json.dumps(asdict(found), indent=1) + "\n")

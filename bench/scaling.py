@@ -21,9 +21,9 @@ _GIB = 1 << 30
 class Costs:
     """What a unit costs; CPU times are the collector's alone, bytes those of SQLite's file."""
 
-    # CPU microseconds in a second of an agent that is there: heartbeats, and what is kept of it.
+    # CPU microseconds in a second that an agent more takes: heartbeats, and what is kept of it.
     idle_us: float
-    # CPU microseconds for a batch on top of that, from TLS to the ack.
+    # CPU microseconds for a batch more on top of that, from TLS to the ack.
     batch_us: float
     # CPU milliseconds for an agent that comes back after a cut; and until one has its lease.
     come_back_ms: float
@@ -45,6 +45,9 @@ class Costs:
     # Of a scrape, for each series: plain, and with gzip.
     series_bytes: float
     series_packed_bytes: float
+    # Shares of a core that go to commits, which agents share: at rest, and more when they deliver.
+    rest_share: float = 0.0
+    commits_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Measured:
-    """Costs, on what machine, and what was seen at several sizes; the costs are of the first."""
+    """Costs, on what machine, and what was seen at several sizes, from small to large."""
 
     conditions: str
     costs: Costs
@@ -128,7 +131,8 @@ def walls(agents: float, costs: Costs, shape: Shape, room: Room) -> list[Wall]:
     """What so many agents need of each resource, in the order of a batch's way."""
     batches = agents * shape.measuring
     runs_a_second = agents * shape.measuring / shape.run_seconds
-    cpu = (agents * costs.idle_us + batches * costs.batch_us) / 1e6
+    shared = costs.rest_share + costs.commits_share
+    cpu = shared + (agents * costs.idle_us + batches * costs.batch_us) / 1e6
     analysis = runs_a_second * costs.analysis_cpu_seconds * shape.variants / costs.result_variants
     memory = costs.resident_mib + agents * costs.agent_kib / 1024
     raw = batches * costs.batch_bytes * shape.raw_days * _DAY_SECONDS
@@ -173,8 +177,46 @@ def collectors(agents: float, costs: Costs, shape: Shape, room: Room) -> int:
 
 def foretold(agents: int, batches: float, costs: Costs) -> tuple[float, float, float]:
     """Share of a core at rest, at so many batches a second, and CPU seconds to come back."""
-    idle = agents * costs.idle_us / 1e6
-    return idle, idle + batches * costs.batch_us / 1e6, agents * costs.come_back_ms / 1e3
+    idle = costs.rest_share + agents * costs.idle_us / 1e6
+    busy = idle + costs.commits_share + batches * costs.batch_us / 1e6
+    return idle, busy, agents * costs.come_back_ms / 1e3
+
+
+def of_a_fleet(seen: Sequence[Observed]) -> dict[str, Any]:
+    """The costs by field that sizes tell, from small to large: how the two largest differ.
+
+    Agents share commits, so that the first hundred cost more than each hundred after them: what
+    does not grow with them is a share of its own.
+    """
+    largest = seen[-1]
+    smaller = seen[-2] if len(seen) > 1 else None
+    idle_each, rest = _line(
+        (largest.agents, largest.idle_share),
+        (smaller.agents, smaller.idle_share) if smaller else None,
+    )
+    batch_each, commits = _line(
+        (largest.batches_per_second, largest.busy_share - largest.idle_share),
+        (smaller.batches_per_second, smaller.busy_share - smaller.idle_share) if smaller else None,
+    )
+    return {
+        "idle_us": 1e6 * idle_each,
+        "batch_us": 1e6 * batch_each,
+        "rest_share": rest,
+        "commits_share": commits,
+        "come_back_ms": 1e3 * largest.storm_cpu_seconds / largest.agents,
+        "lease_ms": 1e3 * largest.submission_cpu_seconds / largest.agents,
+        "resident_mib": largest.resident_before_mib,
+        "agent_kib": 1024 * (largest.resident_mib - largest.resident_before_mib) / largest.agents,
+        "batch_bytes": largest.batch_bytes,
+    }
+
+
+def _line(large: tuple[float, float], small: tuple[float, float] | None) -> tuple[float, float]:
+    """What one more adds, and what there is without any; without `small` all grows."""
+    if small is None:
+        return large[1] / large[0], 0.0
+    each = (large[1] - small[1]) / (large[0] - small[0])
+    return each, large[1] - each * large[0]
 
 
 def read(path: Path) -> Measured:

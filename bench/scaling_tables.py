@@ -35,8 +35,8 @@ def tables(measured: Measured, shape: Shape | None = None, room: Room | None = N
     parts = [
         "### What a unit costs",
         (
-            f"Measured by `python -m bench.costs` with {measured.seen[0].agents} agents: "
-            f"{measured.conditions}, load average {measured.seen[0].load_average:.0f}."
+            f"Measured by `python -m bench.costs` with up to {measured.seen[-1].agents:,} agents: "
+            f"{measured.conditions}, load average {measured.seen[-1].load_average:.0f}."
         ),
         _table(("unit", "cost"), _units(measured.costs)),
         "### Where the walls are",
@@ -57,8 +57,8 @@ def tables(measured: Measured, shape: Shape | None = None, room: Room | None = N
         + ".",
         "### Foretold and measured",
         (
-            f"The unit costs are of {measured.seen[0].agents} agents; what they say of other "
-            "sizes, beside what was measured there on the same day."
+            "The unit costs are of the two largest sizes; what they say of each, beside what was "
+            "measured there in the same half hour."
         ),
         _table(
             (
@@ -72,19 +72,15 @@ def tables(measured: Measured, shape: Shape | None = None, room: Room | None = N
             _checks(measured),
         ),
     ]
-    _, busy, back = foretold(1_000, 1_000, measured.costs)
-    parts.append(
-        f"Of 1,000 agents with a batch a second each they say {busy:.0%} of a core, and {back:.1f} "
-        "s of CPU until all are back. `python -m bench scale` measured both on the same day, in "
-        "other hours: [METHODOLOGY.md](METHODOLOGY.md#benchmarks)."
-    )
     return "\n\n".join(parts)
 
 
 def _units(costs: Costs) -> Iterable[Sequence[str]]:
     return [
-        ("an agent that is there, CPU in a second", f"{costs.idle_us:.0f} us"),
-        ("a batch, CPU from TLS to the ack", f"{costs.batch_us:.0f} us"),
+        ("an agent more, CPU in a second", f"{costs.idle_us:.0f} us"),
+        ("a batch more, CPU from TLS to the ack", f"{costs.batch_us:.0f} us"),
+        ("commits, which all share: at rest; more when batches come",
+         f"{costs.rest_share:.1%}; {costs.commits_share:.1%} of a core"),
         ("an agent that comes back, CPU", f"{costs.come_back_ms:.1f} ms"),
         ("a run for it, CPU from the submission to the lease", f"{costs.lease_ms:.1f} ms"),
         ("memory: the collector; an agent that delivers", (f"{costs.resident_mib:.0f} MiB; "
@@ -120,7 +116,7 @@ def _walls(costs: Costs, shape: Shape, room: Room) -> Iterable[Sequence[str]]:
 
 
 def _checks(measured: Measured) -> Iterable[Sequence[str]]:
-    for seen in measured.seen[1:]:
+    for seen in measured.seen:
         idle, busy, back = foretold(seen.agents, seen.batches_per_second, measured.costs)
         yield (
             f"{seen.agents:,} ({seen.load_average:.0f})",
