@@ -116,8 +116,8 @@ def test_what_agents_share_is_not_counted_for_each_of_them() -> None:
 
     costs = replace(COSTS, **of_a_fleet([seen, more]))
 
-    assert (costs.idle_us, costs.rest_share) == (pytest.approx(100), pytest.approx(0.05))
-    assert (costs.batch_us, costs.commits_share) == (pytest.approx(400), pytest.approx(0.3))
+    assert (costs.idle_us, costs.rest_share) == pytest.approx((100, 0.05))
+    assert (costs.batch_us, costs.commits_share) == pytest.approx((400, 0.3))
     # 0.05 and 0.3, 2,000 x 100 us, and 1,000 batches a second x 400 us.
     (cpu,) = [each for each in walls(2_000, costs, SHAPE, Room()) if "CPU of the c" in each.name]
     assert cpu.needed == pytest.approx(0.95)
@@ -129,7 +129,7 @@ def test_of_one_size_all_is_said_to_grow_with_it() -> None:
 
     costs = of_a_fleet([seen])
 
-    assert (costs["idle_us"], costs["batch_us"]) == (pytest.approx(200), pytest.approx(1_000))
+    assert (costs["idle_us"], costs["batch_us"]) == pytest.approx((200, 1_000))
     assert costs["rest_share"] == costs["commits_share"] == 0.0
 
 
