@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from headstart.agent.load.scratch import remove_abandoned, scratch
@@ -38,3 +40,24 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None
 
     assert remove_abandoned(tmp_path) == []
     assert (tmp_path / "target").is_dir()
+
+
+def test_a_folder_that_is_just_made_is_not_taken_for_abandoned(tmp_path: Path) -> None:
+    """Of two agents on one machine, one starts while the other begins a load."""
+    over = threading.Event()
+
+    def remove() -> None:
+        while not over.is_set():
+            remove_abandoned(tmp_path)
+
+    with ThreadPoolExecutor(1) as others:
+        other = others.submit(remove)
+        try:
+            for _ in range(500):
+                with scratch(tmp_path) as folder:
+                    (folder / "h2load.log").write_text("1")
+                    assert (folder / "h2load.log").read_text() == "1"
+        finally:
+            over.set()
+        other.result()
+    assert names_in(tmp_path) == []
