@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,14 @@ def _compose_missing() -> str | None:
     return None if said.startswith("2.") else "not installed: compose v2"
 
 
+def _ipv6_missing() -> str | None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        return f"no IPv6 on the loopback: {error.strerror}"
+    return None
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
     "docker": _docker_missing,
     "dotnet": _dotnet_missing,
@@ -127,6 +136,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "busybox": lambda: _program_missing("busybox"),
     "kubectl": lambda: _program_missing("kubectl"),
     "deploy": lambda: _package_missing("kubernetes_validate", "cloudcoil"),
+    "ipv6": _ipv6_missing,
     "root": lambda: None if os.geteuid() == 0 else "not root",
 }
 

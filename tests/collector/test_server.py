@@ -305,7 +305,7 @@ async def test_a_broken_certificate_is_a_clear_fault(tmp_path: Path) -> None:
     missing = TlsFiles(tmp_path / "missing.crt", own.key, own.certificate)
     with pytest.raises(StartFault, match=r"missing\.crt: No such file"):
         await Collector.start(
-            CollectorConfig(data=tmp_path / "data", listen="[::1]:0", tls=missing)
+            CollectorConfig(data=tmp_path / "data", listen="127.0.0.1:0", tls=missing)
         )
     own.key.chmod(0o644)
     exposed = TlsFiles(own.certificate, own.key, own.certificate)

@@ -383,9 +383,8 @@ def test_a_stranger_that_comes_between_arming_and_going_is_refused_too(prober: P
         assert prober.poll(0) is None
 
 
+@pytest.mark.ipv6
 def test_an_address_of_version_6_is_reached(prober: Prober) -> None:
-    if not Path("/proc/net/if_inet6").exists():
-        pytest.skip("this host has no IPv6")
     with scripted(OK, address="::1") as server:
         result = probe(prober, server)
 

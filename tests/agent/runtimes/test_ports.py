@@ -30,6 +30,7 @@ def test_a_line_of_the_table_is_read(line: str, where: list[str]) -> None:
     assert [str(each) for each in parse_listeners(f"{_HEAD}{line}\n")] == where
 
 
+@pytest.mark.ipv6
 @pytest.mark.parametrize("alone", [True, False])
 def test_ones_own_listeners_are_found(alone: bool, tmp_path: Path) -> None:
     path = str(tmp_path / "app.sock")

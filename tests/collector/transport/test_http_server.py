@@ -276,13 +276,9 @@ def test_close_frees_the_port_and_leaves_no_connection(start: Start) -> None:
         assert is_closed_by_server(silent)
 
 
+@pytest.mark.ipv6
 def test_listens_on_ipv6_too(start: Start) -> None:
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6 here")
-    try:
-        server = start(address="[::1]:0")
-    except StartFault as error:
-        pytest.skip(f"no IPv6 here: {error}")
+    server = start(address="[::1]:0")
     with socket.create_connection(("::1", server.port), timeout=PATIENCE) as c:
         c.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert c.makefile("rb").read().endswith(FIXED_TEXT)

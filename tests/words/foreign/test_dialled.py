@@ -37,6 +37,7 @@ DIALLED = [
 ]
 
 
+@pytest.mark.ipv6
 @pytest.mark.parametrize("secured", [False, True])
 def test_what_is_let_through_is_dialled_with_and_without_tls(tmp_path: Path, secured: bool) -> None:
     authority = Authority(tmp_path)
