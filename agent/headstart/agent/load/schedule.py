@@ -96,7 +96,7 @@ class PreciseSelector(selectors.EpollSelector):
         began_us = _now_us()
         if began_us - self.returned_us >= _LONG_US:
             # Also what was lost after the last answer, as in sending: no answer tells of it.
-            self._look(began_us)
+            self._look(began_us, began_us - self.returned_us)
         elif began_us - self._read_us > _YOUNG_US:
             self._read(began_us)
         wanted = timeout
@@ -109,14 +109,15 @@ class PreciseSelector(selectors.EpollSelector):
         if waited_us >= _LONG_US:
             if wanted is not None and not events:
                 self.late_us = max(self.late_us, waited_us - round(wanted * 1e6))
-            self._look(self.returned_us)
+            self._look(self.returned_us, waited_us)
         return events
 
-    def _look(self, now_us: int) -> None:
+    def _look(self, now_us: int, within_us: int) -> None:
         """After a time that is long enough to hold a pause: did the thread wait for a CPU?"""
         before_ns = self._delay_ns
         self._read(now_us)
-        self.late_us = max(self.late_us, (self._delay_ns - before_ns) // 1000)
+        # Short waits before that time are counted, too, but are no pause.
+        self.late_us = max(self.late_us, min((self._delay_ns - before_ns) // 1000, within_us))
 
     def _read(self, now_us: int) -> None:
         self._delay_ns, self._read_us = self._run_delay_ns(), now_us
@@ -136,7 +137,7 @@ class PreciseSelector(selectors.EpollSelector):
 # Times that may hold a pause worth telling, and how old the reading before one may be: of an
 # old one nobody knows whether it is one wait for a CPU or many short ones.
 _LONG_US = 4_000
-_YOUNG_US = 50_000
+_YOUNG_US = 5_000
 
 
 def _now_us() -> int:
