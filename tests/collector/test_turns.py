@@ -178,6 +178,21 @@ async def test_the_store_is_given_back_whatever_it_ends_with(
     await served.stop()
 
 
+@in_loop
+async def test_what_served_and_ended_with_an_error_is_said_with_why_it_had_to_end(
+    url: str, active: Epoch, tmp_path: Path
+) -> None:
+    active.release(Term(active.look().number))
+    turns = await Turns.start(config(url, tmp_path / "one"))
+    served, turns.collector = turns.collector, cast("Collector", Breaking())
+    assert active.take(active.look()) is not None
+
+    with pytest.raises(StartFault, match="ended with: nothing is written any more"):
+        await turns.run(asyncio.Event())
+
+    await served.stop()
+
+
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Whoever opens the store waits, as for a connection that is silent, until it is cut."""

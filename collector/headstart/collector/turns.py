@@ -122,8 +122,11 @@ class Turns:
     async def stop(self) -> None:
         """Stop what serves, and let another take over at once. Idempotent."""
         try:
-            if hasattr(self, "collector") and not self._is_stuck:
-                await (self._ending or self.collector.stop())
+            if self._ending is None and hasattr(self, "collector"):
+                await self.collector.stop()
+            elif self._ending is not None and not self._ending.done() and not self._is_stuck:
+                # What it ended with is said by whoever ended it.
+                await self._ending
         finally:
             # Whatever it ends with: another would wait for what is not given back.
             await self._end()

@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
+from sqlalchemy import Connection, Engine
 
 from headstart.collector.identity.audit_trail import AuditTrail
 from headstart.collector.identity.caller import Caller
-from headstart.collector.store import audit_rows
+from headstart.collector.store import audit_rows, store as stores
 from headstart.collector.store.audit_rows import AuditBounds, Entry
 from headstart.collector.store.store import FILE_NAME, Store
 from headstart.v1.experiments_pb2 import SubmitRequest
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
 from headstart.words.roles import Role
 from support.attending import EXPERIMENT, attend, channel_to, collecting, in_loop
+from support.full_disk import fill_up, free_up
 from support.roles import status
 from support.stores import Stores
+from support.waiting import until
 
 BENCH = Caller("bench-1", frozenset({Role.AGENT}), "ipv4:10.0.0.7:4711", "abc")
 
@@ -165,6 +169,32 @@ async def test_a_store_that_takes_nothing_holds_up_a_command_for_a_second_and_is
         assert "of the audit" in caplog.text
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
+
+
+@in_loop
+async def test_what_waits_for_a_store_that_took_nothing_is_written_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stores, "_FIRST_PAUSE_SECONDS", 60.0)
+    async with Store(tmp_path) as store:
+        trail = AuditTrail(store)
+        await store.alone(lambda engine: _within(engine, fill_up))
+        keeping = asyncio.create_task(trail.keep())
+        for _ in range(40):
+            trail.left(BENCH, "submit", "x" * 4000)
+        await until(lambda: "the audit is not stored yet" in caplog.text)
+        await store.alone(lambda engine: _within(engine, free_up))
+        await trail.finish()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+        assert len(await kept(store)) == 40
+    assert "lost" not in caplog.text
+
+
+def _within(engine: Engine, work: Callable[[Connection], object]) -> None:
+    with engine.begin() as connection:
+        work(connection)
 
 
 @in_loop

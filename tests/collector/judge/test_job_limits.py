@@ -3,7 +3,8 @@
 import asyncio
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from headstart.collector.judge.process_pool import AnalysisPool, WorkerDied
 from headstart.collector.judge.regressions import Regressions
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import (
+    forgetting,
     queries,
     results as store_results,
     shifts as store_shifts,
@@ -202,9 +204,11 @@ class Failing(AnalysisPool):
         super().__init__()
         self.faults = list(faults)
         self.jobs: list[str] = []
+        self.before: Callable[[], Awaitable[object]] = partial(asyncio.sleep, 0)
 
     async def run(self, job: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.jobs.append(job.__name__)
+        await self.before()
         raise self.faults.pop(0) if len(self.faults) > 1 else self.faults[0]
 
 
@@ -288,6 +292,52 @@ async def test_a_run_is_judged_once_the_store_is_back(
     assert pool.jobs == ["judge"] * 3
     assert caplog.text.count(f"run {run_id} is not judged yet") == 2
     assert "left out of the history: it breaks" in caplog.text
+
+
+@in_loop
+async def test_a_run_that_is_forgotten_while_it_is_judged_holds_up_no_other_and_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        run_id = await judgeable(store)
+        pool = Failing(JobFault("there is no such run"))
+        pool.before = lambda: store.write(lambda c: forgetting.forget(c, [run_id]))
+        regressions = Regressions(store, pool, nobody)
+        await regressions.start()
+        await regressions.idle()
+        await regressions.stop()
+
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+@in_loop
+async def test_nothing_is_judged_before_the_page_is_whole_and_waiting_for_it_can_be_stopped(
+    tmp_path: Path,
+) -> None:
+    async with Store(tmp_path) as store:
+        await judgeable(store)
+        whole, pool = asyncio.Event(), Failing(JobFault("it breaks"))
+        stopped = Regressions(store, pool, nobody, after=whole)
+        await stopped.start()
+        await stopped.stop()
+        regressions = Regressions(store, pool, nobody, after=whole)
+        await regressions.start()
+        assert pool.jobs == []
+
+        whole.set()
+        await regressions.idle()
+        await regressions.stop()
+
+    assert pool.jobs == ["judge"]
+
+
+async def judgeable(store: Store) -> str:
+    run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+    analyst = Analyst(store, SelfMetrics("0"))
+    analyst.ended(run_id)
+    await analyst.idle()
+    await analyst.stop()
+    return run_id
 
 
 async def stored_fault(store: Store, run_id: str) -> str:

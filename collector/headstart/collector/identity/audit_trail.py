@@ -8,7 +8,6 @@ entry a minute.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -120,27 +119,31 @@ class AuditTrail:
                     await self._wake.wait()
             self._wake.clear()
             self._count_denied(self._store.now())
-            await self._write(self._store.write_at_last)
+            # What waits for a store that takes nothing keeps `finish` from nothing.
+            await self._store.at_last(self._write, "the audit is not stored yet")
 
     async def finish(self) -> None:
         """Write what is left; called before `keep` is cancelled and the store closed."""
         self._count_denied(float("inf"))
-
-        async def once(change: Callable[..., None], _what: str) -> None:
-            await self._store.write(change)
-
         try:
             async with asyncio.timeout(_FINISH_SECONDS):
-                await self._write(once)
+                await self._write()
+        except TimeoutError:
+            log.error(
+                "%d entries of the audit are lost: the store took none of them within %g s",
+                len(self._waiting),
+                _FINISH_SECONDS,
+            )
         except Exception as error:
             log.error("%d entries of the audit are lost: %s", len(self._waiting), error)
 
-    async def _write(self, write: Callable[..., object]) -> None:
+    async def _write(self) -> None:
+        """Raises StoreFault, and then all that waits still does."""
         async with self._writing:
             if self._waiting:
-                await self._write_waiting(write)
+                await self._write_waiting()
 
-    async def _write_waiting(self, write: Callable[..., object]) -> None:
+    async def _write_waiting(self) -> None:
         taken = list(self._waiting)
         now = self._store.now() if self._store.believes_clock else None
         entries = [entry for entry, _ in taken]
@@ -153,7 +156,7 @@ class AuditTrail:
                 audit_rows.prune(connection, now, self._bounds)
 
         with suppress(StoreClosed):
-            await write(change, "the audit")  # type: ignore[misc]  # one of two of the store's
+            await self._store.write(change)
         if is_due:
             self._unpruned = 0
         for each in taken:

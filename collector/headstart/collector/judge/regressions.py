@@ -125,6 +125,8 @@ class Regressions:
         recovered, note = ShiftState.SHIFT_STATE_RECOVERED, f"by run {run_id}"
 
         def conclude(connection: Connection) -> None:
+            # It may have been forgotten meanwhile.
+            queries.info(connection, run_id)
             store_shifts.close(connection, over, recovered, note, now)
             store_shifts.set_judged(connection, run_id, now)
 

@@ -81,6 +81,8 @@ class Exposition:
         self._of_hosts = HostPage(store, maximum_series // _HOST_SHARE)
         self._shift_room = maximum_series // _SHIFT_SHARE
         self._runs: dict[tuple[str, str], _ShownRun] = {}
+        # Whether a run was added since the page of results was made.
+        self._is_old = False
         self._updating = threading.Lock()
         self._results = page_of(RESULT_FAMILIES, [])
         self._hosts = page_of(HOST_FAMILIES, [])
@@ -104,14 +106,20 @@ class Exposition:
         """
         began = time.perf_counter()
         with self._updating:
-            changes = [self._add(result) for result in results]
+            for result in results:
+                self._add(result)
             if hosts is not None:
                 self._hosts = self._of_hosts.of(hosts)
             if shifts is not None:
                 self._shifts = self._shift_page(shifts)
-            if any(changes) or sum(page.series for page in self._pages()) > self._maximum:
+            if self._is_old or sum(page.series for page in self._pages()) > self._maximum:
                 self._results = self._result_page()
             self._show(time.perf_counter() - began)
+
+    def add(self, result: RunResult) -> None:
+        """As `update` with it, but for the page, which the next update makes: for one of many."""
+        with self._updating:
+            self._add(result)
 
     @property
     def is_full(self) -> bool:
@@ -160,7 +168,7 @@ class Exposition:
     def _show(self, seconds: float) -> None:
         self._gauges.show(self._pages(), self._unread, seconds)
 
-    def _add(self, result: RunResult) -> bool:
+    def _add(self, result: RunResult) -> None:
         key = (label(result.experiment), label(result.host.name))
         shown = self._runs.get(key)
         says_something = any(v.trials or v.failure_message for v in result.variants)
@@ -171,7 +179,7 @@ class Exposition:
             and result.ended_unix_seconds < shown.ended_unix_seconds <= self._now()
         )
         if outdated or not says_something or result.state == RunWord.INCOMPLETE:
-            return False
+            return
         figures: list[Sample] = []
         detail: list[Sample] = []
         for sample in run_samples(result):
@@ -184,10 +192,11 @@ class Exposition:
             fragment_of(self._store, RESULT_FAMILIES, figures),
             fragment_of(self._store, RESULT_FAMILIES, detail),
         )
-        return True
+        self._is_old = True
 
     def _result_page(self) -> Page:
         """Newest runs first while there is room, and then the detail of the newest."""
+        self._is_old = False
         room = self._maximum - self._hosts.series - self._shifts.series
         kept: list[Fragment] = []
         shown: list[_ShownRun] = []

@@ -22,9 +22,10 @@ from headstart.words.foreign.clean import label
 
 log = logging.getLogger(__name__)
 
-# Results that are read and rendered, in some two seconds, before the page is joined anew: each
-# joining costs as much as the page is long.
+# Results that are read, and shown, before the page is joined anew: each joining costs as much as
+# the page is long. Of large ones fewer, by their JSON.
 _AT_ONCE = 200
+_BYTES_AT_ONCE = 16 << 20
 # Of results in a row that show nothing, more are not tried.
 _TRIED = 5
 
@@ -48,13 +49,14 @@ class Publisher:
         these, and joining the page for each alone would take the square of their number.
         """
         try:
-            runs = await self._store.read(store_results.latest)
-            for begin in range(0, len(runs), _AT_ONCE):
+            waits = "the results that are stored are not all shown yet"
+            runs = await self._store.at_last(partial(self._store.read, store_results.latest), waits)
+            while runs:
                 if self._exposition.is_full:
-                    self._exposition.leave_out(len(runs) - begin)
+                    self._exposition.leave_out(len(runs))
                     break
-                async with self._turn:
-                    await self._show_stored(runs[begin : begin + _AT_ONCE])
+                show = partial(self._show_some, runs)
+                runs = runs[await self._store.at_last(show, waits) :]
         finally:
             self.is_whole.set()
 
@@ -81,21 +83,32 @@ class Publisher:
         if stale:
             await asyncio.to_thread(self._exposition.remove, stale)
 
-    async def _show_stored(self, runs: Sequence[str]) -> None:
+    async def _show_some(self, runs: Sequence[str]) -> int:
+        async with self._turn:
+            return await self._show_stored(runs)
+
+    async def _show_all(self, runs: Sequence[str]) -> None:
+        while runs:
+            runs = runs[await self._show_stored(runs) :]
+
+    async def _show_stored(self, runs: Sequence[str]) -> int:
+        """Show the first of these, as many as are read at once; how many. Raises StoreFault."""
         stored = await self._store.read(partial(_stored, runs))
         await asyncio.to_thread(self._join_and_show, stored)
+        return stored.runs
 
     def _join_and_show(self, stored: "_Stored") -> None:
         told = {host: _telling(results) for host, results in stored.aa.items()}
-        read = [(host, _read(result_json)) for host, result_json in stored.results]
-        self._exposition.update([with_host_check(r, told[host]) for host, r in read if r])
+        for host, result_json in stored.results:
+            # One at a time: a result takes many times the memory of its JSON.
+            if (result := _read(result_json)) is not None:
+                self._exposition.add(with_host_check(result, told[host]))
+        self._exposition.update()
 
     async def clock_set_back(self) -> None:
         """Show what is shown as of now: none of it ended in the future."""
         async with self._turn:
-            run_ids = list(self._exposition.shown().values())
-            for begin in range(0, len(run_ids), _AT_ONCE):
-                await self._show_stored(run_ids[begin : begin + _AT_ONCE])
+            await self._show_all(list(self._exposition.shown().values()))
 
     async def changed(self) -> None:
         """Hosts were renamed, or runs forgotten: show what is left, by its names of now."""
@@ -109,8 +122,7 @@ class Publisher:
             newest = await self._store.read(store_results.newest)
             await asyncio.to_thread(self._exposition.remove, stale)
             renamed = [shown[key] for key in stale if shown[key] in places]
-            for begin in range(0, len(renamed), _AT_ONCE):
-                await self._show_stored(renamed[begin : begin + _AT_ONCE])
+            await self._show_all(renamed)
             for key in stale:
                 if shown[key] in places:
                     continue
@@ -141,22 +153,32 @@ class Publisher:
 class _Stored:
     """Results as JSON, each with its host, and the latest A/A runs of each host."""
 
+    # So many were looked for.
+    runs: int
     results: list[tuple[str, str]]
     aa: dict[str, list[str]]
 
 
 def _stored(run_ids: Sequence[str], connection: Connection) -> _Stored:
-    places = store_results.places(connection, run_ids)
-    found = _Stored([], {})
-    for run_id in run_ids:
+    """The first of them, and no more than are shown at once."""
+    places = store_results.places(connection, run_ids[:_AT_ONCE])
+    results: list[tuple[str, str]] = []
+    aa: dict[str, list[str]] = {}
+    held = looked_for = 0
+    for run_id in run_ids[:_AT_ONCE]:
+        if held >= _BYTES_AT_ONCE:
+            break
+        looked_for += 1
         stored = store_results.get(connection, run_id)
         if stored is None or run_id not in places:
             continue
         _, host = places[run_id]
-        if host not in found.aa:
-            found.aa[host] = store_results.latest_aa(connection, run_id)
-        found.results.append((host, stored.result_json))
-    return found
+        if host not in aa:
+            aa[host] = store_results.latest_aa(connection, run_id)
+            held += sum(map(len, aa[host]))
+        results.append((host, stored.result_json))
+        held += len(stored.result_json)
+    return _Stored(looked_for, results, aa)
 
 
 def _read(result_json: str) -> RunResult | None:
