@@ -1,7 +1,7 @@
 """`headstart history`."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -70,9 +70,20 @@ def command(
     shown = [s for s in found.series if metric or s.metric in _SHOWN]
     for series in shown:
         say(*_series_lines(series, found.shifts), "")
-    say("shifts:" if found.shifts else "no shift was found")
+    say("shifts:" if found.shifts else _no_shift(shown))
     for shift in found.shifts:
         say(_shift_text(shift))
+
+
+def _no_shift(shown: Sequence[FigureSeries]) -> str:
+    points = [point for series in shown for point in series.points]
+    judged = sum(not point.flagged for point in points)
+    if judged == len(points):
+        return "no shift was found"
+    why = "rest on disturbed trials and are not judged"
+    if judged == 0:
+        return f"no shift can be found: all {len(points)} points {why}"
+    return f"no shift was found; {len(points) - judged} of {len(points)} points {why}"
 
 
 def _series_lines(series: FigureSeries, shifts: Iterable[Shift]) -> list[str]:

@@ -44,7 +44,10 @@ CASES = (
         labels={**STORE, "host": "alpha"},
         says=(
             "The agent of alpha is away",
-            "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
+            (
+                "It has no stream to the collector. What it measures meanwhile is spooled on its "
+                "disk; runs that are queued for it wait."
+            ),
         ),
     ),
     Case(

@@ -23,7 +23,8 @@ def fleet(configuration: Configuration) -> tuple[Alert, ...]:
             f'unless {_OF_HOST} headstart_host_takes_no_run{{reason="drained"}} == 1',
             limits.agent_lost_for,
             "The agent of {{ $labels.host }} is away",
-            "It has no stream to the collector. What it measures meanwhile is spooled on its disk.",
+            "It has no stream to the collector. What it measures meanwhile is spooled on its disk; "
+            "runs that are queued for it wait.",
             FLEET,
             ("host",),
         ),

@@ -58,7 +58,8 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             f'headstart_variant_outcome{{outcome!~"{"|".join(_OF_THE_APP)}"}} == 1 {recent}',
             soon,
             f"{VARIANT} was not measured: {_OUTCOME}",
-            f"The app is not to blame: the host, its engine or the experiment is.{report}",
+            "The app is not to blame: the host, its engine, its policy or the experiment is, and "
+            f"the report says which.{report}",
             RUN_BOARD,
             _BOARD_LABELS,
         ),
@@ -82,11 +83,10 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             f"> {configuration.thresholds.invalid_share} {recent}",
             soon,
             f"{{{{ if eq $value 1.0 }}}}All{{{{ else }}}}Many{{{{ end }}}} trials of {VARIANT} "
-            "are invalid",
-            "{{ $value | humanizePercentage }} of the trials of the latest run were disturbed. "
-            "Each is left out of the verdicts on what was disturbed in it{{ if eq $value 1.0 }}: "
-            "what is still said of those figures rests on bounds or on nothing{{ end }}."
-            f"{report}",
+            "were disturbed",
+            "{{ $value | humanizePercentage }} of the trials of the latest run. Starts and memory "
+            "count by the bounds that their records give, and what is decided of them holds in the "
+            f"worst case; figures under a disturbed load are left out.{report}",
             RUN_BOARD,
             _BOARD_LABELS,
         ),
@@ -99,8 +99,8 @@ def results(configuration: Configuration) -> tuple[Alert, ...]:
             f'(headstart_run_info{{state=~"{"|".join(_NOT_WHOLE)}"}}) {recent}',
             soon,
             f"The latest run of {RUN} is {{{{ $labels.state }}}}",
-            "It is decided by what it measured until then, or not at all where records are "
-            f"missing.{report}",
+            "It is decided by what it measured until then: not at all where that is nothing, or "
+            f"where records are missing.{report}",
             RUN_BOARD,
             ("experiment", "host"),
         ),
