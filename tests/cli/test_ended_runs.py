@@ -41,15 +41,21 @@ def at(target: str) -> Connection:
 
 
 @pytest.mark.parametrize(
-    "refusal",
+    ("refusal", "said"),
     [
-        (grpc.StatusCode.UNAVAILABLE, "it stands by", ((STANDING_BY_KEY, "two:1"),)),
-        (grpc.StatusCode.UNAVAILABLE, "the store cannot write", ((ANSWERED_KEY, STORE),)),
-        (grpc.StatusCode.CANCELLED, "it stops", ()),
+        (
+            (grpc.StatusCode.UNAVAILABLE, "it stands by", ((STANDING_BY_KEY, "two:1"),)),
+            "does not answer",
+        ),
+        (
+            (grpc.StatusCode.UNAVAILABLE, "the store cannot write", ((ANSWERED_KEY, STORE),)),
+            "cannot do it now: the store cannot write",
+        ),
+        ((grpc.StatusCode.CANCELLED, "it stops", ()), "does not answer"),
     ],
 )
 def test_a_collector_that_is_away_as_a_run_ends_is_waited_for(
-    refusal: Any, capsys: pytest.CaptureFixture[str]
+    refusal: Any, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     collector = Refusing(refusal, refusal)
     with hostile_collector(collector) as target:
@@ -57,7 +63,20 @@ def test_a_collector_that_is_away_as_a_run_ends_is_waited_for(
 
     assert found == ([], [ExitCode.NOT_MEASURED])
     assert collector.left == []
-    assert capsys.readouterr().err.count("does not answer; waiting for it, 600 s at most") == 1
+    assert capsys.readouterr().err.count(f"{said}; waiting for it, 600 s at most") == 1
+
+
+def test_a_store_that_is_damaged_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "the store cannot be read: database disk image is malformed"
+    refusal = (grpc.StatusCode.DATA_LOSS, words, ((ANSWERED_KEY, STORE),))
+    collector = Refusing(refusal, refusal)
+    with hostile_collector(collector) as target, pytest.raises(CommandError) as told:
+        results_of(at(target), [ENDED])
+
+    assert str(told.value) == f"the collector at {target} cannot do it: {words}"
+    assert told.value.exit_code == CommandError("any").exit_code
+    assert len(collector.left) == 1
+    assert "waiting" not in capsys.readouterr().err
 
 
 def test_another_fault_is_told_at_once() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from headstart.collector.judge.job_limits import job
 from headstart.collector.judge.worker import Analysed
+from headstart.collector.store.database import open_readers
 
 
 @job
@@ -93,3 +95,33 @@ def finds_the_store_after(path: str, run_id: str) -> Analysed:
         lost = psycopg.OperationalError("server closed the connection")
         raise OperationalError("SELECT 1", None, lost)
     return Analysed(1, "", "found")
+
+
+@job
+def reads_records(path: str, run_id: str) -> Analysed:
+    """As an analysis does first."""
+    return _having_read(path, "SELECT payload FROM batches")
+
+
+@job
+def reads_bad_text(path: str, run_id: str) -> Analysed:
+    """A text of the store that was damaged, and yet has readable words."""
+    return _having_read(path, "SELECT CAST(x'73656372657420ff' AS TEXT)")
+
+
+@job
+def freezes(path: str, run_id: str) -> Analysed:
+    """As a process that is stopped for a minute, with a limit of a second."""
+    return _having_read(path, "SELECT 1", pause_seconds=2.5)
+
+
+def _having_read(path: str, query: str, pause_seconds: float = 0.0) -> Analysed:
+    engine = open_readers(path)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(query).all()
+            time.sleep(pause_seconds)
+            connection.exec_driver_sql(query).all()
+    finally:
+        engine.dispose()
+    return Analysed(1, "", "")

@@ -16,10 +16,11 @@ from support.waiting import wait_until
 
 
 class Pooler:
-    """`mode` is "session", "transaction" or "statement"."""
+    """`mode` is "session", "transaction" or "statement"; `more` are lines of its settings."""
 
-    def __init__(self, server: PostgresServer, mode: str) -> None:
+    def __init__(self, server: PostgresServer, mode: str, more: str = "") -> None:
         self._server = server
+        self._more = more
         self._port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="hs-pooler-"))
         self._file = self._folder / "pgbouncer.ini"
@@ -40,7 +41,7 @@ class Pooler:
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self._port}\n"
             "unix_socket_dir =\nauth_type = trust\n"
             f"auth_file = {self._folder / 'users'}\npool_mode = {mode}\n"
-            "default_pool_size = 40\n"
+            f"default_pool_size = 40\n{self._more}\n"
         )
 
     def reload(self, mode: str) -> None:
@@ -66,9 +67,9 @@ class Pooler:
 
 
 @contextmanager
-def pooler(server: PostgresServer, mode: str) -> Iterator[Pooler]:
+def pooler(server: PostgresServer, mode: str, more: str = "") -> Iterator[Pooler]:
     """Started; killed at the end."""
-    made = Pooler(server, mode)
+    made = Pooler(server, mode, more)
     try:
         yield made
     finally:

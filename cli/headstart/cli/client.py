@@ -105,8 +105,8 @@ def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
     told = {key for key, _ in call.trailing_metadata() or ()}
     if STANDING_BY_KEY in told:
         return CommandError(f"the collector at {target} does not take it: {call.details()}")
-    if ANSWERED_KEY in told:
-        return CommandError(f"the collector at {target} cannot do it now: {call.details()}")
+    if why := answered_words(error):
+        return CommandError(f"the collector at {target} {why}")
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         # gRPC says the same of every trouble with certificates.
         why = collector.problem() or _plain(call.details() or "")
@@ -122,6 +122,16 @@ def explained(error: grpc.RpcError, collector: Connection) -> CommandError:
         return Busy(call.details() or "the hosts are busy")
     kind = InputError if call.code() in _INPUT_CODES else CommandError
     return kind(call.details() or call.code().name)
+
+
+def answered_words(error: grpc.RpcError) -> str:
+    """What a collector that answered says of its store; empty: it says nothing of it."""
+    call = cast("grpc.Call", error)
+    if ANSWERED_KEY not in {key for key, _ in call.trailing_metadata() or ()}:
+        return ""
+    # Nobody is to wait for what is damaged.
+    now = "" if call.code() == grpc.StatusCode.DATA_LOSS else " now"
+    return f"cannot do it{now}: {call.details()}"
 
 
 def _plain(details: str) -> str:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import grpc
 
-from headstart.cli.client import explained
+from headstart.cli.client import answered_words, explained
 from headstart.cli.connection import Connection
 from headstart.cli.terminal import say
 from headstart.v1.experiments_pb2_grpc import ExperimentsServiceStub
@@ -40,9 +40,10 @@ class Patience:
             raise explained(error, self.connection) from error
         if self._away_since is None:
             self._away_since = time.monotonic()
+            why = answered_words(error) or "does not answer"
             say(
-                f"headstart: the collector at {self.connection.target} does not answer; waiting "
-                f"for it, {self._seconds:.0f} s at most. The runs go on without it",
+                f"headstart: the collector at {self.connection.target} {why}; waiting for it, "
+                f"{self._seconds:.0f} s at most. The runs go on without it",
                 err=True,
             )
         if time.monotonic() - self._away_since > self._seconds:

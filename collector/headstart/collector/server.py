@@ -48,7 +48,8 @@ from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import restores as store_restores
 from headstart.collector.store.clock import ClockWatch
 from headstart.collector.store.contexts import Contexts
-from headstart.collector.store.database import Database, database_of
+from headstart.collector.store.database import Database, database_of, kind_of, words_of
+from headstart.collector.store.fault_kinds import FaultKind
 from headstart.collector.store.migrations import prepare, require_known
 from headstart.collector.store.retention import keep_within
 from headstart.collector.store.store import FILE_NAME, Store
@@ -191,15 +192,14 @@ class Collector:
             # Such as another collector that took over meanwhile.
             raise StartFault(f"{database.shown} cannot hold the store: {fault}") from fault
         except (OSError, DBAPIError) as error:
-            what = str(getattr(error, "orig", error))
+            what = words_of(error) if isinstance(error, DBAPIError) else str(error)
             if config.store and isinstance(error, DBAPIError):
-                what = database.words_of(error)
                 raise StartFault(f"{database.shown} cannot hold the store: {what}") from None
-            if isinstance(error, DBAPIError) and database.is_damaged(error):
+            if isinstance(error, DBAPIError) and kind_of(error) is FaultKind.DAMAGED:
                 raise StartFault(
                     f"the store in {config.data} is damaged ({what}): move the folder away and "
                     "restore a backup (headstart restore)"
-                ) from error
+                ) from None
             raise StartFault(f"{config.data} cannot hold the store: {what}") from error
         try:
             contexts = Contexts(config.data / "contexts", config.quotas)

@@ -84,8 +84,10 @@ def fetched(source: Source, into: Path, cancelled: Cancellation | None = None) -
     return into.read_bytes()
 
 
-def test_what_breaks_off_goes_on_where_it_was(tmp_path: Path) -> None:
-    source = Source(breaks=1)
+# DATA_LOSS: its store is damaged, until a backup is restored.
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS])
+def test_what_breaks_off_goes_on_where_it_was(tmp_path: Path, code: grpc.StatusCode) -> None:
+    source = Source(breaks=1, code=code)
 
     assert fetched(source, tmp_path / "a") == CONTENT
     assert [(each.attempt, each.sha256, each.offset) for each in source.asked] == [

@@ -33,12 +33,16 @@ from headstart.words.denied import DENIED_KEY, REVOKED, ROLE
 from support.scripted_collector import Peer, attend, spool_with
 
 
-def test_what_was_not_acked_is_sent_again_after_the_stream_broke(tmp_path: Path) -> None:
+# DATA_LOSS: as of a store that is damaged, until a backup is restored.
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS])
+def test_what_was_not_acked_is_sent_again_after_the_stream_broke(
+    tmp_path: Path, code: grpc.StatusCode
+) -> None:
     async def first(peer: Peer) -> None:
         await peer.welcome()
         assert await peer.sequences(5) == [1, 2, 3, 4, 5]
         await peer.send(AttendResponse(ack=Ack(sequence=3)))
-        await peer.context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+        await peer.context.abort(code, "restarting")
 
     async def second(peer: Peer) -> None:
         await peer.welcome(acked=3)

@@ -9,7 +9,7 @@ import pytest
 from headstart.collector.api import status_codes
 from headstart.collector.identity import endings
 from headstart.collector.store.turn import Superseded
-from headstart.collector.store.writer import StoreFault
+from headstart.collector.store.writer import StoreDamaged, StoreFault
 from headstart.words.answered import ANSWERED_KEY, STORE
 
 
@@ -28,13 +28,22 @@ class Context:
 
 
 @pytest.mark.parametrize("abort", [status_codes.abort, endings.abort])
-@pytest.mark.parametrize("fault", [StoreFault("the disk is full"), Superseded("it stands by")])
-def test_it_is_told_apart_from_a_way_that_is_cut(abort: Any, fault: StoreFault) -> None:
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (StoreFault("the disk is full"), grpc.StatusCode.UNAVAILABLE),
+        (Superseded("it stands by"), grpc.StatusCode.UNAVAILABLE),
+        (StoreDamaged("the file is malformed"), grpc.StatusCode.DATA_LOSS),
+    ],
+)
+def test_it_is_told_apart_from_a_way_that_is_cut(
+    abort: Any, fault: StoreFault, code: grpc.StatusCode
+) -> None:
     context = Context()
 
     with pytest.raises(Ended):
         asyncio.run(abort(context, fault))
-    assert context.code == grpc.StatusCode.UNAVAILABLE
+    assert context.code == code
     assert context.trailing == ((ANSWERED_KEY, STORE),)
 
 

@@ -1,6 +1,7 @@
 """What agents say of themselves is written together, and nothing of it is lost to a full disk."""
 
 from functools import partial
+import sqlite3
 from pathlib import Path
 
 import grpc
@@ -62,7 +63,9 @@ async def test_what_a_full_disk_did_not_take_is_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise OperationalError("", None, Exception("disk is full"))
+        error = sqlite3.OperationalError("disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise OperationalError("", None, error)
 
     async with Store(tmp_path) as store:
         run_id, notes = await leased(store), Notes(store)

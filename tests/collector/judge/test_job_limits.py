@@ -20,17 +20,20 @@ from headstart.collector.judge.regressions import Regressions
 from headstart.collector.own_metrics import SelfMetrics
 from headstart.collector.store import (
     forgetting,
+    postgresql_connection,
     queries,
     results as store_results,
     shifts as store_shifts,
     store as stores,
 )
 from headstart.collector.store.store import FILE_NAME, Store
-from headstart.collector.store.writer import StoreFault
+from headstart.collector.store.writer import StoreDamaged, StoreFault
 from headstart.v1.experiments_pb2 import ReportFormat, RunState
 from support import analyses
 from support.attending import as_sent, in_loop
+from support.damage import spoil
 from support.fake_runs import small
+from support.postgres_server import PostgresServer
 from support.recorded import record
 from support.waiting import until
 
@@ -255,6 +258,39 @@ async def test_a_store_that_is_away_for_long_fails_no_analysis_either(
 
         assert (await stored_fault(store, run_id)) == "found"
         assert caplog.text.count(f"run {run_id} is not analysed yet") == 2
+
+
+@in_loop
+async def test_a_store_that_is_damaged_fails_no_analysis_and_is_not_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Store(tmp_path) as store:
+        run_id = await record(store, small().experiment(), map(as_sent, small(blocks=2).records()))
+    spoil(tmp_path / FILE_NAME, "batches")
+    async with Store(tmp_path) as store:
+        analyst = Analyst(store, SelfMetrics("0"), analyse=analyses.reads_records)
+        with pytest.raises(StoreDamaged, match="malformed"):
+            await analyst.pool.run(analyses.reads_records, store.where, run_id)
+        with pytest.raises(StoreDamaged, match="not UTF-8") as told:
+            await analyst.pool.run(analyses.reads_bad_text, store.where, run_id)
+        # As of a page that only the job reads.
+        analyst.ended(run_id)
+        await analyst.idle()
+        await analyst.stop()
+
+        assert await store.read(store_results.missing) == [run_id]
+        assert "malformed" in store.problem
+    assert "secret" not in f"{told.value} {caplog.text}"
+
+
+@pytest.mark.postgresql
+def test_a_job_that_was_frozen_amid_its_reading_finds_the_store_away(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgresql_connection._IDLE, "reader", "1s")
+
+    with pytest.raises(StoreAway, match="idle-in-transaction timeout"):
+        analyses.freezes(postgres.new_database(), "r")
 
 
 @in_loop

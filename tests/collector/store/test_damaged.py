@@ -1,7 +1,6 @@
 """A store whose file is damaged, before a collector starts on it and while it runs."""
 
 import os
-import sqlite3
 from pathlib import Path
 
 import aiohttp
@@ -12,20 +11,8 @@ from headstart.collector.faults import StartFault
 from headstart.v1.access_pb2 import ListAuditRequest
 from headstart.v1.access_pb2_grpc import AccessServiceStub
 from support.attending import channel_to, collecting, in_loop
+from support.damage import spoil
 from support.exposed import exposed
-
-
-def _spoil(store: Path, table: str) -> None:
-    """Overwrite the first page of a table, as a broken disk does."""
-    connection = sqlite3.connect(store)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-    (page,) = connection.execute(query, (table,)).fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.close()
-    with store.open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(os.urandom(size))
 
 
 @in_loop
@@ -42,7 +29,7 @@ async def test_a_page_that_is_damaged_is_said_in_the_reply_healthz_and_metrics(
 ) -> None:
     async with collecting(tmp_path):
         pass
-    _spoil(tmp_path / "headstart.sqlite", "audit")
+    spoil(tmp_path / "headstart.sqlite", "audit")
     async with collecting(tmp_path, metrics_listen="127.0.0.1:0") as collector:
         async with channel_to(collector.port) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -53,7 +40,7 @@ async def test_a_page_that_is_damaged_is_said_in_the_reply_healthz_and_metrics(
             async with http.get("/metrics") as answer:
                 metrics = await answer.text()
 
-    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert refused.value.code() == grpc.StatusCode.DATA_LOSS
     assert "malformed" in str(refused.value.details())
     assert health[0] == 503
     assert "the store cannot" in health[1]

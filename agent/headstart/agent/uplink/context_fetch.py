@@ -28,9 +28,9 @@ FetchFor = Callable[[Attempt, ContextArchive, Path, Cancellation], None]
 _ALL_SECONDS = 1800.0
 _PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 5.0
-# What is said while a collector is started anew, another takes over, or the network is away: it is
-# waited for, as the spool and the lease are.
-_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+# What is said while a collector is started anew, another takes over, the network is away, or a
+# damaged store is to be restored: it is waited for, as the spool and the lease are.
+_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DATA_LOSS)
 # Said as it dies, but by one that is broken as well: so often in a row, without a byte more.
 _BROKEN = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 _MOST_BROKEN = 6

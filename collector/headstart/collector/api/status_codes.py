@@ -12,7 +12,7 @@ from headstart.collector.store.queries import NoSuchRun
 from headstart.collector.store.queue import HostsBusy
 from headstart.collector.store.renaming import CannotRename
 from headstart.collector.store.shifts import NoSuchShift
-from headstart.collector.store.writer import StoreFault
+from headstart.collector.store.writer import StoreDamaged, StoreFault
 from headstart.words.answered import ANSWERED_KEY, STORE
 
 # Key of the trailing metadata that holds serialised SubmitProblems; named in
@@ -85,6 +85,9 @@ def _status_of(error: Exception) -> Status:
             return Status(code, str(error))
         case NoRecords() | NoParquet() | RecordsPruned():
             return Status(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        case StoreDamaged():
+            # Nobody is to wait for it.
+            return Status(grpc.StatusCode.DATA_LOSS, str(error))
         case StoreFault():
             return Status(grpc.StatusCode.UNAVAILABLE, str(error))
         case _:

@@ -6,7 +6,7 @@ import grpc
 
 from headstart.collector.store.issued import TooManyCertificates
 from headstart.collector.store.tokens import NoSuchToken, TokenRefused
-from headstart.collector.store.writer import StoreFault
+from headstart.collector.store.writer import StoreDamaged, StoreFault
 from headstart.words.answered import ANSWERED_KEY, STORE
 
 
@@ -39,6 +39,9 @@ def _code_of(error: Exception) -> grpc.StatusCode:
             return grpc.StatusCode.FAILED_PRECONDITION
         case NoSuchToken():
             return grpc.StatusCode.NOT_FOUND
+        case StoreDamaged():
+            # Nobody is to wait for it.
+            return grpc.StatusCode.DATA_LOSS
         case StoreFault():
             return grpc.StatusCode.UNAVAILABLE
         case _:

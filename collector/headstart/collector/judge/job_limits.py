@@ -17,8 +17,9 @@ from typing import Generic, ParamSpec, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import MEBIBYTE, JobLimits
-from headstart.collector.store.database import is_away
-from headstart.collector.store.writer import StoreFault
+from headstart.collector.store.database import kind_of, words_of
+from headstart.collector.store.fault_kinds import FaultKind
+from headstart.collector.store.writer import StoreDamaged, StoreFault
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +57,9 @@ def limit_process(limits: JobLimits) -> None:
 
 
 def job(function: Callable[P, T]) -> Callable[P, Done[T]]:
-    """Run a function as a job: within its time, its faults as those above, which can be pickled.
+    """Run a function as a job: within its time, its faults as those above or StoreDamaged.
+
+    All of them can be pickled.
 
     Past its time the process is killed, since code in C looks at no flag.
     """
@@ -69,8 +72,12 @@ def job(function: Callable[P, T]) -> Callable[P, Done[T]]:
         except MemoryError:
             raise JobExceeded(memory_words(_limits)) from None
         except DBAPIError as error:
-            if is_away(error):
-                raise StoreAway(f"the store cannot be read: {_words(error)}") from None
+            kind, words = kind_of(error), f"the store cannot be read: {words_of(error)}"
+            if kind is FaultKind.AWAY:
+                raise StoreAway(words) from None
+            if kind is FaultKind.DAMAGED:
+                # No fault of the run, which is as it was once a backup is restored.
+                raise StoreDamaged(words) from None
             raise JobFault(_words(error)) from None
         except Exception as error:
             raise JobFault(_words(error)) from None
@@ -100,4 +107,6 @@ def _words(error: Exception) -> str:
     """The fault and the place."""
     places = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
-    return f"{type(error).__name__}: {error}{where}"
+    # The server's detail may have a row's values in it.
+    said = words_of(error) if isinstance(error, DBAPIError) else str(error)
+    return f"{type(error).__name__}: {said}{where}"

@@ -11,6 +11,7 @@ __all__ = [
     "ends",
     "epoch",
     "epoch_tables",
+    "fault_kinds",
     "forgetting",
     "hello",
     "host_changes",

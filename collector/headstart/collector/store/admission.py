@@ -31,7 +31,7 @@ class StoreClosed(StoreFault):
 
 
 class StoreDamaged(StoreFault):
-    """What is stored cannot be read: trying again changes nothing."""
+    """What is stored is damaged where it was to be read or changed: trying again is of no use."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.faults import StartFault
+from headstart.collector.store.fault_kinds import FaultKind
 
 _URLS = ("postgresql://", "postgres://")
 
@@ -36,14 +37,8 @@ class Database(Protocol):
     def check(self, connection: Connection, /) -> None:
         """Raise StartFault where a store cannot be in this database, before it is touched."""
 
-    def is_at_fault(self, error: DBAPIError, /) -> bool:
-        """Whether not the statement is at fault but what carries it out: a disk, a connection."""
-
-    def is_damaged(self, error: DBAPIError, /) -> bool:
-        """Whether what is stored is at fault: trying again changes nothing."""
-
     def words_of(self, error: Exception, /) -> str:
-        """What an error says, without any value that was to be stored, and without a password."""
+        """What an error says, without any value that is or was to be stored, or a password."""
 
     def advice_on_damage(self) -> str:
         """What to do about it."""
@@ -87,15 +82,26 @@ def is_url(where: str) -> bool:
     return where.startswith(_URLS)
 
 
-def is_away(error: DBAPIError) -> bool:
-    """Whether the store cannot be read for now, whichever it is: trying again may help."""
+def kind_of(error: DBAPIError) -> FaultKind:
+    """What an error of a statement means, whichever database it is of."""
     if isinstance(error.orig, sqlite3.Error):
         from headstart.collector.store import sqlite
 
-        return sqlite.is_away(error.orig)
+        return sqlite.kind_of(error.orig)
     from headstart.collector.store import postgresql_faults
 
-    return postgresql_faults.is_away(error.orig)
+    return postgresql_faults.kind_of(error.orig)
+
+
+def words_of(error: DBAPIError) -> str:
+    """What it says, without any value that is or was to be stored; see `Database.words_of`."""
+    if isinstance(error.orig, sqlite3.Error):
+        from headstart.collector.store import sqlite
+
+        return sqlite.words_of(error.orig)
+    from headstart.collector.store import postgresql_faults
+
+    return postgresql_faults.words_of(error.orig or error)
 
 
 def open_readers(where: str) -> Engine:

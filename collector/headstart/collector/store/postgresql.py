@@ -159,14 +159,6 @@ class PostgresDatabase:
                 self.shown,
             )
 
-    def is_at_fault(self, error: DBAPIError) -> bool:
-        """The server, its disk, the way to it, or what the role may do."""
-        return faults.is_at_fault(error.orig)
-
-    def is_damaged(self, error: DBAPIError) -> bool:
-        """As the server says it: its checksums, its indexes."""
-        return faults.is_damaged(error.orig)
-
     def words_of(self, error: Exception) -> str:
         """The first line, without the detail, which may have a row in it."""
         return faults.words_of(getattr(error, "orig", None) or error)

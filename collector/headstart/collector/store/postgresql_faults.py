@@ -4,13 +4,41 @@ import re
 
 import psycopg
 
+from headstart.collector.store.fault_kinds import FaultKind
+
 _OLDEST_VERSION = 140_000
-# SQLSTATEs of statements that are right, on a database that is not: no permission, no such table.
-_OF_THE_DATABASE = ("42501", "42P01", "3F000")
+# SQLSTATEs, or beginnings of them.
 _DAMAGED = ("XX001", "XX002")
-# SQLSTATEs, or beginnings of them: no connection, no room, being shut down or started, a server
-# that only reads by now, a transaction that made way for another.
-_AWAY = ("08", "53", "57P", "25006", "40")
+_AWAY = (
+    # No connection.
+    "08",
+    # A server that only reads by now; a transaction that was ended since nothing came for too
+    # long, as of a process that was frozen, or that took too long.
+    "25006",
+    "25P03",
+    "25P04",
+    # Who may connect, and to what: an operator's affair.
+    "28",
+    "3D000",
+    # A transaction that made way for another, and a lock that another one has.
+    "40",
+    "55P03",
+    # No room, and the server's disk.
+    "53",
+    "58",
+    # A statement that somebody ended or that took too long; a server that stops or starts.
+    "57",
+    # What it was to read was removed meanwhile, since it took too long.
+    "72000",
+    # Right statements on a database that is not: no permission, no such table, no such schema.
+    # What somebody took away can be given back.
+    "42501",
+    "42P01",
+    "3F000",
+)
+# A statement that the client made wrong; but a pooler says it of a connection that it ends.
+_PROTOCOL_VIOLATION = "08P01"
+_ENDED = ("FATAL", "PANIC")
 # Words of servers and of their client library, which have no number where nobody is connected yet.
 # In another language than English they stand without advice.
 _ADVICE = {
@@ -62,23 +90,22 @@ def refusal_of(version: int, encoding: str) -> str:
     return ""
 
 
-def is_at_fault(error: BaseException | None) -> bool:
-    """Whether an error is the database's or the connection's, not the statement's."""
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
-        return True
-    return isinstance(error, psycopg.Error) and error.sqlstate in _OF_THE_DATABASE
-
-
-def is_away(error: BaseException | None) -> bool:
-    """Whether the server, or the way to it, is to come back: another try may help."""
+def kind_of(error: BaseException | None) -> FaultKind:
+    """By the server's SQLSTATE; of what it has never seen by the client library's class."""
     if not isinstance(error, psycopg.Error):
-        return False
-    return error.sqlstate is None or error.sqlstate.startswith(_AWAY)
-
-
-def is_damaged(error: BaseException | None) -> bool:
-    """Whether the server says that what is stored is damaged."""
-    return isinstance(error, psycopg.Error) and error.sqlstate in _DAMAGED
+        return FaultKind.WRONG
+    code = error.sqlstate
+    if code is None:
+        # Others are of a statement that could not be sent: its parameters, its types.
+        is_away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    elif code == _PROTOCOL_VIOLATION:
+        # PgBouncer says it without the newer field.
+        is_away = (error.diag.severity_nonlocalized or error.diag.severity) in _ENDED
+    else:
+        is_away = code.startswith(_AWAY)
+    if is_away:
+        return FaultKind.AWAY
+    return FaultKind.DAMAGED if code in _DAMAGED else FaultKind.WRONG
 
 
 def words_of(error: BaseException) -> str:

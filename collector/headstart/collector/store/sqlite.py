@@ -10,7 +10,9 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.dml import Insert
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
+
+from headstart.collector.store.fault_kinds import FaultKind
 
 # Longer than any checkpoint; only another program on the file makes a writer wait.
 _BUSY_SECONDS = 30
@@ -18,14 +20,20 @@ _BUSY_SECONDS = 30
 # foreign value may have a megabyte.
 _HIDDEN = True
 _INCREMENTAL = 2
+# The disk, or another program.
 _AWAY = (
+    sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_SCHEMA,
 )
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def writer_engine(path: Path) -> Engine:
@@ -85,21 +93,25 @@ def reader_engine(path: Path) -> Engine:
     return engine
 
 
-def is_of_the_file(error: DBAPIError) -> bool:
-    """Whether the disk or the file is at fault, such as one that is full or damaged."""
-    # The driver has a class for the disk's faults; of a damaged file it says no more than this.
-    return isinstance(error, OperationalError) or type(error) is DatabaseError
+def kind_of(error: sqlite3.Error) -> FaultKind:
+    """By SQLite's number, whose low byte is the kind."""
+    if _is_no_text(error):
+        return FaultKind.DAMAGED
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    if code in _AWAY:
+        return FaultKind.AWAY
+    return FaultKind.DAMAGED if code in _DAMAGED else FaultKind.WRONG
 
 
-def is_damaged(error: DBAPIError) -> bool:
-    """Whether the file is at fault: trying again changes nothing."""
-    return type(error) is DatabaseError
+def words_of(error: sqlite3.Error) -> str:
+    """What it says, without what is stored."""
+    return "a stored text is not UTF-8" if _is_no_text(error) else str(error)
 
 
-def is_away(error: sqlite3.Error) -> bool:
-    """Whether the disk or another program keeps it from being read for now."""
-    # The low byte is the kind.
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _AWAY
+def _is_no_text(error: sqlite3.Error) -> bool:
+    # SQLite has read it, so there is no number; Python's words have the whole value in them. Of
+    # this class nothing else without a number is raised while a statement is run.
+    return isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
 
 
 def copy_into(path: Path, target: Path) -> None:

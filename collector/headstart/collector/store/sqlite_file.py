@@ -1,10 +1,10 @@
 """A store in a file of SQLite's: see `Database`."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.store import sqlite
 from headstart.words.disks import with_refusal
@@ -38,18 +38,12 @@ class SqliteFile:
     def check(self, connection: Connection) -> None:
         """A file of its own holds nothing else."""
 
-    def is_at_fault(self, error: DBAPIError) -> bool:
-        """The disk or the file."""
-        return sqlite.is_of_the_file(error)
-
-    def is_damaged(self, error: DBAPIError) -> bool:
-        """The file."""
-        return sqlite.is_damaged(error)
-
     def words_of(self, error: Exception) -> str:
         """SQLite's words, and those of a disk that takes nothing now."""
+        found = getattr(error, "orig", None) or error
+        said = sqlite.words_of(found) if isinstance(found, sqlite3.Error) else str(found)
         # Of a file system that is read-only SQLite says "disk I/O error".
-        return with_refusal(str(getattr(error, "orig", error)), self.path.parent)
+        return with_refusal(said, self.path.parent)
 
     def advice_on_damage(self) -> str:
         """Of a file."""

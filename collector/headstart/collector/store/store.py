@@ -16,12 +16,19 @@ from sqlalchemy.exc import DBAPIError
 
 from headstart.collector.config import Quotas
 from headstart.collector.store import opening
-from headstart.collector.store.admission import StoreDamaged
-from headstart.collector.store.database import Database
+from headstart.collector.store.damage import Damage
+from headstart.collector.store.database import Database, kind_of
+from headstart.collector.store.fault_kinds import FaultKind
 from headstart.collector.store.migrations import prepare
 from headstart.collector.store.opening import FILE_NAME, Opened
 from headstart.collector.store.sqlite_file import SqliteFile
-from headstart.collector.store.writer import Append, GroupWriter, StoreClosed, StoreFault
+from headstart.collector.store.writer import (
+    Append,
+    GroupWriter,
+    StoreClosed,
+    StoreDamaged,
+    StoreFault,
+)
 from headstart.words.commit_times import HANGING_SECONDS
 
 __all__ = ["FILE_NAME", "Store"]
@@ -69,8 +76,7 @@ class Store:
         self.now = now
         # False: `now` may be wrong, so that nothing is to be deleted for its age.
         self.believes_clock = True
-        # What was said when a page could not be read: it stays damaged.
-        self._damage = ""
+        self._damage = Damage(self.database.advice_on_damage)
         # That there is no room, as of the last look.
         self._full = ""
         # Of their own: readings of a disk that hangs keep threads from nobody else.
@@ -84,7 +90,7 @@ class Store:
         self.id = self._opened.id
         self.readers = self.database.reader_engine()
         self._writer = GroupWriter(
-            self.database, self._engine, group_seconds, now, quotas or Quotas()
+            self.database, self._engine, group_seconds, now, quotas or Quotas(), self._damage
         )
 
     @classmethod
@@ -114,7 +120,11 @@ class Store:
         return self.database.where
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a short query on what is durable now, outside the event loop. Raises StoreFault."""
+        """Run a short query on what is durable now, outside the event loop.
+
+        Raises StoreFault, StoreDamaged among them, and what `query` raises, as a DBAPIError of a
+        statement that is wrong.
+        """
         self._refuse_hanging()
 
         def run() -> T:
@@ -133,16 +143,15 @@ class Store:
             future.add_done_callback(self._under_way.discard)
             return await asyncio.wrap_future(future)
         except DBAPIError as error:
-            if not self.database.is_at_fault(error):
+            kind = kind_of(error)
+            if kind is FaultKind.WRONG:
                 raise
             # Such as a folder that was moved away, or a server that does not answer.
             words = f"the store cannot be read: {self.database.words_of(error)}"
-            if not self.database.is_damaged(error):
+            if kind is FaultKind.AWAY:
                 raise StoreFault(words) from error
-            if not self._damage:
-                self._damage = words
-                log.error("%s: %s", words, self.database.advice_on_damage())
-            raise StoreDamaged(words) from error
+            # The driver's words may have what is stored in them.
+            raise self._damage.met(words) from None
 
     def _refuse_hanging(self) -> None:
         """Raise StoreFault where neither commits nor readings end: one more would hold a thread."""
@@ -184,7 +193,7 @@ class Store:
     async def write_at_last(self, change: Callable[[Connection], T], what: str) -> T:
         """As `write`, again and again until it is durable: for what nobody waits for.
 
-        Raises StoreClosed, and what `change` raises.
+        Raises StoreClosed, StoreDamaged, and what `change` raises.
         """
         return await self.at_last(lambda: self.write(change), f"{what} is not stored yet")
 
@@ -198,7 +207,11 @@ class Store:
         while True:
             try:
                 return await work()
-            except (StoreClosed, StoreDamaged):
+            except StoreClosed:
+                raise
+            except StoreDamaged as damaged:
+                # Another process may have met it.
+                self._damage.met(str(damaged))
                 raise
             except StoreFault as fault:
                 log.warning("%s (%s); again in %.0f s", so_far, fault, pause)
@@ -225,7 +238,7 @@ class Store:
     @property
     def problem(self) -> str:
         """Why the last group could not be made durable, or what is damaged; empty: nothing is."""
-        return self._writer.problem or self._full or self._damage
+        return self._writer.problem or self._full or self._damage.words
 
     @property
     def slowness(self) -> str:

@@ -7,7 +7,7 @@ being committed, so a slow disk makes the groups larger, not the queue longer.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -28,15 +28,26 @@ from headstart.collector.store.admission import (
     Appended,
     Spoil,
     StoreClosed,
+    StoreDamaged,
     StoreFault,
     admit,
 )
-from headstart.collector.store.database import Database
+from headstart.collector.store.damage import Damage
+from headstart.collector.store.database import Database, kind_of
+from headstart.collector.store.fault_kinds import FaultKind
 from headstart.collector.store.records import Watermark
 from headstart.collector.store.standing import Standings
 from headstart.words.commit_times import CommitTimes
 
-__all__ = ["Append", "Appended", "GroupWriter", "Spoil", "StoreClosed", "StoreFault"]
+__all__ = [
+    "Append",
+    "Appended",
+    "GroupWriter",
+    "Spoil",
+    "StoreClosed",
+    "StoreDamaged",
+    "StoreFault",
+]
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +88,9 @@ class GroupWriter:
         group_seconds: float,
         now: Callable[[], float],
         quotas: Quotas,
+        damage: Damage,
     ) -> None:
+        self._damage = damage
         self._database = database
         self._engine = engine
         self._quotas = quotas
@@ -125,8 +138,9 @@ class GroupWriter:
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run a change after everything taken before; returns once it is durable.
 
-        What `change` raises undoes its own work alone and is raised here. Raises
-        StoreFault when the commit failed, or would have to wait for one that hangs.
+        What `change` raises undoes its own work alone and is raised here, as the error of a
+        statement that is wrong. Raises StoreFault when the commit failed, or would have to wait
+        for one that hangs; StoreDamaged where this change met the damage.
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._take(_Control(change, done))
@@ -200,14 +214,21 @@ class GroupWriter:
     def _commit(self, group: _Group) -> Callable[[], None]:
         """In the thread: one transaction; returns what the event loop shall do then."""
         changes = any(not control.is_note for control in group.controls)
+        # Who meets damage, if it is met now; empty: all of them.
+        at_work: Sequence[Append | _Control] = ()
         try:
             with self.times.one(), self._engine.connect() as connection:
                 transaction = connection.begin()
                 name = self._database.begin_group(connection)
+                at_work = group.appends
                 appended = self._append_all(connection, group.appends, changes)
+                answers = []
                 # Such as the removal of a year's records.
                 with self.times.paused():
-                    answers = [self._attempt(connection, control) for control in group.controls]
+                    for control in group.controls:
+                        at_work = (control,)
+                        answers.append(self._attempt(connection, control))
+                at_work = ()
                 forgotten = connection.info.pop(stored_values.FORGOTTEN, False)
                 try:
                     transaction.commit()
@@ -227,6 +248,9 @@ class GroupWriter:
                 exc_info=None if known else error,
             )
             fault = StoreFault(self.problem)
+            if isinstance(error, DBAPIError) and kind_of(error) is FaultKind.DAMAGED:
+                damaged = self._damage.met(self.problem)
+                return lambda: _fail(group, fault, damaged, at_work)
             return lambda: _fail(group, fault)
         self._standings.committed()
         self.problem = ""
@@ -282,8 +306,9 @@ class GroupWriter:
             answer = control.change(connection)
             savepoint.commit()
         except DBAPIError as error:
-            if self._database.is_at_fault(error):
-                # Not this change is at fault: nothing of the group counts.
+            if kind_of(error) is not FaultKind.WRONG:
+                # Not this change is at fault: nothing of the group counts. After damage SQLite
+                # does not do the rest of a transaction either.
                 raise
             savepoint.rollback()
             return None, error
@@ -348,9 +373,20 @@ def _tell(append: Append, what: Appended) -> None:
         log.exception("what was to follow on a commit of stream %s failed", append.stream_id)
 
 
-def _fail(group: _Group, fault: StoreFault) -> None:
+def _fail(
+    group: _Group,
+    fault: StoreFault,
+    damaged: StoreFault | None = None,
+    who_met_it: Sequence[Append | _Control] = (),
+) -> None:
+    """`damaged` is for who met the damage, empty: for all. Others may try again without them."""
+    met = {id(each) for each in who_met_it or (*group.appends, *group.controls)}
+
+    def fault_of(each: Append | _Control) -> StoreFault:
+        return damaged if damaged is not None and id(each) in met else fault
+
     for append in group.appends:
-        _tell(append, Appended(fault=fault))
+        _tell(append, Appended(fault=fault_of(append)))
     for control in group.controls:
         if not control.done.cancelled():
-            control.done.set_exception(fault)
+            control.done.set_exception(fault_of(control))
