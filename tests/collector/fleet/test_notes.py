@@ -1,7 +1,7 @@
 """What agents say of themselves is written together, and nothing of it is lost to a full disk."""
 
-from functools import partial
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import grpc

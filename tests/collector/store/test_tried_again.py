@@ -28,7 +28,7 @@ from support.stores import Stores
 
 _PATIENCE_SECONDS = 10.0
 # SQLITE_ERROR, and a class of SQLSTATEs that psycopg takes for the operation's.
-_TOO_DEEP = f"SELECT {'(' * 20_000}1{')' * 20_000}"
+_TOO_WIDE = f"SELECT {', '.join('1' * 3000)}"
 
 
 def greet(connection: Connection) -> None:
@@ -45,7 +45,7 @@ def stream_of_a_run(connection: Connection) -> None:
 
 def wrong(connection: Connection) -> None:
     store_hosts.greet(connection, HostFacts(host="half"), Policy(), 1.0)
-    connection.exec_driver_sql(_TOO_DEEP)
+    connection.exec_driver_sql(_TOO_WIDE)
 
 
 def judged(connection: Connection) -> None:
@@ -79,9 +79,9 @@ async def test_a_wrong_statement_is_its_own_callers_and_is_tried_once(stores: St
 
         failing = asyncio.create_task(store.write_at_last(counted, "what is wrong"))
         await asyncio.gather(*(store.write(greet) for _ in range(3)))
-        with pytest.raises(DBAPIError, match="stack"):
+        with pytest.raises(DBAPIError, match="entries|too many columns"):
             await failing
-        with pytest.raises(DBAPIError, match="stack"):
+        with pytest.raises(DBAPIError, match="entries|too many columns"):
             await store.at_last(lambda: store.read(wrong_reading), "it is not read yet")
 
         assert tried == 1
@@ -91,7 +91,7 @@ async def test_a_wrong_statement_is_its_own_callers_and_is_tried_once(stores: St
 
 
 def wrong_reading(connection: Connection) -> None:
-    connection.exec_driver_sql(_TOO_DEEP)
+    connection.exec_driver_sql(_TOO_WIDE)
 
 
 @in_loop
