@@ -79,9 +79,9 @@ async def test_a_wrong_statement_is_its_own_callers_and_is_tried_once(stores: St
 
         failing = asyncio.create_task(store.write_at_last(counted, "what is wrong"))
         await asyncio.gather(*(store.write(greet) for _ in range(3)))
-        with pytest.raises(DBAPIError, match="entries|too many columns"):
+        with pytest.raises(DBAPIError, match=r"entries|too many columns"):
             await failing
-        with pytest.raises(DBAPIError, match="entries|too many columns"):
+        with pytest.raises(DBAPIError, match=r"entries|too many columns"):
             await store.at_last(lambda: store.read(wrong_reading), "it is not read yet")
 
         assert tried == 1
