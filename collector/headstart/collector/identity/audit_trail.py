@@ -19,6 +19,7 @@ from headstart.collector.store import audit_rows
 from headstart.collector.store.audit_rows import DENIED, AuditBounds, Entry
 from headstart.collector.store.store import Store
 from headstart.collector.store.writer import StoreClosed
+from headstart.collector.tasks import traceback_of
 from headstart.words.log_fields import with_fields
 
 log = logging.getLogger(__name__)
@@ -113,14 +114,20 @@ class AuditTrail:
 
     async def keep(self) -> None:
         """Write what comes, for as long as the collector lives."""
+        said = ""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
             self._count_denied(self._store.now())
-            # What waits for a store that takes nothing keeps `finish` from nothing.
-            await self._store.at_last(self._write, "the audit is not stored yet")
+            try:
+                # What waits for a store that takes nothing keeps `finish` from nothing.
+                await self._store.at_last(self._write, "the audit is not stored yet")
+            except Exception as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.error("the audit is not stored: %s", said, exc_info=traceback_of(error))
 
     async def finish(self) -> None:
         """Write what is left; called before `keep` is cancelled and the store closed."""
