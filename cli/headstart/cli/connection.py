@@ -141,7 +141,7 @@ class Connection:
     def channel(self) -> grpc.Channel:
         """A channel for calls; nothing is sent yet. Raises InputError as `tls`.
 
-        Whoever falls silent is known to be gone within 26 s, or six minutes where there is one.
+        Whoever falls silent is known to be gone within 66 s, or six minutes where there is one.
         """
         # Late: a help makes no calls.
         from headstart.agent.uplink import collector_addresses

@@ -102,3 +102,22 @@ def test_one_that_shakes_no_hands_gets_more_time_each_time_up_to_twelve_seconds(
         addresses.shook_no_hands()
 
     assert seen == [3.0, 6.0, 12.0, 12.0]
+
+
+def test_one_that_confirmed_nothing_is_given_more_time_for_a_ping_until_it_does() -> None:
+    def given(addresses: Addresses) -> int:
+        return dict(addresses.keepalive_options)["grpc.http2.ping_timeout_ms"]
+
+    found = []
+    for addresses in (Addresses(["a:1", "b:1"]), Addresses(["a:1"])):
+        grows = [given(addresses)]
+        for _ in range(5):
+            addresses.carried(False)
+            grows.append(given(addresses))
+        addresses.carried(True)
+        found.append((grows, given(addresses)))
+
+    assert found == [
+        ([3_000, 6_000, 9_000, 9_000, 9_000, 9_000], 3_000),
+        ([10_000, 20_000, 40_000, 60_000, 60_000, 60_000], 10_000),
+    ]

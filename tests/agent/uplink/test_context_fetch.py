@@ -125,8 +125,8 @@ class Quick(Addresses):
     """Notices what is frozen sooner than a real agent may ask."""
 
     @property
-    def keepalive_options(self) -> list[tuple[str, int]]:
-        asked = super().keepalive_options
+    def bulk_options(self) -> list[tuple[str, int]]:
+        asked = super().bulk_options
         return [(name, 300 if name.endswith("_ms") else value) for name, value in asked]
 
 

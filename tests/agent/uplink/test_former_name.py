@@ -9,6 +9,7 @@ from headstart.agent.uplink.spool import Spool
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.records_pb2 import RunOutcome
 from support.scripted_collector import Peer, attend
+from support.small_disk import fill, free, small_disk
 
 
 def recorded_by(folder: Path, host: str) -> Spool:
@@ -115,3 +116,28 @@ def test_an_empty_spool_of_another_host_is_set_aside_without_a_warning(
 
     (said,) = [each for each in caplog.records if "with 0 records that" in each.getMessage()]
     assert said.levelname == "INFO"
+
+
+@pytest.mark.root
+def test_a_spool_that_finds_no_room_is_asked_about_until_there_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path / "disk", 4) as disk:
+        spool = recorded_by(disk, "other")
+        fill(disk)
+
+        async def asked(peer: Peer) -> None:
+            await peer.welcome(takes_recorded=False)
+
+        async def asked_again(peer: Peer) -> None:
+            free(disk)
+            await peer.welcome(takes_recorded=False)
+
+        async def ordinary(peer: Peer) -> None:
+            await peer.welcome()
+            assert peer.hello.recorded_stream_id == ""
+
+        asyncio.run(attend(spool, asked, asked_again, ordinary))
+
+    assert caplog.text.count("cannot be set aside") == 1
+    assert "with 1 records that were not delivered" in caplog.text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.agent.uplink.spool import Spool, SpoolError
+from headstart.agent.uplink.spool import NotSetAside, Spool, SpoolError
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import (
@@ -253,7 +253,7 @@ def test_a_spool_is_not_set_aside_while_its_disk_has_no_room_to_bring_it_togethe
         clone = Spool(disk, host="h2", reserve_bytes=0)
         moved: list[Path] = []
         fill(disk)
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(NotSetAside, match="No space left"):
             clone.set_aside(moved.append)
         moved_then, held_then = list(moved), clone.state()[1]
         free(disk)
@@ -266,6 +266,91 @@ def test_a_spool_is_not_set_aside_while_its_disk_has_no_room_to_bring_it_togethe
     assert killed.returncode == 9
     assert (moved_then, held_then) == ([], 40)
     assert counted == (40,)
+
+
+@pytest.mark.root
+def test_a_spool_without_a_log_is_not_set_aside_while_its_disk_has_no_room_for_a_new_one(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", 4) as disk:
+        spool = Spool(disk, host="h1", reserve_bytes=0)
+        spool.append(_event())
+        stream = spool.stream_id
+        # All of it lies in one file then.
+        spool.close()
+        clone = Spool(disk, host="h2", reserve_bytes=0)
+        moved: list[Path] = []
+        fill(disk)
+        for _ in range(2):
+            with pytest.raises(NotSetAside, match=r"cannot be set aside .* No space left"):
+                clone.set_aside(moved.append)
+        moved_then, held_then = list(moved), (clone.stream_id, clone.recorded_as, clone.state()[1])
+        files_then = {each.name for each in disk.glob("*.sqlite")}
+        free(disk)
+        clone.set_aside(moved.append)
+        clone.append(_event())
+        held_now = (clone.recorded_as, clone.state()[1])
+        clone.close()
+        files_now = {each.name for each in disk.glob("*.sqlite*")}
+
+    assert (moved_then, held_then) == ([], (stream, "h1", 1))
+    assert files_then == {"spool.sqlite"}
+    assert [each.name for each in moved] == [f"spool-{stream}.sqlite"]
+    assert held_now == ("", 1)
+    assert files_now == {"spool.sqlite", f"spool-{stream}.sqlite"}
+
+
+def test_a_spool_that_cannot_be_renamed_stays_in_use(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, host="h1")
+    spool.append(_event())
+    stream = spool.stream_id
+    spool.close()
+    clone = Spool(tmp_path, host="h2")
+    # What nothing can be renamed to.
+    in_the_way = tmp_path / f"spool-{stream}.sqlite"
+    (in_the_way / "x").mkdir(parents=True)
+    with pytest.raises(NotSetAside, match="Is a directory"):
+        clone.set_aside(lambda _aside: None)
+    held_then = clone.state()[1]
+    shutil.rmtree(in_the_way)
+    clone.set_aside(lambda _aside: None)
+
+    assert held_then == 1
+    assert clone.recorded_as == ""
+    with sqlite3.connect(in_the_way) as aside:
+        assert aside.execute("SELECT count(*) FROM records").fetchone() == (1,)
+    aside.close()
+
+
+@pytest.mark.root
+def test_a_spool_on_a_disk_that_is_read_only_is_not_set_aside_yet(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 4) as disk:
+        Spool(disk, host="h1", reserve_bytes=0).close()
+        clone = Spool(disk, host="h2", reserve_bytes=0)
+        # A bind mount of itself: files that are open stay open for writing.
+        subprocess.run(["mount", "--bind", str(disk), str(disk)], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", str(disk)], check=True)
+            with pytest.raises(NotSetAside, match="Read-only file system"):
+                clone.set_aside(lambda _aside: None)
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+        clone.set_aside(lambda _aside: None)
+        recorded_as = clone.recorded_as
+        clone.close()
+
+    assert recorded_as == ""
+
+
+@pytest.mark.root
+def test_a_spool_that_finds_no_room_is_not_called_unreadable(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 4) as disk:
+        Spool(disk, reserve_bytes=0).close()
+        fill(disk)
+        with pytest.raises(SpoolError, match=r"there is no room for .*: free some on its disk"):
+            Spool(disk, reserve_bytes=0)
+        free(disk)
+        Spool(disk, reserve_bytes=0).close()
 
 
 _KILLED = """

@@ -257,3 +257,13 @@ def test_pings_of_agents_are_allowed_as_often_as_they_come(tmp_path: Path) -> No
     sent = dict(Addresses(["a:1", "b:1"]).keepalive_options)
 
     assert allowed["grpc.http2.min_ping_interval_without_data_ms"] < sent["grpc.keepalive_time_ms"]
+
+
+def test_who_is_slow_is_given_a_minute_for_the_answer_to_a_ping(tmp_path: Path) -> None:
+    """It waits behind what is sent. Of a frozen agent its silence tells."""
+    taken = dict(server_options(CollectorConfig(tmp_path)))
+    asked = dict(Addresses(["a:1", "b:1"]).bulk_options)
+
+    assert taken["grpc.http2.ping_timeout_ms"] == taken["grpc.keepalive_timeout_ms"] == 60_000
+    assert asked["grpc.http2.ping_timeout_ms"] == asked["grpc.keepalive_timeout_ms"] == 60_000
+    assert CollectorConfig(tmp_path).timing.silence_seconds == 15.0

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # What SQLite keeps beside a database; it gives them the database's mode when it makes them.
-_COMPANIONS = ("-wal", "-shm", "-journal")
+DATABASE_SUFFIXES = ("-wal", "-shm", "-journal")
 
 
 class KeyExposed(Exception):
@@ -70,7 +70,7 @@ def locked_file(path: Path) -> int:
 def private_database(path: Path) -> Path:
     """`private_file` for a SQLite database and what SQLite keeps beside it."""
     private_file(path)
-    for suffix in _COMPANIONS:
+    for suffix in DATABASE_SUFFIXES:
         if (beside := path.with_name(path.name + suffix)).exists():
             _tighten(beside, 0o600)
     return path

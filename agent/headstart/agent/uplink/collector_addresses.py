@@ -24,8 +24,13 @@ _LONGEST_PATIENCE_SECONDS = 12.0
 # that come more often than each 5 s.
 _ALONE_MS = 20_000, 10_000
 _OF_SEVERAL_MS = 6_000, 3_000
-# Where much is carried: the answer to a ping waits behind it, as long as a slow way needs.
-_BULK_TIMEOUT_MS = 20_000
+# The second of them grows up to this where one record is longer on its way. A frozen collector is
+# noticed within 15 s where there is another.
+_LONGEST_ALONE_MS = 60_000
+_LONGEST_OF_SEVERAL_MS = 9_000
+# Where much is carried: the answer to a ping waits behind it, as long as a slow way needs. On the
+# agent's stream it does not: see in_flight.py.
+_BULK_TIMEOUT_MS = 60_000
 # A collector of before, which stands alone, takes pings that come more often than each 5 min, and
 # nothing between them, for abuse.
 _ALONE_BULK_MS = 310_000
@@ -39,6 +44,8 @@ class _Address:
     # How long it may take to shake hands. Grows: where a thousand agents come at once it takes
     # its time.
     patience: float = _FIRST_PATIENCE_SECONDS
+    # How many times as long as usual the answer to a ping may take.
+    slowness: int = 1
     not_before: float = 0.0
     # When it had the agent last.
     left: float = -math.inf
@@ -75,7 +82,9 @@ class Addresses:
         Keepalive alone notices it after 45 s and more; with ping_timeout set it takes time +
         timeout.
         """
-        return _keepalive(*(_OF_SEVERAL_MS if self.several else _ALONE_MS))
+        after, timeout = _OF_SEVERAL_MS if self.several else _ALONE_MS
+        longest = _LONGEST_OF_SEVERAL_MS if self.several else _LONGEST_ALONE_MS
+        return _keepalive(after, min(self._current.slowness * timeout, longest))
 
     @property
     def bulk_options(self) -> list[tuple[str, int]]:
@@ -91,6 +100,15 @@ class Addresses:
     def left(self) -> None:
         """The current one had the agent until now, however short that was."""
         self._current.left = self._now()
+
+    def carried(self, anything: bool) -> None:
+        """Whether the current one confirmed any of what it was sent.
+
+        If not, it may be that one record is longer on its way than a ping is given: the next time
+        it is given more.
+        """
+        longest = _LONGEST_ALONE_MS // _ALONE_MS[1]
+        self._current.slowness = 1 if anything else min(2 * self._current.slowness, longest)
 
     def shook_no_hands(self) -> None:
         """The current one had its time; the next time it gets more."""

@@ -45,9 +45,9 @@ def question(spool: Spool, host: HostFacts, policy: Policy) -> Hello:
 
 
 def settle(spool: Spool, host: str, welcome: Welcome) -> None:
-    """Take the spool over or set it aside, as the collector says. Raises SpoolError.
+    """Take the spool over or set it aside, as the collector says.
 
-    sqlite3.Error: it cannot be set aside yet, or it was, and the new one cannot be written.
+    Raises NotSetAside, and SpoolError where the new one cannot be opened.
     """
     recorded, records = spool.recorded_as, spool.state()[1]
     if welcome.takes_recorded:

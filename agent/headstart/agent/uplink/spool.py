@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,13 +24,15 @@ from headstart.v1.fleet_pb2 import Attempt
 from headstart.v1.records_pb2 import Envelope, Gap, RecordKind
 from headstart.words.commit_times import CommitTimes
 from headstart.words.disks import with_refusal
-from headstart.words.private_files import private_database, private_folder
+from headstart.words.private_files import DATABASE_SUFFIXES, private_database, private_folder
 
-__all__ = ["Spool", "SpoolError"]
+__all__ = ["NotSetAside", "Spool", "SpoolError"]
 
 log = logging.getLogger(__name__)
 
 _FILE_NAME = "spool.sqlite"
+# An empty one, until it has that name.
+_NEXT_NAME = "next-spool.sqlite"
 _SAMPLES = RecordKind.RECORD_KIND_SAMPLES
 _OUTCOME = RecordKind.RECORD_KIND_RUN_OUTCOME
 # Attempts that are remembered to have been acked in part: more than an agent has at once.
@@ -41,6 +44,10 @@ RESERVE_BYTES = 64 << 20
 _LOOK_SECONDS = 60.0
 # A commit that takes longer holds nobody up who only asks how it stands.
 _STATE_SECONDS = 0.5
+
+
+class NotSetAside(Exception):
+    """The spool is as it was, and in use; the message says why. To be tried again."""
 
 
 @dataclass
@@ -106,23 +113,51 @@ class Spool:
     def set_aside(self, moved: Callable[[Path], None]) -> None:
         """Begin an empty spool with a stream of its own; `moved` hears where the one of before is.
 
-        What another host recorded it delivers itself, or nobody. Raises SpoolError, and
-        sqlite3.Error where the new one cannot be written, or all of the old one not be brought
-        together, as on a full disk: then it stays where it is.
+        What another host recorded it delivers itself, or nobody. Raises NotSetAside where there is
+        no room to bring all of the old one together and to make the new one, as on a full disk, or
+        the old one cannot be renamed. Raises SpoolError where the new one, whole before the old
+        one goes, cannot be opened in its place.
         """
         with self._lock:
             aside = self._folder / f"spool-{self._file.meta.stream_id}.sqlite"
-            self._file.gather()
-            self._file.close()
+            beside = self._folder / _NEXT_NAME
             try:
-                (self._folder / _FILE_NAME).rename(aside)
-            except OSError as error:
-                raise SpoolError(
+                self._file.gather()
+                self._make_empty(beside)
+                self._exchange(beside, aside)
+            except (OSError, sqlite3.Error, SpoolError) as error:
+                # A file system that is read-only refuses that as well; the next try removes it.
+                with suppress(OSError):
+                    _remove_database(beside)
+                why = with_refusal(str(error), self._folder)
+                raise NotSetAside(
                     f"the spool in {self._folder} is that of host {self._file.meta.host} and "
-                    f"cannot be set aside as {aside.name}: {error.strerror}; move it away"
+                    f"cannot be set aside as {aside.name} yet: {why}"
                 ) from error
+            # SQLite leaves the log of a file that was renamed where it is: it is empty.
+            self._file.close()
             moved(aside)
             self._open()
+
+    def _make_empty(self, path: Path) -> None:
+        """A spool of this host, all in one file. Raises OSError, sqlite3.Error, SpoolError."""
+        _remove_database(path)
+        made = SpoolFile(private_database(path))
+        try:
+            made.keep(replace(made.meta, host=self._host))
+            made.gather()
+        finally:
+            made.close()
+
+    def _exchange(self, beside: Path, aside: Path) -> None:
+        """Give the spool another name and a new one its name. Raises OSError."""
+        here = self._folder / _FILE_NAME
+        here.rename(aside)
+        try:
+            beside.rename(here)
+        except OSError:
+            aside.rename(here)
+            raise
 
     def _draw_life(self) -> None:
         self.life = secrets.randbits(62) or 1
@@ -385,3 +420,8 @@ class Spool:
             if not self._commit():
                 log.error("%d records found no room and are lost", len(self._pending))
             self._file.close()
+
+
+def _remove_database(path: Path) -> None:
+    for each in (path, *(path.with_name(path.name + suffix) for suffix in DATABASE_SUFFIXES)):
+        each.unlink(missing_ok=True)

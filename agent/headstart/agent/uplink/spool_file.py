@@ -4,6 +4,8 @@ A record lies at a position that is never given twice. Its sequence within the s
 counted from the position at which the stream began, so that a new stream costs one row.
 """
 
+import errno
+import os
 import sqlite3
 import uuid
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.v1.records_pb2 import Envelope
+from headstart.words.disks import refusal_of, with_refusal
 
 VERSION = 2
 _SCHEMA = """
@@ -31,6 +34,15 @@ ALTER TABLE meta ADD COLUMN host TEXT NOT NULL DEFAULT '';
 UPDATE meta SET version = 2,
     acked = coalesce((SELECT min(sequence) FROM records), next_sequence) - 1;
 """
+
+
+# What says nothing about the file itself.
+_OF_THE_DISK = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
 
 
 class SpoolError(Exception):
@@ -69,11 +81,7 @@ class SpoolFile:
             self.meta = self._open(path)
         except sqlite3.DatabaseError as error:
             self._db.close()
-            if "full" in str(error):
-                raise SpoolError(f"there is no room for {path}: free some on its disk") from error
-            raise SpoolError(
-                f"{path} is not a readable spool ({error}); move it away to start a new stream"
-            ) from error
+            raise _unusable(path, error) from error
 
     def _open(self, path: Path) -> Meta:
         known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
@@ -189,3 +197,16 @@ class SpoolFile:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> SpoolError:
+    # Python's own errors, of a misuse, have no code. The low byte is the kind.
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind not in _OF_THE_DISK:
+        return SpoolError(
+            f"{path} is not a readable spool ({error}); move it away to start a new stream"
+        )
+    if kind == sqlite3.SQLITE_FULL or refusal_of(path.parent) == os.strerror(errno.ENOSPC):
+        # Where SQLite finds no room for what it maps into memory, it says "disk I/O error".
+        return SpoolError(f"there is no room for {path}: free some on its disk")
+    return SpoolError(f"{path} cannot be used: {with_refusal(str(error), path.parent)}")

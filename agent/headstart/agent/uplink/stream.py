@@ -1,8 +1,9 @@
 """The agent's side of `FleetService.Attend`: one stream, resumed for ever.
 
 One coroutine writes (hello, heartbeats, questions, records), one reads (acks,
-leases, cancels). What is in flight is bounded by the collector's ack window;
-after a reconnect, sending resumes behind the highest acked sequence.
+leases, cancels). What is in flight is bounded by the collector's ack window, and
+in bytes by how fast they are acked; after a reconnect, sending resumes behind the
+highest acked sequence.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ from headstart.agent.uplink.collector_bounds import (
 from headstart.agent.uplink.collector_tls import ClientTls, aio_channel_to
 from headstart.agent.uplink.former_name import Answered, question, settle
 from headstart.agent.uplink.held_runs import HeldRuns
-from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.in_flight import InFlight
+from headstart.agent.uplink.spool import NotSetAside, Spool
 from headstart.agent.uplink.wire import envelope_of
 from headstart.v1.fleet_pb2 import (
     Attempt,
@@ -116,6 +118,7 @@ class Attendance:
     _loop: asyncio.AbstractEventLoop | None = None
     _sent: int = 0
     _acked: int = 0
+    _in_flight: InFlight = field(default_factory=InFlight)
     # No collector can have a record behind this one.
     _ever_sent: int = 0
     _refused_leases: int = 0
@@ -198,6 +201,8 @@ class Attendance:
         except sqlite3.OperationalError as error:
             # A new stream has to be written down before it begins.
             return self._lost(target, f"the spool cannot be written: {error}")
+        except NotSetAside as problem:
+            return self._lost(target, str(problem))
         return self.addresses.again()
 
     async def _shake_hands(self, channel: grpc.aio.Channel) -> None:
@@ -310,6 +315,7 @@ class Attendance:
             raise NewStream(differs)
         await asyncio.to_thread(self.spool.ack, welcome.acked_sequence)
         self._acked = self._sent = welcome.acked_sequence
+        self._in_flight = InFlight()
         self._connected = self._attended = True
         since = time.monotonic()
         self.on_connected(True)
@@ -321,6 +327,8 @@ class Attendance:
             await asyncio.wait({reader, writer, stopper}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.addresses.left()
+            if self._sent > welcome.acked_sequence:
+                self.addresses.carried(self._acked > welcome.acked_sequence)
             if time.monotonic() - since >= _GOOD_SECONDS:
                 self.addresses.good()
             for task in (reader, writer, stopper):
@@ -373,7 +381,8 @@ class Attendance:
             while True:
                 if gathering is None:
                     self._wake.clear()
-                    free = terms.window - (self._sent - self._acked)
+                    room = self._in_flight.room_for_next(terms.batch_bytes)
+                    free = terms.window - (self._sent - self._acked) if room else 0
                     gathering = asyncio.create_task(
                         asyncio.to_thread(self._gathered, max(0, min(free, _BATCH_ENVELOPES)))
                     )
@@ -388,14 +397,17 @@ class Attendance:
                 if not gathering.done():
                     continue
                 batch, gathering = gathering.result(), None
-                if batch:
-                    batch = _fitting(batch, terms.batch_bytes)
-                    self._sent = batch[-1].sequence
+                fitting = _fitting(batch, room, at_least=1 if self._in_flight.is_empty else 0)
+                if fitting:
+                    message = AttendRequest(batch=RecordBatch(envelopes=fitting))
+                    self._sent = fitting[-1].sequence
                     self._ever_sent = max(self._ever_sent, self._sent)
-                    await _write(stream, AttendRequest(batch=RecordBatch(envelopes=batch)))
+                    # Before it is written, which takes its time on a slow way.
+                    self._in_flight.send(self._sent, message.ByteSize(), loop.time())
+                    await _write(stream, message)
                     continue
                 # A question is about records: it follows them.
-                while self._questions and free:
+                while self._questions and free and not batch:
                     await _write(stream, AttendRequest(block_finished=self._questions.popleft()))
                 try:
                     # At most a second, so that waiting sample batches are flushed.
@@ -481,6 +493,7 @@ class Attendance:
                 if response.ack.sequence <= self._acked:
                     return
                 self._acked = response.ack.sequence
+                self._in_flight.confirm(self._acked, asyncio.get_running_loop().time())
                 await asyncio.to_thread(self.spool.ack, self._acked)
                 self._wake.set()
             case "lease":
@@ -554,12 +567,12 @@ def _stands_by(error: grpc.aio.AioRpcError) -> bool:
     )
 
 
-def _fitting(batch: list[Envelope], limit_bytes: int) -> list[Envelope]:
-    """The longest head of a batch within the limit, at least one record."""
+def _fitting(batch: list[Envelope], limit_bytes: int, at_least: int) -> list[Envelope]:
+    """The longest head of a batch within the limit, at least so many records."""
     total = 0
     for count, envelope in enumerate(batch):
         total += envelope.ByteSize()
-        if total > limit_bytes and count:
+        if total > limit_bytes and count >= at_least:
             return batch[:count]
     return batch
 

@@ -32,6 +32,7 @@ from headstart.words.foreign.addresses import (
 from headstart.words.private_files import locked_file, private_folder
 
 _PROBE_SECONDS = 1.0
+_PING_TIMEOUT_MS = 60_000
 CHOOSE_SOCKET = "choose another with --listen unix:PATH"
 
 log = logging.getLogger(__name__)
@@ -132,10 +133,11 @@ def server_options(config: CollectorConfig) -> list[tuple[str, int]]:
             # hold all that a thousand agents leave.
             min(5 * limits.agents + 250, descriptors // 2),
         ),
-        # Keepalive alone notices a frozen peer after 45 s and more.
+        # The answer to a ping waits behind what an agent or a context sends, as long as a slow way
+        # needs. Of an agent that is frozen `silence_seconds` tells.
         ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+        ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
         ("grpc.keepalive_permit_without_calls", 1),
         # Below an agent's interval, or its pings are taken for abuse.
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
