@@ -1,4 +1,5 @@
-"""What a build adds to the sources: the platform of the wheel, and the commit in both packages."""
+"""What a build adds to the sources: the platform of the wheel and the folder `deploy`, and the
+commit in both packages."""
 
 import importlib.util
 import tempfile
@@ -19,6 +20,7 @@ class Headstart(BuildHookInterface):
         wheel = self.target_name == "wheel"
         if wheel:
             build_data.update(pure_python=False, tag=TAG)
+            build_data["shared_data"].update(self._deploy())
         root = Path(self.root)
         release = _release(root)
         # An unpacked sdist is no checkout; what its own build wrote is in it.
@@ -29,6 +31,18 @@ class Headstart(BuildHookInterface):
             kept = Path(self._folder.name, release.FILE)
             kept.write_text(commit.as_json(), encoding="utf-8")
             build_data["force_include"][str(kept)] = place if wheel else f"words/{place}"
+
+    def _deploy(self) -> dict[str, str]:
+        """Each file of `deploy` that .gitignore does not name, and its place."""
+        root = Path(self.root)
+        names = (
+            file.relative_to(root).as_posix() for file in root.glob("deploy/**/*") if file.is_file()
+        )
+        return {
+            name: f"share/headstart/{name}"
+            for name in sorted(names)
+            if not self.build_config.path_is_excluded(name)
+        }
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         folder = getattr(self, "_folder", None)

@@ -1,5 +1,6 @@
 """The images of deploy/images with the rights that its README.md grants: a fleet of both."""
 
+import asyncio
 import re
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.attending import in_loop
+from support.enrolling import fleet
 from support.waiting import wait_until
 
 README = Path(__file__).parent.parent / "deploy/images/README.md"
@@ -100,6 +103,29 @@ def test_the_rights_are_those_of_the_readme() -> None:
     for words in (COLLECTOR, AGENT):
         rights = re.findall(r"--[a-z-]+(?: [^- ]\S*)?", words)
         assert [right for right in rights if right not in said] == []
+
+
+@pytest.mark.images
+@pytest.mark.root
+@in_loop
+async def test_a_host_is_enrolled_by_the_command_of_the_readme(tmp_path: Path) -> None:
+    """By the collector's name as the host finds it, and not by the container's id."""
+    commands = README.read_text().replace("\\\n", " ")
+    found = re.search(r"docker run (.* enroll TOKEN .*)", commands)
+    assert found is not None
+    state = tmp_path / "state"
+    async with fleet(tmp_path) as here:
+        token = (await here.token()).text()
+        words = [
+            {"TOKEN": token}.get(word, word)
+            .replace("/var/lib/headstart-agent:", f"{state}:")
+            .replace("headstart-agent:0.1.0", f"headstart-agent:{VERSION}")
+            for word in found[1].split()
+        ]
+        said = await asyncio.to_thread(docker, "run", "--pull=never", *words)
+
+    assert said.startswith("enrolled as agent 'perf1' with the collector at")
+    assert (state / "identity/identity.pem").exists()
 
 
 @pytest.mark.images

@@ -126,6 +126,28 @@ def test_the_wheel_has_each_file_of_the_parts_and_what_deploys_them(
     assert gate.external_attr >> 16 & stat.S_IXOTH
 
 
+def test_no_package_has_what_an_operator_wrote_beside_the_sources(
+    source: Path, tmp_path: Path
+) -> None:
+    """An inventory and passwords: none of them is in the commit, and `git status` names none."""
+    own = ("ansible/inventory.yml", "ansible/site.retry", "compose/.env", "compose/secrets/token")
+    beside = checkout(tmp_path / "beside")
+    before = git(beside, "status", "--porcelain")
+    for name in own:
+        file = beside / "deploy" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("ansible_become_password: secret\n")
+
+    with zipfile.ZipFile(build(beside, "wheel", tmp_path)) as archive:
+        packed = archive.namelist()
+    with tarfile.open(build(beside, "sdist", tmp_path)) as archive:
+        packed += archive.getnames()
+
+    assert any(name.endswith("deploy/ansible/inventory.example.yml") for name in packed)
+    assert [name for name in packed if name.endswith(own)] == []
+    assert git(beside, "status", "--porcelain") == before
+
+
 def test_the_version_tells_the_commit_of_a_package_and_of_a_checkout(
     source: Path, lean: Installed, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 No systemd is process 1 here, so that the role leaves starting to the test; it skips nothing else.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -20,9 +21,10 @@ from typing import Any
 import pytest
 import yaml
 
+from support.attending import attend, collecting, submit
 from support.packages import ROOT, build, checkout
 from support.postgres_server import PostgresServer, missing
-from support.running import free_port
+from support.running import free_port, headstart
 from support.waiting import wait_until
 
 ROLE = ROOT / "deploy/ansible"
@@ -47,11 +49,9 @@ class Fleet:
             "HEADSTART_COLLECTOR_LISTEN": f"{self.socket} 127.0.0.1:{ports[0]}",
             "HEADSTART_COLLECTOR_ENROLL_LISTEN": f"127.0.0.1:{ports[1]}",
             "HEADSTART_COLLECTOR_METRICS_LISTEN": "127.0.0.1:0",
-            "HEADSTART_COLLECTOR_DATA": f"{root}/bench/state",
             # Of no command: what systemd reads back, whatever is in it.
             "NOTE": _NOTE,
         } | ({"HEADSTART_COLLECTOR_STORE": store} if store else {})
-        agent = {"HEADSTART_AGENT_STATE": f"{root}/perf1/state"}
         self.inventory: dict[str, Any] = {
             "vars": {
                 "ansible_connection": "local",
@@ -70,7 +70,7 @@ class Fleet:
                 },
                 "hosts_that_measure": {
                     "hosts": {
-                        "perf1": self._host("perf1", "agent", agent)
+                        "perf1": self._host("perf1", "agent", {})
                         | {"headstart_policy": 'images = ["a:*"]\n', "headstart_labels": ["p=q"]}
                     },
                 },
@@ -79,8 +79,7 @@ class Fleet:
 
     def _host(self, name: str, part: str, environment: dict[str, str]) -> dict[str, Any]:
         folder = self.root / name
-        units = folder / "units"
-        units.mkdir(parents=True)
+        folder.mkdir(parents=True)
         _environment(folder / "opt")
         return {
             "headstart_part": part,
@@ -88,7 +87,7 @@ class Fleet:
             "headstart_prefix": str(folder / "opt"),
             "headstart_configuration": str(folder / "etc"),
             "headstart_state": str(folder / "state"),
-            "headstart_units": str(units),
+            "headstart_units": str(folder / "units"),
             "headstart_backups": str(folder / "backups"),
         }
 
@@ -96,14 +95,7 @@ class Fleet:
         """Run ansible-playbook."""
         inventory = self.root / "inventory.json"
         inventory.write_text(json.dumps({"all": self.inventory}))
-        return subprocess.run(
-            [BIN / "ansible-playbook", "-i", inventory, *words],
-            cwd=ROLE,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "ANSIBLE_HOME": str(self.root / "ansible"), "LC_ALL": "C.UTF-8"},
-        )
+        return _playbook(self.root, "-i", str(inventory), *words)
 
     def play(self, *words: str) -> dict[str, dict[str, int]]:
         """The same; each host's counts of ok, changed, failed and so on."""
@@ -115,19 +107,31 @@ class Fleet:
             for host, counts in re.findall(r"^(\w+) +: (.*)$", recap, re.MULTILINE)
         }
 
+    def unit(self, host: str, part: str) -> list[tuple[str, str]]:
+        """The unit's settings, in their order."""
+        unit = self.root / host / f"units/headstart-{part}.service"
+        lines = [line.partition("=") for line in unit.read_text().splitlines()]
+        return [(name, value) for name, equals, value in lines if equals]
+
     def options(self, host: str, part: str) -> dict[str, str]:
-        """What the unit's file of options says: by a shell's rules, which here are systemd's."""
-        lines = (self.root / host / f"etc/{part}.env").read_text().splitlines()
-        return dict(shlex.split(line)[0].split("=", 1) for line in lines if line[:1] != "#")
+        """What the unit has its part started with, in its own lines and the file that it names.
+
+        By a shell's rules, which here are systemd's.
+        """
+        unit = self.unit(host, part)
+        lines = [value for name, value in unit if name == "Environment"]
+        for file in (value.removeprefix("-") for name, value in unit if name == "EnvironmentFile"):
+            lines += [line for line in Path(file).read_text().splitlines() if line[:1] != "#"]
+        return dict(shlex.split(line)[0].split("=", 1) for line in lines)
 
     @contextmanager
     def started(self, host: str, part: str) -> Iterator[None]:
-        """What the unit starts, with the options that its file has."""
-        options = self.options(host, part)
+        """What the unit starts, with the options that it names."""
+        (command,) = (value for name, value in self.unit(host, part) if name == "ExecStart")
         with (self.root / f"{part}.log").open("a") as log:
             process = subprocess.Popen(
-                [self.root / host / "opt/bin/headstart", part],
-                env={**os.environ, **options},
+                shlex.split(command),
+                env={**os.environ, **self.options(host, part)},
                 stderr=log,
                 stdout=log,
             )
@@ -149,6 +153,31 @@ class Fleet:
         return list(json.loads(done.stdout)["hosts"])
 
 
+def _playbook(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / "ansible-playbook", *words],
+        cwd=ROLE,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "ANSIBLE_HOME": str(folder / "ansible"),
+            "ANSIBLE_ROLES_PATH": str(ROLE / "roles"),
+            "LC_ALL": "C.UTF-8",
+        },
+    )
+
+
+def _plays(folder: Path, *tasks: dict[str, Any], **variables: Any) -> tuple[int, str]:
+    """How a play of these tasks on this machine ends, and what it says."""
+    variables["ansible_python_interpreter"] = sys.executable
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False}
+    (folder / "play.json").write_text(json.dumps([play | {"tasks": tasks, "vars": variables}]))
+    done = _playbook(folder, "-i", "localhost,", str(folder / "play.json"))
+    return done.returncode, done.stdout + done.stderr
+
+
 def _environment(folder: Path) -> None:
     """As `python3 -m venv` makes it, with what is required beside the interpreter of the tests."""
     venv.create(folder, symlinks=True, with_pip=False)
@@ -161,7 +190,7 @@ def _environment(folder: Path) -> None:
     pip.chmod(0o755)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_fleet_is_set_up_once_upgraded_with_a_drain_and_removed(
     short_path: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -196,7 +225,7 @@ def test_a_fleet_is_set_up_once_upgraded_with_a_drain_and_removed(
             fleet.inventory["vars"]["headstart_wheel"] = str(newer)
             upgraded = fleet.play("site.yml")
             after = fleet.hosts()
-        removed = fleet.play("remove.yml", "--limit", "perf1")
+        removed = fleet.play("remove.yml", "--limit", "perf1", "-e", "headstart_remove_state=no")
         left = fleet.hosts()
 
     assert host["host"]["host"] == "perf1"
@@ -206,7 +235,11 @@ def test_a_fleet_is_set_up_once_upgraded_with_a_drain_and_removed(
     (copy,) = (short_path / "bench/backups").iterdir()
     assert (copy / "identity/authority.key").exists()
     assert (copy / "headstart.sqlite").exists()
-    assert fleet.options("bench", "collector")["NOTE"] == _NOTE
+    options = fleet.options("bench", "collector")
+    assert (options["NOTE"], options["HEADSTART_COLLECTOR_DATA"]) == (
+        _NOTE,
+        f"{short_path}/bench/state",
+    )
     drains = (short_path / "collector.log").read_text()
     assert "upgrade by Ansible" in drains
     assert after[0]["drained_time_seconds"] == 0
@@ -232,6 +265,125 @@ def test_the_folder_of_a_machine_s_other_part_is_left_alone(
     assert done.returncode != 0
     assert "has the other part in it" in done.stdout
     assert installed.read_text() == "0123 collector\n"
+
+
+async def _host_shown(folder: Path) -> tuple[str, str, str]:
+    """What `headstart host show --json` prints of a host without a run and with one; its run."""
+    async with collecting(folder) as collector, attend(collector.port, host="perf1") as agent:
+        to = ("--plaintext", "--collector", f"127.0.0.1:{collector.port}")
+        show = ("host", "show", "perf1", "--json", *to)
+        idle = await asyncio.to_thread(headstart, *show)
+        (run_id,) = await submit(collector.port)
+        await agent.until("lease")
+        busy = await asyncio.to_thread(headstart, *show)
+    return idle.output, busy.output, run_id
+
+
+def test_an_upgrade_waits_for_the_run_that_the_collector_tells_of(tmp_path: Path) -> None:
+    tasks = yaml.safe_load((ROLE / "roles/headstart/tasks/before_upgrade_of_agent.yml").read_text())
+    (wait,) = (task for task in tasks if "until" in task)
+    idle, busy, run_id = asyncio.run(_host_shown(tmp_path))
+
+    def holds(expected: str, stdout: str) -> tuple[int, str]:
+        return _plays(
+            tmp_path,
+            {"ansible.builtin.assert": {"that": [expected, f"{wait['retries'][3:-3]} == 240"]}},
+            headstart_shown={"rc": 0, "failed": False, "stdout": stdout},
+            # As `-e headstart_drain_minutes=120` gives it.
+            headstart_drain_minutes="120",
+        )
+
+    waits = holds(f"not ({wait['until']})", busy)
+    goes_on = holds(wait["until"], idle)
+    cannot_tell = holds(wait["until"], '{"host": {}}')
+
+    assert json.loads(busy)["host"]["running_run_id"] == run_id
+    assert waits[0] == 0, waits[1]
+    assert goes_on[0] == 0, goes_on[1]
+    assert cannot_tell[0] != 0
+    assert "has no host.running_run_id" in " ".join(cannot_tell[1].split())
+
+
+def test_each_upgrade_of_a_collector_has_a_copy_of_its_own_if_there_is_a_store(
+    tmp_path: Path,
+) -> None:
+    command = tmp_path / "opt/bin/headstart"
+    command.parent.mkdir(parents=True)
+    # As `headstart backup --data STATE COPY`, which replaces nothing.
+    command.write_text('#!/bin/sh\nexec mkdir "$4"\n')
+    command.chmod(0o755)
+
+    def upgrade() -> list[str]:
+        role = {"name": "headstart", "tasks_from": "before_upgrade_of_collector"}
+        status, said = _plays(
+            tmp_path,
+            {"ansible.builtin.include_role": role},
+            headstart_part="collector",
+            headstart_prefix=str(tmp_path / "opt"),
+            headstart_state=str(tmp_path / "state"),
+            headstart_backups=str(tmp_path / "backups"),
+            headstart_installed="0123456789abcdef collector",
+        )
+        assert status == 0, said
+        return sorted(each.name for each in (tmp_path / "backups").iterdir())
+
+    never_started = upgrade()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/headstart.sqlite").touch()
+    one = upgrade()
+    two = upgrade()
+
+    assert (len(never_started), len(one), len(two)) == (0, 1, 2)
+    assert all(re.fullmatch(r"\d{8}T\d{6}Z-of-0123456789ab", name) for name in two)
+
+
+@pytest.mark.parametrize(
+    ("state", "made"),
+    [
+        ("/var/lib/headstart-agent", "StateDirectory=headstart-agent"),
+        ("/var/lib/perf/agent", "StateDirectory=perf/agent"),
+        ("/data/agent", "# Not below /var/lib: no StateDirectory"),
+    ],
+)
+def test_a_unit_names_the_folders_that_the_host_has(state: str, made: str, tmp_path: Path) -> None:
+    """As it is in deploy/systemd, where the host has no other ones."""
+    tasks = yaml.safe_load((ROLE / "roles/headstart/tasks/unit.yml").read_text())
+    (bring,) = (task for task in tasks if task["name"] == "Bring the unit")
+    unit = ROOT / "deploy/systemd/headstart-agent.service"
+    where = "/etc/headstart" if state == "/var/lib/headstart-agent" else "/etc/perf"
+
+    status, said = _plays(
+        tmp_path,
+        {
+            "ansible.builtin.copy": {
+                "content": bring["ansible.builtin.copy"]["content"],
+                "dest": str(tmp_path / "unit"),
+            }
+        },
+        **(bring["vars"] | {"unit": str(unit)}),
+        headstart_part="agent",
+        headstart_prefix="/opt/headstart",
+        headstart_configuration=where,
+        headstart_state=state,
+    )
+
+    assert status == 0, said
+    expected = (
+        unit.read_text()
+        .replace("/etc/headstart/", f"{where}/")
+        .replace("/var/lib/headstart-agent", state)
+        .replace("StateDirectory=headstart-agent", made)
+    )
+    assert (tmp_path / "unit").read_text() == expected
+
+
+def test_lists_that_are_given_as_a_text_are_refused(short_path: Path) -> None:
+    fleet = Fleet(short_path, short_path / "headstart-0.1.0-py3-none-any.whl")
+
+    done = fleet.run("site.yml", "--limit", "perf1", "-e", "headstart_labels=pool=perf")
+
+    assert done.returncode != 0
+    assert "by -e as JSON" in " ".join(done.stdout.split())
 
 
 def test_no_log_has_the_token_that_lets_a_host_in() -> None:
