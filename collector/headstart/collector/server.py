@@ -289,8 +289,9 @@ class Collector:
                 await self._revoked.load()
                 self._guard.recheck()
                 self._fleet.dispatch.changes.publish_all()
-            except StoreFault as fault:
-                log.warning("what the active collector does is not seen: %s", fault)
+            except Exception as error:
+                why = traceback_of(error)
+                log.warning("what the active collector does is not seen: %s", error, exc_info=why)
 
     async def _serve(self) -> None:
         config = self._config

@@ -1,6 +1,7 @@
 """An agent whose spool has another host's name asks the collector whose it is, over real gRPC."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,30 @@ def test_a_spool_that_finds_no_room_is_asked_about_until_there_is(
 
     assert caplog.text.count("cannot be set aside") == 1
     assert "with 1 records that were not delivered" in caplog.text
+
+
+def test_a_spool_that_cannot_be_taken_over_yet_is_asked_about_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = recorded_by(tmp_path, "former")
+    take_over, faults = spool.take_over, iter([sqlite3.OperationalError("disk is full")])
+
+    def take_over_or_fail() -> None:
+        if (fault := next(faults, None)) is not None:
+            raise fault
+        take_over()
+
+    monkeypatch.setattr(spool, "take_over", take_over_or_fail)
+
+    async def asked(peer: Peer) -> None:
+        await peer.welcome(takes_recorded=True)
+
+    async def ordinary(peer: Peer) -> None:
+        await peer.welcome()
+        assert await peer.sequences(1) == [1]
+
+    asyncio.run(attend(spool, asked, asked, ordinary))
+
+    # By the pauses of a collector that cannot be reached.
+    assert "the spool cannot be taken over yet: disk is full" in caplog.text
+    assert "again in" in caplog.text

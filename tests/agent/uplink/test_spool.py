@@ -493,3 +493,29 @@ def test_it_knows_of_which_attempts_records_were_acked(tmp_path: Path) -> None:
     assert again.is_partly_acked(second)
     again.begin_stream()
     assert again.acked == 0
+
+
+def test_what_a_kill_amid_setting_aside_left_is_finished_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path, host="h1")
+    spool.append(_event())
+    stream = spool.stream_id
+    spool.close()
+    clone = Spool(tmp_path, host="h2")
+
+    def killed(_beside: Path, aside: Path) -> None:
+        (tmp_path / "spool.sqlite").rename(aside)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(clone, "_exchange", killed)
+    with pytest.raises(KeyboardInterrupt):
+        clone.set_aside(lambda _aside: None)
+    clone._file.close()
+    again = Spool(tmp_path, host="h2")
+
+    assert again.recorded_as == ""
+    assert again.read(0, 10) == []
+    assert f"spool-{stream}.sqlite" in caplog.text
+    assert not (tmp_path / "next-spool.sqlite").exists()
+    again.close()

@@ -1,12 +1,17 @@
 """Records that a host made under its former name, and others that want to deliver them."""
 
+from functools import partial
 from pathlib import Path
 
 import grpc
 import pytest
+from sqlalchemy import select
 
 from headstart.collector.config import Timing
 from headstart.collector.server import Collector
+from headstart.collector.store import hello as store_hello
+from headstart.collector.store.store import Store
+from headstart.collector.store.tables import streams
 from headstart.v1.experiments_pb2 import RenameHostRequest, RunState
 from support.attending import (
     attend,
@@ -129,3 +134,15 @@ async def test_a_question_that_names_no_host_is_refused_with_what_was_expected(
         "expected"
     )
     assert lacking[0] == grpc.StatusCode.FAILED_PRECONDITION
+
+
+@in_loop
+async def test_questions_push_no_stream_out(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.write(lambda c: store_hello.greet(c, hello("perf1", "s1"), 1.0))
+        for number in range(120):
+            asked = hello("perf1", f"q{number}", recorded=("s1", "h1"), not_ready="it asks")
+            await store.write(partial(store_hello.greet, hello=asked, now=2.0))
+
+        found = await store.read(lambda c: c.execute(select(streams.c.stream_id)).scalars().all())
+    assert found == ["s1"]

@@ -213,3 +213,15 @@ def test_a_pooler_that_ends_a_connection_is_waited_for(url: str, postgres: Postg
 )
 def test_of_a_client_library_without_a_server(error: Exception, kind: FaultKind) -> None:
     assert kind_of_postgresql(error) is kind
+
+
+@pytest.mark.parametrize("error", [psycopg.ProgrammingError, psycopg.DatabaseError])
+def test_a_connection_that_is_over_is_waited_for_whatever_the_driver_calls_it(
+    error: type[psycopg.Error],
+) -> None:
+    lost = error("lost synchronization with server")
+
+    assert kind_of(DBAPIError("SELECT 1", None, lost)) is FaultKind.WRONG
+    assert kind_of(DBAPIError("SELECT 1", None, lost, connection_invalidated=True)) is (
+        FaultKind.AWAY
+    )

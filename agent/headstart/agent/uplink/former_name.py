@@ -9,7 +9,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-from headstart.agent.uplink.spool import Spool
+from headstart.agent.uplink.spool import NotSetAside, Spool
 from headstart.v1.fleet_pb2 import Hello, Welcome
 from headstart.v1.host_pb2 import HostFacts, Policy
 from headstart.words.features import FEATURE_NAMES
@@ -47,15 +47,15 @@ def question(spool: Spool, host: HostFacts, policy: Policy) -> Hello:
 def settle(spool: Spool, host: str, welcome: Welcome) -> None:
     """Take the spool over or set it aside, as the collector says.
 
-    Raises NotSetAside, and SpoolError where the new one cannot be opened.
+    Raises NotSetAside where neither can be done yet, and SpoolError where a new one cannot be
+    opened.
     """
     recorded, records = spool.recorded_as, spool.state()[1]
     if welcome.takes_recorded:
         try:
             spool.take_over()
         except sqlite3.Error as error:
-            log.warning("the spool cannot be taken over yet: %s", error)
-            return
+            raise NotSetAside(f"the spool cannot be taken over yet: {error}") from error
         log.info(
             "host %s was called %s: the %d records of that time are delivered under its new name",
             host,

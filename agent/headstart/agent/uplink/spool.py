@@ -82,7 +82,19 @@ class Spool:
         self._times = CommitTimes("its spool's disk")
         self._host = host
         self._draw_life()
+        self._finish_exchange()
         self._open()
+
+    def _finish_exchange(self) -> None:
+        """What a kill amid `set_aside` left half-done."""
+        here, beside = self._folder / _FILE_NAME, self._folder / _NEXT_NAME
+        with suppress(OSError):
+            if here.exists():
+                _remove_database(beside)
+            elif beside.exists():
+                beside.rename(here)
+                left = ", ".join(sorted(path.name for path in self._folder.glob("spool-*.sqlite")))
+                log.error("the spool of another host was set aside in %s: %s", self._folder, left)
 
     def _open(self) -> None:
         self._file = SpoolFile(private_database(self._folder / _FILE_NAME))

@@ -30,6 +30,7 @@ _PATIENCE_SECONDS = 1.0
 _MOST_WAITING = 5000
 _FINISH_SECONDS = 3.0
 _TICK_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
 _DENIALS_SECONDS = 60.0
 # Looking for what is too old or too many reads the whole audit.
 _PRUNED_ENTRIES = 500
@@ -114,7 +115,7 @@ class AuditTrail:
 
     async def keep(self) -> None:
         """Write what comes, for as long as the collector lives."""
-        said = ""
+        pause = _TICK_SECONDS
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_SECONDS):
@@ -124,10 +125,12 @@ class AuditTrail:
             try:
                 # What waits for a store that takes nothing keeps `finish` from nothing.
                 await self._store.at_last(self._write, "the audit is not stored yet")
+                pause = _TICK_SECONDS
             except Exception as error:
-                if str(error) != said:
-                    said = str(error)
-                    log.error("the audit is not stored: %s", said, exc_info=traceback_of(error))
+                log.error("the audit is not stored: %s", error, exc_info=traceback_of(error))
+                # Each try fails what is written beside it.
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def finish(self) -> None:
         """Write what is left; called before `keep` is cancelled and the store closed."""

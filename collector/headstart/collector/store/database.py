@@ -84,6 +84,9 @@ def is_url(where: str) -> bool:
 
 def kind_of(error: DBAPIError) -> FaultKind:
     """What an error of a statement means, whichever database it is of."""
+    if error.connection_invalidated:
+        # Whatever the driver calls it.
+        return FaultKind.AWAY
     if isinstance(error.orig, sqlite3.Error):
         from headstart.collector.store import sqlite
 

@@ -58,8 +58,11 @@ def greet(
     """
     host = hello.host.host
     store_hosts.greet(connection, hello.host, hello.policy, now, room or HostRoom())
-    greeted = Greeted(store_records.open_stream(connection, hello.stream_id, host))
-    if hello.recorded_stream_id:
+    # Who asks delivers nothing: a stream for each question would push out its own.
+    asks = bool(hello.recorded_stream_id)
+    opened = None if asks else store_records.open_stream(connection, hello.stream_id, host)
+    greeted = Greeted(opened)
+    if asks:
         greeted.takes_recorded = renaming.is_of(
             connection, host, hello.recorded_stream_id, hello.recorded_as
         )

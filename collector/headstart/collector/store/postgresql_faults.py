@@ -98,12 +98,10 @@ def kind_of(error: BaseException | None) -> FaultKind:
     if code is None:
         # Others are of a statement that could not be sent: its parameters, its types.
         is_away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    elif code == _PROTOCOL_VIOLATION:
-        # PgBouncer says it without the newer field.
-        is_away = (error.diag.severity_nonlocalized or error.diag.severity) in _ENDED
     else:
-        is_away = code.startswith(_AWAY)
-    if is_away:
+        is_away = code != _PROTOCOL_VIOLATION and code.startswith(_AWAY)
+    # PgBouncer says it without the newer field.
+    if is_away or (error.diag.severity_nonlocalized or error.diag.severity) in _ENDED:
         return FaultKind.AWAY
     return FaultKind.DAMAGED if code in _DAMAGED else FaultKind.WRONG
 
