@@ -189,7 +189,8 @@ def of_a_fleet(seen: Sequence[Observed]) -> dict[str, Any]:
     does not grow with them is a share of its own.
     """
     largest = seen[-1]
-    smaller = seen[-2] if len(seen) > 1 else None
+    # The same size may have been seen again.
+    smaller = next((each for each in reversed(seen) if each.agents < largest.agents), None)
     idle_each, rest = _line(
         (largest.agents, largest.idle_share),
         (smaller.agents, smaller.idle_share) if smaller else None,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -232,6 +233,19 @@ def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> "Iterator[PostgresServer]":
     """A server with a database for each test that asks for one."""
+    with _started_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_server() -> "Iterator[PostgresServer]":
+    """A server that a test may stop or damage."""
+    with _started_server() as server:
+        yield server
+
+
+@contextmanager
+def _started_server() -> "Iterator[PostgresServer]":
     from support.postgres_server import PostgresServer
 
     server = PostgresServer()

@@ -124,11 +124,13 @@ def test_what_agents_share_is_not_counted_for_each_of_them() -> None:
     assert foretold(500, 500, costs)[:2] == pytest.approx((0.10, 0.60))
 
 
-def test_of_one_size_all_is_said_to_grow_with_it() -> None:
+def test_of_one_size_all_is_said_to_grow_with_it_however_often_it_was_seen() -> None:
     seen = Observed(500, 1.0, 0.10, 0.60, 500, 0.1, 0.0, 3.0, 3.0, 1.5, 100.0, 200.0, 900.0)
 
     costs = of_a_fleet([seen])
+    again = of_a_fleet([seen, seen])
 
+    assert again == costs
     assert (costs["idle_us"], costs["batch_us"]) == pytest.approx((200, 1_000))
     assert costs["rest_share"] == costs["commits_share"] == 0.0
 

@@ -4,7 +4,7 @@ statement's own.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -163,16 +163,6 @@ def test_a_lock_that_another_one_has_is_waited_for(url: str, postgres: PostgresS
     with psycopg.connect(url) as another:
         another.execute("SELECT pg_advisory_xact_lock(7)")
         assert kind_of(error_of(url, waiting)) is FaultKind.AWAY
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.mark.postgresql

@@ -24,10 +24,11 @@ _LONGEST_PATIENCE_SECONDS = 12.0
 # that come more often than each 5 s.
 _ALONE_MS = 20_000, 10_000
 _OF_SEVERAL_MS = 6_000, 3_000
-# The second of them grows up to this where one record is longer on its way. A frozen collector is
-# noticed within 15 s where there is another.
-_LONGEST_ALONE_MS = 60_000
+# The second of them grows up to this where one record is longer on its way: a frozen collector is
+# noticed within 15 s where there is another, and none bears an agent's silence for longer.
+_LONGEST_ALONE_MS = 15_000
 _LONGEST_OF_SEVERAL_MS = 9_000
+_LONGEST_SLOWNESS = 3
 # Where much is carried: the answer to a ping waits behind it, as long as a slow way needs. On the
 # agent's stream it does not: see in_flight.py.
 _BULK_TIMEOUT_MS = 60_000
@@ -107,8 +108,8 @@ class Addresses:
         If not, it may be that one record is longer on its way than a ping is given: the next time
         it is given more.
         """
-        longest = _LONGEST_ALONE_MS // _ALONE_MS[1]
-        self._current.slowness = 1 if anything else min(2 * self._current.slowness, longest)
+        slowness = 1 if anything else self._current.slowness + 1
+        self._current.slowness = min(slowness, _LONGEST_SLOWNESS)
 
     def shook_no_hands(self) -> None:
         """The current one had its time; the next time it gets more."""

@@ -1,6 +1,6 @@
 """The text that Prometheus scrapes: rendered when results change, served as cached bytes.
 
-Rendering costs ~6 us a series in Python, so a run is rendered once, when it arrives, and
+Rendering costs some 3 us a series in Python, so a run is rendered once, when it has room, and
 kept as bytes by metric; a changed page is joined from those. The gzip form is a sequence
 of members (RFC 1952, 2.2), which lets the cached results and the fresh health metrics be
 compressed apart and sent as one body.
@@ -100,8 +100,8 @@ class Exposition:
         """Shows `results` in place of older runs of the same experiment and host.
 
         Runs shown before stay, so only new results need to be given; none is kept in memory
-        beyond its rendered text. `hosts` and `shifts`, when given, are all there are. A run that
-        was given up before it could say anything of a variant shows nothing and replaces
+        beyond its samples and their text. `hosts` and `shifts`, when given, are all there are. A
+        run that was given up before it could say anything of a variant shows nothing and replaces
         nothing, and neither does an incomplete one: the last figures are still the last figures.
         """
         began = time.perf_counter()

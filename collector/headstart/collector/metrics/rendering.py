@@ -121,7 +121,7 @@ def _head(family: Family) -> bytes:
 
 
 def _lines(family: Family, values: dict[tuple[str, ...], float], store: str) -> bytes:
-    """What `generate_latest` makes of them, at a tenth of its cost.
+    """What `generate_latest` makes of them, at a fifth of its cost (3 us a series).
 
     A collector starts with 150,000 series, of which nobody sees one before all are there.
     """
